@@ -1,0 +1,333 @@
+"""What a screen may know: a frozen picture of the session, made for one `View`.
+
+Widgets paint from this and hold no data of their own. Every figure comes with its n; a figure that isn't known is
+NaN (numbers) or None (panels), never a guess. Texts in here are already safe to paint.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+NAN = float("nan")
+
+Span: TypeAlias = Literal["5m", "30m", "24h"]
+Severity: TypeAlias = Literal["ok", "learning", "degraded", "down", "blind"]
+Where: TypeAlias = tuple[tuple[str, str], ...]
+"""A conjunction of segment values, (("intent", "billing"), ("language", "es")); empty is everybody."""
+
+
+class View(Struct, frozen=True):
+    """What a screen asks for. Rows `offset` to `offset + limit` of the live calls are filled in.
+
+    `sort` is a column name of `CallRow` ("eyes" is the order of who needs eyes first). `ended` asks for the ended
+    calls instead of the live ones. `text` filters rows: words that must all occur in a row, `field:value`,
+    `field>number`, `!word`.
+    """
+
+    span: Span = "5m"
+    where: Where = ()
+    sort: str = "eyes"
+    reverse: bool = False
+    text: str = ""
+    offset: int = 0
+    limit: int = 60
+    ended: bool = False
+    call_id: str = ""
+
+
+class Normal(Struct, frozen=True):
+    """What the session has learned as normal: a median and the usual deviation from it; `n` minutes taught it."""
+
+    value: float = NAN
+    spread: float = NAN
+    n: int = 0
+
+    @property
+    def known(self) -> bool:
+        return self.value == self.value
+
+
+class Figure(Struct, frozen=True):
+    """One number on the screen. `n` is what it rests on; `low` and `high` bound a rate (Wilson, 95 %).
+
+    `at_least` marks a percentile that callers who still wait have pushed up: it is no less than this.
+    `few` says that n is too small for the figure to be read as one.
+    """
+
+    value: float = NAN
+    n: int = 0
+    low: float = NAN
+    high: float = NAN
+    normal: Normal = Normal()
+    warn: float = NAN
+    at_least: bool = False
+    few: bool = False
+
+    @property
+    def known(self) -> bool:
+        return self.value == self.value
+
+    @property
+    def ratio(self) -> float:
+        """Times normal; NaN where either isn't known."""
+        return self.value / self.normal.value if self.normal.value else NAN
+
+
+class Latencies(Struct, frozen=True):
+    """P50, P95, P99 in ms of one metric ("e2e", or a stage: stt, eou, llm_ttft, tool, tts_ttfb, ...)."""
+
+    name: str
+    p50: Figure = Figure()
+    p95: Figure = Figure()
+    p99: Figure = Figure()
+
+
+class Series(Struct, frozen=True):
+    """A figure over time for a chart: `values[i]` belongs to `start + i × step` (epoch seconds); NaN is a hole."""
+
+    start: float
+    step: float
+    values: tuple[float, ...]
+
+
+class LatencyPanel(Struct, frozen=True):
+    """Latency, ear to ear, and its split. `split` holds (label, p50 figure) of ASR, endpointing, LLM, tool, TTS, other.
+
+    `measured_from` counts the turns by where e2e was measured from, most first; a fleet may mix them.
+    """
+
+    e2e: Latencies
+    stages: tuple[Latencies, ...] = ()
+    split: tuple[tuple[str, Figure], ...] = ()
+    chart: Series | None = None
+    measured_from: tuple[tuple[str, int], ...] = ()
+    culprit: str = ""
+
+
+class ErrorKind(Struct, frozen=True):
+    """One kind of final error: % of conversations in which it occurred."""
+
+    component: str
+    category: str
+    rate: Figure = Figure()
+
+
+class ErrorPanel(Struct, frozen=True):
+    """Of the calls active in the window, those with a final error in it; `hours` is the rate by hour, 24 h."""
+
+    rate: Figure = Figure()
+    kinds: tuple[ErrorKind, ...] = ()
+    chart: Series | None = None
+    hours: Series | None = None
+    retried: int = 0
+
+
+class OutcomePanel(Struct, frozen=True):
+    """Success of the ended calls whose outcome is known; `coverage` is the share of them that is known."""
+
+    success: Figure = Figure()
+    coverage: Figure = Figure()
+    escalation: Figure = Figure()
+    containment: Figure = Figure()
+    chart: Series | None = None
+
+
+class StepShare(Struct, frozen=True):
+    """A step of the funnel: calls that reached it, and the share of all abandonment that happened at it."""
+
+    step: str
+    reached: int
+    abandoned: int
+    share: float
+
+
+class AbandonPanel(Struct, frozen=True):
+    """Abandonment of the ended calls, where it happens (worst first), and the funnel in the order of first reach."""
+
+    rate: Figure = Figure()
+    steps: tuple[StepShare, ...] = ()
+    funnel: tuple[StepShare, ...] = ()
+    chart: Series | None = None
+
+
+class CostPanel(Struct, frozen=True):
+    """Dollars per ended call; `shares` by component; `estimated` is the share of calls priced from the table."""
+
+    per_call: Figure = Figure()
+    shares: tuple[tuple[str, float], ...] = ()
+    estimated: float = 0.0
+    chart: Series | None = None
+
+
+class MoodPanel(Struct, frozen=True):
+    """Sentiment (1–5) as evaluators reported it, calls frustrated right now, and interruptions per 100 turns."""
+
+    sentiment: Figure = Figure()
+    frustrated: Figure = Figure()
+    interruptions: Figure = Figure()
+
+
+class CapacityPanel(Struct, frozen=True):
+    """Live calls against the tested limit (0: not told). `minutes_to_line` is NaN where arrivals don't lead there."""
+
+    live: int = 0
+    limit: int = 0
+    tested_at: float = NAN
+    peak: int = 0
+    peak_at: float = NAN
+    arrivals_per_min: float = NAN
+    handling_s: float = NAN
+    minutes_to_line: float = NAN
+    chart: Series | None = None
+
+
+class StuckStage(Struct, frozen=True):
+    """Callers who wait in one stage for longer than `over_s`; stage "" is unknown, provider as the feed tells it."""
+
+    stage: str
+    stuck: int
+    waiting: int
+    longest_s: float
+    provider: str = ""
+
+
+class WaitingPanel(Struct, frozen=True):
+    """Who waits for a reply right now, and who is stuck: waiting for longer than `over_s`."""
+
+    waiting: int = 0
+    stuck: int = 0
+    over_s: float = 0.0
+    longest_s: float = 0.0
+    stages: tuple[StuckStage, ...] = ()
+
+
+class CallRow(Struct, frozen=True):
+    """One call in a list. Times in seconds; `waiting_s` is NaN where nobody waits; `e2e_ms` is the last turn's.
+
+    `eyes` says why this call needs eyes: stuck, failing, frustrated, lost, or nothing. `mood` is the frustration
+    score (0–1), `mood_of` how many of its five signals the feed gives.
+    """
+
+    call_id: str
+    state: str
+    age_s: float
+    turn: int
+    step: str
+    waiting_s: float
+    stage: str
+    e2e_ms: float
+    errors: int
+    cost_usd: float
+    estimated: bool
+    mood: float
+    mood_of: int
+    eyes: str = ""
+    segments: tuple[tuple[str, str], ...] = ()
+    caller: str = ""
+    ended_at: float = NAN
+    reason: str = ""
+    outcome: str = ""
+    provider: str = ""
+
+    def segment(self, name: str) -> str:
+        """The value of one segment, or empty."""
+        for key, value in self.segments:
+            if key == name:
+                return value
+        return ""
+
+
+class CallsPanel(Struct, frozen=True):
+    """The asked-for rows of the call list. `total` counts those that pass filter and narrowing, `of` all of them."""
+
+    rows: tuple[CallRow, ...] = ()
+    offset: int = 0
+    total: int = 0
+    of: int = 0
+    stuck: int = 0
+    failing: int = 0
+    frustrated: int = 0
+    error: str = ""
+
+
+class Trouble(Struct, frozen=True):
+    """One thing that isn't as it should be, in figures; `text` says it in a few words."""
+
+    kind: str
+    text: str
+    since: float
+    severity: Severity
+    value: float = NAN
+    normal: float = NAN
+    n: int = 0
+
+
+class Verdict(Struct, frozen=True):
+    """Is everything working right now? `text` is the sentence behind the severity word, worst trouble first."""
+
+    severity: Severity
+    text: str
+    since: float = NAN
+    troubles: tuple[Trouble, ...] = ()
+    learning_s: float = 0.0
+
+
+class FeedState(Struct, frozen=True):
+    """The feed as the session knows it from the records alone.
+
+    `lag_s`: from source time to receive time, median of the last events. `silent_s`: since the last record that was
+    not a heartbeat of our own. `local`: the heartbeats are our own now, the hub is silent.
+    """
+
+    epoch: str = ""
+    seq: int = 0
+    lag_s: float = NAN
+    silent_s: float = 0.0
+    local: bool = False
+    last_at: float = NAN
+    events: int = 0
+    events_per_s: float = 0.0
+    duplicates: int = 0
+    malformed: int = 0
+    unknown: int = 0
+    late: int = 0
+    gaps: int = 0
+    missed: int = 0
+    cells: int = 0
+    folded: int = 0
+    publishers: int = 0
+    publishers_silent: int = 0
+    dropped: int = 0
+    skewed: tuple[tuple[str, float], ...] = ()
+
+
+class MarkerNote(Struct, frozen=True):
+    """A change in the world, for charts."""
+
+    at: float
+    kind: str
+    label: str
+
+
+class Snapshot(Struct, frozen=True):
+    """Everything a screen shows, at one moment of stamp time (`at`, epoch seconds)."""
+
+    at: float
+    view: View
+    feed: FeedState
+    verdict: Verdict
+    capacity: CapacityPanel
+    waiting: WaitingPanel
+    latency: LatencyPanel
+    errors: ErrorPanel
+    outcome: OutcomePanel
+    abandonment: AbandonPanel
+    cost: CostPanel
+    mood: MoodPanel
+    calls: CallsPanel
+    needing_eyes: tuple[CallRow, ...] = ()
+    markers: tuple[MarkerNote, ...] = ()
+    dimensions: tuple[str, ...] = ()
+    deployment: str = ""

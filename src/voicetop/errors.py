@@ -1,0 +1,50 @@
+"""Every error that voicetop raises on purpose.
+
+    VoicetopError                 one clear line for a person; the command line prints it and exits 2
+    ├── UsageError                a bad URL, option, token or certificate: what to type instead
+    ├── ConfigError               a config, theme or price file: names file, line and key
+    ├── FeedError                 the feed cannot be had
+    │   ├── FeedRefused           the hub said no (token, role, origin, version): retrying won't help
+    │   └── FeedLost              the connection broke: the source retries by itself
+    ├── WireError                 a frame that is no frame of the protocol
+    ├── CheckpointError           a state of another version, or damaged
+    └── RecordingError            a file that is no recording, or cannot be written
+"""
+
+from __future__ import annotations
+
+
+class VoicetopError(Exception):
+    """Base of all: `str(error)` is one line that says what, where and what to do."""
+
+
+class UsageError(VoicetopError):
+    """The person typed something that cannot work."""
+
+
+class ConfigError(VoicetopError):
+    """A config file that cannot be understood; the text names file, line and key."""
+
+
+class FeedError(VoicetopError):
+    """The feed cannot be had."""
+
+
+class FeedRefused(FeedError):
+    """The hub answered no; trying again with the same words would not help."""
+
+
+class FeedLost(FeedError):
+    """The connection broke or never came up; worth another try."""
+
+
+class WireError(VoicetopError):
+    """Bytes that are no frame of the protocol."""
+
+
+class CheckpointError(VoicetopError):
+    """A checkpoint of another version, or a damaged one."""
+
+
+class RecordingError(VoicetopError):
+    """A file that is no recording, or one that cannot be written."""

@@ -1,0 +1,341 @@
+"""The events of the feed, protocol version 1, as frozen Structs.
+
+`docs/protocol.md` tells their story for publishers in other languages. Durations are float milliseconds (`_ms`),
+money is float US dollars (`_usd`), times are float epoch seconds. A number that was not told is NaN, a text that was
+not told is empty, an index that was not told is -1; none of them is sent. A field that voicetop does not know is
+skipped, and a type that it does not know is counted; neither is an error, so that old and new sides understand
+each other.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+PROTOCOL_VERSION = 1
+NAN = float("nan")
+
+MAX_LABEL = 512
+MAX_TEXT = 20_000
+
+Label: TypeAlias = Annotated[str, Meta(max_length=MAX_LABEL)]
+"""A name, an id, a value: one that is longer makes its event malformed."""
+
+Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT)]
+"""What somebody said or a program printed."""
+
+Scalar: TypeAlias = Label | int | float | bool | None
+Segments: TypeAlias = Annotated[dict[Label, Scalar], Meta(max_length=64)]
+
+
+class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type"):
+    """The envelope: what every event has. `ts` is the source's own time."""
+
+    ts: float
+    event_id: Label = ""
+    source: Label = ""
+    trace_id: Label = ""
+    span_id: Label = ""
+
+
+class CallEvent(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """An event that belongs to a call, and maybe to one of its turns (index from 0)."""
+
+    call_id: Label
+    turn: int = -1
+
+
+class Agent(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Which agent answers: `version` becomes the segment `version` where the segments don't say it."""
+
+    id: Label = ""
+    name: Label = ""
+    version: Label = ""
+    prompt_version: Label = ""
+
+
+class CallStart(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="call.start"):
+    """A call is connected. `segments` holds intent, language, tier, region, channel, accent and any other."""
+
+    direction: Label = ""
+    platform: Label = ""
+    provider_call_id: Label = ""
+    caller: Label = ""
+    agent: Agent | None = None
+    segments: Segments = {}
+
+
+class CallUpdate(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="call.update"):
+    """Something about the call became known or changed; `segments` is a patch, null removes a value."""
+
+    segments: Segments = {}
+    state: Label = ""
+
+
+class CallStep(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="call.step"):
+    """The conversation reaches a named point: a flow node, a workflow node, a handoff."""
+
+    step: Label
+    prev_step: Label = ""
+
+
+class TurnStart(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="turn.start"):
+    """The user stopped speaking: the caller now waits."""
+
+
+class Stage(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="stage"):
+    """A stage (vad, stt, eou, llm, tool, tts, output) of a reply starts, ends or fails."""
+
+    name: Label
+    state: Label
+    provider: Label = ""
+    model: Label = ""
+    request_id: Label = ""
+
+
+class Durations(Struct, frozen=True, gc=False, kw_only=True):
+    """Milliseconds by stage as decoded: all fields always there, so that each packs to the same number of bytes."""
+
+    vad: float = NAN
+    stt: float = NAN
+    eou: float = NAN
+    hook: float = NAN
+    llm_ttft: float = NAN
+    llm_total: float = NAN
+    tool: float = NAN
+    aggregation: float = NAN
+    tts_ttfb: float = NAN
+    tts_leading_silence: float = NAN
+    output: float = NAN
+
+
+class Latency(Durations, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Milliseconds by stage as a publisher writes them: what it doesn't know is left out of the JSON."""
+
+
+class Turn(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="turn"):
+    """The agent's first audio of its reply, or its failure.
+
+    `e2e_ms` runs from the caller's end of speech to that first audio; `measured_from` is vad_stop, turn_end or
+    transcript; `additive` says that the stages sum to it. `status` is ok, failed, no_reply or cancelled.
+    """
+
+    e2e_ms: float = NAN
+    measured_from: Label = ""
+    latency: Durations | None = None
+    additive: bool = False
+    interrupted: bool = False
+    status: Label = "ok"
+    user_text: Text = ""
+    agent_text: Text = ""
+    confidence: float = NAN
+    step: Label = ""
+
+
+class Tool(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="tool"):
+    """A tool call: state is start, ok, error, timeout or cancelled; `arguments` is JSON text."""
+
+    name: Label
+    state: Label
+    duration_ms: float = NAN
+    error_type: Label = ""
+    arguments: Text = ""
+
+
+class Error(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="error"):
+    """A component failed. `final` means that no retry saved it: only those count into the error rate."""
+
+    component: Label
+    category: Label
+    error_type: Label = ""
+    recoverable: bool = False
+    final: bool = True
+    retry_count: int = 0
+    provider: Label = ""
+    http_status: int = 0
+    message: Text = ""
+
+
+class Interruption(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="interruption"):
+    """One side spoke over the other; `by` is user (a barge-in) or agent."""
+
+    by: Label
+    playout_ms: float = NAN
+    false_positive: bool = False
+    backchannel: bool = False
+
+
+class Usage(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="usage"):
+    """What was used. `cumulative` replaces what the same component, provider and model told before, else it adds."""
+
+    component: Label
+    provider: Label = ""
+    model: Label = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    audio_s: float = 0.0
+    characters: int = 0
+    cost_usd: float = NAN
+    estimated: bool = False
+    cumulative: bool = False
+
+
+class Service(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="service"):
+    """What really answered: silent changes of a model are seen here."""
+
+    component: Label
+    provider: Label
+    model: Label
+    fingerprint: Label = ""
+    region: Label = ""
+    ttfb_ms: float = NAN
+    total_ms: float = NAN
+    request_id: Label = ""
+    retry_count: int = 0
+    status: Label = ""
+
+
+class Audio(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="audio"):
+    """Features of one utterance of the user or the agent."""
+
+    role: Label
+    speech_rate_wpm: float = NAN
+    loudness_dbfs: float = NAN
+    pitch_hz: float = NAN
+    snr_db: float = NAN
+    overlap_ms: float = NAN
+    jitter_ms: float = NAN
+    packet_loss_pct: float = NAN
+
+
+class CallEnd(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="call.end"):
+    """The call is over: reason is user_hangup, agent_hangup, transferred, voicemail, silence_timeout, ..."""
+
+    reason: Text
+    party: Label = ""
+    step: Label = ""
+    duration_s: float = NAN
+    raw_reason: Text = ""
+
+
+class CallOutcome(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="call.outcome"):
+    """What became of the call, said by an evaluator; may arrive minutes after its end, and more than once."""
+
+    evaluator: Label
+    success: bool | None | UnsetType = UNSET
+    label: Label = ""
+    score: float = NAN
+    sentiment: float = NAN
+    escalated: bool | None = None
+    compliance_violation: bool = False
+    reason: Text = ""
+
+
+class Marker(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="marker"):
+    """A change in the world (deploy, model_update, prompt, campaign, ...), drawn on every chart."""
+
+    kind: Label
+    label: Label
+    version: Label = ""
+    segment: Segments = {}
+
+
+class Security(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="security"):
+    """A security incident, or a compliance event outside a call's outcome."""
+
+    kind: Label
+    label: Label
+    severity: Label = ""
+    call_id: Label = ""
+
+
+class Capacity(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="capacity"):
+    """The tested load limit, in calls at once."""
+
+    limit: int
+    tested_at: float = NAN
+
+
+class Benchmark(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="benchmark"):
+    """One conversation of a model-drift run."""
+
+    suite: Label
+    conversation: Label
+    score: float
+    version: Label = ""
+    model: Label = ""
+
+
+class Operator(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="operator"):
+    """What a person did: ack, silence, resolve, note, bookmark, ... Part of every recording."""
+
+    act: Label
+    by: Label
+    target: Label = ""
+    text: Text = ""
+    until: float = NAN
+    call_id: Label = ""
+
+
+class SourceStatus(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="source.status"):
+    """A publisher's own health, first on connecting and every 5 s."""
+
+    active_calls: int = 0
+    dropped: int = 0
+    queue: int = 0
+    clock_offset_ms: float = NAN
+
+
+class Heartbeat(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="heartbeat"):
+    """Time goes on: the hub's, with its head seq; or a source's own (`local`) while the hub is silent."""
+
+    seq: int
+    local: bool = False
+
+
+class Gap(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="gap"):
+    """The hub to one console: you missed these (why: evicted, epoch, slow)."""
+
+    from_seq: int
+    to_seq: int
+    why: Label
+
+
+class Malformed(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="malformed"):
+    """A payload that was no event, stamped by the hub all the same so that every console and recording has it."""
+
+    payload: bytes
+    error: Text
+
+
+AnyEvent: TypeAlias = (
+    CallStart
+    | CallUpdate
+    | CallStep
+    | TurnStart
+    | Stage
+    | Turn
+    | Tool
+    | Error
+    | Interruption
+    | Usage
+    | Service
+    | Audio
+    | CallEnd
+    | CallOutcome
+    | Marker
+    | Security
+    | Capacity
+    | Benchmark
+    | Operator
+    | SourceStatus
+    | Heartbeat
+    | Gap
+    | Malformed
+)
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    str(kind.__struct_config__.tag): kind for kind in AnyEvent.__args__
+}

@@ -1,0 +1,54 @@
+"""What travels between hub and console: text frames of JSON, each one of these Structs.
+
+    console → hub    {"type":"hello","role":"viewer","resume":{"epoch":"3f…","seq":812}}
+    hub → console    {"type":"welcome","epoch":"3f…","seq":900,"oldest_seq":400,"state":"<base64 checkpoint>"}
+                     {"type":"batch","seq":901,"at":[[1760000000.25,3],[1760000000.27,1]],"events":[{…},{…},{…},{…}]}
+                     {"type":"gap", …}      an event of its own, see `events.Gap`
+    publisher → hub  {"type":"hello","role":"publisher","source":"agent-7"}, then events, or arrays of them
+
+A batch carries consecutive events from `seq` on; `at` says in runs [receive time, number of events] when the hub
+received them, never decreasing. A batch that a source made up itself while the hub was silent, or to tell of a gap,
+is `local`: it has no place in the hub's numbering and `seq` repeats the last one seen.
+"""
+
+from __future__ import annotations
+
+from msgspec import Raw, Struct
+
+
+class Resume(Struct, frozen=True):
+    """Where a console left off."""
+
+    epoch: str
+    seq: int
+
+
+class Hello(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="hello"):
+    """A client's first frame. `role` is publisher, viewer, operator or watcher."""
+
+    role: str = "viewer"
+    source: str = ""
+    protocol: int = 1
+    resume: Resume | None = None
+
+
+class Welcome(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="welcome"):
+    """The hub's answer. `state` is its session's checkpoint as of `seq`; empty where a resume goes on without."""
+
+    epoch: str
+    seq: int
+    oldest_seq: int = 0
+    at: float = 0.0
+    protocol: int = 1
+    server: str = ""
+    deployment: str = ""
+    state: bytes = b""
+
+
+class RawBatch(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="batch"):
+    """Stamped events, still raw: what recorder and hub handle without reading them."""
+
+    seq: int
+    at: list[tuple[float, int]]
+    events: list[Raw]
+    local: bool = False

@@ -1,0 +1,64 @@
+"""Text from a feed is hostile until it passed here: what a terminal could act upon is dropped, once, at the door.
+
+ESC, OSC and C1 bytes from an event reach a terminal verbatim through most widgets, and bidirectional overrides turn
+a line around. `str.isprintable()` rejects them all (categories Other and Separator, but for the space). Combining
+marks are printable, but a pile of them paints over neighbouring lines: at most `MAX_MARKS` in a row stay.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from voicetop.wire.events import MAX_LABEL, MAX_TEXT
+
+MAX_MARKS = 3
+
+
+def safe_text(text: str, limit: int = MAX_TEXT) -> str:
+    """`text` as it may be painted: printable only, tabs and line ends as a space, at most `limit` characters.
+
+    >>> safe_text("a\\x1b]0;pwned\\x07b\\nc")
+    'a]0;pwnedb c'
+    """
+    if len(text) <= limit and text.isprintable() and (text.isascii() or not _piles_marks(text)):
+        return text
+    return _clean(text[: limit * 4], limit)
+
+
+def safe_label(text: str) -> str:
+    """The same for names and segment values, at most `MAX_LABEL` characters."""
+    return safe_text(text, MAX_LABEL)
+
+
+def _piles_marks(text: str) -> bool:
+    run = 0
+    for char in text:
+        if char > "\u02ff" and unicodedata.category(char)[0] == "M":
+            run += 1
+            if run > MAX_MARKS:
+                return True
+        else:
+            run = 0
+    return False
+
+
+def _clean(text: str, limit: int) -> str:
+    kept: list[str] = []
+    run = 0
+    for char in text:
+        if char in "\t\n\r\v\f\u0085\u2028\u2029\u00a0\u3000":
+            char = " "
+        elif not char.isprintable():
+            continue
+        if char > "\u02ff" and unicodedata.category(char)[0] == "M":
+            run += 1
+            if run > MAX_MARKS:
+                continue
+        else:
+            run = 0
+        kept.append(char)
+        if len(kept) > limit:
+            break
+    if len(kept) > limit:
+        kept[limit - 1 :] = ["…"]
+    return "".join(kept)
