@@ -38,7 +38,7 @@ class Duplicates(Struct):
         if len(fresh) != told or not self.young.isdisjoint(fresh) or not self.old.isdisjoint(fresh):
             return False
         if len(self.young) + told > GENERATION:
-            return not told or all([self.is_new(name) for name in ids])
+            return all(self.is_new(name) for name in ids)
         self.young |= fresh
         return True
 

@@ -25,14 +25,35 @@ Label: TypeAlias = Annotated[str, Meta(max_length=MAX_LABEL)]
 Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT)]
 """What somebody said or a program printed."""
 
-Scalar: TypeAlias = Label | int | float | bool | None
+Time: TypeAlias = Annotated[float, Meta(ge=0, le=1e11)]
+"""Seconds since the epoch; milliseconds sent by mistake are past the bound and come back as malformed."""
+
+Number: TypeAlias = Annotated[float, Meta(ge=-1e9, le=1e9)]
+"""A measured value. Bounded, so that sums in whole microseconds can't overflow whoever sends nonsense."""
+
+Dollars: TypeAlias = Annotated[float, Meta(ge=-1e6, le=1e6)]
+"""Money. Bounded for sums in millionths of a dollar."""
+
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+"""How many; at most what a JSON number holds exactly in every language."""
+
+Index: TypeAlias = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
+"""Which one, from 0; -1 is none."""
+
+Scalar: TypeAlias = (
+    Label
+    | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[float, Meta(ge=-1e15, le=1e15)]
+    | bool
+    | None
+)
 Segments: TypeAlias = Annotated[dict[Label, Scalar], Meta(max_length=64)]
 
 
 class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type"):
     """The envelope: what every event has. `ts` is the source's own time."""
 
-    ts: float
+    ts: Time
     event_id: Label = ""
     source: Label = ""
     trace_id: Label = ""
@@ -43,7 +64,7 @@ class CallEvent(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """An event that belongs to a call, and maybe to one of its turns (index from 0)."""
 
     call_id: Label
-    turn: int = -1
+    turn: Index = -1
 
 
 class Agent(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -97,17 +118,17 @@ class Stage(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
 class Durations(Struct, frozen=True, gc=False, kw_only=True):
     """Milliseconds by stage as decoded: all fields always there, so that each packs to the same number of bytes."""
 
-    vad: float = NAN
-    stt: float = NAN
-    eou: float = NAN
-    hook: float = NAN
-    llm_ttft: float = NAN
-    llm_total: float = NAN
-    tool: float = NAN
-    aggregation: float = NAN
-    tts_ttfb: float = NAN
-    tts_leading_silence: float = NAN
-    output: float = NAN
+    vad: Number = NAN
+    stt: Number = NAN
+    eou: Number = NAN
+    hook: Number = NAN
+    llm_ttft: Number = NAN
+    llm_total: Number = NAN
+    tool: Number = NAN
+    aggregation: Number = NAN
+    tts_ttfb: Number = NAN
+    tts_leading_silence: Number = NAN
+    output: Number = NAN
 
 
 class Latency(Durations, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -121,7 +142,7 @@ class Turn(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
     transcript; `additive` says that the stages sum to it. `status` is ok, failed, no_reply or cancelled.
     """
 
-    e2e_ms: float = NAN
+    e2e_ms: Number = NAN
     measured_from: Label = ""
     latency: Durations | None = None
     additive: bool = False
@@ -129,7 +150,7 @@ class Turn(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
     status: Label = "ok"
     user_text: Text = ""
     agent_text: Text = ""
-    confidence: float = NAN
+    confidence: Number = NAN
     step: Label = ""
 
 
@@ -138,7 +159,7 @@ class Tool(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
 
     name: Label
     state: Label
-    duration_ms: float = NAN
+    duration_ms: Number = NAN
     error_type: Label = ""
     arguments: Text = ""
 
@@ -151,9 +172,9 @@ class Error(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
     error_type: Label = ""
     recoverable: bool = False
     final: bool = True
-    retry_count: int = 0
+    retry_count: Count = 0
     provider: Label = ""
-    http_status: int = 0
+    http_status: Count = 0
     message: Text = ""
 
 
@@ -161,7 +182,7 @@ class Interruption(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults
     """One side spoke over the other; `by` is user (a barge-in) or agent."""
 
     by: Label
-    playout_ms: float = NAN
+    playout_ms: Number = NAN
     false_positive: bool = False
     backchannel: bool = False
 
@@ -172,12 +193,12 @@ class Usage(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
     component: Label
     provider: Label = ""
     model: Label = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    audio_s: float = 0.0
-    characters: int = 0
-    cost_usd: float = NAN
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    cached_tokens: Count = 0
+    audio_s: Number = 0.0
+    characters: Count = 0
+    cost_usd: Dollars = NAN
     estimated: bool = False
     cumulative: bool = False
 
@@ -190,10 +211,10 @@ class Service(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True
     model: Label
     fingerprint: Label = ""
     region: Label = ""
-    ttfb_ms: float = NAN
-    total_ms: float = NAN
+    ttfb_ms: Number = NAN
+    total_ms: Number = NAN
     request_id: Label = ""
-    retry_count: int = 0
+    retry_count: Count = 0
     status: Label = ""
 
 
@@ -201,13 +222,13 @@ class Audio(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
     """Features of one utterance of the user or the agent."""
 
     role: Label
-    speech_rate_wpm: float = NAN
-    loudness_dbfs: float = NAN
-    pitch_hz: float = NAN
-    snr_db: float = NAN
-    overlap_ms: float = NAN
-    jitter_ms: float = NAN
-    packet_loss_pct: float = NAN
+    speech_rate_wpm: Number = NAN
+    loudness_dbfs: Number = NAN
+    pitch_hz: Number = NAN
+    snr_db: Number = NAN
+    overlap_ms: Number = NAN
+    jitter_ms: Number = NAN
+    packet_loss_pct: Number = NAN
 
 
 class CallEnd(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="call.end"):
@@ -216,7 +237,7 @@ class CallEnd(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True
     reason: Text
     party: Label = ""
     step: Label = ""
-    duration_s: float = NAN
+    duration_s: Number = NAN
     raw_reason: Text = ""
 
 
@@ -224,10 +245,10 @@ class CallOutcome(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=
     """What became of the call, said by an evaluator; may arrive minutes after its end, and more than once."""
 
     evaluator: Label
-    success: bool | None | UnsetType = UNSET
+    success: bool | UnsetType | None = UNSET
     label: Label = ""
-    score: float = NAN
-    sentiment: float = NAN
+    score: Number = NAN
+    sentiment: Number = NAN
     escalated: bool | None = None
     compliance_violation: bool = False
     reason: Text = ""
@@ -254,8 +275,8 @@ class Security(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
 class Capacity(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="capacity"):
     """The tested load limit, in calls at once."""
 
-    limit: int
-    tested_at: float = NAN
+    limit: Count
+    tested_at: Time = NAN
 
 
 class Benchmark(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="benchmark"):
@@ -263,7 +284,7 @@ class Benchmark(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
 
     suite: Label
     conversation: Label
-    score: float
+    score: Number
     version: Label = ""
     model: Label = ""
 
@@ -275,31 +296,31 @@ class Operator(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
     by: Label
     target: Label = ""
     text: Text = ""
-    until: float = NAN
+    until: Time = NAN
     call_id: Label = ""
 
 
 class SourceStatus(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="source.status"):
     """A publisher's own health, first on connecting and every 5 s."""
 
-    active_calls: int = 0
-    dropped: int = 0
-    queue: int = 0
-    clock_offset_ms: float = NAN
+    active_calls: Count = 0
+    dropped: Count = 0
+    queue: Count = 0
+    clock_offset_ms: Number = NAN
 
 
 class Heartbeat(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="heartbeat"):
     """Time goes on: the hub's, with its head seq; or a source's own (`local`) while the hub is silent."""
 
-    seq: int
+    seq: Count
     local: bool = False
 
 
 class Gap(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="gap"):
     """The hub to one console: you missed these (why: evicted, epoch, slow)."""
 
-    from_seq: int
-    to_seq: int
+    from_seq: Count
+    to_seq: Count
     why: Label
 
 
@@ -336,6 +357,4 @@ AnyEvent: TypeAlias = (
     | Malformed
 )
 
-EVENT_TYPES: dict[str, type[Event]] = {
-    str(kind.__struct_config__.tag): kind for kind in AnyEvent.__args__
-}
+EVENT_TYPES: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in AnyEvent.__args__}

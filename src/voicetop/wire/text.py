@@ -15,9 +15,9 @@ MAX_MARKS = 3
 
 
 def safe_text(text: str, limit: int = MAX_TEXT) -> str:
-    """`text` as it may be painted: printable only, tabs and line ends as a space, at most `limit` characters.
+    r"""`text` as it may be painted: printable only, any white space as a space, at most `limit` characters.
 
-    >>> safe_text("a\\x1b]0;pwned\\x07b\\nc")
+    >>> safe_text("a\x1b]0;pwned\x07b\nc")
     'a]0;pwnedb c'
     """
     if len(text) <= limit and text.isprintable() and (text.isascii() or not _piles_marks(text)):
@@ -46,9 +46,8 @@ def _clean(text: str, limit: int) -> str:
     kept: list[str] = []
     run = 0
     for char in text:
-        if char in "\t\n\r\v\f\u0085\u2028\u2029\u00a0\u3000":
-            char = " "
-        elif not char.isprintable():
+        printable = char.isprintable()
+        if not printable and not char.isspace():
             continue
         if char > "\u02ff" and unicodedata.category(char)[0] == "M":
             run += 1
@@ -56,7 +55,7 @@ def _clean(text: str, limit: int) -> str:
                 continue
         else:
             run = 0
-        kept.append(char)
+        kept.append(char if printable else " ")
         if len(kept) > limit:
             break
     if len(kept) > limit:

@@ -1,0 +1,105 @@
+"""Events made safe to paint, and the bytes of a frame that need no cleaning told from those that may.
+
+Most frames are plain: one look at their bytes says that no text in them can be dangerous, and their events pass
+untouched. The rest is looked at event by event. Called by the codec alone.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, get_type_hints
+
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
+
+from voicetop.wire.events import EVENT_TYPES, MAX_LABEL, MAX_TEXT, Agent, Event
+from voicetop.wire.text import safe_label, safe_text
+
+
+def is_plain(frame: bytes) -> bool:
+    """Whether nothing in this JSON can be dangerous, seen from its bytes alone, a whole frame at a time.
+
+    JSON must escape control characters, so that ASCII without a backslash or DEL has none. Beyond ASCII the Latin
+    letters (UTF-8 leads C3 to C5) pass whole, C2 but for C1 controls, the no-break space and the soft hyphen, and of
+    U+2000 to U+203F the dashes, quotes and dots. All other scripts are looked at event by event.
+    """
+    if b"\x7f" in frame or (b"\\" in frame and _ESCAPE.search(frame)):
+        return False
+    if frame.isascii():
+        return True
+    return not (
+        frame.translate(None, _HARMLESS)
+        or (b"\xc2" in frame and _BAD_C2.search(frame))
+        or (b"\xe2" in frame and _BAD_E2.search(frame))
+    )
+
+
+_ESCAPE = re.compile(rb'\\[^"\\/]')
+_BAD_C2 = re.compile(rb"\xc2[\x80-\xa0\xad]")
+_BAD_E2 = re.compile(rb"\xe2(?!\x80[\x90-\xa7])")
+_HARMLESS = bytes(range(0x7F)) + bytes(range(0x80, 0xC0)) + b"\xc2\xc3\xc4\xc5\xe2"
+
+
+def clean_events(events: Iterable[Event]) -> int:
+    """Make every text in `events` safe, in place; how many had to change."""
+    changed = 0
+    for event in events:
+        kind = type(event)
+        if kind in _NESTED or not _is_safe("".join(_TEXTS[kind](event))):
+            changed += clean_struct(event)
+    return changed
+
+
+def clean_struct(struct: Struct) -> int:
+    """Make every text of a Struct safe, in place, those in its segments and its agent too; how many had to change."""
+    changed = 0
+    for name in struct.__struct_fields__:
+        value = getattr(struct, name)
+        if type(value) is str:
+            safe = safe_text(value, MAX_TEXT if name in _LONG else MAX_LABEL)
+            if safe is not value:
+                changed += 1
+                force_setattr(struct, name, safe)
+        elif type(value) is dict and value:
+            cleaned = clean_segments(value)
+            if cleaned != value:
+                changed += 1
+                force_setattr(struct, name, cleaned)
+        elif type(value) is Agent:
+            changed += clean_struct(value)
+    return changed
+
+
+def clean_segments(segments: dict[str, Any]) -> dict[str, Any]:
+    """Names and values made safe and bounded; a value that is no text stays what it is."""
+    return {
+        safe_label(name): safe_label(value) if isinstance(value, str) else value
+        for name, value in segments.items()
+    }
+
+
+def _is_safe(text: str) -> bool:
+    return text.isprintable() and (text.isascii() or safe_text(text, len(text)) is text)
+
+
+def _texts_of(kind: type[Event]) -> Callable[[Event], tuple[str, ...]]:
+    names = [name for name, hint in get_type_hints(kind).items() if hint is str]
+    return operator.attrgetter(*names)
+
+
+def _long_texts() -> frozenset[str]:
+    return frozenset(
+        name
+        for kind in EVENT_TYPES.values()
+        for name, hint in get_type_hints(kind, include_extras=True).items()
+        if Meta(max_length=MAX_TEXT) in getattr(hint, "__metadata__", ())
+    )
+
+
+_LONG = _long_texts()
+_TEXTS = {kind: _texts_of(kind) for kind in EVENT_TYPES.values()}
+_NESTED = frozenset(
+    kind for kind in EVENT_TYPES.values() if {"segments", "segment", "agent"} & set(kind.__struct_fields__)
+)
