@@ -1,0 +1,257 @@
+"""The connection from a publisher to its hub: hello, batches, status, reconnect for ever.
+
+One coroutine, `Link.run`, in whatever event loop the publisher lives. Everything that can go wrong with a network
+ends in the same place: the connection is dropped, and after a jittered pause there is a new one, on which the live
+calls are announced (to a hub that doesn't know them) and what may not have been read is sent again.
+
+A hub acknowledges by answering pings: a pong means that everything sent before its ping was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Coroutine
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Struct
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from voicetop.clock import Clock
+from voicetop.errors import FeedError, FeedLost, FeedRefused, UsageError
+from voicetop.publish.outbox import Outbox
+from voicetop.wire.frames import Hello
+
+GATHER_S = 0.02
+STATUS_S = 5.0
+PING_S = 1.0
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 15.0
+STEADY_S = 5.0
+
+log = logging.getLogger("voicetop.publish")
+
+
+class LinkReport(Struct):
+    """How the link is doing: for tests, health pages and the curious. `why` says what went wrong last."""
+
+    connected: bool = False
+    epoch: str = ""
+    connections: int = 0
+    why: str = ""
+    clock_offset_ms: float = float("nan")
+
+
+class _Welcome(Struct, frozen=True):
+    """What a publisher reads of a welcome; other frames have other types."""
+
+    type: str = ""
+    epoch: str = ""
+    at: float = 0.0
+
+
+class Link:
+    """Carries an outbox to a hub. `wake` may only be called in the loop that runs it."""
+
+    def __init__(
+        self, url: str, token: str | None, outbox: Outbox, clock: Clock, *, patience_s: float = 10.0
+    ) -> None:
+        self.url = publish_url(url)
+        self.outbox = outbox
+        self.report = LinkReport()
+        self._token = token
+        self._clock = clock
+        self._patience_s = patience_s
+        self._work = asyncio.Event()
+        self._closing = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something waits to be sent."""
+        self._work.set()
+
+    def close(self) -> None:
+        """Send what waits, then end `run`."""
+        self._closing.set()
+        self._work.set()
+
+    async def run(self) -> None:
+        """Connect, carry, and when that ends, pause and connect again; after `close` once more if events wait."""
+        tries = 0
+        while True:
+            is_last = self._closing.is_set()
+            began = self._clock.monotonic()
+            try:
+                await self._carry()
+            except (FeedError, OSError, WebSocketException, TimeoutError, msgspec.MsgspecError) as error:
+                self._tell(error)
+            finally:
+                self.report.connected = False
+                self.outbox.stay_awake()
+            if self._closing.is_set() and (is_last or self.outbox.is_done):
+                return
+            tries = 0 if self._clock.monotonic() - began > STEADY_S else tries + 1
+            await self._pause(tries)
+
+    def _tell(self, error: Exception) -> None:
+        why = str(_refusal(error) or error or type(error).__name__)
+        if why != self.report.why and not self._closing.is_set():
+            log.warning("no feed to voicetop at %s: %s; trying again, calls go on", self.url, why)
+        self.report.why = why
+
+    async def _pause(self, tries: int) -> None:
+        """Jittered, so that a fleet doesn't come back to a restarted hub in one beat."""
+        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(tries, 10))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), random.uniform(0.5, 1.0) * longest)  # noqa: S311
+
+    async def _carry(self) -> None:
+        """One connection, from hello to its end."""
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else None
+        async with connect(
+            self.url,
+            additional_headers=headers,
+            open_timeout=self._patience_s,
+            close_timeout=1.0,
+            ping_interval=None,
+            compression=None,
+            proxy=None if _is_loopback(self.url) else True,
+        ) as socket:
+            try:
+                await self._introduce(socket)
+                await self._until_one_ends(self._send(socket), self._listen(socket), self._keep(socket))
+            except BaseException:
+                socket.transport.abort()  # a peer that hangs won't answer a goodbye either
+                raise
+
+    async def _introduce(self, socket: ClientConnection) -> None:
+        hello = Hello(role="publisher", source=self.outbox.source)
+        await self._push(socket, msgspec.json.encode(hello))
+        await self._push(socket, self._status())
+        async with asyncio.timeout(self._patience_s):
+            welcome = await self._await_welcome(socket)
+        self.report.connected = True
+        self.report.connections += 1
+        if welcome.at:
+            self.report.clock_offset_ms = round((self._clock.time() - welcome.at) * 1000.0, 3)
+        if self.report.why:
+            log.info("feeding voicetop at %s again", self.url)
+            self.report.why = ""
+        await self._catch_up(socket, welcome.epoch)
+
+    async def _await_welcome(self, socket: ClientConnection) -> _Welcome:
+        async for message in socket:
+            frame = msgspec.json.decode(message, type=_Welcome)
+            if frame.type == "welcome":
+                return frame
+        raise FeedLost("it closed the connection before its welcome")
+
+    async def _catch_up(self, socket: ClientConnection, epoch: str) -> None:
+        """A hub of a new epoch learns of the live calls; every hub gets again what the last one may have missed."""
+        is_new = epoch != self.report.epoch
+        if is_new and (self.report.epoch or self.outbox.dropped):
+            for frame in self.outbox.announce():
+                await self._push(socket, frame)
+        for frame in self.outbox.resend():
+            await self._push(socket, frame)
+        self.report.epoch = epoch
+
+    async def _until_one_ends(self, *parts: Coroutine[Any, Any, None]) -> None:
+        tasks = [asyncio.ensure_future(part) for part in parts]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send(self, socket: ClientConnection) -> None:
+        """Frames as events come, each frame what gathered in 20 ms; ends when closing and all is read."""
+        while True:
+            while frame := self.outbox.next_frame(self._clock.monotonic()):
+                await self._push(socket, frame)
+            if self._closing.is_set():
+                await self._push(socket, self._status())
+                await self._confirm(socket)
+                return
+            if self.outbox.rest():
+                await self._work.wait()
+                if not self._closing.is_set():
+                    self._work.clear()
+                    await self._clock.sleep(GATHER_S)
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        """Whatever a hub tells a publisher after its welcome, it need not know; but the close is noticed here."""
+        async for _ in socket:
+            pass
+        if not self._closing.is_set():
+            raise FeedLost("the hub closed the connection")
+
+    async def _keep(self, socket: ClientConnection) -> None:
+        """Acknowledgements every second, the status every five; a hub that answers neither is given up."""
+        told = pinged = self._clock.monotonic()
+        while True:
+            await self._clock.sleep(PING_S)
+            now = self._clock.monotonic()
+            if now - told >= STATUS_S:
+                told = now
+                await self._push(socket, self._status())
+            if self.outbox.unacknowledged or now - pinged >= STATUS_S:
+                pinged = now
+                await self._confirm(socket)
+
+    async def _confirm(self, socket: ClientConnection) -> None:
+        """Returns when the hub has read everything that was sent before."""
+        mark = self.outbox.sent_mark()
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await (await socket.ping())
+        except TimeoutError:
+            raise FeedLost(f"no answer for {self._patience_s:g} s") from None
+        self.outbox.acknowledge(mark, self._clock.monotonic())
+
+    async def _push(self, socket: ClientConnection, frame: bytes) -> None:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await socket.send(frame, text=True)
+        except TimeoutError:
+            raise FeedLost(f"it took nothing for {self._patience_s:g} s") from None
+
+    def _status(self) -> bytes:
+        return self.outbox.status(self._clock.time(), self.report.clock_offset_ms)
+
+
+def publish_url(url: str) -> str:
+    """The address to publish to: `/publish` where the URL names no path. Raises UsageError where it is none.
+
+    >>> publish_url("ws://127.0.0.1:8377")
+    'ws://127.0.0.1:8377/publish'
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("ws", "wss") and bool(parts.hostname) and (parts.port or 0) >= 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            f"{url!r} is no address of a hub: write it as ws://127.0.0.1:8377 or wss://host:port"
+        )
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") or "/publish"))
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
+
+
+def _refusal(error: Exception) -> FeedRefused | None:
+    if isinstance(error, InvalidStatus):
+        status = error.response.status_code
+        hint = ": check the token" if status in (401, 403) else ""
+        return FeedRefused(f"the hub answered {status}{hint}")
+    return None
