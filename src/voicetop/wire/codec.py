@@ -127,9 +127,11 @@ class Codec:
             return self._alone(decoded)
         self._came(frame, len(decoded.events))
         ats = _expand(decoded.at, len(decoded.events))
-        for at, event in zip(ats, decoded.events, strict=True) if b'"malformed"' in frame else ():
-            self._note(at, event)
-        return self._steps(frame, decoded.events, ats, local=decoded.local)
+        kinds: list[type[Event]] = list(map(type, decoded.events))
+        if Malformed in kinds:
+            for at, event in zip(ats, decoded.events, strict=True):
+                self._note(at, event)
+        return self._steps(frame, decoded.events, ats, kinds, local=decoded.local)
 
     def _decode_slowly(self, frame: bytes) -> list[Step]:
         try:
@@ -147,7 +149,7 @@ class Codec:
                 self._note(at, event)
                 events.append(event)
                 ats.append(at)
-        return self._steps(frame, events, ats, local=raw.local)
+        return self._steps(frame, events, ats, list(map(type, events)), local=raw.local)
 
     def _alone(self, decoded: Welcome | Gap) -> list[Step]:
         self.stats.cleaned += clean_struct(decoded)
@@ -205,12 +207,14 @@ class Codec:
             for name in sorted(event.keys() - set(kind.__struct_fields__) - {"type"}):
                 self._count(self.stats.unknown_fields, safe_label(f"{event['type']}.{name}"))
 
-    def _steps(self, frame: bytes, events: list[AnyEvent], ats: list[float], *, local: bool) -> list[Step]:
+    def _steps(
+        self, frame: bytes, events: list[AnyEvent], ats: list[float], kinds: list[type[Event]], *, local: bool
+    ) -> list[Step]:
         if not is_plain(frame):
             self.stats.cleaned += clean_events(events)
         if self.check_duplicates and not self.duplicates.all_new([event.event_id for event in events]):
             events, ats = self._without_duplicates(events, ats)
-        kinds: list[type[Event]] = list(map(type, events))
+            kinds = list(map(type, events))
         if Heartbeat not in kinds:
             return [Batch(events, ats)] if events else []
         return _split(events, ats, kinds, local=local)

@@ -7,7 +7,9 @@ marks are printable, but a pile of them paints over neighbouring lines: at most 
 
 from __future__ import annotations
 
-import unicodedata
+import re
+from functools import cache
+from unicodedata import category
 
 from voicetop.wire.events import MAX_LABEL, MAX_TEXT
 
@@ -31,15 +33,31 @@ def safe_label(text: str) -> str:
 
 
 def _piles_marks(text: str) -> bool:
+    if not _ASTRAL.search(text):
+        return bool(_pile().search(text))
     run = 0
     for char in text:
-        if char > "\u02ff" and unicodedata.category(char)[0] == "M":
-            run += 1
-            if run > MAX_MARKS:
-                return True
-        else:
-            run = 0
+        run = run + 1 if _is_mark(char) else 0
+        if run > MAX_MARKS:
+            return True
     return False
+
+
+@cache
+def _pile() -> re.Pattern[str]:
+    """More than `MAX_MARKS` marks in a row, below U+10000: there a character set is eight times as fast as the loop.
+
+    Built when the first text beyond Latin comes, for it takes milliseconds.
+    """
+    marks = "".join(filter(_is_mark, map(chr, range(0x300, 0x10000))))
+    return re.compile(f"[{marks}]{{{MAX_MARKS + 1}}}")
+
+
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+
+
+def _is_mark(char: str) -> bool:
+    return char > "\u02ff" and category(char)[0] == "M"
 
 
 def _clean(text: str, limit: int) -> str:
@@ -49,7 +67,7 @@ def _clean(text: str, limit: int) -> str:
         printable = char.isprintable()
         if not printable and not char.isspace():
             continue
-        if char > "\u02ff" and unicodedata.category(char)[0] == "M":
+        if _is_mark(char):
             run += 1
             if run > MAX_MARKS:
                 continue
