@@ -114,6 +114,17 @@ class Codec:
         self.duplicates = Duplicates.none()
         self.check_duplicates = check_duplicates
         self.frames = 0
+        self.seq = 0
+        """The hub's last stamp that was decoded; what is local has none."""
+
+    def resume(self, seq: int, stats: WireStats, seen: tuple[list[str], list[str]]) -> None:
+        """Go on from a checkpoint: the last stamp, the counts, and the ids that were seen."""
+        self.seq, self.stats = seq, stats
+        self.duplicates = Duplicates(set(seen[0]), set(seen[1]))
+
+    def reject(self, at: float, why: str, frame: bytes) -> None:
+        """Count bytes that were no frame at all."""
+        self._malformed(at, why, frame)
 
     def decode(self, frame: bytes) -> list[Step]:
         """The steps of one frame, in order. Raises WireError where the bytes are no frame at all."""
@@ -126,6 +137,8 @@ class Codec:
         if not isinstance(decoded, _TypedBatch):
             return self._alone(decoded)
         self._came(frame, len(decoded.events))
+        if not decoded.local:
+            self.seq = decoded.seq + len(decoded.events) - 1
         ats = _expand(decoded.at, len(decoded.events))
         kinds: list[type[Event]] = list(map(type, decoded.events))
         if Malformed in kinds:
@@ -141,6 +154,8 @@ class Codec:
         if not isinstance(raw, RawBatch):
             return self._alone(raw)
         self._came(frame, len(raw.events))
+        if not raw.local:
+            self.seq = raw.seq + len(raw.events) - 1
         events: list[AnyEvent] = []
         ats: list[float] = []
         for at, item in zip(_expand(raw.at, len(raw.events)), raw.events, strict=True):

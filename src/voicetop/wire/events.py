@@ -116,19 +116,22 @@ class Stage(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
 
 
 class Durations(Struct, frozen=True, gc=False, kw_only=True):
-    """Milliseconds by stage as decoded: all fields always there, so that each packs to the same number of bytes."""
+    """Milliseconds by stage as decoded: all fields always there, so that each packs to the same number of bytes.
 
-    vad: Number = NAN
-    stt: Number = NAN
-    eou: Number = NAN
-    hook: Number = NAN
-    llm_ttft: Number = NAN
-    llm_total: Number = NAN
-    tool: Number = NAN
-    aggregation: Number = NAN
-    tts_ttfb: Number = NAN
-    tts_leading_silence: Number = NAN
-    output: Number = NAN
+    Not bounded like other numbers: a bound would refuse the NaN of a checkpoint; the engine cuts them to its scale.
+    """
+
+    vad: float = NAN
+    stt: float = NAN
+    eou: float = NAN
+    hook: float = NAN
+    llm_ttft: float = NAN
+    llm_total: float = NAN
+    tool: float = NAN
+    aggregation: float = NAN
+    tts_ttfb: float = NAN
+    tts_leading_silence: float = NAN
+    output: float = NAN
 
 
 class Latency(Durations, frozen=True, gc=False, kw_only=True, omit_defaults=True):

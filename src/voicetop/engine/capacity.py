@@ -1,0 +1,57 @@
+"""Live calls against the tested limit: the peak of the day, and the minutes until arrivals lead to the line."""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct, field
+
+from voicetop.wire.events import NAN
+
+KEPT_MINUTES = 1_440
+
+
+class Load(Struct, kw_only=True):
+    """The most calls at once in each of the last 1,440 minutes, as (minute, calls)."""
+
+    limit: int = 0
+    tested_at: float = NAN
+    minutes: list[tuple[int, int]] = field(default_factory=list)
+
+    def beat(self, at: float, live: int) -> None:
+        """At a heartbeat, `live` calls are on the line."""
+        minute = int(at // 60)
+        if self.minutes and self.minutes[-1][0] == minute:
+            if live > self.minutes[-1][1]:
+                self.minutes[-1] = (minute, live)
+            return
+        self.minutes.append((minute, live))
+        if len(self.minutes) > KEPT_MINUTES:
+            del self.minutes[0]
+
+    def peak(self, at: float) -> tuple[int, float]:
+        """(most calls at once in the last 24 hours, epoch seconds of that minute)."""
+        since = int(at // 60) - KEPT_MINUTES
+        recent = [(calls, -minute) for minute, calls in self.minutes if minute > since]
+        if not recent:
+            return 0, NAN
+        calls, minute = max(recent)
+        return calls, -minute * 60.0
+
+
+def minutes_to_line(live: int, limit: int, arrivals_per_min: float, handling_s: float) -> float:
+    """Minutes until `live` reaches `limit` if calls keep arriving and lasting as they do now; NaN where they won't.
+
+    By Little's law arrivals × handling time is the load that the line settles at. With calls of memoryless length the
+    way there is exponential, L(t) = settled + (live − settled)·e^(−t / handling); solve L(t) = limit.
+
+    60 calls a minute of 3 minutes settle at 180; from 120 on, the line at 150 is 2.1 minutes away.
+    """
+    if limit <= 0 or not arrivals_per_min > 0 or not handling_s > 0:
+        return NAN
+    if live >= limit:
+        return 0.0
+    settled = arrivals_per_min * handling_s / 60
+    if settled <= limit:
+        return NAN
+    return handling_s / 60 * math.log((settled - live) / (settled - limit))

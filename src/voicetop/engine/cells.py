@@ -1,0 +1,125 @@
+"""Segment cells: one for each combination of segment values that was really seen.
+
+Everything is counted once, in the cell of its call; "billing × es" is the sum over the cells that match. The numbers
+of dimensions, values and cells are bounded: a value too many becomes "other" in its dimension, a combination too many
+goes to the cell `FOLDED`, and the screen says how many calls that were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from voicetop.engine.config import EngineConfig
+
+Key = tuple[tuple[str, str], ...]
+EVERYBODY = 0
+FOLDED = 1
+OTHER = "other"
+
+
+class Cells(Struct):
+    """The registry. `keys[i]` is the sorted combination of cell i, None where the number is free again.
+
+    Cell 0 is the combination of no values at all (calls that told nothing), cell 1 takes what found no room.
+    """
+
+    max_cells: int
+    max_values: int
+    max_dimensions: int
+    keys: list[Key | None]
+    ids: dict[Key, int]
+    values: dict[str, dict[str, int]]
+    live: list[int]
+    folded: int = 0
+    others: int = 0
+
+    @classmethod
+    def empty(cls, config: EngineConfig) -> Cells:
+        return cls(
+            config.max_cells,
+            config.max_values,
+            config.max_dimensions,
+            [(), None],
+            {(): EVERYBODY},
+            {},
+            [0, 0],
+        )
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def find(self, segments: dict[str, str], evict: Callable[[], Iterable[int]]) -> int:
+        """The cell of a combination, made if need be; `evict` names the idle cells when there is no room."""
+        key = self._bounded(segments)
+        found = self.ids.get(key)
+        if found is not None:
+            return found
+        return self._make(key, evict)
+
+    def _bounded(self, segments: dict[str, str]) -> Key:
+        parts: list[tuple[str, str]] = []
+        for name in sorted(segments):
+            value = segments[name]
+            known = self.values.get(name)
+            if known is None:
+                if len(self.values) >= self.max_dimensions:
+                    continue
+                known = self.values[name] = {}
+            if value not in known and len(known) >= self.max_values:
+                self.others += 1
+                value = OTHER
+            parts.append((name, value))
+        return tuple(parts)
+
+    def _make(self, key: Key, evict: Callable[[], Iterable[int]]) -> int:
+        if len(self.ids) + 1 >= self.max_cells:
+            for idle in evict():
+                self._free(idle)
+            if len(self.ids) + 1 >= self.max_cells:
+                self.folded += 1
+                return FOLDED
+        cell = self._next_free()
+        self.keys[cell] = key
+        self.ids[key] = cell
+        for name, value in key:
+            known = self.values.setdefault(name, {})
+            known[value] = known.get(value, 0) + 1
+        return cell
+
+    def _next_free(self) -> int:
+        if len(self.ids) + 1 < len(self.keys):
+            return self.keys.index(None, FOLDED + 1)
+        self.keys.append(None)
+        self.live.append(0)
+        return len(self.keys) - 1
+
+    def _free(self, cell: int) -> None:
+        key = self.keys[cell]
+        if key is None or cell in (EVERYBODY, FOLDED):
+            return
+        del self.ids[key]
+        self.keys[cell] = None
+        for name, value in key:
+            known = self.values[name]
+            known[value] -= 1
+            if not known[value]:
+                del known[value]
+            if not known:
+                del self.values[name]
+
+    def matching(self, where: Iterable[tuple[str, str]]) -> NDArray[np.intp] | None:
+        """The numbers of the cells in which all of `where` holds; None means all of them."""
+        wanted = set(where)
+        if not wanted:
+            return None
+        hits = [cell for cell, key in enumerate(self.keys) if key is not None and wanted <= set(key)]
+        return np.array(hits, np.intp)
+
+    def dimensions(self) -> list[str]:
+        """The dimensions seen, the usual ones first."""
+        usual = ["intent", "language", "tier", "version", "channel", "region"]
+        return [d for d in usual if d in self.values] + sorted(set(self.values) - set(usual))

@@ -1,0 +1,134 @@
+"""The whole state as one versioned block of bytes, and its digest.
+
+A console that opens at 2 am gets the hub's checkpoint and knows what the hub knows. It is a cache, never truth:
+another version is refused, and whoever has the records can compute it again.
+
+    "VTCP" | version (1 byte) | zstd of MessagePack of `State`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+
+import msgspec
+from msgspec import Struct
+from sortedcontainers import SortedList
+
+from voicetop.engine.calls import Call
+from voicetop.engine.capacity import Load
+from voicetop.engine.cells import Cells
+from voicetop.engine.config import EngineConfig
+from voicetop.engine.counts import Counts, CountState
+from voicetop.engine.feedstate import FeedSeen
+from voicetop.engine.fold import Engine
+from voicetop.engine.judge import Judge
+from voicetop.engine.windows import Histograms, HistogramState
+from voicetop.errors import CheckpointError
+from voicetop.wire.codec import WireStats
+from voicetop.wire.events import Marker, Operator, Security
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+VERSION = 1
+_MAGIC = b"VTCP"
+
+
+class State(Struct, frozen=True):
+    """Everything that decides what will be shown, in an order that doesn't depend on hashing."""
+
+    config: EngineConfig
+    seq: int
+    epoch: str
+    wire: WireStats
+    seen: tuple[list[str], list[str]]
+    live: list[Call]
+    ended: list[Call]
+    failed: list[Call]
+    deciding: list[tuple[float, str]]
+    told: int
+    cells: Cells
+    windows: HistogramState
+    counts: CountState
+    feed: FeedSeen
+    load: Load
+    judge: Judge
+    markers: list[Marker]
+    security: list[Security]
+    operators: list[Operator]
+    next_mark: int
+
+
+def state_of(
+    engine: Engine, seq: int, epoch: str, wire: WireStats, seen: tuple[list[str], list[str]]
+) -> State:
+    """The state of an engine, sharing what it holds: encode it before the engine goes on."""
+    roster, ledger = engine.roster, engine.ledger
+    return State(
+        config=engine.config,
+        seq=seq,
+        epoch=epoch,
+        wire=wire,
+        seen=seen,
+        live=list(roster.live.values()),
+        ended=list(roster.ended.values()),
+        failed=list(roster.failed.values()),
+        deciding=list(roster.deciding),
+        told=roster.told,
+        cells=ledger.cells,
+        windows=ledger.windows.dump(),
+        counts=ledger.counts.dump(),
+        feed=engine.feed,
+        load=engine.load,
+        judge=engine.judge,
+        markers=engine.markers,
+        security=engine.security,
+        operators=engine.operators,
+        next_mark=engine.next_mark,
+    )
+
+
+def engine_of(state: State) -> Engine:
+    """An engine that goes on from `state`."""
+    engine = Engine(state.config)
+    cells = len(state.cells)
+    engine.ledger.cells = state.cells
+    engine.ledger.windows = Histograms.load(state.windows, cells)
+    engine.ledger.counts = Counts.load(state.counts, cells)
+    roster = engine.roster
+    roster.live = {call.call_id: call for call in state.live}
+    roster.ended = {call.call_id: call for call in state.ended}
+    roster.failed = {call.call_id: call for call in state.failed}
+    roster.deciding = SortedList(state.deciding)
+    roster.told = state.told
+    engine.feed, engine.load, engine.judge = state.feed, state.load, state.judge
+    engine.markers, engine.security, engine.operators = state.markers, state.security, state.operators
+    engine.next_mark = state.next_mark
+    return engine
+
+
+def pack(state: State, level: int = 3) -> bytes:
+    """`state` as bytes."""
+    return _MAGIC + bytes([VERSION]) + zstd.compress(msgspec.msgpack.encode(state), level)
+
+
+def unpack(data: bytes) -> State:
+    """The state in `data`. Raises CheckpointError where it is of another version, or damaged."""
+    if data[:4] != _MAGIC:
+        raise CheckpointError("these bytes are no checkpoint")
+    if data[4] != VERSION:
+        raise CheckpointError(
+            f"a checkpoint of version {data[4]}; this voicetop reads version {VERSION}: upgrade it"
+        )
+    try:
+        return msgspec.msgpack.decode(zstd.decompress(data[5:]), type=State)
+    except (zstd.ZstdError, msgspec.DecodeError, msgspec.ValidationError, IndexError) as error:
+        raise CheckpointError(f"a damaged checkpoint: {error}") from None
+
+
+def digest(state: State) -> str:
+    """A hash over the whole canonical state: equal states have equal digests, on every machine."""
+    return hashlib.blake2b(msgspec.msgpack.encode(state), digest_size=16).hexdigest()

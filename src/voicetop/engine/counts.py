@@ -1,0 +1,179 @@
+"""Sliding sums of what is counted in whole numbers: calls, errors, outcomes, micro-dollars, by cell and by kind.
+
+A kind is a name such as "ended", "error:llm:timeout" or "step:verify"; there are at most `MAX_KINDS`. The same slots
+of time as in `windows.py`, with a dictionary each, because these come once a call and not once a turn.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from voicetop.engine.spans import FINE, MINUTE, QUARTER, SPANS, Edges, SlotKey
+
+MAX_KINDS = 512
+_CELLS = 1 << 16
+Sums = NDArray[np.int64]
+
+
+class Counts:
+    """Sums by (kind, cell) over 5 minutes, 30 minutes and 24 hours."""
+
+    def __init__(self) -> None:
+        self.edges = Edges()
+        self.kinds: dict[str, int] = {}
+        self.slots: dict[SlotKey, dict[int, int]] = {}
+        self.totals = {span: np.zeros((16, 64), np.int64) for span in SPANS}
+
+    def reserve(self, cells: int) -> None:
+        """Make room for that many cells."""
+        rows, have = self.totals["5m"].shape
+        if cells > have:
+            self._resize(rows, max(cells, have * 2))
+
+    def _resize(self, rows: int, columns: int) -> None:
+        for span, total in self.totals.items():
+            grown = np.zeros((rows, columns), np.int64)
+            grown[: total.shape[0], : total.shape[1]] = total
+            self.totals[span] = grown
+
+    def add(self, kind: str, cell: int, ts: float, amount: int) -> None:
+        """Add to every window that still holds the slot of `ts`; a negative amount takes back."""
+        edges = self.edges
+        if not amount or edges.too_late(ts):
+            return
+        row = self._row(kind)
+        key = row * _CELLS + cell
+        fine = int(ts // FINE)
+        if fine * FINE >= edges.short:
+            self._put((FINE, fine), key, amount)
+            self.totals["5m"][row, cell] += amount
+        coarse = edges.coarse(ts)
+        self._put(coarse, key, amount)
+        if coarse[0] == MINUTE and coarse[1] * MINUTE >= edges.middle:
+            self.totals["30m"][row, cell] += amount
+        self.totals["24h"][row, cell] += amount
+
+    def _row(self, kind: str) -> int:
+        row = self.kinds.get(kind)
+        if row is None:
+            if len(self.kinds) >= MAX_KINDS:
+                return self._row(kind.split(":", 1)[0] + ":other") if ":" in kind else self.kinds["other"]
+            if len(self.kinds) == MAX_KINDS - 40:
+                for spare in ("error", "step", "left", "cost", "from"):
+                    self.kinds.setdefault(f"{spare}:other", len(self.kinds))
+                self.kinds.setdefault("other", len(self.kinds))
+            row = self.kinds.setdefault(kind, len(self.kinds))
+            if len(self.kinds) > self.totals["5m"].shape[0]:
+                self._resize(len(self.kinds) * 2, self.totals["5m"].shape[1])
+        return row
+
+    def _put(self, slot: SlotKey, key: int, amount: int) -> None:
+        sums = self.slots.get(slot)
+        if sums is None:
+            sums = self.slots[slot] = {}
+        value = sums.get(key, 0) + amount
+        if value:
+            sums[key] = value
+        else:
+            del sums[key]
+
+    def advance(self, at: float) -> None:
+        """Move time on: what is too old for a window leaves its total."""
+        before, self.edges = self.edges, Edges.moved(at)
+        if self.edges.short != before.short:
+            self._expire(
+                "5m", [k for k in self.slots if k[0] == FINE and k[1] * FINE < self.edges.short], drop=True
+            )
+        if self.edges.middle != before.middle:
+            leaving = [
+                k for k in self.slots if k[0] == MINUTE and before.middle <= k[1] * MINUTE < self.edges.middle
+            ]
+            self._expire("30m", leaving, drop=False)
+            self._merge_quarters()
+            old = [k for k in self.slots if k[0] != FINE and k[0] * k[1] < self.edges.day]
+            self._expire("24h", old, drop=True)
+
+    def _expire(self, span: str, slots: list[SlotKey], *, drop: bool) -> None:
+        total = self.totals[span]
+        for slot in slots:
+            sums = self.slots.pop(slot) if drop else self.slots[slot]
+            for key, amount in sums.items():
+                total[divmod(key, _CELLS)] -= amount
+
+    def _merge_quarters(self) -> None:
+        old = [k for k in self.slots if k[0] == MINUTE and k[1] * MINUTE < self.edges.quartered]
+        for slot in sorted(old):
+            quarter = (QUARTER, slot[1] * MINUTE // QUARTER)
+            for key, amount in self.slots.pop(slot).items():
+                self._put(quarter, key, amount)
+
+    # -- questions ----------------------------------------------------------------------------------------------
+
+    def sums(self, span: str, cells: NDArray[np.intp] | None) -> dict[str, int]:
+        """The sum of every kind over one window, of some cells (None: all of them); kinds of sum 0 are left out."""
+        total = self.totals[span]
+        by_kind = total.sum(axis=1) if cells is None else total[:, cells].sum(axis=1)
+        amounts = by_kind.tolist()
+        return {kind: amounts[row] for kind, row in self.kinds.items() if amounts[row]}
+
+    def by_cell(self, span: str, kind: str) -> Sums:
+        """The sums of one kind over one window, for each cell."""
+        row = self.kinds.get(kind)
+        total = self.totals[span]
+        return total[row] if row is not None else np.zeros(total.shape[1], np.int64)
+
+    def over_time(self, slot: SlotKey, cells: frozenset[int] | None) -> dict[str, int]:
+        """The sums of every kind in one slot of time."""
+        names = list(self.kinds)
+        found: dict[str, int] = {}
+        for key, amount in self.slots.get(slot, {}).items():
+            row, cell = divmod(key, _CELLS)
+            if cells is None or cell in cells:
+                found[names[row]] = found.get(names[row], 0) + amount
+        return found
+
+    def hour(self, hour: int, cells: frozenset[int] | None) -> dict[str, int]:
+        """The sums over the last 24 hours of the slots that lie in one hour of the day (UTC)."""
+        found: dict[str, int] = {}
+        for slot in list(self.slots):
+            if slot[0] != FINE and slot[0] * slot[1] // 3600 % 24 == hour:
+                for kind, amount in self.over_time(slot, cells).items():
+                    found[kind] = found.get(kind, 0) + amount
+        return found
+
+    def idle(self, cell: int) -> bool:
+        """Whether no window holds anything of a cell."""
+        return not any(total[:, cell].any() for total in self.totals.values())
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    def dump(self) -> CountState:
+        """The canonical state: totals follow from the slots."""
+        slots = [(*slot, sorted(self.slots[slot].items())) for slot in sorted(self.slots)]
+        return CountState(self.edges, list(self.kinds), slots)
+
+    @classmethod
+    def load(cls, state: CountState, cells: int) -> Counts:
+        made = cls()
+        made._resize(max(16, len(state.kinds)), max(64, cells))
+        made.edges = state.edges
+        made.kinds = {kind: row for row, kind in enumerate(state.kinds)}
+        for width, number, sums in state.slots:
+            made.slots[width, number] = dict(sums)
+            spans = ["5m"] if width == FINE else ["24h"]
+            if width == MINUTE and number * MINUTE >= state.edges.middle:
+                spans.append("30m")
+            for span in spans:
+                for key, amount in sums:
+                    made.totals[span][divmod(key, _CELLS)] += amount
+        return made
+
+
+class CountState(Struct, frozen=True):
+    """`Counts` for a checkpoint: slots as (width, number, [(kind and cell, amount)])."""
+
+    edges: Edges
+    kinds: list[str]
+    slots: list[tuple[int, int, list[tuple[int, int]]]]

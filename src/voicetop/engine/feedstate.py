@@ -1,0 +1,111 @@
+"""What the engine knows of the feed itself: who publishes, whose clock is off by how much, what was lost."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from voicetop.wire.events import NAN, AnyEvent, SourceStatus
+
+SKEW_FROM = 2.0
+"""Seconds of clock difference from which on a source is corrected: below, it may be the network's delay."""
+SKEW_TURN = 30.0
+MAX_SOURCES = 2_000
+SILENT_AFTER = 15.0
+
+
+class SourceSeen(Struct, gc=False):
+    """One publisher. Its skew is the least delay (receive time − source time) of the last 30 to 60 s: a delay has a
+    floor, a skew is that floor's offset, and what a queue adds comes on top of it.
+    """
+
+    seen: float
+    least: float = NAN
+    least_before: float = NAN
+    skew: float = 0.0
+    dropped: int = 0
+    active_calls: int = 0
+    status_at: float = 0.0
+
+    def measure(self, delay: float) -> None:
+        if not delay >= self.least:
+            self.least = delay
+
+    def turn(self, *, rotate: bool) -> None:
+        """Take the measured skew into force; every 30 s the older half of the measurements goes."""
+        known = [value for value in (self.least, self.least_before) if value == value]
+        if known:
+            delay = min(known)
+            self.skew = delay if abs(delay) >= SKEW_FROM else 0.0
+        if rotate and self.least == self.least:
+            self.least_before, self.least = self.least, NAN
+
+
+class FeedSeen(Struct, kw_only=True):
+    """The feed's own figures, part of the checkpoint."""
+
+    at: float = 0.0
+    spoke_at: float = 0.0
+    """Receive time of the last record that wasn't a heartbeat of the console's own."""
+    local: bool = False
+    events: int = 0
+    strangers: int = 0
+    gaps: int = 0
+    missed: int = 0
+    late: int = 0
+    lag: float = NAN
+    lags: list[float] = field(default_factory=list)
+    rates: list[tuple[float, int]] = field(default_factory=list)
+    sources: dict[str, SourceSeen] = field(default_factory=dict)
+    rotated: float = 0.0
+    skewed: bool = False
+
+    def heard(self, event: SourceStatus, at: float) -> None:
+        """Note that a publisher spoke of itself, and how long its words took.
+
+        Only its status tells of its clock: other events may be told late, after a broken connection or of a day gone
+        by, and are then no sign of a clock that is off.
+        """
+        source = self.sources.get(event.source)
+        if source is None:
+            if len(self.sources) >= MAX_SOURCES:
+                return
+            source = self.sources[event.source] = SourceSeen(at)
+        source.seen = at
+        source.measure(at - event.ts)
+        source.status_at = at
+        source.dropped = event.dropped
+        source.active_calls = event.active_calls
+
+    def corrected(self, event: AnyEvent, at: float) -> float:
+        """Source time on the hub's clock, never later than the receive time."""
+        source = self.sources.get(event.source)
+        ts = event.ts + source.skew if source is not None else event.ts
+        return min(ts, at)
+
+    def beat(self, at: float, *, local: bool) -> None:
+        """A heartbeat: what was measured since the last one comes into force."""
+        self.at = at
+        self.local = local
+        if not local:
+            self.spoke_at = at
+        rotate = at - self.rotated >= SKEW_TURN
+        if rotate:
+            self.rotated = at
+        for source in self.sources.values():
+            source.turn(rotate=rotate)
+        self.skewed = any(source.skew for source in self.sources.values())
+        self._forget(at)
+        if self.lag == self.lag:
+            self.lags = [*self.lags[-19:], self.lag]
+            self.lag = NAN
+        self.rates = [*[(t, n) for t, n in self.rates if t > at - 10], (at, self.events)]
+
+    def _forget(self, at: float) -> None:
+        gone = [name for name, source in self.sources.items() if source.seen < at - 600]
+        for name in gone:
+            del self.sources[name]
+
+    def speaking(self, at: float) -> tuple[int, int]:
+        """(publishers that send their status, those of them that have been silent for 15 s)."""
+        told = [source for source in self.sources.values() if source.status_at]
+        return len(told), sum(1 for source in told if at - source.seen > SILENT_AFTER)

@@ -1,0 +1,198 @@
+"""The list of calls on a screen: filtered, narrowed, sorted, and only the rows that are in sight made into rows."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from voicetop.engine import filtering, mood
+from voicetop.engine.calls import Call, sentiment_of, verdict_of
+from voicetop.engine.mood import FRUSTRATED
+from voicetop.engine.snapshot import NAN, CallRow, CallsPanel, View
+
+if TYPE_CHECKING:
+    from voicetop.engine.fold import Engine
+
+Live: TypeAlias = Iterable[Call]
+EYES = 12
+"""Calls that need eyes first, on the Overview."""
+
+
+class Listed(Struct):
+    """The list, and the calls that need eyes."""
+
+    panel: CallsPanel
+    eyes: tuple[CallRow, ...]
+
+
+def live_calls(engine: Engine, chosen: frozenset[int] | None) -> Iterator[Call]:
+    """The live calls of some cells (None: all)."""
+    calls = engine.roster.live.values()
+    return iter(calls) if chosen is None else (call for call in calls if call.cell in chosen)
+
+
+def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck_after: float) -> Listed:
+    """The rows that `view` asks for, with the counts that stand beside them."""
+    at = engine.at
+    chosen = None if cells is None else frozenset(cells.tolist())
+    live = list(live_calls(engine, chosen))
+    urgency = [_urgency(call, at, stuck_after) for call in live]
+    panel_rows, total, of, error = _rows(engine, view, live, urgency, chosen)
+    eyes = heapq.nlargest(EYES, ((u, -i) for i, u in enumerate(urgency) if u >= 1))
+    return Listed(
+        CallsPanel(
+            rows=tuple(row_of(call, at, stuck_after) for call in panel_rows),
+            offset=view.offset,
+            total=total,
+            of=of,
+            stuck=sum(u >= 3 for u in urgency),
+            failing=sum(call.errors > 0 for call in live),
+            frustrated=sum(call.mood >= FRUSTRATED for call in live),
+            error=error,
+        ),
+        tuple(row_of(live[-i], at, stuck_after) for _, i in eyes),
+    )
+
+
+def _rows(
+    engine: Engine, view: View, live: list[Call], urgency: list[float], chosen: frozenset[int] | None
+) -> tuple[list[Call], int, int, str]:
+    at = engine.at
+    calls = _ended(engine, chosen) if view.ended else live
+    of = len(calls)
+    keys: list[Any]
+    test, error = filtering.predicate(view.text, at)
+    if view.sort == "eyes" and not view.ended:
+        keys = urgency
+        reverse = not view.reverse
+    else:
+        key, downward = _SORTS.get(view.sort, _SORTS["age"])
+        if view.ended and view.sort in ("eyes", "age"):
+            key, downward = (lambda call, at: call.ended), True
+        keys = [key(call, at) for call in calls]
+        reverse = downward != view.reverse
+    if test is not None:
+        kept = [i for i, call in enumerate(calls) if test(call)]
+        calls, keys = [calls[i] for i in kept], [keys[i] for i in kept]
+    order = _order(keys, reverse, view.offset + view.limit)
+    return [calls[i] for i in order[view.offset : view.offset + view.limit]], len(calls), of, error
+
+
+def _order(keys: list[Any], reverse: bool, need: int) -> list[int]:
+    """The positions of the first `need` keys in order; equal keys keep the order in which their calls came."""
+    if not keys or isinstance(keys[0], str):
+        return sorted(range(len(keys)), key=keys.__getitem__, reverse=reverse)
+    values = np.array(keys, float)
+    values = np.where(np.isnan(values), np.inf, -values if reverse else values)
+    if need < len(values) // 4:
+        limit = np.partition(values, need)[need]
+        near = np.flatnonzero(values <= limit)
+        return [int(i) for i in near[np.argsort(values[near], kind="stable")]]
+    return [int(i) for i in np.argsort(values, kind="stable")]
+
+
+def _ended(engine: Engine, chosen: frozenset[int] | None) -> list[Call]:
+    calls = [*engine.roster.ended.values(), *engine.roster.failed.values()]
+    return calls if chosen is None else [call for call in calls if call.cell in chosen]
+
+
+def _urgency(call: Call, at: float, stuck_after: float) -> float:
+    """Who needs eyes first: stuck callers by their wait (3 and more), failing ones (2), frustrated ones (1)."""
+    if call.wait_since:
+        waited = at - call.wait_since
+        if waited > stuck_after:
+            return 3 + waited
+    if call.errors:
+        return 2 + min(0.9, call.errors / 10)
+    if call.mood >= FRUSTRATED:
+        return 1 + min(0.9, call.mood)
+    return call.mood / 2
+
+
+def eyes_of(call: Call, at: float, stuck_after: float) -> str:
+    """Why a call needs eyes, in one word; empty where it doesn't."""
+    if call.state == "lost":
+        return "lost"
+    if call.wait_since and at - call.wait_since > stuck_after:
+        return "stuck"
+    if call.errors:
+        return "failing"
+    return "frustrated" if call.mood >= FRUSTRATED else ""
+
+
+def state_of(call: Call) -> str:
+    """What goes on in a call: waiting while the caller waits for a reply, else its own state."""
+    return "waiting" if call.live and call.wait_since and call.state == "active" else call.state
+
+
+def row_of(call: Call, at: float, stuck_after: float) -> CallRow:
+    """One call as a row."""
+    score, of = mood.score(call, at if call.live else 0.0)
+    return CallRow(
+        call_id=call.call_id,
+        state=state_of(call),
+        age_s=max(0.0, (call.ended or at) - call.started),
+        turn=call.turn,
+        step=call.step,
+        waiting_s=max(0.0, at - call.wait_since) if call.wait_since else NAN,
+        stage=call.stage,
+        e2e_ms=call.e2e,
+        errors=call.errors,
+        cost_usd=call.cost_micro / 1e6 if call.priced else NAN,
+        estimated=call.guessed,
+        mood=score,
+        mood_of=of,
+        eyes=eyes_of(call, at, stuck_after),
+        segments=tuple(sorted(call.segments.items())),
+        caller=call.caller,
+        ended_at=call.ended or NAN,
+        reason=call.reason,
+        outcome=outcome_of(call),
+        provider=call.provider,
+    )
+
+
+def outcome_of(call: Call) -> str:
+    """How an ended call went, in a word."""
+    if call.live:
+        return ""
+    if call.abandoned == 1:
+        return "abandoned"
+    good = verdict_of(call.opinions)
+    return {1: "success", 0: "no success"}.get(good, "unknown")
+
+
+_SORTS: dict[str, tuple[Callable[[Call, float], Any], bool]] = {
+    "call_id": (lambda call, at: call.call_id, False),
+    "age": (lambda call, at: (call.ended or at) - call.started, True),
+    "turn": (lambda call, at: call.turn, True),
+    "state": (lambda call, at: state_of(call), False),
+    "step": (lambda call, at: call.step, False),
+    "waiting": (lambda call, at: at - call.wait_since if call.wait_since else -1.0, True),
+    "stage": (lambda call, at: call.stage, False),
+    "e2e": (lambda call, at: call.e2e, True),
+    "errors": (lambda call, at: call.errors, True),
+    "cost": (lambda call, at: call.cost_micro, True),
+    "mood": (lambda call, at: call.mood, True),
+    "sentiment": (lambda call, at: sentiment_of(call.opinions), False),
+    "ended": (lambda call, at: call.ended, True),
+    "reason": (lambda call, at: call.reason, False),
+    "outcome": (lambda call, at: outcome_of(call), False),
+    **{
+        name: (lambda call, at, name=name: call.segments.get(name, ""), False)  # type: ignore[misc]
+        for name in ("intent", "language", "tier", "version", "channel", "region")
+    },
+}
+_SORTS |= {
+    "waiting_s": _SORTS["waiting"],
+    "e2e_ms": _SORTS["e2e"],
+    "cost_usd": _SORTS["cost"],
+    "age_s": _SORTS["age"],
+    "call": _SORTS["call_id"],
+}
+SORTS = tuple(_SORTS)

@@ -1,0 +1,73 @@
+"""How frustrated a caller is, 0 to 1, from five signals that anyone can check by ear.
+
+Each signal runs from 0 to 1 and has a weight; the score is the weighted mean over the signals that the feed gives,
+so that a feed without audio features scores from fewer signals, and the screen says "3/5". The weights are a judgment,
+not a fit: what a person does who isn't understood (repeats, interrupts) weighs more than how it sounds.
+
+    faster     speech rate against the caller's own start: +40 % is 1
+    louder     loudness against the caller's own start: +9 dB is 1
+    interrupts barge-ins a turn, false ones and backchannels left out: one in two turns is 1
+    repeats    nearly the same words again: two is 1
+    waiting    waiting beyond 2.5 s a turn, summed: 12 s is 1; a wait that goes on counts
+"""
+
+from __future__ import annotations
+
+from voicetop.engine.calls import Call, Voice
+
+FRUSTRATED = 0.5
+PATIENCE_MS = 2_500.0
+WEIGHTS = {"faster": 0.15, "louder": 0.20, "interrupts": 0.20, "repeats": 0.25, "waiting": 0.20}
+
+
+def signals(call: Call, now: float = 0.0) -> dict[str, float]:
+    """The signals that are known for this call, each 0 to 1; `now` (epoch s) lets a wait that goes on count."""
+    found = {
+        "interrupts": min(1.0, 2 * call.barge_ins / max(4, call.turns)),
+        "repeats": min(1.0, call.repeats / 2),
+        "waiting": min(1.0, (call.slow_ms + _going_on(call, now)) / 12_000),
+    }
+    voice = call.voice
+    if voice is not None and voice.told >= 2:
+        if voice.rate_start > 0 and voice.rate_now == voice.rate_now:
+            found["faster"] = min(1.0, max(0.0, (voice.rate_now / voice.rate_start - 1) / 0.4))
+        if voice.loud_now == voice.loud_now and voice.loud_start == voice.loud_start:
+            found["louder"] = min(1.0, max(0.0, (voice.loud_now - voice.loud_start) / 9))
+    return found
+
+
+def _going_on(call: Call, now: float) -> float:
+    return max(0.0, (now - call.wait_since) * 1000 - PATIENCE_MS) if call.wait_since and now else 0.0
+
+
+def score(call: Call, now: float = 0.0) -> tuple[float, int]:
+    """(frustration 0–1, number of signals it rests on)."""
+    known = signals(call, now)
+    weight = sum(WEIGHTS[name] for name in known)
+    return sum(WEIGHTS[name] * value for name, value in known.items()) / weight, len(known)
+
+
+def hear(voice: Voice, rate: float, loudness: float) -> None:
+    """Take in one utterance of the caller: the first two are the start, later ones drift into now."""
+    voice.told += 1
+    start = voice.told <= 2
+    if rate == rate:
+        voice.rate_start = _drift(voice.rate_start, rate, 0.5) if start else voice.rate_start
+        voice.rate_now = _drift(voice.rate_now, rate, 0.4)
+    if loudness == loudness:
+        voice.loud_start = _drift(voice.loud_start, loudness, 0.5) if start else voice.loud_start
+        voice.loud_now = _drift(voice.loud_now, loudness, 0.4)
+
+
+def _drift(held: float, new: float, share: float) -> float:
+    return new if held != held else held + share * (new - held)
+
+
+def repeats(words: str, before: str) -> bool:
+    """Whether an utterance says nearly the same again: at least three words, four fifths of them shared."""
+    if not before or not words or abs(len(words) - len(before)) * 4 > len(words):
+        return False
+    if words == before:
+        return words.count(" ") >= 2
+    mine, theirs = set(words.casefold().split()), set(before.casefold().split())
+    return len(mine) >= 3 and len(mine & theirs) * 5 >= len(mine | theirs) * 4

@@ -1,0 +1,74 @@
+"""What a call counts for once it has ended: outcome, abandonment, escalation, cost, mood.
+
+The words are fixed in the protocol. `settle` may be called again whenever something new is known about an ended call
+(a late outcome, late usage): it replaces what the call counted for before.
+"""
+
+from __future__ import annotations
+
+from voicetop.engine.calls import NOT_A_CONVERSATION, Call, sentiment_of, verdict_of
+from voicetop.engine.config import EngineConfig
+from voicetop.engine.ledger import Ledger
+from voicetop.engine.mood import FRUSTRATED
+
+
+def settle(call: Call, ledger: Ledger) -> None:
+    """Count an ended call, in its last cell, at the time of its end."""
+    ts = call.ended
+    ledger.mark(call, "ended", ts)
+    ledger.mark(call, "handled_ms", ts, max(0, round((ts - call.started) * 1000)))
+    _cost(call, ledger, ts)
+    if call.measured_from:
+        ledger.mark(call, f"from:{call.measured_from}", ts)
+    if call.reason in NOT_A_CONVERSATION:
+        return
+    ledger.mark(call, "talked", ts)
+    _either(call, ledger, "known", verdict_of(call.opinions) in (0, 1))
+    _either(call, ledger, "succeeded", verdict_of(call.opinions) == 1)
+    _either(call, ledger, "escalated", escalated(call))
+    _either(call, ledger, "decided", call.abandoned >= 0)
+    _either(call, ledger, "abandoned", call.abandoned == 1)
+    if call.abandoned == 1:
+        ledger.mark(call, f"left:{call.left_at or 'unknown step'}", ts)
+    _either(call, ledger, "moody", call.mood >= FRUSTRATED)
+    sentiment = sentiment_of(call.opinions)
+    if sentiment == sentiment:
+        ledger.mark(call, "sentiment_centi", ts, round(sentiment * 100))
+        ledger.mark(call, "sentiments", ts)
+
+
+def _either(call: Call, ledger: Ledger, kind: str, holds: bool) -> None:
+    if holds:
+        ledger.mark(call, kind, call.ended)
+    else:
+        ledger.unmark(call, kind)
+
+
+def _cost(call: Call, ledger: Ledger, ts: float) -> None:
+    if not call.priced:
+        return
+    ledger.mark(call, "priced", ts)
+    ledger.mark(call, "cost_micro", ts, call.cost_micro)
+    _either(call, ledger, "guessed", call.guessed)
+    by_component: dict[str, int] = {}
+    for key, micro in call.spent.items():
+        component = key.split("/", 1)[0]
+        by_component[component] = by_component.get(component, 0) + micro
+    for component, micro in by_component.items():
+        ledger.mark(call, f"cost:{component}", ts, micro)
+
+
+def escalated(call: Call) -> bool:
+    """Transferred, or said to be escalated by any evaluator."""
+    return call.reason == "transferred" or any(o.escalated for o in call.opinions.values())
+
+
+def may_be_abandoned(call: Call, config: EngineConfig) -> bool:
+    """The user hung up, at no terminal step, and nothing good is known: abandoned unless good news comes in time."""
+    hung_up = call.reason == "user_hangup" or (call.party == "user" and call.reason == "silence_timeout")
+    return (
+        hung_up
+        and call.left_at.casefold() not in config.terminal_steps
+        and verdict_of(call.opinions) != 1
+        and not escalated(call)
+    )

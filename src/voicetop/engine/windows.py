@@ -1,0 +1,324 @@
+"""Sliding windows of bucket counts, for every metric in every cell.
+
+An observation goes into the slot of its own time, however late it comes, as long as a window still holds that slot.
+Each window has a running total, a flat array indexed [cell, metric, bucket]; a slot that leaves is subtracted. The
+5-minute total counts an observation at once; the longer ones take over a 10-second slot when it closes, which saves
+two thirds of the work, and a question adds what is still open.
+
+Between two calls of `advance` the result doesn't depend on how the stream was cut into batches.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from voicetop.engine.buckets import BUCKETS
+from voicetop.engine.spans import FINE, MINUTE, QUARTER, SPANS, Edges, SlotKey
+
+METRICS = (
+    "e2e", "vad", "stt", "eou", "hook", "llm_ttft", "llm_total", "tool", "aggregation", "tts_ttfb",
+    "tts_leading_silence", "output", "waited",
+)  # fmt: skip
+"""What is measured, in the order of `wire.events.Durations` behind e2e; `waited` holds the waits that ended without
+a reply, each a latency of "at least this long"."""
+METRIC = {name: number for number, name in enumerate(METRICS)}
+ROW = len(METRICS) * BUCKETS
+"""Counters of one cell: [metric, bucket]."""
+
+Index = NDArray[np.uint32]
+Histogram = NDArray[np.int64]
+_ONE = np.uint32(1)
+
+
+class Slot(Struct):
+    """What one slot of time counted: unique sorted indices with their counts, and what came since, as it came."""
+
+    index: Index
+    count: NDArray[np.int32]
+    added: list[Index]
+    taken: list[Index]
+
+    @classmethod
+    def empty(cls) -> Slot:
+        return cls(np.empty(0, np.uint32), np.empty(0, np.int32), [], [])
+
+    def compact(self) -> Slot:
+        """Fold what came since into the sorted form: the same whatever order and batches it came in."""
+        if self.added or self.taken:
+            parts = [self.index, *self.added, *self.taken]
+            signs = [1] * len(self.added) + [-1] * len(self.taken)
+            fresh = [np.full(len(part), sign, np.int32) for part, sign in zip(parts[1:], signs, strict=True)]
+            self.index, self.count = summed(np.concatenate(parts), np.concatenate([self.count, *fresh]))
+            self.added, self.taken = [], []
+        return self
+
+
+def summed(indices: Index, weights: NDArray[np.int32]) -> tuple[Index, NDArray[np.int32]]:
+    """Sorted unique indices with the sum of their weights; what sums to 0 is left out."""
+    order = np.argsort(indices, kind="stable")
+    indices, weights = indices[order], weights[order]
+    if not len(indices):
+        return indices, weights
+    first = np.flatnonzero(np.concatenate(([True], indices[1:] != indices[:-1])))
+    sums = np.add.reduceat(weights, first)
+    kept = sums != 0
+    return indices[first][kept], sums[kept].astype(np.int32)
+
+
+class Histograms:
+    """Bucket counts over 5 minutes, 30 minutes and 24 hours."""
+
+    def __init__(self) -> None:
+        self.edges = Edges()
+        self.late = 0
+        self.fine: dict[int, Slot] = {}
+        self.coarse: dict[SlotKey, Slot] = {}
+        self.totals = {span: np.zeros(64 * ROW, np.uint32) for span in SPANS}
+        self.reach = np.zeros((len(METRICS), 2), np.int64)
+        """The lowest and one past the highest bucket ever used by each metric: sums need not look beyond."""
+        self.reach[:, 0] = BUCKETS
+
+    def reserve(self, cells: int) -> None:
+        """Make room for that many cells."""
+        have = len(self.totals["5m"])
+        if cells * ROW > have:
+            size = max(cells * ROW, have * 2)
+            for span, total in self.totals.items():
+                self.totals[span] = np.concatenate([total, np.zeros(size - have, np.uint32)])
+
+    def add(self, slots: NDArray[np.int64], index: Index) -> None:
+        """Count each index (cell × ROW + metric × BUCKETS + bucket) in the 10-second slot that stands beside it."""
+        if not len(index):
+            return
+        first = int(slots[0])
+        if (slots == first).all():
+            self._count(first, index)
+            return
+        for slot in np.unique(slots).tolist():
+            self._count(slot, index[slots == slot])
+
+    def widen(self, metrics: NDArray[np.int64], buckets: NDArray[np.int64]) -> None:
+        """Remember which buckets each metric uses."""
+        np.minimum.at(self.reach[:, 0], metrics, buckets)
+        np.maximum.at(self.reach[:, 1], metrics, buckets + 1)
+
+    def _count(self, slot: int, index: Index) -> None:
+        start = slot * FINE
+        if start >= self.edges.short:
+            self._fine(slot).added.append(index)
+            np.add.at(self.totals["5m"], index, _ONE)
+            if start >= self.edges.open:
+                return
+        elif self.edges.too_late(start):
+            self.late += len(index)
+            return
+        self._coarse(self.edges.coarse(start)).added.append(index)
+        for span in self._longer(start):
+            np.add.at(self.totals[span], index, _ONE)
+
+    def move(self, slot: int, index: Index, to: Index) -> None:
+        """What was counted at `index` in a slot belongs at `to`: its call turned out to be of another cell."""
+        start = slot * FINE
+        touched: list[str] = []
+        if start >= self.edges.short:
+            self._shift(self._fine(slot), index, to)
+            touched.append("5m")
+        if start < self.edges.open and not self.edges.too_late(start):
+            self._shift(self._coarse(self.edges.coarse(start)), index, to)
+            touched += self._longer(start)
+        for span in touched:
+            np.subtract.at(self.totals[span], index, _ONE)
+            np.add.at(self.totals[span], to, _ONE)
+
+    @staticmethod
+    def _shift(slot: Slot, index: Index, to: Index) -> None:
+        slot.taken.append(index)
+        slot.added.append(to)
+
+    def _longer(self, start: int) -> list[str]:
+        return ["30m", "24h"] if start // MINUTE * MINUTE >= self.edges.middle else ["24h"]
+
+    def _fine(self, slot: int) -> Slot:
+        found = self.fine.get(slot)
+        if found is None:
+            found = self.fine[slot] = Slot.empty()
+        return found
+
+    def _coarse(self, key: SlotKey) -> Slot:
+        found = self.coarse.get(key)
+        if found is None:
+            found = self.coarse[key] = Slot.empty()
+        return found
+
+    def advance(self, at: float) -> None:
+        """Move time on: close slots into the longer windows, let what is too old go."""
+        before, self.edges = self.edges, Edges.moved(at)
+        if self.edges.open != before.open:
+            self._close(before)
+        if self.edges.short != before.short:
+            self._expire_short()
+        if self.edges.middle != before.middle:
+            self._expire_middle(before.middle)
+            self._merge_quarters()
+            self._expire_day()
+
+    def _close(self, before: Edges) -> None:
+        """The edges from before decide where a slot goes, so that a jump in time first fills and then expires."""
+        ready = [s for s in self.fine if before.open <= s * FINE < self.edges.open]
+        for number in sorted(ready):
+            slot = self.fine[number].compact()
+            start = number * FINE
+            coarse = self._coarse(before.coarse(start))
+            coarse.index, coarse.count = summed(
+                np.concatenate([coarse.index, slot.index]), np.concatenate([coarse.count, slot.count])
+            )
+            spans = ("30m", "24h") if start // MINUTE * MINUTE >= before.middle else ("24h",)
+            for span in spans:
+                self.totals[span][slot.index] += slot.count.astype(np.uint32)
+
+    def _expire_short(self) -> None:
+        for number in [s for s in self.fine if s * FINE < self.edges.short]:
+            slot = self.fine.pop(number).compact()
+            self.totals["5m"][slot.index] -= slot.count.astype(np.uint32)
+
+    def _expire_middle(self, since: int) -> None:
+        for (width, number), slot in self.coarse.items():
+            if width == MINUTE and since <= number * width < self.edges.middle:
+                slot.compact()
+                self.totals["30m"][slot.index] -= slot.count.astype(np.uint32)
+
+    def _merge_quarters(self) -> None:
+        old = [key for key in self.coarse if key[0] == MINUTE and key[1] * MINUTE < self.edges.quartered]
+        groups: dict[int, list[Slot]] = {}
+        for key in sorted(old):
+            groups.setdefault(key[1] * MINUTE // QUARTER, []).append(self.coarse.pop(key).compact())
+        for number, slots in groups.items():
+            quarter = self._coarse((QUARTER, number)).compact()
+            parts = [quarter, *slots]
+            quarter.index, quarter.count = summed(
+                np.concatenate([part.index for part in parts]), np.concatenate([part.count for part in parts])
+            )
+
+    def _expire_day(self) -> None:
+        for key in [key for key in self.coarse if key[0] * key[1] < self.edges.day]:
+            slot = self.coarse.pop(key).compact()
+            self.totals["24h"][slot.index] -= slot.count.astype(np.uint32)
+
+    # -- questions ----------------------------------------------------------------------------------------------
+
+    def histograms(self, span: str, cells: NDArray[np.intp] | None, used: int) -> dict[str, Histogram]:
+        """Counts by bucket of every metric that has any, over one window, of some cells (None: all `used` ones)."""
+        table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)
+        found: dict[str, Histogram] = {}
+        extra = self._open_counts(cells) if span != "5m" else None
+        for metric, name in enumerate(METRICS):
+            low, high = self.reach[metric].tolist()
+            counts = np.zeros(BUCKETS, np.int64)
+            if high > low:
+                part = table[:used, metric, low:high] if cells is None else table[cells, metric, low:high]
+                counts[low:high] = part.sum(axis=0, dtype=np.uint32)
+            if extra is not None:
+                counts += extra[metric]
+            if counts.any():
+                found[name] = counts
+        return found
+
+    def _open_counts(self, cells: NDArray[np.intp] | None) -> Histogram | None:
+        open_slots = [slot for number, slot in self.fine.items() if number * FINE >= self.edges.open]
+        if not open_slots:
+            return None
+        return self._counts_of(open_slots, cells)
+
+    def _counts_of(self, slots: list[Slot], cells: NDArray[np.intp] | None) -> Histogram:
+        counts = np.zeros(ROW, np.int64)
+        for slot in slots:
+            for part, weight in (
+                (slot.index, slot.count),
+                *((added, 1) for added in slot.added),
+                *((taken, -1) for taken in slot.taken),
+            ):
+                counts += _binned(part, weight, cells)
+        return counts.reshape(len(METRICS), BUCKETS)
+
+    def over_time(self, key: SlotKey, cells: NDArray[np.intp] | None) -> Histogram:
+        """Counts [metric, bucket] of one minute or quarter; its part that is still open is in it."""
+        width, number = key
+        slots = [self.coarse[key]] if key in self.coarse else []
+        begin, end = number * width, (number + 1) * width
+        slots += [s for n, s in self.fine.items() if n * FINE >= self.edges.open and begin <= n * FINE < end]
+        return self._counts_of(slots, cells)
+
+    def hour(self, hour: int, cells: NDArray[np.intp] | None) -> dict[str, Histogram]:
+        """Counts over the last 24 hours of the slots that lie in one hour of the day (UTC, 0–23)."""
+        slots = [s for (width, n), s in self.coarse.items() if n * width // 3600 % 24 == hour]
+        slots += [
+            s for n, s in self.fine.items() if n * FINE >= self.edges.open and n * FINE // 3600 % 24 == hour
+        ]
+        table = self._counts_of(slots, cells)
+        return {name: table[metric] for metric, name in enumerate(METRICS) if table[metric].any()}
+
+    def idle_cells(self, used: int) -> NDArray[np.intp]:
+        """Cells that no window holds anything of."""
+        busy = self.totals["24h"][: used * ROW].reshape(used, ROW).any(axis=1)
+        busy |= self.totals["5m"][: used * ROW].reshape(used, ROW).any(axis=1)
+        return np.flatnonzero(~busy)
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    def dump(self) -> HistogramState:
+        """The canonical state: totals follow from the slots."""
+        return HistogramState(
+            self.edges,
+            self.late,
+            self.reach.tolist(),
+            [(FINE, number, *_packed(self.fine[number])) for number in sorted(self.fine)],
+            [(*key, *_packed(self.coarse[key])) for key in sorted(self.coarse)],
+        )
+
+    @classmethod
+    def load(cls, state: HistogramState, cells: int) -> Histograms:
+        made = cls()
+        made.reserve(cells)
+        made.edges, made.late = state.edges, state.late
+        made.reach = np.array(state.reach, np.int64).reshape(len(METRICS), 2)
+        for _, number, index, count in state.fine:
+            slot = made.fine[number] = _unpacked(index, count)
+            made.totals["5m"][slot.index] += slot.count.astype(np.uint32)
+        for width, number, index, count in state.coarse:
+            slot = made.coarse[width, number] = _unpacked(index, count)
+            spans = made._longer(width * number) if width == MINUTE else ["24h"]
+            for span in spans:
+                made.totals[span][slot.index] += slot.count.astype(np.uint32)
+        return made
+
+
+class HistogramState(Struct, frozen=True):
+    """`Histograms` for a checkpoint: slots as (width, number, indices, counts), little-endian."""
+
+    edges: Edges
+    late: int
+    reach: list[list[int]]
+    fine: list[tuple[int, int, bytes, bytes]]
+    coarse: list[tuple[int, int, bytes, bytes]]
+
+
+def _packed(slot: Slot) -> tuple[bytes, bytes]:
+    slot.compact()
+    return slot.index.astype("<u4").tobytes(), slot.count.astype("<i4").tobytes()
+
+
+def _unpacked(index: bytes, count: bytes) -> Slot:
+    return Slot(
+        np.frombuffer(index, "<u4").astype(np.uint32), np.frombuffer(count, "<i4").astype(np.int32), [], []
+    )
+
+
+def _binned(part: Index, weight: NDArray[np.int32] | int, cells: NDArray[np.intp] | None) -> Histogram:
+    cell, rest = np.divmod(part, np.uint32(ROW))
+    weights = weight if isinstance(weight, np.ndarray) else np.full(len(part), weight, np.int32)
+    if cells is not None:
+        kept = np.isin(cell, cells)
+        rest, weights = rest[kept], weights[kept]
+    return np.bincount(rest, weights, ROW).astype(np.int64)

@@ -1,0 +1,87 @@
+"""One feed, from frames to pictures: the same for live, replay, the hub's own and the headless watcher.
+
+Whoever has frames calls `feed`; nothing here knows where they come from, and no branch asks whether it is a replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from voicetop.engine import checkpoint
+from voicetop.engine.checkpoint import State
+from voicetop.engine.config import EngineConfig
+from voicetop.engine.fold import Engine
+from voicetop.engine.picture import Picturer
+from voicetop.engine.snapshot import Snapshot, View
+from voicetop.errors import WireError
+from voicetop.wire.codec import Batch, Beat, Codec
+from voicetop.wire.frames import Welcome
+
+
+class Session:
+    """Folds a feed. Not thread-safe: feed, ask and dump from one thread, or hold a lock around it."""
+
+    def __init__(self, config: EngineConfig | None = None, *, check_duplicates: bool = True) -> None:
+        self.codec = Codec(check_duplicates=check_duplicates)
+        self.engine = Engine(config)
+        self.picturer = Picturer(self.engine, self.codec.stats)
+        self.epoch = ""
+        self.deployment = ""
+        self.on_beat: list[Callable[[Beat], None]] = []
+        """Called at every heartbeat, when the state is the same for all who fold this feed."""
+
+    @property
+    def at(self) -> float:
+        """Stamp time of the last heartbeat, epoch seconds."""
+        return self.engine.at
+
+    @property
+    def seq(self) -> int:
+        """The last stamp that was folded."""
+        return self.codec.seq
+
+    def feed(self, frame: bytes) -> None:
+        """Fold one wire frame. What is no frame is counted and otherwise ignored."""
+        try:
+            steps = self.codec.decode(frame)
+        except WireError as error:
+            self.codec.reject(self.at, str(error), frame)
+            return
+        for step in steps:
+            if type(step) is Batch:
+                self.engine.apply(step)
+            elif type(step) is Beat:
+                self.engine.advance(step.at, local=step.local)
+                for hook in self.on_beat:
+                    hook(step)
+            elif type(step) is Welcome:
+                self._welcome(step)
+
+    def _welcome(self, welcome: Welcome) -> None:
+        if welcome.state:
+            self.load(welcome.state)
+        self.epoch = welcome.epoch
+        self.deployment = welcome.deployment
+
+    def snapshot(self, view: View) -> Snapshot:
+        """What a screen that asks with `view` may know now."""
+        return self.picturer.snapshot(view, epoch=self.epoch, seq=self.seq, deployment=self.deployment)
+
+    def checkpoint(self) -> bytes:
+        """The whole state, for a console that joins or a replay that seeks."""
+        return checkpoint.pack(self._state())
+
+    def load(self, state: bytes) -> None:
+        """Go on from a checkpoint. Raises CheckpointError; the session is then as it was."""
+        loaded = checkpoint.unpack(state)
+        self.engine = checkpoint.engine_of(loaded)
+        self.codec.resume(loaded.seq, loaded.wire, loaded.seen)
+        self.picturer = Picturer(self.engine, self.codec.stats)
+
+    def digest(self) -> str:
+        """A hash over the whole state; at a heartbeat it is the same for all who folded the same records."""
+        return checkpoint.digest(self._state())
+
+    def _state(self) -> State:
+        seen = self.codec.duplicates.known()
+        return checkpoint.state_of(self.engine, self.seq, self.epoch, self.codec.stats, seen)
