@@ -1,0 +1,13 @@
+"""The hub: takes events from publishers, stamps them once, and fans them out to consoles.
+
+publisher ─► gate ─► admission ─► stamping ─► backlog ─┬─► one sender per console
+                                                       ├─► mirror (the hub's own session: state for who joins late)
+                                                       └─► recorder
+"""
+
+from __future__ import annotations
+
+from voicetop.hub.config import HubConfig, Token
+from voicetop.hub.server import Hub
+
+__all__ = ["Hub", "HubConfig", "Token"]

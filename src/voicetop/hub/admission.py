@@ -1,0 +1,178 @@
+"""What of a client's frame becomes part of the feed: nothing a publisher says can break the feed or its connection.
+
+A frame whose events are all well-formed passes whole, as the bytes it came in; only otherwise is it taken event by
+event. A malformed event is stamped too, as an event `malformed`, so that every console and recording knows of it.
+Types that voicetop doesn't know pass as they are: a newer console may know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw, Struct
+
+from voicetop.hub.stamping import MAX_BATCH_BYTES
+from voicetop.wire.duplicates import Duplicates
+from voicetop.wire.events import (
+    EVENT_TYPES,
+    AnyEvent,
+    Gap,
+    Heartbeat,
+    Label,
+    Malformed,
+    Operator,
+    SourceStatus,
+)
+from voicetop.wire.text import safe_label, safe_text
+
+KEPT_PAYLOAD = 4096
+KEPT_MALFORMED = 5
+KEPT_SOURCES = 5_000
+
+_BAD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_OWN = frozenset({Heartbeat, Gap, Malformed})
+_OWN_NAMES = frozenset({"heartbeat", "gap", "malformed", "hello", "welcome", "batch"})
+
+
+class Piece(Struct, frozen=True):
+    """`count` events as JSON text with commas between them."""
+
+    text: bytes
+    count: int
+
+
+class Oddity(Struct, frozen=True):
+    """One of the first malformed events, for the log and /healthz."""
+
+    sender: str
+    why: str
+
+
+class _Envelope(Struct, frozen=True):
+    type: Label
+    event_id: Label = ""
+
+
+_array_decoder: msgspec.json.Decoder[list[AnyEvent]] = msgspec.json.Decoder(list[AnyEvent])
+_event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+_raws_decoder = msgspec.json.Decoder(list[Raw])
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
+
+
+class Admission:
+    """Counts what it drops, and knows which events it has seen."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.duplicates = 0
+        self.malformed = 0
+        self.oddities: list[Oddity] = []
+        self.dropped_by: dict[str, int] = {}
+        self._seen = Duplicates.none()
+
+    def admit(self, frame: bytes, *, sender: str, may_operate: bool, at: float) -> list[Piece]:
+        """The events of `frame` that are to be stamped, in pieces of at most MAX_BATCH_BYTES."""
+        frame = frame.strip(b" \t\r\n")
+        whole = self._whole(frame, may_operate=may_operate)
+        if whole is None:
+            pieces = [self._one(event, sender, may_operate, at) for event in self._split(frame)]
+            whole = [piece for piece in pieces if piece is not None]
+        self.events += sum(piece.count for piece in whole)
+        return whole
+
+    @property
+    def dropped_by_publishers(self) -> int:
+        """Events that publishers had to drop before they came here, as they report it."""
+        return sum(self.dropped_by.values())
+
+    def _whole(self, frame: bytes, *, may_operate: bool) -> list[Piece] | None:
+        """The frame as one piece where nothing is wrong with it, None where it must be looked at event by event."""
+        if len(frame) > MAX_BATCH_BYTES or not _is_utf8(frame):
+            return None
+        array = frame.startswith(b"[")
+        try:
+            events = _array_decoder.decode(frame) if array else [_event_decoder.decode(frame)]
+        except _BAD:
+            return None
+        kinds = set(map(type, events))
+        if kinds & _OWN or (Operator in kinds and not may_operate):
+            return None
+        if not self._seen.all_new([event.event_id for event in events]):
+            return None
+        if SourceStatus in kinds:
+            self._note_status(events)
+        return [Piece(_on_one_line(frame[1:-1] if array else frame), len(events))] if events else []
+
+    def _split(self, frame: bytes) -> Iterator[bytes]:
+        if not frame.startswith(b"[") or not _is_utf8(frame):
+            yield frame
+            return
+        try:
+            events = _raws_decoder.decode(frame)
+        except _BAD:
+            yield frame
+            return
+        for event in events:
+            yield bytes(event)
+
+    def _one(self, raw: bytes, sender: str, may_operate: bool, at: float) -> Piece | None:
+        try:
+            event_id = self._check(raw, may_operate=may_operate)
+        except _BAD as error:
+            return self._malformed(raw, str(error), sender, at)
+        if not self._seen.is_new(event_id):
+            self.duplicates += 1
+            return None
+        return Piece(_on_one_line(raw), 1)
+
+    def _check(self, raw: bytes, *, may_operate: bool) -> str:
+        """The event's id. Raises what is wrong with it."""
+        if len(raw) > MAX_BATCH_BYTES:
+            raise msgspec.ValidationError(f"an event of {len(raw):,} bytes; at most {MAX_BATCH_BYTES:,}")
+        raw.decode()
+        envelope = _envelope_decoder.decode(raw)
+        if envelope.type in _OWN_NAMES:
+            raise msgspec.ValidationError(f"only a hub may send '{safe_label(envelope.type)}'")
+        if envelope.type not in EVENT_TYPES:
+            return envelope.event_id
+        event = _event_decoder.decode(raw)
+        if isinstance(event, Operator) and not may_operate:
+            raise msgspec.ValidationError("'operator' events need an operator's token")
+        if isinstance(event, SourceStatus):
+            self._note_status([event])
+        return event.event_id
+
+    def _malformed(self, raw: bytes, why: str, sender: str, at: float) -> Piece:
+        self.malformed += 1
+        if len(self.oddities) < KEPT_MALFORMED:
+            self.oddities.append(Oddity(sender, safe_text(why, 200)))
+        event = Malformed(
+            ts=at, payload=raw[:KEPT_PAYLOAD], error=safe_text(why, 500), source=safe_label(sender)
+        )
+        return Piece(msgspec.json.encode(event), 1)
+
+    def _note_status(self, events: list[AnyEvent]) -> None:
+        for event in events:
+            if isinstance(event, SourceStatus) and (
+                event.source in self.dropped_by or len(self.dropped_by) < KEPT_SOURCES
+            ):
+                self.dropped_by[event.source] = event.dropped
+
+
+def _is_utf8(frame: bytes) -> bool:
+    """Text is checked here as a whole, since a decoder skips what it doesn't know without a look at its text."""
+    if frame.isascii():
+        return True
+    try:
+        frame.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _on_one_line(text: bytes) -> bytes:
+    """A recording has a frame a line. In JSON a bare line end can only stand between words."""
+    if b"\n" in text or b"\r" in text:
+        return text.replace(b"\n", b" ").replace(b"\r", b" ")
+    return text

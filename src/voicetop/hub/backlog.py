@@ -1,0 +1,120 @@
+"""The last batches, encoded once and shared by all consoles: a ring, bounded in bytes and events.
+
+Every console has only an index into it. One that reads too slowly is overtaken by the ring's end and begins anew; it
+never holds more than the batch it is stuck at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections import deque
+
+import msgspec
+from msgspec import Struct
+
+from voicetop.hub.privacy import without_transcripts
+from voicetop.wire.frames import RawBatch
+
+
+class Entry(Struct):
+    """One batch: events `first` to `last`, sealed at `at`, and its frame."""
+
+    first: int
+    last: int
+    at: float
+    frame: bytes
+    _stripped: bytes = b""
+
+    @property
+    def events(self) -> int:
+        return self.last - self.first + 1
+
+    def stripped(self) -> bytes:
+        """The frame for those who may not read transcripts, made once for all of them."""
+        if not self._stripped:
+            self._stripped = without_transcripts(self.frame)
+        return self._stripped
+
+
+class Backlog:
+    """Entries by index: 0 is the first batch of the epoch, `end` the next one to come."""
+
+    def __init__(self, max_bytes: int, max_events: int) -> None:
+        self.end = 0
+        self.bytes = 0
+        self.events = 0
+        self._max_bytes = max_bytes
+        self._max_events = max_events
+        self._entries: deque[Entry] = deque()
+        self._grown = asyncio.Event()
+
+    @property
+    def start(self) -> int:
+        """The index of the oldest entry that is still here."""
+        return self.end - len(self._entries)
+
+    @property
+    def oldest_seq(self) -> int:
+        """The first stamp that can still be had; 0 where there is none yet."""
+        return self._entries[0].first if self._entries else 0
+
+    def append(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        self.end += 1
+        self.bytes += len(entry.frame)
+        self.events += entry.events
+        while len(self._entries) > 1 and (self.bytes > self._max_bytes or self.events > self._max_events):
+            gone = self._entries.popleft()
+            self.bytes -= len(gone.frame)
+            self.events -= gone.events
+        self._grown.set()
+        self._grown.clear()  # wakes all who wait now, and nobody later
+
+    def get(self, index: int) -> Entry | None:
+        """The entry of that index, None where the ring has moved past it. It must have come already."""
+        offset = index - self.start
+        return self._entries[offset] if offset >= 0 else None
+
+    async def grown_to(self, index: int) -> None:
+        """Wait until there is an entry of that index."""
+        while index >= self.end:
+            await self._grown.wait()
+
+    def behind(self, index: int, now: float) -> float:
+        """How long, in seconds, the entry of that index has been waiting to be sent."""
+        if index >= self.end:
+            return 0.0
+        entry = self._entries[max(0, index - self.start)]
+        return max(0.0, now - entry.at)
+
+    def index_after(self, seq: int) -> int | None:
+        """The index of the entry that holds `seq` + 1; None where that is no longer, or never was, here."""
+        newest = self._entries[-1].last if self._entries else 0
+        if seq > newest or seq + 1 < max(self.oldest_seq, 1):
+            return None
+        return self.start + bisect_left(self._entries, seq + 1, key=_last)
+
+
+def _last(entry: Entry) -> int:
+    return entry.last
+
+
+def tail_of(frame: bytes, after: int) -> bytes:
+    """The events of a batch frame that come after the stamp `after`.
+
+    Batches are cut the same for everybody, so that a console that resumes stands between two of them; one that
+    kept only part of a batch gets the rest.
+    """
+    batch = msgspec.json.decode(frame, type=RawBatch)
+    skip = after + 1 - batch.seq
+    if skip <= 0:
+        return frame
+    runs: list[tuple[float, int]] = []
+    left = skip
+    for at, count in batch.at:
+        passed = min(left, count)
+        left -= passed
+        if count > passed:
+            runs.append((at, count - passed))
+    return msgspec.json.encode(RawBatch(seq=after + 1, at=runs, events=batch.events[skip:]))

@@ -1,0 +1,164 @@
+"""One console: its welcome, its sender over the shared backlog, and the operator's acts that come back.
+
+What a console that doesn't read costs is bounded: the kernel's send buffer (`SEND_BUFFER`, doubled by Linux), one
+batch in the transport's buffer, and that batch itself should the backlog have moved on. A large state is sent in
+fragments, so that a console stuck in the middle of it holds one fragment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+
+import msgspec
+from websockets.exceptions import ConnectionClosed
+
+from voicetop.hub.backlog import tail_of
+from voicetop.hub.config import Role
+from voicetop.hub.feed import Audience, Feed
+from voicetop.hub.gate import Client
+from voicetop.wire.events import Gap, Operator
+from voicetop.wire.frames import Resume
+
+POLICY = 1008
+SEND_BUFFER = 128 * 1024
+FRAGMENT = 64 * 1024
+
+_operator_decoder = msgspec.json.Decoder(Operator | list[Operator])
+
+
+class Console:
+    """`seq` is the last stamp it was sent; `index` the next batch it gets."""
+
+    def __init__(
+        self, client: Client, role: Role, feed: Feed, *, welcome_s: float, log: Callable[[str], None]
+    ) -> None:
+        self.name = peer_name(client)
+        self.client = client
+        self.role = role
+        self.seq = 0
+        self.index = 0
+        self.gaps = 0
+        self._feed = feed
+        self._welcome_s = welcome_s
+        self._log = log
+        self._audience: Audience = feed.viewers if role == "viewer" else feed.everybody
+
+    @property
+    def behind_s(self) -> float:
+        """Seconds that the next batch for it has been waiting."""
+        return self._feed.backlog.behind(self.index, self._feed.stamper.now())
+
+    async def run(self, resume: Resume | None) -> None:
+        """Serve it until its connection ends."""
+        _bound_buffers(self.client)
+        tasks = [asyncio.create_task(self._send(resume)), asyncio.create_task(self._listen())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    async def _send(self, resume: Resume | None) -> None:
+        backlog = self._feed.backlog
+        await self._greet(resume)
+        while True:
+            await backlog.grown_to(self.index)
+            entry = backlog.get(self.index)
+            if entry is None:
+                self._log(f"console {self.name} read too slowly and begins anew")
+                await self._begin_anew("slow")
+                continue
+            frame = self._audience.frame(entry)
+            if entry.first <= self.seq:
+                frame = tail_of(frame, self.seq)
+            await self.client.send(frame, text=True)
+            self.seq = entry.last
+            self.index += 1
+            if self.index < backlog.end:
+                await asyncio.sleep(0)  # it is catching up: others come first
+
+    async def _greet(self, resume: Resume | None) -> None:
+        if resume is None:
+            await self._send_state()
+            return
+        self.seq = resume.seq
+        if resume.epoch != self._feed.stamper.epoch:
+            await self._begin_anew("epoch")
+            return
+        index = self._feed.backlog.index_after(resume.seq)
+        if index is None:
+            await self._begin_anew("evicted")
+            return
+        self.index = index
+        await self._send_fragments(self._feed.welcome(resume.seq, self._feed.stamper.now()))
+
+    async def _begin_anew(self, why: str) -> None:
+        """A gap, then the state. How many events of another epoch were missed nobody knows: none are claimed."""
+        self.gaps += 1
+        mirror = self._audience.mirror
+        joint = await mirror.joint(self._feed.backlog.start)
+        missed_to = self.seq if why == "epoch" else max(joint.seq, self.seq)
+        gap = Gap(ts=self._feed.stamper.now(), from_seq=self.seq + 1, to_seq=missed_to, why=why)
+        await self.client.send(msgspec.json.encode(gap), text=True)
+        await self._send_state()
+
+    async def _send_state(self) -> None:
+        joint = await self._audience.mirror.joint(self._feed.backlog.start)
+        self.seq, self.index = joint.seq, joint.index
+        try:
+            async with asyncio.timeout(self._welcome_s):
+                await self._send_fragments(joint.welcome)
+        except TimeoutError:
+            self._log(f"console {self.name} didn't take the state within {self._welcome_s:.0f} s: closed")
+            self.client.transport.abort()
+            raise
+
+    async def _send_fragments(self, frame: bytes) -> None:
+        if len(frame) <= FRAGMENT:
+            await self.client.send(frame, text=True)
+        else:
+            await self.client.send(_cut(frame), text=True)
+
+    async def _listen(self) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                frame = await self.client.recv(decode=False)
+                refusal = self._refusal(frame)
+                if refusal:
+                    await self.client.close(POLICY, refusal)
+                    return
+                self._feed.take(frame, sender=self.name, may_operate=True)
+
+    def _refusal(self, frame: bytes) -> str:
+        """Why this connection may not send that; empty where it may."""
+        if self.role != "operator":
+            return f"only an operator may act, and this connection is a {self.role}'s"
+        try:
+            _operator_decoder.decode(frame)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return "a console sends 'operator' events only; publishers connect to /publish"
+        return ""
+
+
+def _bound_buffers(client: Client) -> None:
+    sock = client.transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
+def _cut(frame: bytes) -> Iterator[memoryview]:
+    view = memoryview(frame)
+    for start in range(0, len(view), FRAGMENT):
+        yield view[start : start + FRAGMENT]
+
+
+def peer_name(client: Client) -> str:
+    """Where a client connects from, for people."""
+    address = client.remote_address
+    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "a closed connection"

@@ -1,0 +1,186 @@
+"""The feed itself, without the network: what is admitted is stamped, batched, mirrored, recorded and offered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from voicetop import __version__
+from voicetop.clock import Clock
+from voicetop.hub.admission import Admission
+from voicetop.hub.backlog import Backlog, Entry
+from voicetop.hub.config import HubConfig
+from voicetop.hub.mirror import Mirror, SessionLike
+from voicetop.hub.stamping import OpenBatch, Stamper
+from voicetop.wire.events import AnyEvent, Capacity, Heartbeat
+from voicetop.wire.frames import Welcome
+
+if TYPE_CHECKING:
+    from voicetop.recording import Recorder
+
+RATE_BEATS = 21
+FORGET_STATE_S = 5.0
+
+
+class Audience:
+    """Those who may read the same: the frames they get, and a mirror that has read no more than they."""
+
+    def __init__(self, mirror: Mirror, *, transcripts: bool) -> None:
+        self.mirror = mirror
+        self.transcripts = transcripts
+
+    def frame(self, entry: Entry) -> bytes:
+        return entry.frame if self.transcripts else entry.stripped()
+
+
+class Feed:
+    """One epoch: from the hub's start to its end."""
+
+    def __init__(
+        self,
+        config: HubConfig,
+        clock: Clock,
+        new_session: Callable[[], SessionLike],
+        log: Callable[[str], None],
+    ) -> None:
+        self.stamper = Stamper(clock, config.epoch)
+        self.admission = Admission()
+        self.backlog = Backlog(config.backlog_bytes, config.backlog_events)
+        self.recorder = self._open_recorder(config.record, config.deployment, clock)
+        self._config = config
+        self._clock = clock
+        self._log = log
+        self._batch = OpenBatch()
+        self._has_events = asyncio.Event()
+        self._heads: deque[int] = deque([0], maxlen=RATE_BEATS)
+        self.everybody = Audience(self._mirror(new_session()), transcripts=True)
+        self.viewers = self.everybody
+        if not config.transcripts_for_viewers:
+            self.viewers = Audience(self._mirror(new_session()), transcripts=False)
+        self._tell_welcome()
+
+    @property
+    def audiences(self) -> set[Audience]:
+        return {self.everybody, self.viewers}
+
+    @property
+    def events_per_s(self) -> float:
+        """Admitted events, over the last 5 s."""
+        spans = len(self._heads) - 1
+        return (self._heads[-1] - self._heads[0]) / (spans * self._config.heartbeat_s) if spans else 0.0
+
+    def take(self, frame: bytes, *, sender: str, may_operate: bool) -> None:
+        """Admit and stamp what a client sent."""
+        at = self.stamper.now()
+        for piece in self.admission.admit(frame, sender=sender, may_operate=may_operate, at=at):
+            self._add(piece.text, piece.count, at)
+
+    def tell(self, event: AnyEvent) -> None:
+        """Stamp an event of the hub's own."""
+        self._add(msgspec.json.encode(event), 1, self.stamper.now())
+
+    def beat(self) -> None:
+        """Time has passed: stamp it, and send it on at once with all that came before."""
+        at = self.stamper.now()
+        self._add(msgspec.json.encode(Heartbeat(ts=at, seq=self.stamper.seq)), 1, at)
+        self.seal()
+        self._heads.append(self.admission.events)
+        for audience in self.audiences:
+            audience.mirror.forget(FORGET_STATE_S)
+
+    def seal(self) -> None:
+        """End the batch, if there is one, and hand it to everybody."""
+        self._has_events.clear()
+        if not self._batch.events:
+            return
+        entry = self._batch.seal()
+        for audience in self.audiences:
+            audience.mirror.feed(audience.frame(entry), entry.last, entry.at)
+        if self.recorder:
+            self.recorder.write(entry.frame)
+        self.backlog.append(entry)
+
+    async def keep_up(self) -> None:
+        """What publishers wait for: the hub's own session is not too far behind."""
+        for audience in self.audiences:
+            await audience.mirror.keep_up()
+
+    async def run_batches(self) -> None:
+        """Let events gather for a moment after the first, then send them on together."""
+        while True:
+            await self._has_events.wait()
+            await self._clock.sleep(self._config.coalesce_s)
+            self.seal()
+
+    async def run_beats(self) -> None:
+        """Beat on a steady grid; beats that an overloaded machine missed are not made up for."""
+        due = self._clock.monotonic()
+        while True:
+            self.beat()
+            now = self._clock.monotonic()
+            due = max(due + self._config.heartbeat_s, now)
+            await self._clock.sleep(due - now)
+
+    async def close(self) -> None:
+        """Send on what is left, let the mirrors finish, flush the recording."""
+        self.seal()
+        for audience in self.audiences:
+            await audience.mirror.close()
+        if self.recorder:
+            await asyncio.to_thread(self.recorder.close)
+
+    def welcome(self, seq: int, at: float, state: bytes = b"") -> bytes:
+        """The frame that begins a console's feed after `seq`."""
+        return msgspec.json.encode(
+            Welcome(
+                epoch=self.stamper.epoch,
+                seq=seq,
+                oldest_seq=self.backlog.oldest_seq,
+                at=at,
+                server=f"voicetop {__version__}",
+                deployment=self._config.deployment,
+                state=state,
+            )
+        )
+
+    def _add(self, text: bytes, count: int, at: float) -> None:
+        if not self._batch.has_room_for(len(text)):
+            self.seal()
+        self._batch.add(self.stamper.take(count), text, count, at)
+        self._has_events.set()
+
+    def _mirror(self, session: SessionLike) -> Mirror:
+        return Mirror(session, encode=self.welcome, log=self._log)
+
+    def _tell_welcome(self) -> None:
+        """The epoch begins: for the mirrors and the recording as for a console that has been here from the start."""
+        at = self.stamper.now()
+        opening = self.welcome(0, at)
+        for audience in self.audiences:
+            audience.mirror.open(opening)
+        if self.recorder:
+            self.recorder.write(opening)
+        if self._config.capacity:
+            self.tell(Capacity(ts=at, limit=self._config.capacity, source="hub"))
+
+    def _open_recorder(self, record: str, deployment: str, clock: Clock) -> Recorder | None:
+        if not record:
+            return None
+        from voicetop.recording import Recorder  # noqa: PLC0415 - a hub that doesn't record needs no zstd
+
+        path = Path(record)
+        if path.is_dir():
+            path /= (
+                f"{deployment or 'voicetop'}-{_file_stamp(self.stamper.now())}-{self.stamper.epoch[:8]}.vtr"
+            )
+        return Recorder(path, epoch=self.stamper.epoch, source=deployment or "hub", clock=clock)
+
+
+def _file_stamp(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -1,0 +1,92 @@
+"""Who may come in, decided before the websocket opens: origin, path, token. `/healthz` is answered here too."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from http import HTTPStatus
+
+import msgspec
+from msgspec import Struct
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
+
+from voicetop.hub.config import ROLES, Role, Token
+
+PATHS = ("/", "/publish", "/healthz")
+_IMPLIED: dict[Role, tuple[Role, ...]] = {
+    "publisher": ("publisher",),
+    "viewer": ("viewer",),
+    "watcher": ("watcher", "viewer"),
+    "operator": ("operator", "viewer"),
+}
+
+
+class Grant(Struct, frozen=True):
+    """What a client may be. `path` says what it came for."""
+
+    roles: frozenset[Role] = frozenset(ROLES)
+    path: str = "/"
+
+    @property
+    def only_publishes(self) -> bool:
+        return self.path == "/publish" or self.roles == {"publisher"}
+
+
+class Client(ServerConnection):
+    """A connection that remembers what the gate granted it."""
+
+    grant = Grant()
+
+
+class Gate:
+    """Answers a request that may not pass; the grant of one that may is on its connection."""
+
+    def __init__(self, tokens: tuple[Token, ...], health: Callable[[], dict[str, object]]) -> None:
+        self._tokens = [(token.role, token.secret.encode()) for token in tokens]
+        self._health = health
+
+    def check(self, connection: ServerConnection, request: Request) -> Response | None:
+        """For websockets' `process_request`: None lets the client in."""
+        assert isinstance(connection, Client)
+        path = request.path.partition("?")[0]
+        if "Origin" in request.headers:
+            return connection.respond(
+                HTTPStatus.FORBIDDEN, "pages in a browser may not connect to a voicetop hub\n"
+            )
+        if path == "/healthz":
+            return self._report(connection)
+        if path not in PATHS:
+            return connection.respond(
+                HTTPStatus.NOT_FOUND, f"no such path; a voicetop hub has {', '.join(PATHS)}\n"
+            )
+        roles = self._roles(request.headers.get("Authorization", ""))
+        if not roles:
+            refusal = connection.respond(HTTPStatus.UNAUTHORIZED, "this hub wants a token that it knows\n")
+            refusal.headers["WWW-Authenticate"] = "Bearer"
+            return refusal
+        if path == "/publish" and "publisher" not in roles:
+            return connection.respond(HTTPStatus.FORBIDDEN, "this token is not a publisher's\n")
+        connection.grant = Grant(frozenset(roles), path)
+        return None
+
+    def _report(self, connection: Client) -> Response:
+        health = self._health()
+        ok = health["status"] == "ok"
+        response = connection.respond(HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE, "")
+        response.body = msgspec.json.encode(health) + b"\n"
+        del response.headers["Content-Length"], response.headers["Content-Type"]
+        response.headers["Content-Length"] = str(len(response.body))
+        response.headers["Content-Type"] = "application/json"
+        return response
+
+    def _roles(self, authorization: str) -> set[Role]:
+        """Every known token is compared, so that the time it takes tells nothing about which one was close."""
+        if not self._tokens:
+            return set(ROLES)
+        scheme, _, shown = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            return set()
+        secret = shown.strip().encode("utf-8", "surrogateescape")
+        matching = [role for role, known in self._tokens if hmac.compare_digest(known, secret)]
+        return {implied for role in matching for implied in _IMPLIED[role]}

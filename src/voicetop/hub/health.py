@@ -1,0 +1,90 @@
+"""What the hub says about itself: `/healthz` for programs, a line a minute for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from voicetop.hub.console import Console
+from voicetop.hub.feed import Feed
+
+
+class Health(Struct, frozen=True):
+    """A moment of the hub. `status` is ok or degraded, and `why` says what is wrong."""
+
+    status: str
+    why: list[str]
+    epoch: str
+    seq: int
+    oldest_seq: int
+    publishers: int
+    consoles: int
+    live_calls: int
+    events: int
+    events_per_s: float
+    duplicates: int
+    malformed: int
+    malformed_first: list[str]
+    dropped_by_publishers: int
+    slowest_console_s: float
+    session_queue_bytes: int
+
+
+def measure(feed: Feed, publishers: int, consoles: Iterable[Console]) -> Health:
+    """The hub as it is now."""
+    consoles = list(consoles)
+    why = _troubles(feed)
+    admission = feed.admission
+    return Health(
+        status="degraded" if why else "ok",
+        why=why,
+        epoch=feed.stamper.epoch,
+        seq=feed.stamper.seq,
+        oldest_seq=feed.backlog.oldest_seq,
+        publishers=publishers,
+        consoles=len(consoles),
+        live_calls=feed.everybody.mirror.live_calls,
+        events=admission.events,
+        events_per_s=round(feed.events_per_s, 1),
+        duplicates=admission.duplicates,
+        malformed=admission.malformed,
+        malformed_first=[f"{oddity.sender}: {oddity.why}" for oddity in admission.oddities],
+        dropped_by_publishers=admission.dropped_by_publishers,
+        slowest_console_s=round(max((console.behind_s for console in consoles), default=0.0), 3),
+        session_queue_bytes=feed.everybody.mirror.queued,
+    )
+
+
+def _troubles(feed: Feed) -> list[str]:
+    why = []
+    if feed.recorder and feed.recorder.failed:
+        why.append(feed.recorder.error)
+    failures = sum(audience.mirror.failures for audience in feed.audiences)
+    if failures:
+        why.append(f"the hub's own session failed {failures:,} times")
+    return why
+
+
+def line(health: Health) -> str:
+    """The line a minute.
+
+    >>> line(Health("ok", [], "3f", 1204551, 1, 3, 5, 312, 1204000, 1204.0, 2, 0, [], 0, 0.02, 0))
+    '3 publishers, 5 consoles, 312 live calls, 1,204 events/s, seq 1,204,551, 2 duplicates, slowest console 0.0 s'
+    """
+    words = [
+        f"{health.publishers:,} publishers",
+        f"{health.consoles:,} consoles",
+        f"{health.live_calls:,} live calls",
+        f"{health.events_per_s:,.0f} events/s",
+        f"seq {health.seq:,}",
+    ]
+    dropped = {
+        "duplicates": health.duplicates,
+        "malformed": health.malformed,
+        "dropped by publishers": health.dropped_by_publishers,
+    }
+    words += [f"{count:,} {what}" for what, count in dropped.items() if count]
+    if health.consoles:
+        words.append(f"slowest console {health.slowest_console_s:.1f} s")
+    return ", ".join(words + [f"DEGRADED: {why}" for why in health.why])

@@ -1,0 +1,178 @@
+"""The hub's own session, on a thread of its own: what it knows is the state that a late joiner begins with.
+
+It is fed the very frames that consoles get, so that its checkpoint after batch n, with the batches from n + 1 on, is
+what a console would hold that had been there all along. Building a checkpoint of a large fleet takes a while, and
+nobody's feed waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Protocol
+
+from msgspec import Struct
+
+from voicetop.engine.snapshot import Snapshot, View
+
+MAX_QUEUED = 32 * 1024 * 1024
+"""Bytes that may wait for the session; beyond, publishers are read more slowly, since nothing may be lost here."""
+
+COUNT_EVERY_S = 5.0
+
+
+class SessionLike(Protocol):
+    """What the hub wants of a `voicetop.session.Session`."""
+
+    def feed(self, frame: bytes) -> object: ...
+
+    def checkpoint(self) -> bytes: ...
+
+    def snapshot(self, view: View) -> Snapshot: ...
+
+
+class Joint(Struct, frozen=True):
+    """Where a late joiner begins: `welcome` is the frame with the state as of `seq`; `index` is the next batch's."""
+
+    index: int
+    seq: int
+    welcome: bytes
+    made: float
+
+
+class _Batch(Struct, frozen=True):
+    frame: bytes
+    last: int
+    at: float
+
+
+class _Opening(Struct, frozen=True):
+    frame: bytes
+
+
+class Mirror:
+    """Feeds the session in order and makes joints on demand; several who ask at once get the same one.
+
+    `encode(seq, at, state)` makes the welcome; it is called on the thread too.
+    """
+
+    def __init__(
+        self,
+        session: SessionLike,
+        *,
+        encode: Callable[[int, float, bytes], bytes],
+        log: Callable[[str], None],
+    ) -> None:
+        self.live_calls = 0
+        self.failures = 0
+        self._session = session
+        self._encode = encode
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._jobs: SimpleQueue[_Opening | _Batch | asyncio.Future[Joint] | None] = SimpleQueue()
+        self._fed = 0
+        self._done = 0
+        self._relieved = asyncio.Event()
+        self._relieved.set()
+        self._asked: asyncio.Future[Joint] | None = None
+        self._latest: Joint | None = None
+        self._thread = threading.Thread(target=self._work, name="voicetop-mirror", daemon=True)
+        self._thread.start()
+
+    def open(self, welcome: bytes) -> None:
+        """Begin the epoch; before any batch."""
+        self._jobs.put(_Opening(welcome))
+
+    def feed(self, frame: bytes, last: int, at: float) -> None:
+        """Take the next batch, without waiting."""
+        self._fed += len(frame)
+        if self.queued > MAX_QUEUED:
+            self._relieved.clear()
+        self._jobs.put(_Batch(frame, last, at))
+
+    @property
+    def queued(self) -> int:
+        """Bytes that came and aren't in the session yet."""
+        return self._fed - self._done
+
+    async def keep_up(self) -> None:
+        """Wait while too much is queued."""
+        await self._relieved.wait()
+
+    async def joint(self, oldest_index: int, max_age_s: float = 1.0) -> Joint:
+        """A state to begin with, from which all batches since are still in the backlog."""
+        latest = self._latest
+        if latest and latest.index >= oldest_index and self._loop.time() - latest.made <= max_age_s:
+            return latest
+        if self._asked is None:
+            self._asked = self._loop.create_future()
+            self._jobs.put(self._asked)
+        return await asyncio.shield(self._asked)
+
+    def forget(self, older_than_s: float) -> None:
+        """Let go of a state that nobody has asked for lately: it may be large."""
+        if self._latest and self._loop.time() - self._latest.made > older_than_s:
+            self._latest = None
+
+    async def close(self) -> None:
+        """Feed what is queued, then end the thread."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join, 10.0)
+        if self._asked and not self._asked.done():
+            self._asked.cancel()
+
+    # The thread's side.
+
+    def _work(self) -> None:
+        index, last, at, counted = 0, 0, 0.0, 0.0
+        while (job := self._jobs.get()) is not None:
+            if isinstance(job, _Batch):
+                index, last, at = index + 1, job.last, job.at
+                self._fold(job.frame)
+                self._settle(len(job.frame))
+                if at - counted >= COUNT_EVERY_S:
+                    counted = at
+                    self._count()
+            elif isinstance(job, _Opening):
+                self._fold(job.frame)
+            else:
+                self._join(job, index, last, at)
+
+    def _fold(self, frame: bytes) -> None:
+        try:
+            self._session.feed(frame)
+        except Exception as error:  # noqa: BLE001 - a hub whose own picture is broken still serves everybody's
+            self._failed("its own session failed on a batch", error)
+
+    def _settle(self, size: int) -> None:
+        self._done += size
+        if not self._relieved.is_set() and self.queued < MAX_QUEUED // 2:
+            self._loop.call_soon_threadsafe(self._relieved.set)
+
+    def _count(self) -> None:
+        try:
+            self.live_calls = self._session.snapshot(View(limit=0)).capacity.live
+        except Exception as error:  # noqa: BLE001
+            self._failed("its own session failed to count calls", error)
+
+    def _join(self, asked: asyncio.Future[Joint], index: int, last: int, at: float) -> None:
+        try:
+            state = self._session.checkpoint()
+        except Exception as error:  # noqa: BLE001
+            self._failed("its own session failed to make a checkpoint", error)
+            state = b""
+        joint = Joint(index, last, self._encode(last, at, state), self._loop.time())
+        self._loop.call_soon_threadsafe(self._answer, asked, joint)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self.failures += 1
+        if self.failures <= 3:
+            self._loop.call_soon_threadsafe(self._log, f"{what}: {type(error).__name__}: {error}")
+
+    def _answer(self, asked: asyncio.Future[Joint], joint: Joint) -> None:
+        self._latest = joint
+        self._asked = None
+        if not asked.done():
+            asked.set_result(joint)

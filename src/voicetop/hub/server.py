@@ -1,0 +1,246 @@
+"""The hub on the network: one port for publishers, consoles and /healthz."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from voicetop.clock import Clock, WallClock
+from voicetop.errors import UsageError, VoicetopError
+from voicetop.hub.config import HubConfig, Role, check_bind, server_tls
+from voicetop.hub.console import POLICY, Console, peer_name
+from voicetop.hub.feed import Feed
+from voicetop.hub.gate import Client, Gate
+from voicetop.hub.health import line, measure
+from voicetop.hub.mirror import SessionLike
+from voicetop.wire.codec import MAX_FRAME
+from voicetop.wire.events import PROTOCOL_VERSION
+from voicetop.wire.frames import Hello
+
+GOING_AWAY = 1001
+TRY_LATER = 1013
+LAST_BATCH_S = 0.5
+FAREWELL_S = 1.0
+
+_hello_decoder = msgspec.json.Decoder(Hello)
+_quiet = logging.getLogger("voicetop.hub.websockets")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False  # a port scan is no news for the console that runs in the same terminal
+
+
+class Hub:
+    """`await start()`, then `url` says where; `await close()` ends it. `log` takes a line of text at a time."""
+
+    def __init__(
+        self,
+        config: HubConfig | None = None,
+        clock: Clock | None = None,
+        *,
+        log: Callable[[str], None] = lambda _: None,
+        new_session: Callable[[], SessionLike] | None = None,
+    ) -> None:
+        self.config = config or HubConfig()
+        self.feed: Feed
+        self.consoles: set[Console] = set()
+        self.publishers: set[Client] = set()
+        self._clock = clock or WallClock()
+        self._log = log
+        self._new_session = new_session or _new_session
+        self._server: Server
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Listen. Raises UsageError where that would be unsafe or cannot be."""
+        check_bind(self.config)
+        tls = server_tls(self.config)
+        gate = Gate(self.config.tokens, lambda: msgspec.structs.asdict(self._measure()))
+        try:
+            self._server = await self._bind(gate, ssl=tls)
+        except OSError as error:
+            raise UsageError(self._why_not(error)) from None
+        try:
+            self.feed = Feed(self.config, self._clock, self._new_session, self._log)
+        except VoicetopError:
+            self._server.close()
+            raise
+        await self._server.start_serving()
+        self._tasks = [
+            asyncio.create_task(job())
+            for job in (self.feed.run_batches, self.feed.run_beats, self._report_by_the_minute)
+        ]
+
+    async def _bind(self, gate: Gate, **options: Any) -> Server:
+        return await serve(
+            self._handle,
+            self.config.host.strip("[]"),
+            self.config.port,
+            process_request=gate.check,
+            create_connection=Client,
+            compression=None,  # it would cost every console its own compressor
+            server_header=None,
+            max_size=MAX_FRAME,
+            max_queue=8,
+            write_limit=16 * 1024,
+            ping_timeout=40,
+            close_timeout=FAREWELL_S,
+            logger=_quiet,
+            start_serving=False,
+            **options,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where consoles and publishers find it."""
+        host = self.config.host.strip("[]")
+        scheme = "wss" if self.config.cert else "ws"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    async def close(self) -> None:
+        """Give everybody the last events, say goodbye (1001), flush the recording."""
+        self._server.close(close_connections=False)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.feed.seal()
+        await self._last_batch()
+        await self._farewell()
+        await self._server.wait_closed()
+        await self.feed.close()
+
+    async def _last_batch(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_BATCH_S):
+                while any(console.index < self.feed.backlog.end for console in self.consoles):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)  # rare and short: no reason to tell of every send
+
+    async def _farewell(self) -> None:
+        """Close all connections; those who don't answer, or don't even read, are cut off."""
+        clients = set(self._server.connections)
+        goodbyes = [
+            asyncio.create_task(client.close(GOING_AWAY, "the hub is shutting down")) for client in clients
+        ]
+        if goodbyes:
+            await asyncio.wait(goodbyes, timeout=FAREWELL_S)
+        for client in clients:
+            client.transport.abort()
+        await asyncio.gather(*goodbyes, return_exceptions=True)
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, Client)
+        try:
+            if connection.grant.only_publishes:
+                await self._serve_publisher(connection, peer_name(connection))
+            else:
+                await self._ask_and_serve(connection)
+        except (ConnectionClosed, TimeoutError):
+            return
+        except Exception as error:  # noqa: BLE001 - one client's trouble is not the others'
+            self._log(f"trouble with {peer_name(connection)}: {type(error).__name__}: {error}")
+            await connection.close(1011, "the hub failed here; its log says how")
+
+    async def _ask_and_serve(self, client: Client) -> None:
+        try:
+            async with asyncio.timeout(self.config.hello_s):
+                frame = await client.recv(decode=False)
+        except TimeoutError:
+            await client.close(
+                POLICY, f"no hello within {self.config.hello_s:g} s; publishers connect to /publish"
+            )
+            return
+        hello = _hello(frame)
+        refusal = _refusal(hello, client.grant.roles)
+        if refusal or hello is None:
+            await client.close(POLICY, refusal)
+        elif hello.role == "publisher":
+            await self._serve_publisher(client, hello.source or peer_name(client))
+        else:
+            await self._serve_console(client, hello)
+
+    async def _serve_console(self, client: Client, hello: Hello) -> None:
+        if len(self.consoles) >= self.config.max_consoles:
+            await client.close(
+                TRY_LATER, f"{self.config.max_consoles} consoles are connected, the most this hub takes"
+            )
+            return
+        role: Role = next(role for role in client.grant.roles if role == hello.role)
+        console = Console(client, role, self.feed, welcome_s=self.config.welcome_s, log=self._log)
+        self.consoles.add(console)
+        try:
+            await console.run(hello.resume)
+        finally:
+            self.consoles.discard(console)
+
+    async def _serve_publisher(self, client: Client, sender: str) -> None:
+        if len(self.publishers) >= self.config.max_publishers:
+            await client.close(
+                TRY_LATER, f"{self.config.max_publishers} publishers are connected, the most here"
+            )
+            return
+        may_operate = not self.config.tokens
+        self.publishers.add(client)
+        try:
+            while True:
+                frame = await client.recv(decode=False)
+                hello = _hello(frame)
+                if hello:
+                    sender = hello.source or sender
+                    continue
+                self.feed.take(frame, sender=sender, may_operate=may_operate)
+                await self.feed.keep_up()
+        finally:
+            self.publishers.discard(client)
+
+    async def _report_by_the_minute(self) -> None:
+        while True:
+            await self._clock.sleep(self.config.report_s)
+            self._log(line(self._measure()))
+
+    def _measure(self) -> Any:
+        return measure(self.feed, len(self.publishers), self.consoles)
+
+    def _why_not(self, error: OSError) -> str:
+        where = f"{self.config.host}:{self.config.port}"
+        if error.errno == errno.EADDRINUSE:
+            return f"{where} is taken, maybe by another hub: stop that, or choose a --port"
+        if error.errno == errno.EACCES:
+            return f"{where} is not for this user to listen on: choose a --port from 1024 up"
+        return f"cannot listen on {where}: {error.strerror or error}"
+
+
+def _hello(frame: bytes) -> Hello | None:
+    """The hello in `frame`, None where it is something else."""
+    if b'"hello"' not in frame[:256]:
+        return None
+    try:
+        return _hello_decoder.decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _refusal(hello: Hello | None, roles: frozenset[Role]) -> str:
+    """Why that is no hello to go on with; empty where it is one."""
+    if hello is None:
+        return 'say {"type":"hello","role":"viewer"} first; publishers connect to /publish'
+    if hello.protocol != PROTOCOL_VERSION:
+        return f"this hub speaks protocol {PROTOCOL_VERSION}, not {hello.protocol}: update one side"
+    if hello.role not in roles:
+        return f"no role {hello.role[:20]!a} for this token; it may be {', '.join(sorted(roles))}"
+    return ""
+
+
+def _new_session() -> SessionLike:
+    from voicetop.session import Session  # noqa: PLC0415 - the engine and numpy, when a hub really starts
+
+    return Session(check_duplicates=False)

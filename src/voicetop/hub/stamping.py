@@ -1,0 +1,87 @@
+"""Stamps: every event gets its number and its receive time here, once, and keeps them for ever.
+
+Events are coalesced into batches and encoded once; what a publisher sent passes through as the bytes it sent.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+
+import msgspec
+
+from voicetop.clock import Clock
+from voicetop.hub.backlog import Entry
+
+MAX_BATCH_BYTES = 192 * 1024
+"""A console that doesn't read pins a batch or two of these; and no single event is larger."""
+
+SLEWED = 0.5
+"""How fast stamped time runs, against real time, while the machine's clock is behind the last stamp."""
+
+
+class Stamper:
+    """Numbers from 1 within an epoch, and times in whole milliseconds that never decrease."""
+
+    def __init__(self, clock: Clock, epoch: str = "") -> None:
+        self.epoch = epoch or secrets.token_hex(8)
+        self.seq = 0
+        self._clock = clock
+        self._time = clock.time()
+        self._read = clock.monotonic()
+
+    def now(self) -> float:
+        """The receive time for what came now, epoch seconds.
+
+        When the machine's clock is set back, stamped time can't follow, and standing still for an hour would be
+        worse than being wrong by it: it goes on at half speed until the clock has caught up.
+        """
+        read = self._clock.monotonic()
+        self._time = max(self._clock.time(), self._time + (read - self._read) * SLEWED)
+        self._read = read
+        return math.floor(self._time * 1000) / 1000
+
+    def take(self, count: int) -> int:
+        """Number `count` events; the number of the first."""
+        first = self.seq + 1
+        self.seq += count
+        return first
+
+
+class OpenBatch:
+    """The batch that is being filled. `add` takes events as JSON text, joined by commas as they came."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self.first = 0
+        self.events = 0
+        self.size = 0
+        self._pieces: list[bytes] = []
+        self._runs: list[tuple[float, int]] = []
+
+    def add(self, first: int, piece: bytes, count: int, at: float) -> None:
+        if not self.events:
+            self.first = first
+        self.events += count
+        self.size += len(piece) + 1
+        self._pieces.append(piece)
+        if self._runs and self._runs[-1][0] == at:
+            count += self._runs.pop()[1]
+        self._runs.append((at, count))
+
+    def has_room_for(self, size: int) -> bool:
+        return not self.events or self.size + size <= MAX_BATCH_BYTES
+
+    def seal(self) -> Entry:
+        """The batch as one encoded frame, for all consoles; begins the next."""
+        runs = msgspec.json.encode(self._runs)
+        frame = b'{"type":"batch","seq":%d,"at":%b,"events":[%b]}' % (
+            self.first,
+            runs,
+            b",".join(self._pieces),
+        )
+        entry = Entry(self.first, self.first + self.events - 1, self._runs[-1][0], frame)
+        self._begin()
+        return entry

@@ -1,0 +1,85 @@
+"""What a person typed to reach a hub, checked before anything opens: URL, token, certificate."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from urllib.parse import SplitResult, urlsplit
+
+from voicetop.errors import UsageError
+
+DEFAULT_URL = "ws://127.0.0.1:8377"
+_INSTEAD = {"http": "ws", "https": "wss", "": "ws"}
+
+
+def check_url(url: str) -> str:
+    """`url` as it is to be used. Raises UsageError that says what to type instead.
+
+    >>> check_url("wss://hub.example.com/")
+    'wss://hub.example.com/'
+    """
+    parts = _split(url)
+    if parts.scheme not in ("ws", "wss"):
+        raise UsageError(f"{url!r} is no hub's URL: {_suggestion(url, parts)}")
+    if not parts.hostname:
+        raise UsageError(f"{url!r} names no host: type it like {DEFAULT_URL}")
+    if parts.username is not None or parts.password is not None:
+        raise UsageError("a URL with a user or password would end in logs: give the token by VOICETOP_TOKEN")
+    if parts.fragment:
+        raise UsageError(f"{url!r}: a websocket URL has no #{parts.fragment}")
+    if any(char.isspace() or not char.isprintable() for char in url):
+        raise UsageError(f"{url!r} has spaces in it: type it like {DEFAULT_URL}")
+    return url
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise UsageError(f"{url!r} is no URL ({error}): type it like {DEFAULT_URL}") from None
+    return parts
+
+
+def _suggestion(url: str, parts: SplitResult) -> str:
+    """`localhost:8377` parses as a scheme: what has no `//` is taken for a host."""
+    if "//" not in url:
+        return f"did you mean ws://{url.lstrip('/')} ?" if url else f"type it like {DEFAULT_URL}"
+    scheme = _INSTEAD.get(parts.scheme)
+    if scheme is None:
+        return f"it begins with ws:// or wss://, like {DEFAULT_URL}"
+    return f"did you mean {scheme}://{url.partition('//')[2]} ?"
+
+
+def check_token(token: str | None) -> str | None:
+    """A token that can stand in a header, None for none. Raises UsageError."""
+    if not token:
+        return None
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError("the token (VOICETOP_TOKEN) has spaces or other characters that no token has")
+    return token
+
+
+def client_tls(url: str, cafile: str | None = None) -> ssl.SSLContext | None:
+    """How to check a wss hub's certificate; None for ws. Raises UsageError."""
+    if not url.startswith("wss:"):
+        if cafile:
+            raise UsageError(f"--cafile is for wss:// and {url} isn't encrypted")
+        return None
+    try:
+        return ssl.create_default_context(cafile=cafile)
+    except FileNotFoundError:
+        raise UsageError(f"no file {cafile}: --cafile takes PEM certificates") from None
+    except (ssl.SSLError, OSError):
+        raise UsageError(f"{cafile}: no PEM certificates in it") from None
+
+
+def is_local(url: str) -> bool:
+    """Whether `url` stays on this machine, so that no proxy of the environment is asked."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,249 @@
+"""The feed of a hub over a websocket: connects again by itself, resumes where it was, and says when it is blind.
+
+Frames come out in the order in which they are to be folded. What the hub says about a gap, and heartbeats while the
+hub is silent, come as `local` batches: they are in the recording like everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl as tls
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Raw, Struct
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidStatus,
+    InvalidURI,
+    WebSocketException,
+)
+
+from voicetop.clock import Clock, WallClock
+from voicetop.errors import FeedLost, FeedRefused
+from voicetop.sources import LinkState
+from voicetop.sources.address import check_token, check_url, client_tls, is_local
+from voicetop.sources.backoff import Backoff
+from voicetop.wire.events import PROTOCOL_VERSION, Event, Gap, Heartbeat
+from voicetop.wire.frames import Hello, RawBatch, Resume
+from voicetop.wire.text import safe_label
+
+MAX_WELCOME = 512 * 1024 * 1024
+"""A welcome with the state of 100,000 live calls is some tens of MB."""
+
+SILENT_AFTER_S = 1.5
+BEAT_S = 0.25
+QUEUED_FRAMES = 64
+_REFUSALS = {400, 401, 403, 404, 426}
+_POLICY = 1008
+
+
+class _BatchHead(Struct, frozen=True, tag_field="type", tag="batch"):
+    seq: int
+    at: list[tuple[float, int]]
+
+
+class _WelcomeHead(Struct, frozen=True, tag_field="type", tag="welcome"):
+    epoch: str
+    seq: int
+    at: float = 0.0
+    protocol: int = 1
+
+
+_head_decoder = msgspec.json.Decoder(_BatchHead | _WelcomeHead | Gap)
+
+
+class SocketSource:
+    """A `Source`. Raises UsageError at once for a URL, token or certificate that cannot work.
+
+    `frames()` ends with FeedRefused when the hub says no; a lost connection doesn't end it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        role: str = "viewer",
+        *,
+        clock: Clock | None = None,
+        ssl: tls.SSLContext | None = None,
+        backoff: Backoff | None = None,
+        silent_after_s: float = SILENT_AFTER_S,
+    ) -> None:
+        self.url = check_url(url)
+        self.epoch = ""
+        self.seq = 0
+        self._token = check_token(token)
+        self._role = role
+        self._clock = clock or WallClock()
+        self._tls = ssl or client_tls(url)
+        self._backoff = backoff or Backoff()
+        self._silent_after = silent_after_s
+        self._link = LinkState(where=urlsplit(url).netloc)
+        self._frames: asyncio.Queue[bytes | FeedRefused] = asyncio.Queue(QUEUED_FRAMES)
+        self._connection: ClientConnection | None = None
+        self._at = self._clock.time()
+        self._heard = self._clock.monotonic()
+
+    @property
+    def link(self) -> LinkState:
+        return self._link
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """Welcomes and batches, for as long as somebody asks. Raises FeedRefused."""
+        tasks = [asyncio.create_task(self._keep_connected()), asyncio.create_task(self._beat_when_silent())]
+        try:
+            while True:
+                frame = await self._frames.get()
+                if isinstance(frame, FeedRefused):
+                    raise frame
+                yield frame
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if self._link.phase != "refused":
+                self._link = LinkState("ended", where=self._link.where)
+
+    async def act(self, event: Event) -> None:
+        """Send an operator's act to the hub. Raises FeedLost where there is no connection to send it by."""
+        if self._connection is None:
+            raise FeedLost(f"no connection to {self.url}: nothing was sent")
+        try:
+            await self._connection.send(msgspec.json.encode(event), text=True)
+        except ConnectionClosed:
+            raise FeedLost(f"the connection to {self.url} broke: it may not have been sent") from None
+
+    async def _keep_connected(self) -> None:
+        try:
+            while True:
+                why = await self._stay()
+                wait = self._backoff.next()
+                retry_at = self._clock.time() + wait
+                self._link = LinkState("reconnecting", self._backoff.tries, retry_at, why, self._link.where)
+                await self._clock.sleep(wait)
+        except FeedRefused as refusal:
+            self._link = LinkState("refused", why=str(refusal), where=self._link.where)
+            await self._frames.put(refusal)
+        except Exception as error:  # noqa: BLE001 - a feed that ends without a word would look like a calm night
+            await self._frames.put(FeedRefused(f"the feed of {self.url} failed here: {error!r}"))
+
+    async def _stay(self) -> str:
+        """One connection from beginning to end; why it ended. Raises FeedRefused."""
+        try:
+            async with connect(
+                self.url,
+                additional_headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
+                proxy=None if is_local(self.url) else True,
+                ssl=self._tls,
+                compression=None,
+                max_size=MAX_WELCOME,
+                max_queue=8,
+                open_timeout=10,
+                close_timeout=1,
+            ) as connection:
+                await connection.send(msgspec.json.encode(self._hello()), text=True)
+                self._connection = connection
+                await self._receive(connection)
+        except ConnectionClosed as closed:
+            return self._why_closed(closed)
+        except InvalidStatus as error:
+            return self._why_not_let_in(error)
+        except tls.SSLCertVerificationError as error:
+            reason = error.verify_message or error.reason
+            raise FeedRefused(
+                f"{self.url}: its certificate isn't trusted ({reason}); --cafile says whom to trust"
+            ) from None
+        except (InvalidURI, InvalidHandshake) as error:
+            raise FeedRefused(f"{self.url} is no voicetop hub: {_first_line(error)}") from None
+        except (OSError, TimeoutError, EOFError, WebSocketException) as error:
+            return _first_line(error)
+        finally:
+            self._connection = None
+        return "the connection ended"
+
+    def _hello(self) -> Hello:
+        resume = Resume(self.epoch, self.seq) if self.epoch else None
+        return Hello(role=self._role, protocol=PROTOCOL_VERSION, resume=resume)
+
+    async def _receive(self, connection: ClientConnection) -> None:
+        while True:
+            frame = await connection.recv(decode=False)
+            try:
+                head = _head_decoder.decode(frame)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                raise FeedRefused(f"{self.url} sent something that is no frame of the protocol") from None
+            self._heard = self._clock.monotonic()
+            if isinstance(head, _BatchHead):
+                await self._take_batch(head, frame)
+            elif isinstance(head, _WelcomeHead):
+                await self._take_welcome(head, frame)
+            else:
+                await self._frames.put(self._local(head))
+
+    async def _take_welcome(self, head: _WelcomeHead, frame: bytes) -> None:
+        if head.protocol != PROTOCOL_VERSION:
+            raise FeedRefused(
+                f"{self.url} speaks protocol {head.protocol}, this voicetop {PROTOCOL_VERSION}: update one of them"
+            )
+        self.epoch, self.seq = head.epoch, head.seq
+        self._at = head.at or self._at
+        await self._frames.put(frame)
+
+    async def _take_batch(self, head: _BatchHead, frame: bytes) -> None:
+        """A batch that doesn't follow on the last one cannot come from a hub; should it, the gap is told."""
+        count = sum(count for _, count in head.at)
+        if head.seq + count - 1 <= self.seq:
+            return
+        if head.seq > self.seq + 1:
+            await self._frames.put(
+                self._local(Gap(ts=self._at, from_seq=self.seq + 1, to_seq=head.seq - 1, why="slow"))
+            )
+        self.seq = head.seq + count - 1
+        self._at = head.at[-1][0]
+        self._backoff.reset()
+        if self._link.phase != "live":
+            self._link = LinkState("live", where=self._link.where)
+        await self._frames.put(frame)
+
+    async def _beat_when_silent(self) -> None:
+        """Time goes on without the hub: heartbeats of our own, on from the hub's last stamp."""
+        while True:
+            await self._clock.sleep(BEAT_S)
+            silent = self._clock.monotonic() - self._heard
+            if silent >= self._silent_after and self._frames.empty():
+                await self._frames.put(self._local(Heartbeat(ts=self._at + silent, seq=self.seq, local=True)))
+
+    def _local(self, event: Event) -> bytes:
+        raw = Raw(msgspec.json.encode(event))
+        return msgspec.json.encode(RawBatch(seq=self.seq, at=[(event.ts, 1)], events=[raw], local=True))
+
+    def _why_closed(self, closed: ConnectionClosed) -> str:
+        if closed.rcvd is None:
+            return "the connection broke"
+        reason = safe_label(closed.rcvd.reason) or f"closed with code {closed.rcvd.code}"
+        if closed.rcvd.code == _POLICY:
+            raise FeedRefused(f"{self.url} refused: {reason}") from None
+        return reason
+
+    def _why_not_let_in(self, error: InvalidStatus) -> str:
+        status = error.response.status_code
+        said = (
+            safe_label(error.response.body.decode("utf-8", "replace").strip()) if error.response.body else ""
+        )
+        if status in _REFUSALS:
+            hint = " (set VOICETOP_TOKEN)" if status == 401 and not self._token else ""
+            raise FeedRefused(f"{self.url} refused: {said or f'HTTP status {status}'}{hint}") from None
+        return f"HTTP status {status}"
+
+
+def _first_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    with contextlib.suppress(IndexError):
+        return safe_label(str(error).splitlines()[0])
+    return type(error).__name__
