@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from voicetop.config import Config, load, parse
+from voicetop.engine.config import EngineConfig, Price
+from voicetop.errors import ConfigError
+
+WHOLE = """
+url = "wss://hub.example.com"
+token_file = "~/token"
+theme = "light"
+utc = true
+capacity = 600
+terminal_steps = ["booked"]
+grace_s = 60
+lost_after_s = 90.5
+
+[prices."openai/gpt-4o"]
+dated = 2026-11-01
+input_per_million = 2.5
+output_per_million = 10
+
+[prices.stt]
+per_audio_minute = 0.0043
+"""
+
+
+def test_without_a_file_everything_has_its_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert load() == Config()
+    assert Config().engine() == EngineConfig()
+
+
+def test_the_file_at_its_usual_place_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "voicetop").mkdir()
+    (tmp_path / "voicetop/config.toml").write_text("capacity = 12\n")
+    assert load().capacity == 12
+
+
+def test_every_key_arrives_and_the_engine_gets_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = parse(WHOLE, "c.toml")
+    assert (config.url, config.theme, config.utc) == ("wss://hub.example.com", "light", True)
+    assert config.token_file == "/home/someone/token"
+    assert config.engine() == EngineConfig(
+        capacity=600,
+        prices={
+            "openai/gpt-4o": Price(input_per_million=2.5, output_per_million=10.0, dated="2026-11-01"),
+            "stt": Price(per_audio_minute=0.0043),
+        },
+        terminal_steps=("booked",),
+        grace_s=60.0,
+        lost_after_s=90.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\ncapcity = 3", "c.toml, line 2: 'capcity' is no key here; did you mean 'capacity'?"),
+        ('capacity = "x"', "c.toml, line 1: 'capacity' has to be a whole number, not text"),
+        ("capacity = -1", "c.toml, line 1: 'capacity' has to be a whole number >= 0"),
+        ("utc = 1", "c.toml, line 1: 'utc' has to be true or false, not a whole number"),
+        ("grace_s = inf", "c.toml, line 1: 'grace_s' has to be a number <= 86400.0"),
+        ("terminal_steps = [1]", "c.toml, line 1: 'terminal_steps' has to be text, not a whole number"),
+        (
+            "[prices.stt]\n\n# per minute\nper_audio_minutes = 1",
+            "c.toml, line 4: 'prices.stt.per_audio_minutes' is no key here; did you mean 'per_audio_minute'?",
+        ),
+        (
+            '[prices."a/b"]\ninput_per_million = "2"',
+            "c.toml, line 2: 'prices.a/b.input_per_million' has to be a number, not text",
+        ),
+        (
+            "[prices]\nstt.per_audio_minute = -1",
+            "c.toml, line 2: 'prices.stt.per_audio_minute' has to be dollars, 0 or more",
+        ),
+        ("prices.llm = 3", "c.toml, line 1: 'prices.llm' has to be a table, like [prices.\"llm\"]"),
+        ("prices = 3", "c.toml, line 1: 'prices' has to be tables, like [prices.\"openai/gpt-4o\"]"),
+        ("url = ", "c.toml: not TOML: Invalid value (at end of document)"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_with_file_line_key_and_what_to_do(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "c.toml")
+    assert str(caught.value) == message
+
+
+def test_a_key_like_no_other_lists_what_there_is() -> None:
+    with pytest.raises(ConfigError, match=r"'zzz' is no key here; known are url, token_file, theme, utc"):
+        parse("zzz = 1", "c.toml")
+
+
+def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.toml: cannot read the config: No such file"):
+        load(tmp_path / "gone.toml")
+    (tmp_path / "latin.toml").write_bytes(b'theme = "\xff"')
+    with pytest.raises(ConfigError, match=r"latin\.toml: cannot read the config: it is not UTF-8"):
+        load(tmp_path / "latin.toml")
