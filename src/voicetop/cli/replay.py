@@ -1,0 +1,51 @@
+"""`voicetop replay FILE`: a recording on the same screen."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+import os
+from io import FileIO
+
+from voicetop.errors import UsageError
+from voicetop.sources.replay import ReplaySource
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `voicetop replay`."""
+    parser.add_argument("file", metavar="FILE", help="the recording, or - for standard input")
+    parser.add_argument(
+        "--speed", default="1", metavar="X", help="how many times its own pace (0.25, 10, ...), or max"
+    )
+    parser.add_argument("--plain", action="store_true", help="a line a second instead of a screen")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the recording, then show it. Raises UsageError and RecordingError before a screen opens."""
+    speed = parse_speed(args.speed)
+    source = ReplaySource(_standard_input() if args.file == "-" else args.file, speed=speed)
+    return int(importlib.import_module("voicetop.cli.console").show(source, plain=args.plain))
+
+
+def _standard_input() -> FileIO:
+    if os.isatty(0):
+        raise UsageError("standard input is a terminal: voicetop replay - < FILE")
+    return FileIO(0, closefd=False)
+
+
+def parse_speed(text: str) -> float:
+    """A speed as a person types it. Raises UsageError for what is none.
+
+    >>> parse_speed("10x"), parse_speed("max")
+    (10.0, inf)
+    """
+    if text.lower() == "max":
+        return math.inf
+    try:
+        speed = float(text.lower().removesuffix("x"))
+    except ValueError:
+        speed = math.nan
+    if not 0 < speed <= 1_000_000:
+        raise UsageError(f"--speed {text}: give a number above 0 (0.25, 1, 10) or max")
+    return speed

@@ -1,0 +1,51 @@
+"""Zstandard, from the standard library where it has it (Python 3.14), else the same code as a package."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import (
+        CompressionParameter,
+        ZstdCompressor,
+        ZstdDecompressor,
+        ZstdError,
+        get_frame_size,
+    )
+else:
+    from backports.zstd import (
+        CompressionParameter,
+        ZstdCompressor,
+        ZstdDecompressor,
+        ZstdError,
+        get_frame_size,
+    )
+
+__all__ = ["DATA_MAGIC", "ZstdDecompressor", "ZstdError", "compressor", "get_frame_size", "is_skippable"]
+
+DATA_MAGIC = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE_MAGIC = b"\x2a\x4d\x18"
+
+
+def is_skippable(head: bytes | bytearray) -> bool:
+    """Whether a frame that begins with these bytes holds no data (magics 0x184D2A50 to 0x184D2A5F).
+
+    >>> is_skippable(bytes.fromhex("5e2a4d18"))
+    True
+    """
+    return len(head) >= 4 and head[0] & 0xF0 == 0x50 and head[1:4] == _SKIPPABLE_MAGIC
+
+
+class compressor:  # noqa: N801 - used like a function
+    """Packs each text into one frame of its own, with its size and a content checksum in it."""
+
+    def __init__(self, level: int) -> None:
+        self._zstd = ZstdCompressor(
+            options={
+                CompressionParameter.compression_level: level,
+                CompressionParameter.checksum_flag: 1,
+            }
+        )
+
+    def __call__(self, text: bytes | bytearray) -> bytes:
+        return self._zstd.compress(text, ZstdCompressor.FLUSH_FRAME)

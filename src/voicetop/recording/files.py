@@ -1,0 +1,116 @@
+"""The file under a recorder: locked, appended to in whole blocks, and left at the end of a whole block.
+
+The rules and what they guarantee are in `format.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import mmap
+import os
+import stat
+from pathlib import Path
+
+from voicetop.errors import RecordingError
+from voicetop.recording.compression import DATA_MAGIC, ZstdError, get_frame_size
+from voicetop.recording.reader import Reader
+
+_FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file has reached the size limit of this process",
+}
+
+
+class RecordingFile:
+    """An open recording that this process alone may append to. Raises RecordingError where that can't be had."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._fd = _open(self.path)
+        try:
+            self._regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
+            _lock(self._fd, self.path)
+            self.size = self._cut_torn_tail() if self._regular else 0
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def _cut_torn_tail(self) -> int:
+        """Cut what follows the last whole block, in a file that is known to be a recording; returns its size."""
+        size = os.fstat(self._fd).st_size
+        if not size:
+            return 0
+        try:
+            Reader(self.path).close()
+        except RecordingError as error:
+            raise RecordingError(f"{error}; record to another file") from None
+        end = end_of_blocks(self._fd)
+        if end < size:
+            os.ftruncate(self._fd, end)
+        return end
+
+    def append(self, block: bytes) -> None:
+        """Write one block. Raises OSError; what was written of the block by then is taken back."""
+        rest = memoryview(block)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError:
+            self._take_back()
+            raise
+        self.size += len(block)
+
+    def _take_back(self) -> None:
+        if self._regular:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self.size)
+
+    def sync(self) -> None:
+        """See that what was written survives a power loss. Raises OSError."""
+        if self._regular:
+            os.fsync(self._fd)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise RecordingError(f"cannot record to {path}: {error.strerror}") from None
+
+
+def _lock(fd: int, path: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RecordingError(f"{path} is being written by another recorder: record to another file") from None
+    except OSError as error:
+        raise RecordingError(f"cannot lock {path}: {error.strerror}; record to another file system") from None
+
+
+def end_of_blocks(fd: int) -> int:
+    """Where the last whole zstd frame of a file ends. Frames behind a damaged place count: they can be read.
+
+    Looks at frame and block headers only: a day of blocks takes a fraction of a second.
+    """
+    with mmap.mmap(fd, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
+        end = position = 0
+        while position < len(data):
+            try:
+                position += get_frame_size(data[position:])
+                end = position
+            except ZstdError:
+                position = mapped.find(DATA_MAGIC, position + 1)
+                if position < 0:
+                    break
+        return end
+
+
+def explain(error: OSError) -> str:
+    """Why writing failed, in words."""
+    return _FULL.get(error.errno or 0, error.strerror or str(error))

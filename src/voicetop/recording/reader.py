@@ -1,0 +1,260 @@
+"""A recording back into the wire frames that it was made of, tolerant of what crashes and disks do to files.
+
+Whoever replays, cuts or exports reads through this. Memory is bounded by a block, not by the file.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+import os
+from bisect import bisect_right
+from collections.abc import Iterator
+from io import FileIO
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from voicetop.errors import RecordingError
+from voicetop.recording.blocks import Blocks, Damaged, Piece, Torn
+from voicetop.recording.format import PROTOCOL as OURS
+from voicetop.recording.format import Header, Line, batch_frame, clock_text, gap_frame, parse_header
+
+RUN = 512
+MAX_LINE = 256 * 1024 * 1024
+_line_decoder = msgspec.json.Decoder(Line)
+_ats = operator.attrgetter("at")
+_seqs = operator.attrgetter("seq")
+_is_record = operator.attrgetter("local", "type", "voicetop")
+
+
+def read(recording: str | os.PathLike[str] | BinaryIO) -> Reader:
+    """The wire frames of a recording: a path, or a stream of its bytes. Raises RecordingError where it is none."""
+    return Reader(recording)
+
+
+class Reader(Iterator[bytes]):
+    """Yields welcome and batch frames as `Session.feed` takes them; `notes` says what could not be read.
+
+    Batches hold consecutive events, at most 512 and at most `span_s` seconds of stamps, never local ones among the
+    hub's. Raises RecordingError at once for what is no recording, empty, or of a later version.
+    """
+
+    def __init__(self, recording: str | os.PathLike[str] | BinaryIO, *, span_s: float = math.inf) -> None:
+        self.notes: list[str] = []
+        self.header = Header(voicetop="recording")
+        self.at = 0.0
+        self.seq = 0
+        self.epoch = ""
+        self._span_s = span_s
+        self._carry = b""
+        self._hole = False
+        self._stream, self.name = _open(recording)
+        try:
+            self._pieces = self._begin(Blocks(self._stream))
+        except BaseException:
+            self.close()
+            raise
+        self._frames = self.stamped()
+
+    def __next__(self) -> bytes:
+        return next(self._frames)[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. A stream stays open: it is the caller's."""
+        if isinstance(self._stream, FileIO):
+            self._stream.close()
+
+    def stamped(self) -> Iterator[tuple[float, bytes]]:
+        """Each frame with the stamp of its last record: what paces a replay. At the end the file is closed."""
+        try:
+            for piece in self._pieces:
+                if isinstance(piece, bytes):
+                    yield from self._frames_of(self._whole_lines(piece))
+                else:
+                    self._note(piece)
+            if self._carry:
+                yield from self._frames_of(self._carry)
+        finally:
+            self.close()
+
+    def _begin(self, blocks: Blocks) -> Iterator[Piece]:
+        """See that this is a recording; returns its pieces, first one included."""
+        if blocks.is_empty():
+            raise RecordingError(f"{self.name} is empty: nothing was recorded")
+        if not blocks.begins_like_one():
+            raise RecordingError(f"{self.name} is no recording: it does not begin with a zstd frame")
+        pieces = iter(blocks)
+        seen: list[Piece] = []
+        for piece in pieces:
+            seen.append(piece)
+            if isinstance(piece, bytes):
+                self._expect_recording(piece, damaged=len(seen) > 1)
+                return itertools.chain(seen, pieces)
+        raise RecordingError(f"{self.name} is no recording, or a torn one: it holds no whole block")
+
+    def _expect_recording(self, text: bytes, *, damaged: bool) -> None:
+        first = text[: text.find(b"\n") + 1] or text
+        if not damaged:
+            self.header = parse_header(first, self.name)
+        elif not self._parse([first]):
+            raise RecordingError(f"{self.name} is no recording: what can be read of it holds no records")
+
+    def _note(self, piece: Damaged | Torn) -> None:
+        self._carry = b""
+        if isinstance(piece, Torn):
+            self.notes.append(
+                f"the end of {self.name} is torn: {piece.size:,} bytes of a block after {self._when()}, "
+                "at most 1 s of the feed, are left out"
+            )
+        elif not self._hole:
+            self._hole = True
+            self.notes.append(
+                f"{self.name} is damaged at byte {piece.offset:,}: what came after {self._when()} is left out "
+                "up to the next whole block"
+            )
+
+    def _when(self) -> str:
+        return clock_text(self.at) if self.at else "its beginning"
+
+    def _whole_lines(self, text: bytes) -> bytes:
+        """Our blocks hold whole lines; another tool's may end anywhere."""
+        if not self._carry and text.endswith(b"\n"):
+            return text
+        text = self._carry + text
+        end = text.rfind(b"\n") + 1
+        self._carry = text[end:]
+        if len(self._carry) > MAX_LINE:
+            raise RecordingError(
+                f"{self.name} is no recording: it has a line of more than {MAX_LINE:,} bytes"
+            )
+        return text[:end]
+
+    def _frames_of(self, text: bytes) -> Iterator[tuple[float, bytes]]:
+        try:
+            lines = _line_decoder.decode_lines(text)
+        except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
+            yield from self._salvage(text)
+            return
+        texts: list[bytes] = []
+        start = 0
+        for (local, kind, header), run in itertools.groupby(lines, key=_is_record):
+            group = list(run)
+            if kind or header:
+                texts = texts or [line for line in text.split(b"\n") if line.strip()]
+                for line, line_text in zip(group, texts[start : start + len(group)], strict=True):
+                    yield from self._special(line, line_text)
+            else:
+                yield from self._batches([line for line in group if line.raw is not UNSET], local=local)
+            start += len(group)
+
+    def _salvage(self, text: bytes) -> Iterator[tuple[float, bytes]]:
+        """The lines that are records, with a hole where others were."""
+        for good, run in itertools.groupby(text.split(b"\n"), key=self._is_line):
+            if good:
+                yield from self._frames_of(b"\n".join(run))
+            else:
+                self._hole = True
+                self.notes.append(
+                    f"{self.name} holds lines that are no records, after {self._when()}: left out"
+                )
+
+    def _is_line(self, text: bytes) -> bool:
+        return not text.strip() or bool(self._parse([text]))
+
+    def _parse(self, texts: list[bytes]) -> list[Line]:
+        try:
+            return _line_decoder.decode_lines(b"\n".join(texts))
+        except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
+            return []
+
+    def _special(self, line: Line, text: bytes) -> Iterator[tuple[float, bytes]]:
+        if line.voicetop:
+            self._take_header(parse_header(text, self.name))
+        elif line.type == "welcome":
+            yield from self._take_welcome(line, text)
+
+    def _take_header(self, header: Header) -> None:
+        if header.protocol > OURS:
+            self.notes.append(
+                f"{self.name} speaks protocol {header.protocol}, this voicetop {OURS}: "
+                "what is new in it is not shown"
+            )
+        self.epoch = header.epoch or self.epoch
+
+    def _take_welcome(self, line: Line, frame: bytes) -> Iterator[tuple[float, bytes]]:
+        epoch = _epoch_of(frame)
+        self.at = line.at or self.at
+        yield from self._gap(self.at, line.seq + 1 if epoch == self.epoch else 0)
+        self.seq, self.epoch = line.seq, epoch
+        yield self.at, frame
+
+    def _gap(self, at: float, next_seq: int) -> Iterator[tuple[float, bytes]]:
+        if self._hole:
+            self._hole = False
+            yield at, gap_frame(at, self.seq, max(self.seq + 1, next_seq), "damaged")
+
+    def _batches(self, lines: list[Line], *, local: bool) -> Iterator[tuple[float, bytes]]:
+        seqs = list(map(_seqs, lines))
+        ats = list(map(_ats, lines))
+        for start, stop in _runs(seqs, ats, self._span_s, local=local):
+            yield from self._gap(ats[start], 0 if local else seqs[start])
+            events = [line.raw for line in lines[start:stop] if isinstance(line.raw, Raw)]
+            self.seq, self.at = seqs[stop - 1], ats[stop - 1]
+            yield self.at, batch_frame(seqs[start], ats[start:stop], events, local=local)
+
+
+def _runs(seqs: list[int], ats: list[float], span_s: float, *, local: bool) -> Iterator[tuple[int, int]]:
+    """Where batches begin and end: [7, 8, 9, 12] are (0, 3) and (3, 4); a local run keeps one number."""
+    start, count = 0, len(seqs)
+    while start < count:
+        stop = min(start + RUN, count)
+        if ats[stop - 1] - ats[start] > span_s:
+            stop = max(start + 1, bisect_right(ats, ats[start] + span_s, start, stop))
+        first = seqs[start]
+        expected = [first] * (stop - start) if local else list(range(first, first + stop - start))
+        if seqs[start:stop] != expected:
+            pairs = zip(seqs[start:stop], expected, strict=True)
+            stop = start + next(place for place, (seq, wanted) in enumerate(pairs) if seq != wanted)
+        yield start, stop
+        start = stop
+
+
+class _Welcome(msgspec.Struct):
+    epoch: str = ""
+
+
+def _epoch_of(frame: bytes) -> str:
+    try:
+        return msgspec.json.decode(frame, type=_Welcome).epoch
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        return ""
+
+
+def _open(recording: str | os.PathLike[str] | BinaryIO) -> tuple[FileIO | _Pipe, str]:
+    if not isinstance(recording, (str, os.PathLike)):
+        name = getattr(recording, "name", "the stream")
+        return _Pipe(recording), name if isinstance(name, str) else "standard input"
+    path = os.fspath(recording)
+    try:
+        return FileIO(path), path
+    except OSError as error:
+        raise RecordingError(f"cannot read {path}: {error.strerror}") from None
+
+
+class _Pipe:
+    """A stream of the caller's: what is there is read, without waiting for more."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.read = getattr(stream, "read1", stream.read)

@@ -1,0 +1,339 @@
+from __future__ import annotations
+
+import base64
+import json
+import os
+import resource
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import which
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from recording.recording_samples import batch, beat, feed, read_all, record, split_blocks, stamped, welcome
+from voicetop.clock import ManualClock
+from voicetop.errors import RecordingError
+from voicetop.recording import Recorder, files, read
+from voicetop.wire.codec import Batch, Codec, Step
+from voicetop.wire.frames import RawBatch, Welcome
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+RAW_EVENTS = st.builds(
+    lambda value, ascii_only, gaps: json.dumps(
+        value, ensure_ascii=ascii_only, separators=(", ", ": ") if gaps else (",", ":")
+    ).encode("utf-8", "surrogatepass"),
+    JSON_VALUES,
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@st.composite
+def feeds(draw: st.DrawFn) -> list[bytes]:
+    """Frames in the order of their stamps: batches of any size, local ones, welcomes of new epochs, holes in seq."""
+    at, seq, frames = 1_760_000_000.0, 0, []
+    for _ in range(draw(st.integers(1, 8))):
+        kind = draw(st.sampled_from(["batch", "batch", "local", "welcome"]))
+        if kind == "welcome":
+            seq = draw(st.integers(0, 2**40))
+            state = draw(st.binary(max_size=50))
+            frames.append(
+                msgspec.json.encode(
+                    Welcome(epoch=draw(st.sampled_from("ab")), seq=seq, at=at, deployment="prod", state=state)
+                )
+            )
+            continue
+        raws = [
+            Raw(raw) for raw in draw(st.lists(RAW_EVENTS, min_size=1, max_size=600 if kind == "batch" else 2))
+        ]
+        runs: list[tuple[float, int]] = []
+        left = len(raws)
+        while left:
+            at += draw(st.sampled_from([0.0, 0.001, 0.25, 3.7]))
+            runs.append((at, draw(st.integers(1, left))))
+            left -= runs[-1][1]
+        first = seq if kind == "local" else seq + 1 + draw(st.sampled_from([0, 0, 0, 5]))
+        frames.append(msgspec.json.encode(RawBatch(seq=first, at=runs, events=raws, local=kind == "local")))
+        seq = first if kind == "local" else first + len(raws) - 1
+    return frames
+
+
+@given(frames=feeds())
+@settings(max_examples=60, deadline=None)
+def test_what_is_read_is_what_was_stamped_whatever_the_batching(
+    frames: list[bytes], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = record(tmp_path_factory.mktemp("any") / "a.vtr", frames, flush_s=0.001)
+    records, notes = read_all(path)
+    assert records == stamped(frames)
+    assert notes == []
+
+
+def test_the_codec_makes_the_same_steps_of_a_recording(tmp_path: Path) -> None:
+    frames = [
+        beat(0, 1.0),
+        *feed(20),
+        batch(500, 1_760_000_009.0, {"type": "new.kind"}, {"type": "turn", "turn": "x"}),
+    ]
+    frames.append(
+        b'{"type":"batch","seq":600,"at":[[1760000010.0,1],[1760000011.0,9]],"events":[{"type":"heartbeat","seq":1},{"type":"heartbeat","seq":2}]}'
+    )
+    live, replayed = Codec(), Codec()
+    expected = [step for frame in frames for step in live.decode(frame)]
+    path = record(tmp_path / "a.vtr", frames)
+    with read(path) as reader:
+        found = [step for frame in reader for step in replayed.decode(frame)]
+    flat = [_flat(steps) for steps in (expected, found)]
+    assert flat[0] == flat[1]
+    assert live.stats.events == replayed.stats.events
+    assert live.stats.unknown_types == replayed.stats.unknown_types
+    assert live.stats.oddities == replayed.stats.oddities
+
+
+def _flat(steps: Sequence[Step]) -> list[str]:
+    flat: list[str] = []
+    for step in steps:
+        if isinstance(step, Batch):
+            flat += [f"{at} {event}" for at, event in zip(step.at, step.events, strict=True)]
+        else:
+            flat.append(str(step))
+    return flat
+
+
+def test_line_ends_between_tokens_become_spaces_so_that_a_record_is_a_line(tmp_path: Path) -> None:
+    frame = b'{"type":"batch",\n"seq":1,"at":[[1.0,1]],"events":[{"type":\r\n "heartbeat"}]}'
+    path = record(tmp_path / "a.vtr", [frame])
+    assert read_all(path)[0] == [(1, 1.0, False, b'{"type":   "heartbeat"}')]
+
+
+@pytest.mark.skipif(not (which("zstdcat") and which("jq")), reason="needs zstdcat and jq")
+def test_zstdcat_and_jq_read_every_line(tmp_path: Path) -> None:
+    frames = [*feed(3), beat(15, 1_760_000_003.0, local=True)]
+    path = record(tmp_path / "a.vtr", frames, source="ws://hub")
+    record(path, [beat(16, 1_760_000_004.0)])
+    text = subprocess.run(["zstdcat", path], capture_output=True, check=True).stdout
+    lines = subprocess.run(["jq", "-c", "."], input=text, capture_output=True, check=True).stdout.splitlines()
+    first, hello, *records = [json.loads(line) for line in lines]
+    assert first == {
+        "voicetop": "recording", "version": 1, "protocol": 1, "epoch": "e1", "source": "ws://hub", "at": first["at"]
+    }  # fmt: skip
+    assert (hello["type"], hello["epoch"], hello["seq"]) == ("welcome", "e1", 0)
+    assert base64.b64decode(hello["state"]) == b"checkpoint"
+    assert [record["seq"] for record in records[:15]] == list(range(1, 16))
+    assert records[0].keys() == {"seq", "at", "raw"}
+    assert records[15]["local"] is True
+    assert records[16]["voicetop"] == "recording"
+    assert len(lines) == 2 + 15 + 1 + 1 + 1
+
+
+@pytest.mark.skipif(not which("zstd"), reason="needs zstd")
+def test_every_block_carries_a_checksum(tmp_path: Path) -> None:
+    path = record(tmp_path / "a.vtr", feed(3))
+    listed = subprocess.run(["zstd", "-lv", path], capture_output=True, check=True, text=True)
+    assert "XXH64" in listed.stdout + listed.stderr
+    assert subprocess.run(["zstd", "-t", "-q", path], check=False).returncode == 0
+
+
+def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        path = record(tmp_path / "a.vtr", [])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_second_writer_is_refused_with_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.vtr"
+    with Recorder(path), pytest.raises(RecordingError) as refused:
+        Recorder(path)
+    assert str(refused.value) == f"{path} is being written by another recorder: record to another file"
+    Recorder(path).close()
+
+
+def test_a_recorder_goes_on_after_the_last_block_of_a_file(tmp_path: Path) -> None:
+    frames = feed(6)
+    path = record(tmp_path / "a.vtr", frames[:3])
+    record(path, frames[3:])
+    assert read_all(path) == (stamped(frames), [])
+
+
+def test_a_torn_tail_is_cut_off_before_going_on_wherever_it_is_torn(tmp_path: Path) -> None:
+    first, second, third = [welcome(0)], [beat(1, 1.25)], [beat(2, 1.5)]
+    path = record(tmp_path / "a.vtr", first)
+    whole = path.read_bytes()
+    torn = split_blocks(record(tmp_path / "b.vtr", second).read_bytes())[-1]
+    for cut in range(len(torn)):
+        path.write_bytes(whole + torn[:cut])
+        record(path, third)
+        assert path.read_bytes().startswith(whole)
+        assert read_all(path) == (stamped(first + third), [])
+
+
+def test_what_can_be_read_behind_a_damaged_block_is_never_cut_off(tmp_path: Path) -> None:
+    path = record(tmp_path / "a.vtr", [welcome(0)])
+    for seq in (1, 2, 3):
+        record(path, [beat(seq, float(seq))])
+    data = bytearray(path.read_bytes())
+    data[data.index(split_blocks(bytes(data))[3])] ^= 0xFF
+    path.write_bytes(data)
+    record(path, [beat(4, 4.0)])
+    assert path.read_bytes().startswith(data)
+
+
+@pytest.mark.parametrize(
+    "content", [b"my only copy of the thesis\n" * 100, b"\x28\xb5\x2f\xfd and so on", b"\0"]
+)
+def test_a_file_that_is_no_recording_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "thesis.txt"
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match=r"thesis\.txt is no recording.*; record to another file"):
+        Recorder(path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", [".", "missing/a.vtr"])
+def test_a_path_that_cannot_be_written_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecordingError, match="cannot record to"):
+        Recorder(tmp_path / name)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_disk_that_is_full_from_the_start_is_one_clear_line() -> None:
+    with pytest.raises(RecordingError, match="cannot record to /dev/full: the disk is full"):
+        Recorder("/dev/full")
+
+
+FILL_UP = """
+import resource, sys, time
+sys.path.insert(0, sys.argv[2])
+from recording.recording_samples import feed
+from voicetop.recording import Recorder
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+recorder = Recorder(sys.argv[1], flush_s=0.01)
+frames = feed(400)
+for frame in frames:
+    recorder.write(frame)
+    time.sleep(0.002)
+    if recorder.failed:
+        break
+recorder.write(frames[-1])
+print(recorder.stopped, recorder.error)
+recorder.close()
+"""
+
+
+def test_a_full_disk_stops_the_recording_loudly_at_a_whole_block(tmp_path: Path) -> None:
+    path = tmp_path / "a.vtr"
+    tests = str(Path(__file__).parent.parent)
+    ran = subprocess.run(
+        [sys.executable, "-c", FILL_UP, path, tests], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith(f"True recording to {path} stopped: the file has reached the size limit")
+    assert "it ends at 2025-10-09T" in ran.stdout
+    records, notes = read_all(path)
+    assert notes == []
+    assert records == stamped(feed(400))[: len(records)]
+    assert 15_000 < path.stat().st_size <= 20_000
+
+
+def test_a_disk_slower_than_the_feed_is_told_of_and_leaves_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, hangs = tmp_path / "a.vtr", threading.Event()
+    written = files.RecordingFile.append
+    recorder = Recorder(path, flush_s=0.001, queue_bytes=3000)
+    monkeypatch.setattr(
+        files.RecordingFile, "append", lambda self, block: (hangs.wait(20), written(self, block))[1]
+    )
+    frames = feed(30)
+    for frame in frames:
+        recorder.write(frame)
+    lost = recorder.lost_frames
+    assert recorder.failed
+    assert f"too slow: {lost} frames were not recorded" in recorder.error
+    hangs.set()
+    _wait_until(lambda: recorder._put_bytes == recorder._writer.taken_bytes)
+    recorder.write(beat(151, 1_760_000_004.0))
+    recorder.close()
+    records, _ = read_all(path)
+    kept = stamped(frames[: len(frames) - lost])
+    gap = json.loads(records[-2][3])  # type: ignore[index]
+    assert records[:-2] == kept
+    assert (gap["type"], gap["from_seq"], gap["to_seq"], gap["why"]) == ("gap", len(kept), 150, "recorder")
+    assert records[-1][0] == 151  # type: ignore[index]
+
+
+def _wait_until(condition: object) -> None:
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:  # type: ignore[operator]
+        time.sleep(0.002)
+    assert condition()  # type: ignore[operator]
+
+
+def test_a_block_is_written_half_a_second_after_its_first_record_though_nothing_follows(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.vtr"
+    with Recorder(path, flush_s=0.05) as recorder:
+        recorder.write(beat(1, 1.0))
+        _wait_until(lambda: recorder.events == 1)
+        assert read_all(path)[0] == stamped([beat(1, 1.0)])
+
+
+def test_frames_that_are_none_are_counted_and_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.vtr"
+    with Recorder(path) as recorder:
+        for frame in (b"", b"nonsense", b'{"type":"batch"}', b"[" * 100_000, beat(1, 1.0)):
+            recorder.write(frame)
+    assert recorder.undecodable == 4
+    assert recorder.error == ""
+    assert read_all(path)[0] == stamped([beat(1, 1.0)])
+
+
+def test_a_bare_gap_of_the_hub_is_a_local_record(tmp_path: Path) -> None:
+    gap = b'{"type":"gap","ts":2.0,"from_seq":2,"to_seq":9,"why":"evicted"}'
+    path = record(tmp_path / "a.vtr", [beat(1, 1.0), gap, beat(10, 3.0)])
+    assert read_all(path)[0][1] == (1, 2.0, True, gap)
+
+
+def test_a_clock_that_steps_back_changes_no_record(tmp_path: Path) -> None:
+    clock, path = ManualClock(1000.0), tmp_path / "a.vtr"
+    frames = feed(4)
+    with Recorder(path, clock=clock) as recorder:
+        for frame in frames:
+            clock.now -= 100
+            recorder.write(frame)
+    assert read_all(path) == (stamped(frames), [])
+
+
+def test_writing_after_closing_is_counted_as_lost(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "a.vtr")
+    recorder.close()
+    recorder.close()
+    recorder.write(beat(1, 1.0))
+    assert recorder.lost_frames == 1
+
+
+def test_recording_costs_bounded_memory(tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    frames = feed(200, each=100)
+    with Recorder(tmp_path / "a.vtr", queue_bytes=4_000_000) as recorder:
+        for frame in frames * 10:
+            recorder.write(frame)
+            _wait_until(lambda: recorder._put_bytes - recorder._writer.taken_bytes < 2_000_000)
+    assert recorder.events == 200_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000
