@@ -1,0 +1,377 @@
+"""The adapter for Pipecat (pipecat-ai 1.14): one observer, two lines.
+
+    from voicetop.publish.pipecat import VoicetopObserver
+    worker = PipelineWorker(pipeline, observers=[VoicetopObserver("ws://127.0.0.1:8377")])
+
+The observer only reads: it turns the frames it is shown into the records of `pipecat_story.py` and hands the events
+that come back to a publisher, which never blocks. Whatever fails in here is logged once and leaves the call alone.
+With `PipelineParams(enable_metrics=True, enable_usage_metrics=True)` Pipecat also tells tokens and times to first byte.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from pipecat.frames import frames
+from pipecat.metrics import metrics
+from pipecat.observers.base_observer import BaseObserver, FramePushed
+from pipecat.observers.user_bot_latency_observer import LatencyBreakdown, UserBotLatencyObserver
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+
+from voicetop.clock import Clock, WallClock
+from voicetop.publish.pipecat_story import CallFacts, Story
+from voicetop.publish.pipecat_words import component_of
+from voicetop.publish.publisher import DEFAULT_URL, Publisher
+from voicetop.wire.events import MAX_LABEL, NAN, Agent, CallOutcome, CallStep, Event, Scalar
+
+TICK_S = 1.0
+EVERY_NTH_SAMPLE = 8
+_COMPONENT_CLASSES = {
+    "LLMService": "llm",
+    "STTService": "stt",
+    "TTSService": "tts",
+    "BaseInputTransport": "transport",
+    "BaseOutputTransport": "transport",
+}
+_LEAVING = ("on_client_disconnected", "on_participant_left", "on_participant_disconnected")
+
+log = logging.getLogger("voicetop.publish")
+
+
+class Emitter(Protocol):
+    """What the observer needs of a publisher."""
+
+    def emit(self, event: Event) -> None: ...
+
+
+class VoicetopObserver(BaseObserver):
+    """Publishes the call of one `PipelineWorker`.
+
+    `publisher` is a publisher that calls share, or the address of a hub, for which the process has one publisher.
+    `segments` are what the call can be narrowed by (intent, language, tier, version, ...); what becomes known later
+    goes to `update`. `texts=False` keeps transcripts and tool arguments at home. With `transport`, a caller who
+    disconnects is told from an agent that is cancelled.
+    """
+
+    def __init__(
+        self,
+        publisher: Emitter | str = DEFAULT_URL,
+        call_id: str = "",
+        segments: Mapping[str, Scalar] | None = None,
+        *,
+        agent: Agent | None = None,
+        direction: str = "",
+        caller: str = "",
+        texts: bool = True,
+        transport: Any = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(observe_every_push=False)
+        self._publisher = shared_publisher(publisher) if isinstance(publisher, str) else publisher
+        self._clock = clock or WallClock()
+        self.call_id = call_id or uuid.uuid4().hex
+        self._story = Story(CallFacts(self.call_id, dict(segments or {}), agent, direction, caller, texts))
+        self._latency = _Latency(self._clock)
+        self._loudness = _Loudness()
+        self._ticked_at = 0.0
+        self._is_broken = False
+        if transport is not None:
+            self._watch(transport)
+
+    # What the application may add.
+
+    def update(self, segments: Mapping[str, Scalar] | None = None, state: str = "") -> None:
+        """Segments that became known in mid-call, or a state: held, transferring, active."""
+        self._emit(self._story.update(self._clock.time(), segments or {}, state))
+
+    def step(self, step: str) -> None:
+        """The conversation reached a named point."""
+        self._emit([CallStep(call_id=self.call_id, ts=self._clock.time(), step=step)])
+
+    def outcome(self, success: bool | None, evaluator: str = "agent", **fields: Any) -> None:
+        """What became of the call; may come after its end."""
+        ts = self._clock.time()
+        self._emit([CallOutcome(call_id=self.call_id, ts=ts, success=success, evaluator=evaluator, **fields)])
+
+    # What Pipecat calls.
+
+    async def on_pipeline_started(self) -> None:
+        await self._latency.on_pipeline_started()
+
+    async def on_push_frame(self, data: FramePushed) -> None:
+        if self._is_broken:
+            return
+        try:
+            await self._latency.on_push_frame(data)
+            self._read(data)
+        except Exception:
+            self._is_broken = True
+            log.exception("voicetop stops watching call %s; the call goes on", self.call_id)
+
+    async def cleanup(self) -> None:
+        """The pipeline is gone: the last word of the call."""
+        await super().cleanup()
+        self._tell("over")
+
+    # From frames to records.
+
+    def _emit(self, events: list[Event]) -> None:
+        for event in events:
+            self._publisher.emit(event)
+
+    def _tell(self, kind: str, **fields: Any) -> None:
+        self._tell_at(self._clock.time(), kind, **fields)
+
+    def _tell_at(self, at: float, kind: str, **fields: Any) -> None:
+        self._emit(self._story.tell(kind, at, **fields))
+
+    def _read(self, data: FramePushed) -> None:
+        frame = data.frame
+        kind = type(frame)
+        if kind not in _readers:
+            _readers[kind] = _reader_of(kind)
+        reader = _readers[kind]
+        if reader is not None and not _is_twin(data):
+            reader(self, frame, data.source)
+        now = self._clock.time()
+        if now - self._ticked_at > TICK_S:
+            self._ticked_at = now
+            self._tell("tick")
+
+    def _watch(self, transport: Any) -> None:
+        async def left(*_: object) -> None:
+            self._tell("disconnected")
+
+        for name in _LEAVING:
+            if name in getattr(transport, "_event_handlers", {}):
+                transport.add_event_handler(name, left)
+
+    def _connected(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
+        self._tell("connected")
+
+    def _vad_start(self, frame: frames.VADUserStartedSpeakingFrame, _source: FrameProcessor) -> None:
+        self._loudness.begin()
+        self._tell_at(frame.timestamp, "user_speech_start", start_secs=frame.start_secs)
+
+    def _vad_stop(self, frame: frames.VADUserStoppedSpeakingFrame, _source: FrameProcessor) -> None:
+        loudness = self._loudness.end()
+        self._tell_at(frame.timestamp, "user_speech_stop", stop_secs=frame.stop_secs, loudness_dbfs=loudness)
+
+    def _audio(self, frame: frames.InputAudioRawFrame, _source: FrameProcessor) -> None:
+        self._loudness.hear(frame.audio)
+
+    def _turn_start(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
+        self._tell("user_turn_start")
+
+    def _turn_stop(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
+        self._tell("user_turn_stop")
+
+    def _transcript(self, frame: frames.TranscriptionFrame, source: FrameProcessor) -> None:
+        language = str(getattr(frame.language, "value", frame.language) or "")
+        self._tell("transcript", text=frame.text, language=language, **_identity(source))
+
+    def _llm_start(self, _frame: frames.Frame, source: FrameProcessor) -> None:
+        self._tell("llm_start", **_identity(source))
+
+    def _text(self, frame: frames.TextFrame | frames.TTSSpeakFrame, _source: FrameProcessor) -> None:
+        self._tell("llm_text", text=frame.text)
+
+    def _llm_end(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
+        self._tell("llm_end")
+
+    def _tts_start(self, frame: frames.TTSStartedFrame, source: FrameProcessor) -> None:
+        self._tell("tts_start", context=str(frame.context_id or ""), **_identity(source))
+
+    def _bot_start(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
+        breakdown = self._latency.take()
+        if breakdown is not None:
+            parts = [(part.key, part.duration_secs) for part in breakdown.contributions]
+            self._tell("breakdown", contributions=parts, measured_from=str(breakdown.measured_from or ""))
+        self._tell("bot_start")
+
+    def _bot_stop(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
+        self._tell("bot_stop")
+
+    def _interruption(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
+        self._tell("interruption")
+
+    def _tool_start(self, frame: frames.FunctionCallInProgressFrame, _source: FrameProcessor) -> None:
+        arguments = json.dumps(frame.arguments, default=str, ensure_ascii=False)
+        self._tell("tool_start", call=frame.tool_call_id, name=frame.function_name, arguments=arguments)
+
+    def _tool_result(self, frame: frames.FunctionCallResultFrame, _source: FrameProcessor) -> None:
+        if frame.properties is None or frame.properties.is_final:
+            self._tell("tool_end", call=frame.tool_call_id, error=frame.error or "")
+
+    def _tool_cancel(self, frame: frames.FunctionCallCancelFrame, _source: FrameProcessor) -> None:
+        """Only a deadline asks for inference after it cancelled a call."""
+        self._tell("tool_cancel", call=frame.tool_call_id, timed_out=frame.run_llm)
+
+    def _error(self, frame: frames.ErrorFrame, source: FrameProcessor) -> None:
+        processor = frame.processor or source
+        self._tell(
+            "error",
+            message=str(frame.error),
+            processor=processor.name,
+            component=_component(processor),
+            category=frame.category.value if frame.category else "",
+            error_type=type(frame.exception).__name__ if frame.exception else "",
+            http_status=_http_status(frame.exception),
+        )
+
+    def _metrics(self, frame: frames.MetricsFrame, source: FrameProcessor) -> None:
+        for data in frame.data:
+            where = {"processor": data.processor, "model": data.model or ""}
+            if data.processor == source.name:
+                where["component"] = _component(source)
+            self._metric(data, where)
+
+    def _metric(self, data: metrics.MetricsData, where: dict[str, str]) -> None:
+        if isinstance(data, metrics.TTFBMetricsData):
+            self._tell("ttfb", seconds=data.value, **where)
+        elif isinstance(data, metrics.LLMUsageMetricsData):
+            tokens = data.value
+            self._tell(
+                "usage",
+                input_tokens=tokens.prompt_tokens,
+                output_tokens=tokens.completion_tokens,
+                cached_tokens=tokens.cache_read_input_tokens or 0,
+                **where,
+            )
+        elif isinstance(data, metrics.TTSUsageMetricsData):
+            self._tell("usage", characters=data.value, **where)
+        elif isinstance(data, metrics.STTUsageMetricsData):
+            self._tell("usage", audio_s=data.value.audio_seconds, **where)
+
+    def _end(self, frame: frames.EndFrame, _source: FrameProcessor) -> None:
+        self._tell("end", how="end", reason=_reason(frame))
+
+    def _cancel(self, frame: frames.CancelFrame, _source: FrameProcessor) -> None:
+        self._tell("end", how="cancel", reason=_reason(frame))
+
+    def _stop(self, frame: frames.StopFrame, _source: FrameProcessor) -> None:
+        self._tell("end", how="stop", reason=_reason(frame))
+
+
+class _Latency(UserBotLatencyObserver):
+    """Pipecat's own account of a reply, read where it is made: its handlers would run in tasks, after the fact."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(time_source=clock.time)
+        self._breakdown: LatencyBreakdown | None = None
+
+    async def _call_event_handler(self, event_name: str, *args: Any, **_kwargs: Any) -> None:
+        if event_name == "on_latency_breakdown":
+            self._breakdown = args[0]
+
+    def take(self) -> LatencyBreakdown | None:
+        breakdown, self._breakdown = self._breakdown, None
+        return breakdown
+
+
+class _Loudness:
+    """Mean power of 16-bit PCM while the caller speaks, from every eighth sample: a few µs a frame, without numpy."""
+
+    def __init__(self) -> None:
+        self._is_on = False
+        self._sum = self._count = 0
+
+    def begin(self) -> None:
+        if not self._is_on:
+            self._is_on, self._sum, self._count = True, 0, 0
+
+    def hear(self, pcm: bytes) -> None:
+        if self._is_on:
+            samples = memoryview(pcm)[: len(pcm) // 2 * 2].cast("h")[::EVERY_NTH_SAMPLE]
+            self._sum += sum([sample * sample for sample in samples])
+            self._count += len(samples)
+
+    def end(self) -> float:
+        """dBFS, where 0 is a full-scale square wave; NaN where nothing was heard."""
+        self._is_on = False
+        if not self._sum:
+            return NAN
+        return round(10.0 * math.log10(self._sum / self._count / 32768.0**2), 1)
+
+
+_Reader = Callable[[VoicetopObserver, Any, FrameProcessor], None]
+
+_READERS: tuple[tuple[type[frames.Frame], _Reader], ...] = (
+    (frames.ClientConnectedFrame, VoicetopObserver._connected),
+    (frames.VADUserStartedSpeakingFrame, VoicetopObserver._vad_start),
+    (frames.VADUserStoppedSpeakingFrame, VoicetopObserver._vad_stop),
+    (frames.InputAudioRawFrame, VoicetopObserver._audio),
+    (frames.UserStartedSpeakingFrame, VoicetopObserver._turn_start),
+    (frames.UserStoppedSpeakingFrame, VoicetopObserver._turn_stop),
+    (frames.TranscriptionFrame, VoicetopObserver._transcript),
+    (frames.LLMFullResponseStartFrame, VoicetopObserver._llm_start),
+    (frames.LLMTextFrame, VoicetopObserver._text),
+    (frames.TTSSpeakFrame, VoicetopObserver._text),
+    (frames.LLMFullResponseEndFrame, VoicetopObserver._llm_end),
+    (frames.TTSStartedFrame, VoicetopObserver._tts_start),
+    (frames.BotStartedSpeakingFrame, VoicetopObserver._bot_start),
+    (frames.BotStoppedSpeakingFrame, VoicetopObserver._bot_stop),
+    (frames.InterruptionFrame, VoicetopObserver._interruption),
+    (frames.FunctionCallInProgressFrame, VoicetopObserver._tool_start),
+    (frames.FunctionCallResultFrame, VoicetopObserver._tool_result),
+    (frames.FunctionCallCancelFrame, VoicetopObserver._tool_cancel),
+    (frames.ErrorFrame, VoicetopObserver._error),
+    (frames.MetricsFrame, VoicetopObserver._metrics),
+    (frames.EndFrame, VoicetopObserver._end),
+    (frames.CancelFrame, VoicetopObserver._cancel),
+    (frames.StopFrame, VoicetopObserver._stop),
+)
+
+_readers: dict[type[frames.Frame], _Reader | None] = {}
+
+
+def _reader_of(kind: type[frames.Frame]) -> _Reader | None:
+    return next((reader for base, reader in _READERS if issubclass(kind, base)), None)
+
+
+def _is_twin(data: FramePushed) -> bool:
+    """A broadcast arrives as two frames, one each way: the upstream one says nothing new."""
+    return data.frame.broadcast_sibling_id is not None and data.direction is not FrameDirection.DOWNSTREAM
+
+
+def _identity(source: FrameProcessor) -> dict[str, str]:
+    model = getattr(getattr(source, "_settings", None), "model", "")
+    return {"processor": source.name, "model": model[:MAX_LABEL] if isinstance(model, str) else ""}
+
+
+def _component(processor: FrameProcessor) -> str:
+    """By the names of its classes, so that nothing of Pipecat is imported that the agent doesn't use."""
+    for base in type(processor).__mro__:
+        if base.__name__ in _COMPONENT_CLASSES:
+            return _COMPONENT_CLASSES[base.__name__]
+    return component_of(processor.name)
+
+
+def _http_status(error: BaseException | None) -> int:
+    response = getattr(error, "response", None)
+    for holder in (response, error):
+        for name in ("status_code", "status"):
+            value = getattr(holder, name, None)
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+    return 0
+
+
+def _reason(frame: Any) -> str:
+    reason = getattr(frame, "reason", None)
+    return str(reason) if reason is not None else ""
+
+
+_shared: dict[str, Publisher] = {}
+
+
+def shared_publisher(url: str) -> Publisher:
+    """The one publisher of this process for a hub; its token is VOICETOP_TOKEN. Raises UsageError on a bad address."""
+    if url not in _shared:
+        _shared[url] = Publisher(url)
+    return _shared[url]

@@ -1,0 +1,150 @@
+"""What Pipecat's words mean in the protocol's: errors, reasons, processors, parts of a latency. No pipecat import."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from voicetop.wire.events import Latency
+
+STAGE_OF_CONTRIBUTION = {
+    "endpointing_wait": "vad",
+    "transcription": "stt",
+    "turn_detection": "eou",
+    "turn_completion": "eou",
+    "waiting_for_user": "eou",
+    "llm_inference": "llm_ttft",
+    "llm_tool_call": "llm_ttft",
+    "function_handler": "tool",
+    "awaiting_speakable_text": "aggregation",
+    "sentence_aggregation": "aggregation",
+    "speech_synthesis": "tts_ttfb",
+    "output_transport": "output",
+    "pipeline": "output",
+}
+"""By the key of a `LatencyContribution`. On a turn with tools the LLM works twice: both times are `llm_ttft`, so
+that the stages still sum to the whole. A key of a later Pipecat is time between the services: `output`."""
+
+
+def latency_of(contributions: Iterable[tuple[str, float]]) -> tuple[float, Latency]:
+    """(e2e in ms, stages in ms) of contributions (key, seconds); the stages sum to e2e to the last digit.
+
+    >>> latency_of([("transcription", 0.25), ("llm_inference", 0.5), ("llm_inference", 0.125)])[0]
+    875.0
+    """
+    stages: dict[str, float] = {}
+    for key, seconds in contributions:
+        stage = STAGE_OF_CONTRIBUTION.get(key, "output")
+        stages[stage] = stages.get(stage, 0.0) + seconds * 1000.0
+    told = {stage: round(ms, 3) for stage, ms in stages.items()}
+    return round(sum(told.values()), 3), Latency(**told)
+
+
+_SUFFIX = re.compile(r"(Http|Websocket|Realtime|Live|Segmented)?(LLM|STT|TTS)?(Service|Processor)?(#\d+)?$")
+_INSTANCE = re.compile(r"#\d+$")
+
+
+def provider_of(processor: str) -> str:
+    """The provider in a processor's name.
+
+    >>> provider_of("OpenAILLMService#0"), provider_of("CartesiaHttpTTSService#1"), provider_of("my-llm")
+    ('openai', 'cartesia', 'my-llm')
+    """
+    name = _INSTANCE.sub("", processor)
+    return (_SUFFIX.sub("", name) or name).lower()
+
+
+def component_of(processor: str) -> str:
+    """The component by a processor's name, where its class can't be asked."""
+    for sign, component in (("STT", "stt"), ("TTS", "tts"), ("LLMService", "llm"), ("VAD", "vad")):
+        if sign in processor:
+            return component
+    return "transport" if re.search("Transport|Input|Output", processor) else "platform"
+
+
+_BY_STATUS = {
+    400: "invalid_request",
+    401: "authentication",
+    402: "quota",
+    403: "permission",
+    404: "invalid_request",
+    408: "timeout",
+    422: "invalid_request",
+    429: "rate_limit",
+    503: "overloaded",
+    504: "timeout",
+    529: "overloaded",
+}
+
+_BY_TEXT = (
+    ("no_output", r"no (audio|output|response)|empty response"),
+    ("timeout", r"time?d?[ -]?out|deadline"),
+    ("quota", r"quota|insufficient|out of credit|billing|payment required"),
+    ("rate_limit", r"rate.?limit|too many requests|throttl"),
+    ("authentication", r"unauthori[sz]ed|authenticat|api.?key|credential"),
+    ("permission", r"forbidden|permission|access denied"),
+    ("content_policy", r"content.?(policy|filter)|moderation|safety"),
+    ("overloaded", r"overload|unavailable|over capacity"),
+    ("connectivity", r"connect|network|websocket|socket|unreachable|broken pipe|name resolution"),
+    ("server", r"crash|internal error|server (had an )?error"),
+)
+
+_STATUS_IN_TEXT = re.compile(r"(?:error code|status(?: code)?|http)\W{0,3}([45]\d\d)\b", re.IGNORECASE)
+
+
+def http_status_in(message: str) -> int:
+    """The HTTP status that an error's text tells, or 0."""
+    found = _STATUS_IN_TEXT.search(message)
+    return int(found.group(1)) if found else 0
+
+
+def category_of(told: str, exception_type: str = "", message: str = "", http_status: int = 0) -> str:
+    """The protocol's category of an error.
+
+    `told` is Pipecat's own, which counts timeouts as connectivity and every 5xx as server; what the status and the
+    exception say is finer. The text is asked last, and only where nobody else knows.
+    """
+    if told == "application":
+        return "application"
+    if http_status == 429 and re.search(_BY_TEXT[2][1], message, re.IGNORECASE):
+        return "quota"
+    if http_status in _BY_STATUS:
+        return _BY_STATUS[http_status]
+    if "timeout" in exception_type.lower():
+        return "timeout"
+    if told == "authorization":
+        return "permission"
+    if told and told != "unknown":
+        return told
+    if http_status >= 500:
+        return "server"
+    text = f"{exception_type} {message}"
+    return next((name for name, signs in _BY_TEXT if re.search(signs, text, re.IGNORECASE)), "unknown")
+
+
+_REASONS = (
+    ("error", "", r"error|no longer do its job|exception|fail"),
+    ("voicemail", "", r"voice.?mail|answering machine"),
+    ("transferred", "", r"transfer|handed.?(off|over)|handoff"),
+    ("silence_timeout", "", r"idle|silence|no.?input|inactiv"),
+    ("max_duration", "", r"max\w*[ _-]?(call|duration|length|time)|duration[ _-]?limit|time[ _-]?limit"),
+    ("not_connected", "", r"no.?answer|busy|not.?connected|unreachable|declined|rejected"),
+    ("agent_hangup", "agent", r"(agent|assistant|bot)\w*[ _-]*(ended|end|hung|hang|said|good)|end[_ -]?call"),
+    ("user_hangup", "user", r"hang.?up|hung.?up|disconnect|(participant|client|user|caller)\w*[ _-]*(left|end|bye)"),
+    ("cancelled", "", r"cancel|interrupt|sigint|sigterm|shutdown|finished"),
+    ("completed", "", r"complete|done|success|goodbye|finish"),
+)  # fmt: skip
+
+
+def end_reason(how: str, raw: str) -> tuple[str, str]:
+    """(reason, party) of a call that ended by an `end`, `stop` or `cancel` frame with a reason of its own words.
+
+    >>> end_reason("end", "caller_hangup"), end_reason("cancel", "idle timeout"), end_reason("end", "")
+    (('user_hangup', 'user'), ('silence_timeout', ''), ('completed', ''))
+    """
+    for reason, party, signs in _REASONS:
+        if raw and re.search(signs, raw, re.IGNORECASE):
+            return reason, party
+    if how == "cancel":
+        return "cancelled", ""
+    return ("completed", "") if how in ("end", "stop") else ("error", "")
