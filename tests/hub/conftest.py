@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from hub.clients import CountingSession
 
+from hub.clients import CountingSession
 from voicetop.hub import Hub, HubConfig
 
 StartHub = Callable[..., Awaitable[Hub]]

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from hub.clients import CountingSession, Watcher, publisher, send, turn, until
-from hub.conftest import StartHub
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from hub.clients import CountingSession, Watcher, publisher, send, turn, until
+from hub.conftest import StartHub
 from voicetop.errors import UsageError
 from voicetop.hub import Hub, HubConfig
 from voicetop.hub.backlog import Backlog
@@ -241,8 +241,7 @@ async def test_a_frame_above_the_limit_closes_its_connection_with_a_reason(start
     hub = await start_hub()
     agent = await publisher(hub.url)
     with pytest.raises(ConnectionClosed) as closed:
-        await agent.send("[" + " " * 5_000_000 + "]")
-        await agent.recv()
+        await asyncio.gather(agent.send("[" + " " * 5_000_000 + "]"), agent.recv())
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
     assert "exceeds limit" in closed.value.rcvd.reason

@@ -15,22 +15,19 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from voicetop.engine.snapshot import Snapshot, View
-
 MAX_QUEUED = 32 * 1024 * 1024
 """Bytes that may wait for the session; beyond, publishers are read more slowly, since nothing may be lost here."""
 
-COUNT_EVERY_S = 5.0
-
 
 class SessionLike(Protocol):
-    """What the hub wants of a `voicetop.session.Session`."""
+    """What the hub wants of its own session."""
 
     def feed(self, frame: bytes) -> object: ...
 
     def checkpoint(self) -> bytes: ...
 
-    def snapshot(self, view: View) -> Snapshot: ...
+    @property
+    def live_calls(self) -> int: ...
 
 
 class Joint(Struct, frozen=True):
@@ -65,7 +62,6 @@ class Mirror:
         encode: Callable[[int, float, bytes], bytes],
         log: Callable[[str], None],
     ) -> None:
-        self.live_calls = 0
         self.failures = 0
         self._session = session
         self._encode = encode
@@ -97,6 +93,11 @@ class Mirror:
         """Bytes that came and aren't in the session yet."""
         return self._fed - self._done
 
+    @property
+    def live_calls(self) -> int:
+        """As of the last batch that was folded."""
+        return self._session.live_calls
+
     async def keep_up(self) -> None:
         """Wait while too much is queued."""
         await self._relieved.wait()
@@ -126,15 +127,12 @@ class Mirror:
     # The thread's side.
 
     def _work(self) -> None:
-        index, last, at, counted = 0, 0, 0.0, 0.0
+        index, last, at = 0, 0, 0.0
         while (job := self._jobs.get()) is not None:
             if isinstance(job, _Batch):
                 index, last, at = index + 1, job.last, job.at
                 self._fold(job.frame)
                 self._settle(len(job.frame))
-                if at - counted >= COUNT_EVERY_S:
-                    counted = at
-                    self._count()
             elif isinstance(job, _Opening):
                 self._fold(job.frame)
             else:
@@ -150,12 +148,6 @@ class Mirror:
         self._done += size
         if not self._relieved.is_set() and self.queued < MAX_QUEUED // 2:
             self._loop.call_soon_threadsafe(self._relieved.set)
-
-    def _count(self) -> None:
-        try:
-            self.live_calls = self._session.snapshot(View(limit=0)).capacity.live
-        except Exception as error:  # noqa: BLE001
-            self._failed("its own session failed to count calls", error)
 
     def _join(self, asked: asyncio.Future[Joint], index: int, last: int, at: float) -> None:
         try:

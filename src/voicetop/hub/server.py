@@ -141,7 +141,7 @@ class Hub:
         assert isinstance(connection, Client)
         try:
             if connection.grant.only_publishes:
-                await self._serve_publisher(connection, peer_name(connection))
+                await self._serve_publisher(connection)
             else:
                 await self._ask_and_serve(connection)
         except (ConnectionClosed, TimeoutError):
@@ -164,7 +164,7 @@ class Hub:
         if refusal or hello is None:
             await client.close(POLICY, refusal)
         elif hello.role == "publisher":
-            await self._serve_publisher(client, hello.source or peer_name(client))
+            await self._serve_publisher(client, hello)
         else:
             await self._serve_console(client, hello)
 
@@ -182,25 +182,32 @@ class Hub:
         finally:
             self.consoles.discard(console)
 
-    async def _serve_publisher(self, client: Client, sender: str) -> None:
+    async def _serve_publisher(self, client: Client, hello: Hello | None = None) -> None:
         if len(self.publishers) >= self.config.max_publishers:
             await client.close(
                 TRY_LATER, f"{self.config.max_publishers} publishers are connected, the most here"
             )
             return
-        may_operate = not self.config.tokens
         self.publishers.add(client)
         try:
-            while True:
-                frame = await client.recv(decode=False)
-                hello = _hello(frame)
-                if hello:
-                    sender = hello.source or sender
-                    continue
-                self.feed.take(frame, sender=sender, may_operate=may_operate)
-                await self.feed.keep_up()
+            await self._take_all(client, hello)
         finally:
             self.publishers.discard(client)
+
+    async def _take_all(self, client: Client, hello: Hello | None) -> None:
+        """What a publisher sends, for as long as it does. Who introduces itself is told epoch and time."""
+        sender = peer_name(client)
+        may_operate = not self.config.tokens
+        while True:
+            if hello:
+                sender = hello.source or sender
+                welcome = self.feed.welcome(self.feed.stamper.seq, self.feed.stamper.now())
+                await client.send(welcome, text=True)
+            frame = await client.recv(decode=False)
+            hello = _hello(frame)
+            if not hello:
+                self.feed.take(frame, sender=sender, may_operate=may_operate)
+                await self.feed.keep_up()
 
     async def _report_by_the_minute(self) -> None:
         while True:
@@ -241,6 +248,6 @@ def _refusal(hello: Hello | None, roles: frozenset[Role]) -> str:
 
 
 def _new_session() -> SessionLike:
-    from voicetop.session import Session  # noqa: PLC0415 - the engine and numpy, when a hub really starts
+    from voicetop.hub.own_session import OwnSession  # noqa: PLC0415 - the engine and numpy, when a hub really starts
 
-    return Session(check_duplicates=False)
+    return OwnSession()
