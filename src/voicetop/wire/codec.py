@@ -139,7 +139,7 @@ class Codec:
         self._came(frame, len(decoded.events))
         if not decoded.local:
             self.seq = decoded.seq + len(decoded.events) - 1
-        ats = _expand(decoded.at, len(decoded.events))
+        ats = expand_stamps(decoded.at, len(decoded.events))
         kinds: list[type[Event]] = list(map(type, decoded.events))
         if Malformed in kinds:
             for at, event in zip(ats, decoded.events, strict=True):
@@ -158,7 +158,7 @@ class Codec:
             self.seq = raw.seq + len(raw.events) - 1
         events: list[AnyEvent] = []
         ats: list[float] = []
-        for at, item in zip(_expand(raw.at, len(raw.events)), raw.events, strict=True):
+        for at, item in zip(expand_stamps(raw.at, len(raw.events)), raw.events, strict=True):
             event = self._one(item, at)
             if event is not None:
                 self._note(at, event)
@@ -271,7 +271,7 @@ _NO_DURATIONS = Durations()
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def _expand(runs: list[tuple[float, int]], count: int) -> list[float]:
+def expand_stamps(runs: list[tuple[float, int]], count: int) -> list[float]:
     """The receive time of each of `count` events; runs that don't add up are cut, or go on with the last time."""
     if len(runs) == 1:
         return [runs[0][0]] * count
