@@ -1,0 +1,36 @@
+"""How much of a call's story is told."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+FULL_UP_TO = 2_000
+
+
+class Detail(Struct, frozen=True):
+    """Shares of calls that tell stage starts and ends, audio features and transcripts; and what every call tells.
+
+    `waits`: turn.start. `tool_starts`: the starts of tool calls, besides their ends. `usage_by_turn`: the model's usage
+    after each turn, else once at the call's end.
+    """
+
+    stages: float = 1.0
+    audio: float = 1.0
+    texts: float = 1.0
+    waits: bool = True
+    tool_starts: bool = True
+    usage_by_turn: bool = True
+
+    @staticmethod
+    def for_calls(calls: int) -> Detail:
+        """All of it up to 2,000 calls at once; thin above, so that 100,000 calls tell some 20,000 events/s."""
+        if calls <= FULL_UP_TO:
+            return Detail()
+        share = FULL_UP_TO / calls
+        return Detail(
+            stages=share, audio=share, texts=max(share, 0.2), tool_starts=False, usage_by_turn=False
+        )
+
+
+BRIEF = Detail(stages=0.0, audio=0.0, texts=1.0, waits=False, tool_starts=False, usage_by_turn=False)
+"""What is left to tell of a past hour: who waited, and in which stage, doesn't matter any more."""
