@@ -19,6 +19,7 @@ from voicetop.hub.backlog import tail_of
 from voicetop.hub.config import Role
 from voicetop.hub.feed import Audience, Feed
 from voicetop.hub.gate import Client
+from voicetop.hub.mirror import Joint
 from voicetop.wire.events import Gap, Operator
 from voicetop.wire.frames import Resume
 
@@ -85,7 +86,7 @@ class Console:
 
     async def _greet(self, resume: Resume | None) -> None:
         if resume is None:
-            await self._send_state()
+            await self._send_state(await self._joint())
             return
         self.seq = resume.seq
         if resume.epoch != self._feed.stamper.epoch:
@@ -101,15 +102,16 @@ class Console:
     async def _begin_anew(self, why: str) -> None:
         """A gap, then the state. How many events of another epoch were missed nobody knows: none are claimed."""
         self.gaps += 1
-        mirror = self._audience.mirror
-        joint = await mirror.joint(self._feed.backlog.start)
+        joint = await self._joint()
         missed_to = self.seq if why == "epoch" else max(joint.seq, self.seq)
         gap = Gap(ts=self._feed.stamper.now(), from_seq=self.seq + 1, to_seq=missed_to, why=why)
         await self.client.send(msgspec.json.encode(gap), text=True)
-        await self._send_state()
+        await self._send_state(joint)
 
-    async def _send_state(self) -> None:
-        joint = await self._audience.mirror.joint(self._feed.backlog.start)
+    async def _joint(self) -> Joint:
+        return await self._audience.mirror.joint(self._feed.backlog.start)
+
+    async def _send_state(self, joint: Joint) -> None:
         self.seq, self.index = joint.seq, joint.index
         try:
             async with asyncio.timeout(self._welcome_s):

@@ -7,7 +7,6 @@ hub is silent, come as `local` batches: they are in the recording like everythin
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl as tls
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
@@ -38,7 +37,9 @@ MAX_WELCOME = 512 * 1024 * 1024
 SILENT_AFTER_S = 1.5
 BEAT_S = 0.25
 QUEUED_FRAMES = 64
-_REFUSALS = {400, 401, 403, 404, 426}
+_PASSING = {408, 425, 429, *range(500, 600)}
+"""HTTP statuses of a gateway whose hub is away; any other says that trying again is no use."""
+
 _POLICY = 1008
 
 
@@ -153,15 +154,16 @@ class SocketSource:
             return self._why_closed(closed)
         except InvalidStatus as error:
             return self._why_not_let_in(error)
-        except tls.SSLCertVerificationError as error:
-            reason = error.verify_message or error.reason
-            raise FeedRefused(
-                f"{self.url}: its certificate isn't trusted ({reason}); --cafile says whom to trust"
-            ) from None
         except (InvalidURI, InvalidHandshake) as error:
-            raise FeedRefused(f"{self.url} is no voicetop hub: {_first_line(error)}") from None
+            if isinstance(error.__cause__, EOFError):
+                return "it closed the connection before saying hello"
+            raise FeedRefused(f"{self.url} is no voicetop hub: {_in_words(error)}") from None
+        except tls.SSLError as error:
+            return self._why_no_tls(error)
+        except ConnectionResetError:
+            return self._why_reset()
         except (OSError, TimeoutError, EOFError, WebSocketException) as error:
-            return _first_line(error)
+            return _in_words(error)
         finally:
             self._connection = None
         return "the connection ended"
@@ -232,18 +234,35 @@ class SocketSource:
 
     def _why_not_let_in(self, error: InvalidStatus) -> str:
         status = error.response.status_code
-        said = (
-            safe_label(error.response.body.decode("utf-8", "replace").strip()) if error.response.body else ""
-        )
-        if status in _REFUSALS:
-            hint = " (set VOICETOP_TOKEN)" if status == 401 and not self._token else ""
-            raise FeedRefused(f"{self.url} refused: {said or f'HTTP status {status}'}{hint}") from None
-        return f"HTTP status {status}"
+        if status in _PASSING:
+            return f"HTTP status {status}"
+        if status not in (401, 403, 404):
+            raise FeedRefused(f"{self.url} is no voicetop hub: HTTP status {status}")
+        plain = error.response.headers.get("Content-Type", "").startswith("text/plain")
+        said = safe_label((error.response.body or b"").decode("utf-8", "replace").strip()) if plain else ""
+        hint = " (VOICETOP_TOKEN isn't set)" if status == 401 and not self._token else ""
+        raise FeedRefused(f"{self.url} refused: {said or f'HTTP status {status}'}{hint}")
+
+    def _why_reset(self) -> str:
+        if self._tls and not self.epoch:
+            return "it broke the connection while it was being encrypted: is it ws:// ?"
+        return "the connection broke"
+
+    def _why_no_tls(self, error: tls.SSLError) -> str:
+        if isinstance(error, tls.SSLCertVerificationError):
+            why = error.verify_message or error.reason
+            raise FeedRefused(
+                f"{self.url}: its certificate isn't trusted ({why}); --cafile says whom to trust"
+            )
+        if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+            raise FeedRefused(f"{self.url} isn't encrypted: the URL begins with ws://")
+        return (error.reason or str(error)).lower().replace("_", " ")
 
 
-def _first_line(error: BaseException) -> str:
+def _in_words(error: BaseException) -> str:
+    """What went wrong with a connection, for people."""
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    with contextlib.suppress(IndexError):
-        return safe_label(str(error).splitlines()[0])
-    return type(error).__name__
+        return safe_label(error.strerror.lower())
+    return safe_label(next(iter(str(error).splitlines()), "")) or "the connection broke"
