@@ -73,7 +73,7 @@ class Call(Struct, gc=False, kw_only=True):
     """Waiting beyond `mood.PATIENCE_MS`, summed over the turns."""
     voice: Voice | None = None
     mood: float = 0.0
-    mood_of: int = 0
+    mood_of: int = 3
 
     spent: dict[str, int] = field(default_factory=dict)
     """Micro-dollars by component/provider/model; `guessed` are those that came from the price table."""
@@ -92,7 +92,8 @@ class Call(Struct, gc=False, kw_only=True):
     marks: dict[str, Mark] = field(default_factory=dict)
     """By kind, what this call counts for; moves with it to another cell."""
     observed: list[tuple[int, bytes]] = field(default_factory=list)
-    """(10-second slot, positions in the cell's row as little-endian u16) of each of its turns."""
+    """(10-second slot, positions in the cell's row as little-endian u16) of what was counted and stands in the story
+    no more: turns that were cut from it, and waits."""
     story: list[AnyEvent] = field(default_factory=list)
 
     @property

@@ -50,6 +50,7 @@ class State(Struct, frozen=True):
     failed: list[Call]
     deciding: list[tuple[float, str]]
     told: int
+    full: bool
     cells: Cells
     windows: HistogramState
     counts: CountState
@@ -78,6 +79,7 @@ def state_of(
         failed=list(roster.failed.values()),
         deciding=list(roster.deciding),
         told=roster.told,
+        full=roster.full,
         cells=ledger.cells,
         windows=ledger.windows.dump(),
         counts=ledger.counts.dump(),
@@ -103,7 +105,7 @@ def engine_of(state: State) -> Engine:
     roster.ended = {call.call_id: call for call in state.ended}
     roster.failed = {call.call_id: call for call in state.failed}
     roster.deciding = SortedList(state.deciding)
-    roster.told = state.told
+    roster.told, roster.full = state.told, state.full
     engine.feed, engine.load, engine.judge = state.feed, state.load, state.judge
     engine.markers, engine.security, engine.operators = state.markers, state.security, state.operators
     engine.next_mark = state.next_mark

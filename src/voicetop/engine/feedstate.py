@@ -76,11 +76,10 @@ class FeedSeen(Struct, kw_only=True):
         source.dropped = event.dropped
         source.active_calls = event.active_calls
 
-    def corrected(self, event: AnyEvent, at: float) -> float:
-        """Source time on the hub's clock, never later than the receive time."""
+    def correct(self, event: AnyEvent) -> float:
+        """Source time on the hub's clock."""
         source = self.sources.get(event.source)
-        ts = event.ts + source.skew if source is not None else event.ts
-        return min(ts, at)
+        return event.ts + source.skew if source is not None else event.ts
 
     def beat(self, at: float, *, local: bool) -> None:
         """A heartbeat: what was measured since the last one comes into force."""

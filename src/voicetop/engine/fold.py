@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import force_setattr
+
 from voicetop.engine import mood, outcomes
 from voicetop.engine.calls import Call, Opinion, Voice
 from voicetop.engine.capacity import Load
@@ -65,6 +67,9 @@ class Engine:
         self.operators: list[Operator] = []
         self.judge = Judge()
         self.next_mark = 0
+        self._owners: list[Call] = []
+        """The calls of the turns that `apply` has met but not counted yet; `_untold` are those in no story."""
+        self._untold: list[int] = []
 
     @property
     def at(self) -> float:
@@ -85,7 +90,7 @@ class Engine:
         self.next_mark = mark + 1
         if passed:
             self._lose(at)
-            self.roster.shorten()
+            self.roster.ration()
             self.judge.step(self, at)
         return [number * MARK_S for number in passed]
 
@@ -107,24 +112,57 @@ class Engine:
     # -- events -------------------------------------------------------------------------------------------------
 
     def apply(self, batch: Batch) -> None:
-        """Fold events in their order; what was measured in turns is counted at the end, all at once."""
-        self.feed.events += len(batch.events)
+        """Fold events in their order; what was measured in turns is counted at the end, all at once.
+
+        The loop is the engine's hot path: what nearly every turn needs stands in it, the rest is called.
+        """
         turns: list[Turn] = []
-        owners: list[Call] = []
-        times: list[float] = []
+        owners, untold = self._owners, self._untold
         live = self.roster.live.get
-        skewed = self.feed.skewed
+        skewed, keep, told = self.feed.skewed, not self.roster.full, 0
         ts = 0.0
         event: Any  # told apart by its kind below, once for each event
         for event, at in zip(batch.events, batch.at, strict=True):
-            ts = self.feed.corrected(event, at) if skewed else min(event.ts, at)
+            ts = event.ts
+            if skewed:
+                ts = self.feed.correct(event)
+            ts = min(ts, at)
             kind = type(event)
             if kind is Turn:
                 call = live(event.call_id) or self._owner(event, ts, at)
-                self._turn(call, event, ts, at)
+                call.seen = at
+                call.turns += 1
+                turn, e2e = event.turn, event.e2e_ms
+                if turn >= call.turn:
+                    call.turn = turn
+                    if e2e == e2e:
+                        call.e2e = e2e
+                if call.wait_since and (turn >= call.wait_turn or turn < 0):
+                    call.wait_since = 0.0
+                    call.stage = ""
+                if event.step and event.step != call.step:
+                    self._reach(call, event.step, ts)
+                words = event.user_text
+                if words:
+                    before = call.last_words
+                    if words[:4] == before[:4] and mood.repeats(words, before):
+                        call.repeats += 1
+                        call.mood, call.mood_of = mood.score(call)
+                    call.last_words = words
+                if e2e > mood.PATIENCE_MS:
+                    call.slow_ms += e2e - mood.PATIENCE_MS
+                    call.mood, call.mood_of = mood.score(call)
+                if event.measured_from:
+                    call.measured_from = event.measured_from
+                if ts != event.ts:
+                    force_setattr(event, "ts", ts)
+                if keep or call.errors:
+                    call.story.append(event)
+                    told += 1
+                else:
+                    untold.append(len(turns))
                 turns.append(event)
                 owners.append(call)
-                times.append(ts)
             elif kind is TurnStart:
                 call = live(event.call_id) or self._owner(event, ts, at)
                 call.seen = at
@@ -133,10 +171,14 @@ class Engine:
                     call.stage = call.provider = ""
             else:
                 _HANDLERS[kind](self, event, ts, at)
+        self.feed.events += len(batch.events)
         if batch.events:
             self.feed.lag = max(0.0, batch.at[-1] - ts)
         if turns:
-            self.ledger.observe_turns(turns, owners, times)
+            self.roster.told += told
+            self.ledger.observe_turns(turns, owners, untold)
+            owners.clear()
+            untold.clear()
 
     def _owner(self, event: Any, ts: float, at: float) -> Call:
         """The call of an event whose call isn't live: an ended one, or one whose start we missed."""
@@ -148,38 +190,6 @@ class Engine:
         self.ledger.place(call)
         self.ledger.mark(call, "started", ts)
         return call
-
-    def _turn(self, call: Call, event: Turn, ts: float, at: float) -> None:
-        call.seen = at
-        call.turns += 1
-        if event.turn >= call.turn:
-            call.turn = event.turn
-            if event.e2e_ms == event.e2e_ms:
-                call.e2e = event.e2e_ms
-        if call.wait_since and (event.turn >= call.wait_turn or event.turn < 0):
-            call.wait_since = 0.0
-            call.stage = ""
-        if event.measured_from:
-            call.measured_from = event.measured_from
-        if event.step and event.step != call.step:
-            self._reach(call, event.step, ts)
-        self._feel(call, event)
-        call.story.append(event)
-        self.roster.told += 1
-
-    def _feel(self, call: Call, event: Turn) -> None:
-        changed = False
-        if event.e2e_ms > mood.PATIENCE_MS:
-            call.slow_ms += event.e2e_ms - mood.PATIENCE_MS
-            changed = True
-        words = event.user_text
-        if words:
-            if mood.repeats(words, call.last_words):
-                call.repeats += 1
-                changed = True
-            call.last_words = words
-        if changed or not call.mood_of:
-            call.mood, call.mood_of = mood.score(call)
 
     def _start(self, event: CallStart, ts: float, at: float) -> None:
         call = self.roster.find(event.call_id)
@@ -221,7 +231,14 @@ class Engine:
             else:
                 call.segments.pop(name, None)
         if changed:
-            self.ledger.replace(call)
+            self.ledger.replace(call, self._pending(call))
+
+    def _pending(self, call: Call) -> int:
+        """How many turns at the end of the call's story aren't counted yet."""
+        if not call.turns:
+            return 0
+        untold = set(self._untold)
+        return sum(owner is call and i not in untold for i, owner in enumerate(self._owners))
 
     def _step(self, event: CallStep, ts: float, at: float) -> None:
         call = self._owner(event, ts, at)

@@ -15,6 +15,7 @@ from voicetop.engine import figures, waiting
 from voicetop.engine.buckets import QUANTILES, censored_quantile
 from voicetop.engine.figures import Usual
 from voicetop.engine.snapshot import NAN, Severity, Trouble
+from voicetop.engine.windows import Histogram
 
 if TYPE_CHECKING:
     from voicetop.engine.fold import Engine
@@ -159,13 +160,13 @@ def _latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     return [Trouble("latency", text, at, "degraded", value, normal, n)]
 
 
-def _bucket_after(past: figures.Histogram) -> int:
+def _bucket_after(past: Histogram) -> int:
     """The bucket beyond which 5 % of the normal turns lie."""
     done = past.cumsum()
     return int((done < QUANTILES[1] * done[-1]).sum()) + 1
 
 
-def culprit(now: dict[str, figures.Histogram], past: dict[str, figures.Histogram]) -> str:
+def culprit(now: dict[str, Histogram], past: dict[str, Histogram]) -> str:
     """The stage whose P95 grew most against its normal, as " · LLM +1.9 s"; empty where none stands out."""
     grown: list[tuple[float, str]] = []
     for stage in SPLIT:

@@ -1,12 +1,12 @@
 """What calls count for: observations and marks, each in the cell of its call, moved when the cell changes.
 
-Late binding rests on two memories of a call: `observed`, where each of its turns was counted, and `marks`, what it
-counts for once by kind. A patch of its segments moves both, as far as the windows still hold them.
+Late binding rests on the memories of a call: the turns in its story, `observed` for those that were cut from it, and
+`marks`, what it counts for once by kind. A patch of its segments moves them all, as far as the windows still hold them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +44,15 @@ class Ledger:
         if call.live:
             self.cells.live[call.cell] += 1
 
-    def replace(self, call: Call) -> None:
-        """Move a call, and all that it counts for, to the cell that its segments now name."""
+    def replace(self, call: Call, pending: int) -> None:
+        """Move a call, and all that it counts for, to the cell that its segments now name.
+
+        The last `pending` turns of its story aren't counted yet.
+        """
         cell = self._cell(call.segments)
         if cell == call.cell:
             return
-        self._move_observations(call, cell)
+        self._move_observations(call, cell, pending)
         for kind, mark in call.marks.items():
             self.counts.add(kind, call.cell, mark.ts, -mark.amount)
             self.counts.add(kind, cell, mark.ts, mark.amount)
@@ -73,8 +76,11 @@ class Ledger:
         quiet = self.windows.idle_cells(len(self.cells)).tolist()
         return [cell for cell in quiet if not self.cells.live[cell] and self.counts.idle(cell)]
 
-    def _move_observations(self, call: Call, to: int) -> None:
-        for slot, packed in call.observed:
+    def _move_observations(self, call: Call, to: int, pending: int) -> None:
+        """`pending` turns at the end of the story aren't counted yet: they will be, in the new cell."""
+        turns = [event for event in call.story if type(event) is Turn]
+        counted = turns[: len(turns) - pending]
+        for slot, packed in (*call.observed, *packed_turns(counted)):
             rest = np.frombuffer(packed, "<u2").astype(np.uint32)
             self.windows.move(slot, rest + np.uint32(call.cell * ROW), rest + np.uint32(to * ROW))
 
@@ -96,8 +102,8 @@ class Ledger:
         if held is not None:
             self.counts.add(kind, call.cell, held.ts, -held.amount)
 
-    def observe_turns(self, turns: list[Turn], calls: list[Call], times: Sequence[float]) -> None:
-        """Fold the times of many turns at once; `times` are source times, one for each turn.
+    def observe_turns(self, turns: list[Turn], calls: list[Call], untold: list[int]) -> None:
+        """Fold the times of many turns at once, at their `ts`; those that no story holds are noted in `observed`.
 
         The whole batch becomes one matrix [turn, metric] of milliseconds, its known values one flat array of
         positions. What was not told is NaN and, like a negative time, doesn't count.
@@ -107,34 +113,55 @@ class Ledger:
         turn, metric = np.nonzero(known)
         bucket = bucket_of(values[known])
         self.windows.widen(metric, bucket)
+        base = np.array([call.cell for call in calls], np.int64) * ROW
         rest = metric * BUCKETS + bucket
-        cells = np.array([call.cell for call in calls], np.int64)
-        slots = np.floor_divide(np.array(times), FINE).astype(np.int64)
-        self.windows.add(slots[turn], (cells[turn] * ROW + rest).astype(np.uint32))
-        self._remember(calls, slots.tolist(), rest.astype("<u2").tobytes(), known.sum(axis=1).tolist())
-
-    @staticmethod
-    def _remember(calls: list[Call], slots: list[int], packed: bytes, lengths: list[int]) -> None:
-        start = 0
-        for call, slot, length in zip(calls, slots, lengths, strict=True):
-            stop = start + 2 * length
-            call.observed.append((slot, packed[start:stop]))
-            start = stop
+        index = (base[turn] + rest).astype(np.uint32)
+        slots = _slots(turns)
+        if untold:
+            packed = _packed(slots, rest, known)
+            for number in untold:
+                calls[number].observed.append(packed[number])
+        self.windows.add(slots[turn] if (slots != slots[0]).any() else slots[:1], index)
 
     def observe_wait(self, call: Call, ts: float, waited_ms: float) -> None:
         """A wait ended without a reply: a latency of at least this long."""
-        rest = METRIC["waited"] * BUCKETS + bucket_of(np.array([waited_ms]))
+        bucket = bucket_of(np.array([waited_ms]))
+        metric = np.array([METRIC["waited"]])
+        rest = metric * BUCKETS + bucket
         slot = int(ts // FINE)
-        self.windows.widen(np.array([METRIC["waited"]]), rest - METRIC["waited"] * BUCKETS)
+        self.windows.widen(metric, bucket)
         self.windows.add(np.array([slot], np.int64), (rest + call.cell * ROW).astype(np.uint32))
         call.observed.append((slot, rest.astype("<u2").tobytes()))
 
 
+def packed_turns(turns: list[Turn]) -> list[tuple[int, bytes]]:
+    """(10-second slot, positions in a cell's row as little-endian u16) of each turn."""
+    if not turns:
+        return []
+    known = (values := _matrix(turns)) >= 0
+    return _packed(_slots(turns), np.nonzero(known)[1] * BUCKETS + bucket_of(values[known]), known)
+
+
+def _packed(
+    slots: NDArray[np.int64], rest: NDArray[np.int64], known: NDArray[np.bool_]
+) -> list[tuple[int, bytes]]:
+    packed = rest.astype("<u2").tobytes()
+    stops = (np.cumsum(known.sum(axis=1)) * 2).tolist()
+    starts = [0, *stops[:-1]]
+    return [
+        (slot, packed[start:stop]) for slot, start, stop in zip(slots.tolist(), starts, stops, strict=True)
+    ]
+
+
+def _slots(turns: list[Turn]) -> NDArray[np.int64]:
+    return np.floor_divide(np.array([turn.ts for turn in turns]), FINE).astype(np.int64)
+
+
 def _matrix(turns: list[Turn]) -> NDArray[np.float64]:
     block, width, offsets = pack_durations(turns)
-    rows = np.frombuffer(block, np.dtype({
-        "names": list(METRICS[1 : _STAGES + 1]), "formats": [">f8"] * _STAGES, "offsets": list(offsets), "itemsize": width,
-    }))  # fmt: skip
+    names = list(METRICS[1 : _STAGES + 1])
+    layout = {"names": names, "formats": [">f8"] * _STAGES, "offsets": list(offsets), "itemsize": width}
+    rows: NDArray[np.void] = np.frombuffer(block, np.dtype(layout))  # type: ignore[call-overload]
     values = np.empty((len(turns), _STAGES + 1))
     values[:, 0] = [turn.e2e_ms for turn in turns]
     for column, name in enumerate(METRICS[1 : _STAGES + 1], 1):

@@ -43,8 +43,11 @@ def _going_on(call: Call, now: float) -> float:
 def score(call: Call, now: float = 0.0) -> tuple[float, int]:
     """(frustration 0–1, number of signals it rests on)."""
     known = signals(call, now)
-    weight = sum(WEIGHTS[name] for name in known)
-    return sum(WEIGHTS[name] * value for name, value in known.items()) / weight, len(known)
+    total = weight = 0.0
+    for name, value in known.items():
+        total += WEIGHTS[name] * value
+        weight += WEIGHTS[name]
+    return total / weight, len(known)
 
 
 def hear(voice: Voice, rate: float, loudness: float) -> None:
@@ -64,8 +67,11 @@ def _drift(held: float, new: float, share: float) -> float:
 
 
 def repeats(words: str, before: str) -> bool:
-    """Whether an utterance says nearly the same again: at least three words, four fifths of them shared."""
-    if not before or not words or abs(len(words) - len(before)) * 4 > len(words):
+    """Whether an utterance says nearly the same again: at least three words, four fifths of them shared.
+
+    Callers compare only utterances that begin alike: that is cheap, and who repeats himself nearly always does.
+    """
+    if not before or abs(len(words) - len(before)) * 4 > len(words):
         return False
     if words == before:
         return words.count(" ") >= 2

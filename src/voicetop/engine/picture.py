@@ -315,7 +315,7 @@ class Picturer:
     def _mood(self, scope: _Scope) -> MoodPanel:
         sums, usual = scope.business, scope.usual
         turns = int(scope.histograms["e2e"].sum()) if "e2e" in scope.histograms else 0
-        moody = sum(1 for call in scope.calls() if call.mood >= FRUSTRATED)
+        moody = sum([call.mood >= FRUSTRATED for call in scope.calls()])
         barge_ins = scope.sums.get("barge_ins", 0)
         return MoodPanel(
             sentiment=figures.mean(

@@ -46,13 +46,23 @@ class Slot(Struct):
 
     def compact(self) -> Slot:
         """Fold what came since into the sorted form: the same whatever order and batches it came in."""
-        if self.added or self.taken:
+        if self.added and not self.taken and not len(self.index):
+            self.index, count = np.unique(np.concatenate(self.added), return_counts=True)
+            self.count, self.added = count.astype(np.int32), []
+        elif self.added or self.taken:
             parts = [self.index, *self.added, *self.taken]
             signs = [1] * len(self.added) + [-1] * len(self.taken)
             fresh = [np.full(len(part), sign, np.int32) for part, sign in zip(parts[1:], signs, strict=True)]
             self.index, self.count = summed(np.concatenate(parts), np.concatenate([self.count, *fresh]))
             self.added, self.taken = [], []
         return self
+
+    def join(self) -> None:
+        """Make one array of the many small ones that batches left; what they count stays the same."""
+        if len(self.added) > 1:
+            self.added = [np.concatenate(self.added)]
+        if len(self.taken) > 1:
+            self.taken = [np.concatenate(self.taken)]
 
 
 def summed(indices: Index, weights: NDArray[np.int32]) -> tuple[Index, NDArray[np.int32]]:
@@ -89,12 +99,14 @@ class Histograms:
                 self.totals[span] = np.concatenate([total, np.zeros(size - have, np.uint32)])
 
     def add(self, slots: NDArray[np.int64], index: Index) -> None:
-        """Count each index (cell × ROW + metric × BUCKETS + bucket) in the 10-second slot that stands beside it."""
+        """Count each index (cell × ROW + metric × BUCKETS + bucket) in the 10-second slot that stands beside it.
+
+        A single slot stands for all of them.
+        """
         if not len(index):
             return
-        first = int(slots[0])
-        if (slots == first).all():
-            self._count(first, index)
+        if len(slots) == 1:
+            self._count(int(slots[0]), index)
             return
         for slot in np.unique(slots).tolist():
             self._count(slot, index[slots == slot])
@@ -234,12 +246,12 @@ class Histograms:
     def _counts_of(self, slots: list[Slot], cells: NDArray[np.intp] | None) -> Histogram:
         counts = np.zeros(ROW, np.int64)
         for slot in slots:
-            for part, weight in (
-                (slot.index, slot.count),
-                *((added, 1) for added in slot.added),
-                *((taken, -1) for taken in slot.taken),
-            ):
-                counts += _binned(part, weight, cells)
+            slot.join()
+            counts += _binned(slot.index, cells, slot.count)
+            for added in slot.added:
+                counts += _binned(added, cells)
+            for taken in slot.taken:
+                counts -= _binned(taken, cells)
         return counts.reshape(len(METRICS), BUCKETS)
 
     def over_time(self, key: SlotKey, cells: NDArray[np.intp] | None) -> Histogram:
@@ -315,10 +327,15 @@ def _unpacked(index: bytes, count: bytes) -> Slot:
     )
 
 
-def _binned(part: Index, weight: NDArray[np.int32] | int, cells: NDArray[np.intp] | None) -> Histogram:
-    cell, rest = np.divmod(part, np.uint32(ROW))
-    weights = weight if isinstance(weight, np.ndarray) else np.full(len(part), weight, np.int32)
-    if cells is not None:
+def _binned(
+    part: Index, cells: NDArray[np.intp] | None, weights: NDArray[np.int32] | None = None
+) -> Histogram:
+    """Counts [metric, bucket], flat, of what belongs to some cells (None: all)."""
+    if cells is None:
+        rest = part % np.uint32(ROW)
+    else:
+        cell, rest = np.divmod(part, np.uint32(ROW))
         kept = np.isin(cell, cells)
-        rest, weights = rest[kept], weights[kept]
+        rest = rest[kept]
+        weights = None if weights is None else weights[kept]
     return np.bincount(rest, weights, ROW).astype(np.int64)
