@@ -134,7 +134,7 @@ def test_an_llm_outage_fails_half_of_the_turns(calm: Figures) -> None:
 
 def test_in_an_outage_callers_wait_for_a_reply_that_does_not_come() -> None:
     events = run("llm_outage", magnitude=2.0)
-    at = START + 240.0
+    at = START + 60.0
     begun = {(e.call_id, e.turn): e.ts for e in events if isinstance(e, TurnStart) and e.ts <= at}
     answered = {(e.call_id, e.turn) for e in events if isinstance(e, Turn) and e.ts <= at}
     ended = {e.call_id: e.ts for e in events if isinstance(e, CallEnd)}
@@ -146,7 +146,8 @@ def test_in_an_outage_callers_wait_for_a_reply_that_does_not_come() -> None:
     assert all(e.e2e_ms != e.e2e_ms for e in failed)
     errors = {(e.call_id, e.turn) for e in events if isinstance(e, Error) and e.final}
     assert {(e.call_id, e.turn) for e in failed} <= errors
-    silent = [e for e in events if isinstance(e, Error) and e.final and e.category == "timeout"]
+    silent = [e for e in events if isinstance(e, Error) and e.final and e.provider == "acme-llm"]
+    silent = [e for e in silent if e.category == "timeout"]
     waits = [e.ts - begun[e.call_id, e.turn] for e in silent if (e.call_id, e.turn) in begun]
     assert min(waits) > 8.0
 
@@ -297,7 +298,7 @@ def test_verdicts_come_late(calm: Figures) -> None:
     assert figures(run("eval_lag")).judged < 0.5 * calm.judged
     config = FleetConfig(start=START, seed=11, calls=100, incidents=(Incident("eval_lag", 0.0, 240.0),))
     late = [e.ts for e in Fleet(config).until(START + 320) if isinstance(e, CallOutcome)]
-    assert sum(START + 240 <= ts for ts in late) > 0.8 * len(late)
+    assert sum(ts >= START + 240 for ts in late) > 0.8 * len(late)
 
 
 def test_an_incident_can_be_injected_into_a_running_fleet() -> None:

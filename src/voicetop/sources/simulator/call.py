@@ -150,7 +150,7 @@ class Call(Teller):
         listened = self._listen(told, replied, answer, reply, effects)
         ending = after_reply(self, step, reply, effects, replied, spoken=self.after(replied, listened))
         if ending is not None:
-            return told, ending.at, ending
+            return [event for event in told if event.ts <= ending.at], ending.at, ending
         return told, self._go_on(replied, listened, reply), None
 
     def _before(self, t: float, step: str, effects: Effects) -> list[Event]:

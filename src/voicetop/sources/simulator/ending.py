@@ -44,9 +44,9 @@ def after_reply(
         return Ending(
             call.after(replied, dice.between(0.4, 2.5)), replied, "user_hangup", "user", gave_up=True
         )
-    if call.failed >= 3:
+    if call.failed >= 4:
         return Ending(call.after(replied, 0.5), replied, "error", "platform", gave_up=True)
-    if call.failed == 2 and dice.uniform() < 0.35:
+    if call.failed in (2, 3) and dice.uniform() < 0.25:
         return Ending(call.after(replied, 3.0), replied, "transferred", "agent")
     if step == "resolve" and dice.uniform() < _escalating(call):
         return Ending(call.after(spoken, 4.0), spoken, "transferred", "agent")
@@ -64,7 +64,7 @@ def _leaving(call: Call, step: str, reply: Reply, effects: Effects) -> float:
         chance += 0.007 + effects.abandon
     if step == "close":
         chance *= 0.2
-    return chance + 0.09 * reply.silent + 0.05 * (reply.failure is not None)
+    return chance + 0.07 * reply.silent + 0.04 * (reply.failure is not None)
 
 
 def _escalating(call: Call) -> float:

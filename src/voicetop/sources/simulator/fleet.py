@@ -164,8 +164,8 @@ class Fleet:
             age = (index + self._dice.uniform()) * TURN_S / self.config.speed
             call.started = round(t - age, 3)
             self._wheel.put(call.join(index, round(t - 2.0, 3)))
-            soon = round(t + self._dice.uniform() * TURN_S / self.config.speed, 3)
-            self._wake(soon, functools.partial(self._turn, call))
+            rest = self._dice.uniform() * self._dice.lognormal(TURN_S, 0.35) / self.config.speed
+            self._wake(round(t + rest, 3), functools.partial(self._turn, call))
 
     # -- wakes
 

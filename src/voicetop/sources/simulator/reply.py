@@ -106,13 +106,13 @@ class Reply:
         return None
 
     def _fail_llm(self, dice: Dice) -> Failure:
-        """Six of ten requests hang until the timeout; the others are refused, retried twice, and refused again."""
+        """Three of four requests hang until the timeout; the others are refused, retried twice, and refused again."""
         chance = dice.uniform()
-        if chance < 0.6:
+        if chance < 0.75:
             self.llm = LLM_TIMEOUT_MS
             return LLM_TIMEOUT
         self.llm = dice.between(900.0, 4000.0) // 1.0
-        return LLM_OVERLOADED if chance < 0.85 else LLM_SERVER
+        return LLM_OVERLOADED if chance < 0.9 else LLM_SERVER
 
 
 def _tools(step: str, kind: Kind, effects: Effects, dice: Dice) -> int:
