@@ -186,11 +186,10 @@ async def test_live_calls_are_announced_to_a_hub_that_was_restarted(node_folder:
     try:
         assert await output(process) == "true\n"
         await again.until(CallEnd, 1)
-            assert again.of(CallStart)
-        for start in again.of(CallStart):  # announced, and maybe sent again as not acknowledged
-            assert isinstance(start, CallStart)
-            assert start.segments == {"intent": "billing"}
-            assert start.ts == reader.of(CallStart)[0].ts
+        starts = again.of(CallStart)  # announced, and maybe sent once more since it wasn't acknowledged
+        assert {(start.ts, str(start.segments)) for start in starts if isinstance(start, CallStart)} == {
+            (reader.of(CallStart)[0].ts, "{'intent': 'billing'}")
+        }
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
