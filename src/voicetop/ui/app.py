@@ -1,0 +1,296 @@
+"""The console: one Textual app around one sheet of lines. It looks at the feed four times a second and paints.
+
+Started by `voicetop URL`, `demo` and `replay` with a FeedHandle. It imports neither numpy nor websockets, so that the
+first frame is there before the feed is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.color import ColorSystem
+from rich.console import RenderableType
+from textual import events
+from textual._compositor import CompositorUpdate
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from voicetop.engine.snapshot import Snapshot, Span, View
+from voicetop.ui import theme as themes
+from voicetop.ui.actions import ACTIONS, BY_ID, Place
+from voicetop.ui.feed import FeedHandle
+from voicetop.ui.look import Look
+from voicetop.ui.painter import Painter
+from voicetop.ui.renderables.footer import message_line
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.boxes import Box, HelpBox, PaletteBox
+from voicetop.ui.screens.calls import CallsPage
+from voicetop.ui.screens.overview import OverviewPage
+from voicetop.ui.screens.page import Page
+from voicetop.ui.sheet import Ink, Sheet
+from voicetop.ui.terminal import has_taken_all
+
+if TYPE_CHECKING:
+    from textual.screen import Screen as AnyScreen
+
+FRAMES_PER_S = 4
+RETRY_S = 0.05
+ORDER: tuple[Span, ...] = ("5m", "30m", "24h")
+SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
+
+
+class Pictured(Message):
+    """A picture for the view that was asked for is ready."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest counts."""
+        return isinstance(message, Pictured)
+
+
+class ConsoleScreen(Screen[None], inherit_bindings=False):
+    """Textual's screen: it holds the sheet and hands keys to whoever takes text before the bindings get them."""
+
+    app: ConsoleApp
+
+    def compose(self) -> ComposeResult:
+        """The sheet, and nothing else."""
+        yield self.app.sheet
+
+    def on_key(self, event: events.Key) -> None:
+        self.app.told = ""
+        if self.app.page.key(event.key, event.character):
+            event.stop()
+            event.prevent_default()
+
+    def on_paste(self, event: events.Paste) -> None:
+        self.app.page.paste(event.text)
+
+    def on_click(self, event: events.Click) -> None:
+        self.app.page.click(event.screen_y)
+
+    def on_mouse_scroll_down(self) -> None:
+        self.app.page.wheel(1)
+
+    def on_mouse_scroll_up(self) -> None:
+        self.app.page.wheel(-1)
+
+    def on_resize(self) -> None:
+        self.app.resized()
+
+
+class ConsoleApp(App[None], inherit_bindings=False):
+    """The console on one feed."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(action.keys, f"do('{action.id}')", action.label, show=False, id=action.id)
+        for action in ACTIONS
+    ]
+
+    def __init__(
+        self,
+        feed: FeedHandle,
+        *,
+        theme: str = themes.STANDARD,
+        ascii: bool = False,  # noqa: A002 - the option's name
+        title: str = "voicetop",
+        utc: bool = True,
+    ) -> None:
+        super().__init__()
+        self.title = title
+        self.feed = feed
+        self.look = Look(utc=utc, ascii=ascii)
+        self.told = ""
+        self.span: Span = "5m"
+        self.asked: View | None = None
+        self.skipped = 0
+        self._seen: Snapshot | None = None
+        self._behind = False
+        self._painter = Painter(SYSTEMS.get(self.console.color_system or ""))
+        self._tones = self._limited(themes.load(theme))
+        self.sheet = Sheet(Ink(self._tones, ascii_only=ascii))
+        self._screens: dict[Place, Page] = {"overview": OverviewPage(self), "calls": CallsPage(self)}
+        self._stack: list[Page] = [self._screens["overview"]]
+
+    def get_default_screen(self) -> ConsoleScreen:
+        return ConsoleScreen(id="console")
+
+    # -- frames -------------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Look at the feed from now on."""
+        self._ask()
+        self.set_interval(1 / FRAMES_PER_S, self.tick)
+        self.app_resume_signal.subscribe(self, lambda _: self._painter.forget())
+
+    def tick(self) -> None:
+        """Paint a frame, unless the terminal still has the last one before it."""
+        if has_taken_all(self._driver):
+            self.paint()
+        else:
+            self.skipped += 1
+
+    def paint(self) -> None:
+        """Show the newest picture as the page sees it."""
+        width, height = self.sheet.size
+        if not width or not height:
+            return
+        scene = self.scene()
+        if scene.snap is not None and scene.snap is not self._seen:
+            self._seen = scene.snap
+            for page in {self._stack[0], self.page}:
+                page.see(scene.snap)
+            self._ask()
+        lines = self.page.lines(scene, width, height)
+        if self.told:
+            lines = [*lines[:-1], message_line(self.told, width)]
+        self.sheet.show(lines)
+
+    def scene(self) -> Scene:
+        """Everything there is to paint, now."""
+        view = self.asked or View()
+        return Scene(self.feed.latest, self.feed.link, self.look, view, self.feed.error)
+
+    def resized(self) -> None:
+        """The terminal has another size, and who knows what is on it."""
+        self._painter.forget()
+        self._ask()
+        self.paint()
+
+    def _ask(self) -> None:
+        view = self._stack[0].view(View(span=self.span))
+        if view != self.asked:
+            self.asked = view
+            self.feed.ask(view, self._answered)
+
+    def _answered(self, _: Snapshot) -> None:
+        """Called from the feed's thread; posting a message is all that may be done there."""
+        self.post_message(Pictured())
+
+    def on_pictured(self) -> None:
+        """An answer came: don't wait for the next frame."""
+        self.paint()
+
+    def _display(self, screen: AnyScreen[object], renderable: RenderableType | None) -> None:
+        """Send what differs, once the terminal has taken what came before; else make it good a little later."""
+        if not isinstance(renderable, CompositorUpdate) or self.is_headless or self._driver is None:
+            super()._display(screen, renderable)
+            return
+        if not self._painter.blank and not has_taken_all(self._driver):
+            if not self._behind:
+                self._behind = True
+                self.set_timer(RETRY_S, self._catch_up)
+            return
+        super()._display(screen, self._painter.update(renderable))
+
+    def _catch_up(self) -> None:
+        self._behind = False
+        self.screen.refresh()
+
+    # -- what pages ask for -------------------------------------------------------------------------------------
+
+    @property
+    def page(self) -> Page:
+        """The uppermost page."""
+        return self._stack[-1]
+
+    def changed(self) -> None:
+        """A page's state changed."""
+        self._ask()
+        self.paint()
+
+    def say(self, text: str) -> None:
+        """Tell the person something in the last line, until the next key."""
+        self.told = text
+        self.paint()
+
+    def go(self, place: Place) -> None:
+        """Show a screen, without anything over it."""
+        self._stack = [self._screens[place]]
+        self._seen = None
+        self.changed()
+
+    def lay(self, page: Page) -> None:
+        """Lay a box over the screen."""
+        if isinstance(page, Box):
+            page.under = self._stack[0]
+        self._stack = [self._stack[0], page]
+        if self._seen is not None:
+            page.see(self._seen)
+        self.changed()
+
+    def close(self) -> None:
+        """Take the box away."""
+        self._stack = self._stack[:1]
+        self.changed()
+
+    # -- actions ------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """An action of the registry runs only where it belongs."""
+        if action == "do":
+            return self.page.name in BY_ID[str(parameters[0])].places
+        return super().check_action(action, parameters)
+
+    def action_do(self, action_id: str) -> None:
+        """What a key is bound to."""
+        self.do(action_id)
+
+    def do(self, action_id: str) -> None:
+        """Run an action: the page's own way, else the console's."""
+        action = BY_ID[action_id]
+        if action.door:
+            self.say(f"{action.label} isn't built yet: {action.help}. Overview and Calls are 1 and 2.")
+            return
+        handler = getattr(self.page, f"act_{action_id}", None) or getattr(self, f"act_{action_id}")
+        handler()
+
+    def act_overview(self) -> None:
+        self.go("overview")
+
+    def act_calls(self) -> None:
+        self.go("calls")
+
+    def act_window(self) -> None:
+        """The next window."""
+        self.span = ORDER[(ORDER.index(self.span) + 1) % len(ORDER)]
+        self.changed()
+
+    def act_zone(self) -> None:
+        self.look = Look(utc=not self.look.utc, ascii=self.look.ascii)
+        self.changed()
+
+    def act_theme(self) -> None:
+        """The next theme."""
+        names = themes.names()
+        following = (
+            names[(names.index(self._tones.name) + 1) % len(names)] if self._tones.name in names else names[0]
+        )
+        self._tones = self._limited(themes.load(following))
+        self.sheet.wear(Ink(self._tones, ascii_only=self.look.ascii))
+        self.say(f"theme {following}")
+
+    def act_repaint(self) -> None:
+        """Paint all of it again, whatever the terminal shows."""
+        self._painter.forget()
+        self.screen.refresh()
+
+    def act_help(self) -> None:
+        self.lay(HelpBox(self))
+
+    def act_palette(self) -> None:
+        self.lay(PaletteBox(self))
+
+    def act_back(self) -> None:
+        self.close()
+
+    def act_quit(self) -> None:
+        self.exit()
+
+    def _limited(self, theme: themes.Theme) -> themes.Theme:
+        """A theme as this terminal can show it."""
+        if self.no_color or self.console.color_system is None:
+            return theme.limited_to("none")
+        return theme.limited_to("16") if self.console.color_system == "standard" else theme

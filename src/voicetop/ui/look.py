@@ -1,0 +1,86 @@
+"""How a person wants to see things: which clock, which characters. Passed to every renderable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from voicetop.engine.snapshot import Severity
+from voicetop.ui import figures
+
+SPANS = {"5m": "5 min", "30m": "30 min", "24h": "24 h"}
+
+GLYPHS: dict[str, tuple[str, str]] = {
+    "ok": ("●", "OK"),
+    "learning": ("◌", "LEARNING"),
+    "degraded": ("▲", "DEGRADED"),
+    "down": ("■", "DOWN"),
+    "blind": ("?", "BLIND"),
+}
+"""Severity is told by a glyph and a word, and by colour only on top."""
+
+ASCII = str.maketrans(
+    {
+        "─": "-",
+        "│": "|",
+        "┤": "|",
+        "┬": "+",
+        "┄": "-",
+        "└": "+",
+        "█": "#",
+        "▓": "%",
+        "▒": "=",
+        "░": ".",
+        "●": "*",
+        "◌": "~",
+        "▲": "!",
+        "■": "#",
+        "▼": "v",
+        "▸": ">",
+        "▾": "v",
+        "▴": "^",
+        "·": "-",
+        "×": "x",
+        "≥": ">",
+        "≤": "<",
+        "±": "+",
+        "–": "-",
+        "…": "~",
+        "›": ">",
+        "→": ">",
+        "←": "<",
+        "↑": "^",
+        "↓": "v",
+        "▏": "|",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """UTC or local time; every character or ASCII only."""
+
+    utc: bool = True
+    ascii: bool = False
+
+    def clock(self, at: float, *, seconds: bool = True) -> str:
+        return figures.clock(at, utc=self.utc, seconds=seconds)
+
+    def zone(self, at: float) -> str:
+        return figures.zone(at, utc=self.utc)
+
+
+def severity(value: Severity) -> tuple[str, str]:
+    """Glyph and word of a severity."""
+    return GLYPHS[value]
+
+
+def to_ascii(text: str) -> str:
+    """`text` in as many cells of plain ASCII: known signs get a likeness, all else a question mark a cell.
+
+    >>> to_ascii("▲ 2.4× 漢")
+    '! 2.4x ??'
+    """
+    text = text.translate(ASCII)
+    return text if text.isascii() else "".join(c if c < "\x7f" else "?" * cell_len(c) for c in text)

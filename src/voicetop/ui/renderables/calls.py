@@ -1,0 +1,227 @@
+"""The table of calls: columns by importance, one line a call. The Overview shows its head, Calls all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import isnan
+from typing import NamedTuple
+
+from voicetop.engine.snapshot import CallRow, Snapshot, View
+from voicetop.ui import figures
+from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected
+from voicetop.ui.look import Look
+from voicetop.ui.renderables.capacity import headcount
+
+EYES: dict[str, tuple[str, str]] = {
+    "stuck": ("■", "down"),
+    "failing": ("▲", "degraded"),
+    "frustrated": ("▲", "degraded"),
+    "lost": ("?", "blind"),
+}
+"""Why a call needs eyes: its sign and tone; the word stands in the table."""
+
+GAP = 2
+MARK = 3
+
+
+class Column(NamedTuple):
+    """A column: `rank` says how long it stays when there is little room (0 for ever), `most` how wide it may grow.
+
+    `sort` is what a View calls it.
+    """
+
+    title: str
+    width: int
+    most: int
+    rank: int
+    right: bool
+    sort: str
+    write: Callable[[CallRow, Look], Span]
+
+
+def _waiting(row: CallRow, _: Look) -> Span:
+    """The stage at the left, the wait at the right: one glance for both."""
+    if isnan(row.waiting_s):
+        return ("–", "faint")
+    stage = row.stage if row.provider in ("", row.stage) else f"{row.stage} {row.provider}"
+    return (f"{stage}\t{figures.seconds(row.waiting_s)}", "down" if row.eyes == "stuck" else "text")
+
+
+def _segment(name: str) -> Callable[[CallRow, Look], Span]:
+    return lambda row, _: (row.segment(name) or "–", "text")
+
+
+def _mood(row: CallRow, _: Look) -> Span:
+    if isnan(row.mood) or not row.mood_of:
+        return ("–", "faint")
+    high = row.eyes == "frustrated"
+    return (f"{'▲ ' if high else ''}{row.mood:.2f}", "degraded" if high else "muted")
+
+
+def _cost(row: CallRow, _: Look) -> Span:
+    sign = "~" if row.estimated and not isnan(row.cost_usd) else ""
+    return (sign + figures.cents(row.cost_usd), "text")
+
+
+def _end_clock(row: CallRow, look: Look) -> Span:
+    return (look.clock(row.ended_at), "text")
+
+
+CALL = Column("CALL", 10, 22, 0, False, "call_id", lambda row, _: (row.call_id, "strong"))
+AGE = Column("AGE", 7, 8, 1, True, "age", lambda row, _: (figures.age(row.age_s), "text"))
+TURN = Column(
+    "TURN", 4, 4, 8, True, "turn", lambda row, _: (str(row.turn) if row.turn >= 0 else "–", "muted")
+)
+WHY = Column("EYES", 10, 10, 3, False, "eyes", lambda row, _: (row.eyes, EYES.get(row.eyes, ("", "text"))[1]))
+STATE = Column("STATE", 8, 12, 10, False, "state", lambda row, _: (row.state, "muted"))
+STEP = Column("STEP", 12, 20, 6, False, "step", lambda row, _: (row.step or "–", "text"))
+WAITING = Column("WAITING", 13, 24, 2, False, "waiting", _waiting)
+INTENT = Column("INTENT", 9, 18, 4, False, "intent", _segment("intent"))
+LANGUAGE = Column("LANG", 4, 8, 7, False, "language", _segment("language"))
+TIER = Column("TIER", 6, 10, 12, False, "tier", _segment("tier"))
+VERSION = Column("VER", 5, 10, 9, False, "version", _segment("version"))
+E2E = Column("LAST E2E", 8, 8, 5, True, "e2e", lambda row, _: (figures.seconds_of_ms(row.e2e_ms), "text"))
+ERRORS = Column(
+    "ERR", 3, 4, 5, True, "errors", lambda row, _: (str(row.errors), "degraded" if row.errors else "faint")
+)
+COST = Column("COST", 7, 8, 10, True, "cost", _cost)
+MOOD = Column("MOOD", 6, 6, 8, True, "mood", _mood)
+ENDED = Column("ENDED", 8, 8, 1, True, "ended", _end_clock)
+LENGTH = AGE._replace(title="LENGTH")
+REASON = Column("REASON", 12, 18, 2, False, "reason", lambda row, _: (row.reason or "–", "text"))
+OUTCOME = Column("OUTCOME", 10, 12, 3, False, "outcome", lambda row, _: (row.outcome or "–", "text"))
+
+LIVE_COLUMNS = (
+    *(CALL, AGE, TURN, WHY, STATE, STEP, WAITING, INTENT, LANGUAGE),
+    *(TIER, VERSION, E2E, ERRORS, COST, MOOD),
+)
+ENDED_COLUMNS = (
+    *(CALL, ENDED, LENGTH, TURN, REASON, OUTCOME, STEP, INTENT, LANGUAGE),
+    *(TIER, VERSION, E2E, ERRORS, COST, MOOD),
+)
+
+
+class Fitted(NamedTuple):
+    """A column with the width it got."""
+
+    column: Column
+    width: int
+
+
+@lru_cache(maxsize=32)
+def fit_columns(columns: tuple[Column, ...], width: int) -> tuple[Fitted, ...]:
+    """The columns that fit in `width`, by importance; what is left over goes to those that can use it."""
+    room = width - MARK - 1
+    kept: set[Column] = set()
+    for column in sorted(columns, key=lambda column: column.rank):
+        if column.width + GAP > room:
+            break
+        kept.add(column)
+        room -= column.width + GAP
+    widths = {column: column.width for column in columns if column in kept}
+    while room > 0 and any(widths[c] < c.most for c in widths):
+        for column, size in widths.items():
+            if room > 0 and size < column.most:
+                widths[column] = size + 1
+                room -= 1
+    return tuple(Fitted(column, widths[column]) for column in columns if column in widths)
+
+
+def columns_of(view: View, width: int) -> tuple[Fitted, ...]:
+    return fit_columns(ENDED_COLUMNS if view.ended else LIVE_COLUMNS, width)
+
+
+def heading(fitted: Sequence[Fitted], view: View, width: int) -> Line:
+    """The titles; the column that sorts carries a sign that says which way."""
+    row = Row(MARK)
+    for column, size in fitted:
+        title, tone = column.title, "faint"
+        if column.sort == view.sort:
+            title, tone = f"{clip(title, size - 1)}{'▴' if view.reverse else '▾'}", "accent"
+        _cell(row, title, tone, size, right=column.right)
+    return fit(row.line(), width)
+
+
+def call_line(
+    call: CallRow, fitted: Sequence[Fitted], look: Look, width: int, *, chosen: bool = False
+) -> Line:
+    """One call. The mark says at the left's edge why it needs eyes, the cursor stands beside it."""
+    glyph, tone = EYES.get(call.eyes, ("", "text"))
+    row = Row().add("▸" if chosen else " ", "accent").left(MARK - 1, glyph, tone)
+    for column, size in fitted:
+        text, tone = column.write(call, look)
+        _cell(row, text, tone, size, right=column.right)
+    line = fit(row.line(), width)
+    return selected(line) if chosen else line
+
+
+def _cell(row: Row, text: str, tone: str, size: int, *, right: bool) -> None:
+    end = row.width + size
+    if "\t" in text:
+        name, _, value = text.partition("\t")
+        if cells(name) + cells(value) + 1 > size:  # rather the stage alone than half of its provider
+            name = name.partition(" ")[0]
+        row.left(size - cells(value) - 1, name, tone).right(end, value, tone)
+    elif right:
+        row.right(end, clip(text, size), tone)
+    else:
+        row.left(size, text, tone)
+    row.to(end + GAP)
+
+
+def table(rows: Sequence[CallRow], view: View, look: Look, width: int, *, cursor: str = "") -> list[Line]:
+    """Heading and rows."""
+    fitted = columns_of(view, width)
+    lines = [call_line(row, fitted, look, width, chosen=row.call_id == cursor) for row in rows]
+    return [heading(fitted, view, width), *lines]
+
+
+def eyes_first(snap: Snapshot, limit: int) -> list[CallRow]:
+    """The calls that need eyes, then the rest in the order of the list, up to `limit`."""
+    first = [row for row in snap.needing_eyes if row.eyes][:limit]
+    known = {row.call_id for row in first}
+    rest = (row for row in snap.calls.rows if row.call_id not in known and not snap.view.ended)
+    return first + [row for row, _ in zip(rest, range(limit - len(first)), strict=False)]
+
+
+def eyes_panel(snap: Snapshot, look: Look, width: int, height: int, cursor: str) -> list[Line]:
+    """Who needs eyes first, with a line for the rest."""
+    rows = eyes_first(snap, height - 2)
+    head = rule("need eyes first", width, headcount(snap), f"{snap.capacity.live:,} live")
+    if not rows:
+        return [
+            head,
+            Row(MARK).add("no live calls; each will stand here from its call.start on", "faint").line(),
+        ]
+    return [head, *table(rows, View(), look, width, cursor=cursor)]
+
+
+def calls_head(snap: Snapshot, view: View, width: int, note: str) -> Line:
+    """How many of how many, and what is asked for."""
+    panel = snap.calls
+    kind = "ended calls" if view.ended else "live calls"
+    filtered = f"{panel.total:,} of {panel.of:,} match" if panel.total != panel.of else ""
+    notes = [] if view.ended else [headcount(snap)]
+    return rule(kind, width, *notes, filtered, note)
+
+
+def scroll_note(first: int, shown: int, total: int) -> str:
+    """Where the window stands: "1–40 of 412"."""
+    return f"{first + 1:,}–{first + shown:,} of {total:,}" if shown else ""
+
+
+def nothing(snap: Snapshot, view: View) -> Line:
+    """Why the table is empty, and what would fill it."""
+    if snap.calls.error:
+        return Row(MARK).add(snap.calls.error, "degraded").line()
+    if view.text and snap.calls.of:
+        return (
+            Row(MARK)
+            .add(f"none of {snap.calls.of:,} calls matches ", "muted")
+            .add(view.text, "strong")
+            .line()
+        )
+    if view.ended:
+        return Row(MARK).add("no call has ended yet; each stands here from its call.end on", "faint").line()
+    return Row(MARK).add("no live calls; each stands here from its call.start on", "faint").line() or BLANK

@@ -1,0 +1,83 @@
+"""Live calls against the tested limit, and who waits for a reply right now."""
+
+from __future__ import annotations
+
+from voicetop.charts import blocks
+from voicetop.engine.snapshot import CapacityPanel, Snapshot, StuckStage, WaitingPanel
+from voicetop.ui import figures
+from voicetop.ui.lines import Line, Row, clip, fit, width_of
+from voicetop.ui.look import Look
+
+NAMES = 13
+"""Where the figures of this block begin."""
+
+NEAR = 0.85
+
+
+def capacity_line(panel: CapacityPanel, look: Look, width: int) -> Line:
+    """LIVE CALLS 412 █████░░░│ 600 tested    peak 438 · line in 41 min."""
+    row = Row(1).add("LIVE CALLS", "title").right(NAMES + 5, f"{panel.live:,}", "strong").add(" ")
+    notes = _notes(panel, look, width)
+    if panel.limit <= 0:
+        row.add("  tested limit not told", "faint")
+        return fit(row.to(width - width_of(notes) - 1).put(notes).line(), width)
+    share = panel.live / panel.limit
+    limit = f" {panel.limit:,} tested"
+    room = max(6, width - row.width - len(limit) - width_of(notes) - 8)
+    tone = "down" if share >= 1 else "degraded" if share >= NEAR else "bar"
+    full = blocks.bar(share, room, ascii_only=look.ascii)
+    row.add(full, tone).add("░" * (room - len(full)), "bar_rest").add("│", "strong").add(limit, "muted")
+    return fit(row.to(width - width_of(notes) - 1).put(notes).line(), width)
+
+
+def _notes(panel: CapacityPanel, look: Look, width: int) -> Line:
+    row = Row()
+    if panel.limit > 0:
+        share = panel.live / panel.limit
+        word = "■ over, " if share >= 1 else "▲ near, " if share >= NEAR else ""
+        if word or width >= 100:
+            row.add(
+                f"{word}{share * 100:.0f} %", "down" if share >= 1 else "degraded" if word else "text"
+            ).add(" · ", "faint")
+    row.add(f"peak {panel.peak:,}", "muted")
+    if width >= 110 and panel.peak_at == panel.peak_at:
+        row.add(f" at {look.clock(panel.peak_at, seconds=False)}", "muted")
+    if width >= 150 and panel.arrivals_per_min == panel.arrivals_per_min:
+        row.add(" · ", "faint").add(f"{panel.arrivals_per_min:.0f} new a minute", "muted")
+        row.add(
+            f", {figures.age(panel.handling_s)} each" if panel.handling_s == panel.handling_s else "", "muted"
+        )
+    if panel.minutes_to_line == panel.minutes_to_line:
+        row.add(" · ", "faint").add(f"line in {figures.span(panel.minutes_to_line * 60)}", "degraded")
+    return row.line()
+
+
+def waiting_line(panel: WaitingPanel, width: int) -> Line:
+    """WAITING 97 for a reply · ■ 31 stuck over 8 s · llm acme-llm 29 · longest 41.3 s."""
+    row = Row(1).add("WAITING", "title").right(NAMES + 5, f"{panel.waiting:,}", "strong").add("  ")
+    if panel.stuck:
+        row.add(f"■ {panel.stuck:,} stuck for over {figures.span(panel.over_s)}", "down")
+    else:
+        row.add("for a reply, " if panel.waiting else "nobody waits", "muted").add(
+            "none stuck" if panel.waiting else "", "muted"
+        )
+    if panel.longest_s == panel.longest_s and panel.waiting:
+        row.add(" · ", "faint").add(f"longest {figures.seconds(panel.longest_s)}", "muted")
+    for stage in panel.stages:
+        text = _stage(stage)
+        if row.width + len(text) + 4 > width:
+            break
+        row.add(" · ", "faint").add(text, "text" if stage.stuck else "muted")
+    return fit(row.line(), width)
+
+
+def _stage(stage: StuckStage) -> str:
+    name = clip(" ".join(part for part in (stage.stage or "stage not told", stage.provider) if part), 30)
+    return f"{name} {stage.stuck:,} of {stage.waiting:,}" if stage.stuck else f"{name} {stage.waiting:,}"
+
+
+def headcount(snap: Snapshot) -> str:
+    """How many need eyes and why, in words."""
+    panel = snap.calls
+    parts = [(panel.stuck, "stuck"), (panel.failing, "failing"), (panel.frustrated, "frustrated")]
+    return " · ".join(f"{n:,} {word}" for n, word in parts if n) or "nobody needs eyes"

@@ -1,0 +1,134 @@
+"""A chart in braille with an axis in units, round times below, its warning line and the markers of the time shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import groupby
+from math import isnan
+
+from voicetop.charts import blocks, dots
+from voicetop.charts.scale import NAN, Scale, ceiling, columns, ticks, time_ticks
+from voicetop.engine.snapshot import MarkerNote, Series
+from voicetop.ui.lines import Line, Row, cells, clip
+from voicetop.ui.look import Look
+
+GUTTER = 8
+WARN = "┄ warn "
+
+
+@lru_cache(maxsize=64)
+def chart(
+    series: Series,
+    width: int,
+    height: int,
+    look: Look,
+    write: Callable[[float], str],
+    *,
+    warn: float = NAN,
+    markers: tuple[MarkerNote, ...] = (),
+) -> tuple[Line, ...]:
+    """`height` rows of plot and one of times. Kept, since a series changes far less often than a frame is painted."""
+    plot = max(4, width - GUTTER)
+    shown = warn if not isnan(warn) and warn <= _peak(series) * 2 else NAN
+    high = ceiling(series.values, shown)
+    rows = _plot(series, plot, height, high, look)
+    level = -1 if isnan(shown) else _row(shown, high, height)
+    labels = {_row(value, high, height): write(value) for value in ticks(high, height)}
+    lines = [
+        Row()
+        .right(GUTTER - 2, labels.get(y, ""), "faint")
+        .to(GUTTER - 1)
+        .add("┤" if y in labels else "│", "rule")
+        .put(_painted(text, y, level))
+        .line()
+        for y, text in enumerate(rows)
+    ]
+    return (*lines, _times(series, plot, look, markers))
+
+
+def _peak(series: Series) -> float:
+    return max((value for value in series.values if not isnan(value)), default=0.0)
+
+
+def _row(value: float, high: float, height: int) -> int:
+    return height - 1 - (Scale(0.0, high, height * 4).place(value) >> 2)
+
+
+def _plot(series: Series, width: int, height: int, high: float, look: Look) -> list[str]:
+    first = int(series.start // series.step) if series.step else 0
+    if look.ascii:
+        return dots.line_ascii(columns(series.values, width, first), width, height, high)
+    return dots.line(columns(series.values, width * 2, first), width, height, high)
+
+
+def _painted(text: str, y: int, level: int) -> Line:
+    """A row of the plot: what rises over the warning line in its tone, the line itself where nothing covers it."""
+    tone = "degraded" if 0 <= y < level else "chart"
+    if y != level:
+        return ((text, tone),)
+    head: Line = ()
+    if text.startswith(" " * (len(WARN) + 1)):
+        head, text = ((WARN, "threshold"),), text[len(WARN) :]
+    spans = ["".join(run) for _, run in groupby(text, key=lambda char: char == " ")]
+    return (*head, *((("┄" * len(run), "threshold") if run[0] == " " else (run, tone)) for run in spans))
+
+
+def _times(series: Series, width: int, look: Look, markers: tuple[MarkerNote, ...]) -> Line:
+    """The axis below: round times, and a sign with its label where the world changed."""
+    end = series.start + series.step * max(1, len(series.values) - 1)
+    axis: list[tuple[str, str]] = [("─", "rule")] * width
+    scale = Scale(series.start, end, width)
+    for marker in markers:
+        if series.start <= marker.at <= end:
+            _write(axis, scale.place(marker.at), f"▼{clip(marker.label or marker.kind, 10)}", "marker", 0)
+    for at in time_ticks(series.start, end, max(1, width // 13)):
+        label = look.clock(at, seconds=False)
+        _write(axis, scale.place(at), label, "faint", len(label) // 2)
+    runs = groupby(axis, key=lambda cell: cell[1])
+    return (
+        Row(GUTTER - 1)
+        .add("└", "rule")
+        .put(tuple(("".join(c for c, _ in run), tone) for tone, run in runs))
+        .line()
+    )
+
+
+def _write(axis: list[tuple[str, str]], at: int, text: str, tone: str, before: int) -> None:
+    """Put a label on the axis, if its place is free."""
+    if cells(text) != len(text):
+        text = text[0] + "".join(char for char in text[1:] if cells(char) == 1)
+    start = max(0, min(at - before, len(axis) - len(text)))
+    place = axis[start : start + len(text)]
+    if len(text) <= len(axis) and all(cell == ("─", "rule") for cell in place):
+        axis[start : start + len(text)] = [(char, tone) for char in text]
+
+
+@lru_cache(maxsize=128)
+def spark(
+    series: Series | None,
+    width: int,
+    look: Look,
+    write: Callable[[float], str],
+    *,
+    zero: bool = False,
+    most: int = 60,
+) -> Line:
+    """A sparkline with the range it covers: ▂▃▅▇ 3.1–5.0 %. Not from zero unless asked: it shows a shape."""
+    known = [value for value in series.values if not isnan(value)] if series else []
+    if not series or not known:
+        return (("no history yet", "faint"),)
+    low, high = (0.0 if zero else min(known)), max(known)
+    label = f" {_range(write(low), write(high))}".rstrip()
+    columns_ = min(max(4, width - cells(label)), most)
+    middle, reach = (low + high) / 2, max(high - low, abs(high) * 0.1, 1e-9)
+    base = 0.0 if zero else middle - reach / 2
+    first = int(series.start // series.step) if series.step else 0
+    values = [value - base for value in columns(series.values, columns_, first)]
+    return ((blocks.spark(values, reach, ascii_only=look.ascii), "chart"), (label, "faint"))
+
+
+def _range(low: str, high: str) -> str:
+    """Two figures with their unit once: "3.0 %" and "5.0 %" are "3.0–5.0 %"."""
+    number, _, unit = low.rpartition(" ")
+    return f"{number}–{high}" if number and high.endswith(f" {unit}") else f"{low}–{high}".strip("–")

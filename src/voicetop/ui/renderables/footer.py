@@ -1,0 +1,59 @@
+"""The last line: the screens, then what can be done here, out of the registry. Or what somebody types or is told."""
+
+from __future__ import annotations
+
+from voicetop.ui.actions import Action, Place, available, written
+from voicetop.ui.lines import Line, Row, cells, fit
+
+GAP = "  "
+
+
+def footer(place: Place, page: Place, width: int) -> Line:
+    """Screens with the current one marked and doors dimmed; then the keys, the least important left out first."""
+    actions = [action for action in available(place) if action.footer]
+    kept = _fitting(actions, width - 2)
+    row = Row(1)
+    screens = [action for action in kept if action.group == "screens"]
+    keys = [action for action in kept if action.group != "screens"]
+    for action in screens:
+        _screen(row.add(GAP if row.width > 1 else ""), action, current=action.id == page)
+    tail = Row()
+    for action in keys:
+        tail.add(GAP if tail.width else "").add(written(action.keys, 1), "key").add(
+            f" {action.label}", "muted"
+        )
+    return fit(row.to(width - tail.width - 1).put(tail.line()).line(), width)
+
+
+def _screen(row: Row, action: Action, *, current: bool) -> None:
+    tone = "strong" if current else "faint" if action.door else "text"
+    row.add(written(action.keys, 1), "accent" if current else "faint" if action.door else "key")
+    row.add(f" {action.label}", tone)
+
+
+def _fitting(actions: list[Action], width: int) -> list[Action]:
+    kept = list(actions)
+    while kept and sum(_size(action) for action in kept) > width:
+        worst = max(action.footer for action in kept)
+        kept.remove(next(action for action in reversed(kept) if action.footer == worst))
+    return kept
+
+
+def _size(action: Action) -> int:
+    return cells(written(action.keys, 1)) + 1 + cells(action.label) + len(GAP)
+
+
+def entry_line(
+    prompt: str, text: str, note: str, width: int, *, bad: bool = False, typing: bool = True
+) -> Line:
+    """What is being typed, with its cursor, and what it finds."""
+    row = Row(1).add(f"{prompt} ", "key")
+    room = max(4, width - row.width - cells(note) - 6)
+    shown = text if cells(text) <= room else "…" + text[-(room - 1) :]
+    row.add(shown, "strong").add("█" if typing else "", "accent")
+    return fit(row.right(width - 1, note, "degraded" if bad else "muted").line(), width)
+
+
+def message_line(text: str, width: int) -> Line:
+    """Something to be told, calmly, instead of the keys."""
+    return fit(Row(1).add(text, "accent").line(), width)

@@ -1,0 +1,205 @@
+"""The two large panels of the Overview: latency with its split, and errors with their kinds."""
+
+from __future__ import annotations
+
+from math import isnan
+
+from voicetop.charts import blocks
+from voicetop.engine.snapshot import ErrorKind, Figure, LatencyPanel, Snapshot
+from voicetop.ui import figures
+from voicetop.ui.figures import Reading
+from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, width_of
+from voicetop.ui.look import SPANS, Look
+from voicetop.ui.renderables.chart import chart, spark
+
+STAGE_TONES = {
+    "asr": "stt",
+    "stt": "stt",
+    "eou": "eou",
+    "endpointing": "eou",
+    "llm": "llm",
+    "llm_ttft": "llm",
+    "llm_total": "llm",
+    "tool": "tool",
+    "tools": "tool",
+    "tts": "tts",
+    "tts_ttfb": "tts",
+}
+STAGE_NAMES = {"llm_ttft": "llm", "tts_ttfb": "tts"}
+STAGE_MARKS = {"stt": "▒", "eou": "░", "llm": "█", "tool": "▓", "tts": "▒", "other": "░"}
+
+
+def troubled(snap: Snapshot, kind: str) -> bool:
+    """Whether the verdict holds a trouble of this kind."""
+    return any(trouble.kind == kind for trouble in snap.verdict.troubles)
+
+
+def stage_tone(name: str) -> str:
+    """The tone of a stage, by any of its names ("llm_ttft", "LLM +1.9 s")."""
+    return STAGE_TONES.get(name.lower().partition(" ")[0], "other")
+
+
+def compared(row: Row, reading: Reading) -> Row:
+    """Glyph and times normal, as every figure shows them: ▲ 2.4×, ● 1.0×, ▼ low."""
+    if reading.word:
+        said = reading.word if reading.glyph == "▼" or not reading.ratio else reading.ratio
+        row.add(f"{reading.glyph} {said}", reading.tone)
+    return row
+
+
+def latency_panel(snap: Snapshot, look: Look, width: int, height: int) -> list[Line]:
+    """Numbers, then a chart as tall as there is room for, then where the time goes."""
+    panel = snap.latency
+    lines = [_latency_rule(snap, width), *latency_numbers(panel, width)]
+    if height >= 18 and panel.stages:
+        lines += stage_table(panel, width)
+    tail = [split_bar(panel, width), split_line(panel, width)]
+    plot = height - len(lines) - len(tail) - 1
+    if panel.chart and plot >= 3:
+        lines += chart(
+            panel.chart, width - 1, plot, look, axis_ms, warn=panel.e2e.p95.warn, markers=snap.markers
+        )
+    else:
+        lines += [Row(2).add("the first replies will draw P95 over time here", "faint").line()]
+    lines += [()] * (height - len(lines) - len(tail))
+    return lines + tail
+
+
+def axis_ms(value: float) -> str:
+    """An axis label: 2500 → "2.5 s", 800 → "800 ms"."""
+    return f"{value / 1000:g} s" if value >= 1000 else f"{value:g} ms"
+
+
+def _latency_rule(snap: Snapshot, width: int) -> Line:
+    sources = snap.latency.measured_from
+    total = sum(n for _, n in sources)
+    mixed = f"from {sources[0][0]} {sources[0][1] / total * 100:.0f} %" if len(sources) > 1 and total else ""
+    one = f"from {sources[0][0]}" if len(sources) == 1 else mixed
+    return rule("latency, ear to ear", width, one, SPANS[snap.view.span], f"n {snap.latency.e2e.p50.n:,}")
+
+
+def latency_numbers(panel: LatencyPanel, width: int) -> list[Line]:
+    """P50, P95 and P99, right-aligned under each other, each against its own normal."""
+    e2e = panel.e2e
+    return [
+        _percentile(name, value, width)
+        for name, value in (("P50", e2e.p50), ("P95", e2e.p95), ("P99", e2e.p99))
+    ]
+
+
+def _percentile(name: str, figure: Figure, width: int) -> Line:
+    reading = figures.read(figure, figures.milliseconds)
+    tone = reading.tone if reading.glyph == "▲" else "strong" if figure.known and not figure.few else "muted"
+    row = Row(2).add(name, "title").right(18, reading.value, tone).add("  ")
+    compared(row, reading).to(28)
+    wide = figures.derivation(figure, figures.bare_ms)
+    said = wide if row.width + cells(wide) <= width else wide.replace("normal ", "")
+    if name == "P50" or not said:
+        said = f"normal {figures.bare_ms(figure.normal.value)}" if figure.normal.known else ""
+    return fit(row.add(said, "muted").line(), width)
+
+
+def stage_table(panel: LatencyPanel, width: int) -> list[Line]:
+    """Every stage with its percentiles, where there is room for it."""
+    head = Row(2).left(12, "stage", "faint")
+    for title in ("P50", "P95", "P99"):
+        head.right(head.width + 9, title, "faint")
+    lines: list[Line] = [(), head.line()]
+    for stage in panel.stages:
+        row = Row(2).left(12, STAGE_NAMES.get(stage.name, stage.name), stage_tone(stage.name))
+        for value in (stage.p50, stage.p95, stage.p99):
+            row.right(row.width + 9, "few" if value.few else figures.bare_ms(value.value), "text")
+        compared(row.add("   "), figures.read(stage.p95, figures.bare_ms))
+        lines.append(fit(row.line(), width))
+    return [*lines, ()]
+
+
+def _parts(panel: LatencyPanel) -> list[tuple[str, float]]:
+    return [(name, figure.value) for name, figure in panel.split if figure.value > 0]
+
+
+def split_bar(panel: LatencyPanel, width: int) -> Line:
+    """One bar of the whole, each stage in its own tone and texture."""
+    parts = _parts(panel)
+    if not parts:
+        return ()
+    sizes = blocks.shares([value for _, value in parts], max(10, width - 3))
+    row = Row(2)
+    for (name, _), size in zip(parts, sizes, strict=True):
+        tone = stage_tone(name)
+        row.add(STAGE_MARKS[tone] * size, tone)
+    return row.line()
+
+
+def split_line(panel: LatencyPanel, width: int) -> Line:
+    """The same in figures: stt 140 │ eou 310 │ llm 2,610 ▲ │ tool 210 │ tts 180 ms."""
+    parts = _parts(panel)
+    if not parts:
+        return Row(2).add("the split by stage comes with the first turns that tell it", "faint").line()
+    row = Row(2)
+    for index, (name, value) in enumerate(parts):
+        row.add(" │ " if index else "", "rule").add(clip(STAGE_NAMES.get(name, name), 14), stage_tone(name))
+        late = bool(panel.culprit) and stage_tone(panel.culprit) == stage_tone(name)
+        row.add(f" {value:,.0f}", "degraded" if late else "text").add(" ▲" if late else "", "degraded")
+    return fit(row.add(" ms", "muted").line(), width)
+
+
+def errors_panel(snap: Snapshot, look: Look, width: int, height: int) -> list[Line]:
+    """The rate, its kinds, the last 24 hours by hour; a chart of the window where there is room."""
+    panel = snap.errors
+    lines = [
+        rule("errors, % of conversations", width, SPANS[snap.view.span], f"n {panel.rate.n:,}"),
+        error_rate(panel.rate, width, bad=troubled(snap, "errors")),
+    ]
+    day = day_strip(snap, look, width)
+    room = height - len(lines) - len(day)
+    plot = room - min(len(panel.kinds), 6) - 2
+    kinds = panel.kinds[: min(8, room) if plot < 4 or not panel.chart else 6]
+    lines += [_kind(kind, kinds[0].rate.value, look, width) for kind in kinds]
+    if not kinds and panel.rate.n:
+        lines.append(Row(2).add("no errors", "muted").line())
+    if panel.chart and plot >= 4:
+        lines += [(), *chart(panel.chart, width - 1, plot, look, axis_percent, warn=panel.rate.warn)]
+    lines += [()] * (height - len(lines) - len(day))
+    return lines + day
+
+
+def axis_percent(share: float) -> str:
+    return f"{share * 100:.3g} %"
+
+
+def error_rate(figure: Figure, width: int, *, bad: bool) -> Line:
+    """4.1 % ▲ 3.4× normal 1.2 % ±1.5 warn 3.0 %."""
+    if not figure.n:
+        return Row(2).add("no conversations in this window yet", "faint").line()
+    reading = figures.read(figure, figures.percent, troubled=bad)
+    row = Row(2).add(reading.value, reading.tone if reading.glyph == "▲" else "strong").add("  ")
+    compared(row, reading)
+    row.add(f" normal {reading.normal}" if reading.normal else "", "muted")
+    row.add(f"  {figures.interval(figure)}" if figures.interval(figure) else "", "faint")
+    row.add(f"   warn {figures.percent(figure.warn)}" if not isnan(figure.warn) else "", "faint")
+    return fit(row.line(), width)
+
+
+def _kind(kind: ErrorKind, worst: float, look: Look, width: int) -> Line:
+    names = min(22, max(10, width - 36))
+    row = Row(2).left(10, kind.component or "–", "title").left(names, kind.category or "–", "text")
+    row.right(12 + names + 8, figures.percent(kind.rate.value), "strong").add("  ")
+    share = kind.rate.value / worst if worst else 0.0
+    return row.add(
+        blocks.bar(share, max(0, min(40, width - row.width - 1)), ascii_only=look.ascii), "degraded"
+    ).line()
+
+
+def day_strip(snap: Snapshot, look: Look, width: int) -> list[Line]:
+    """The rate of the last 24 hours by hour, and how many tries failed but were mended."""
+    panel = snap.errors
+    if not panel.hours and not panel.retried:
+        return []
+    row = Row(2)
+    if panel.hours:
+        row.add("24 h ", "muted").put(spark(panel.hours, 24 + 15, look, figures.percent, zero=True, most=24))
+    mended = f"{panel.retried:,} retried and mended" if panel.retried else ""
+    if mended and row.width + len(mended) + 3 <= width:
+        row.add("   " if panel.hours else "").add(mended, "faint")
+    return [row.line() if width_of(row.line()) <= width else fit(row.line(), width)]

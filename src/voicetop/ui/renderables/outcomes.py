@@ -1,0 +1,146 @@
+"""The small panels of the Overview: success, abandonment, cost, mood, and the feed itself. Five lines each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isnan
+
+from voicetop.engine.snapshot import Figure, Series, Snapshot
+from voicetop.ui import figures
+from voicetop.ui.lines import Line, Row, clip, fit, rule
+from voicetop.ui.look import Look
+from voicetop.ui.renderables.chart import spark
+from voicetop.ui.renderables.health import compared, troubled
+
+
+def headline(
+    figure: Figure, write: Callable[[float], str], width: int, *, low_is_bad: bool = False, bad: bool = False
+) -> Line:
+    """The figure of a panel: 88.1 %  ▼ low  normal 91.4 %."""
+    if not figure.n:
+        return Row(2).add("no ended calls yet", "faint").line()
+    reading = figures.read(figure, write, low_is_bad=low_is_bad, troubled=bad)
+    tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
+    row = compared(Row(2).add(reading.value, tone).add("  "), reading)
+    normal = f" normal {reading.normal}" if reading.normal else ""
+    return row.add(normal if row.width + len(normal) <= width else "", "muted").line()
+
+
+def shape(series: Series | None, width: int, look: Look, write: Callable[[float], str]) -> Line:
+    return Row(2).put(spark(series, width - 3, look, write)).line()
+
+
+def success_panel(snap: Snapshot, look: Look, width: int) -> list[Line]:
+    panel = snap.outcome
+    certainty = [figures.interval(panel.success)] if panel.success.known else []
+    if panel.coverage.known:
+        certainty.append(f"known for {panel.coverage.value * 100:.0f} %")
+    escalation = figures.read(panel.escalation, figures.percent)
+    handed = Row(2).add("escalated ", "muted").add(escalation.value, "text").add(" ")
+    return [
+        rule("task success", width, f"n {panel.success.n:,}"),
+        headline(panel.success, figures.percent, width, low_is_bad=True, bad=troubled(snap, "success")),
+        Row(2).add(" · ".join(word for word in certainty if word), "muted").line(),
+        compared(handed, escalation).line() if panel.escalation.n else (),
+        shape(panel.chart, width, look, figures.percent),
+    ]
+
+
+def abandonment_panel(snap: Snapshot, look: Look, width: int) -> list[Line]:
+    panel = snap.abandonment
+    steps = [
+        Row(2)
+        .add("after ", "muted")
+        .left(max(6, width - 15), step.step or "–")
+        .right(width - 1, _whole(step.share))
+        .line()
+        for step in panel.steps[:2]
+    ]
+    return [
+        rule("abandonment", width, f"n {panel.rate.n:,}"),
+        headline(panel.rate, figures.percent, width, bad=troubled(snap, "abandonment")),
+        *[*steps, (), ()][:2],
+        shape(panel.chart, width, look, figures.percent),
+    ]
+
+
+def _whole(share: float) -> str:
+    return f"{share * 100:.0f} %" if not isnan(share) else figures.DASH
+
+
+def cost_panel(snap: Snapshot, look: Look, width: int) -> list[Line]:
+    panel = snap.cost
+    shares = Row(2)
+    for component, share in panel.shares:
+        part = f"{clip(component, 12)} {_whole(share)}"
+        if shares.width + len(part) + 2 > width:
+            break
+        shares.add("  " if shares.width > 2 else "").add(part, "text")
+    estimated = f"estimated for {_whole(panel.estimated)}" if panel.estimated > 0 else "as reported"
+    return [
+        rule("cost per call", width, f"n {panel.per_call.n:,}"),
+        headline(panel.per_call, figures.dollars, width, bad=troubled(snap, "cost")),
+        shares.line(),
+        Row(2).add(estimated if panel.per_call.n else "", "muted").line(),
+        shape(panel.chart, width, look, figures.dollars),
+    ]
+
+
+def mood_panel(snap: Snapshot, width: int) -> list[Line]:
+    panel = snap.mood
+    return [
+        rule("mood", width, f"n {panel.sentiment.n:,}"),
+        _mood("sentiment", panel.sentiment, figures.plain, " of 5", width, low_is_bad=True),
+        _mood("frustrated", panel.frustrated, figures.percent, "", width),
+        _mood("interrupted", panel.interruptions, figures.plain, " in 100", width),
+        (),
+    ]
+
+
+def _mood(
+    name: str,
+    figure: Figure,
+    write: Callable[[float], str],
+    unit: str,
+    width: int,
+    *,
+    low_is_bad: bool = False,
+) -> Line:
+    row = Row(2).left(12, name, "muted")
+    if not figure.n:
+        return row.add("not told", "faint").line()
+    reading = figures.read(figure, write, low_is_bad=low_is_bad)
+    row.add(reading.value, "degraded" if reading.tone == "degraded" else "text")
+    row.add("" if figure.few else unit, "muted")
+    return compared(row.add("  "), reading).line() if row.width + 8 <= width else fit(row.line(), width)
+
+
+def feed_panel(snap: Snapshot, width: int) -> list[Line]:
+    """What came in and what could not be used. Nothing is dropped in silence."""
+    feed = snap.feed
+    trouble = [
+        (feed.malformed, "malformed"),
+        (feed.late, "too late"),
+        (feed.missed, "missed"),
+        (feed.dropped, "dropped"),
+        (feed.unknown, "unknown"),
+        (feed.duplicates, "twice"),
+    ]
+    said = " · ".join(f"{n:,} {word}" for n, word in trouble if n) or "nothing dropped"
+    silent = f", {feed.publishers_silent:,} silent" if feed.publishers_silent else ""
+    skewed = f"{len(feed.skewed):,} clocks off" if feed.skewed else "clocks agree"
+    return [
+        rule("feed", width, f"seq {feed.seq:,}"),
+        Row(2)
+        .add(f"{figures.count(feed.events_per_s)} events/s", "strong")
+        .add(f"  lag {figures.seconds(feed.lag_s)}", "muted")
+        .line(),
+        Row(2).add(f"{feed.publishers:,} publishers{silent} · {skewed}", "muted").line(),
+        fit(
+            Row(2).add(said, "degraded" if feed.missed or feed.malformed or feed.dropped else "muted").line(),
+            width,
+        ),
+        Row(2)
+        .add(f"{feed.cells:,} segment cells" + (f", {feed.folded:,} folded" if feed.folded else ""), "faint")
+        .line(),
+    ]

@@ -1,0 +1,180 @@
+"""The Overview: is everything working right now? Laid out for 80×24, and for anything larger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from voicetop.engine.snapshot import Figure, Series, Snapshot
+from voicetop.ui import figures
+from voicetop.ui.lines import BLANK, Line, Row, beside, block, clip, fit, rule, width_of
+from voicetop.ui.look import SPANS, Look
+from voicetop.ui.renderables import outcomes
+from voicetop.ui.renderables.calls import eyes_panel
+from voicetop.ui.renderables.capacity import capacity_line, waiting_line
+from voicetop.ui.renderables.chart import spark
+from voicetop.ui.renderables.health import (
+    compared,
+    errors_panel,
+    latency_numbers,
+    latency_panel,
+    split_line,
+    troubled,
+)
+
+GAP = 3
+FULL_WIDTH, FULL_HEIGHT = 100, 27
+"""From this size of the body on there is room for charts and panels side by side."""
+
+
+def overview(snap: Snapshot, look: Look, width: int, height: int, cursor: str = "") -> list[Line]:
+    """The body, below the verdict and above the footer, in exactly `height` lines."""
+    full = width >= FULL_WIDTH and height >= FULL_HEIGHT
+    lines = _full(snap, look, width, height, cursor) if full else _compact(snap, look, width, height, cursor)
+    return block(lines, height, width)
+
+
+class Heights(NamedTuple):
+    """How the lines are dealt out: the large panels, the blank lines between blocks, the calls."""
+
+    large: int
+    air: int
+    calls: int
+
+
+def deal(height: int) -> Heights:
+    """Half of what is to spare goes to the charts, half to the calls.
+
+    >>> deal(32)
+    Heights(large=13, air=0, calls=12)
+    """
+    air = 1 if height >= 40 else 0
+    spare = height - 2 - 5 - 3 * air
+    large = min(34, max(10, spare // 2))
+    return Heights(large, air, spare - large)
+
+
+def _full(snap: Snapshot, look: Look, width: int, height: int, cursor: str) -> list[Line]:
+    heights = deal(height)
+    air = [BLANK] * heights.air
+    left = (width - GAP) * 53 // 100
+    right = width - GAP - left
+    large = beside(
+        [
+            latency_panel(snap, look, left, heights.large),
+            errors_panel(snap, look, right, heights.large),
+        ],
+        (left, right),
+        GAP,
+    )
+    return [
+        capacity_line(snap.capacity, look, width),
+        waiting_line(snap.waiting, width),
+        *air,
+        *large,
+        *air,
+        *_small_panels(snap, look, width),
+        *air,
+        *eyes_panel(snap, look, width, heights.calls, cursor),
+    ]
+
+
+def _small_panels(snap: Snapshot, look: Look, width: int) -> list[Line]:
+    """Four beside each other, five where there is room."""
+    many = 5 if width >= 160 else 4
+    each = (width - GAP * (many - 1)) // many
+    widths = [each] * (many - 1) + [width - (each + GAP) * (many - 1)]
+    panels = [
+        outcomes.success_panel(snap, look, widths[0]),
+        outcomes.abandonment_panel(snap, look, widths[1]),
+        outcomes.cost_panel(snap, look, widths[2]),
+        outcomes.mood_panel(snap, widths[3]),
+    ]
+    if many == 5:
+        panels.append(outcomes.feed_panel(snap, widths[4]))
+    return beside(panels, widths, GAP)
+
+
+def _compact(snap: Snapshot, look: Look, width: int, height: int, cursor: str) -> list[Line]:
+    """A line for each figure, with its shape, then the calls."""
+    latency = snap.latency
+    lines = [
+        capacity_line(snap.capacity, look, width),
+        rule("latency, ear to ear", width, SPANS[snap.view.span], f"n {latency.e2e.p50.n:,}"),
+        *_with_shape(latency_numbers(latency, width), latency.chart, look, width),
+        split_line(latency, width),
+        rule("conversations", width, _worst_error(snap)),
+        *(_summary(*row, look, width) for row in _rows(snap)),
+    ]
+    return [*lines, *eyes_panel(snap, look, width, max(3, height - len(lines)), cursor)]
+
+
+def _with_shape(lines: list[Line], series: Series | None, look: Look, width: int) -> list[Line]:
+    """The shape of P95 at the right of P50, where it is free."""
+    room = width - 48
+    if series is None or room < 12:
+        return lines
+    shape = spark(series, room, look, _chart_seconds)
+    row = Row().put(fit(lines[0], width - width_of(shape) - 6)).add("P95 ", "muted")
+    return [row.put(shape).line(), *lines[1:]]
+
+
+def _chart_seconds(value: float) -> str:
+    return figures.seconds(value / 1000)
+
+
+class Summary(NamedTuple):
+    """A figure in one line."""
+
+    name: str
+    kind: str
+    figure: Figure
+    write: Callable[[float], str]
+    low_is_bad: bool
+    chart: Series | None
+
+
+def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
+    rows = [
+        Summary("errors", "errors", snap.errors.rate, figures.percent, False, snap.errors.chart),
+        Summary("success", "success", snap.outcome.success, figures.percent, True, snap.outcome.chart),
+        Summary(
+            "abandonment",
+            "abandonment",
+            snap.abandonment.rate,
+            figures.percent,
+            False,
+            snap.abandonment.chart,
+        ),
+        Summary("cost per call", "cost", snap.cost.per_call, figures.dollars, False, snap.cost.chart),
+        Summary("sentiment", "sentiment", snap.mood.sentiment, figures.plain, True, None),
+    ]
+    return [(row, troubled(snap, row.kind)) for row in rows]
+
+
+def _summary(summary: Summary, bad: bool, look: Look, width: int) -> Line:
+    """One figure: abandonment  6.2 %  ▲ 1.6×  normal 4.0 %  n 402  ▂▃▅▇."""
+    row = Row(2).left(14, summary.name, "title")
+    if not summary.figure.n:
+        return fit(row.add("nothing to count yet", "faint").line(), width)
+    reading = figures.read(summary.figure, summary.write, low_is_bad=summary.low_is_bad, troubled=bad)
+    tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
+    row.right(24, reading.value, tone).add("  ")
+    compared(row, reading).to(34)
+    row.add(f"normal {reading.normal}" if reading.normal else "", "muted").to(49)
+    row.add("" if summary.figure.few else f"n {summary.figure.n:,}", "faint").to(58)
+    if summary.chart is not None and width - row.width >= 12:
+        known = spark(summary.chart, width - row.width, look, _silent)
+        row.put(known[:1])
+    return fit(row.line(), width)
+
+
+def _silent(_: float) -> str:
+    return ""
+
+
+def _worst_error(snap: Snapshot) -> str:
+    if not snap.errors.kinds:
+        return ""
+    worst = snap.errors.kinds[0]
+    return clip(f"worst error {worst.component} {worst.category} {figures.percent(worst.rate.value)}", 46)

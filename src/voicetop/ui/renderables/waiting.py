@@ -1,0 +1,57 @@
+"""The screen before the first picture: what voicetop waits for, and what to type when there is no hub."""
+
+from __future__ import annotations
+
+from voicetop.ui.lines import BLANK, Line, Row, block, clip
+from voicetop.ui.renderables.scene import Scene
+
+REMEDIES = (
+    ("voicetop serve", "the hub that your agents publish to"),
+    ("voicetop demo", "a simulated fleet, to look around"),
+)
+
+
+def waiting_screen(scene: Scene, width: int, height: int) -> list[Line]:
+    """The body while there is nothing to show."""
+    lines = [BLANK, *(_refused(scene) if scene.link.phase == "refused" else _waiting(scene, width))]
+    return block(lines, height, width)
+
+
+def _waiting(scene: Scene, width: int) -> list[Line]:
+    link = scene.link
+    where = link.where or "the hub"
+    if scene.error:
+        return [_said(f"The feed stopped: {scene.error}"), BLANK, _said("q quits.")]
+    if link.phase == "live":
+        return [
+            _said(f"Connected to {where}."),
+            BLANK,
+            _said("The first picture comes with the hub's state.", "muted"),
+        ]
+    if link.tries < 1 and link.phase == "connecting":
+        return [_said(f"Connecting to {clip(where, width - 20)} …")]
+    tried = f"Nobody answers at {clip(where, width - 30)}" + (f" (try {link.tries})" if link.tries else "")
+    why = [_said(clip(link.why, width - 6), "muted")] if link.why else []
+    lines = [
+        _said(tried),
+        *why,
+        BLANK,
+        _said("If there is no hub yet, type in another terminal:", "muted"),
+        BLANK,
+    ]
+    lines += [Row(6).left(20, command, "accent").add(what, "muted").line() for command, what in REMEDIES]
+    return [*lines, BLANK, _said("voicetop keeps trying, and starts by itself.", "muted")]
+
+
+def _refused(scene: Scene) -> list[Line]:
+    return [
+        _said(f"The hub at {scene.link.where or 'this address'} said no: {scene.link.why}"),
+        BLANK,
+        _said(
+            "Trying again with the same words would not help. Check the address and the token, then start again."
+        ),
+    ]
+
+
+def _said(text: str, tone: str = "text") -> Line:
+    return Row(3).add(text, tone).line()

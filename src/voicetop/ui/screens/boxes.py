@@ -1,0 +1,175 @@
+"""What opens over a screen: help, palette, and what a row knows about its call."""
+
+from __future__ import annotations
+
+from voicetop.engine.snapshot import CallRow, Snapshot
+from voicetop.ui.actions import Place
+from voicetop.ui.lines import Line
+from voicetop.ui.renderables import boxes
+from voicetop.ui.renderables.footer import footer
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.page import Entry, Host, Page
+
+
+class Box(Page):
+    """A page that lies over another. `under` is the screen beneath it."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.under: Page | None = None
+
+    def over(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The box itself."""
+        raise NotImplementedError
+
+    def lines(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The screen beneath, goes on living, with the box over it."""
+        beneath = self.under.lines(scene, width, height) if self.under else []
+        box = self.over(scene, self.width_in(width), height - 1)
+        lines = boxes.centred(beneath, box, width, self.width_in(width))
+        return [*lines[: height - 1], footer(self.name, self.place, width)]
+
+    @property
+    def place(self) -> Place:
+        return self.under.name if self.under else self.name
+
+    def width_in(self, width: int) -> int:
+        return min(84, width - 2)
+
+    def act_back(self) -> None:
+        self.host.close()
+
+
+class HelpBox(Box):
+    """What the keys do here, and what the signs mean."""
+
+    name = "help"
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.first = 0
+        self._most = 0
+
+    def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
+        body = boxes.help_body(self.place, width - 3)
+        rows = max(1, height - 4)
+        self._most = max(0, len(body) - rows)
+        self.first = min(self.first, self._most)
+        note = "Esc closes, j and k scroll" if self._most else "Esc closes"
+        title = f"help · {self.place}"
+        return boxes.box(title, body[self.first :], width, min(rows, len(body)) + 2, note)
+
+    def _scroll(self, steps: int) -> None:
+        self.first = max(0, min(self.first + steps, self._most))
+        self.host.changed()
+
+    def act_down(self) -> None:
+        self._scroll(1)
+
+    def act_up(self) -> None:
+        self._scroll(-1)
+
+    def act_page_down(self) -> None:
+        self._scroll(10)
+
+    def act_page_up(self) -> None:
+        self._scroll(-10)
+
+    def act_first(self) -> None:
+        self._scroll(-self._most)
+
+    def act_last(self) -> None:
+        self._scroll(self._most)
+
+    def wheel(self, steps: int) -> None:
+        self._scroll(steps)
+
+
+class PaletteBox(Box):
+    """Finds an action by its name and runs it."""
+
+    name = "palette"
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.entry = Entry()
+        self.chosen = 0
+
+    def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
+        matches = boxes.palette_matches(self.place, self.entry.text)
+        self.chosen = max(0, min(self.chosen, len(matches) - 1))
+        rows = max(1, min(12, height - 8))
+        body = boxes.palette_body(matches, self.chosen, self.entry.text, width - 3, rows)
+        return boxes.box("what to do", body, width, rows + 4, "Enter does it, Esc closes")
+
+    def key(self, key: str, character: str | None) -> bool:
+        if key == "enter":
+            self._run()
+        elif self.entry.key(key, character):
+            self.chosen = 0
+            self.host.changed()
+        else:
+            return False
+        return True
+
+    def _run(self) -> None:
+        matches = boxes.palette_matches(self.place, self.entry.text)
+        self.host.close()
+        if matches:
+            self.host.do(matches[self.chosen].id)
+
+    def paste(self, text: str) -> None:
+        self.entry.paste(text)
+        self.host.changed()
+
+    def _move(self, steps: int) -> None:
+        self.chosen = max(0, self.chosen + steps)
+        self.host.changed()
+
+    def act_down(self) -> None:
+        self._move(1)
+
+    def act_up(self) -> None:
+        self._move(-1)
+
+    def act_page_down(self) -> None:
+        self._move(8)
+
+    def act_page_up(self) -> None:
+        self._move(-8)
+
+    def act_first(self) -> None:
+        self._move(-self.chosen)
+
+    def act_last(self) -> None:
+        self._move(100)
+
+    def wheel(self, steps: int) -> None:
+        self._move(steps)
+
+
+class SummaryBox(Box):
+    """All that the list knows about one call, kept up to date while the call is in it."""
+
+    name = "summary"
+
+    def __init__(self, host: Host, row: CallRow) -> None:
+        super().__init__(host)
+        self.row = row
+        self.seen_at = float("nan")
+        self.gone = False
+
+    def see(self, snap: Snapshot) -> None:
+        for row in (*snap.calls.rows, *snap.needing_eyes):
+            if row.call_id == self.row.call_id:
+                self.row, self.seen_at, self.gone = row, snap.at, False
+                return
+        self.gone = True
+
+    def over(self, scene: Scene, width: int, height: int) -> list[Line]:
+        gone = f"No longer in this list; as it was at {scene.look.clock(self.seen_at)}" if self.gone else ""
+        body = boxes.summary_body(self.row, scene.look, width - 3, gone=gone)
+        return boxes.box(boxes.summary_title(self.row), body, width, min(len(body) + 2, height), "Esc closes")
+
+    def act_open(self) -> None:
+        self.host.close()

@@ -1,0 +1,213 @@
+"""Screen 2: every live call, or those that ended. Only the rows in sight, and a page at each side, are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from voicetop.engine.snapshot import CallRow, Snapshot, View
+from voicetop.ui.lines import Line, block
+from voicetop.ui.renderables import calls
+from voicetop.ui.renderables.footer import entry_line
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.boxes import SummaryBox
+from voicetop.ui.screens.page import HEAD, Cursor, Entry, Host, Page
+
+TITLES = 2
+"""Lines above the first row: the rule and the column titles."""
+
+
+class CallsPage(Page):
+    """The list of calls."""
+
+    name = "calls"
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.cursor = Cursor()
+        self.sort = "eyes"
+        self.reverse = False
+        self.ended = False
+        self.text = ""
+        self.entry: Entry | None = None
+        self.first = 0
+        self.total = 0
+        self.rows: Sequence[CallRow] = ()
+        self.offset = 0
+        self._width = 80
+
+    # -- what it asks for and what it gets ----------------------------------------------------------------------
+
+    @property
+    def visible(self) -> int:
+        return max(1, self.height - TITLES)
+
+    def view(self, base: View) -> View:
+        page = self.visible
+        offset = max(0, (self.first // page - 1) * page)
+        return replace(
+            base,
+            sort=self.sort,
+            reverse=self.reverse,
+            text=self.text,
+            ended=self.ended,
+            offset=offset,
+            limit=page * 4,
+        )
+
+    def see(self, snap: Snapshot) -> None:
+        panel = snap.calls
+        if snap.view.ended != self.ended:
+            return
+        self.rows, self.offset, self.total = panel.rows, panel.offset, panel.total
+        self.cursor.follow(self.rows, self.offset)
+        self._keep_in_sight()
+
+    def _keep_in_sight(self) -> None:
+        """Scroll no further than needed to have the cursor's call on the screen."""
+        if self.cursor.row is not None and not self.cursor.lost:
+            self.first = min(max(self.first, self.cursor.index - self.visible + 1), self.cursor.index)
+        self.first = max(0, min(self.first, self.total - self.visible))
+
+    # -- painting -----------------------------------------------------------------------------------------------
+
+    def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
+        self._width = width
+        shown = self.in_sight()
+        fitted = calls.columns_of(scene.view, width)
+        note = calls.scroll_note(self.first, len(shown), self.total)
+        head = [calls.calls_head(snap, scene.view, width, note), calls.heading(fitted, scene.view, width)]
+        chosen = self.cursor.call_id
+        rows = [
+            calls.call_line(row, fitted, scene.look, width, chosen=row.call_id == chosen) for row in shown
+        ]
+        return block([*head, *(rows or [calls.nothing(snap, scene.view)])], height, width)
+
+    def in_sight(self) -> Sequence[CallRow]:
+        start = max(0, self.first - self.offset)
+        return self.rows[start : start + self.visible]
+
+    def foot(self, scene: Scene, width: int) -> Line:
+        if self.entry is None and not self.text:
+            return super().foot(scene, width)
+        panel = scene.snap.calls if scene.snap else None
+        note = (panel.error or f"{panel.total:,} of {panel.of:,}") if panel else ""
+        done = self.entry is None
+        keys = "  / change  Esc clear" if done else "  Enter keep  Esc clear"
+        return entry_line(
+            "/", self.text, note + keys, width, bad=bool(panel and panel.error), typing=not done
+        )
+
+    # -- the filter ---------------------------------------------------------------------------------------------
+
+    def key(self, key: str, character: str | None) -> bool:
+        if self.entry is None:
+            return False
+        if key == "enter":
+            self.entry = None
+        elif not self.entry.key(key, character):
+            return False
+        else:
+            self._filter_by(self.entry.text)
+        self.host.changed()
+        return True
+
+    def paste(self, text: str) -> None:
+        if self.entry is not None:
+            self.entry.paste(text)
+            self._filter_by(self.entry.text)
+            self.host.changed()
+
+    def _filter_by(self, text: str) -> None:
+        self.text = text
+        self.first = 0
+
+    def act_filter(self) -> None:
+        self.entry = Entry(self.text)
+        self.host.changed()
+
+    def act_back(self) -> None:
+        """Leave the filter, then the cursor."""
+        if self.entry is not None or self.text:
+            self.entry = None
+            self._filter_by("")
+        else:
+            self.cursor.clear()
+        self.host.changed()
+
+    # -- moving -------------------------------------------------------------------------------------------------
+
+    def _move(self, steps: int) -> None:
+        self.cursor.move(self.rows, steps, self.offset, self.first)
+        self._keep_in_sight()
+        self.host.changed()
+
+    def act_down(self) -> None:
+        self._move(1)
+
+    def act_up(self) -> None:
+        self._move(-1)
+
+    def act_page_down(self) -> None:
+        self._move(self.visible)
+
+    def act_page_up(self) -> None:
+        self._move(-self.visible)
+
+    def act_first(self) -> None:
+        self._jump(0)
+
+    def act_last(self) -> None:
+        self._jump(max(0, self.total - 1))
+
+    def _jump(self, index: int) -> None:
+        """To a row that may not have been asked for yet: the cursor is put on it when it comes."""
+        self.first = max(0, min(index, self.total - self.visible))
+        if self.offset <= index < self.offset + len(self.rows):
+            self.cursor.put(self.rows, index, self.offset)
+        else:
+            self.cursor.clear()
+        self.host.changed()
+
+    def click(self, y: int) -> None:
+        row = y - HEAD - TITLES
+        if 0 <= row < len(self.in_sight()):
+            self.cursor.put(self.rows, self.first + row, self.offset)
+            self.host.changed()
+
+    def wheel(self, steps: int) -> None:
+        self._move(steps * 3)
+
+    # -- order --------------------------------------------------------------------------------------------------
+
+    def _sort_by(self, step: int) -> None:
+        keys = [fitted.column.sort for fitted in calls.columns_of(self.view(View()), self._width)]
+        at = keys.index(self.sort) if self.sort in keys else -1 if step > 0 else 0
+        self.sort, self.reverse = keys[(at + step) % len(keys)], False
+        self._keep_in_sight()
+        self.host.changed()
+
+    def act_sort_left(self) -> None:
+        self._sort_by(-1)
+
+    def act_sort_right(self) -> None:
+        self._sort_by(1)
+
+    def act_reverse(self) -> None:
+        self.reverse = not self.reverse
+        self.host.changed()
+
+    def act_ended(self) -> None:
+        """Live calls, or ended ones with the last first."""
+        self.ended = not self.ended
+        self.sort, self.reverse, self.first = ("ended" if self.ended else "eyes"), False, 0
+        self.rows, self.total = (), 0
+        self.cursor.clear()
+        self.host.changed()
+
+    def act_open(self) -> None:
+        if self.cursor.row is None:
+            self.cursor.put(self.in_sight(), 0)
+        if self.cursor.row is not None:
+            self.host.lay(SummaryBox(self.host, self.cursor.row))

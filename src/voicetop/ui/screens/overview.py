@@ -1,0 +1,96 @@
+"""Screen 1: is everything working right now? The cursor walks through the calls that need eyes."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from voicetop.engine.snapshot import CallRow, Snapshot, View
+from voicetop.ui.lines import Line
+from voicetop.ui.renderables.calls import eyes_first
+from voicetop.ui.renderables.overview import overview
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.boxes import SummaryBox
+from voicetop.ui.screens.page import HEAD, Cursor, Host, Page
+
+LIMIT = 80
+
+
+class OverviewPage(Page):
+    """The Overview."""
+
+    name = "overview"
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.cursor = Cursor()
+        self.rows: list[CallRow] = []
+        self._top = 0
+
+    def view(self, base: View) -> View:
+        return replace(base, sort="eyes", reverse=False, text="", offset=0, limit=LIMIT, ended=False)
+
+    def see(self, snap: Snapshot) -> None:
+        self.rows = eyes_first(snap, LIMIT)
+        self.cursor.follow(self.rows)
+
+    def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
+        lines = overview(snap, scene.look, width, height, self.cursor.call_id)
+        self._top = (
+            next(
+                (y for y, line in enumerate(lines) if line[1:2] == ((" need eyes first ", "title"),)), height
+            )
+            + 2
+        )
+        return lines
+
+    @property
+    def shown(self) -> list[CallRow]:
+        """The rows that are on the screen."""
+        return self.rows[: max(0, self.height - self._top)]
+
+    def _move(self, steps: int) -> None:
+        self.cursor.move(self.shown, steps)
+        self.host.changed()
+
+    def act_down(self) -> None:
+        self._move(1)
+
+    def act_up(self) -> None:
+        self._move(-1)
+
+    def act_page_down(self) -> None:
+        self._move(max(1, len(self.shown) - 1))
+
+    def act_page_up(self) -> None:
+        self._move(-max(1, len(self.shown) - 1))
+
+    def act_first(self) -> None:
+        self.cursor.put(self.shown, 0)
+        self.host.changed()
+
+    def act_last(self) -> None:
+        self.cursor.put(self.shown, len(self.rows))
+        self.host.changed()
+
+    def act_open(self) -> None:
+        if self.cursor.row is None:
+            self.cursor.put(self.shown, 0)
+        if self.cursor.row is not None:
+            self.host.lay(SummaryBox(self.host, self.cursor.row))
+
+    def act_filter(self) -> None:
+        self.host.go("calls")
+        self.host.do("filter")
+
+    def act_back(self) -> None:
+        self.cursor.clear()
+        self.host.changed()
+
+    def click(self, y: int) -> None:
+        row = y - HEAD - self._top
+        if 0 <= row < len(self.shown):
+            self.cursor.put(self.rows, row)
+            self.host.changed()
+
+    def wheel(self, steps: int) -> None:
+        self._move(steps)

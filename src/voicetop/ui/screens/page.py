@@ -1,0 +1,153 @@
+"""What every screen is: a name, view state, and lines out of a Scene. Actions arrive as `act_<id>` methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from voicetop.engine.snapshot import CallRow, Snapshot, View
+from voicetop.ui.actions import Place
+from voicetop.ui.lines import Line
+from voicetop.ui.renderables.footer import footer
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.renderables.top import header
+from voicetop.ui.renderables.waiting import waiting_screen
+from voicetop.wire.text import safe_label
+
+HEAD, FOOT = 3, 1
+
+
+class Host(Protocol):
+    """What a page may ask of the console."""
+
+    def changed(self) -> None:
+        """My view or my state changed: ask the feed where needed, and paint."""
+
+    def say(self, text: str) -> None:
+        """Tell the person something, until the next key."""
+
+    def go(self, place: Place) -> None:
+        """Show another screen."""
+
+    def lay(self, page: Page) -> None:
+        """Lay a box over the screen."""
+
+    def close(self) -> None:
+        """Take the uppermost box away."""
+
+    def do(self, action_id: str) -> None:
+        """Run an action, as if its key had been pressed."""
+
+
+class Page:
+    """One screen, or one box over a screen."""
+
+    name: Place = "overview"
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.height = 20
+
+    def view(self, base: View) -> View:
+        """What this page wants to see; `base` has window and narrowing."""
+        return base
+
+    def see(self, snap: Snapshot) -> None:
+        """A new picture has come."""
+
+    def key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - pages that take text use them
+        """A key before the bindings get it; True where it was text for this page."""
+        return False
+
+    def paste(self, text: str) -> None:
+        """Text from the clipboard."""
+
+    def click(self, y: int) -> None:
+        """The pointer was pressed on a line of the screen."""
+
+    def wheel(self, steps: int) -> None:
+        """The wheel was turned; down is positive."""
+
+    def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
+        """The lines between header and footer."""
+        raise NotImplementedError
+
+    def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - pages that take text say what it found
+        """The last line."""
+        return footer(self.name, self.name, width)
+
+    def lines(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The whole screen, exactly `height` lines."""
+        self.height = max(1, height - HEAD - FOOT)
+        head = header(scene, width)
+        if scene.snap is None:
+            body = waiting_screen(scene, width, self.height)
+        else:
+            body = self.body(scene, scene.snap, width, self.height)
+        return [*head, *body, self.foot(scene, width)][-height:] if height > HEAD else head[:height]
+
+
+class Entry:
+    """A line that is being typed."""
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+
+    def key(self, key: str, character: str | None) -> bool:
+        """Take a key; False where it is none of an entry's."""
+        if key in ("backspace", "ctrl+h"):
+            self.text = self.text[:-1]
+        elif key == "ctrl+u":
+            self.text = ""
+        elif key == "ctrl+w":
+            self.text = self.text.rstrip().rpartition(" ")[0]
+        elif character and len(character) == 1 and character.isprintable():
+            self.text += character
+        else:
+            return False
+        return True
+
+    def paste(self, text: str) -> None:
+        self.text += safe_label(text)
+
+
+class Cursor:
+    """A cursor that stays on its call, wherever the call moves in the list.
+
+    `index` is where the call stood last. When it is nowhere in sight any more (`lost`) the cursor keeps its place and
+    its last picture, and stands on no other call until it is moved.
+    """
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.row: CallRow | None = None
+        self.index = 0
+        self.lost = False
+
+    @property
+    def call_id(self) -> str:
+        return self.row.call_id if self.row and not self.lost else ""
+
+    def follow(self, rows: Sequence[CallRow], offset: int = 0) -> None:
+        """Find the call in a new list whose first row is number `offset`."""
+        if self.row is None:
+            return
+        wanted = self.row.call_id
+        for i, row in enumerate(rows):
+            if row.call_id == wanted:
+                self.row, self.index, self.lost = row, offset + i, False
+                return
+        self.lost = True
+
+    def put(self, rows: Sequence[CallRow], index: int, offset: int = 0) -> None:
+        """Stand on row number `index`, or on the nearest there is."""
+        if rows:
+            place = min(max(index - offset, 0), len(rows) - 1)
+            self.row, self.index, self.lost = rows[place], offset + place, False
+
+    def move(self, rows: Sequence[CallRow], steps: int, offset: int = 0, first: int = 0) -> None:
+        """Move by so many rows; the first move of all goes to the first row in sight."""
+        start = first - (1 if steps > 0 else 0) if self.row is None else self.index
+        self.put(rows, start + (max(1, steps) if self.row is None and steps > 0 else steps), offset)
