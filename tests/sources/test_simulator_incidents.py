@@ -125,9 +125,9 @@ def test_nothing_happens_in_health(calm: Figures) -> None:
     assert calm.intents.get("pricing_tiers", 0.0) == 0.0
 
 
-def test_an_llm_outage_fails_half_of_the_turns(calm: Figures) -> None:
+def test_an_llm_outage_fails_turns_and_drives_callers_away(calm: Figures) -> None:
     it = figures(run("llm_outage"))
-    assert 0.4 < it.failed["llm"] < 0.65
+    assert 0.25 < it.failed["llm"] < 0.5
     assert it.left > 5 * calm.left
     assert it.p95 > 1.3 * calm.p95
 
@@ -141,7 +141,7 @@ def test_in_an_outage_callers_wait_for_a_reply_that_does_not_come() -> None:
     waiting = {
         key: at - ts for key, ts in begun.items() if key not in answered and ended.get(key[0], at + 1) > at
     }
-    assert sum(wait > 4.0 for wait in waiting.values()) > 15
+    assert sum(wait > 8.0 for wait in waiting.values()) > 15
     failed = [e for e in events if isinstance(e, Turn) and e.status == "failed"]
     assert all(e.e2e_ms != e.e2e_ms for e in failed)
     errors = {(e.call_id, e.turn) for e in events if isinstance(e, Error) and e.final}
@@ -149,7 +149,7 @@ def test_in_an_outage_callers_wait_for_a_reply_that_does_not_come() -> None:
     silent = [e for e in events if isinstance(e, Error) and e.final and e.provider == "acme-llm"]
     silent = [e for e in silent if e.category == "timeout"]
     waits = [e.ts - begun[e.call_id, e.turn] for e in silent if (e.call_id, e.turn) in begun]
-    assert min(waits) > 8.0
+    assert min(waits) > 15.0
 
 
 def test_some_callers_hang_up_while_they_wait() -> None:
@@ -164,7 +164,7 @@ def test_some_callers_hang_up_while_they_wait() -> None:
         if isinstance(e, CallEnd) and isinstance(last.get(e.call_id), TurnStart) and e.reason == "user_hangup"
     ]
     assert len(gone) > 20
-    assert all(e.ts - last[e.call_id].ts < 10.0 for e in gone)
+    assert all(e.ts - last[e.call_id].ts < 17.0 for e in gone)
 
 
 def test_a_brownout_is_a_smaller_outage(calm: Figures) -> None:
@@ -236,7 +236,7 @@ def test_a_segment_incident_without_a_segment_has_its_own() -> None:
 
 def test_any_incident_can_be_kept_to_a_segment() -> None:
     events = run("llm_outage", (("language", "es"),))
-    assert figures(events, language="es").failed["llm"] > 0.4
+    assert figures(events, language="es").failed["llm"] > 0.25
     assert figures(events, language="en").failed["llm"] < 0.01
     dropped = run("traffic_drop", (("language", "en"),))
     before, after = truth(run("healthy")), truth(dropped)

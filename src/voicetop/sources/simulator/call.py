@@ -23,6 +23,7 @@ _TIER_TOLD_AT = 3
 _TOKENS_BASE = 1300
 _TOKENS_A_TURN = 330
 _SLOW_MS = 2500.0
+_PATIENCE_S = 14.0
 
 
 class Setting(Struct, frozen=True):
@@ -140,7 +141,7 @@ class Call(Teller):
         told = self._before(t, step, effects)
         self._work(told, t, reply)
         wait = reply.wait / 1000.0
-        patience = dice.lognormal(12.0, 0.45)
+        patience = dice.lognormal(_PATIENCE_S, 0.45)
         if patience < wait:
             gone = round(t + patience, 3)
             return [event for event in told if event.ts <= gone], gone, waited_out(gone)

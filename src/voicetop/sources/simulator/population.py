@@ -113,7 +113,7 @@ class Kind:
         self.intent = INTENTS[truth["intent"]]
         self.book: Phrases = BOOKS[truth["language"]]
         self.stt = STT_FACTOR[truth["language"]]
-        self.success = 0.8 + self.intent.success + SUCCESS_SHIFT[truth["language"]]
+        self.success = 0.95 + self.intent.success + SUCCESS_SHIFT[truth["language"]]
         self.turn_steps = _poisson_steps(self.intent.turns, MOST_TURNS - FIRST_TURNS)
         told: dict[str, Scalar] = {name: value for name, value in truth.items() if name != "version"}
         hidden = ((), ("intent",), ("tier",), ("intent", "tier"))

@@ -14,10 +14,10 @@ from voicetop.sources.simulator.incidents import Effects
 from voicetop.sources.simulator.population import Kind
 
 STT_TIMEOUT_MS = 1500.0
-LLM_TIMEOUT_MS = 8000.0
+LLM_TIMEOUT_MS = 15_000.0
 
 _TOOL_STEPS = frozenset({"verify", "intent_confirm", "lookup", "resolve", "confirm"})
-_CHANCES = {"stt": 0.00045, "llm": 0.00034, "tool": 0.0011, "tts": 0.0002}
+_CHANCES = {"stt": 0.0005, "llm": 0.0004, "tool": 0.0012, "tts": 0.00023}
 _RETRY = 0.006
 _SPIKE = 0.012
 
@@ -37,7 +37,7 @@ class Failure(Struct, frozen=True):
 LLM, STT, TTS = "acme-llm", "hark-stt", "lyra-tts"
 LLM_MODEL, STT_MODEL, TTS_MODEL = "acme-large-2", "hark-phone-3", "lyra-warm-1"
 STT_TIMEOUT = Failure("stt", "timeout", "TranscriptTimeout", STT, "no final transcript within 1.5 s")
-LLM_TIMEOUT = Failure("llm", "timeout", "ReadTimeout", LLM, "no first token within 8 s", silent=True)
+LLM_TIMEOUT = Failure("llm", "timeout", "ReadTimeout", LLM, "no first token within 15 s", silent=True)
 LLM_OVERLOADED = Failure("llm", "overloaded", "OverloadedError", LLM, "the model is overloaded", 529)
 LLM_SERVER = Failure("llm", "server", "InternalServerError", LLM, "internal server error", 500)
 TOOL_SERVER = Failure("tool", "server", "HTTPStatusError", "crm", "503 Service Unavailable", 503)
