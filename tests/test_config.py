@@ -101,3 +101,13 @@ def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'theme = "\xff"')
     with pytest.raises(ConfigError, match=r"latin\.toml: cannot read the config: it is not UTF-8"):
         load(tmp_path / "latin.toml")
+
+
+def test_the_token_is_what_its_file_holds(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("a-token-of-some-length\n")
+    assert parse(f'token_file = "{file}"', "c.toml").token() == "a-token-of-some-length"
+    assert Config().token() == ""
+    file.unlink()
+    with pytest.raises(ConfigError, match=r"token: cannot read the token: No such file"):
+        Config(token_file=str(file)).token()

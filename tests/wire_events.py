@@ -100,7 +100,7 @@ def told(struct: Any) -> Any:
     if not isinstance(struct, Struct):
         return struct
     shown = {name: told(getattr(struct, name)) for name in struct.__struct_fields__}
-    return {"": struct.__struct_config__.tag, **{k: v for k, v in shown.items() if v == v}}  # noqa: PLR0124
+    return {"": struct.__struct_config__.tag, **{k: v for k, v in shown.items() if v == v}}
 
 
 def texts_in(value: Any) -> list[str]:

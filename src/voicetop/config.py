@@ -32,6 +32,7 @@ from msgspec import Meta, Struct
 from voicetop.engine.config import EngineConfig, Price
 from voicetop.errors import ConfigError
 from voicetop.locations import config_file
+from voicetop.sources.address import DEFAULT_URL
 
 _DEFAULT = EngineConfig()
 
@@ -39,7 +40,7 @@ _DEFAULT = EngineConfig()
 class Config(Struct, frozen=True):
     """What the file says, or the defaults. Times in seconds; `capacity` 0 is not told."""
 
-    url: str = ""
+    url: str = DEFAULT_URL
     token_file: str = ""
     theme: str = "voicetop"
     utc: bool = False
@@ -48,6 +49,15 @@ class Config(Struct, frozen=True):
     terminal_steps: tuple[str, ...] = _DEFAULT.terminal_steps
     grace_s: Annotated[float, Meta(ge=0, le=86_400)] = _DEFAULT.grace_s
     lost_after_s: Annotated[float, Meta(gt=0, le=86_400)] = _DEFAULT.lost_after_s
+
+    def token(self) -> str:
+        """What `token_file` holds; empty where none is named. Raises ConfigError."""
+        if not self.token_file:
+            return ""
+        try:
+            return Path(self.token_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{self.token_file}: cannot read the token: {_why(error)}") from None
 
     def engine(self) -> EngineConfig:
         """The part that the engine is told."""
@@ -68,8 +78,7 @@ def load(path: Path | str | None = None) -> Config:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"{file}: cannot read the config: {why}") from None
+        raise ConfigError(f"{file}: cannot read the config: {_why(error)}") from None
     return parse(text, str(file))
 
 
@@ -80,6 +89,10 @@ def parse(text: str, where: str) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: not TOML: {error}") from None
     return _Reader(text, where).config(table)
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8"
 
 
 class _Reader:

@@ -264,7 +264,7 @@ def test_stage_times_pack_to_rows_of_the_same_layout(rows: list[dict[str, float]
             for name, offset in zip(Durations.__struct_fields__, offsets, strict=True):
                 (value,) = struct.unpack_from(">d", block, index * size + offset)
                 expected = (row or {}).get(name)
-                assert value != value if expected is None else value == expected  # noqa: PLR0124
+                assert value != value if expected is None else value == expected
 
 
 def test_the_plain_path_looks_at_no_single_event(monkeypatch: pytest.MonkeyPatch) -> None:
