@@ -29,6 +29,7 @@ from voicetop.wire.text import safe_label, safe_text
 KEPT_PAYLOAD = 4096
 KEPT_MALFORMED = 5
 KEPT_SOURCES = 5_000
+ROOM = 256
 
 _BAD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _OWN = frozenset({Heartbeat, Gap, Malformed})
@@ -56,6 +57,7 @@ class _Envelope(Struct, frozen=True):
 
 _array_decoder: msgspec.json.Decoder[list[AnyEvent]] = msgspec.json.Decoder(list[AnyEvent])
 _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+_raw_decoder = msgspec.json.Decoder(Raw)
 _raws_decoder = msgspec.json.Decoder(list[Raw])
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
 
@@ -88,7 +90,7 @@ class Admission:
 
     def _whole(self, frame: bytes, *, may_operate: bool) -> list[Piece] | None:
         """The frame as one piece where nothing is wrong with it, None where it must be looked at event by event."""
-        if len(frame) > MAX_BATCH_BYTES or not _is_utf8(frame):
+        if len(frame) > MAX_BATCH_BYTES or not _is_utf8(frame) or _nests_deeply(frame):
             return None
         array = frame.startswith(b"[")
         try:
@@ -130,6 +132,8 @@ class Admission:
         """The event's id. Raises what is wrong with it."""
         if len(raw) > MAX_BATCH_BYTES:
             raise msgspec.ValidationError(f"an event of {len(raw):,} bytes; at most {MAX_BATCH_BYTES:,}")
+        if _nests_deeply(raw):
+            raise msgspec.ValidationError("nested too deeply")
         raw.decode()
         envelope = _envelope_decoder.decode(raw)
         if envelope.type in _OWN_NAMES:
@@ -158,6 +162,23 @@ class Admission:
                 event.source in self.dropped_by or len(self.dropped_by) < KEPT_SOURCES
             ):
                 self.dropped_by[event.source] = event.dropped
+
+
+def _nests_deeply(frame: bytes) -> bool:
+    """Whether a reader with less room on its stack than is here might not get through.
+
+    A console reads an event two levels further in, together with those of others, and one that it can't read would
+    cost it all of them. The look is a second pass over the text: only where there are brackets enough to be too deep.
+    """
+    if frame.count(b"[") + frame.count(b"{") < 2 * ROOM:
+        return False
+    try:
+        _raw_decoder.decode(b"[" * ROOM + frame + b"]" * ROOM)
+    except RecursionError:
+        return True
+    except msgspec.DecodeError:
+        return False  # said more exactly where it is decoded
+    return False
 
 
 def _is_utf8(frame: bytes) -> bool:
