@@ -14,7 +14,8 @@ import json
 import logging
 import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from pipecat.frames import frames
@@ -106,17 +107,24 @@ class VoicetopObserver(BaseObserver):
     async def on_push_frame(self, data: FramePushed) -> None:
         if self._is_broken:
             return
-        try:
+        with self._sparing_the_call():
             await self._latency.on_push_frame(data)
             self._read(data)
-        except Exception:
-            self._is_broken = True
-            log.exception("voicetop stops watching call %s; the call goes on", self.call_id)
 
     async def cleanup(self) -> None:
         """The pipeline is gone: the last word of the call."""
         await super().cleanup()
-        self._tell("over")
+        with self._sparing_the_call():
+            self._tell("over")
+
+    @contextmanager
+    def _sparing_the_call(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            if not self._is_broken:
+                log.exception("voicetop stops watching call %s; the call goes on", self.call_id)
+            self._is_broken = True
 
     # From frames to records.
 

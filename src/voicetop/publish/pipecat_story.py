@@ -31,6 +31,7 @@ from voicetop.publish.pipecat_words import (
     end_reason,
     http_status_in,
     latency_of,
+    name_unheard,
     provider_of,
 )
 from voicetop.publish.pipecat_work import Page, Services, Tools
@@ -285,6 +286,9 @@ class Story:
     ) -> None:
         """The latency observer's account; one that is anchored in a greeting is none of a turn."""
         parts = list(contributions)
+        turn = self._turn
+        if turn and turn.is_released and not turn.heard:
+            parts = name_unheard(parts, turn.released_at - turn.since)
         self._breakdown = latency_of(parts) if parts and measured_from == "user_silence" else None
 
     def _tool_start(self, at: float, **fields: str) -> None:

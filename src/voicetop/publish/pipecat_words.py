@@ -40,6 +40,24 @@ def latency_of(contributions: Iterable[tuple[str, float]]) -> tuple[float, Laten
     return round(sum(told.values()), 3), Latency(**told)
 
 
+def name_unheard(parts: list[tuple[str, float]], released_s: float) -> list[tuple[str, float]]:
+    """The account of a turn that was released, `released_s` after the end of speech, without a word.
+
+    Pipecat has no name for waiting in vain for a transcript and calls it pipeline; who is slow there is the ears.
+
+    >>> name_unheard([("endpointing_wait", 0.25), ("pipeline", 5.0)], 4.25)
+    [('endpointing_wait', 0.25), ('transcription', 4.0), ('pipeline', 1.0)]
+    """
+    vain = max(0.0, released_s - sum(seconds for key, seconds in parts if key == "endpointing_wait"))
+    named: list[tuple[str, float]] = []
+    for key, seconds in parts:
+        if key == "pipeline":
+            named.append(("transcription", min(seconds, vain)))
+            seconds -= min(seconds, vain)  # noqa: PLW2901
+        named.append((key, seconds))
+    return named
+
+
 _SUFFIX = re.compile(r"(Http|Websocket|Realtime|Live|Segmented)?(LLM|STT|TTS)?(Service|Processor)?(#\d+)?$")
 _INSTANCE = re.compile(r"#\d+$")
 

@@ -55,7 +55,8 @@ class Services:
 
     def answered(self, at: float, component: str, processor: str, model: str, seconds: float) -> None:
         """A service answered after `seconds`. Of a TTS the first sentence counts: it is what the caller waits for."""
-        if component == "tts" and any(held.component == "tts" for held in self._held):
+        provider = provider_of(processor)
+        if not provider or (component == "tts" and any(held.component == "tts" for held in self._held)):
             return
         self._held.append(
             Service(
@@ -63,7 +64,7 @@ class Services:
                 ts=at,
                 turn=self._page.turn,
                 component=component,
-                provider=provider_of(processor),
+                provider=provider,
                 model=model,
                 ttfb_ms=round(seconds * 1000.0, 3),
                 status="ok",

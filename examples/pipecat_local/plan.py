@@ -1,0 +1,62 @@
+"""What happens in the call: one exchange after the other, each with what the caller says and what goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+INJECTIONS = ("barge-in", "llm-500", "tool-failure", "tts-crash")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One turn of the caller's. `injection` is what goes wrong in it; empty: nothing."""
+
+    says: str
+    answer: str = ""
+    tool: str = ""
+    injection: str = ""
+
+
+UNSPEAKABLE = "There is a small one behind the house."
+GREETING = "Hello, this is the restaurant."
+OPENING = Exchange("i want a table for two", "Yes, there is one at seven.", tool="check_table")
+CLOSING = Exchange("thank you very much", "You are welcome.")
+
+_EXCHANGES = {
+    "barge-in": [
+        Exchange(
+            "please describe the house",
+            "It is a quiet house by the river, with a terrace and a very old garden, and on clear evenings you can see"
+            " the whole town and the hills behind it.",
+        ),
+        Exchange("yes please book it now", "It is booked.", injection="barge-in"),
+    ],
+    "llm-500": [Exchange("what does the dinner cost", injection="llm-500")],
+    "tool-failure": [
+        Exchange(
+            "please charge my card",
+            "I am sorry, that did not work.",
+            tool="charge_card",
+            injection="tool-failure",
+        )
+    ],
+    "tts-crash": [Exchange("is there a garden", UNSPEAKABLE, injection="tts-crash")],
+}
+
+SENTENCES = sorted(
+    {exchange.says for kind in _EXCHANGES.values() for exchange in kind} | {OPENING.says, CLOSING.says}
+)
+
+
+@dataclass
+class Plan:
+    """The whole call; `now` is the exchange that goes on, which the language model stub looks up."""
+
+    exchanges: list[Exchange]
+    now: Exchange | None = field(default=None)
+
+    @classmethod
+    def of(cls, injections: list[str]) -> Plan:
+        """A table is asked for, then things go wrong in the given order, then the caller says thanks."""
+        wrong = [exchange for name in injections for exchange in _EXCHANGES[name]]
+        return cls([OPENING, *wrong, CLOSING])
