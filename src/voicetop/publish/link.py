@@ -23,7 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from voicetop.clock import Clock
-from voicetop.errors import FeedError, FeedLost, FeedRefused, UsageError
+from voicetop.errors import FeedError, FeedLost, UsageError
 from voicetop.publish.outbox import Outbox
 from voicetop.wire.frames import Hello
 
@@ -98,7 +98,7 @@ class Link:
             await self._pause(tries)
 
     def _tell(self, error: Exception) -> None:
-        why = str(_refusal(error) or error or type(error).__name__)
+        why = _why(error)
         if why != self.report.why and not self._closing.is_set():
             log.warning("no feed to voicetop at %s: %s; trying again, calls go on", self.url, why)
         self.report.why = why
@@ -249,9 +249,11 @@ def _is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
-def _refusal(error: Exception) -> FeedRefused | None:
+def _why(error: Exception) -> str:
+    """What went wrong, in words for an agent's log."""
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        hint = ": check the token" if status in (401, 403) else ""
-        return FeedRefused(f"the hub answered {status}{hint}")
-    return None
+        return f"the hub answered {status}{': check the token' if status in (401, 403) else ''}"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    return str(error) or type(error).__name__
