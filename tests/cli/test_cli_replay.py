@@ -1,41 +1,40 @@
 from __future__ import annotations
 
+import argparse
 import math
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from recording.recording_samples import feed, record
-from voicetop.cli import run
+from voicetop.cli import console, run
 from voicetop.cli.replay import parse_speed
 from voicetop.errors import UsageError
 from voicetop.sources.replay import ReplaySource
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[ReplaySource, bool]]:
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[ReplaySource]:
     """What the console would have been asked to show."""
-    asked: list[tuple[ReplaySource, bool]] = []
+    asked: list[ReplaySource] = []
 
-    def show(source: ReplaySource, *, plain: bool) -> int:
-        asked.append((source, plain))
+    def show(source: ReplaySource, *, args: argparse.Namespace, title: str) -> int:
+        assert (args.plain, title) == (True, source.link.where)
+        asked.append(source)
         source.close()
         return 0
 
-    monkeypatch.setitem(sys.modules, "voicetop.cli.console", SimpleNamespace(show=show))
+    monkeypatch.setattr(console, "show", show)
     return asked
 
 
-def test_replay_shows_the_recording(tmp_path: Path, shown: list[tuple[ReplaySource, bool]]) -> None:
+def test_replay_shows_the_recording(tmp_path: Path, shown: list[ReplaySource]) -> None:
     path = record(tmp_path / "a.vtr", feed(2))
     assert run(["replay", str(path), "--speed", "max", "--plain"]) == 0
-    [(source, plain)] = shown
-    assert (source.link.where, plain) == (str(path), True)
+    assert [source.link.where for source in shown] == [str(path)]
 
 
 @pytest.mark.parametrize(("text", "speed"), [("1", 1.0), ("0.25", 0.25), ("10x", 10.0), ("max", math.inf)])
@@ -51,12 +50,12 @@ def test_a_speed_that_is_none_says_what_to_give(text: str) -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"hello"])
 def test_a_bad_file_is_one_line_and_exit_2_before_any_screen(
-    tmp_path: Path, content: bytes | None, shown: list[Any], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, content: bytes | None, shown: list[ReplaySource], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "a.vtr"
     if content is not None:
         path.write_bytes(content)
-    assert run(["replay", str(path)]) == 2
+    assert run(["replay", str(path), "--plain"]) == 2
     error = capsys.readouterr().err
     assert error.startswith("voicetop: ")
     assert error.count("\n") == 1
@@ -65,15 +64,15 @@ def test_a_bad_file_is_one_line_and_exit_2_before_any_screen(
 
 
 READ_STDIN = """
-import sys, types, asyncio, math
+import sys, asyncio
+from voicetop.cli import console, run
 async def count(source):
     print(len([frame async for frame in source.frames()]), source.link.where)
-def show(source, plain):
+def show(source, args, title):
     asyncio.run(count(source))
     return 0
-sys.modules["voicetop.cli.console"] = types.SimpleNamespace(show=show)
-from voicetop.cli import run
-sys.exit(run(["replay", "-", "--speed", "max"]))
+console.show = show
+sys.exit(run(["replay", "-", "--speed", "max", "--plain"]))
 """
 
 
@@ -91,7 +90,7 @@ def test_a_dash_on_a_terminal_says_how_to_give_a_file(capsys: pytest.CaptureFixt
     before = os.dup(0)
     try:
         os.dup2(terminal, 0)
-        assert run(["replay", "-"]) == 2
+        assert run(["replay", "-", "--plain"]) == 2
     finally:
         os.dup2(before, 0)
         for fd in (controller, terminal, before):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import math
 import os
 from io import FileIO
 
+from voicetop.cli import console
 from voicetop.errors import UsageError
 from voicetop.sources.replay import ReplaySource
 
@@ -18,14 +18,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--speed", default="1", metavar="X", help="how many times its own pace (0.25, 10, ...), or max"
     )
-    parser.add_argument("--plain", action="store_true", help="a line a second instead of a screen")
+    console.screen_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the recording, then show it. Raises UsageError and RecordingError before a screen opens."""
     speed = parse_speed(args.speed)
+    console.check_screen(args)
     source = ReplaySource(_standard_input() if args.file == "-" else args.file, speed=speed)
-    return int(importlib.import_module("voicetop.cli.console").show(source, plain=args.plain))
+    return console.show(source, args=args, title=source.link.where)
 
 
 def _standard_input() -> FileIO:

@@ -1,13 +1,14 @@
 """The recording format, version 1, and what of it survives a crash.
 
 A recording (`*.vtr`) is a sequence of zstd frames, here called blocks, that hold JSON, one record a line. Any zstd
-tool reads it: `zstdcat FILE | jq .`. The lines are of four kinds; a reader skips lines of a kind, and fields of a
+tool reads it: `zstdcat FILE | jq .`. The lines are of five kinds; a reader skips lines of a kind, and fields of a
 line, that it doesn't know:
 
     header    {"voicetop":"recording","version":1,"protocol":1,"epoch":"3f…","source":"ws://…","at":1760000000.2}
     event     {"seq":901,"at":1760000000.25,"raw":{"type":"turn.start",…}}
     local     {"seq":901,"at":1760000004.5,"local":true,"raw":{"type":"heartbeat",…}}
     welcome   {"type":"welcome","epoch":"3f…","seq":900,"oldest_seq":400,"at":…,"deployment":…,"state":"<base64>"}
+    frame     {"type":"frame","seq":901,"at":1760000000.25,"frame":"<base64>"}
 
 - A header opens the first block, and each block with which a recorder went on with the file later; so two
   recordings joined by `cat` are a recording. Its `at` is the recorder's own clock, for people: no time is computed
@@ -19,6 +20,8 @@ line, that it doesn't know:
   hub's numbering, its `seq` repeats the last one seen.
 - A welcome is the hub's frame as it came. Its `state` is the checkpoint that the console began from, so a replay
   begins from the same. A welcome without a state is a resume.
+- A frame line holds a frame that is no batch and no welcome, just as it came: a replay refuses and counts what the
+  console refused and counted. `seq` and `at` are those of the record before it.
 - Nothing computed is stored as truth; a later engine reads the same records by its own rules.
 
 Blocks. Each is a whole zstd frame with a content checksum, holds whole lines and needs nothing before it but the
@@ -54,6 +57,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from voicetop.errors import RecordingError
+from voicetop.wire.codec import expand_stamps
 from voicetop.wire.events import Gap
 from voicetop.wire.frames import RawBatch
 
@@ -90,8 +94,16 @@ class LocalLine(Struct, frozen=True, gc=False):
     raw: Raw
 
 
+class FrameLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="frame"):
+    """A frame that is no batch and no welcome."""
+
+    seq: int
+    at: float
+    frame: bytes
+
+
 class Line(Struct, frozen=True, gc=False):
-    """Any line, as the reader sees it: a header has `voicetop`, a welcome `type`, a record `raw`."""
+    """Any line, as the reader sees it: a header has `voicetop`, a welcome or frame `type`, a record `raw`."""
 
     seq: int = -1
     at: float = 0.0
@@ -101,6 +113,7 @@ class Line(Struct, frozen=True, gc=False):
     voicetop: str = ""
 
 
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(Header)
 
@@ -111,7 +124,7 @@ def header_line(header: Header) -> bytes:
 
 def record_lines(batch: RawBatch) -> bytes:
     """One line for each record of a batch. Raw bytes pass through without a look."""
-    ats = _stamps(batch)
+    ats = expand_stamps(batch.at, len(batch.events))
     if batch.local:
         local = itertools.repeat(True)
         return _encoder.encode_lines(
@@ -120,13 +133,9 @@ def record_lines(batch: RawBatch) -> bytes:
     return _encoder.encode_lines(list(map(EventLine, itertools.count(batch.seq), ats, batch.events)))
 
 
-def _stamps(batch: RawBatch) -> list[float]:
-    """The receive time of each event. Runs that don't add up are cut or filled up as the codec does."""
-    count = len(batch.events)
-    if len(batch.at) == 1:
-        return [batch.at[0][0]] * count
-    ats = [at for at, times in batch.at for _ in range(min(times, count))]
-    return (ats + [ats[-1] if ats else 0.0] * count)[:count]
+def frame_line(seq: int, at: float, frame: bytes) -> bytes:
+    """The line of a frame that is no batch and no welcome."""
+    return _encoder.encode(FrameLine(seq=seq, at=at, frame=frame)) + b"\n"
 
 
 def batch_frame(seq: int, ats: list[float], events: list[Raw], *, local: bool) -> bytes:
@@ -148,7 +157,7 @@ def parse_header(line: bytes, name: str) -> Header:
     """The header in this line. Raises RecordingError where it is none, or one of a later version."""
     try:
         header = _header_decoder.decode(line)
-    except (msgspec.ValidationError, msgspec.DecodeError):
+    except UNDECODABLE:
         raise RecordingError(f"{name} is no recording: its first line is no header of one") from None
     if header.version > VERSION:
         raise RecordingError(

@@ -21,7 +21,16 @@ from msgspec import UNSET, Raw
 from voicetop.errors import RecordingError
 from voicetop.recording.blocks import Blocks, Damaged, Piece, Torn
 from voicetop.recording.format import PROTOCOL as OURS
-from voicetop.recording.format import Header, Line, batch_frame, clock_text, gap_frame, parse_header
+from voicetop.recording.format import (
+    UNDECODABLE,
+    FrameLine,
+    Header,
+    Line,
+    batch_frame,
+    clock_text,
+    gap_frame,
+    parse_header,
+)
 
 RUN = 512
 MAX_LINE = 256 * 1024 * 1024
@@ -144,7 +153,7 @@ class Reader(Iterator[bytes]):
     def _frames_of(self, text: bytes) -> Iterator[tuple[float, bytes]]:
         try:
             lines = _line_decoder.decode_lines(text)
-        except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
+        except UNDECODABLE:
             yield from self._salvage(text)
             return
         texts: list[bytes] = []
@@ -176,7 +185,7 @@ class Reader(Iterator[bytes]):
     def _parse(self, texts: list[bytes]) -> list[Line]:
         try:
             return _line_decoder.decode_lines(b"\n".join(texts))
-        except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
+        except UNDECODABLE:
             return []
 
     def _special(self, line: Line, text: bytes) -> Iterator[tuple[float, bytes]]:
@@ -184,6 +193,8 @@ class Reader(Iterator[bytes]):
             self._take_header(parse_header(text, self.name))
         elif line.type == "welcome":
             yield from self._take_welcome(line, text)
+        elif line.type == "frame":
+            yield self.at, msgspec.json.decode(text, type=FrameLine).frame
 
     def _take_header(self, header: Header) -> None:
         if header.protocol > OURS:
@@ -238,7 +249,7 @@ class _Welcome(msgspec.Struct):
 def _epoch_of(frame: bytes) -> str:
     try:
         return msgspec.json.decode(frame, type=_Welcome).epoch
-    except (msgspec.ValidationError, msgspec.DecodeError):
+    except UNDECODABLE:
         return ""
 
 

@@ -14,18 +14,28 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import RecordingError
 from voicetop.recording.compression import compressor
 from voicetop.recording.files import RecordingFile, explain
-from voicetop.recording.format import BLOCK_BYTES, Header, clock_text, gap_frame, header_line, record_lines
-from voicetop.wire.events import Gap
+from voicetop.recording.format import (
+    BLOCK_BYTES,
+    UNDECODABLE,
+    Header,
+    clock_text,
+    frame_line,
+    gap_frame,
+    header_line,
+    record_lines,
+)
+from voicetop.wire.codec import MAX_FRAME
 from voicetop.wire.frames import RawBatch
 
 QUEUE_BYTES = 64 * 1024 * 1024
 SYNC_S = 5.0
+MAX_SEQ = 2**62
 
 
 class _Signal(Enum):
@@ -42,7 +52,7 @@ class _WelcomeHead(Struct, frozen=True, tag_field="type", tag="welcome"):
 
 
 _Queue: TypeAlias = "queue.SimpleQueue[bytes | _Signal]"
-_frame_decoder = msgspec.json.Decoder(RawBatch | _WelcomeHead | Gap)
+_frame_decoder: msgspec.json.Decoder[RawBatch | _WelcomeHead] = msgspec.json.Decoder(RawBatch | _WelcomeHead)
 _batch_decoder = msgspec.json.Decoder(RawBatch)
 
 
@@ -106,7 +116,7 @@ class Recorder:
 
     @property
     def undecodable(self) -> int:
-        """Frames that were no frame of the protocol: the engine refuses them too, so they are not recorded."""
+        """Frames that were no frame of the protocol: recorded as they came, since the console counts them."""
         return self._writer.undecodable
 
     def write(self, frame: bytes) -> None:
@@ -152,6 +162,22 @@ class Recorder:
         )
         self._stop_reason = f"recording to {self.path} stopped: {why}; {until}"
         self.stopped = True
+
+
+def _decode(frame: bytes) -> RawBatch | _WelcomeHead | None:
+    """A frame that the codec takes, its records on one line each; None for what it refuses."""
+    try:
+        decoded = _frame_decoder.decode(frame)
+        if isinstance(decoded, RawBatch) and (len(frame) > MAX_FRAME or not 0 <= decoded.seq < MAX_SEQ):
+            return None
+        return _frame_decoder.decode(_on_one_line(frame)) if b"\n" in frame or b"\r" in frame else decoded
+    except UNDECODABLE:
+        return None
+
+
+def _on_one_line(frame: bytes) -> bytes:
+    """JSON that is well formed has line ends between its tokens only, where a space means the same."""
+    return frame.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 def _begin(path: str | os.PathLike[str], header: Header, clock: Clock, level: int, flush_s: float) -> _Writer:
@@ -221,27 +247,20 @@ class _Writer:
     def _add(self, frame: bytes) -> None:
         if not self._text:
             self._due = self._clock.monotonic() + self._flush_s
-        if (
-            b"\n" in frame or b"\r" in frame
-        ):  # JSON has line ends between tokens only, where a space is the same
-            frame = frame.replace(b"\n", b" ").replace(b"\r", b" ")
-        try:
-            decoded = _frame_decoder.decode(frame)
-        except (msgspec.ValidationError, msgspec.DecodeError, RecursionError):
-            self.undecodable += 1
-            return
-        if isinstance(decoded, _WelcomeHead):
-            self._add_welcome(decoded, frame)
-        elif isinstance(decoded, Gap):
-            self._add_batch(RawBatch(seq=self._seq, at=[(decoded.ts, 1)], events=[Raw(frame)], local=True))
-        else:
+        decoded = _decode(frame)
+        if isinstance(decoded, RawBatch):
             self._add_batch(decoded)
+        elif decoded:
+            self._add_welcome(decoded, frame)
+        else:
+            self.undecodable += 1
+            self._text += frame_line(self._seq, self._at, frame)
 
     def _add_welcome(self, welcome: _WelcomeHead, frame: bytes) -> None:
         self._at = welcome.at or self._at
         self._tell_gap(self._at, welcome.seq + 1 if welcome.epoch == self._epoch else 0)
         self._seq, self._epoch = welcome.seq, welcome.epoch
-        self._text += frame.strip() + b"\n"
+        self._text += _on_one_line(frame) + b"\n"
 
     def _add_batch(self, batch: RawBatch) -> None:
         if not batch.events:

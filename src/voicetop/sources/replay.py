@@ -17,7 +17,7 @@ from voicetop.errors import RecordingError
 from voicetop.recording import Reader
 from voicetop.sources import LinkState
 
-READ_AHEAD = 64
+READ_AHEAD = 16
 STEP_S = 0.02
 LONGEST_WAIT_S = 5.0
 SKIPPED_WAIT_S = 1.0
