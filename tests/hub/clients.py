@@ -79,8 +79,9 @@ class Watcher:
         self.frames.append(frame)
         if frame["type"] == "welcome":
             self.epoch, self.seq = frame["epoch"], frame["seq"]
-            if frame.get("state"):
-                self.ids = msgspec.json.decode(msgspec.json.decode(f'"{frame["state"]}"', type=bytes))
+            state: bytes = msgspec.convert(frame.get("state", ""), bytes)
+            if state.startswith(b"["):  # a CountingSession's
+                self.ids = msgspec.json.decode(state)
         elif frame["type"] == "batch":
             assert frame["seq"] == self.seq + 1
             assert sum(count for _, count in frame["at"]) == len(frame["events"])

@@ -36,7 +36,7 @@ class Console:
 
     async def _run(self) -> None:
         try:
-            async with contextlib.aclosing(self.source.frames()) as frames:  # type: ignore[type-var]
+            async with contextlib.aclosing(self.source.frames()) as frames:
                 async for frame in frames:
                     self._take(msgspec.json.decode(frame))
         except FeedRefused as error:
@@ -182,7 +182,7 @@ async def test_a_console_that_was_too_slow_tells_of_the_gap_and_has_everything_a
     gap, welcome = seen[kinds.index("gap")]["events"][0], seen[kinds.index("gap") + 1]
     assert gap["why"] == "slow"
     assert (welcome["type"], welcome["seq"]) == ("welcome", gap["to_seq"])
-    await frames.aclose()  # type: ignore[attr-defined]
+    await frames.aclose()
     await agent.close()
 
 

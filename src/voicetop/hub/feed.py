@@ -56,6 +56,7 @@ class Feed:
         self._config = config
         self._clock = clock
         self._log = log
+        self._told_of_disk = False
         self._batch = OpenBatch()
         self._has_events = asyncio.Event()
         self._heads: deque[int] = deque([0], maxlen=RATE_BEATS)
@@ -102,8 +103,7 @@ class Feed:
         entry = self._batch.seal()
         for audience in self.audiences:
             audience.mirror.feed(audience.frame(entry), entry.last, entry.at)
-        if self.recorder:
-            self.recorder.write(entry.frame)
+        self._record(entry.frame)
         self.backlog.append(entry)
 
     async def keep_up(self) -> None:
@@ -155,6 +155,15 @@ class Feed:
         self._batch.add(self.stamper.take(count), text, count, at)
         self._has_events.set()
 
+    def _record(self, frame: bytes) -> None:
+        """Trouble with the disk stops no feed; it is told once here, and from then on in the line a minute."""
+        if self.recorder is None:
+            return
+        self.recorder.write(frame)
+        if self.recorder.failed and not self._told_of_disk:
+            self._told_of_disk = True
+            self._log(self.recorder.error)
+
     def _mirror(self, session: SessionLike) -> Mirror:
         return Mirror(session, encode=self.welcome, log=self._log)
 
@@ -164,8 +173,7 @@ class Feed:
         opening = self.welcome(0, at)
         for audience in self.audiences:
             audience.mirror.open(opening)
-        if self.recorder:
-            self.recorder.write(opening)
+        self._record(opening)
         if self._config.capacity:
             self.tell(Capacity(ts=at, limit=self._config.capacity, source="hub"))
 

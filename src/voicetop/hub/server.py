@@ -70,6 +70,7 @@ class Hub:
             self.feed = Feed(self.config, self._clock, self._new_session, self._log)
         except VoicetopError:
             self._server.close()
+            await self._server.wait_closed()
             raise
         await self._server.start_serving()
         self._tasks = [

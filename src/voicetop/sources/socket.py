@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl as tls
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from urllib.parse import urlsplit
 
 import msgspec
@@ -94,7 +94,7 @@ class SocketSource:
     def link(self) -> LinkState:
         return self._link
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         """Welcomes and batches, for as long as somebody asks. Raises FeedRefused."""
         tasks = [asyncio.create_task(self._keep_connected()), asyncio.create_task(self._beat_when_silent())]
         try:

@@ -1,0 +1,144 @@
+"""`voicetop serve`: the hub for one machine, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from voicetop import config as configuration
+from voicetop.clock import WallClock
+from voicetop.errors import UsageError
+from voicetop.hub import Hub, HubConfig, Token
+from voicetop.hub.config import DEFAULT_PORT, parse_tokens, read_tokens
+
+SWITCH_S = 0.001
+"""The hub's own session shares the interpreter with the loop that serves everybody: it must let go of it often."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_EPILOG = """\
+tokens: a file with lines 'role token' (roles: publisher, viewer, operator, watcher), named by --token-file or
+VOICETOP_TOKENS. Without tokens everybody on this machine may do everything. Other machines are let in only with
+--cert, --key and tokens.
+
+/healthz on the same port answers in JSON. SIGTERM, SIGINT and SIGHUP end it and flush the recording.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `voicetop serve`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    add(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help=f"port to listen on, 0 for a free one (default {DEFAULT_PORT})",
+    )
+    add("--token-file", metavar="FILE", help="who may do what (default VOICETOP_TOKENS)")
+    add("--cert", metavar="PEM", default="", help="certificate, with its chain: consoles connect by wss://")
+    add("--key", metavar="PEM", default="", help="the certificate's key, where it isn't in the same file")
+    add(
+        "--record",
+        metavar="FILE|DIR",
+        default="",
+        help="record all that it stamps; in a folder, a file a start",
+    )
+    add("--capacity", metavar="N", type=int, default=0, help="the tested load limit, in calls at once")
+    add(
+        "--deployment",
+        metavar="NAME",
+        default="",
+        help="what consoles call this feed (production, staging, ...)",
+    )
+    add(
+        "--no-transcripts-for-viewers",
+        dest="transcripts_for_viewers",
+        action="store_false",
+        help="viewers get figures but not what callers and agents say",
+    )
+    add(
+        "--backlog-mb",
+        metavar="N",
+        type=int,
+        default=64,
+        help="what a console may resume from after its connection broke (default 64)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until a signal comes. Raises UsageError where it can't begin."""
+    sys.setswitchinterval(SWITCH_S)
+    asyncio.run(_serve(hub_config(args)))
+    return 0
+
+
+def hub_config(args: argparse.Namespace) -> HubConfig:
+    """What the options say. Raises UsageError."""
+    _check("--port", args.port, 0, 65_535)
+    _check("--capacity", args.capacity, 0, 10_000_000)
+    _check("--backlog-mb", args.backlog_mb, 1, 65_536)
+    folder = Path(args.record).parent
+    if args.record and not folder.is_dir():
+        raise UsageError(f"--record {args.record}: no folder {folder}")
+    return HubConfig(
+        host=args.host,
+        port=args.port,
+        tokens=_tokens(args.token_file),
+        cert=args.cert,
+        key=args.key,
+        record=args.record,
+        capacity=args.capacity,
+        deployment=args.deployment,
+        transcripts_for_viewers=args.transcripts_for_viewers,
+        backlog_bytes=args.backlog_mb * 1024 * 1024,
+    )
+
+
+def _check(option: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise UsageError(f"{option} {value}: give a whole number from {least:,} to {most:,}")
+
+
+def _tokens(file: str | None) -> tuple[Token, ...]:
+    """From the file that is named; the variable may also hold the lines themselves, as containers like it."""
+    if file:
+        return read_tokens(file)
+    told = os.environ.get("VOICETOP_TOKENS", "")
+    if not told:
+        return ()
+    return parse_tokens(told, "VOICETOP_TOKENS") if len(told.split()) > 1 else read_tokens(told)
+
+
+async def _serve(config: HubConfig) -> None:
+    from voicetop.hub.own_session import OwnSession
+
+    engine = configuration.load().engine()
+    hub = Hub(config, log=_log, new_session=lambda: OwnSession(engine))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    await hub.start()
+    _log(f"the hub is at {hub.url}; publishers connect to {hub.url}/publish")
+    await stop.wait()
+    for number in SIGNALS:  # a second signal ends it at once
+        loop.remove_signal_handler(number)
+    _log("stopping")
+    await hub.close()
+    _log("stopped")
+
+
+def _log(line: str) -> None:
+    at = datetime.fromtimestamp(WallClock().time(), UTC)
+    with contextlib.suppress(OSError, ValueError):  # whoever read stderr is gone; the hub isn't
+        sys.stderr.write(f"{at:%Y-%m-%dT%H:%M:%SZ} {line}\n")
+        sys.stderr.flush()

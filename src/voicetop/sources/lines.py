@@ -1,0 +1,118 @@
+"""JSON lines as events for a hub: an event a line, or the lines of an unpacked recording.
+
+Called by `voicetop publish`. What a line says isn't changed, but for an `event_id` where it has none: a line that
+has to be sent twice must not count twice.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from voicetop.wire.events import EVENT_TYPES, AnyEvent, Label
+from voicetop.wire.text import safe_text
+
+MAX_LINE = 192 * 1024
+"""As much as a hub takes for one event."""
+
+_HUBS_OWN = frozenset({"heartbeat", "gap", "malformed", "welcome", "batch", "hello", "frame"})
+_UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class Line(Struct, frozen=True):
+    """An event that can be sent, and when it happened, epoch seconds."""
+
+    number: int
+    ts: float
+    raw: bytes
+
+
+class BadLine(Struct, frozen=True):
+    """A line that is no event, and why not."""
+
+    number: int
+    why: str
+
+
+class _Words(Struct, frozen=True):
+    """An event's envelope, or a line of a recording: that has its event in `raw`, and other lines around it."""
+
+    type: Label = ""
+    ts: float | None = None
+    event_id: Label = ""
+    raw: Raw = Raw()
+    voicetop: str = ""
+
+
+_words_decoder = msgspec.json.Decoder(_Words)
+_event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+class Lines:
+    """Cuts bytes, as they come, into lines, and checks each. `passed` counts what only a hub may say."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.passed = 0
+        self._rest = b""
+        self._too_long = False
+        self._run = secrets.token_hex(6)
+
+    def feed(self, chunk: bytes) -> Iterator[Line | BadLine]:
+        """The lines that are complete now."""
+        *whole, self._rest = (self._rest + chunk).split(b"\n")
+        for text in whole:
+            found = self._line(text)
+            if found:
+                yield found
+        if len(self._rest) > MAX_LINE:
+            self._rest = self._rest[: MAX_LINE + 1]
+            self._too_long = True
+
+    def end(self) -> Iterator[Line | BadLine]:
+        """The last line, where it has no end of its own."""
+        if self._rest:
+            yield from self.feed(b"\n")
+
+    def _line(self, text: bytes) -> Line | BadLine | None:
+        self.number += 1
+        too_long, self._too_long = self._too_long or len(text) > MAX_LINE, False
+        if too_long:
+            return BadLine(self.number, f"longer than {MAX_LINE:,} bytes")
+        text = text.strip()
+        if not text:
+            return None
+        try:
+            return self._event(text)
+        except _UNDECODABLE as error:
+            return BadLine(self.number, safe_text(str(error), 200))
+
+    def _event(self, text: bytes) -> Line | None:
+        text.decode()
+        words = _words_decoder.decode(text)
+        if not words.type and bytes(words.raw):
+            text = bytes(words.raw)
+            words = _words_decoder.decode(text)
+        if words.voicetop or words.type in _HUBS_OWN:
+            self.passed += 1
+            return None
+        if not words.type:
+            raise msgspec.ValidationError("no event: it has no `type`")
+        if words.ts is None:
+            raise msgspec.ValidationError("no `ts`, the time it happened at, in epoch seconds")
+        if words.type in EVENT_TYPES:
+            _event_decoder.decode(text)
+        if not words.event_id:
+            text = b'{"event_id":"%s-%d",%b' % (self._run.encode(), self.number, text[1:])
+        return Line(self.number, words.ts, text)
+
+
+def moved(line: Line, ts: float) -> Line:
+    """The same event as if it had happened at `ts`."""
+    event: dict[str, Any] = msgspec.json.decode(line.raw)
+    event["ts"] = ts
+    return Line(line.number, line.ts, msgspec.json.encode(event))

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from hub.clients import Watcher, publisher, send, turn
+from voicetop.cli import run
+from voicetop.recording import Reader
+
+CERTIFICATE = str(Path(__file__).parent.parent / "hub" / "localhost-cert.pem")
+
+
+class Served:
+    """A `voicetop serve` in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, lines: list[str]) -> None:
+        self.process = process
+        self.lines = lines
+
+    @property
+    def url(self) -> str:
+        found = re.search(r"the hub is at (\S+);", "\n".join(self.lines))
+        assert found, self.lines
+        return found[1]
+
+    async def end(self, number: signal.Signals) -> tuple[int, str]:
+        self.process.send_signal(number)
+        assert self.process.stderr
+        rest = (await asyncio.wait_for(self.process.stderr.read(), 10)).decode()
+        return await self.process.wait(), rest
+
+
+@contextlib.asynccontextmanager
+async def serving(*options: str, **env: str) -> AsyncIterator[Served]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "voicetop", "serve", "--port", "0", *options),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **env},
+    )
+    assert process.stderr
+    try:
+        line = await asyncio.wait_for(process.stderr.readline(), 20)
+        yield Served(process, [line.decode()])
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_a_signal_ends_it_with_goodbyes_and_a_whole_recording(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    async with serving("--record", str(tmp_path), "--capacity", "250", "--deployment", "staging") as served:
+        watcher = await Watcher.open(served.url)
+        agent = await publisher(served.url)
+        await send(agent, *[turn(number) for number in range(100)])
+        await watcher.read_until(lambda it: any(event.get("event_id") == "e99" for event in it.events))
+        code, words = await served.end(number)
+        with pytest.raises(ConnectionClosed) as closed:
+            await watcher.read_until(lambda _: False)
+        await agent.close()
+    assert code == 0
+    assert "stopping" in words
+    assert "Traceback" not in words
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+    [name] = os.listdir(tmp_path)  # noqa: PTH208
+    assert name.startswith("staging-")
+    recorded = b"".join(frame for frame in Reader(tmp_path / name))
+    assert all(b'"event_id":"e%d"' % number in recorded for number in range(100))
+    assert b'"limit":250' in recorded
+
+
+async def test_tokens_come_from_the_file_that_the_environment_names(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("viewer the-viewers-secret\n")
+    async with serving(VOICETOP_TOKENS=str(file)) as served:
+        watcher = await Watcher.open(served.url, "the-viewers-secret")
+        assert (await watcher.read())["type"] == "welcome"
+        await watcher.connection.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--host", "0.0.0.0"], "--cert and --key and --token-file"),
+        (["--port", "70000"], "--port 70000: give a whole number from 0 to 65,535"),
+        (["--capacity", "-1"], "--capacity -1"),
+        (["--cert", "nowhere.pem"], "no file nowhere.pem"),
+        (["--cert", CERTIFICATE], "no certificate and key that fit together"),
+        (["--key", CERTIFICATE], "TLS needs both"),
+        (["--token-file", "nowhere"], "nowhere: cannot read the tokens"),
+        (["--record", "/nowhere/x.vtr"], "no folder /nowhere"),
+    ],
+)
+def test_what_cannot_work_is_one_clear_line_and_exit_2(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["serve", "--port", "0", *options]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_tokens_may_stand_in_the_environment_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VOICETOP_TOKENS", "viewer short")
+    assert run(["serve", "--port", "0"]) == 2
+    assert "VOICETOP_TOKENS, line 1: a token is 16" in capsys.readouterr().err
+
+
+@pytest.fixture(autouse=True)
+def _keep_switch_interval() -> Iterator[None]:
+    interval = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(interval)
