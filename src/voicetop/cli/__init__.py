@@ -7,18 +7,21 @@ here as one line with exit code 2, before any screen opens.
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import sys
 
-from voicetop.errors import VoicetopError
+from voicetop import __version__
+from voicetop.errors import UsageError, VoicetopError
 
+CONSOLE = ("console", "the console")
 VERBS = {
-    "watch-screen": ("console", "the console (what `voicetop URL` runs)"),
     "demo": ("demo", "a hub, a simulated fleet and the console in one command"),
     "serve": ("serve", "the hub for one machine: publishers in, consoles out"),
     "simulate": ("simulate", "feed a hub with a simulated fleet"),
     "publish": ("publish", "feed a hub with JSON lines from a file or stdin"),
     "replay": ("replay", "run a recording on the same screen"),
+    "demo-feed": ("demo_feed", "the hub and fleet behind `voicetop demo`, which starts it"),
 }
 
 DESCRIPTION = """\
@@ -35,8 +38,8 @@ top for voice AI agents: is everything working right now?
 
 def run(argv: list[str]) -> int:
     """Run one verb; without a verb, or with a URL first, the console."""
-    parser, args = parse(argv)
     try:
+        args = parse(argv)
         return int(importlib.import_module(f"voicetop.cli.{args.module}").run(args))
     except VoicetopError as error:
         sys.stderr.write(f"voicetop: {error}\n")
@@ -46,23 +49,30 @@ def run(argv: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    finally:
-        del parser
 
 
-def parse(argv: list[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+def parse(argv: list[str]) -> argparse.Namespace:
     """Pick the verb first, so that only its module is imported, then let it read the rest."""
-    verb, rest = "watch-screen", argv
     if argv and argv[0] in VERBS:
-        verb, rest = argv[0], argv[1:]
-    module, help_text = VERBS[verb]
-    if verb == "watch-screen":
+        module, about = VERBS[argv[0]]
+        parser = argparse.ArgumentParser(f"voicetop {argv[0]}", description=about)
+        rest = argv[1:]
+    else:
+        _check_first_word(argv[0] if argv else "")
+        (module, about), rest = CONSOLE, argv
         parser = argparse.ArgumentParser(
             "voicetop", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-    else:
-        parser = argparse.ArgumentParser(f"voicetop {verb}", description=help_text)
+        parser.add_argument("--version", "-V", action="version", version=f"voicetop {__version__}")
     importlib.import_module(f"voicetop.cli.{module}").configure(parser)
     args = parser.parse_args(rest)
     args.module = module
-    return parser, args
+    return args
+
+
+def _check_first_word(word: str) -> None:
+    """A word that is neither an option nor like a URL was meant to be a verb."""
+    if word.isalpha():
+        near = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.5)
+        meant = f"did you mean `voicetop {near[0]}`?" if near else "`voicetop --help` lists what there is"
+        raise UsageError(f"there is no verb {word!r}: {meant}")

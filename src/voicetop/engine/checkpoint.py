@@ -96,14 +96,14 @@ def state_of(
 def engine_of(state: State) -> Engine:
     """An engine that goes on from `state`."""
     engine = Engine(state.config)
-    cells = len(state.cells)
+    cells = state.config.max_cells
     engine.ledger.cells = state.cells
     engine.ledger.windows = Histograms.load(state.windows, cells)
     engine.ledger.counts = Counts.load(state.counts, cells)
     roster = engine.roster
     roster.live = {call.call_id: call for call in state.live}
-    roster.ended = {call.call_id: call for call in state.ended}
-    roster.failed = {call.call_id: call for call in state.failed}
+    roster.ended.update((call.call_id, call) for call in state.ended)
+    roster.failed.update((call.call_id, call) for call in state.failed)
     roster.deciding = SortedList(state.deciding)
     roster.told, roster.full = state.told, state.full
     engine.feed, engine.load, engine.judge = state.feed, state.load, state.judge

@@ -20,38 +20,30 @@ Sums = NDArray[np.int64]
 class Counts:
     """Sums by (kind, cell) over 5 minutes, 30 minutes and 24 hours."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_cells: int) -> None:
         self.edges = Edges()
         self.kinds: dict[str, int] = {}
         self.slots: dict[SlotKey, dict[int, int]] = {}
-        self.totals = {span: np.zeros((16, 64), np.int64) for span in SPANS}
-
-    def reserve(self, cells: int) -> None:
-        """Make room for that many cells."""
-        rows, have = self.totals["5m"].shape
-        if cells > have:
-            self._resize(rows, max(cells, have * 2))
-
-    def _resize(self, rows: int, columns: int) -> None:
-        for span, total in self.totals.items():
-            grown = np.zeros((rows, columns), np.int64)
-            grown[: total.shape[0], : total.shape[1]] = total
-            self.totals[span] = grown
+        self.totals = {span: np.zeros((MAX_KINDS, max_cells), np.int64) for span in SPANS}
 
     def add(self, kind: str, cell: int, ts: float, amount: int) -> None:
         """Add to every window that still holds the slot of `ts`; a negative amount takes back."""
         edges = self.edges
-        if not amount or edges.too_late(ts):
+        width = QUARTER if ts < edges.quartered else MINUTE
+        number = int(ts // width)
+        start = number * width
+        if not amount or start < edges.day:
             return
-        row = self._row(kind)
+        row = self.kinds.get(kind)
+        if row is None:
+            row = self._row(kind)
         key = row * _CELLS + cell
         fine = int(ts // FINE)
         if fine * FINE >= edges.short:
             self._put((FINE, fine), key, amount)
             self.totals["5m"][row, cell] += amount
-        coarse = edges.coarse(ts)
-        self._put(coarse, key, amount)
-        if coarse[0] == MINUTE and coarse[1] * MINUTE >= edges.middle:
+        self._put((width, number), key, amount)
+        if start >= edges.middle:
             self.totals["30m"][row, cell] += amount
         self.totals["24h"][row, cell] += amount
 
@@ -65,8 +57,6 @@ class Counts:
                     self.kinds.setdefault(f"{spare}:other", len(self.kinds))
                 self.kinds.setdefault("other", len(self.kinds))
             row = self.kinds.setdefault(kind, len(self.kinds))
-            if len(self.kinds) > self.totals["5m"].shape[0]:
-                self._resize(len(self.kinds) * 2, self.totals["5m"].shape[1])
         return row
 
     def _put(self, slot: SlotKey, key: int, amount: int) -> None:
@@ -113,7 +103,7 @@ class Counts:
 
     def sums(self, span: str, cells: NDArray[np.intp] | None) -> dict[str, int]:
         """The sum of every kind over one window, of some cells (None: all of them); kinds of sum 0 are left out."""
-        total = self.totals[span]
+        total = self.totals[span][: len(self.kinds)]
         by_kind = total.sum(axis=1) if cells is None else total[:, cells].sum(axis=1)
         amounts = by_kind.tolist()
         return {kind: amounts[row] for kind, row in self.kinds.items() if amounts[row]}
@@ -145,7 +135,7 @@ class Counts:
 
     def idle(self, cell: int) -> bool:
         """Whether no window holds anything of a cell."""
-        return not any(total[:, cell].any() for total in self.totals.values())
+        return not any(total[: len(self.kinds), cell].any() for total in self.totals.values())
 
     # -- state --------------------------------------------------------------------------------------------------
 
@@ -155,9 +145,8 @@ class Counts:
         return CountState(self.edges, list(self.kinds), slots)
 
     @classmethod
-    def load(cls, state: CountState, cells: int) -> Counts:
-        made = cls()
-        made._resize(max(16, len(state.kinds)), max(64, cells))
+    def load(cls, state: CountState, max_cells: int) -> Counts:
+        made = cls(max_cells)
         made.edges = state.edges
         made.kinds = {kind: row for row, kind in enumerate(state.kinds)}
         for width, number, sums in state.slots:

@@ -110,6 +110,10 @@ class Usual:
         enough = counts is not None and int(counts.sum()) >= LEARNED_TURNS
         return enough and at - self.since >= LEARNING_S
 
+    def left(self, at: float) -> float:
+        """Seconds until there may be a normal; the whole time where nothing came yet."""
+        return min(LEARNING_S, max(0.0, self.since + LEARNING_S - at))
+
     def rate(self, hits: str, n: str) -> Normal:
         """The normal of a share of ended calls."""
         of = self.sums.get(n, 0)

@@ -138,6 +138,8 @@ class Engine:
                     if e2e == e2e:
                         call.e2e = e2e
                 if call.wait_since and (turn >= call.wait_turn or turn < 0):
+                    if e2e != e2e and event.status != "cancelled":
+                        self.ledger.observe_wait(call, ts, (ts - call.wait_since) * 1000)
                     call.wait_since = 0.0
                     call.stage = ""
                 if event.step and event.step != call.step:
@@ -259,6 +261,8 @@ class Engine:
         call.seen = at
         if event.state == "start":
             call.stage, call.stage_since, call.provider = event.name, ts, event.provider
+            if event.name == "vad":  # the caller speaks again, and waits no more
+                call.wait_since = 0.0
         elif call.stage == event.name and event.state == "end":
             call.stage = ""
 

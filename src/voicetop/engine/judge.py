@@ -44,16 +44,11 @@ class Judge(Struct, kw_only=True):
 
     standing: dict[str, Standing] = field(default_factory=dict)
     troubled: list[int] = field(default_factory=list)
-    learned: bool = False
-    learning_s: float = figures.LEARNING_S
-    ok_since: float = 0.0
 
     def step(self, engine: Engine, at: float) -> None:
         """Look at the figures as they are at this mark."""
         usual = Usual(engine.ledger, None, frozenset(self.troubled))
-        self.learned = usual.learned(at)
-        self.learning_s = 0.0 if self.learned else min(figures.LEARNING_S, _still(usual, at))
-        for trouble in _troubles(engine, usual, at, learned=self.learned):
+        for trouble in _troubles(engine, usual, at, learned=usual.learned(at)):
             held = self.standing.get(trouble.kind)
             since = held.since if held is not None else trouble.since
             self.standing[trouble.kind] = Standing(trouble, since, at)
@@ -66,11 +61,6 @@ class Judge(Struct, kw_only=True):
             self.troubled = [*self.troubled[-KEPT_MINUTES:], minute]
         if self.troubled and self.troubled[0] < minute - KEPT_MINUTES:
             self.troubled = [m for m in self.troubled if m >= minute - KEPT_MINUTES]
-
-
-def _still(usual: Usual, at: float) -> float:
-    """Seconds until there may be a normal; the whole time where nothing came yet."""
-    return max(0.0, usual.since + figures.LEARNING_S - at)
 
 
 def _troubles(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[Trouble]:

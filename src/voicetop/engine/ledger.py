@@ -7,6 +7,7 @@ Late binding rests on the memories of a call: the turns in its story, `observed`
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,8 @@ class Ledger:
 
     def __init__(self, config: EngineConfig) -> None:
         self.cells = Cells.empty(config)
-        self.windows = Histograms()
-        self.counts = Counts()
+        self.windows = Histograms(config.max_cells)
+        self.counts = Counts(config.max_cells)
 
     def advance(self, at: float) -> None:
         self.windows.advance(at)
@@ -66,10 +67,7 @@ class Ledger:
         self.cells.live[call.cell] -= 1
 
     def _cell(self, segments: dict[str, str]) -> int:
-        cell = self.cells.find(segments, self._idle)
-        self.windows.reserve(len(self.cells))
-        self.counts.reserve(len(self.cells))
-        return cell
+        return self.cells.find(segments, self._idle)
 
     def _idle(self) -> Iterable[int]:
         """Cells without live calls of which no window holds anything, the oldest numbers first."""
@@ -91,6 +89,8 @@ class Ledger:
         held = call.marks.get(kind)
         if held is None:
             call.marks[kind] = Mark(ts, amount)
+        elif held.ts == ts:
+            amount, held.amount = amount - held.amount, amount
         else:
             self.counts.add(kind, call.cell, held.ts, -held.amount)
             held.ts, held.amount = ts, amount
@@ -154,14 +154,15 @@ def _packed(
 
 
 def _slots(turns: list[Turn]) -> NDArray[np.int64]:
-    return np.floor_divide(np.array([turn.ts for turn in turns]), FINE).astype(np.int64)
+    slots: NDArray[np.int64] = np.floor_divide(np.array([turn.ts for turn in turns]), FINE).astype(np.int64)
+    return slots
 
 
 def _matrix(turns: list[Turn]) -> NDArray[np.float64]:
     block, width, offsets = pack_durations(turns)
     names = list(METRICS[1 : _STAGES + 1])
     layout = {"names": names, "formats": [">f8"] * _STAGES, "offsets": list(offsets), "itemsize": width}
-    rows: NDArray[np.void] = np.frombuffer(block, np.dtype(layout))  # type: ignore[call-overload]
+    rows: Any = np.frombuffer(block, np.dtype(layout))  # type: ignore[call-overload]
     values = np.empty((len(turns), _STAGES + 1))
     values[:, 0] = [turn.e2e_ms for turn in turns]
     for column, name in enumerate(METRICS[1 : _STAGES + 1], 1):

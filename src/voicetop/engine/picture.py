@@ -137,10 +137,11 @@ class Picturer:
             return Verdict(worst[0].severity, text, min(t.since for t in troubles), tuple(worst))
         live = len(self._engine.roster.live)
         calls = f"{live:,} call{'s' * (live != 1)}" if live else "no calls right now"
-        if not judge.learned:
-            minutes = max(1, round(judge.learning_s / 60))
-            text = f"{calls} · learning what is normal, {minutes} min to go"
-            return Verdict("learning", text, learning_s=judge.learning_s)
+        usual = self._usual_for(())
+        if not usual.learned(scope.at):
+            left = usual.left(scope.at)
+            text = f"{calls} · learning what is normal, {max(1, round(left / 60))} min to go"
+            return Verdict("learning", text, learning_s=left)
         capacity = self._engine.load.limit
         share = f" · {100 * live / capacity:.0f} % of tested capacity" if capacity else ""
         return Verdict("ok", f"{calls} · every panel within its normal{share}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import OrderedDict
 
 from sortedcontainers import SortedList
 
@@ -13,13 +14,13 @@ from voicetop.wire.events import AnyEvent, Turn
 
 
 class Roster:
-    """Calls by id. A dictionary keeps the order in which calls came, so that a ring is one."""
+    """Calls by id. A ring is an OrderedDict: taking its oldest call costs the same however many it has."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self.live: dict[str, Call] = {}
-        self.ended: dict[str, Call] = {}
-        self.failed: dict[str, Call] = {}
+        self.ended: OrderedDict[str, Call] = OrderedDict()
+        self.failed: OrderedDict[str, Call] = OrderedDict()
         self.deciding: SortedList[tuple[float, str]] = SortedList()
         """(when the grace time ends, call id) of hang-ups that may yet turn out well, in this order."""
         self.told = 0
@@ -50,7 +51,7 @@ class Roster:
         )
         ring[call.call_id] = call
         while len(ring) > most:
-            forgotten = ring.pop(next(iter(ring)))
+            _, forgotten = ring.popitem(last=False)
             self.told -= len(forgotten.story)
 
     def tell(self, call: Call, event: AnyEvent) -> None:

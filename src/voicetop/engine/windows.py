@@ -80,23 +80,16 @@ def summed(indices: Index, weights: NDArray[np.int32]) -> tuple[Index, NDArray[n
 class Histograms:
     """Bucket counts over 5 minutes, 30 minutes and 24 hours."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_cells: int) -> None:
         self.edges = Edges()
         self.late = 0
         self.fine: dict[int, Slot] = {}
         self.coarse: dict[SlotKey, Slot] = {}
-        self.totals = {span: np.zeros(64 * ROW, np.uint32) for span in SPANS}
+        self.totals = {span: np.zeros(max_cells * ROW, np.uint32) for span in SPANS}
+        """Made for as many cells as there may be: the system gives memory only to pages that are written."""
         self.reach = np.zeros((len(METRICS), 2), np.int64)
         """The lowest and one past the highest bucket ever used by each metric: sums need not look beyond."""
         self.reach[:, 0] = BUCKETS
-
-    def reserve(self, cells: int) -> None:
-        """Make room for that many cells."""
-        have = len(self.totals["5m"])
-        if cells * ROW > have:
-            size = max(cells * ROW, have * 2)
-            for span, total in self.totals.items():
-                self.totals[span] = np.concatenate([total, np.zeros(size - have, np.uint32)])
 
     def add(self, slots: NDArray[np.int64], index: Index) -> None:
         """Count each index (cell × ROW + metric × BUCKETS + bucket) in the 10-second slot that stands beside it.
@@ -290,9 +283,8 @@ class Histograms:
         )
 
     @classmethod
-    def load(cls, state: HistogramState, cells: int) -> Histograms:
-        made = cls()
-        made.reserve(cells)
+    def load(cls, state: HistogramState, max_cells: int) -> Histograms:
+        made = cls(max_cells)
         made.edges, made.late = state.edges, state.late
         made.reach = np.array(state.reach, np.int64).reshape(len(METRICS), 2)
         for _, number, index, count in state.fine:

@@ -15,7 +15,7 @@ from msgspec import Raw
 from voicetop.wire.events import EVENT_TYPES
 from voicetop.wire.frames import RawBatch
 
-SPOKEN = frozenset({"user_text", "agent_text", "arguments"})
+SPOKEN = frozenset({"user_text", "agent_text", "arguments", "result"})
 _KEPT = {name: (frozenset(kind.__struct_fields__) | {"type"}) - SPOKEN for name, kind in EVENT_TYPES.items()}
 _ENVELOPE = frozenset({"type", "ts", "event_id", "source"})
 _batch = msgspec.json.Decoder(RawBatch)

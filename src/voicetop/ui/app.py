@@ -6,6 +6,7 @@ first frame is there before the feed is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.color import ColorSystem
@@ -103,6 +104,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.feed = feed
         self.look = Look(utc=utc, ascii=ascii)
         self.told = ""
+        self.when_painted: Callable[[], None] | None = None
+        """Called once after the first frame: what would hold it up begins there."""
         self.span: Span = "5m"
         self.asked: View | None = None
         self.skipped = 0
@@ -122,6 +125,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Look at the feed from now on."""
         self._ask()
+        if self.when_painted is not None:
+            self.call_after_refresh(self.when_painted)
         self.set_interval(1 / FRAMES_PER_S, self.tick)
         self.app_resume_signal.subscribe(self, lambda _: self._painter.forget())
 

@@ -145,14 +145,14 @@ def rule(title: str, width: int, *notes: str) -> Line:
 
     Where the notes don't all fit, the first go first.
     """
-    head = f" {clip(title, max(0, width - 6))} "
+    head = f" {clip(title, max(0, width - 6))} " if title else "──"
     room = width - 4 - cells(head)
     kept = [note for note in notes if note]
     while kept and cells(" ─ ".join(kept)) + 3 > room:
         kept.pop(0)
     tail = f" {' ─ '.join(kept)} " if kept else ""
     dashes = "─" * max(0, room - cells(tail))
-    spans = (("──", "rule"), (head, "title"), (dashes, "rule"))
+    spans = (("──", "rule"), (head, "title" if title else "rule"), (dashes, "rule"))
     return (*spans, (tail, "muted"), ("──", "rule")) if tail else (*spans, ("──", "rule"))
 
 

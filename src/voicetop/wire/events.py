@@ -158,13 +158,14 @@ class Turn(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
 
 
 class Tool(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="tool"):
-    """A tool call: state is start, ok, error, timeout or cancelled; `arguments` is JSON text."""
+    """A tool call: state is start, ok, error, timeout or cancelled; `arguments` and `result` are JSON text."""
 
     name: Label
     state: Label
     duration_ms: Number = NAN
     error_type: Label = ""
     arguments: Text = ""
+    result: Text = ""
 
 
 class Error(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="error"):

@@ -56,7 +56,7 @@ class FleetConfig(Struct, frozen=True, kw_only=True):
     `calls` is the mean number of calls at once: at the present hour (`traffic="now"`), over the day ("day"), or
     at any hour ("flat"). `speed` compresses the time that people take, not the agent's latency: a call is shorter
     and calls follow each other faster, as many at once. `history` is how far before `start` the fleet begins; of its
-    part before the last `full` seconds only a share of `thin` of the calls is told (None: some 2,000 calls in all).
+    part before the last `full` seconds only a share of `thin` of the calls is told (None: as many as make some `old_calls` calls).
     """
 
     start: float
@@ -67,6 +67,7 @@ class FleetConfig(Struct, frozen=True, kw_only=True):
     history: float = 0.0
     full: float = 2_100.0
     thin: float | None = None
+    old_calls: int = OLD_CALLS
     source: str = "fleet"
     capacity: int = 0
     detail: Detail | None = None
@@ -297,4 +298,4 @@ class Fleet:
             return min(1.0, self.config.thin)
         samples = [self.level(self.begin + old * (i + 0.5) / 100) for i in range(100)]
         calls = sum(samples) / 100 * old / self._handling
-        return min(1.0, OLD_CALLS / calls) if calls else 1.0
+        return min(1.0, self.config.old_calls / calls) if calls else 1.0

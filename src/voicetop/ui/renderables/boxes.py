@@ -8,9 +8,10 @@ from math import isnan
 from voicetop.engine.snapshot import CallRow
 from voicetop.ui import figures
 from voicetop.ui.actions import Action, Place, available, written
-from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, lay_over, rule, selected
+from voicetop.ui.lines import BLANK, Line, Row, clip, fit, lay_over, rule, selected
 from voicetop.ui.look import Look
 
+FADED = "rule"
 LEGEND = (
     ("●", "ok", "OK, within its normal"),
     ("▲", "degraded", "DEGRADED, or a figure over its warning line (▼ under it)"),
@@ -26,18 +27,19 @@ def box(title: str, body: Sequence[Line], width: int, height: int, note: str = "
     """Lines between two rules, `width` wide and at most `height` tall, with a blank column at each side."""
     inner = max(1, width - 2)
     shown = body[: max(1, height - 2)]
-    foot = rule(note, width) if note else (("─" * width, "rule"),)
+    foot = rule("", width, note) if note else (("─" * width, "rule"),)
     return [
         fit(rule(title, width), width),
-        *((("  ", "text"), *fit(line, inner - 1), (" ", "text")) for line in shown),
+        *((("   ", "text"), *fit(line, inner - 3), ("  ", "text")) for line in shown),
         fit(foot, width),
     ]
 
 
-def centred(under: Sequence[Line], over: Sequence[Line], width: int, box_width: int) -> list[Line]:
-    """The box in the middle of the screen, a little above it, where the eye is."""
-    y = max(0, (len(under) - len(over)) // 3)
-    return lay_over(under, over, max(0, (width - box_width) // 2), y)
+def centred(under: Sequence[Line], over: Sequence[Line], head: int, width: int, box_width: int) -> list[Line]:
+    """The box over the screen, which fades; its first `head` lines, the verdict among them, stay as they are."""
+    faded = [tuple((text, FADED) for text, _ in line) for line in under[head:]]
+    y = head + max(0, (len(faded) - len(over)) // 3)
+    return lay_over([*under[:head], *faded], over, max(0, (width - box_width) // 2), y)
 
 
 def help_body(place: Place, width: int) -> list[Line]:
@@ -50,15 +52,15 @@ def help_body(place: Place, width: int) -> list[Line]:
             lines += [*([BLANK] if lines else []), Row().add(group, "title").line()]
         lines.append(_help_line(action, width))
     lines += [BLANK, Row().add("signs", "title").line()]
-    lines += [Row(2).left(20, glyph, tone).add(said, "text").line() for glyph, tone, said in LEGEND]
+    lines += [Row(2).left(18, glyph, tone).add(said, "text").line() for glyph, tone, said in LEGEND]
     return [fit(line, width) for line in lines]
 
 
 def _help_line(action: Action, width: int) -> Line:
     said = f"{action.help} (not built yet)" if action.door else action.help
-    row = Row(2).left(20, written(action.keys), "faint" if action.door else "key")
+    row = Row(2).left(18, written(action.keys), "faint" if action.door else "key")
     return fit(
-        row.left(14, action.label, "faint" if action.door else "strong").add(said, "muted").line(), width
+        row.left(12, action.label, "faint" if action.door else "strong").add(said, "muted").line(), width
     )
 
 
@@ -129,7 +131,3 @@ def _facts(row: CallRow, look: Look) -> Iterable[tuple[str, str]]:
 
 def summary_title(row: CallRow) -> str:
     return f"call {clip(row.call_id, 40)}"
-
-
-def widest(lines: Iterable[Line]) -> int:
-    return max((sum(cells(text) for text, _ in line) for line in lines), default=0)

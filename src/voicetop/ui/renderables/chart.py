@@ -25,10 +25,14 @@ def chart(
     look: Look,
     write: Callable[[float], str],
     *,
+    name: str = "",
     warn: float = NAN,
     markers: tuple[MarkerNote, ...] = (),
 ) -> tuple[Line, ...]:
-    """`height` rows of plot and one of times. Kept, since a series changes far less often than a frame is painted."""
+    """`height` rows of plot and one of times, with the name of what is drawn in its corner.
+
+    Kept, since a series changes far less often than a frame is painted.
+    """
     plot = max(4, width - GUTTER)
     shown = warn if not isnan(warn) and warn <= _peak(series) * 2 else NAN
     high = ceiling(series.values, shown)
@@ -44,7 +48,10 @@ def chart(
         .line()
         for y, text in enumerate(rows)
     ]
-    return (*lines, _times(series, plot, look, markers))
+    return (
+        *lines,
+        Row().right(GUTTER - 2, name, "faint").to(GUTTER - 1).put(_times(series, plot, look, markers)).line(),
+    )
 
 
 def _peak(series: Series) -> float:
@@ -86,12 +93,7 @@ def _times(series: Series, width: int, look: Look, markers: tuple[MarkerNote, ..
         label = look.clock(at, seconds=False)
         _write(axis, scale.place(at), label, "faint", len(label) // 2)
     runs = groupby(axis, key=lambda cell: cell[1])
-    return (
-        Row(GUTTER - 1)
-        .add("└", "rule")
-        .put(tuple(("".join(c for c, _ in run), tone) for tone, run in runs))
-        .line()
-    )
+    return (("└", "rule"), *(("".join(char for char, _ in run), tone) for tone, run in runs))
 
 
 def _write(axis: list[tuple[str, str]], at: int, text: str, tone: str, before: int) -> None:

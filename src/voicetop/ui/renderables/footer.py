@@ -9,38 +9,43 @@ GAP = "  "
 
 
 def footer(place: Place, page: Place, width: int) -> Line:
-    """Screens with the current one marked and doors dimmed; then the keys, the least important left out first."""
+    """Screens with the current one marked and doors dimmed, then the keys.
+
+    Where room is short the doors lose their names first, then the least important keys go.
+    """
     actions = [action for action in available(place) if action.footer]
-    kept = _fitting(actions, width - 2)
+    short = sum(_size(action, short=False) for action in actions) > width - 2
+    kept = _fitting(actions, width - 2, short=short)
     row = Row(1)
-    screens = [action for action in kept if action.group == "screens"]
-    keys = [action for action in kept if action.group != "screens"]
-    for action in screens:
-        _screen(row.add(GAP if row.width > 1 else ""), action, current=action.id == page)
+    for action in kept:
+        if action.group == "screens":
+            _screen(row.add(GAP if row.width > 1 else ""), action, current=action.id == page, short=short)
     tail = Row()
-    for action in keys:
-        tail.add(GAP if tail.width else "").add(written(action.keys, 1), "key").add(
-            f" {action.label}", "muted"
-        )
+    for action in kept:
+        if action.group != "screens":
+            tail.add(GAP if tail.width else "").add(written(action.keys, 1), "key").add(
+                f" {action.label}", "muted"
+            )
     return fit(row.to(width - tail.width - 1).put(tail.line()).line(), width)
 
 
-def _screen(row: Row, action: Action, *, current: bool) -> None:
+def _screen(row: Row, action: Action, *, current: bool, short: bool) -> None:
     tone = "strong" if current else "faint" if action.door else "text"
     row.add(written(action.keys, 1), "accent" if current else "faint" if action.door else "key")
-    row.add(f" {action.label}", tone)
+    row.add("" if short and action.door else f" {action.label}", tone)
 
 
-def _fitting(actions: list[Action], width: int) -> list[Action]:
+def _fitting(actions: list[Action], width: int, *, short: bool) -> list[Action]:
     kept = list(actions)
-    while kept and sum(_size(action) for action in kept) > width:
+    while kept and sum(_size(action, short=short) for action in kept) > width + len(GAP):
         worst = max(action.footer for action in kept)
         kept.remove(next(action for action in reversed(kept) if action.footer == worst))
     return kept
 
 
-def _size(action: Action) -> int:
-    return cells(written(action.keys, 1)) + 1 + cells(action.label) + len(GAP)
+def _size(action: Action, *, short: bool) -> int:
+    label = 0 if short and action.door else 1 + cells(action.label)
+    return cells(written(action.keys, 1)) + label + len(GAP)
 
 
 def entry_line(

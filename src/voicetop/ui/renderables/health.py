@@ -8,7 +8,7 @@ from voicetop.charts import blocks
 from voicetop.engine.snapshot import ErrorKind, Figure, LatencyPanel, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.figures import Reading
-from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, width_of
+from voicetop.ui.lines import Line, Row, beside, cells, clip, fit, rule, width_of
 from voicetop.ui.look import SPANS, Look
 from voicetop.ui.renderables.chart import chart, spark
 
@@ -25,8 +25,11 @@ STAGE_TONES = {
     "tts": "tts",
     "tts_ttfb": "tts",
 }
+TABLE_AT, TABLE_WIDTH = 63, 40
+"""Where the table of stages stands, beside the percentiles."""
 STAGE_NAMES = {"llm_ttft": "llm", "tts_ttfb": "tts"}
-STAGE_MARKS = {"stt": "▒", "eou": "░", "llm": "█", "tool": "▓", "tts": "▒", "other": "░"}
+STAGE_MARKS = {"stt": "━", "eou": "╌", "llm": "━", "tool": "═", "tts": "╌", "other": "┄"}
+"""Neighbours differ in texture, so that the bar can be read without colours."""
 
 
 def troubled(snap: Snapshot, kind: str) -> bool:
@@ -51,13 +54,21 @@ def latency_panel(snap: Snapshot, look: Look, width: int, height: int) -> list[L
     """Numbers, then a chart as tall as there is room for, then where the time goes."""
     panel = snap.latency
     lines = [_latency_rule(snap, width), *latency_numbers(panel, width)]
-    if height >= 18 and panel.stages:
-        lines += stage_table(panel, width)
+    if height >= 15 and width >= TABLE_AT + TABLE_WIDTH and panel.stages:
+        left = [*lines[1:], (), measured(panel)]
+        lines = [lines[0], *beside([left, stage_table(panel)], (TABLE_AT, TABLE_WIDTH), 0)]
     tail = [split_bar(panel, width), split_line(panel, width)]
     plot = height - len(lines) - len(tail) - 1
     if panel.chart and plot >= 3:
         lines += chart(
-            panel.chart, width - 1, plot, look, axis_ms, warn=panel.e2e.p95.warn, markers=snap.markers
+            panel.chart,
+            width - 1,
+            plot,
+            look,
+            axis_ms,
+            name="P95",
+            warn=panel.e2e.p95.warn,
+            markers=snap.markers,
         )
     else:
         lines += [Row(2).add("the first replies will draw P95 over time here", "faint").line()]
@@ -99,19 +110,25 @@ def _percentile(name: str, figure: Figure, width: int) -> Line:
     return fit(row.add(said, "muted").line(), width)
 
 
-def stage_table(panel: LatencyPanel, width: int) -> list[Line]:
-    """Every stage with its percentiles, where there is room for it."""
-    head = Row(2).left(12, "stage", "faint")
+def stage_table(panel: LatencyPanel) -> list[Line]:
+    """Every stage with its percentiles, its P95 compared with normal."""
+    head = Row().left(6, "stage", "faint")
     for title in ("P50", "P95", "P99"):
-        head.right(head.width + 9, title, "faint")
-    lines: list[Line] = [(), head.line()]
-    for stage in panel.stages:
-        row = Row(2).left(12, STAGE_NAMES.get(stage.name, stage.name), stage_tone(stage.name))
+        head.right(head.width + 8, title, "faint")
+    lines: list[Line] = [head.line()]
+    for stage in panel.stages[:6]:
+        row = Row().left(6, STAGE_NAMES.get(stage.name, stage.name), stage_tone(stage.name))
         for value in (stage.p50, stage.p95, stage.p99):
-            row.right(row.width + 9, "few" if value.few else figures.bare_ms(value.value), "text")
-        compared(row.add("   "), figures.read(stage.p95, figures.bare_ms))
-        lines.append(fit(row.line(), width))
-    return [*lines, ()]
+            row.right(row.width + 8, "few" if value.few else figures.bare_ms(value.value), "text")
+        lines.append(compared(row.add("  "), figures.read(stage.p95, figures.bare_ms)).line())
+    return lines
+
+
+def measured(panel: LatencyPanel) -> Line:
+    """Where e2e was measured from, where that is known: a fleet may mix it."""
+    total = sum(n for _, n in panel.measured_from)
+    parts = [f"{name} {n / total * 100:.0f} %" for name, n in panel.measured_from[:3] if total]
+    return Row(2).add(f"measured from {', '.join(parts)}" if parts else "", "faint").line()
 
 
 def _parts(panel: LatencyPanel) -> list[tuple[str, float]]:
@@ -153,13 +170,18 @@ def errors_panel(snap: Snapshot, look: Look, width: int, height: int) -> list[Li
     ]
     day = day_strip(snap, look, width)
     room = height - len(lines) - len(day)
-    plot = room - min(len(panel.kinds), 6) - 2
-    kinds = panel.kinds[: min(8, room) if plot < 4 or not panel.chart else 6]
+    plot = min(room - min(len(panel.kinds), 6) - 1, 16)
+    kinds = panel.kinds[: min(8, room) if plot < 3 or not panel.chart else 6]
     lines += [_kind(kind, kinds[0].rate.value, look, width) for kind in kinds]
     if not kinds and panel.rate.n:
         lines.append(Row(2).add("no errors", "muted").line())
-    if panel.chart and plot >= 4:
-        lines += [(), *chart(panel.chart, width - 1, plot, look, axis_percent, warn=panel.rate.warn)]
+    if panel.chart and plot >= 3:
+        air = [()] if plot >= 7 else []
+        plot -= len(air)
+        lines += [
+            *air,
+            *chart(panel.chart, width - 1, plot, look, axis_percent, name="rate", warn=panel.rate.warn),
+        ]
     lines += [()] * (height - len(lines) - len(day))
     return lines + day
 
@@ -187,7 +209,7 @@ def _kind(kind: ErrorKind, worst: float, look: Look, width: int) -> Line:
     row.right(12 + names + 8, figures.percent(kind.rate.value), "strong").add("  ")
     share = kind.rate.value / worst if worst else 0.0
     return row.add(
-        blocks.bar(share, max(0, min(40, width - row.width - 1)), ascii_only=look.ascii), "degraded"
+        blocks.strokes(share, max(0, min(40, width - row.width - 2)), ascii_only=look.ascii), "degraded"
     ).line()
 
 

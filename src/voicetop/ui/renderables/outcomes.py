@@ -14,11 +14,17 @@ from voicetop.ui.renderables.health import compared, troubled
 
 
 def headline(
-    figure: Figure, write: Callable[[float], str], width: int, *, low_is_bad: bool = False, bad: bool = False
+    figure: Figure,
+    write: Callable[[float], str],
+    width: int,
+    comes_with: str,
+    *,
+    low_is_bad: bool = False,
+    bad: bool = False,
 ) -> Line:
     """The figure of a panel: 88.1 %  ▼ low  normal 91.4 %."""
     if not figure.n:
-        return Row(2).add("no ended calls yet", "faint").line()
+        return Row(2).add(f"comes with {comes_with}", "faint").line()
     reading = figures.read(figure, write, low_is_bad=low_is_bad, troubled=bad)
     tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
     row = compared(Row(2).add(reading.value, tone).add("  "), reading)
@@ -39,7 +45,14 @@ def success_panel(snap: Snapshot, look: Look, width: int) -> list[Line]:
     handed = Row(2).add("escalated ", "muted").add(escalation.value, "text").add(" ")
     return [
         rule("task success", width, f"n {panel.success.n:,}"),
-        headline(panel.success, figures.percent, width, low_is_bad=True, bad=troubled(snap, "success")),
+        headline(
+            panel.success,
+            figures.percent,
+            width,
+            "call.outcome",
+            low_is_bad=True,
+            bad=troubled(snap, "success"),
+        ),
         Row(2).add(" · ".join(word for word in certainty if word), "muted").line(),
         compared(handed, escalation).line() if panel.escalation.n else (),
         shape(panel.chart, width, look, figures.percent),
@@ -58,7 +71,7 @@ def abandonment_panel(snap: Snapshot, look: Look, width: int) -> list[Line]:
     ]
     return [
         rule("abandonment", width, f"n {panel.rate.n:,}"),
-        headline(panel.rate, figures.percent, width, bad=troubled(snap, "abandonment")),
+        headline(panel.rate, figures.percent, width, "call.end", bad=troubled(snap, "abandonment")),
         *[*steps, (), ()][:2],
         shape(panel.chart, width, look, figures.percent),
     ]
@@ -79,7 +92,7 @@ def cost_panel(snap: Snapshot, look: Look, width: int) -> list[Line]:
     estimated = f"estimated for {_whole(panel.estimated)}" if panel.estimated > 0 else "as reported"
     return [
         rule("cost per call", width, f"n {panel.per_call.n:,}"),
-        headline(panel.per_call, figures.dollars, width, bad=troubled(snap, "cost")),
+        headline(panel.per_call, figures.dollars, width, "usage", bad=troubled(snap, "cost")),
         shares.line(),
         Row(2).add(estimated if panel.per_call.n else "", "muted").line(),
         shape(panel.chart, width, look, figures.dollars),

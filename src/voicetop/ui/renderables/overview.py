@@ -132,12 +132,23 @@ class Summary(NamedTuple):
     write: Callable[[float], str]
     low_is_bad: bool
     chart: Series | None
+    comes_with: str
 
 
 def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
     rows = [
-        Summary("errors", "errors", snap.errors.rate, figures.percent, False, snap.errors.chart),
-        Summary("success", "success", snap.outcome.success, figures.percent, True, snap.outcome.chart),
+        Summary(
+            "errors", "errors", snap.errors.rate, figures.percent, False, snap.errors.chart, "the first call"
+        ),
+        Summary(
+            "success",
+            "success",
+            snap.outcome.success,
+            figures.percent,
+            True,
+            snap.outcome.chart,
+            "call.outcome",
+        ),
         Summary(
             "abandonment",
             "abandonment",
@@ -145,9 +156,12 @@ def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
             figures.percent,
             False,
             snap.abandonment.chart,
+            "call.end",
         ),
-        Summary("cost per call", "cost", snap.cost.per_call, figures.dollars, False, snap.cost.chart),
-        Summary("sentiment", "sentiment", snap.mood.sentiment, figures.plain, True, None),
+        Summary(
+            "cost per call", "cost", snap.cost.per_call, figures.dollars, False, snap.cost.chart, "usage"
+        ),
+        Summary("sentiment", "sentiment", snap.mood.sentiment, figures.plain, True, None, "call.outcome"),
     ]
     return [(row, troubled(snap, row.kind)) for row in rows]
 
@@ -156,7 +170,7 @@ def _summary(summary: Summary, bad: bool, look: Look, width: int) -> Line:
     """One figure: abandonment  6.2 %  ▲ 1.6×  normal 4.0 %  n 402  ▂▃▅▇."""
     row = Row(2).left(14, summary.name, "title")
     if not summary.figure.n:
-        return fit(row.add("nothing to count yet", "faint").line(), width)
+        return fit(row.add(f"comes with {summary.comes_with}", "faint").line(), width)
     reading = figures.read(summary.figure, summary.write, low_is_bad=summary.low_is_bad, troubled=bad)
     tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
     row.right(24, reading.value, tone).add("  ")

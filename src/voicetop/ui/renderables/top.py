@@ -129,9 +129,9 @@ def wrap(text: str, width: int, rows: int) -> list[str]:
     return [*lines, clip(rest, width)]
 
 
-def header(scene: Scene, width: int) -> list[Line]:
+def header(scene: Scene, width: int, *, ruled: bool = True) -> list[Line]:
     """The three lines that every screen begins with. On a narrow one a long verdict takes the rule's place."""
     lines = [top_line(scene, width), *verdict_lines(scene, width, 2)]
     if len(lines) < 3:
-        lines.append((("─" * width, "rule"),))
-    return [fit(line, width) for line in lines] or [BLANK]
+        lines.append((("─" * width, "rule"),) if ruled else BLANK)
+    return [fit(line, width) for line in lines]

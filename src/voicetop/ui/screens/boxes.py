@@ -8,7 +8,7 @@ from voicetop.ui.lines import Line
 from voicetop.ui.renderables import boxes
 from voicetop.ui.renderables.footer import footer
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.page import Entry, Host, Page
+from voicetop.ui.screens.page import FOOT, HEAD, Entry, Host, Page
 
 
 class Box(Page):
@@ -23,10 +23,10 @@ class Box(Page):
         raise NotImplementedError
 
     def lines(self, scene: Scene, width: int, height: int) -> list[Line]:
-        """The screen beneath, goes on living, with the box over it."""
+        """The screen beneath, which goes on living, with the box over it."""
         beneath = self.under.lines(scene, width, height) if self.under else []
-        box = self.over(scene, self.width_in(width), height - 1)
-        lines = boxes.centred(beneath, box, width, self.width_in(width))
+        box = self.over(scene, self.width_in(width), height - HEAD - FOOT)
+        lines = boxes.centred(beneath, box, HEAD, width, self.width_in(width))
         return [*lines[: height - 1], footer(self.name, self.place, width)]
 
     @property
@@ -51,8 +51,8 @@ class HelpBox(Box):
         self._most = 0
 
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
-        body = boxes.help_body(self.place, width - 3)
-        rows = max(1, height - 4)
+        body = boxes.help_body(self.place, width - 5)
+        rows = max(1, height - 2)
         self._most = max(0, len(body) - rows)
         self.first = min(self.first, self._most)
         note = "Esc closes, j and k scroll" if self._most else "Esc closes"
@@ -98,8 +98,8 @@ class PaletteBox(Box):
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
         matches = boxes.palette_matches(self.place, self.entry.text)
         self.chosen = max(0, min(self.chosen, len(matches) - 1))
-        rows = max(1, min(12, height - 8))
-        body = boxes.palette_body(matches, self.chosen, self.entry.text, width - 3, rows)
+        rows = max(1, min(12, height - 4))
+        body = boxes.palette_body(matches, self.chosen, self.entry.text, width - 5, rows)
         return boxes.box("what to do", body, width, rows + 4, "Enter does it, Esc closes")
 
     def key(self, key: str, character: str | None) -> bool:
@@ -168,7 +168,7 @@ class SummaryBox(Box):
 
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:
         gone = f"No longer in this list; as it was at {scene.look.clock(self.seen_at)}" if self.gone else ""
-        body = boxes.summary_body(self.row, scene.look, width - 3, gone=gone)
+        body = boxes.summary_body(self.row, scene.look, width - 5, gone=gone)
         return boxes.box(boxes.summary_title(self.row), body, width, min(len(body) + 2, height), "Esc closes")
 
     def act_open(self) -> None:

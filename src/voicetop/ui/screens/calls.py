@@ -22,6 +22,7 @@ class CallsPage(Page):
     """The list of calls."""
 
     name = "calls"
+    ruled = False
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)

@@ -43,6 +43,7 @@ class Page:
     """One screen, or one box over a screen."""
 
     name: Place = "overview"
+    ruled = True
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -79,7 +80,7 @@ class Page:
     def lines(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The whole screen, exactly `height` lines."""
         self.height = max(1, height - HEAD - FOOT)
-        head = header(scene, width)
+        head = header(scene, width, ruled=self.ruled or scene.snap is None)
         if scene.snap is None:
             body = waiting_screen(scene, width, self.height)
         else:

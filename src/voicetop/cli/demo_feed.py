@@ -1,0 +1,79 @@
+"""The hub behind `voicetop demo`, and the simulated fleet that feeds it from a process of its own.
+
+It prints the hub's URL as its first line once the fleet's day is behind it, so that a console that then joins gets
+full windows with its welcome, like any console that joins late. Ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import os
+import subprocess
+import sys
+
+from voicetop.cli.fleet import fleet_options, fleet_words
+from voicetop.clock import WallClock
+from voicetop.errors import FeedError
+from voicetop.hub import Hub, HubConfig
+from voicetop.hub.own_session import OwnSession
+
+PATIENCE_S = 20.0
+"""How long the fleet may take to tell its day before the console is let in all the same."""
+LOOK_S = 0.02
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of the fleet."""
+    fleet_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve and simulate until standard input ends. Raises FeedError where the fleet ends before."""
+    gc.set_threshold(50_000, 20, 50)
+    asyncio.run(_run(fleet_words(args)))
+    return 0
+
+
+async def _run(words: list[str]) -> None:
+    session = OwnSession()
+    hub = Hub(
+        HubConfig(port=0, deployment="demo", heartbeat_s=0.25), WallClock(), new_session=lambda: session
+    )
+    await hub.start()
+    fleet = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "voicetop", "simulate", hub.url, *words,
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if name != "VOICETOP_TOKEN"},
+    )  # fmt: skip
+    ended = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+    dead = asyncio.create_task(fleet.wait())
+    try:
+        await asyncio.wait(
+            [asyncio.create_task(_until_told(session)), ended, dead], return_when=asyncio.FIRST_COMPLETED
+        )
+        if not dead.done():
+            print(hub.url, flush=True)
+        await asyncio.wait([ended, dead], return_when=asyncio.FIRST_COMPLETED)
+        if dead.done() and not ended.done():
+            raise FeedError(await _last_words(fleet))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            fleet.terminate()
+        await hub.close()
+
+
+async def _until_told(session: OwnSession) -> None:
+    """The fleet tells its own status only once it has come to the present."""
+    clock = WallClock()
+    limit = clock.monotonic() + PATIENCE_S
+    while not session.engine.feed.sources and clock.monotonic() < limit:
+        await asyncio.sleep(LOOK_S)
+
+
+async def _last_words(fleet: asyncio.subprocess.Process) -> str:
+    assert fleet.stderr is not None
+    said = (await fleet.stderr.read()).decode("utf-8", "replace").strip().splitlines()
+    return said[-1].removeprefix("voicetop: ") if said else "the simulated fleet ended"

@@ -1,0 +1,161 @@
+"""The options that describe a simulated fleet, shared by `simulate` and `demo`.
+
+What they stand for is imported when it is used: `demo` must paint before numpy is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from voicetop.errors import UsageError
+
+if TYPE_CHECKING:
+    from voicetop.sources.simulator import FleetConfig, Incident
+
+MOST_CALLS = 200_000
+MOST_HISTORY_H = 168.0
+
+
+def fleet_options(
+    parser: argparse.ArgumentParser, *, calls: str = "400", history_h: str = "0", old_calls: str = "2000"
+) -> None:
+    """How many calls, of which past, and what happens to them."""
+    add = parser.add_argument
+    add(
+        "--calls",
+        default=calls,
+        metavar="N",
+        help=f"calls at once at this hour, 1 to 200,000 (default {calls})",
+    )
+    add("--seed", default="1", metavar="S", help="the same seed tells the same stories (default 1)")
+    add(
+        "--speed",
+        default="1",
+        metavar="X",
+        help="compress the time that people take: arrivals and talking run X times as fast, "
+        "the agent's latency stays as it is (default 1)",
+    )
+    add(
+        "--history",
+        default=history_h,
+        metavar="HOURS",
+        help=f"hours told at once before the present (default {history_h})",
+    )
+    add("--full", default="35", metavar="MIN", help="minutes of that history told call by call (default 35)")
+    add(
+        "--old-calls",
+        default=old_calls,
+        metavar="N",
+        help=f"calls told of the time before that, a sample of them (default {old_calls})",
+    )
+    add("--incident", metavar="NAME", action=_NewIncident, dest="incidents", default=[], help="let it happen")
+    add("--at", metavar="S", action=_OfIncident, help="seconds from the start (default 30)")
+    add(
+        "--for", metavar="S", action=_OfIncident, help="seconds it lasts (default: as long as such things do)"
+    )
+    add(
+        "--segment",
+        metavar="K=V,...",
+        action=_OfIncident,
+        help="only for these calls: intent=billing,language=es",
+    )
+    add("--magnitude", metavar="M", action=_OfIncident, help="how strong, 1 is usual")
+
+
+def fleet_words(args: argparse.Namespace) -> list[str]:
+    """The fleet's options as they were typed."""
+    words = []
+    for name in ("calls", "seed", "speed", "history", "full", "old-calls"):
+        words += [f"--{name}", str(getattr(args, name.replace("-", "_")))]
+    return words + [word for incident in args.incidents for pair in incident.items() for word in pair]
+
+
+def fleet_config(args: argparse.Namespace, start: float) -> FleetConfig:
+    """The fleet that the options describe. Raises UsageError that names option, value and what to type instead."""
+    from voicetop.sources.simulator import FleetConfig
+
+    return FleetConfig(
+        start=start,
+        calls=int(number("--calls", args.calls, 1, MOST_CALLS, whole=True)),
+        seed=int(number("--seed", args.seed, 0, 2**53, whole=True)),
+        speed=number("--speed", args.speed, 0.01, 100.0),
+        history=3600.0 * number("--history", args.history, 0.0, MOST_HISTORY_H),
+        full=60.0 * number("--full", args.full, 1.0, 60.0 * MOST_HISTORY_H),
+        old_calls=int(number("--old-calls", args.old_calls, 0, 10_000_000, whole=True)),
+        incidents=tuple(_incident(words) for words in args.incidents),
+    )
+
+
+def _incident(words: dict[str, str]) -> Incident:
+    from voicetop.sources.simulator import Incident
+
+    incident = Incident(
+        name=words["--incident"],
+        at=number("--at", words.get("--at", "30"), -3600.0 * MOST_HISTORY_H),
+        duration=number("--for", words["--for"], 0.0) if "--for" in words else None,
+        segment=parse_segment(words.get("--segment", "")),
+        magnitude=number("--magnitude", words.get("--magnitude", "1"), 0.0, 100.0),
+    )
+    incident.check()
+    return incident
+
+
+def parse_segment(text: str) -> dict[str, str]:
+    """Segment values as a person types them. Raises UsageError.
+
+    >>> parse_segment("intent=billing,language=es")
+    {'intent': 'billing', 'language': 'es'}
+    """
+    segment: dict[str, str] = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not (name.strip() and equals and value.strip()):
+            raise UsageError(f"--segment {text}: {part!r} is no NAME=VALUE, like intent=billing,language=es")
+        segment[name.strip()] = value.strip()
+    return segment
+
+
+def number(option: str, text: str, least: float, most: float = math.inf, *, whole: bool = False) -> float:
+    try:
+        value = float(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        value = math.nan
+    if not (least <= value <= most and math.isfinite(value)) or (whole and value != int(value)):
+        kind = "a whole number" if whole else "a number"
+        bounds = f"from {least:,g} up" if most == math.inf else f"from {least:,.10g} to {most:,.16g}"
+        raise UsageError(f"{option} {text}: give {kind} {bounds}")
+    return value
+
+
+class _NewIncident(argparse.Action):
+    """`--incident NAME` begins one; what follows describes it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        del parser, option_string
+        namespace.incidents = [*namespace.incidents, {"--incident": str(values)}]
+
+
+class _OfIncident(argparse.Action):
+    """An option of the incident before it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        del option_string
+        option = self.option_strings[0]
+        if not namespace.incidents:
+            parser.error(f"{option} {values} belongs after an --incident NAME")
+        namespace.incidents[-1][option] = str(values)

@@ -1,0 +1,83 @@
+"""A line a second instead of a screen: for pipes, logs and screen readers.
+
+14:07:32Z DEGRADED since 14:01 · P95 e2e 3.9 s = 2.4× normal (n 312) · LLM +1.9 s | live 412/600 · p95 3910 ms · …
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+
+from voicetop.engine.snapshot import Figure, Snapshot
+from voicetop.live import LiveFeed
+
+EVERY_S = 1.0
+FIRST_WORD_S = 5.0
+
+
+def print_lines(feed: LiveFeed) -> int:
+    """Print until the feed ends, or a signal comes. 1 where it ended with an error."""
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: done.set())
+    feed.start()
+    shown = 0.0
+    said = ""
+    try:
+        while not done.wait(EVERY_S):
+            latest = feed.latest
+            if latest is not None and latest.at != shown:
+                shown = latest.at
+                _say(line(latest))
+            elif latest is None and feed.link.why and feed.link.why != said:
+                said = feed.link.why
+                _say(f"no feed yet: {said}")
+            if not feed.alive:
+                break
+    finally:
+        feed.close()
+    if feed.error:
+        sys.stderr.write(f"voicetop: {feed.error}\n")
+        return 1
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def line(snap: Snapshot) -> str:
+    """One picture in one line: the verdict, then the figures that it rests on, each with its n."""
+    at = datetime.fromtimestamp(snap.at, UTC)
+    verdict = snap.verdict
+    since = (
+        f" since {datetime.fromtimestamp(verdict.since, UTC):%H:%M}" if verdict.since == verdict.since else ""
+    )
+    limit = f"/{snap.capacity.limit}" if snap.capacity.limit else ""
+    parts = [
+        f"live {snap.capacity.live}{limit}",
+        f"p50 {_ms(snap.latency.e2e.p50)}",
+        f"p95 {_ms(snap.latency.e2e.p95)} n {snap.latency.e2e.p95.n}",
+        f"errors {_percent(snap.errors.rate)}",
+        f"stuck {snap.waiting.stuck}/{snap.waiting.waiting}",
+        f"success {_percent(snap.outcome.success)}",
+        f"abandoned {_percent(snap.abandonment.rate)}",
+        f"cost {_dollars(snap.cost.per_call)}",
+        f"lag {snap.feed.lag_s:.1f} s" if snap.feed.lag_s == snap.feed.lag_s else "lag –",
+    ]
+    return f"{at:%H:%M:%S}Z {verdict.severity.upper()}{since} · {verdict.text} | {' · '.join(parts)}"
+
+
+def _ms(figure: Figure) -> str:
+    return f"{'≥' if figure.at_least else ''}{figure.value:.0f} ms" if figure.known else "–"
+
+
+def _percent(figure: Figure) -> str:
+    return f"{100 * figure.value:.1f} % n {figure.n}" if figure.known else "–"
+
+
+def _dollars(figure: Figure) -> str:
+    return f"${figure.value:.3f} n {figure.n}" if figure.known else "–"

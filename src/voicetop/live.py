@@ -1,0 +1,170 @@
+"""A feed that runs by itself: source, recorder tap and session on a thread and loop of their own.
+
+So a stalled terminal never loses the feed, and a busy feed never stalls the keys. The screen looks at the newest
+finished picture and asks for others; nothing but frozen Snapshots crosses between the threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from voicetop.engine.snapshot import Snapshot, View
+from voicetop.errors import VoicetopError
+from voicetop.sources import LinkState, Source
+
+if TYPE_CHECKING:
+    from voicetop.engine.config import EngineConfig
+    from voicetop.recording import Recorder
+    from voicetop.session import Session
+
+PICTURES_PER_S = 4
+"""At most as often as a screen paints."""
+
+Opener = Callable[[], tuple[Source, "Recorder | None"]]
+
+
+class LiveFeed:
+    """What a screen holds of one feed (`ui.feed.FeedHandle`).
+
+    `open_source` is called on the feed's own thread, where what it imports can't hold up the first frame. `start`
+    begins, `close` ends it and flushes the recording.
+    """
+
+    def __init__(self, open_source: Opener, config: Callable[[], EngineConfig] | None = None) -> None:
+        self._open = open_source
+        self._config = config
+        self._source: Source | None = None
+        self._recorder: Recorder | None = None
+        self._latest: Snapshot | None = None
+        self._error = ""
+        self._view = View()
+        self._asked: list[Callable[[Snapshot], None]] = []
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wanted: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="voicetop feed", daemon=True)
+        self.frames = 0
+
+    def start(self) -> None:
+        """Begin, once."""
+        if not self._thread.ident:
+            self._thread.start()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End it; waits for the recording to be flushed, at most `timeout` seconds."""
+        self._closing = True
+        loop, task = self._loop, self._task
+        if loop is not None and task is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended by itself meanwhile
+                loop.call_soon_threadsafe(task.cancel)
+        if self._thread.ident:
+            self._thread.join(timeout)
+
+    # -- what the screen's thread asks ---------------------------------------------------------------------------
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """The newest picture."""
+        return self._latest
+
+    @property
+    def link(self) -> LinkState:
+        """How the connection is doing."""
+        return self._source.link if self._source is not None else LinkState()
+
+    @property
+    def error(self) -> str:
+        """Why the feed ended or stopped recording, in one line; empty while all is well."""
+        if self._error or self._recorder is None:
+            return self._error
+        return self._recorder.error
+
+    @property
+    def alive(self) -> bool:
+        """Whether the feed still runs."""
+        return self._thread.is_alive()
+
+    def ask(self, view: View, call: Callable[[Snapshot], None] | None = None) -> None:
+        """From now on make pictures for `view`; `call` gets the first of them, on the feed's thread."""
+        with self._lock:
+            self._view = view
+            if call is not None:
+                self._asked.append(call)
+        loop, wanted = self._loop, self._wanted
+        if loop is not None and wanted is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(wanted.set)
+
+    # -- the feed's thread ---------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except asyncio.CancelledError:
+            pass
+        except VoicetopError as error:
+            self._error = str(error)
+
+    async def _main(self) -> None:
+        from voicetop.session import Session  # noqa: PLC0415 - behind the first frame
+
+        self._loop, self._wanted, self._task = (
+            asyncio.get_running_loop(),
+            asyncio.Event(),
+            asyncio.current_task(),
+        )
+        session = Session(self._config() if self._config is not None else None)
+        self._source, self._recorder = self._open()
+        gc.freeze()  # what is imported by now stays; collections need not look at it again
+        gc.set_threshold(50_000, 20, 50)
+        painter = asyncio.create_task(self._picture(session))
+        try:
+            if not self._closing:
+                await self._fold(session)
+                self._show(session)
+        finally:
+            painter.cancel()
+            if self._recorder is not None:
+                self._recorder.close()
+
+    async def _fold(self, session: Session) -> None:
+        """Record, then fold. A frame at a time: between two of them pictures can be made."""
+        assert self._source is not None
+        recorder = self._recorder
+        async for frame in self._source.frames():
+            if recorder is not None:
+                recorder.write(frame)
+            session.feed(frame)
+            self.frames += 1
+
+    async def _picture(self, session: Session) -> None:
+        """Make pictures as time passes, and at once when one is asked for."""
+        assert self._wanted is not None
+        shown = -1.0
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), 1 / PICTURES_PER_S)
+            asked = self._wanted.is_set()
+            self._wanted.clear()
+            if session.at and (asked or session.at != shown):
+                shown = session.at
+                self._show(session)
+
+    def _show(self, session: Session) -> None:
+        with self._lock:
+            view, calls, self._asked = self._view, self._asked, []
+        if not session.at:
+            with self._lock:
+                self._asked = calls + self._asked
+            return
+        picture = session.snapshot(view)
+        self._latest = picture
+        for call in calls:
+            call(picture)
