@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET
 
 from voicetop.errors import RecordingError
 from voicetop.recording.blocks import Blocks, Damaged, Piece, Torn
@@ -37,7 +37,9 @@ MAX_LINE = 256 * 1024 * 1024
 _line_decoder = msgspec.json.Decoder(Line)
 _ats = operator.attrgetter("at")
 _seqs = operator.attrgetter("seq")
-_is_record = operator.attrgetter("local", "type", "voicetop")
+_raws = operator.attrgetter("raw")
+_kinds = operator.attrgetter("local", "type", "voicetop")
+_marks = tuple(map(operator.attrgetter, ("local", "type", "voicetop")))
 
 
 def read(recording: str | os.PathLike[str] | BinaryIO) -> Reader:
@@ -156,16 +158,22 @@ class Reader(Iterator[bytes]):
         except UNDECODABLE:
             yield from self._salvage(text)
             return
+        if any(any(map(mark, lines)) for mark in _marks):
+            yield from self._mixed(lines, text)
+        else:
+            yield from self._batches(lines, local=False)
+
+    def _mixed(self, lines: list[Line], text: bytes) -> Iterator[tuple[float, bytes]]:
         texts: list[bytes] = []
         start = 0
-        for (local, kind, header), run in itertools.groupby(lines, key=_is_record):
+        for (local, kind, header), run in itertools.groupby(lines, key=_kinds):
             group = list(run)
             if kind or header:
                 texts = texts or [line for line in text.split(b"\n") if line.strip()]
                 for line, line_text in zip(group, texts[start : start + len(group)], strict=True):
                     yield from self._special(line, line_text)
             else:
-                yield from self._batches([line for line in group if line.raw is not UNSET], local=local)
+                yield from self._batches(group, local=local)
             start += len(group)
 
     def _salvage(self, text: bytes) -> Iterator[tuple[float, bytes]]:
@@ -217,13 +225,16 @@ class Reader(Iterator[bytes]):
             yield at, gap_frame(at, self.seq, max(self.seq + 1, next_seq), "damaged")
 
     def _batches(self, lines: list[Line], *, local: bool) -> Iterator[tuple[float, bytes]]:
+        raws = list(map(_raws, lines))
+        if UNSET in raws:  # a kind of line that is not known here
+            lines = [line for line in lines if line.raw is not UNSET]
+            raws = list(map(_raws, lines))
         seqs = list(map(_seqs, lines))
         ats = list(map(_ats, lines))
         for start, stop in _runs(seqs, ats, self._span_s, local=local):
             yield from self._gap(ats[start], 0 if local else seqs[start])
-            events = [line.raw for line in lines[start:stop] if isinstance(line.raw, Raw)]
             self.seq, self.at = seqs[stop - 1], ats[stop - 1]
-            yield self.at, batch_frame(seqs[start], ats[start:stop], events, local=local)
+            yield self.at, batch_frame(seqs[start], ats[start:stop], raws[start:stop], local=local)
 
 
 def _runs(seqs: list[int], ats: list[float], span_s: float, *, local: bool) -> Iterator[tuple[int, int]]:
