@@ -1,12 +1,13 @@
 """The hub under load: many consoles, one of them stuck, 20,000 events a second.
 
-    python benchmarks/hub.py [--events 20000] [--consoles 20] [--seconds 20]
+    python benchmarks/hub.py [--events 20000] [--consoles 20] [--seconds 20] [--calls 5000] [--join-every 5]
 
 Three processes: the hub with its own session, a publisher, and all consoles but one over plain sockets that parse no
 more than the stamps (on two cores, real consoles would be what is measured). The stuck console never reads. Lag runs
 from an event's stamp to its whole batch being read by a console; the batches gather for 20 ms of it. What is held for
 the stuck console is what waits in the transport, in the kernel's send queue, and the batch that its sender is stuck
-at. Goals: at most 1 MB for the stuck one, 200 ms at P99 for the others, nothing lost.
+at. Every few seconds one more console joins, for whom the hub dumps its whole state, and leaves again. Goals: at most
+1 MB for the stuck one, 200 ms at P99 for the others, nothing lost.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ import msgspec
 from websockets.asyncio.client import connect
 
 FRAME_EVENTS = 100
-LIVE_CALLS = 5_000
 _HEAD = re.compile(rb'"seq":(\d+),"at":(\[\[[^"]*\]\])')
 
 Percentiles = tuple[float, float, float]
@@ -93,29 +93,29 @@ def _cpu() -> float:
 # The publisher.
 
 
-def run_publisher(port: int, events_per_s: int, seconds: float) -> None:
-    asyncio.run(_publish(port, events_per_s, seconds))
+def run_publisher(port: int, events_per_s: int, seconds: float, calls: int) -> None:
+    asyncio.run(_publish(port, events_per_s, seconds, calls))
 
 
-async def _publish(port: int, events_per_s: int, seconds: float) -> None:
+async def _publish(port: int, events_per_s: int, seconds: float, calls: int) -> None:
     frames_per_s = events_per_s / FRAME_EVENTS
     async with connect(f"ws://127.0.0.1:{port}/publish", compression=None, proxy=None) as hub:
         began = time.monotonic()
         for number in range(int(frames_per_s * seconds)):
             await asyncio.sleep(max(0.0, began + number / frames_per_s - time.monotonic()))
-            await hub.send(frame_of(number * FRAME_EVENTS, time.time()), text=True)
+            await hub.send(frame_of(number * FRAME_EVENTS, time.time(), calls), text=True)
 
 
-def frame_of(first: int, now: float) -> bytes:
-    return b"[%b]" % b",".join([_event(number, now) for number in range(first, first + FRAME_EVENTS)])
+def frame_of(first: int, now: float, calls: int) -> bytes:
+    return b"[%b]" % b",".join([_event(number, now, calls) for number in range(first, first + FRAME_EVENTS)])
 
 
-def _event(number: int, now: float) -> bytes:
+def _event(number: int, now: float, calls: int) -> bytes:
     return (
         b'{"type":"turn","call_id":"call-%06d","ts":%.3f,"event_id":"ev-%010d","source":"agent-3","turn":%d,'
         b'"e2e_ms":%d.5,"measured_from":"vad_stop","latency":{"stt":180.25,"eou":60.5,"llm_ttft":420.75,'
         b'"tts_ttfb":130.5},"additive":true,"status":"ok","step":"collect"}'
-    ) % (number % LIVE_CALLS, now, number, number // LIVE_CALLS, 500 + number % 700)
+    ) % (number % calls, now, number, number // calls, 500 + number % 700)
 
 
 # The consoles.
@@ -127,6 +127,7 @@ class LeanConsole(asyncio.Protocol):
     def __init__(self) -> None:
         self.buffer = bytearray()
         self.opened = False
+        self.head = b""
         self.seq = 0
         self.holes = 0
         self.bytes = 0
@@ -165,7 +166,9 @@ class LeanConsole(asyncio.Protocol):
         if buffer[0] & 15 == 9:
             self.transport.write(_masked(0x8A, bytes(buffer[start : start + length])))
         elif buffer[0] & 15 == 1:
-            self._note(bytes(buffer[start : start + min(length, 8_192)]))
+            self.head = bytes(buffer[start : start + min(length, 8_192)])
+        if buffer[0] & 128 and buffer[0] & 15 < 8:  # the last fragment
+            self._note(self.head)
         del buffer[: start + length]
         return True
 
@@ -200,15 +203,18 @@ def _masked(first: int, words: bytes) -> bytes:
     return bytes([first, 0x80 | len(words), 0, 0, 0, 0]) + words  # a mask of zeros is a mask
 
 
-def run_consoles(pipe: Connection, port: int, count: int) -> None:
-    asyncio.run(_consoles(pipe, port, count))
+def run_consoles(pipe: Connection, port: int, count: int, join_every: float) -> None:
+    asyncio.run(_consoles(pipe, port, count, join_every))
 
 
-async def _consoles(pipe: Connection, port: int, count: int) -> None:
+async def _consoles(pipe: Connection, port: int, count: int, join_every: float) -> None:
     loop = asyncio.get_running_loop()
     consoles = [(await loop.create_connection(LeanConsole, "127.0.0.1", port))[1] for _ in range(count)]
     pipe.send("ready")
+    joins: list[tuple[float, int]] = []
+    joining = asyncio.create_task(_join_again_and_again(port, join_every, joins))
     last = await asyncio.to_thread(pipe.recv)
+    joining.cancel()
     deadline = time.monotonic() + 10
     while any(console.seq < last for console in consoles) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
@@ -220,8 +226,22 @@ async def _consoles(pipe: Connection, port: int, count: int) -> None:
             "behind": sum(max(0, last - console.seq) for console in consoles),
             "holes": sum(console.holes for console in consoles),
             "bytes": sum(console.bytes for console in consoles),
+            "joins": joins,
         }
     )
+
+
+async def _join_again_and_again(port: int, every: float, joins: list[tuple[float, int]]) -> None:
+    """Notes how long each welcome took, and its size."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(every)
+        began = time.monotonic()
+        transport, console = await loop.create_connection(LeanConsole, "127.0.0.1", port)
+        while not console.seq:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        joins.append((time.monotonic() - began, console.bytes))
+        transport.close()
 
 
 def percentiles(lags: list[tuple[float, int]]) -> Percentiles:
@@ -252,6 +272,8 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000, help="a second")
     parser.add_argument("--consoles", type=int, default=20, help="one of them stuck")
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--calls", type=int, default=5_000, help="live at once")
+    parser.add_argument("--join-every", type=float, default=5.0, metavar="S")
     args = parser.parse_args()
     context = mp.get_context("spawn")
     hub_end, hub_pipe = context.Pipe()
@@ -260,12 +282,14 @@ def main() -> None:
     hub.start()
     port = hub_end.recv()
     consoles = context.Process(
-        target=run_consoles, args=(consoles_pipe, port, args.consoles - 1), daemon=True
+        target=run_consoles, args=(consoles_pipe, port, args.consoles - 1, args.join_every), daemon=True
     )
     consoles.start()
     consoles_end.recv()
     stuck = stuck_console(port)
-    publisher = context.Process(target=run_publisher, args=(port, args.events, args.seconds), daemon=True)
+    publisher = context.Process(
+        target=run_publisher, args=(port, args.events, args.seconds, args.calls), daemon=True
+    )
     began = time.monotonic()
     publisher.start()
     publisher.join()
@@ -285,7 +309,7 @@ def main() -> None:
 def report(args: argparse.Namespace, of_hub: dict, of_consoles: dict, took: float) -> None:  # type: ignore[type-arg]
     sent = int(args.events / FRAME_EVENTS * args.seconds) * FRAME_EVENTS
     p50, p99, worst = (1000 * lag for lag in of_consoles["lags"])
-    size = len(_event(1, time.time()))
+    size = len(_event(1, time.time(), args.calls))
     print(
         f"{args.consoles} consoles, one of them stuck; {sent / took:,.0f} events/s of {size} B for {took:.0f} s"
     )
@@ -298,6 +322,10 @@ def report(args: argparse.Namespace, of_hub: dict, of_consoles: dict, took: floa
     print(f"  events lost before the hub   {sent - of_hub['events']:8,}")
     print(f"  events lost behind it        {of_consoles['behind']:8,}       and {of_consoles['holes']} holes")
     print(f"  sent to consoles             {of_consoles['bytes'] / took / 1e6:8.1f} MB/s")
+    for took_s, bytes_sent in sorted(of_consoles["joins"])[-1:]:
+        print(
+            f"  slowest of {len(of_consoles['joins'])} who joined       {took_s:8.2f} s     {bytes_sent / 1e6:.1f} MB"
+        )
     print(f"  CPU of the hub               {100 * of_hub['cpu']:8.0f} % of a core, its own session included")
     print(f"  memory of the hub            {of_hub['rss'] / 1e6:8.0f} MB    greatest, 64 MB of backlog in it")
     print(f"  not yet in its session       {of_hub['unfolded'] / 1e3:8.1f} kB")
