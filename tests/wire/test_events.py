@@ -59,7 +59,6 @@ def test_field_names_carry_their_units(name: str) -> None:
         {"turn": 1.5},
         {"e2e_ms": 1e300},
         {"e2e_ms": "742"},
-        {"latency": {"stt": 1e10}},
         {"call_id": "x" * 513},
         {"user_text": "x" * 20_001},
         {"call_id": None},
