@@ -1,14 +1,14 @@
 """Every error that voicetop raises on purpose.
 
-    VoicetopError                 one clear line for a person; the command line prints it and exits 2
-    ├── UsageError                a bad URL, option, token or certificate: what to type instead
-    ├── ConfigError               a config, theme or price file: names file, line and key
-    ├── FeedError                 the feed cannot be had
-    │   ├── FeedRefused           the hub said no (token, role, origin, version): retrying won't help
-    │   └── FeedLost              the connection broke: the source retries by itself
-    ├── WireError                 a frame that is no frame of the protocol
-    ├── CheckpointError           a state of another version, or damaged
-    └── RecordingError            a file that is no recording, or cannot be written
+VoicetopError                 one clear line for a person; the command line prints it and exits 2
+├── UsageError                a bad URL, option, token or certificate: what to type instead
+├── ConfigError               a config, theme or price file: names file, line and key
+├── FeedError                 the feed cannot be had
+│   ├── FeedRefused           the hub said no (token, role, origin, version): retrying won't help
+│   └── FeedLost              the connection broke: the source retries by itself
+├── WireError                 a frame that is no frame of the protocol
+├── CheckpointError           a state of another version, or damaged
+└── RecordingError            a file that is no recording, or cannot be written
 """
 
 from __future__ import annotations
