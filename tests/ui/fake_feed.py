@@ -15,7 +15,9 @@ Maker = Callable[[View | None, int], Snapshot]
 class FakeFeed:
     """A FeedHandle. `make(view, tick)` is any of the factories of `synthetic`; `step()` moves time on."""
 
-    def __init__(self, make: Maker | None = synthetic.incident, *, where: str = "ws://127.0.0.1:8377") -> None:
+    def __init__(
+        self, make: Maker | None = synthetic.incident, *, where: str = "ws://127.0.0.1:8377"
+    ) -> None:
         self.make = make
         self.link = LinkState("live" if make else "connecting", where=where)
         self.error = ""

@@ -129,17 +129,21 @@ def calls_panel(rows: list[CallRow], view: View, limit: int | None = None) -> Ca
     words = view.text.lower().split()
     kept = [row for row in rows if all(word in repr(row).lower() for word in words)]
     if view.sort != "eyes":
-        kept.sort(key=SORTS.get(view.sort, lambda row: getattr(row, view.sort)))  # type: ignore[arg-type,return-value]
+        kept.sort(key=SORTS.get(view.sort, lambda row: getattr(row, view.sort)))  # type: ignore[arg-type]
     if view.reverse:
         kept.reverse()
     offset = min(view.offset, max(0, len(kept) - 1))
-    count = {word: sum(row.eyes == word for row in rows) for word in ("stuck", "failing", "frustrated")}
+    stuck, failing, frustrated = (
+        sum(row.eyes == word for row in rows) for word in ("stuck", "failing", "frustrated")
+    )
     return CallsPanel(
         rows=tuple(kept[offset : offset + (limit or view.limit)]),
         offset=offset,
         total=len(kept),
         of=of,
-        **count,
+        stuck=stuck,
+        failing=failing,
+        frustrated=frustrated,
     )
 
 
@@ -352,7 +356,7 @@ def hostile(text: str, view: View | None = None, tick: int = 0) -> Snapshot:
             provider=text,
             reason=text,
             outcome=text,
-            segments=tuple((key, text) for key, _ in row.segments) + ((text, text),),
+            segments=(*((key, text) for key, _ in row.segments), (text, text)),
         )
         for index, row in enumerate(base.calls.rows)
     )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from math import isnan
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
-LEVELS = "▁▂▃▄▅▆▇█"
-LEVELS_ASCII = "_.-~=+*#"
+LEVELS = "▁▂▃▄▅▆▇"
+"""Up to seven eighths, so that sparklines under each other keep apart."""
+LEVELS_ASCII = "_.-=+*#"
 
 
 def bar(share: float, width: int, *, ascii_only: bool = False) -> str:
@@ -24,11 +25,22 @@ def bar(share: float, width: int, *, ascii_only: bool = False) -> str:
     return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
 
 
+def strokes(share: float, width: int, *, ascii_only: bool = False) -> str:
+    """A bar that keeps apart from the one below it, in whole cells.
+
+    >>> strokes(0.5, 4)
+    '▇▇'
+    """
+    if not share > 0 or width <= 0:
+        return ""
+    return ("#" if ascii_only else "▇") * max(1, round(min(share, 1.0) * width))
+
+
 def spark(values: Sequence[float], high: float, *, ascii_only: bool = False) -> str:
     """One character a value over 0 … high; a hole is a space.
 
     >>> spark((0.0, 4.0, 8.0), 8.0)
-    '▁▅█'
+    '▁▄▇'
     """
     marks = LEVELS_ASCII if ascii_only else LEVELS
     top = len(marks) - 1

@@ -102,7 +102,10 @@ def _stretch(values: tuple[float, ...], width: int) -> tuple[float, ...]:
     if len(values) == 1:
         return (NAN,) * (width - 1) + values
     step = (len(values) - 1) / (width - 1)
-    return tuple(_between(values, i * step) for i in range(width))
+    made = [_between(values, i * step) for i in range(width)]
+    for index, value in enumerate(values):  # a value itself stands in its nearest column, so that no peak is cut
+        made[round(index / step)] = value
+    return tuple(made)
 
 
 def _between(values: tuple[float, ...], at: float) -> float:

@@ -136,10 +136,11 @@ def heading(fitted: Sequence[Fitted], view: View, width: int) -> Line:
     """The titles; the column that sorts carries a sign that says which way."""
     row = Row(MARK)
     for column, size in fitted:
-        title, tone = column.title, "faint"
-        if column.sort == view.sort:
-            title, tone = f"{clip(title, size - 1)}{'▴' if view.reverse else '▾'}", "accent"
-        _cell(row, title, tone, size, right=column.right)
+        end = row.width + size
+        sorts = column.sort == view.sort
+        title = clip(column.title, size)
+        row.to(end - cells(title) if column.right else row.width).add(title, "accent" if sorts else "faint")
+        row.add("" if not sorts else "▴" if view.reverse else "▾", "accent").to(end + GAP)
     return fit(row.line(), width)
 
 

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ui import synthetic
+from voicetop.engine.snapshot import Snapshot, View
+from voicetop.sources import LinkState
+from voicetop.ui.actions import ACTIONS
+from voicetop.ui.lines import text_of, width_of
+from voicetop.ui.look import Look, to_ascii
+from voicetop.ui.renderables.calls import ENDED_COLUMNS, LIVE_COLUMNS, fit_columns
+from voicetop.ui.renderables.capacity import capacity_line
+from voicetop.ui.renderables.footer import footer
+from voicetop.ui.renderables.overview import overview
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.renderables.top import header, verdict
+from voicetop.ui.renderables.waiting import waiting_screen
+from voicetop.wire.text import safe_text
+
+GOLDEN = Path(__file__).parent / "golden"
+SIZES = [(80, 24), (120, 40), (200, 50)]
+KINDS = {
+    "empty": synthetic.empty,
+    "busy": synthetic.busy,
+    "incident": synthetic.incident,
+    "blind": synthetic.blind,
+}
+
+
+def painted(snap: Snapshot, width: int, height: int, look: Look | None = None) -> list[str]:
+    scene = Scene(snap, LinkState("live"), look or Look(), snap.view)
+    lines = [
+        *header(scene, width),
+        *overview(snap, scene.look, width, height - 4),
+        footer("overview", "overview", width),
+    ]
+    assert [width_of(line) for line in lines] == [width] * height
+    return [text_of(line).rstrip() for line in lines]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_overview_looks_as_it_was_last_approved(kind: str, width: int, height: int) -> None:
+    """Written anew with `rm tests/ui/golden/*` and a run; look at the difference before committing it."""
+    made = "\n".join(painted(KINDS[kind](), width, height)) + "\n"
+    golden = GOLDEN / f"overview-{kind}-{width}x{height}.txt"
+    if not golden.exists():
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(made, encoding="utf-8")
+    assert made == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [1, 7, 20, 39, 60, 79, 80, 99, 100, 119, 159, 160, 300])
+@pytest.mark.parametrize("height", [4, 5, 10, 23, 31, 43, 80])
+def test_any_size_gives_exactly_that_many_cells(width: int, height: int) -> None:
+    for make in KINDS.values():
+        assert len(painted(make(), width, height)) == height
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 36), (200, 50), (300, 80)])
+def test_nothing_that_matters_is_cut(width: int, height: int) -> None:
+    text = "\n".join(painted(synthetic.incident(), width, height))
+    for needed in (
+        "DEGRADED",
+        "412",
+        "600 tested",
+        "742",
+        "≥ 3,910",
+        "6,204",
+        "2,610 ▲",
+        "4.1 %",
+        "overloaded",
+        "86.1 %",
+    ):
+        assert needed in text
+    for needed in (
+        "6.2 %",
+        "$0.084",
+        "n 12, too few",
+        "31 stuck",
+        "billing",
+        "LAST E2E",
+        "14:07:32",
+        "5 min",
+    ):
+        assert needed in text
+
+
+def test_every_severity_has_a_glyph_and_a_word() -> None:
+    words = []
+    for level in ("ok", "learning", "degraded", "down", "blind"):
+        snap = synthetic.busy()
+        snap = msgspec.structs.replace(snap, verdict=msgspec.structs.replace(snap.verdict, severity=level))
+        words.append(text_of(header(Scene(snap, LinkState("live")), 120)[1]).split()[:2])
+    assert words == [["●", "OK"], ["◌", "LEARNING"], ["▲", "DEGRADED"], ["■", "DOWN"], ["?", "BLIND"]]
+
+
+def test_blind_says_since_when_and_what_is_done_about_it() -> None:
+    link = LinkState("reconnecting", tries=4)
+    level, text = verdict(Scene(synthetic.blind(), link))
+    assert level == "blind"
+    assert text == "feed silent for 11 s · last event 14:07:21 · reconnecting (try 4)"
+
+
+def test_a_lost_link_is_blind_even_before_the_session_says_so() -> None:
+    assert verdict(Scene(synthetic.busy(), LinkState("reconnecting", tries=1)))[0] == "blind"
+    assert verdict(Scene(synthetic.busy(), LinkState("ended")))[0] == "ok"
+    assert verdict(Scene(synthetic.busy(), LinkState("live"), error="disk full")) == (
+        "blind",
+        "the feed's thread stopped: disk full",
+    )
+
+
+def test_a_long_verdict_goes_on_in_a_second_line() -> None:
+    lines = [text_of(line).rstrip() for line in header(Scene(synthetic.incident(), LinkState("live")), 80)]
+    assert lines[1].endswith("(n 312)")
+    assert lines[2].strip() == "LLM +1.9 s · billing × es × v42 explain 91 % · 31 calls"
+
+
+def test_before_there_is_a_hub_it_says_what_to_type() -> None:
+    link = LinkState("reconnecting", tries=3, why="connection refused", where="ws://127.0.0.1:8377")
+    text = "\n".join(text_of(line) for line in waiting_screen(Scene(None, link), 80, 20))
+    for needed in (
+        "Nobody answers at ws://127.0.0.1:8377 (try 3)",
+        "connection refused",
+        "voicetop serve",
+        "voicetop demo",
+    ):
+        assert needed in text
+
+
+def test_a_refusal_says_that_trying_again_is_no_use() -> None:
+    link = LinkState("refused", why="wrong token", where="ws://hub:8377")
+    text = "\n".join(text_of(line) for line in waiting_screen(Scene(None, link), 100, 20))
+    assert "wrong token" in text
+    assert "would not help" in text
+
+
+def test_columns_drop_by_importance() -> None:
+    titles = [
+        {fitted.column.title for fitted in fit_columns(LIVE_COLUMNS, width)} for width in range(30, 300)
+    ]
+    assert all(before <= after for before, after in pairwise(titles))
+    assert {"CALL", "AGE", "EYES", "WAITING", "INTENT", "LAST E2E", "ERR"} <= titles[80 - 30]
+    assert titles[200 - 30] == {column.title for column in LIVE_COLUMNS}
+    assert {fitted.column.title for fitted in fit_columns(ENDED_COLUMNS, 80)} >= {
+        "CALL",
+        "ENDED",
+        "REASON",
+        "OUTCOME",
+    }
+
+
+def test_capacity_at_its_line_says_so_in_words() -> None:
+    panel = msgspec.structs.replace(synthetic.busy().capacity, live=612)
+    assert "■ over, 102 %" in text_of(capacity_line(panel, Look(), 120))
+    panel = msgspec.structs.replace(panel, live=540)
+    assert "▲ near, 90 %" in text_of(capacity_line(panel, Look(), 80))
+
+
+def test_what_the_hub_reports_as_lost_is_shown() -> None:
+    calm = synthetic.busy()
+    snap = msgspec.structs.replace(calm, feed=msgspec.structs.replace(calm.feed, malformed=3, missed=120))
+    text = "\n".join(painted(snap, 200, 50))
+    assert "3 malformed · 120 missed" in text
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_ascii_mode_is_ascii(width: int, height: int) -> None:
+    for kind in ("incident", "empty"):
+        for line in painted(KINDS[kind](), width, height, Look(ascii=True)):
+            assert to_ascii(line).isascii()
+            assert "?" not in to_ascii(line).replace("? help", "")
+
+
+def test_cleaned_hostile_text_keeps_every_line_in_its_width() -> None:
+    snap = synthetic.hostile(safe_text(synthetic.HOSTILE))
+    for width, height in SIZES:
+        painted(snap, width, height)
+
+
+def test_local_time_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert "19:37:32 IST" in painted(synthetic.busy(), 120, 40, Look(utc=False))[0]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_every_footer_names_a_way_out() -> None:
+    for width in (60, 80, 120, 200):
+        for place in ("overview", "calls"):
+            text = text_of(footer(place, place, width))
+            assert "q quit" in text
+            assert "? help" in text
+
+
+def test_the_registry_has_no_key_twice_in_one_place() -> None:
+    seen: set[tuple[str, str]] = set()
+    for action in ACTIONS:
+        for key in action.keys.split(","):
+            for place in action.places:
+                assert (key, place) not in seen, (key, place)
+                seen.add((key, place))
+
+
+def test_the_table_shows_what_a_view_asks_for() -> None:
+    snap = synthetic.busy(View(ended=True, sort="ended"))
+    assert all(row.ended_at == row.ended_at for row in snap.calls.rows)
