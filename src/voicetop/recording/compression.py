@@ -47,5 +47,5 @@ class compressor:  # noqa: N801 - used like a function
             }
         )
 
-    def __call__(self, text: bytes | bytearray) -> bytes:
+    def __call__(self, text: bytes) -> bytes:
         return self._zstd.compress(text, ZstdCompressor.FLUSH_FRAME)

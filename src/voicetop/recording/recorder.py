@@ -201,7 +201,8 @@ class _Writer:
         self._clock = clock
         self._flush_s = flush_s
         self._pack = compressor(level)
-        self._text = bytearray()
+        self._text: list[bytes] = []
+        self._text_bytes = 0
         self._text_events = 0
         self._due = 0.0
         self._at = 0.0
@@ -210,7 +211,7 @@ class _Writer:
         self._missing = False
         self._sync_at = clock.monotonic() + SYNC_S
         self._synced = True
-        self._text += header_line(header)
+        self._put(header_line(header))
         self._flush()
 
     def run(self, frames: _Queue) -> None:
@@ -225,7 +226,7 @@ class _Writer:
             if frame is _Signal.CLOSE:
                 break
             self._take(frame)
-            if len(self._text) >= BLOCK_BYTES or (self._text and self._clock.monotonic() >= self._due):
+            if self._text_bytes >= BLOCK_BYTES or (self._text and self._clock.monotonic() >= self._due):
                 self._flush()
                 self._sync()
         self._flush()
@@ -254,20 +255,20 @@ class _Writer:
             self._add_welcome(decoded, frame)
         else:
             self.undecodable += 1
-            self._text += frame_line(self._seq, self._at, frame)
+            self._put(frame_line(self._seq, self._at, frame))
 
     def _add_welcome(self, welcome: _WelcomeHead, frame: bytes) -> None:
         self._at = welcome.at or self._at
         self._tell_gap(self._at, welcome.seq + 1 if welcome.epoch == self._epoch else 0)
         self._seq, self._epoch = welcome.seq, welcome.epoch
-        self._text += _on_one_line(frame) + b"\n"
+        self._put(_on_one_line(frame) + b"\n")
 
     def _add_batch(self, batch: RawBatch) -> None:
         if not batch.events:
             return
         if not batch.local:
             self._tell_gap(batch.at[0][0] if batch.at else self._at, batch.seq)
-        self._text += record_lines(batch)
+        self._put(record_lines(batch))
         self._text_events += len(batch.events)
         self._seq = batch.seq if batch.local else batch.seq + len(batch.events) - 1
         self._at = batch.at[-1][0] if batch.at else self._at
@@ -276,12 +277,17 @@ class _Writer:
         if self._missing:
             self._missing = False
             gap = gap_frame(at, self._seq, max(self._seq + 1, next_seq), "recorder")
-            self._text += record_lines(_batch_decoder.decode(gap))
+            self._put(record_lines(_batch_decoder.decode(gap)))
+
+    def _put(self, lines: bytes) -> None:
+        self._text.append(lines)
+        self._text_bytes += len(lines)
 
     def _flush(self) -> None:
         if self._text:
-            self.file.append(self._pack(self._text))
+            self.file.append(self._pack(b"".join(self._text)))
             self._text.clear()
+            self._text_bytes = 0
             self._synced = False
             self.events += self._text_events
             self._text_events = 0
