@@ -14,15 +14,15 @@ from voicetop.engine.fold import Engine
 from voicetop.engine.picture import Picturer
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.errors import WireError
-from voicetop.wire.codec import Batch, Beat, Codec
+from voicetop.wire.codec import Batch, Beat, Codec, Step
 from voicetop.wire.frames import Welcome
 
 
 class Session:
     """Folds a feed. Not thread-safe: feed, ask and dump from one thread, or hold a lock around it."""
 
-    def __init__(self, config: EngineConfig | None = None, *, check_duplicates: bool = True) -> None:
-        self.codec = Codec(check_duplicates=check_duplicates)
+    def __init__(self, config: EngineConfig | None = None) -> None:
+        self.codec = Codec()
         self.engine = Engine(config)
         self.picturer = Picturer(self.engine, self.codec.stats)
         self.epoch = ""
@@ -43,19 +43,20 @@ class Session:
     def feed(self, frame: bytes) -> None:
         """Fold one wire frame. What is no frame is counted and otherwise ignored."""
         try:
-            steps = self.codec.decode(frame)
+            for step in self.codec.steps(frame):
+                self._fold(step)
         except WireError as error:
             self.codec.reject(self.at, str(error), frame)
-            return
-        for step in steps:
-            if type(step) is Batch:
-                self.engine.apply(step)
-            elif type(step) is Beat:
-                self.engine.advance(step.at, local=step.local)
-                for hook in self.on_beat:
-                    hook(step)
-            elif type(step) is Welcome:
-                self._welcome(step)
+
+    def _fold(self, step: Step) -> None:
+        if type(step) is Batch:
+            self.engine.apply(step)
+        elif type(step) is Beat:
+            self.engine.advance(step.at, local=step.local)
+            for hook in self.on_beat:
+                hook(step)
+        elif type(step) is Welcome:
+            self._welcome(step)
 
     def _welcome(self, welcome: Welcome) -> None:
         if welcome.state:

@@ -24,7 +24,7 @@ class Follower:
     """A console with a session; `digests` are those of its heartbeats, by stamp."""
 
     def __init__(self, url: str) -> None:
-        self.session = Session(check_duplicates=False)
+        self.session = Session()
         self.digests: dict[int, str] = {}
         self.session.on_beat.append(self._note)
         self._task = asyncio.create_task(self._run(url))

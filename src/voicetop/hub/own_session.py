@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from voicetop.engine.config import EngineConfig
 from voicetop.session import Session
 
 
 class OwnSession(Session):
-    """Its feed is the hub's own, from which duplicates are dropped already."""
-
-    def __init__(self, config: EngineConfig | None = None) -> None:
-        super().__init__(config, check_duplicates=False)
+    """It must know all that a console knows, the ids that came included: its checkpoint is where consoles begin."""
 
     @property
     def live_calls(self) -> int:

@@ -12,7 +12,8 @@ Text is cleaned here (`cleaning.py`), so that nothing below ever holds a string 
 from __future__ import annotations
 
 import itertools
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import TypeAlias, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -128,47 +129,70 @@ class Codec:
 
     def decode(self, frame: bytes) -> list[Step]:
         """The steps of one frame, in order. Raises WireError where the bytes are no frame at all."""
+        return list(self.steps(frame))
+
+    def steps(self, frame: bytes) -> Iterator[Step]:
+        """The same one by one: what stands behind a heartbeat isn't counted before the heartbeat was folded."""
         if len(frame) > MAX_FRAME and not frame.startswith(b'{"type":"welcome"'):
             raise WireError(f"a frame of {len(frame):,} bytes, more than {MAX_FRAME:,}: send smaller batches")
         try:
-            decoded = _frame_decoder.decode(frame)
+            decoded: _Frame | _RawFrame = _frame_decoder.decode(frame)
         except _UNDECODABLE:
-            return self._decode_slowly(frame)
-        if not isinstance(decoded, _TypedBatch):
-            return self._alone(decoded)
-        self._came(frame, len(decoded.events))
-        if not decoded.local:
-            self.seq = decoded.seq + len(decoded.events) - 1
-        ats = expand_stamps(decoded.at, len(decoded.events))
-        kinds: list[type[Event]] = list(map(type, decoded.events))
+            decoded = _decode_raw(frame)
+        self.frames += 1
+        if isinstance(decoded, Welcome | Gap):
+            yield self._alone(decoded)
+            return
+        plain = is_plain(frame)
+        count = len(decoded.events)
+        ats = expand_stamps(decoded.at, count)
+        kinds: list[type] = list(map(type, decoded.events))
+        if isinstance(decoded, RawBatch):
+            kinds = [
+                Heartbeat if _is_heartbeat(raw) else kind
+                for raw, kind in zip(decoded.events, kinds, strict=True)
+            ]
+        start = 0
+        while start < count:
+            stop = kinds.index(Heartbeat, start) + 1 if Heartbeat in kinds[start:] else count
+            self._came(frame, start, stop - start)
+            if not decoded.local:
+                self.seq = decoded.seq + stop - 1
+            part = decoded.events[start:stop] if stop - start < count else decoded.events
+            yield from self._part(part, ats[start:stop], plain=plain, local=decoded.local)
+            start = stop
+
+    def _part(
+        self, part: list[AnyEvent] | list[Raw], ats: list[float], *, plain: bool, local: bool
+    ) -> Iterator[Step]:
+        """What stands up to a heartbeat, and the heartbeat."""
+        events, ats = self._events(part, ats)
+        kinds: list[type[Event]] = list(map(type, events))
         if Malformed in kinds:
-            for at, event in zip(ats, decoded.events, strict=True):
+            for at, event in zip(ats, events, strict=True):
                 self._note(at, event)
-        return self._steps(frame, decoded.events, ats, kinds, local=decoded.local)
+        if not plain:
+            self.stats.cleaned += clean_events(events)
+        if self.check_duplicates and not self.duplicates.all_new([event.event_id for event in events]):
+            events, ats = self._without_duplicates(events, ats)
+        beat = events.pop() if events and type(events[-1]) is Heartbeat else None
+        if events:
+            yield Batch(events, ats[: len(events)])
+        if isinstance(beat, Heartbeat):
+            yield Beat(ats[len(events)], beat.seq, beat.local or local)
 
-    def _decode_slowly(self, frame: bytes) -> list[Step]:
-        try:
-            raw = _raw_decoder.decode(frame)
-        except _UNDECODABLE as error:
-            raise WireError(f"not a frame of the protocol: {safe_label(str(error))}") from None
-        if not isinstance(raw, RawBatch):
-            return self._alone(raw)
-        self._came(frame, len(raw.events))
-        if not raw.local:
-            self.seq = raw.seq + len(raw.events) - 1
-        events: list[AnyEvent] = []
-        ats: list[float] = []
-        for at, item in zip(expand_stamps(raw.at, len(raw.events)), raw.events, strict=True):
-            event = self._one(item, at)
-            if event is not None:
-                self._note(at, event)
-                events.append(event)
-                ats.append(at)
-        return self._steps(frame, events, ats, list(map(type, events)), local=raw.local)
+    def _events(
+        self, part: list[AnyEvent] | list[Raw], ats: list[float]
+    ) -> tuple[list[AnyEvent], list[float]]:
+        if not part or not isinstance(part[0], Raw):
+            return cast("list[AnyEvent]", part), ats
+        made = [(self._one(raw, at), at) for raw, at in zip(part, ats, strict=True)]
+        kept = [(event, at) for event, at in made if event is not None]
+        return [event for event, _ in kept], [at for _, at in kept]
 
-    def _alone(self, decoded: Welcome | Gap) -> list[Step]:
+    def _alone(self, decoded: Welcome | Gap) -> Step:
         self.stats.cleaned += clean_struct(decoded)
-        return [decoded] if isinstance(decoded, Welcome) else [Batch([decoded], [decoded.ts])]
+        return decoded if isinstance(decoded, Welcome) else Batch([decoded], [decoded.ts])
 
     def _one(self, raw: Raw, at: float) -> AnyEvent | None:
         try:
@@ -200,16 +224,15 @@ class Codec:
             name = "other"
         counts[name] = counts.get(name, 0) + 1
 
-    def _came(self, frame: bytes, count: int) -> None:
+    def _came(self, frame: bytes, start: int, count: int) -> None:
         """Count the events, and look for unknown fields in every `LOOK_EVERY`th: a look costs as much as a decode."""
         first = -self.stats.events % LOOK_EVERY
-        self.frames += 1
         self.stats.events += count
         if first >= count:
             return
         raw = _raw_decoder.decode(frame)
         assert isinstance(raw, RawBatch)
-        for item in raw.events[first::LOOK_EVERY]:
+        for item in raw.events[start + first : start + count : LOOK_EVERY]:
             self._look(item)
 
     def _look(self, raw: Raw) -> None:
@@ -221,18 +244,6 @@ class Codec:
         if kind is not None:
             for name in sorted(event.keys() - set(kind.__struct_fields__) - {"type"}):
                 self._count(self.stats.unknown_fields, safe_label(f"{event['type']}.{name}"))
-
-    def _steps(
-        self, frame: bytes, events: list[AnyEvent], ats: list[float], kinds: list[type[Event]], *, local: bool
-    ) -> list[Step]:
-        if not is_plain(frame):
-            self.stats.cleaned += clean_events(events)
-        if self.check_duplicates and not self.duplicates.all_new([event.event_id for event in events]):
-            events, ats = self._without_duplicates(events, ats)
-            kinds = list(map(type, events))
-        if Heartbeat not in kinds:
-            return [Batch(events, ats)] if events else []
-        return _split(events, ats, kinds, local=local)
 
     def _without_duplicates(
         self, events: list[AnyEvent], ats: list[float]
@@ -283,19 +294,17 @@ def expand_stamps(runs: list[tuple[float, int]], count: int) -> list[float]:
     return ats + [ats[-1] if ats else 0.0] * (count - len(ats))
 
 
-def _split(events: list[AnyEvent], ats: list[float], kinds: list[type[Event]], *, local: bool) -> list[Step]:
-    steps: list[Step] = []
-    start = 0
-    while True:
-        try:
-            stop = kinds.index(Heartbeat, start)
-        except ValueError:
-            stop = len(kinds)
-        if stop > start:
-            steps.append(Batch(events[start:stop], ats[start:stop]))
-        if stop == len(kinds):
-            return steps
-        beat = events[stop]
-        assert isinstance(beat, Heartbeat)
-        steps.append(Beat(ats[stop], beat.seq, beat.local or local))
-        start = stop + 1
+def _decode_raw(frame: bytes) -> _RawFrame:
+    try:
+        return _raw_decoder.decode(frame)
+    except _UNDECODABLE as error:
+        raise WireError(f"not a frame of the protocol: {safe_label(str(error))}") from None
+
+
+def _is_heartbeat(raw: Raw) -> bool:
+    if b"heartbeat" not in bytes(raw):
+        return False
+    try:
+        return type(_event_decoder.decode(raw)) is Heartbeat
+    except _UNDECODABLE:
+        return False

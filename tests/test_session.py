@@ -1,0 +1,172 @@
+"""The test that keeps everything else true: one feed, the same state at every heartbeat, however it came."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from voicetop.clock import WallClock
+from voicetop.engine.snapshot import View
+from voicetop.hub import Hub, HubConfig
+from voicetop.hub.own_session import OwnSession
+from voicetop.recording.reader import read
+from voicetop.session import Session
+from voicetop.sources.replay import ReplaySource
+from voicetop.sources.simulator import Fleet, FleetConfig, Incident
+from voicetop.sources.simulator.sender import pump
+from voicetop.sources.socket import SocketSource
+from voicetop.wire.codec import Beat
+from voicetop.wire.frames import RawBatch, Welcome
+
+Digests = dict[int, str]
+"""By the hub's sequence number of the heartbeat."""
+
+
+def digesting(session: Session) -> Digests:
+    """The digests of a session at the hub's heartbeats, filled in as they come."""
+    found: Digests = {}
+
+    def note(beat: Beat) -> None:
+        assert not beat.local, (
+            "this machine is too busy: the hub was silent for so long that a console told the time"
+        )
+        found[beat.seq] = session.digest()
+
+    session.on_beat.append(note)
+    return found
+
+
+async def watch(url: str, session: Session) -> None:
+    async for frame in SocketSource(url).frames():
+        session.feed(frame)
+
+
+def recut(frames: list[bytes], dice: random.Random) -> Iterator[bytes]:
+    """The same stamped events in batches of other sizes."""
+    waiting: list[tuple[int, float, msgspec.Raw]] = []
+    for frame in frames:
+        decoded = msgspec.json.decode(frame, type=RawBatch | Welcome)
+        if isinstance(decoded, Welcome):
+            yield from cut(waiting, dice)
+            waiting = []
+            yield frame
+            continue
+        ats = [at for at, count in decoded.at for _ in range(count)]
+        for i, (at, event) in enumerate(zip(ats, decoded.events, strict=True)):
+            waiting.append((decoded.seq + i, at, event))
+    yield from cut(waiting, dice)
+
+
+def cut(events: list[tuple[int, float, msgspec.Raw]], dice: random.Random) -> Iterator[bytes]:
+    while events:
+        count = dice.choice((1, 2, 7, 60, 700))
+        part, events = events[:count], events[count:]
+        yield msgspec.json.encode(
+            RawBatch(
+                seq=part[0][0], at=[(at, 1) for _, at, _ in part], events=[event for _, _, event in part]
+            )
+        )
+
+
+def agree(digests: Digests, truth: Digests) -> int:
+    """How many heartbeats both saw, all of which must agree."""
+    both = sorted(digests.keys() & truth.keys())
+    wrong = [seq for seq in both if digests[seq] != truth[seq]]
+    assert not wrong, f"{len(wrong)} of {len(both)} heartbeats differ, the first at seq {wrong[0]}"
+    return len(both)
+
+
+async def test_live_paced_unpaced_in_random_batches_and_joined_half_way_a_feed_has_one_digest_at_every_heartbeat(
+    tmp_path: Path,
+) -> None:
+    """A real hub and real sockets; the recording is the hub's own."""
+    clock = WallClock()
+    own = OwnSession()
+    truth = digesting(own)
+    file = tmp_path / "feed.vtr"
+    hub = Hub(HubConfig(port=0, record=str(file)), clock, new_session=lambda: own)
+    await hub.start()
+    fleet = Fleet(
+        FleetConfig(
+            start=clock.time(), calls=40, history=3_600.0, full=120.0, old_calls=40,
+            incidents=(Incident("llm_outage", at=1.0, duration=30.0),),
+        )
+    )  # fmt: skip
+    early, late = Session(), Session()
+    early_digests, late_digests = digesting(early), digesting(late)
+    tasks = [asyncio.create_task(watch(hub.url, early))]
+    await until(lambda: bool(early_digests))
+    feeding = asyncio.create_task(pump(hub.url, None, fleet, clock, duration=5.0))
+    half_way = len(truth) + 8
+    await until(lambda: len(truth) >= half_way)
+    tasks.append(asyncio.create_task(watch(hub.url, late)))
+    await feeding
+    last = max(truth)
+    await until(lambda: max(early_digests, default=0) > last and max(late_digests, default=0) > last)
+    for task in tasks:
+        task.cancel()
+    await hub.close()
+
+    assert agree(early_digests, truth) >= 20
+    assert agree(late_digests, truth) >= 8
+    assert min(late_digests) > min(early_digests), "the late one was to join later"
+    assert len(set(truth.values())) == len(truth), "a digest that doesn't change covers nothing"
+
+    frames = list(read(file))
+    for name, told in (
+        ("as recorded", frames),
+        ("in random batches", list(recut(frames, random.Random(1)))),
+        ("event by event", list(recut(frames, AlwaysOne()))),
+    ):
+        session = Session()
+        digests = digesting(session)
+        for frame in told:
+            session.feed(frame)
+        assert agree(digests, truth) >= 20, name
+        assert session.snapshot(View()).calls.of == own.snapshot(View()).calls.of
+
+    paced = Session()
+    paced_digests = digesting(paced)
+    async for frame in ReplaySource(file, speed=20.0).frames():
+        paced.feed(frame)
+    assert agree(paced_digests, truth) >= 20
+
+
+class AlwaysOne(random.Random):
+    """Dice that cut every batch down to one event."""
+
+    def choice(self, seq: object) -> int:  # type: ignore[override]
+        del seq
+        return 1
+
+
+async def until(holds: object, seconds: float = 20.0) -> None:
+    """Wait until `holds()` is true."""
+    assert callable(holds)
+    clock = WallClock()
+    limit = clock.monotonic() + seconds
+    while not holds():
+        assert clock.monotonic() < limit, "it never came true"
+        await asyncio.sleep(0.02)
+
+
+def test_a_frame_that_is_no_frame_is_counted_and_kept_for_a_look() -> None:
+    session = Session()
+    session.feed(b"\x00 not JSON")
+    session.feed(b'{"type":"batch"}')
+    assert session.codec.stats.malformed == 2
+    assert len(session.codec.stats.oddities) == 2
+
+
+def test_a_damaged_state_leaves_the_session_as_it_was() -> None:
+    session = Session()
+    before = session.digest()
+    try:
+        session.load(b"VTCP\x01rubbish")
+    except Exception as error:  # noqa: BLE001 - which one is another test's business
+        assert "damaged" in str(error)
+    assert session.digest() == before
