@@ -22,6 +22,7 @@ from voicetop.engine.snapshot import Snapshot, Span, View
 from voicetop.ui import theme as themes
 from voicetop.ui.actions import ACTIONS, BY_ID, Place
 from voicetop.ui.feed import FeedHandle
+from voicetop.ui.lines import Line
 from voicetop.ui.look import Look
 from voicetop.ui.painter import Painter
 from voicetop.ui.renderables.footer import message_line
@@ -113,7 +114,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self._behind = False
         self._painter = Painter(SYSTEMS.get(self.console.color_system or ""))
         self._tones = self._limited(themes.load(theme))
-        self.sheet = Sheet(Ink(self._tones, ascii_only=ascii))
+        self.sheet = Sheet(Ink(self._tones, ascii_only=ascii), self.frame)
         self._screens: dict[Place, Page] = {"overview": OverviewPage(self), "calls": CallsPage(self)}
         self._stack: list[Page] = [self._screens["overview"]]
 
@@ -140,8 +141,11 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def paint(self) -> None:
         """Show the newest picture as the page sees it."""
         width, height = self.sheet.size
-        if not width or not height:
-            return
+        if width and height:
+            self.sheet.show(self.frame(width, height))
+
+    def frame(self, width: int, height: int) -> list[Line]:
+        """The lines of a screen of that size."""
         scene = self.scene()
         if scene.snap is not None and scene.snap is not self._seen:
             self._seen = scene.snap
@@ -149,9 +153,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
                 page.see(scene.snap)
             self._ask()
         lines = self.page.lines(scene, width, height)
-        if self.told:
-            lines = [*lines[:-1], message_line(self.told, width)]
-        self.sheet.show(lines)
+        return [*lines[:-1], message_line(self.told, width)] if self.told else lines
 
     def scene(self) -> Scene:
         """Everything there is to paint, now."""

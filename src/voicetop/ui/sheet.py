@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
@@ -34,14 +36,19 @@ class Ink:
 
 
 class Sheet(Widget):
-    """A sheet of lines. `show` takes new ones; the paint path below sends what changed in them."""
+    """A sheet of lines. `show` takes new ones; the paint path below sends what changed in them.
+
+    Where it has none of the right size yet (the first frame, a resize) it asks `make` for them, so that no frame is
+    ever blank.
+    """
 
     ALLOW_SELECT = False
     DEFAULT_CSS = "Sheet { width: 100%; height: 100%; }"
 
-    def __init__(self, ink: Ink) -> None:
+    def __init__(self, ink: Ink, make: Callable[[int, int], list[Line]]) -> None:
         super().__init__()
         self.ink = ink
+        self._make = make
         self._lines: list[Line] = []
         self._strips: list[Strip] = []
         self._width = 0
@@ -53,20 +60,16 @@ class Sheet(Widget):
 
     def show(self, lines: list[Line]) -> int:
         """Show these lines; gives how many of them changed."""
-        width = self.size.width
-        if width != self._width or len(lines) != len(self._lines):
-            self._lines, self._width = [], width
-        if not self._lines:
-            self._lines = lines
-            self._strips = [self.ink.strip(line, width) for line in lines]
+        if self.size.width != self._width or len(lines) != len(self._lines):
+            self._take(lines)
             self.refresh()
             return len(lines)
         changed = [y for y, line in enumerate(lines) if line != self._lines[y]]
         for y in changed:
-            self._strips[y] = self.ink.strip(lines[y], width)
+            self._strips[y] = self.ink.strip(lines[y], self._width)
         self._lines = lines
         if changed:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+            self.refresh(*(Region(0, y, self._width, 1) for y in changed))
         return len(changed)
 
     def wear(self, ink: Ink) -> None:
@@ -74,12 +77,16 @@ class Sheet(Widget):
         self.ink = ink
         self._lines = []
 
+    def _take(self, lines: list[Line]) -> None:
+        self._lines, self._width = lines, self.size.width
+        self._strips = [self.ink.strip(line, self._width) for line in lines]
+
     def render_lines(self, crop: Region) -> list[Strip]:
         """The strips as they are: no border, no padding, no styles of Textual's own."""
+        width, height = self.size
+        if width != self._width or height != len(self._lines):
+            self._take(self._make(width, height))
         strips = self._strips[crop.y : crop.bottom]
-        missing = crop.height - len(strips)
-        if missing:
-            strips = strips + [Strip.blank(self._width or crop.width, self.ink.theme.style("text"))] * missing
-        if crop.x or crop.width != self._width:
+        if crop.x or crop.width != width:
             return [strip.crop_extend(crop.x, crop.right, self.ink.theme.style("text")) for strip in strips]
         return strips
