@@ -11,6 +11,10 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.ledger import Ledger
 from voicetop.engine.mood import FRUSTRATED
 
+_CONVERSATION = frozenset(
+    ["talked", "known", "succeeded", "escalated", "decided", "abandoned", "moody", "sentiment_centi", "sentiments"]
+)
+
 
 def settle(call: Call, ledger: Ledger) -> None:
     """Count an ended call, in its last cell, at the time of its end."""
@@ -21,6 +25,7 @@ def settle(call: Call, ledger: Ledger) -> None:
     if call.measured_from:
         ledger.mark(call, f"from:{call.measured_from}", ts)
     if call.reason in NOT_A_CONVERSATION:
+        _take_back(call, ledger)
         return
     ledger.mark(call, "talked", ts)
     _either(call, ledger, "known", verdict_of(call.opinions) in (0, 1))
@@ -28,8 +33,7 @@ def settle(call: Call, ledger: Ledger) -> None:
     _either(call, ledger, "escalated", escalated(call))
     _either(call, ledger, "decided", call.abandoned >= 0)
     _either(call, ledger, "abandoned", call.abandoned == 1)
-    if call.abandoned == 1:
-        ledger.mark(call, f"left:{call.left_at or 'unknown step'}", ts)
+    _either(call, ledger, f"left:{call.left_at or 'unknown step'}", call.abandoned == 1)
     _either(call, ledger, "moody", call.mood >= FRUSTRATED)
     sentiment = sentiment_of(call.opinions)
     if sentiment == sentiment:
@@ -41,6 +45,12 @@ def _either(call: Call, ledger: Ledger, kind: str, holds: bool) -> None:
     if holds:
         ledger.mark(call, kind, call.ended)
     else:
+        ledger.unmark(call, kind)
+
+
+def _take_back(call: Call, ledger: Ledger) -> None:
+    """A call that was lost, and turns out to have been no conversation, counted as one until now."""
+    for kind in [kind for kind in call.marks if kind in _CONVERSATION or kind.startswith("left:")]:
         ledger.unmark(call, kind)
 
 
