@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +11,7 @@ from voicetop.engine.buckets import censored_quantile
 from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.figures import Usual
 from voicetop.engine.fold import Engine
-from voicetop.engine.judge import culprit, handling_s
+from voicetop.engine.judge import STAGE_WORDS, culprit, handling_s
 from voicetop.engine.mood import FRUSTRATED
 from voicetop.engine.snapshot import (
     NAN,
@@ -28,7 +29,6 @@ from voicetop.engine.snapshot import (
     Series,
     Snapshot,
     StepShare,
-    Trouble,
     Verdict,
     View,
     Where,
@@ -123,9 +123,7 @@ class Picturer:
     def _verdict(self, feed: FeedState, scope: _Scope) -> Verdict:
         judge = self._engine.judge
         troubles = tuple(
-            Trouble(t.kind, t.text, held.since, t.severity, t.value, t.normal, t.n)
-            for held in judge.standing.values()
-            for t in (held.trouble,)
+            msgspec.structs.replace(held.trouble, since=held.since) for held in judge.standing.values()
         )
         if feed.silent_s >= BLIND_AFTER:
             return Verdict("blind", f"feed silent for {feed.silent_s:.0f} s", feed.last_at, troubles)
@@ -189,7 +187,8 @@ class Picturer:
             ((kind[5:], n) for kind, n in scope.sums.items() if kind.startswith("from:")),
             key=lambda part: -part[1],
         )
-        grown = culprit(now, past).removeprefix(" · ") if scope.usual.learned(scope.at) else ""
+        stage, more = culprit(now, past) if scope.usual.learned(scope.at) else ("", 0.0)
+        grown = f"{STAGE_WORDS[stage]} +{more / 1000:.1f} s" if stage else ""
         return LatencyPanel(e2e, stages, split, self._latency_chart(scope), tuple(kinds), grown)
 
     def _latency_chart(self, scope: _Scope) -> Series:
@@ -348,6 +347,8 @@ class _Scope:
         counts = ledger.cells.live
         self.live = sum(counts) if self.cells is None else sum(counts[cell] for cell in self.cells.tolist())
         self.waiting = waiting.waiting_calls(engine.roster.live.values(), self.cells)
+        if hours and hours[0] != self.at // 3600 % 24:  # who is on the line now is no part of another hour
+            self.live, self.waiting = 0, []
         self.stuck_after = figures.stuck_after(usual.histograms.get("e2e"), engine.config.stuck_after_s)
         self.handling = handling_s(self.business)
 
