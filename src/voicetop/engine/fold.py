@@ -168,7 +168,7 @@ class Engine:
             elif kind is TurnStart:
                 call = live(event.call_id) or self._owner(event, ts, at)
                 call.seen = at
-                if event.turn > call.turn or event.turn < 0:
+                if (event.turn > call.turn or event.turn < 0) and not call.ended:
                     call.wait_since, call.wait_turn = ts, event.turn
                     call.stage = call.provider = ""
             else:
@@ -269,7 +269,7 @@ class Engine:
     def _tool(self, event: Tool, ts: float, at: float) -> None:
         call = self._owner(event, ts, at)
         call.seen = at
-        if event.state == "start":
+        if event.state == "start" and call.live:
             call.stage, call.stage_since, call.provider = "tool", ts, event.name
         elif call.stage == "tool":
             call.stage = ""
