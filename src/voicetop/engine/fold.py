@@ -376,9 +376,14 @@ class Engine:
         self._settle(call)
 
     def _decide_abandonment(self, call: Call) -> None:
+        """Known at once where it can't be; else at the first heartbeat after the grace time. Whoever is trusted more
+        may still take good news back within it.
+        """
         if outcomes.may_be_abandoned(call, self.config):
             call.abandoned = -1
-            self.roster.deciding.add((call.ended + self.config.grace_s, call.call_id))
+            due = (call.ended + self.config.grace_s, call.call_id)
+            if due not in self.roster.deciding:
+                self.roster.deciding.add(due)
         else:
             call.abandoned = 0
 
@@ -399,9 +404,8 @@ class Engine:
         self.roster.tell(call, event)
         if call.live:
             return
-        in_time = call.abandoned < 0 or ts <= call.ended + self.config.grace_s
-        if in_time and not outcomes.may_be_abandoned(call, self.config):
-            call.abandoned = 0
+        if ts <= call.ended + self.config.grace_s:
+            self._decide_abandonment(call)
         self._settle(call)
 
     # -- the world ----------------------------------------------------------------------------------------------
