@@ -256,7 +256,7 @@ class Engine:
     def _stage(self, event: Stage, ts: float, at: float) -> None:
         call = self.roster.live.get(event.call_id)
         if call is None:
-            self.feed.strangers += 1
+            self.feed.strangers += self.roster.find(event.call_id) is None
             return
         call.seen = at
         if event.state == "start":
@@ -303,7 +303,7 @@ class Engine:
     def _audio(self, event: Audio, ts: float, at: float) -> None:
         call = self.roster.live.get(event.call_id)
         if call is None:
-            self.feed.strangers += 1
+            self.feed.strangers += self.roster.find(event.call_id) is None
             return
         call.seen = at
         self.roster.tell(call, event)
