@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 NAN = float("nan")
 ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
-EVEN = (1.0, 2.0, 5.0)
+EVEN = (1.0, 2.0, 5.0, 10.0, 20.0)
 TIME_STEPS = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400)
 
 
@@ -57,20 +57,15 @@ def ceiling(values: tuple[float, ...], *marks: float) -> float:
 
 
 def ticks(high: float, rows: int) -> tuple[float, ...]:
-    """Round figures for an axis 0 … high that is `rows` tall, about one every three rows, without 0.
+    """Round figures on an axis 0 … high that is `rows` tall, at most one every two rows, without 0.
 
-    >>> ticks(6000, 7)
-    (2000.0, 4000.0, 6000.0)
+    >>> ticks(6000, 7), ticks(2.5, 7)
+    ((2000.0, 4000.0, 6000.0), (1.0, 2.0))
     """
     wanted = max(1, min(5, (rows + 1) // 2))
-    parts = next(
-        (n for steps in (EVEN, ROUND) for n in range(wanted, 0, -1) if _mantissa(high / n) in steps), 1
-    )
-    return tuple(float(f"{high / parts * i:.12g}") for i in range(1, parts + 1))
-
-
-def _mantissa(value: float) -> float:
-    return round(value / 10.0 ** floor(log10(value)), 9) if value > 0 else 0.0
+    unit = 10.0 ** floor(log10(high / wanted))
+    step = next(even * unit for even in EVEN if high / (even * unit) < wanted + 1 - 1e-9)
+    return tuple(float(f"{step * i:.12g}") for i in range(1, int(high / step + 1e-9) + 1))
 
 
 def columns(values: tuple[float, ...], width: int, first: int = 0) -> tuple[float, ...]:
@@ -103,7 +98,9 @@ def _stretch(values: tuple[float, ...], width: int) -> tuple[float, ...]:
         return (NAN,) * (width - 1) + values
     step = (len(values) - 1) / (width - 1)
     made = [_between(values, i * step) for i in range(width)]
-    for index, value in enumerate(values):  # a value itself stands in its nearest column, so that no peak is cut
+    for index, value in enumerate(
+        values
+    ):  # a value itself stands in its nearest column, so that no peak is cut
         made[round(index / step)] = value
     return tuple(made)
 

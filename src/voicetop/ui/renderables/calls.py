@@ -68,8 +68,8 @@ def _end_clock(row: CallRow, look: Look) -> Span:
     return (look.clock(row.ended_at), "text")
 
 
-CALL = Column("CALL", 10, 22, 0, False, "call_id", lambda row, _: (row.call_id, "strong"))
-AGE = Column("AGE", 7, 8, 1, True, "age", lambda row, _: (figures.age(row.age_s), "text"))
+CALL = Column("CALL", 10, 38, 0, False, "call_id", lambda row, _: (row.call_id, "strong"))
+AGE = Column("AGE", 7, 7, 1, True, "age", lambda row, _: (figures.age(row.age_s), "text"))
 TURN = Column(
     "TURN", 4, 4, 8, True, "turn", lambda row, _: (str(row.turn) if row.turn >= 0 else "–", "muted")
 )
@@ -83,9 +83,9 @@ TIER = Column("TIER", 6, 10, 12, False, "tier", _segment("tier"))
 VERSION = Column("VER", 5, 10, 9, False, "version", _segment("version"))
 E2E = Column("LAST E2E", 8, 8, 5, True, "e2e", lambda row, _: (figures.seconds_of_ms(row.e2e_ms), "text"))
 ERRORS = Column(
-    "ERR", 3, 4, 5, True, "errors", lambda row, _: (str(row.errors), "degraded" if row.errors else "faint")
+    "ERR", 3, 3, 5, True, "errors", lambda row, _: (str(row.errors), "degraded" if row.errors else "faint")
 )
-COST = Column("COST", 7, 8, 10, True, "cost", _cost)
+COST = Column("COST", 7, 7, 10, True, "cost", _cost)
 MOOD = Column("MOOD", 6, 6, 8, True, "mood", _mood)
 ENDED = Column("ENDED", 8, 8, 1, True, "ended", _end_clock)
 LENGTH = AGE._replace(title="LENGTH")
@@ -120,11 +120,15 @@ def fit_columns(columns: tuple[Column, ...], width: int) -> tuple[Fitted, ...]:
         kept.add(column)
         room -= column.width + GAP
     widths = {column: column.width for column in columns if column in kept}
-    while room > 0 and any(widths[c] < c.most for c in widths):
-        for column, size in widths.items():
-            if room > 0 and size < column.most:
-                widths[column] = size + 1
-                room -= 1
+    for growing in (
+        widths.keys() - {CALL},
+        widths.keys() & {CALL},
+    ):  # ids are long or short; names come first
+        while room > 0 and any(widths[column] < column.most for column in growing):
+            for column in columns:
+                if column in growing and room > 0 and widths[column] < column.most:
+                    widths[column] += 1
+                    room -= 1
     return tuple(Fitted(column, widths[column]) for column in columns if column in widths)
 
 

@@ -72,7 +72,7 @@ def waiting_line(panel: WaitingPanel, width: int) -> Line:
 
 
 def _stage(stage: StuckStage) -> str:
-    name = clip(" ".join(part for part in (stage.stage or "stage not told", stage.provider) if part), 30)
+    name = clip(f"{stage.stage} {stage.provider}".rstrip() if stage.stage else "stage not told", 30)
     return f"{name} {stage.stuck:,} of {stage.waiting:,}" if stage.stuck else f"{name} {stage.waiting:,}"
 
 

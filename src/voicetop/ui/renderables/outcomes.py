@@ -148,7 +148,9 @@ def feed_panel(snap: Snapshot, width: int) -> list[Line]:
         .add(f"{figures.count(feed.events_per_s)} events/s", "strong")
         .add(f"  lag {figures.seconds(feed.lag_s)}", "muted")
         .line(),
-        Row(2).add(f"{feed.publishers:,} publishers{silent} · {skewed}", "muted").line(),
+        Row(2)
+        .add(f"{feed.publishers:,} publisher{'s' * (feed.publishers != 1)}{silent} · {skewed}", "muted")
+        .line(),
         fit(
             Row(2).add(said, "degraded" if feed.missed or feed.malformed or feed.dropped else "muted").line(),
             width,
