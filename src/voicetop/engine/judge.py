@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from msgspec import Struct, field
 
-from voicetop.engine import figures, waiting
+from voicetop.engine import blame, figures, waiting
+from voicetop.engine.blame import Blame
 from voicetop.engine.buckets import QUANTILES, censored_quantile
 from voicetop.engine.figures import Usual
 from voicetop.engine.snapshot import NAN, Severity, Trouble
+from voicetop.engine.spans import SPANS
 from voicetop.engine.windows import Histogram
 
 if TYPE_CHECKING:
@@ -27,6 +30,10 @@ DOWN_STUCK = 3
 DOWN_SHARE = 0.5
 DOWN_ERRORS = 0.25
 NEAR_CAPACITY = 0.9
+LOCAL = 14.0
+"""The log-likelihood ratio from which a conjunction is a trouble by itself: it is looked for among hundreds, every 5 s,
+and slow turns come in clusters by call."""
+LOCAL_RATIO = 1.4
 KEPT_MINUTES = 1_500
 SPLIT = ("stt", "eou", "llm_ttft", "tool", "tts_ttfb")
 
@@ -66,7 +73,10 @@ class Judge(Struct, kw_only=True):
 def _troubles(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[Trouble]:
     found = [*_stuck(engine, usual, at), *_capacity(engine, at), *_errors(engine, usual, at, learned=learned)]
     if learned:
-        found += [*_latency(engine, usual, at), *_business(engine, usual, at)]
+        found += _latency(engine, usual, at) or _local_latency(engine, usual, at)
+        found += _business(engine, usual, at)
+        if not any(trouble.kind == "errors" for trouble in found):
+            found += _local_errors(engine, at)
     return found
 
 
@@ -113,7 +123,33 @@ def _errors(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[T
     times = f" = {value / normal.value:.1f}× normal" if normal is not None and normal.value > 0 else ""
     text = f"errors {100 * value:.1f} %{times} (n {active}){kind}"
     severity: Severity = "down" if low > DOWN_ERRORS else "degraded"
-    return [Trouble("errors", text, at, severity, value, normal.value if normal else NAN, active)]
+    who = _blame_errors(engine, sums)
+    usually = normal.value if normal else NAN
+    return [
+        Trouble(
+            "errors", text + blame.in_words(who), at, severity, value, usually, active,
+            who.where, who.explains, _worst_component(sums),
+        )
+    ]  # fmt: skip
+
+
+def _blame_errors(engine: Engine, sums: dict[str, int], convincing: float = blame.CONVINCING) -> Blame:
+    ledger = engine.ledger
+    used, counts = len(ledger.cells), ledger.counts
+    hits, ended = (counts.by_cell("5m", kind)[:used].astype(float) for kind in ("error", "ended"))
+    before, of = (counts.by_cell("24h", kind)[:used].astype(float) for kind in ("error", "ended"))
+    active = np.array(ledger.cells.live, float) + ended
+    width = SPANS["5m"]
+    handling = handling_s(sums)
+    share = width / (width + handling) if handling == handling else 1.0
+    return blame.find(
+        ledger.cells, hits, blame.expected(active * share, before - hits, of - ended), convincing
+    )
+
+
+def _worst_component(sums: dict[str, int]) -> str:
+    kinds = {kind: count for kind, count in sums.items() if kind.startswith("error:")}
+    return max(sorted(kinds), key=lambda kind: kinds[kind]).split(":")[1] if kinds else ""
 
 
 def _worst_error(sums: dict[str, int]) -> str:
@@ -144,10 +180,67 @@ def _latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     slow = int(counts[_bucket_after(past) :].sum())
     if figures.wilson(slow, n, 2.6)[0] < 0.07:
         return []
-    stage = culprit(now, usual.histograms)
+    stage, more = culprit(now, usual.histograms)
     sign = "≥ " if at_least else ""
-    text = f"P95 e2e {sign}{value / 1000:.1f} s = {value / normal:.1f}× normal (n {n}){stage}"
-    return [Trouble("latency", text, at, "degraded", value, normal, n)]
+    who = _blame_latency(engine, _bucket_after(past))
+    text = f"P95 e2e {sign}{value / 1000:.1f} s = {value / normal:.1f}× normal (n {n})"
+    if stage:
+        text += f" · {STAGE_WORDS.get(stage, stage)} +{more / 1000:.1f} s"
+    text += blame.in_words(who)
+    return [Trouble("latency", text, at, "degraded", value, normal, n, who.where, who.explains, stage)]
+
+
+def _local_latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
+    """What is lost in everybody's percentiles: a conjunction that is slow while the rest is as ever."""
+    past = usual.histograms.get("e2e")
+    who = _blame_latency(engine, _bucket_after(past), LOCAL) if past is not None else Blame()
+    if not who.where:
+        return []
+    cells = engine.ledger.cells.matching(who.where)
+    theirs = Usual(engine.ledger, cells, frozenset(engine.judge.troubled))
+    now = engine.ledger.windows.histograms("5m", cells, len(engine.ledger.cells))
+    before = theirs.histograms.get("e2e")
+    if before is None or int(now["e2e"].sum()) < MIN_TURNS:
+        return []
+    value, normal = censored_quantile(now["e2e"], None, 0.95)[0], figures.normal_of(before, 0.95).value
+    if not value >= LOCAL_RATIO * normal:
+        return []
+    stage, more = culprit(now, theirs.histograms)
+    values, n = " × ".join(v for _, v in who.where), int(now["e2e"].sum())
+    text = f"P95 e2e of {values} {value / 1000:.1f} s = {value / normal:.1f}× its normal (n {n})"
+    if stage:
+        text += f" · {STAGE_WORDS.get(stage, stage)} +{more / 1000:.1f} s"
+    return [Trouble("local latency", text, at, "degraded", value, normal, n, who.where, who.explains, stage)]
+
+
+def _local_errors(engine: Engine, at: float) -> list[Trouble]:
+    sums = engine.ledger.counts.sums("5m", None)
+    who = _blame_errors(engine, sums, LOCAL)
+    if not who.where:
+        return []
+    cells = engine.ledger.cells.matching(who.where)
+    theirs = engine.ledger.counts.sums("5m", cells)
+    live = engine.ledger.cells.live
+    active = sum(live[cell] for cell in cells.tolist()) + theirs.get("ended", 0) if cells is not None else 0
+    hits = theirs.get("error", 0)
+    if hits < 5 or not active:
+        return []
+    values = " × ".join(value for _, value in who.where)
+    text = f"errors of {values} {100 * hits / active:.1f} % (n {active}){_worst_error(theirs)}"
+    stage = _worst_component(theirs)
+    return [
+        Trouble(
+            "local errors", text, at, "degraded", hits / active, NAN, active, who.where, who.explains, stage
+        )
+    ]
+
+
+def _blame_latency(engine: Engine, bucket: int, convincing: float = blame.CONVINCING) -> Blame:
+    """Turns slower than the normal P95, against how many of them each cell has always had."""
+    ledger = engine.ledger
+    slow, n = ledger.windows.slow_by_cell("5m", bucket, len(ledger.cells))
+    slow_day, n_day = ledger.windows.slow_by_cell("24h", bucket, len(ledger.cells))
+    return blame.find(ledger.cells, slow, blame.expected(n, slow_day - slow, n_day - n), convincing)
 
 
 def _bucket_after(past: Histogram) -> int:
@@ -156,8 +249,8 @@ def _bucket_after(past: Histogram) -> int:
     return int((done < QUANTILES[1] * done[-1]).sum()) + 1
 
 
-def culprit(now: dict[str, Histogram], past: dict[str, Histogram]) -> str:
-    """The stage whose P95 grew most against its normal, as " · LLM +1.9 s"; empty where none stands out."""
+def culprit(now: dict[str, Histogram], past: dict[str, Histogram]) -> tuple[str, float]:
+    """(the stage whose P95 grew most against its normal, by how many ms); ("", 0) where none stands out."""
     grown: list[tuple[float, str]] = []
     for stage in SPLIT:
         if stage in now and stage in past and int(now[stage].sum()) >= MIN_TURNS:
@@ -165,10 +258,8 @@ def culprit(now: dict[str, Histogram], past: dict[str, Histogram]) -> str:
                 censored_quantile(now[stage], None, 0.95)[0] - censored_quantile(past[stage], None, 0.95)[0]
             )
             grown.append((more, stage))
-    if not grown or max(grown)[0] < 100:
-        return ""
-    more, stage = max(grown)
-    return f" · {STAGE_WORDS.get(stage, stage)} +{more / 1000:.1f} s"
+    more, stage = max(grown, default=(0.0, ""))
+    return (stage, more) if more >= 100 else ("", 0.0)
 
 
 STAGE_WORDS = {"stt": "STT", "eou": "endpointing", "llm_ttft": "LLM", "tool": "tools", "tts_ttfb": "TTS"}

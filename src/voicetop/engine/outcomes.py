@@ -12,7 +12,17 @@ from voicetop.engine.ledger import Ledger
 from voicetop.engine.mood import FRUSTRATED
 
 _CONVERSATION = frozenset(
-    ["talked", "known", "succeeded", "escalated", "decided", "abandoned", "moody", "sentiment_centi", "sentiments"]
+    [
+        "talked",
+        "known",
+        "succeeded",
+        "escalated",
+        "decided",
+        "abandoned",
+        "moody",
+        "sentiment_centi",
+        "sentiments",
+    ]
 )
 
 

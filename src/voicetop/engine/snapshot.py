@@ -24,6 +24,9 @@ class View(Struct, frozen=True):
     `sort` is a column name of `CallRow` ("eyes" is the order of who needs eyes first). `ended` asks for the ended
     calls instead of the live ones. `text` filters rows: words that must all occur in a row, `field:value`,
     `field>number`, `!word`.
+
+    What costs is made only when asked for: `call_id` asks for that call's `CallDetail`, `dimension` for the
+    `SegmentsPanel` of a dimension, `trends` for the `TrendsPanel`.
     """
 
     span: Span = "5m"
@@ -35,6 +38,8 @@ class View(Struct, frozen=True):
     limit: int = 60
     ended: bool = False
     call_id: str = ""
+    dimension: str = ""
+    trends: bool = False
 
 
 class Normal(Struct, frozen=True):
@@ -230,6 +235,8 @@ class CallRow(Struct, frozen=True):
     reason: str = ""
     outcome: str = ""
     provider: str = ""
+    recent: tuple[float, ...] = ()
+    """e2e in ms of its last turns, the newest last, for a sparkline; NaN where a turn had no reply."""
 
     def segment(self, name: str) -> str:
         """The value of one segment, or empty."""
@@ -253,7 +260,11 @@ class CallsPanel(Struct, frozen=True):
 
 
 class Trouble(Struct, frozen=True):
-    """One thing that isn't as it should be, in figures; `text` says it in a few words."""
+    """One thing that isn't as it should be, in figures; `text` says it in a few words.
+
+    `where` is the conjunction that explains the share `explains` of the excess; empty where it is everybody's.
+    `stage` is the stage that it is in, where that can be told.
+    """
 
     kind: str
     text: str
@@ -262,6 +273,9 @@ class Trouble(Struct, frozen=True):
     value: float = NAN
     normal: float = NAN
     n: int = 0
+    where: Where = ()
+    explains: float = NAN
+    stage: str = ""
 
 
 class Verdict(Struct, frozen=True):
@@ -303,6 +317,140 @@ class FeedState(Struct, frozen=True):
     skewed: tuple[tuple[str, float], ...] = ()
 
 
+class StoryItem(Struct, frozen=True):
+    """Something that happened in a call beside its turns.
+
+    `kind` is tool, error, retry, barge-in, audio, step, segments, state, service, outcome, start or end; `ms` is how
+    long it took, where that is known; `bad` marks what went wrong.
+    """
+
+    at: float
+    kind: str
+    text: str
+    detail: str = ""
+    ms: float = NAN
+    bad: bool = False
+
+
+class TurnRow(Struct, frozen=True):
+    """One rung of the ladder: what the caller said, what the agent answered, and where the time went.
+
+    `at` is when the caller stopped speaking (epoch s). `stages` are (stage, ms) in the order in which they follow
+    each other; where `additive` they sum to `e2e_ms`, else they may overlap. `items` happened between this turn's
+    start and the next. A turn that is still waited for has `waiting_s`, and `stage` names where it is stuck.
+    """
+
+    index: int
+    at: float
+    e2e_ms: float = NAN
+    status: str = "ok"
+    stages: tuple[tuple[str, float], ...] = ()
+    additive: bool = False
+    user_text: str = ""
+    agent_text: str = ""
+    step: str = ""
+    measured_from: str = ""
+    confidence: float = NAN
+    waiting_s: float = NAN
+    stage: str = ""
+    items: tuple[StoryItem, ...] = ()
+
+
+class KnownSegment(Struct, frozen=True):
+    """A segment value of a call, and when it became known (epoch s)."""
+
+    name: str
+    value: str
+    known_at: float
+
+
+class CallDetail(Struct, frozen=True):
+    """One call in full. `signals` are the parts of its frustration score (0–1), `weights` how much each counts.
+
+    `before` happened ahead of its first turn. `whole` says whether the story is complete: under great load stories
+    are rationed. `opinions` are (evaluator, what it said).
+    """
+
+    row: CallRow
+    started: float
+    source: str = ""
+    direction: str = ""
+    platform: str = ""
+    trace_id: str = ""
+    turns: tuple[TurnRow, ...] = ()
+    before: tuple[StoryItem, ...] = ()
+    segments: tuple[KnownSegment, ...] = ()
+    spent: tuple[tuple[str, float], ...] = ()
+    signals: tuple[tuple[str, float], ...] = ()
+    weights: tuple[tuple[str, float], ...] = ()
+    opinions: tuple[tuple[str, str], ...] = ()
+    whole: bool = True
+
+
+class SegmentRow(Struct, frozen=True):
+    """One value of a dimension against its own normal, and against the rest.
+
+    `calls` are those active in the window, `share` their part of all. `explains` is its share of the excess of slow
+    and failed turns over normal (NaN where there is no excess). `worse` says in which figure it is worse than both
+    its own normal and the rest, beyond the doubt of its n; empty where in none.
+    """
+
+    value: str
+    calls: int
+    share: float
+    p95: Figure = Figure()
+    errors: Figure = Figure()
+    success: Figure = Figure()
+    abandonment: Figure = Figure()
+    cost: Figure = Figure()
+    sentiment: Figure = Figure()
+    stuck: int = 0
+    explains: float = NAN
+    worse: tuple[str, ...] = ()
+    rest_p95: float = NAN
+    rest_errors: float = NAN
+
+
+class SegmentsPanel(Struct, frozen=True):
+    """Every value of one dimension, worst first; `folded` calls found no room and stand under "other"."""
+
+    dimension: str
+    rows: tuple[SegmentRow, ...] = ()
+    folded: int = 0
+
+
+class HeatMap(Struct, frozen=True):
+    """Turns by time and latency: `counts[column][row]`, column i from `start + i × step` on (epoch s), row j from
+    `edges[j]` to `edges[j + 1]` ms. Two humps that a percentile hides are two bands here.
+    """
+
+    start: float
+    step: float
+    edges: tuple[float, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class MixRow(Struct, frozen=True):
+    """One intent's share of the calls that began in the window, against its share of the day; `new` is one that the
+    day before hadn't.
+    """
+
+    value: str
+    calls: int
+    share: float
+    usual: float
+    new: bool = False
+
+
+class TrendsPanel(Struct, frozen=True):
+    """24 hours by the quarter of an hour: (name, unit, series), with what is needed to read them."""
+
+    lines: tuple[tuple[str, str, Series], ...] = ()
+    heat: HeatMap | None = None
+    mix: tuple[MixRow, ...] = ()
+    funnel: tuple[StepShare, ...] = ()
+
+
 class MarkerNote(Struct, frozen=True):
     """A change in the world, for charts."""
 
@@ -331,3 +479,6 @@ class Snapshot(Struct, frozen=True):
     markers: tuple[MarkerNote, ...] = ()
     dimensions: tuple[str, ...] = ()
     deployment: str = ""
+    detail: CallDetail | None = None
+    segments: SegmentsPanel | None = None
+    trends: TrendsPanel | None = None

@@ -230,6 +230,17 @@ class Histograms:
                 found[name] = counts
         return found
 
+    def slow_by_cell(
+        self, span: str, bucket: int, used: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(turns whose e2e lies at or beyond `bucket`, all turns) of each cell; without what is still open for the
+        longer windows.
+        """
+        low, high = self.reach[METRIC["e2e"]].tolist()
+        table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)[:used, METRIC["e2e"]]
+        slow = table[:, max(bucket, low) : high].sum(axis=1, dtype=np.float64)
+        return slow, table[:, low:high].sum(axis=1, dtype=np.float64)
+
     def _open_counts(self, cells: NDArray[np.intp] | None) -> Histogram | None:
         open_slots = [slot for number, slot in self.fine.items() if number * FINE >= self.edges.open]
         if not open_slots:
