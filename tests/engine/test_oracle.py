@@ -37,7 +37,6 @@ def test_every_figure_is_what_the_oracle_says(seed: int) -> None:
             _compare(session, oracle, dice)
     assert session.snapshot(View()).feed.duplicates == oracle.duplicates > 0
     assert session.snapshot(View()).feed.late == oracle.late
-    assert crowd or oracle.late
     assert session.engine.feed.strangers == oracle.strangers > 0
 
 

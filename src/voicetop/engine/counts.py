@@ -1,7 +1,9 @@
 """Sliding sums of what is counted in whole numbers: calls, errors, outcomes, micro-dollars, by cell and by kind.
 
-A kind is a name such as "ended", "error:llm:timeout" or "step:verify"; there are at most `MAX_KINDS`. The same slots
-of time as in `windows.py`, with a dictionary each, because these come once a call and not once a turn.
+A kind is a name such as "ended", "error:llm:timeout" or "step:verify". Those without a colon are known beforehand; of
+each family with one there are at most as many as `ROOM` says, and the rest of it counts as "other", so that a feed that
+makes up names can't crowd out the figures of others. The same slots of time as in `windows.py`, with a dictionary each,
+because these come once a call and not once a turn.
 """
 
 from __future__ import annotations
@@ -12,7 +14,12 @@ from numpy.typing import NDArray
 
 from voicetop.engine.spans import FINE, MINUTE, QUARTER, SPANS, Edges, SlotKey
 
-MAX_KINDS = 512
+KNOWN = (
+    "started", "ended", "handled_ms", "talked", "known", "succeeded", "escalated", "decided", "abandoned", "moody",
+    "sentiment_centi", "sentiments", "priced", "cost_micro", "guessed", "error", "retried", "barge_ins",
+)  # fmt: skip
+ROOM = {"step": 160, "left": 160, "error": 128, "cost": 24, "from": 8}
+MAX_KINDS = len(KNOWN) + sum(ROOM.values())
 _CELLS = 1 << 16
 Sums = NDArray[np.int64]
 
@@ -22,7 +29,7 @@ class Counts:
 
     def __init__(self, max_cells: int) -> None:
         self.edges = Edges()
-        self.kinds: dict[str, int] = {}
+        self.kinds = {kind: row for row, kind in enumerate(KNOWN)}
         self.slots: dict[SlotKey, dict[int, int]] = {}
         self.totals = {span: np.zeros((MAX_KINDS, max_cells), np.int64) for span in SPANS}
 
@@ -48,16 +55,11 @@ class Counts:
         self.totals["24h"][row, cell] += amount
 
     def _row(self, kind: str) -> int:
-        row = self.kinds.get(kind)
-        if row is None:
-            if len(self.kinds) >= MAX_KINDS:
-                return self._row(kind.split(":", 1)[0] + ":other") if ":" in kind else self.kinds["other"]
-            if len(self.kinds) == MAX_KINDS - 40:
-                for spare in ("error", "step", "left", "cost", "from"):
-                    self.kinds.setdefault(f"{spare}:other", len(self.kinds))
-                self.kinds.setdefault("other", len(self.kinds))
-            row = self.kinds.setdefault(kind, len(self.kinds))
-        return row
+        """The row of a kind that has none yet; the last one of a family is its "other"."""
+        family = kind.partition(":")[0]
+        if sum(name.startswith(f"{family}:") for name in self.kinds) >= ROOM[family] - 1:
+            kind = "error:other:other" if family == "error" else f"{family}:other"
+        return self.kinds.setdefault(kind, len(self.kinds))
 
     def _put(self, slot: SlotKey, key: int, amount: int) -> None:
         sums = self.slots.get(slot)
