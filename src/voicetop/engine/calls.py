@@ -92,8 +92,9 @@ class Call(Struct, gc=False, kw_only=True):
     marks: dict[str, Mark] = field(default_factory=dict)
     """By kind, what this call counts for; moves with it to another cell."""
     observed: list[tuple[int, bytes]] = field(default_factory=list)
-    """(10-second slot, positions in the cell's row as little-endian u16) of what was counted and stands in the story
-    no more: turns that were cut from it, and waits."""
+    """(10-second slot, positions in the cell's row as little-endian u16) of counted turns that are in no story."""
+    waits: list[tuple[int, bytes]] = field(default_factory=list)
+    """The same for waits that ended without a reply."""
     story: list[AnyEvent] = field(default_factory=list)
 
     @property

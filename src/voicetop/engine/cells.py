@@ -36,6 +36,8 @@ class Cells(Struct):
     live: list[int]
     folded: int = 0
     others: int = 0
+    swept: int = -1
+    """Where the day began when idle cells were last looked for."""
 
     @classmethod
     def empty(cls, config: EngineConfig) -> Cells:
@@ -62,13 +64,16 @@ class Cells(Struct):
 
     def _bounded(self, segments: dict[str, str]) -> Key:
         parts: list[tuple[str, str]] = []
+        room = self.max_dimensions - len(self.values)
         for name in sorted(segments):
             value = segments[name]
             known = self.values.get(name)
             if known is None:
-                if len(self.values) >= self.max_dimensions:
+                if not room:
+                    self.others += 1
                     continue
-                known = self.values[name] = {}
+                room -= 1
+                known = {}
             if value not in known and len(known) >= self.max_values:
                 self.others += 1
                 value = OTHER

@@ -58,8 +58,8 @@ class Engine:
 
     def __init__(self, config: EngineConfig | None = None) -> None:
         self.config = config or EngineConfig()
-        self.ledger = Ledger(self.config)
         self.roster = Roster(self.config)
+        self.ledger = Ledger(self.config, self._count_turns, self.roster.gone)
         self.feed = FeedSeen()
         self.load = Load(limit=self.config.capacity)
         self.markers: list[Marker] = []
@@ -67,8 +67,9 @@ class Engine:
         self.operators: list[Operator] = []
         self.judge = Judge()
         self.next_mark = 0
+        self._turns: list[Turn] = []
+        """The turns that `apply` has met but not counted yet, with their calls; `_untold` are those in no story."""
         self._owners: list[Call] = []
-        """The calls of the turns that `apply` has met but not counted yet; `_untold` are those in no story."""
         self._untold: list[int] = []
 
     @property
@@ -116,8 +117,7 @@ class Engine:
 
         The loop is the engine's hot path: what nearly every turn needs stands in it, the rest is called.
         """
-        turns: list[Turn] = []
-        owners, untold = self._owners, self._untold
+        turns, owners, untold = self._turns, self._owners, self._untold
         live = self.roster.live.get
         skewed, keep, told = self.feed.skewed, not self.roster.full, 0
         ts = 0.0
@@ -176,11 +176,16 @@ class Engine:
         self.feed.events += len(batch.events)
         if batch.events:
             self.feed.lag = max(0.0, batch.at[-1] - ts)
-        if turns:
-            self.roster.told += told
-            self.ledger.observe_turns(turns, owners, untold)
-            owners.clear()
-            untold.clear()
+        self.roster.told += told
+        self._count_turns()
+
+    def _count_turns(self) -> None:
+        """Count the turns met so far: at the end of a batch, and before anything asks in which cell they count."""
+        if self._turns:
+            self.ledger.observe_turns(self._turns, self._owners, self._untold)
+            self._turns.clear()
+            self._owners.clear()
+            self._untold.clear()
 
     def _owner(self, event: Any, ts: float, at: float) -> Call:
         """The call of an event whose call isn't live: an ended one, or one whose start we missed."""
@@ -233,14 +238,9 @@ class Engine:
             else:
                 call.segments.pop(name, None)
         if changed:
-            self.ledger.replace(call, self._pending(call))
-
-    def _pending(self, call: Call) -> int:
-        """How many turns at the end of the call's story aren't counted yet."""
-        if not call.turns:
-            return 0
-        untold = set(self._untold)
-        return sum(owner is call and i not in untold for i, owner in enumerate(self._owners))
+            if call.turns and any(owner is call for owner in self._owners):
+                self._count_turns()
+            self.ledger.replace(call)
 
     def _step(self, event: CallStep, ts: float, at: float) -> None:
         call = self._owner(event, ts, at)

@@ -6,7 +6,7 @@ Late binding rests on the memories of a call: the turns in its story, `observed`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from voicetop.engine.buckets import BUCKETS, bucket_of
 from voicetop.engine.calls import Call, Mark
-from voicetop.engine.cells import Cells
+from voicetop.engine.cells import EVERYBODY, FOLDED, Cells
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.counts import Counts
 from voicetop.engine.spans import FINE
@@ -28,7 +28,11 @@ _STAGES = len(METRICS) - 2
 class Ledger:
     """Cells, windows and counts, which always agree about what belongs to whom."""
 
-    def __init__(self, config: EngineConfig) -> None:
+    def __init__(
+        self, config: EngineConfig, count_turns: Callable[[], None], gone: Callable[[], Iterable[Call]]
+    ) -> None:
+        """`count_turns` counts what was met but not counted yet; `gone` are the ended calls that are still known."""
+        self._count_turns, self._gone = count_turns, gone
         self.cells = Cells.empty(config)
         self.windows = Histograms(config.max_cells)
         self.counts = Counts(config.max_cells)
@@ -45,15 +49,12 @@ class Ledger:
         if call.live:
             self.cells.live[call.cell] += 1
 
-    def replace(self, call: Call, pending: int) -> None:
-        """Move a call, and all that it counts for, to the cell that its segments now name.
-
-        The last `pending` turns of its story aren't counted yet.
-        """
+    def replace(self, call: Call) -> None:
+        """Move a call, and all that it counts for, to the cell that its segments now name."""
         cell = self._cell(call.segments)
         if cell == call.cell:
             return
-        self._move_observations(call, cell, pending)
+        self._move_observations(call, cell)
         for kind, mark in call.marks.items():
             self.counts.add(kind, call.cell, mark.ts, -mark.amount)
             self.counts.add(kind, cell, mark.ts, mark.amount)
@@ -70,15 +71,29 @@ class Ledger:
         return self.cells.find(segments, self._idle)
 
     def _idle(self) -> Iterable[int]:
-        """Cells without live calls of which no window holds anything, the oldest numbers first."""
-        quiet = self.windows.idle_cells(len(self.cells)).tolist()
-        return [cell for cell in quiet if not self.cells.live[cell] and self.counts.idle(cell)]
+        """Cells without live calls of which no window holds anything, the oldest numbers first.
 
-    def _move_observations(self, call: Call, to: int, pending: int) -> None:
-        """`pending` turns at the end of the story aren't counted yet: they will be, in the new cell."""
+        Looked for at most once a minute, because it takes milliseconds, and windows let go of nothing in between. An
+        ended call whose cell is given up counts as folded, should it still be heard of.
+        """
+        if self.cells.swept == self.windows.edges.day:
+            return ()
+        self.cells.swept = self.windows.edges.day
+        self._count_turns()
+        quiet = self.windows.idle_cells(len(self.cells)).tolist()
+        kept = (EVERYBODY, FOLDED)
+        idle = {
+            cell: FOLDED
+            for cell in quiet
+            if cell not in kept and not self.cells.live[cell] and self.counts.idle(cell)
+        }
+        for call in self._gone():
+            call.cell = idle.get(call.cell, call.cell)
+        return idle
+
+    def _move_observations(self, call: Call, to: int) -> None:
         turns = [event for event in call.story if type(event) is Turn]
-        counted = turns[: len(turns) - pending]
-        for slot, packed in (*call.observed, *packed_turns(counted)):
+        for slot, packed in (*call.observed, *call.waits, *packed_turns(turns)):
             rest = np.frombuffer(packed, "<u2").astype(np.uint32)
             self.windows.move(slot, rest + np.uint32(call.cell * ROW), rest + np.uint32(to * ROW))
 
@@ -131,7 +146,7 @@ class Ledger:
         slot = int(ts // FINE)
         self.windows.widen(metric, bucket)
         self.windows.add(np.array([slot], np.int64), (rest + call.cell * ROW).astype(np.uint32))
-        call.observed.append((slot, rest.astype("<u2").tobytes()))
+        call.waits.append((slot, rest.astype("<u2").tobytes()))
 
 
 def packed_turns(turns: list[Turn]) -> list[tuple[int, bytes]]:

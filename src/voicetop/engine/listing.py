@@ -14,11 +14,14 @@ from voicetop.engine import filtering, mood
 from voicetop.engine.calls import Call, sentiment_of, verdict_of
 from voicetop.engine.mood import FRUSTRATED
 from voicetop.engine.snapshot import NAN, CallRow, CallsPanel, View
+from voicetop.wire.events import Turn
 
 if TYPE_CHECKING:
     from voicetop.engine.fold import Engine
 
 Live: TypeAlias = Iterable[Call]
+RECENT = 12
+"""Turns of a row's sparkline."""
 EYES = 12
 """Calls that need eyes first, on the Overview."""
 
@@ -42,18 +45,19 @@ def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck
     chosen = None if cells is None else frozenset(cells.tolist())
     live = list(live_calls(engine, chosen))
     urgency = [_urgency(call, at, stuck_after) for call in live]
-    panel_rows, total, of, error = _rows(engine, view, live, urgency, chosen)
+    asked = _rows(engine, view, live, urgency, chosen)
     eyes = heapq.nlargest(EYES, ((u, -i) for i, u in enumerate(urgency) if u >= 1))
     return Listed(
         CallsPanel(
-            rows=tuple(row_of(call, at, stuck_after) for call in panel_rows),
+            rows=tuple(row_of(call, at, stuck_after) for call in asked.calls),
             offset=view.offset,
-            total=total,
-            of=of,
+            total=asked.total,
+            position=asked.position,
+            of=asked.of,
             stuck=sum(u >= 3 for u in urgency),
             failing=sum(call.errors > 0 for call in live),
             frustrated=sum(call.mood >= FRUSTRATED for call in live),
-            error=error,
+            error=asked.error,
         ),
         tuple(row_of(live[-i], at, stuck_after) for _, i in eyes),
     )
@@ -61,7 +65,7 @@ def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck
 
 def _rows(
     engine: Engine, view: View, live: list[Call], urgency: list[float], chosen: frozenset[int] | None
-) -> tuple[list[Call], int, int, str]:
+) -> _Rows:
     at = engine.at
     calls = _ended(engine, chosen) if view.ended else live
     of = len(calls)
@@ -80,7 +84,24 @@ def _rows(
         kept = [i for i, call in enumerate(calls) if test(call)]
         calls, keys = [calls[i] for i in kept], [keys[i] for i in kept]
     order = _order(keys, reverse, view.offset + view.limit)
-    return [calls[i] for i in order[view.offset : view.offset + view.limit]], len(calls), of, error
+    rows = [calls[i] for i in order[view.offset : view.offset + view.limit]]
+    return _Rows(rows, len(calls), of, error, _position(calls, keys, reverse, view.call_id))
+
+
+def _position(calls: list[Call], keys: list[Any], reverse: bool, call_id: str) -> int:
+    """Where a call stands in the order; -1 where it isn't among them."""
+    found = next((i for i, call in enumerate(calls) if call.call_id == call_id), -1) if call_id else -1
+    if found < 0:
+        return -1
+    return _order(keys, reverse, len(keys)).index(found)
+
+
+class _Rows(Struct):
+    calls: list[Call]
+    total: int
+    of: int
+    error: str
+    position: int
 
 
 def _order(keys: list[Any], reverse: bool, need: int) -> list[int]:
@@ -154,6 +175,7 @@ def row_of(call: Call, at: float, stuck_after: float) -> CallRow:
         reason=call.reason,
         outcome=outcome_of(call),
         provider=call.provider,
+        recent=tuple([event.e2e_ms for event in call.story if type(event) is Turn][-RECENT:]),
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.engine import figures, listing, waiting
+from voicetop.engine import detail, figures, listing, segments, trends, waiting
 from voicetop.engine.buckets import censored_quantile
 from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.figures import Usual
@@ -16,6 +16,7 @@ from voicetop.engine.mood import FRUSTRATED
 from voicetop.engine.snapshot import (
     NAN,
     AbandonPanel,
+    CallDetail,
     CapacityPanel,
     CostPanel,
     ErrorKind,
@@ -26,9 +27,11 @@ from voicetop.engine.snapshot import (
     MarkerNote,
     MoodPanel,
     OutcomePanel,
+    SegmentsPanel,
     Series,
     Snapshot,
     StepShare,
+    TrendsPanel,
     Verdict,
     View,
     Where,
@@ -50,6 +53,9 @@ class Picturer:
         self._engine = engine
         self._stats = stats
         self._usual: dict[tuple[Where, int], Usual] = {}
+        self._trends = trends.Trends(engine)
+        self._segmented: tuple[object, SegmentsPanel] | None = None
+        """The last one, with what it was asked for: it is made once a second."""
         self._charts: dict[tuple[Where, SlotKey], tuple[float, dict[str, int]]] = {}
 
     def snapshot(self, view: View, *, epoch: str = "", seq: int = 0, deployment: str = "") -> Snapshot:
@@ -58,6 +64,7 @@ class Picturer:
         feed = self._feed(epoch, seq)
         wait = waiting.panel(scope.waiting, scope.at, scope.stuck_after)
         listed = listing.list_calls(self._engine, view, scope.cells, scope.stuck_after)
+        abandonment = self._abandonment(scope)
         return Snapshot(
             at=scope.at,
             view=view,
@@ -68,7 +75,7 @@ class Picturer:
             latency=self._latency(scope),
             errors=self._errors(scope),
             outcome=self._outcome(scope),
-            abandonment=self._abandonment(scope),
+            abandonment=abandonment,
             cost=self._cost(scope),
             mood=self._mood(scope),
             calls=listed.panel,
@@ -76,7 +83,31 @@ class Picturer:
             markers=tuple(MarkerNote(m.ts, m.kind, m.version or m.label) for m in self._engine.markers),
             dimensions=(*self._engine.ledger.cells.dimensions(), "hour"),
             deployment=deployment,
+            detail=self._detail(scope),
+            segments=self._segments(scope),
+            trends=self._trends_panel(scope, abandonment),
         )
+
+    def _detail(self, scope: _Scope) -> CallDetail | None:
+        call = self._engine.roster.find(scope.view.call_id) if scope.view.call_id else None
+        return detail.detail(call, scope.at, scope.stuck_after) if call is not None else None
+
+    def _segments(self, scope: _Scope) -> SegmentsPanel | None:
+        view = scope.view
+        if not view.dimension:
+            return None
+        key = (view.dimension, view.span, view.where, int(scope.at))
+        if self._segmented is None or self._segmented[0] != key:
+            made = segments.panel(
+                self._engine, view, scope.cells, self._usual_for(()), stuck_after=scope.stuck_after
+            )
+            self._segmented = (key, made)
+        return self._segmented[1]
+
+    def _trends_panel(self, scope: _Scope, abandonment: AbandonPanel) -> TrendsPanel | None:
+        if not scope.view.trends:
+            return None
+        return self._trends.panel(scope.cells, trends.intent_mix(self._engine), abandonment.funnel)
 
     def _usual_for(self, where: Where) -> Usual:
         minute = int(self._engine.at // 10)

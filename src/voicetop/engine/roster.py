@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
+from collections.abc import Iterator
 
 from sortedcontainers import SortedList
 
@@ -31,6 +32,10 @@ class Roster:
     def find(self, call_id: str) -> Call | None:
         """A call, live or ended and still in a ring."""
         return self.live.get(call_id) or self.ended.get(call_id) or self.failed.get(call_id)
+
+    def gone(self) -> Iterator[Call]:
+        """The ended calls that are still known."""
+        return itertools.chain(self.ended.values(), self.failed.values())
 
     def retire(self, call: Call) -> None:
         """From live to ended. What a ring holds too many of is forgotten, the oldest first."""

@@ -247,11 +247,15 @@ class CallRow(Struct, frozen=True):
 
 
 class CallsPanel(Struct, frozen=True):
-    """The asked-for rows of the call list. `total` counts those that pass filter and narrowing, `of` all of them."""
+    """The asked-for rows of the call list. `total` counts those that pass filter and narrowing, `of` all of them.
+
+    `position` is where the view's `call_id` stands among them, -1 where it doesn't.
+    """
 
     rows: tuple[CallRow, ...] = ()
     offset: int = 0
     total: int = 0
+    position: int = -1
     of: int = 0
     stuck: int = 0
     failing: int = 0

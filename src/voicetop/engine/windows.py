@@ -230,6 +230,11 @@ class Histograms:
                 found[name] = counts
         return found
 
+    def by_cell(self, span: str, metric: int, used: int) -> Histogram:
+        """Counts [cell, bucket] of one metric; without what is still open for the longer windows."""
+        table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)
+        return table[:used, metric].astype(np.int64)
+
     def slow_by_cell(
         self, span: str, bucket: int, used: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,29 @@
+"""Large tables of zeros that cost memory only where something was counted."""
+
+from __future__ import annotations
+
+import mmap
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", np.uint32, np.int64)
+
+
+def sparse_zeros(shape: tuple[int, ...], kind: type[Number]) -> NDArray[Number]:
+    """A table of zeros, given by the system a page of 4 KB at a time, as its pages are written.
+
+    numpy asks for pages of 2 MB where it can; a table for 2,048 cells, most of which is never touched, would then
+    cost 136 MB instead of what is used of it.
+    """
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    if not hasattr(mmap, "MAP_ANONYMOUS"):  # no POSIX system
+        return np.zeros(shape, kind)
+    block = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        try:
+            block.madvise(mmap.MADV_NOHUGEPAGE)
+        except OSError:  # a kernel without huge pages
+            pass
+    return np.frombuffer(block, kind).reshape(shape)

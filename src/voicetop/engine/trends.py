@@ -1,0 +1,138 @@
+"""24 hours by the quarter of an hour: the lines, the heat map, the mix of intents and the funnel.
+
+A quarter that is over can hardly change any more: what was read off it is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicetop.engine.buckets import MIDDLES, censored_quantile
+from voicetop.engine.snapshot import NAN, HeatMap, MixRow, Series, StepShare, TrendsPanel
+from voicetop.engine.spans import MINUTE, QUARTER, SlotKey
+from voicetop.engine.windows import METRIC, Histogram
+
+if TYPE_CHECKING:
+    from voicetop.engine.fold import Engine
+
+QUARTERS = 96
+BAND = 16
+"""Buckets of one row of the heat map: a quarter of an octave, 19 %."""
+NEW_AT_LEAST = 5
+"""Calls from which on an unseen intent is called new."""
+
+
+class Trends:
+    """Makes the panel for one engine. Keeps quarters that are over, by the cells that they were read for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: dict[tuple[frozenset[int] | None, int], tuple[float, Histogram, dict[str, int]]] = {}
+
+    def panel(
+        self, cells: NDArray[np.intp] | None, mix: tuple[MixRow, ...], funnel: tuple[StepShare, ...]
+    ) -> TrendsPanel:
+        """The panel for some cells (None: all)."""
+        chosen = None if cells is None else frozenset(cells.tolist())
+        last = int(self._engine.at // QUARTER)
+        quarters = [self._quarter(n, cells, chosen) for n in range(last - QUARTERS + 1, last + 1)]
+        start = float((last - QUARTERS + 1) * QUARTER)
+        return TrendsPanel(_lines(quarters, start), _heat([e2e for e2e, _ in quarters], start), mix, funnel)
+
+    def _quarter(
+        self, number: int, cells: NDArray[np.intp] | None, chosen: frozenset[int] | None
+    ) -> tuple[Histogram, dict[str, int]]:
+        at = self._engine.at
+        kept = self._kept.get((chosen, number))
+        if kept is not None and (at < kept[0] + 60 or (number + 1) * QUARTER < kept[0] - 120):
+            return kept[1], kept[2]
+        ledger = self._engine.ledger
+        slots: list[SlotKey] = [(QUARTER, number)]
+        slots += [(MINUTE, number * 15 + minute) for minute in range(QUARTER // MINUTE)]
+        e2e = np.zeros(len(MIDDLES), np.int64)
+        sums: dict[str, int] = {}
+        for slot in slots:
+            if slot[0] == QUARTER and slot not in ledger.windows.coarse and slot not in ledger.counts.slots:
+                continue
+            e2e += ledger.windows.over_time(slot, cells)[METRIC["e2e"]]
+            for kind, amount in ledger.counts.over_time(slot, chosen).items():
+                sums[kind] = sums.get(kind, 0) + amount
+        if len(self._kept) > 20 * QUARTERS:
+            self._kept.clear()
+        self._kept[chosen, number] = (at, e2e, sums)
+        return e2e, sums
+
+
+def _lines(
+    quarters: list[tuple[Histogram, dict[str, int]]], start: float
+) -> tuple[tuple[str, str, Series], ...]:
+    def series(values: list[float]) -> Series:
+        return Series(start, float(QUARTER), tuple(values))
+
+    sums = [part for _, part in quarters]
+    made = [
+        (f"P{round(100 * q)}", "ms", series([censored_quantile(e2e, None, q)[0] for e2e, _ in quarters]))
+        for q in (0.5, 0.95, 0.99)
+    ]
+    made.append(("calls", "calls", series([float(part.get("started", 0)) for part in sums])))
+    for name, hits, of in (
+        ("errors", "error", "ended"),
+        ("success", "succeeded", "known"),
+        ("abandonment", "abandoned", "decided"),
+        ("escalation", "escalated", "talked"),
+    ):
+        made.append((name, "%", series([_share(part, hits, of) for part in sums])))
+    made.append(("cost per call", "$", series([_ratio(part, "cost_micro", "priced") / 1e6 for part in sums])))
+    made.append(
+        ("sentiment", "of 5", series([_ratio(part, "sentiment_centi", "sentiments") / 100 for part in sums]))
+    )
+    return tuple(made)
+
+
+def _share(sums: dict[str, int], hits: str, of: str) -> float:
+    return min(1.0, _ratio(sums, hits, of)) if sums.get(of) else NAN
+
+
+def _ratio(sums: dict[str, int], total: str, of: str) -> float:
+    return sums.get(total, 0) / sums[of] if sums.get(of) else NAN
+
+
+def _heat(columns: list[Histogram], start: float) -> HeatMap | None:
+    whole = np.sum(columns, axis=0)
+    used = np.flatnonzero(whole)
+    if not len(used):
+        return None
+    low, high = int(used[0]) // BAND, int(used[-1]) // BAND + 1
+    table = np.array(columns).reshape(len(columns), -1, BAND).sum(axis=2)[:, low:high]
+    edges = [float(2 ** (band * BAND / 64)) for band in range(low, high + 1)]
+    return HeatMap(start, float(QUARTER), tuple(edges), tuple(tuple(column) for column in table.tolist()))
+
+
+def intent_mix(engine: Engine, dimension: str = "intent") -> tuple[MixRow, ...]:
+    """The calls that began in the last 30 minutes by intent, against the day before them; most calls first."""
+    ledger = engine.ledger
+    used = len(ledger.cells)
+    recent, day = (ledger.counts.by_cell(span, "started")[:used] for span in ("30m", "24h"))
+    now: dict[str, int] = {}
+    before: dict[str, int] = {}
+    for cell in range(used):
+        value = dict(ledger.cells.keys[cell] or ()).get(dimension)
+        if value is not None:
+            now[value] = now.get(value, 0) + int(recent[cell])
+            before[value] = before.get(value, 0) + int(day[cell] - recent[cell])
+    of, of_before = max(1, sum(now.values())), max(1, sum(before.values()))
+    rows = [
+        MixRow(
+            value,
+            n,
+            n / of,
+            before[value] / of_before,
+            n >= NEW_AT_LEAST and not before[value] and of_before > 100,
+        )
+        for value, n in now.items()
+        if n or before[value]
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.calls, row.value)))
