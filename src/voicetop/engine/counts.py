@@ -13,6 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from voicetop.engine.spans import FINE, MINUTE, QUARTER, SPANS, Edges, SlotKey
+from voicetop.engine.tables import sparse_zeros
 
 KNOWN = (
     "started", "ended", "handled_ms", "talked", "known", "succeeded", "escalated", "decided", "abandoned", "moody",
@@ -31,7 +32,7 @@ class Counts:
         self.edges = Edges()
         self.kinds = {kind: row for row, kind in enumerate(KNOWN)}
         self.slots: dict[SlotKey, dict[int, int]] = {}
-        self.totals = {span: np.zeros((MAX_KINDS, max_cells), np.int64) for span in SPANS}
+        self.totals = {span: sparse_zeros((MAX_KINDS, max_cells), np.int64) for span in SPANS}
 
     def add(self, kind: str, cell: int, ts: float, amount: int) -> None:
         """Add to every window that still holds the slot of `ts`; a negative amount takes back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 from typing import TypeVar
 
@@ -22,8 +23,6 @@ def sparse_zeros(shape: tuple[int, ...], kind: type[Number]) -> NDArray[Number]:
         return np.zeros(shape, kind)
     block = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
-        try:
+        with contextlib.suppress(OSError):  # a kernel without huge pages
             block.madvise(mmap.MADV_NOHUGEPAGE)
-        except OSError:  # a kernel without huge pages
-            pass
     return np.frombuffer(block, kind).reshape(shape)

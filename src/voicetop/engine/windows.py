@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from voicetop.engine.buckets import BUCKETS
 from voicetop.engine.spans import FINE, MINUTE, QUARTER, SPANS, Edges, SlotKey
+from voicetop.engine.tables import sparse_zeros
 
 METRICS = (
     "e2e", "vad", "stt", "eou", "hook", "llm_ttft", "llm_total", "tool", "aggregation", "tts_ttfb",
@@ -85,8 +86,8 @@ class Histograms:
         self.late = 0
         self.fine: dict[int, Slot] = {}
         self.coarse: dict[SlotKey, Slot] = {}
-        self.totals = {span: np.zeros(max_cells * ROW, np.uint32) for span in SPANS}
-        """Made for as many cells as there may be: the system gives memory only to pages that are written."""
+        self.totals = {span: sparse_zeros((max_cells * ROW,), np.uint32) for span in SPANS}
+        """Made for as many cells as there may be; only what is written costs memory."""
         self.reach = np.zeros((len(METRICS), 2), np.int64)
         """The lowest and one past the highest bucket ever used by each metric: sums need not look beyond."""
         self.reach[:, 0] = BUCKETS
