@@ -335,6 +335,8 @@ class Engine:
         if call is None:
             self.feed.strangers += 1
             return
+        if call.live:
+            call.seen = at
         self.roster.tell(call, event)
 
     # -- ends ---------------------------------------------------------------------------------------------------
