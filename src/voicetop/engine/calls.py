@@ -49,8 +49,9 @@ class Call(Struct, gc=False, kw_only=True):
     source: str = ""
     caller: str = ""
     segments: dict[str, str] = field(default_factory=dict)
+    """Never written to: it is one dictionary for all calls that have the same (`Ledger.shared`)."""
     known_at: dict[str, float] = field(default_factory=dict)
-    """When each segment value became known."""
+    """When a segment value became known, of those that weren't from the start."""
     step: str = ""
     turn: int = -1
     turns: int = 0
@@ -91,9 +92,9 @@ class Call(Struct, gc=False, kw_only=True):
 
     marks: dict[str, Mark] = field(default_factory=dict)
     """By kind, what this call counts for; moves with it to another cell."""
-    observed: list[tuple[int, bytes]] = field(default_factory=list)
-    """(10-second slot, positions in the cell's row as little-endian u16) of counted turns that are in no story."""
-    waits: list[tuple[int, bytes]] = field(default_factory=list)
+    observed: bytes = b""
+    """Where counted turns that are in no story stand, as records of `ledger.RECORD` and positions in the cell's row."""
+    waits: bytes = b""
     """The same for waits that ended without a reply."""
     story: list[AnyEvent] = field(default_factory=list)
 

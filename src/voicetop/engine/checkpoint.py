@@ -26,7 +26,7 @@ from voicetop.engine.judge import Judge
 from voicetop.engine.windows import Histograms, HistogramState
 from voicetop.errors import CheckpointError
 from voicetop.wire.codec import WireStats
-from voicetop.wire.events import Marker, Operator, Security
+from voicetop.wire.events import NAN, Marker, Operator, Security
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -101,6 +101,8 @@ def engine_of(state: State) -> Engine:
     engine.ledger.windows = Histograms.load(state.windows, cells)
     engine.ledger.counts = Counts.load(state.counts, cells)
     roster = engine.roster
+    for call in (*state.live, *state.ended, *state.failed):
+        _share(call, engine)
     roster.live = {call.call_id: call for call in state.live}
     roster.ended.update((call.call_id, call) for call in state.ended)
     roster.failed.update((call.call_id, call) for call in state.failed)
@@ -110,6 +112,16 @@ def engine_of(state: State) -> Engine:
     engine.markers, engine.security, engine.operators = state.markers, state.security, state.operators
     engine.next_mark = state.next_mark
     return engine
+
+
+def _share(call: Call, engine: Engine) -> None:
+    """What many calls have in common is decoded once for each of them: hold it once, as the engine does."""
+    call.segments = engine.ledger.shared(call.segments)
+    for name in ("state", "source", "step", "measured_from"):
+        setattr(call, name, sys.intern(getattr(call, name)))
+    call.slow_ms = call.slow_ms or 0.0
+    call.mood = call.mood or 0.0
+    call.e2e = call.e2e if call.e2e == call.e2e else NAN
 
 
 def pack(state: State, level: int = 3) -> bytes:

@@ -45,7 +45,7 @@ def detail(call: Call, at: float, stuck_after: float) -> CallDetail:
         turns=turns,
         before=before,
         segments=tuple(
-            KnownSegment(n, v, call.known_at.get(n, NAN)) for n, v in sorted(call.segments.items())
+            KnownSegment(n, v, call.known_at.get(n, call.started)) for n, v in sorted(call.segments.items())
         ),
         spent=tuple((name, micro / 1e6) for name, micro in call.spent.items()),
         signals=tuple(known.items()),

@@ -8,6 +8,7 @@ was cut into batches, live and in a replay.
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import intern
 from typing import Any
 
 from msgspec.structs import force_setattr
@@ -154,8 +155,8 @@ class Engine:
                 if e2e > mood.PATIENCE_MS:
                     call.slow_ms += e2e - mood.PATIENCE_MS
                     call.mood, call.mood_of = mood.score(call)
-                if event.measured_from:
-                    call.measured_from = event.measured_from
+                if event.measured_from and event.measured_from != call.measured_from:
+                    call.measured_from = intern(event.measured_from)
                 if ts != event.ts:
                     force_setattr(event, "ts", ts)
                 if keep or call.errors:
@@ -192,7 +193,7 @@ class Engine:
         return self.roster.find(event.call_id) or self._begin(event.call_id, event.source, ts, at)
 
     def _begin(self, call_id: str, source: str, ts: float, at: float) -> Call:
-        call = Call(call_id=call_id, started=ts, seen=at, source=source)
+        call = Call(call_id=call_id, started=ts, seen=at, source=intern(source))
         self.roster.live[call_id] = call
         self.ledger.place(call)
         self.ledger.mark(call, "started", ts)
@@ -226,18 +227,16 @@ class Engine:
         self.roster.tell(call, event)
 
     def _patch(self, call: Call, segments: dict[str, Scalar], ts: float) -> None:
-        changed = False
+        patched = dict(call.segments)
         for name, value in segments.items():
             text = _text(value)
-            if name == "hour" or call.segments.get(name, "") == text:
+            if name == "hour" or patched.get(name, "") == text:
                 continue  # the hour is time, not a dimension
-            changed = True
-            if text:
-                call.segments[name] = text
+            patched[name] = text
+            if ts > call.started:
                 call.known_at[name] = ts
-            else:
-                call.segments.pop(name, None)
-        if changed:
+        if patched != call.segments:
+            call.segments = self.ledger.shared({name: text for name, text in patched.items() if text})
             if call.turns and any(owner is call for owner in self._owners):
                 self._count_turns()
             self.ledger.replace(call)
@@ -249,7 +248,7 @@ class Engine:
         self.roster.tell(call, event)
 
     def _reach(self, call: Call, step: str, ts: float) -> None:
-        call.step = step
+        call.step = intern(step)
         if f"step:{step}" not in call.marks:
             self.ledger.mark(call, f"step:{step}", ts)
 

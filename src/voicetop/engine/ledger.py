@@ -6,7 +6,9 @@ Late binding rests on the memories of a call: the turns in its story, `observed`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from voicetop.engine.buckets import BUCKETS, bucket_of
 from voicetop.engine.calls import Call, Mark
-from voicetop.engine.cells import EVERYBODY, FOLDED, Cells
+from voicetop.engine.cells import EVERYBODY, FOLDED, Cells, Key
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.counts import Counts
 from voicetop.engine.spans import FINE
@@ -23,6 +25,9 @@ from voicetop.wire.codec import pack_durations
 from voicetop.wire.events import Turn
 
 _STAGES = len(METRICS) - 2
+RECORD = struct.Struct("<qH")
+"""What a call remembers of a turn: the 10-second slot, how many positions follow, and these as little-endian u16."""
+MOST_SHARED = 8_192
 
 
 class Ledger:
@@ -36,12 +41,23 @@ class Ledger:
         self.cells = Cells.empty(config)
         self.windows = Histograms(config.max_cells)
         self.counts = Counts(config.max_cells)
+        self._shared: dict[Key, dict[str, str]] = {}
 
     def advance(self, at: float) -> None:
         self.windows.advance(at)
         self.counts.advance(at)
 
     # -- cells --------------------------------------------------------------------------------------------------
+
+    def shared(self, segments: dict[str, str]) -> dict[str, str]:
+        """One dictionary for all calls with the same segments, sorted by name: of 100,000 calls few differ."""
+        key = tuple(sorted(segments.items()))
+        found = self._shared.get(key)
+        if found is None:
+            if len(self._shared) >= MOST_SHARED:
+                self._shared.clear()
+            found = self._shared[key] = {intern(name): intern(value) for name, value in key}
+        return found
 
     def place(self, call: Call) -> None:
         """Give a call that counts for nothing yet the cell of its segments."""
@@ -93,8 +109,7 @@ class Ledger:
 
     def _move_observations(self, call: Call, to: int) -> None:
         turns = [event for event in call.story if type(event) is Turn]
-        for slot, packed in (*call.observed, *call.waits, *packed_turns(turns)):
-            rest = np.frombuffer(packed, "<u2").astype(np.uint32)
+        for slot, rest in _records(b"".join([call.observed, call.waits, *packed_turns(turns)])):
             self.windows.move(slot, rest + np.uint32(call.cell * ROW), rest + np.uint32(to * ROW))
 
     # -- counting -----------------------------------------------------------------------------------------------
@@ -103,7 +118,7 @@ class Ledger:
         """Let `call` count for `amount` under `kind` at `ts`, instead of what it counted for under it before."""
         held = call.marks.get(kind)
         if held is None:
-            call.marks[kind] = Mark(ts, amount)
+            call.marks[intern(kind)] = Mark(ts, amount)
         elif held.ts == ts:
             amount, held.amount = amount - held.amount, amount
         else:
@@ -135,7 +150,7 @@ class Ledger:
         if untold:
             packed = _packed(slots, rest, known)
             for number in untold:
-                calls[number].observed.append(packed[number])
+                calls[number].observed += packed[number]
         self.windows.add(slots[turn] if (slots != slots[0]).any() else slots[:1], index)
 
     def observe_wait(self, call: Call, ts: float, waited_ms: float) -> None:
@@ -146,26 +161,35 @@ class Ledger:
         slot = int(ts // FINE)
         self.windows.widen(metric, bucket)
         self.windows.add(np.array([slot], np.int64), (rest + call.cell * ROW).astype(np.uint32))
-        call.waits.append((slot, rest.astype("<u2").tobytes()))
+        call.waits += RECORD.pack(slot, 1) + rest.astype("<u2").tobytes()
 
 
-def packed_turns(turns: list[Turn]) -> list[tuple[int, bytes]]:
-    """(10-second slot, positions in a cell's row as little-endian u16) of each turn."""
+def packed_turns(turns: list[Turn]) -> list[bytes]:
+    """The record of each turn."""
     if not turns:
         return []
     known = (values := _matrix(turns)) >= 0
     return _packed(_slots(turns), np.nonzero(known)[1] * BUCKETS + bucket_of(values[known]), known)
 
 
-def _packed(
-    slots: NDArray[np.int64], rest: NDArray[np.int64], known: NDArray[np.bool_]
-) -> list[tuple[int, bytes]]:
+def _packed(slots: NDArray[np.int64], rest: NDArray[np.int64], known: NDArray[np.bool_]) -> list[bytes]:
     packed = rest.astype("<u2").tobytes()
     stops = (np.cumsum(known.sum(axis=1)) * 2).tolist()
     starts = [0, *stops[:-1]]
     return [
-        (slot, packed[start:stop]) for slot, start, stop in zip(slots.tolist(), starts, stops, strict=True)
+        RECORD.pack(slot, (stop - start) // 2) + packed[start:stop]
+        for slot, start, stop in zip(slots.tolist(), starts, stops, strict=True)
     ]
+
+
+def _records(block: bytes) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+    """(10-second slot, positions in a cell's row) of each record."""
+    start = 0
+    while start < len(block):
+        slot, count = RECORD.unpack_from(block, start)
+        start += RECORD.size
+        yield slot, np.frombuffer(block, "<u2", count, start).astype(np.uint32)
+        start += 2 * count
 
 
 def _slots(turns: list[Turn]) -> NDArray[np.int64]:

@@ -95,4 +95,4 @@ def _remember(cut: list[tuple[Call, list[Turn]]]) -> None:
     """
     packed = iter(packed_turns([turn for _, turns in cut for turn in turns]))
     for call, turns in cut:
-        call.observed.extend(itertools.islice(packed, len(turns)))
+        call.observed += b"".join(itertools.islice(packed, len(turns)))
