@@ -27,7 +27,20 @@ from voicetop.wire.codec import _frame_decoder as frame_decoder
 
 CALLS, FRAME, RATE = 5_000, 512, 20_000.0
 START = 1_760_000_000.0
-INTENTS = ("book", "cancel", "billing", "support", "sales", "status", "refund", "other", "faq", "hours", "move", "pay")
+INTENTS = (
+    "book",
+    "cancel",
+    "billing",
+    "support",
+    "sales",
+    "status",
+    "refund",
+    "other",
+    "faq",
+    "hours",
+    "move",
+    "pay",
+)
 LANGUAGES = ("en", "es", "fr", "de", "pt", "hi", "ja", "it")
 TIERS, VERSIONS = ("free", "pro", "enterprise"), ("v39", "v40", "v41", "v42")
 ENGLISH = (
@@ -77,8 +90,15 @@ class Traffic:
 
     def _start(self, n: int) -> ev.CallStart:
         intent, language, tier, version = CELLS[n % len(CELLS)]
-        segments: dict[str, ev.Scalar] = dict(intent=intent, language=language, tier=tier, version=version)
-        return ev.CallStart(call_id=f"c_{n:08x}", ts=self.at, event_id=f"e{next(self.count):x}", segments=segments)
+        segments: dict[str, ev.Scalar] = {
+            "intent": intent,
+            "language": language,
+            "tier": tier,
+            "version": version,
+        }
+        return ev.CallStart(
+            call_id=f"c_{n:08x}", ts=self.at, event_id=f"e{next(self.count):x}", segments=segments
+        )
 
     def _turn(self, n: int, ts: float) -> ev.Turn:
         pick = self.dice.lognormvariate
@@ -160,13 +180,16 @@ def question(session: Session) -> None:
 
     for span in ("5m", "30m", "24h"):
         for where in ((), (("intent", "billing"),), (("intent", "billing"), ("language", "es"))):
+
             def ask(where: tuple[tuple[str, str], ...] = where, span: str = span) -> None:
                 cells = ledger.cells.matching(where)
                 found = ledger.windows.histograms(span, cells, len(ledger.cells))
                 for name, counts in found.items():
                     figures.latencies(name, counts, None, None)
+
             name = " × ".join(f"{k}={v}" for k, v in where) or "everybody"
-            print(f"  all metrics, P50/P95/P99, {span:>3s}, {name:28s} {statistics.median(timed(ask) for _ in range(9)) * 1e3:6.2f} ms")
+            took_ms = statistics.median(timed(ask) for _ in range(9)) * 1e3
+            print(f"  all metrics, P50/P95/P99, {span:>3s}, {name:28s} {took_ms:6.2f} ms")
     views = [statistics.median(timed(lambda v=v: session.snapshot(v)) for _ in range(9)) * 1e3  # type: ignore[misc]
              for v in (View(), View(where=(("intent", "billing"),)), View(span="24h"))]  # fmt: skip
     print("  a whole snapshot: " + ", ".join(f"{v:.1f} ms" for v in views))
@@ -180,7 +203,9 @@ def timed(what: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
     compare(mixed=False, rounds=rounds)

@@ -56,7 +56,7 @@ class FleetConfig(Struct, frozen=True, kw_only=True):
     `calls` is the mean number of calls at once: at the present hour (`traffic="now"`), over the day ("day"), or
     at any hour ("flat"). `speed` compresses the time that people take, not the agent's latency: a call is shorter
     and calls follow each other faster, as many at once. `history` is how far before `start` the fleet begins; of its
-    part before the last `full` seconds only a share of `thin` of the calls is told (None: as many as make some `old_calls` calls).
+    part before the last `full` seconds only a share of `thin` of the calls is told (None: some `old_calls` calls).
     """
 
     start: float
