@@ -13,6 +13,8 @@ VoicetopError                 one clear line for a person; the command line prin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class VoicetopError(Exception):
     """Base of all: `str(error)` is one line that says what, where and what to do."""
@@ -48,3 +50,18 @@ class CheckpointError(VoicetopError):
 
 class RecordingError(VoicetopError):
     """A file that is no recording, or one that cannot be written."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence that names the nearest match, or all that there is.
+
+    >>> nearest("biling", ["billing", "orders"])
+    "; did you mean 'billing'?"
+    >>> nearest("xyz", ["billing", "orders"])
+    '; there are: billing, orders'
+    """
+    import difflib  # noqa: PLC0415 - only where something was mistyped
+
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"

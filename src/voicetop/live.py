@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PICTURES_PER_S = 4
 """At most as often as a screen paints."""
+LOOK_S = 0.02
 
 Opener = Callable[[], tuple[Source, "Recorder | None"]]
 
@@ -32,16 +33,19 @@ class LiveFeed:
     """What a screen holds of one feed (`ui.feed.FeedHandle`).
 
     `open_source` is called on the feed's own thread, where what it imports can't hold up the first frame. `start`
-    begins, `close` ends it and flushes the recording.
+    begins, `close` ends it and flushes the recording. `frames` counts what was folded.
     """
 
     def __init__(self, open_source: Opener, config: Callable[[], EngineConfig] | None = None) -> None:
+        self.frames = 0
         self._open = open_source
         self._config = config
         self._source: Source | None = None
         self._recorder: Recorder | None = None
         self._latest: Snapshot | None = None
         self._error = ""
+        self._ending = ""
+        self._ended = False
         self._view = View()
         self._asked: list[Callable[[Snapshot], None]] = []
         self._lock = threading.Lock()
@@ -50,11 +54,10 @@ class LiveFeed:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="voicetop feed", daemon=True)
-        self.frames = 0
 
     def start(self) -> None:
         """Begin, once."""
-        if not self._thread.ident:
+        if not self._thread.ident and not self._closing:
             self._thread.start()
 
     def close(self, timeout: float = 5.0) -> None:
@@ -66,6 +69,14 @@ class LiveFeed:
                 loop.call_soon_threadsafe(task.cancel)
         if self._thread.ident:
             self._thread.join(timeout)
+
+    def wait_for_answer(self, seconds: float) -> bool:
+        """Wait until the other end has said something; False where it was a no, and nothing will ever come."""
+        for _ in range(int(seconds / LOOK_S)):
+            if self.ended or self.link.phase != "connecting":
+                break
+            self._thread.join(LOOK_S)
+        return self.link.phase != "refused" and not self.error
 
     # -- what the screen's thread asks ---------------------------------------------------------------------------
 
@@ -81,15 +92,19 @@ class LiveFeed:
 
     @property
     def error(self) -> str:
-        """Why the feed ended or stopped recording, in one line; empty while all is well."""
-        if self._error or self._recorder is None:
-            return self._error
-        return self._recorder.error
+        """Why the feed ended, in one line; empty while it goes on, and where it came to its own end."""
+        return self._error
 
     @property
-    def alive(self) -> bool:
-        """Whether the feed still runs."""
-        return self._thread.is_alive()
+    def notes(self) -> list[str]:
+        """What a person should know though the feed goes on: a recording that stopped, a replay that was torn."""
+        recorder = self._recorder.error if self._recorder is not None else ""
+        return [note for note in (recorder, self._ending) if note]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come. What came can still be asked for."""
+        return self._ended
 
     def ask(self, view: View, call: Callable[[Snapshot], None] | None = None) -> None:
         """From now on make pictures for `view`; `call` gets the first of them, on the feed's thread."""
@@ -109,8 +124,10 @@ class LiveFeed:
             asyncio.run(self._main())
         except asyncio.CancelledError:
             pass
-        except VoicetopError as error:
-            self._error = str(error)
+        except Exception as error:  # noqa: BLE001 - a thread that dies silently would look like a calm night
+            self._error = _in_words(error)
+        finally:
+            self._ended = True
 
     async def _main(self) -> None:
         from voicetop.session import Session  # noqa: PLC0415 - behind the first frame
@@ -124,21 +141,29 @@ class LiveFeed:
         self._source, self._recorder = self._open()
         gc.freeze()  # what is imported by now stays; collections need not look at it again
         gc.set_threshold(50_000, 20, 50)
-        painter = asyncio.create_task(self._picture(session))
+        if self._closing:
+            return
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._picture(session))
+            tasks.create_task(self._follow(session, self._source))
+
+    async def _follow(self, session: Session, source: Source) -> None:
+        """Fold until there is nothing more; pictures can be asked for after that."""
         try:
-            if not self._closing:
-                await self._fold(session)
-                self._show(session)
+            await self._fold(session, source)
+        except VoicetopError as error:
+            self._error = str(error)
         finally:
-            painter.cancel()
             if self._recorder is not None:
                 self._recorder.close()
+        self._show(session)
+        self._ending = source.link.why if source.link.phase == "ended" else ""
+        self._ended = True
 
-    async def _fold(self, session: Session) -> None:
+    async def _fold(self, session: Session, source: Source) -> None:
         """Record, then fold. A frame at a time: between two of them pictures can be made."""
-        assert self._source is not None
         recorder = self._recorder
-        async for frame in self._source.frames():
+        async for frame in source.frames():
             if recorder is not None:
                 recorder.write(frame)
             session.feed(frame)
@@ -158,13 +183,19 @@ class LiveFeed:
                 self._show(session)
 
     def _show(self, session: Session) -> None:
+        if not session.at:
+            return
         with self._lock:
             view, calls, self._asked = self._view, self._asked, []
-        if not session.at:
-            with self._lock:
-                self._asked = calls + self._asked
-            return
         picture = session.snapshot(view)
         self._latest = picture
         for call in calls:
             call(picture)
+
+
+def _in_words(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, VoicetopError):
+        return str(error)
+    return f"voicetop itself failed, please report it: {type(error).__name__}: {error}"

@@ -21,6 +21,7 @@ class FakeFeed:
         self.make = make
         self.link = LinkState("live" if make else "connecting", where=where)
         self.error = ""
+        self.notes: list[str] = []
         self.view = View()
         self.tick = 0
         self.asked: list[View] = []

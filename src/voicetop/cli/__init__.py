@@ -7,12 +7,12 @@ here as one line with exit code 2, before any screen opens.
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import sys
 
 from voicetop import __version__
-from voicetop.errors import UsageError, VoicetopError
+from voicetop.cli.parser import Parser
+from voicetop.errors import UsageError, VoicetopError, nearest
 
 CONSOLE = ("console", "the console")
 VERBS = {
@@ -52,15 +52,15 @@ def run(argv: list[str]) -> int:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Pick the verb first, so that only its module is imported, then let it read the rest."""
+    """Pick the verb first, so that only its module is imported, then let it read the rest. Raises UsageError."""
     if argv and argv[0] in VERBS:
         module, about = VERBS[argv[0]]
-        parser = argparse.ArgumentParser(f"voicetop {argv[0]}", description=about)
+        parser = Parser(f"voicetop {argv[0]}", description=about)
         rest = argv[1:]
     else:
         _check_first_word(argv[0] if argv else "")
         (module, about), rest = CONSOLE, argv
-        parser = argparse.ArgumentParser(
+        parser = Parser(
             "voicetop", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         parser.add_argument("--version", "-V", action="version", version=f"voicetop {__version__}")
@@ -71,8 +71,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _check_first_word(word: str) -> None:
-    """A word that is neither an option nor like a URL was meant to be a verb."""
+    """A word that is neither an option nor like a URL was meant to be a verb. Raises UsageError."""
     if word.isalpha():
-        near = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.5)
-        meant = f"did you mean `voicetop {near[0]}`?" if near else "`voicetop --help` lists what there is"
-        raise UsageError(f"there is no verb {word!r}: {meant}")
+        near = nearest(word, (verb for verb in VERBS if verb != "demo-feed"))
+        raise UsageError(f"there is no verb {word!r}{near} (a hub is typed like ws://{word}:8377)")

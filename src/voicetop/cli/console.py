@@ -7,20 +7,21 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
-from voicetop.errors import UsageError
+from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
+from voicetop.locations import theme_dirs
 from voicetop.sources import Source
-
-DEFAULT_URL = "ws://127.0.0.1:8377"
 
 if TYPE_CHECKING:
     from voicetop.config import Config
     from voicetop.recording import Recorder
+
+FIRST_ANSWER_S = 1.0
+"""How long the screen stays closed for a hub that may say no: what is wrong is then one line and exit 2."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,19 +41,37 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--theme", metavar="NAME", help="voicetop, high-contrast, colour-blind, light or mono"
     )
-    parser.add_argument(
-        "--local-time", action="store_true", help="times in this machine's zone instead of UTC"
+    zone = parser.add_mutually_exclusive_group()
+    zone.add_argument("--utc", action="store_const", const=True, help="times in UTC")
+    zone.add_argument(
+        "--local-time",
+        dest="utc",
+        action="store_const",
+        const=False,
+        help="times in this machine's zone (default)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check what was typed, then show. Raises UsageError, ConfigError before the screen opens."""
+    """Check what was typed, then show. Raises UsageError, ConfigError, FeedRefused before the screen opens."""
     settings = configuration.load()
-    check_screen(args)
-    url = args.url or os.environ.get("VOICETOP_URL") or settings.url or DEFAULT_URL
+    check_url_word(args.url)
+    check_screen(args, settings)
+    url = args.url or os.environ.get("VOICETOP_URL") or settings.url
     source = hub_source(url, settings, args.cafile)
     recorder = open_recorder(args.record, url) if args.record else None
-    return show_feed(LiveFeed(lambda: (source(), recorder), settings.engine), args, settings, url)
+    feed = LiveFeed(lambda: (source(), recorder), settings.engine)
+    return show_feed(feed, args, settings, url, patience_s=FIRST_ANSWER_S)
+
+
+def check_url_word(word: str | None) -> None:
+    """Where a hub's URL belongs, people also type a verb or a file. Raises UsageError."""
+    from voicetop.cli import VERBS
+
+    if word in VERBS:
+        raise UsageError(f"the verb comes first: voicetop {word} ...")
+    if word and "://" not in word and os.path.isfile(word):  # noqa: PTH113 - a word, not yet a path
+        raise UsageError(f"{word} is a file, not a hub's URL: voicetop replay {word}")
 
 
 def hub_source(url: str, settings: Config, cafile: str | None = None) -> Callable[[], Source]:
@@ -60,7 +79,7 @@ def hub_source(url: str, settings: Config, cafile: str | None = None) -> Callabl
     from voicetop.sources.address import check_token, check_url, client_tls
 
     check_url(url)
-    token = check_token(os.environ.get("VOICETOP_TOKEN") or _token_in(settings))
+    token = check_token(os.environ.get("VOICETOP_TOKEN") or settings.token())
     tls = client_tls(url, cafile)
 
     def opened() -> Source:
@@ -71,16 +90,6 @@ def hub_source(url: str, settings: Config, cafile: str | None = None) -> Callabl
     return opened
 
 
-def _token_in(settings: Config) -> str:
-    if not settings.token_file:
-        return ""
-    path = Path(settings.token_file).expanduser()
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot read the token: {error}") from None
-
-
 def open_recorder(path: str, url: str) -> Recorder:
     """The recorder for `--record`. Raises RecordingError."""
     from voicetop.recording import Recorder
@@ -88,18 +97,15 @@ def open_recorder(path: str, url: str) -> Recorder:
     return Recorder(path, source=url)
 
 
-def show(
-    source: Source, *, plain: bool = False, args: argparse.Namespace | None = None, title: str = ""
-) -> int:
+def show(source: Source, *, args: argparse.Namespace, title: str) -> int:
     """Show any source on the same screen."""
     settings = configuration.load()
-    args = args or argparse.Namespace(plain=plain, ascii=False, theme=None, local_time=False)
-    check_screen(args)
+    check_screen(args, settings)
     return show_feed(LiveFeed(lambda: (source, None), settings.engine), args, settings, title)
 
 
-def check_screen(args: argparse.Namespace) -> None:
-    """Raises UsageError where there is no terminal that could show a screen."""
+def check_screen(args: argparse.Namespace, settings: Config) -> None:
+    """Raises UsageError where there is no terminal that could show a screen, or no such theme."""
     if args.plain:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty() and sys.stdout.isatty()):
@@ -108,30 +114,54 @@ def check_screen(args: argparse.Namespace) -> None:
         )
     if os.environ.get("TERM", "") in ("", "dumb"):
         raise UsageError("TERM says that this terminal cannot place a cursor: set TERM, or add --plain")
+    theme = args.theme or settings.theme
+    themes = sorted({path.stem for folder in theme_dirs() for path in folder.glob("*.toml")})
+    if theme not in themes:
+        raise UsageError(f"there is no theme {theme!r}{nearest(theme, themes)}")
 
 
-def show_feed(feed: LiveFeed, args: argparse.Namespace, settings: Config, title: str) -> int:
-    """Run the screen, or the plain lines, until the person has enough."""
+def show_feed(
+    feed: LiveFeed, args: argparse.Namespace, settings: Config, title: str, *, patience_s: float = 0.0
+) -> int:
+    """Run the screen, or the plain lines, until the person has enough.
+
+    With `patience_s` the feed begins before the screen and may end it: a hub that says no at once raises FeedRefused.
+    Without, the first frame is painted first.
+    """
     if args.plain:
         from voicetop.cli.plain import print_lines
 
         return print_lines(feed)
+    if patience_s:
+        feed.start()
     from voicetop.ui.app import ConsoleApp
 
+    if patience_s and not feed.wait_for_answer(patience_s):
+        raise FeedRefused(feed.error or feed.link.why)
     app = ConsoleApp(
         feed,
         theme=args.theme or settings.theme,
         ascii=args.ascii or not speaks_utf8(),
         title=title,
-        utc=settings.utc and not args.local_time,
+        utc=settings.utc if args.utc is None else args.utc,
     )
-    hang_up(feed)
     app.when_painted = feed.start
+    _heed_signals(feed, app.leave)
     try:
         app.run()
     finally:
         feed.close()
-    return app.return_code or 0
+    return last_words(feed) or app.return_code or 0
+
+
+def last_words(feed: LiveFeed) -> int:
+    """What should outlast the screen, on stderr; the exit code: 2 where nothing was ever shown, 1 for an error."""
+    for note in feed.notes:
+        sys.stderr.write(f"voicetop: {note}\n")
+    if not feed.error:
+        return 0
+    sys.stderr.write(f"voicetop: {feed.error}\n")
+    return 1 if feed.latest else 2
 
 
 def speaks_utf8() -> bool:
@@ -140,13 +170,23 @@ def speaks_utf8() -> bool:
     return "utf-8" in said.lower() or "utf8" in said.lower()
 
 
-def hang_up(feed: LiveFeed) -> None:
-    """A closed terminal is SIGHUP and death within a tenth of a second: flush the recording there."""
+def _heed_signals(feed: LiveFeed, leave: Callable[[], None]) -> None:
+    """The recording is flushed at once whatever comes.
 
-    def flush(number: int, frame: FrameType | None) -> None:
+    A closed terminal is SIGHUP, and there is nothing left to be tidied up. On SIGTERM and SIGINT the screen closes as
+    on `q`; a second one is taken as it is.
+    """
+
+    def die(number: int, _: FrameType | None) -> None:
         feed.close(1.0)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    signal.signal(signal.SIGHUP, flush)
-    signal.signal(signal.SIGTERM, flush)
+    def end(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        feed.close(1.0)
+        leave()
+
+    signal.signal(signal.SIGHUP, die)
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)

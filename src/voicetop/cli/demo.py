@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from typing import IO
 
 from voicetop import config as configuration
 from voicetop.cli import console
 from voicetop.cli.fleet import fleet_config, fleet_options, fleet_words
 from voicetop.errors import FeedError
 from voicetop.live import LiveFeed
-from voicetop.sources import Source
+from voicetop.sources import LinkState, Source
 
 INCIDENT = ("--incident", "llm_outage", "--at", "30", "--for", "90", "--segment", "language=es")
+PATIENCE_S = 3.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,27 +29,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the console at once; hub and fleet start in a process of their own meanwhile."""
-    console.check_screen(args)
     settings = configuration.load()
+    console.check_screen(args, settings)
     if _words(args) != args.usual:
         fleet_config(args, 0.0)  # what is wrong with the options is said before the screen opens
-    child = subprocess.Popen(
-        [sys.executable, "-m", "voicetop", "demo-feed", *_words(args)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    child = _start(_words(args))
     try:
-        feed = LiveFeed(lambda: (_source(child), None), settings.engine)
+        feed = LiveFeed(lambda: (DemoSource(child), None), settings.engine)
         return console.show_feed(feed, args, settings, "demo")
     finally:
-        if child.stdin is not None:
-            child.stdin.close()
-        try:
-            child.wait(3)
-        except subprocess.TimeoutExpired:
-            child.kill()
+        _end(child)
 
 
 def _words(args: argparse.Namespace) -> list[str]:
@@ -53,14 +46,60 @@ def _words(args: argparse.Namespace) -> list[str]:
     return fleet_words(args) + ([] if args.incidents else list(INCIDENT))
 
 
-def _source(child: subprocess.Popen[bytes]) -> Source:
-    """The feed of the child's hub, once it says where that is. Raises FeedError."""
-    from voicetop.sources.socket import SocketSource
+def _start(words: list[str]) -> subprocess.Popen[bytes]:
+    """Hub and fleet, in a session of their own: a Ctrl-C is for the console, which then ends them."""
+    return subprocess.Popen(  # noqa: S603 - voicetop itself, with options that have been checked
+        [sys.executable, "-m", "voicetop", "demo-feed", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
-    assert child.stdout is not None
-    assert child.stderr is not None
-    url = child.stdout.readline().decode().strip()
-    if not url:
-        why = child.stderr.read().decode("utf-8", "replace").strip().splitlines()
-        raise FeedError(f"the simulated fleet could not start: {why[-1] if why else 'it ended at once'}")
-    return SocketSource(url)
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """They end when their standard input does."""
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            pipe.close()
+    try:
+        child.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+class DemoSource:
+    """The feed of the child's hub, once it says where that is. A `Source`."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+        self._source: Source | None = None
+
+    @property
+    def link(self) -> LinkState:
+        if self._source is None:
+            return LinkState("connecting", where="the simulated fleet")
+        return self._source.link
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """What the hub sends. Raises FeedError where it could not start."""
+        from voicetop.sources.socket import SocketSource
+
+        assert self._child.stdout is not None
+        assert self._child.stderr is not None
+        url = (await (await _lines_of(self._child.stdout)).readline()).decode().strip()
+        if not url:
+            said = (await (await _lines_of(self._child.stderr)).read()).decode("utf-8", "replace")
+            why = said.strip().splitlines()
+            raise FeedError(f"the simulated fleet could not start: {why[-1] if why else 'it ended at once'}")
+        self._source = SocketSource(url)
+        async for frame in self._source.frames():
+            yield frame
+
+
+async def _lines_of(pipe: IO[bytes]) -> asyncio.StreamReader:
+    """The pipe, so that whoever waits for it can be told to stop."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    return reader

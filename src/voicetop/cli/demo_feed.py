@@ -13,6 +13,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 
 from voicetop.cli.fleet import fleet_options, fleet_words
 from voicetop.clock import WallClock
@@ -48,7 +49,7 @@ async def _run(words: list[str]) -> None:
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env={name: value for name, value in os.environ.items() if name != "VOICETOP_TOKEN"},
     )  # fmt: skip
-    ended = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+    ended = asyncio.create_task(_stdin_end())
     dead = asyncio.create_task(fleet.wait())
     try:
         await asyncio.wait(
@@ -70,7 +71,23 @@ async def _until_told(session: OwnSession) -> None:
     clock = WallClock()
     limit = clock.monotonic() + PATIENCE_S
     while not session.engine.feed.sources and clock.monotonic() < limit:
-        await asyncio.sleep(LOOK_S)
+        await clock.sleep(LOOK_S)
+
+
+async def _stdin_end() -> None:
+    """A thread that nobody waits for reads standard input until it ends."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 1024):
+                pass
+        with contextlib.suppress(RuntimeError):  # the loop is over
+            loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=read, name="voicetop stdin", daemon=True).start()
+    await ended.wait()
 
 
 async def _last_words(fleet: asyncio.subprocess.Process) -> str:

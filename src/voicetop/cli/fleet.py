@@ -51,7 +51,14 @@ def fleet_options(
         metavar="N",
         help=f"calls told of the time before that, a sample of them (default {old_calls})",
     )
-    add("--incident", metavar="NAME", action=_NewIncident, dest="incidents", default=[], help="let it happen")
+    add(
+        "--incident",
+        metavar="NAME",
+        action=_NewIncident,
+        dest="incidents",
+        default=[],
+        help="let it happen; `voicetop simulate --help` lists them",
+    )
     add("--at", metavar="S", action=_OfIncident, help="seconds from the start (default 30)")
     add(
         "--for", metavar="S", action=_OfIncident, help="seconds it lasts (default: as long as such things do)"

@@ -10,38 +10,49 @@ import sys
 import threading
 from datetime import UTC, datetime
 
+from voicetop.cli.console import last_words
 from voicetop.engine.snapshot import Figure, Snapshot
 from voicetop.live import LiveFeed
 
 EVERY_S = 1.0
-FIRST_WORD_S = 5.0
 
 
 def print_lines(feed: LiveFeed) -> int:
-    """Print until the feed ends, or a signal comes. 1 where it ended with an error."""
+    """Print until the feed ends, or a signal comes. 1 where it ended with an error, 2 where it never began."""
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: done.set())
     feed.start()
-    shown = 0.0
-    said = ""
+    lines = _Lines(feed)
     try:
         while not done.wait(EVERY_S):
-            latest = feed.latest
-            if latest is not None and latest.at != shown:
-                shown = latest.at
-                _say(line(latest))
-            elif latest is None and feed.link.why and feed.link.why != said:
-                said = feed.link.why
-                _say(f"no feed yet: {said}")
-            if not feed.alive:
+            ended = feed.ended  # before the last picture is looked at
+            lines.tell()
+            if ended:
                 break
     finally:
         feed.close()
-    if feed.error:
-        sys.stderr.write(f"voicetop: {feed.error}\n")
-        return 1
-    return 0
+    return last_words(feed)
+
+
+class _Lines:
+    """What was said already, so that only news is."""
+
+    def __init__(self, feed: LiveFeed) -> None:
+        self._feed = feed
+        self._at = 0.0
+        self._why = ""
+
+    def tell(self) -> None:
+        """The newest picture; before the first one, what is in its way."""
+        latest, link = self._feed.latest, self._feed.link
+        if latest is not None:
+            if latest.at != self._at:
+                self._at = latest.at
+                _say(line(latest))
+        elif link.phase == "reconnecting" and link.why != self._why:
+            self._why = link.why
+            _say(f"no feed yet: {link.why} ({link.where}); `voicetop serve` starts a hub")
 
 
 def _say(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 from io import FileIO
@@ -24,15 +25,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Open the recording, then show it. Raises UsageError and RecordingError before a screen opens."""
     speed = parse_speed(args.speed)
-    console.check_screen(args)
-    source = ReplaySource(_standard_input() if args.file == "-" else args.file, speed=speed)
+    recording = _standard_input(keys_from_terminal=not args.plain) if args.file == "-" else args.file
+    source = ReplaySource(recording, speed=speed)
     return console.show(source, args=args, title=source.link.where)
 
 
-def _standard_input() -> FileIO:
+def _standard_input(*, keys_from_terminal: bool) -> FileIO:
+    """The recording that comes in by a pipe; a screen's keys then come from the terminal itself."""
     if os.isatty(0):
         raise UsageError("standard input is a terminal: voicetop replay - < FILE")
-    return FileIO(0, closefd=False)
+    recording = FileIO(os.dup(0))
+    if keys_from_terminal:
+        with contextlib.suppress(OSError):  # no terminal: whoever opens the screen says so
+            terminal = os.open("/dev/tty", os.O_RDONLY)
+            os.dup2(terminal, 0)
+            os.close(terminal)
+    return recording
 
 
 def parse_speed(text: str) -> float:

@@ -6,13 +6,11 @@ import argparse
 import asyncio
 import os
 import sys
-from typing import NoReturn
 
 from voicetop.cli.fleet import fleet_config, fleet_options, number
 from voicetop.clock import WallClock
 from voicetop.sources.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.sources.simulator import SCENARIOS, Fleet
-from voicetop.sources.simulator.nearest import nearest
 from voicetop.sources.simulator.sender import pump
 
 _EPILOG = """\
@@ -29,7 +27,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `voicetop simulate`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG + "\n".join(f"  {name:18}{it.about}" for name, it in SCENARIOS.items())
-    parser.error = _Complaint(parser)  # type: ignore[method-assign]
     add = parser.add_argument
     add("url", metavar="URL", nargs="?", default=DEFAULT_URL, help=f"the hub (default {DEFAULT_URL})")
     add("--duration", metavar="S", help="end after so many seconds (default: never)")
@@ -60,19 +57,3 @@ def run(args: argparse.Namespace) -> int:
     )
     sys.stderr.write(f"voicetop: sent {sent.events:,} events\n")
     return 0
-
-
-class _Complaint:
-    """What the parser says of an option that it doesn't know, in one line, with the nearest one that it does."""
-
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self._parser = parser
-
-    def __call__(self, message: str) -> NoReturn:
-        unknown = message.removeprefix("unrecognized arguments: ")
-        if unknown != message:
-            word = unknown.split()[0]
-            options = [name for name in self._parser._option_string_actions if name.startswith("--")]
-            message = f"there is no option {word}{nearest(word.partition('=')[0], options)}"
-        sys.stderr.write(f"voicetop: {message}\n")
-        raise SystemExit(2)

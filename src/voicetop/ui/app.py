@@ -112,6 +112,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.skipped = 0
         self._seen: Snapshot | None = None
         self._behind = False
+        self._noted = 0
         self._painter = Painter(SYSTEMS.get(self.console.color_system or ""))
         self._tones = self._limited(themes.load(theme))
         self.sheet = Sheet(Ink(self._tones, ascii_only=ascii), self.frame)
@@ -120,6 +121,11 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def get_default_screen(self) -> ConsoleScreen:
         return ConsoleScreen(id="console")
+
+    def leave(self) -> None:
+        """End as on `q`. May be called from a signal handler or another thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.exit)
 
     # -- frames -------------------------------------------------------------------------------------------------
 
@@ -142,6 +148,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         """Show the newest picture as the page sees it."""
         width, height = self.sheet.size
         if width and height:
+            self._note()
             self.sheet.show(self.frame(width, height))
 
     def frame(self, width: int, height: int) -> list[Line]:
@@ -154,6 +161,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self._ask()
         lines = self.page.lines(scene, width, height)
         return [*lines[:-1], message_line(self.told, width)] if self.told else lines
+
+    def _note(self) -> None:
+        """Tell what the feed has to say besides its figures, once."""
+        notes = self.feed.notes
+        if len(notes) > self._noted:
+            self.told = " · ".join(notes[self._noted :])
+        self._noted = len(notes)
 
     def scene(self) -> Scene:
         """Everything there is to paint, now."""

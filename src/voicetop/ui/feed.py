@@ -27,5 +27,9 @@ class FeedHandle(Protocol):
     def error(self) -> str:
         """Why the feed's thread ended, or empty: one line for a person."""
 
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know though the feed goes on, a line each: a recording that stopped, a torn replay."""
+
     def ask(self, view: View, call: Callable[[Snapshot], None] | None = None) -> None:
         """From now on make pictures for `view`. `call` gets the first of them, from the feed's own thread."""

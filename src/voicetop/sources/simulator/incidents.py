@@ -11,8 +11,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from voicetop.errors import UsageError
-from voicetop.sources.simulator.nearest import nearest
+from voicetop.errors import UsageError, nearest
 from voicetop.sources.simulator.population import Kind, check_segment
 
 HOUR_S = 3600.0

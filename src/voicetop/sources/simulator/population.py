@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from voicetop.errors import UsageError
-from voicetop.sources.simulator.nearest import nearest
+from voicetop.errors import UsageError, nearest
 from voicetop.sources.simulator.words import BOOKS, Phrases
 from voicetop.wire.events import Agent, Scalar
 

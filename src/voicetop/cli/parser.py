@@ -1,0 +1,40 @@
+"""An argument parser that complains as all of voicetop does: one line that says what, and what to type instead."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import NoReturn
+
+from voicetop.errors import UsageError, nearest
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError where argparse would print a usage and leave."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(self._in_words(message))
+
+    def _in_words(self, message: str) -> str:
+        """What argparse says, as a person would.
+
+        >>> Parser("voicetop serve")._in_words("argument --port: invalid int value: 'x'")
+        '--port x: give a whole number'
+        """
+        if found := re.fullmatch(r"unrecognized arguments: (\S+).*", message, re.DOTALL):
+            return self._unknown(found[1])
+        if found := re.fullmatch(r"the following arguments are required: (.+)", message):
+            return f"{found[1]} is missing: {self.prog} {found[1]}"
+        if found := re.fullmatch(r"argument (\S+): expected one argument", message):
+            return f"{found[1]} needs a value after it; {self.prog} --help says which"
+        if found := re.fullmatch(r"argument (\S+): invalid int value: '(.*)'", message):
+            return f"{found[1]} {found[2]}: give a whole number"
+        if found := re.fullmatch(r"argument (\S+): ignored explicit argument '(.*)'", message):
+            return f"{found[1]} takes no value: {found[1]}={found[2]}"
+        return " ".join(message.split())
+
+    def _unknown(self, word: str) -> str:
+        if not word.startswith("-"):
+            return f"{word!r} is one word too many; {self.prog} --help says what it takes"
+        options = [name for name in self._option_string_actions if name.startswith("--")]
+        return f"there is no option {word}{nearest(word.partition('=')[0], options)}"
