@@ -92,7 +92,7 @@ class Call(Struct, gc=False, kw_only=True):
 
     marks: dict[str, Mark] = field(default_factory=dict)
     """By kind, what this call counts for; moves with it to another cell."""
-    observed: bytes = b""
+    observed: bytearray = field(default_factory=bytearray)
     """Where counted turns that are in no story stand, as records of `ledger.RECORD` and positions in the cell's row."""
     waits: bytes = b""
     """The same for waits that ended without a reply."""

@@ -167,10 +167,6 @@ class Codec:
     ) -> Iterator[Step]:
         """What stands up to a heartbeat, and the heartbeat."""
         events, ats = self._events(part, ats)
-        kinds: list[type[Event]] = list(map(type, events))
-        if Malformed in kinds:
-            for at, event in zip(ats, events, strict=True):
-                self._note(at, event)
         if not plain:
             self.stats.cleaned += clean_events(events)
         if self.check_duplicates and not self.duplicates.all_new([event.event_id for event in events]):
@@ -184,10 +180,16 @@ class Codec:
     def _events(
         self, part: list[AnyEvent] | list[Raw], ats: list[float]
     ) -> tuple[list[AnyEvent], list[float]]:
-        if not part or not isinstance(part[0], Raw):
-            return cast("list[AnyEvent]", part), ats
-        made = [(self._one(raw, at), at) for raw, at in zip(part, ats, strict=True)]
-        kept = [(event, at) for event, at in made if event is not None]
+        raw = bool(part) and isinstance(part[0], Raw)
+        events = cast("list[AnyEvent]", part)
+        if not raw and Malformed not in map(type, events):
+            return events, ats
+        kept: list[tuple[AnyEvent, float]] = []
+        for item, at in zip(part, ats, strict=True):
+            event = self._one(item, at) if isinstance(item, Raw) else item
+            if event is not None:
+                self._note(at, event)
+                kept.append((event, at))
         return [event for event, _ in kept], [at for _, at in kept]
 
     def _alone(self, decoded: Welcome | Gap) -> Step:
@@ -260,10 +262,12 @@ def pack_durations(turns: list[Turn]) -> tuple[bytes, int, tuple[int, ...]]:
     `Durations` writes all its fields; encoding is the fastest way from Structs to bytes.
     """
     rows = [turn.latency or _NO_DURATIONS for turn in turns]
-    block = b"".join([_encode(row) for row in rows])
-    if len(block) != len(rows) * _ROW:  # built in this process by a publisher's `Latency`, not decoded
-        block = b"".join([_encode(Durations(**msgspec.structs.asdict(row))) for row in rows])
-    return block, _ROW, _OFFSETS
+    block = _encode(rows)
+    head = len(block) - len(rows) * _ROW  # MessagePack's own, of 1, 3 or 5 bytes
+    if not 0 < head <= 5:  # built in this process by a publisher's `Latency`, not decoded
+        block = _encode([Durations(**msgspec.structs.asdict(row)) for row in rows])
+        head = len(block) - len(rows) * _ROW
+    return block[head:], _ROW, _OFFSETS
 
 
 def _row_offsets() -> tuple[int, ...]:
