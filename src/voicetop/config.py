@@ -14,6 +14,14 @@
     input_per_million = 2.5
     output_per_million = 10.0
 
+    [feeds.staging]                         # `voicetop staging`, `voicetop production staging`
+    url = "wss://staging.example.com"
+    token_file = "~/.config/voicetop/staging.token"
+
+    [keys]                                  # an action's id, and the keys that do it
+    theme = "ctrl+t"
+    window = "w, W"
+
 What the command line says goes before what stands here.
 """
 
@@ -37,6 +45,28 @@ from voicetop.sources.address import DEFAULT_URL
 _DEFAULT = EngineConfig()
 
 
+class FeedConfig(Struct, frozen=True):
+    """A feed that has a name: `[feeds.NAME]`."""
+
+    url: str = ""
+    token_file: str = ""
+
+    def token(self) -> str:
+        """What its `token_file` holds; empty where none is named. Raises ConfigError."""
+        return _token_in(self.token_file)
+
+
+class KeyEntry(Struct, frozen=True):
+    """One line of `[keys]`: which keys do an action, and where that is said.
+
+    Which actions and keys there are is known above (`ui.keymap`); `where` lets an error there name file and line.
+    """
+
+    action: str
+    keys: str
+    where: str
+
+
 class Config(Struct, frozen=True):
     """What the file says, or the defaults. Times in seconds; `capacity` 0 is not told."""
 
@@ -45,19 +75,16 @@ class Config(Struct, frozen=True):
     theme: str = "voicetop"
     utc: bool = False
     capacity: Annotated[int, Meta(ge=0)] = _DEFAULT.capacity
-    prices: dict[str, Price] = {}
     terminal_steps: tuple[str, ...] = _DEFAULT.terminal_steps
     grace_s: Annotated[float, Meta(ge=0, le=86_400)] = _DEFAULT.grace_s
     lost_after_s: Annotated[float, Meta(gt=0, le=86_400)] = _DEFAULT.lost_after_s
+    prices: dict[str, Price] = {}
+    feeds: dict[str, FeedConfig] = {}
+    keys: tuple[KeyEntry, ...] = ()
 
     def token(self) -> str:
         """What `token_file` holds; empty where none is named. Raises ConfigError."""
-        if not self.token_file:
-            return ""
-        try:
-            return Path(self.token_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{self.token_file}: cannot read the token: {_why(error)}") from None
+        return _token_in(self.token_file)
 
     def engine(self) -> EngineConfig:
         """The part that the engine is told."""
@@ -70,25 +97,50 @@ class Config(Struct, frozen=True):
         )
 
 
+TABLES = ("prices", "feeds", "keys")
+
+
 def load(path: Path | str | None = None) -> Config:
     """The config at `path`, or at its usual place, where none is needed. Raises ConfigError."""
     file = Path(path) if path is not None else config_file()
     if path is None and not file.is_file():
         return Config()
+    return parse(read(file), str(file))
+
+
+def read(file: Path) -> str:
+    """The text of a config file. Raises ConfigError."""
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot read the config: {_why(error)}") from None
-    return parse(text, str(file))
 
 
 def parse(text: str, where: str) -> Config:
-    """The config that `text` says; `where` names it in errors. Raises ConfigError."""
+    """The config that `text` says; `where` names it in errors. Raises ConfigError, for the first of them."""
+    config, mistakes = examine(text, where)
+    if mistakes:
+        raise mistakes[0]
+    return config
+
+
+def examine(text: str, where: str) -> tuple[Config, list[ConfigError]]:
+    """The config as far as it can be understood, and every mistake in it."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not TOML: {error}") from None
-    return _Reader(text, where).config(table)
+        return Config(), [ConfigError(f"{where}: not TOML: {error}")]
+    reader = _Reader(text, where)
+    return reader.config(table), reader.mistakes
+
+
+def _token_in(file: str) -> str:
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot read the token: {_why(error)}") from None
 
 
 def _why(error: OSError | UnicodeDecodeError) -> str:
@@ -96,52 +148,92 @@ def _why(error: OSError | UnicodeDecodeError) -> str:
 
 
 class _Reader:
-    """Converts table by table, so that an error can say in which line its key stands."""
+    """Converts table by table, so that an error can say in which line its key stands. Goes on after a mistake."""
 
     def __init__(self, text: str, where: str) -> None:
         self.text = text
         self.where = where
+        self.mistakes: list[ConfigError] = []
 
     def config(self, table: dict[str, Any]) -> Config:
-        prices = table.pop("prices", {})
-        if not isinstance(prices, dict):
-            raise self._error((), "prices", 'has to be tables, like [prices."openai/gpt-4o"]')
-        told = self._fields(Config, (), table)
+        prices = self._tables(table.pop("prices", {}), "prices", '[prices."openai/gpt-4o"]')
+        feeds = self._tables(table.pop("feeds", {}), "feeds", "[feeds.production]")
+        keys = table.pop("keys", {})
+        told = self._fields(Config, (), table, but=TABLES)
         told["prices"] = {name: self._price(name, price) for name, price in prices.items()}
-        if told.get("token_file"):
-            told["token_file"] = str(Path(told["token_file"]).expanduser())
-        return Config(**told)
+        told["feeds"] = {name: self._feed(name, feed) for name, feed in feeds.items()}
+        told["keys"] = self._keys(keys)
+        return Config(**_expanded(told))
 
-    def _price(self, name: str, table: Any) -> Price:
-        if not isinstance(table, dict):
-            raise self._error(("prices",), name, f'has to be a table, like [prices."{name}"]')
+    def _tables(self, tables: Any, name: str, like: str) -> dict[str, dict[str, Any]]:
+        """The tables of tables of one name; what is none is a mistake and left out."""
+        if not isinstance(tables, dict):
+            self._mistake((), name, f"has to be tables, like {like}")
+            return {}
+        for key, table in tables.items():
+            if not isinstance(table, dict):
+                self._mistake((name,), key, f'has to be a table, like [{name}."{key}"]')
+        return {key: table for key, table in tables.items() if isinstance(table, dict)}
+
+    def _price(self, name: str, table: dict[str, Any]) -> Price:
         dated = table.get("dated")
         if isinstance(dated, date):
             table["dated"] = dated.isoformat()
         told = self._fields(Price, ("prices", name), table)
         for key, value in told.items():
             if isinstance(value, float) and not 0 <= value < math.inf:
-                raise self._error(("prices", name), key, "has to be dollars, 0 or more")
+                self._mistake(("prices", name), key, "has to be dollars, 0 or more")
         return Price(**told)
 
-    def _fields(self, kind: type[Struct], path: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
-        hints = get_type_hints(kind, include_extras=True)
+    def _feed(self, name: str, table: dict[str, Any]) -> FeedConfig:
+        told = self._fields(FeedConfig, ("feeds", name), table)
+        if not table.get("url"):
+            self._mistake(("feeds",), name, 'needs its url = "ws://…"')
+        elif "://" in name or name.startswith("-") or not name.isprintable():
+            self._mistake(("feeds",), name, "is typed on a command line: give it a plain name")
+        return FeedConfig(**_expanded(told))
+
+    def _keys(self, table: Any) -> tuple[KeyEntry, ...]:
+        if not isinstance(table, dict):
+            self._mistake((), "keys", 'has to be a table, like [keys] and in it theme = "ctrl+t"')
+            return ()
+        entries = []
+        for action, keys in table.items():
+            if isinstance(keys, str):
+                entries.append(KeyEntry(action, keys, self._place(("keys",), action)))
+            else:
+                self._mistake(("keys",), action, 'has to be text, like "ctrl+t" or "w, W"')
+        return tuple(entries)
+
+    def _fields(
+        self, kind: type[Struct], path: tuple[str, ...], table: dict[str, Any], but: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        hints = {key: hint for key, hint in get_type_hints(kind, include_extras=True).items() if key not in but}
         told = {}
         for key, value in table.items():
             if key not in hints:
-                near = difflib.get_close_matches(key, [*hints], n=1)
-                known = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(hints)}"
-                raise self._error(path, key, f"is no key here; {known}")
+                near = difflib.get_close_matches(key, [*hints, *but], n=1)
+                known = f"did you mean {near[0]!r}?" if near else f"known are {', '.join([*hints, *but])}"
+                self._mistake(path, key, f"is no key here; {known}")
+                continue
             try:
                 told[key] = msgspec.convert(value, hints[key])
             except msgspec.ValidationError as error:
-                raise self._error(path, key, _plainly(str(error))) from None
+                self._mistake(path, key, _plainly(str(error)))
         return told
 
-    def _error(self, path: tuple[str, ...], key: str, why: str) -> ConfigError:
-        line = _line_of(self.text, path, key)
-        place = f"{self.where}, line {line}" if line else self.where
-        return ConfigError(f"{place}: {'.'.join((*path, key))!r} {why}")
+    def _place(self, path: tuple[str, ...], key: str) -> str:
+        line = line_of(self.text, path, key)
+        return f"{self.where}, line {line}" if line else self.where
+
+    def _mistake(self, path: tuple[str, ...], key: str, why: str) -> None:
+        self.mistakes.append(ConfigError(f"{self._place(path, key)}: {'.'.join((*path, key))!r} {why}"))
+
+
+def _expanded(told: dict[str, Any]) -> dict[str, Any]:
+    if told.get("token_file"):
+        told["token_file"] = str(Path(told["token_file"]).expanduser())
+    return told
 
 
 def _plainly(why: str) -> str:
@@ -165,7 +257,7 @@ _PLAIN = {
 }
 
 
-def _line_of(text: str, path: tuple[str, ...], key: str) -> int:
+def line_of(text: str, path: tuple[str, ...], key: str) -> int:
     """The line in which `key` of the table `path` is set, from 1; 0 where it can't be told."""
     here: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
