@@ -155,6 +155,7 @@ def compare(mixed: bool, rounds: int, chunk: int = 100) -> None:
         session.feed(frame)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # as console and hub have it
     size = 0
     for _ in range(rounds):
         frames = list(itertools.islice(stream, chunk))

@@ -25,8 +25,9 @@ from voicetop.wire.codec import pack_durations
 from voicetop.wire.events import Turn
 
 _STAGES = len(METRICS) - 2
-RECORD = struct.Struct("<qH")
+RECORD = struct.Struct("<IH")
 """What a call remembers of a turn: the 10-second slot, how many positions follow, and these as little-endian u16."""
+_HEAD = RECORD.size // 2
 MOST_SHARED = 8_192
 
 
@@ -173,13 +174,17 @@ def packed_turns(turns: list[Turn]) -> list[bytes]:
 
 
 def _packed(slots: NDArray[np.int64], rest: NDArray[np.int64], known: NDArray[np.bool_]) -> list[bytes]:
-    packed = rest.astype("<u2").tobytes()
-    stops = (np.cumsum(known.sum(axis=1)) * 2).tolist()
-    starts = [0, *stops[:-1]]
-    return [
-        RECORD.pack(slot, (stop - start) // 2) + packed[start:stop]
-        for slot, start, stop in zip(slots.tolist(), starts, stops, strict=True)
-    ]
+    """All records in one block of u16 words, cut into one piece a turn."""
+    counts = known.sum(axis=1)
+    stops = np.cumsum(counts + _HEAD)
+    starts = stops - counts - _HEAD
+    words = np.empty(int(stops[-1]), "<u2")
+    words[starts], words[starts + 1], words[starts + 2] = slots & 0xFFFF, slots >> 16, counts
+    positions = np.ones(len(words), bool)
+    positions[starts] = positions[starts + 1] = positions[starts + 2] = False
+    words[positions] = rest
+    block = words.tobytes()
+    return [block[start:stop] for start, stop in zip((starts * 2).tolist(), (stops * 2).tolist(), strict=True)]
 
 
 def _records(block: bytes) -> Iterator[tuple[int, NDArray[np.uint32]]]:
