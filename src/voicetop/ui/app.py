@@ -7,21 +7,22 @@ first frame is there before the feed is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
 from textual import events
 from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import Binding, BindingsMap
 from textual.message import Message
 from textual.screen import Screen
 
 from voicetop.engine.snapshot import Snapshot, Span, View
 from voicetop.ui import theme as themes
-from voicetop.ui.actions import ACTIONS, BY_ID, Place
+from voicetop.ui.actions import BY_ID, Place
 from voicetop.ui.feed import FeedHandle
+from voicetop.ui.keymap import USUAL, Keymap
 from voicetop.ui.lines import Line
 from voicetop.ui.look import Look
 from voicetop.ui.painter import Painter
@@ -49,6 +50,15 @@ class Pictured(Message):
     def can_replace(self, message: Message) -> bool:
         """Only the newest counts."""
         return isinstance(message, Pictured)
+
+
+def _bindings(keymap: Keymap) -> BindingsMap:
+    """The registry as Textual wants it. Two actions may share a key where no screen has both."""
+    return BindingsMap(
+        Binding(action.keys, f"do('{action.id}')", action.label, show=False, id=action.id)
+        for action in keymap.actions()
+        if action.keys
+    )
 
 
 class ConsoleScreen(Screen[None], inherit_bindings=False):
@@ -86,10 +96,6 @@ class ConsoleApp(App[None], inherit_bindings=False):
     """The console on one feed."""
 
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(action.keys, f"do('{action.id}')", action.label, show=False, id=action.id)
-        for action in ACTIONS
-    ]
 
     def __init__(
         self,
@@ -99,8 +105,11 @@ class ConsoleApp(App[None], inherit_bindings=False):
         ascii: bool = False,  # noqa: A002 - the option's name
         title: str = "voicetop",
         utc: bool = True,
+        keymap: Keymap = USUAL,
     ) -> None:
         super().__init__()
+        self.keymap = keymap
+        self._bindings = _bindings(keymap)
         self.title = title
         self.feed = feed
         self.look = Look(utc=utc, ascii=ascii)
@@ -263,7 +272,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         """Run an action: the page's own way, else the console's."""
         action = BY_ID[action_id]
         if action.door:
-            self.say(f"{action.label} isn't built yet: {action.help}. Overview and Calls are 1 and 2.")
+            self.say(f"{action.label} isn't built yet; 1 is Overview, 2 is Calls")
             return
         handler = getattr(self.page, f"act_{action_id}", None) or getattr(self, f"act_{action_id}")
         handler()
@@ -281,7 +290,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def act_zone(self) -> None:
         self.look = Look(utc=not self.look.utc, ascii=self.look.ascii)
-        self.changed()
+        self.say("times in UTC" if self.look.utc else "times as this machine has them")
 
     def act_theme(self) -> None:
         """The next theme."""

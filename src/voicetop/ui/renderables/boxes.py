@@ -7,7 +7,8 @@ from math import isnan
 
 from voicetop.engine.snapshot import CallRow
 from voicetop.ui import figures
-from voicetop.ui.actions import Action, Place, available, written
+from voicetop.ui.actions import Action, Place, written
+from voicetop.ui.keymap import USUAL, Keymap
 from voicetop.ui.lines import BLANK, Line, Row, clip, fit, lay_over, rule, selected
 from voicetop.ui.look import Look
 
@@ -42,34 +43,34 @@ def centred(under: Sequence[Line], over: Sequence[Line], head: int, width: int, 
     return lay_over([*under[:head], *faded], over, max(0, (width - box_width) // 2), y)
 
 
-def help_body(place: Place, width: int) -> list[Line]:
+def help_body(place: Place, width: int, keymap: Keymap = USUAL) -> list[Line]:
     """Every action that works here, by group, then what the signs mean."""
     lines: list[Line] = []
     group = ""
-    for action in available(place):
+    for action in keymap.available(place):
         if action.group != group:
             group = action.group
             lines += [*([BLANK] if lines else []), Row().add(group, "title").line()]
         lines.append(_help_line(action, width))
     lines += [BLANK, Row().add("signs", "title").line()]
-    lines += [Row(2).left(18, glyph, tone).add(said, "text").line() for glyph, tone, said in LEGEND]
+    lines += [Row(2).left(14, glyph, tone).add(said, "text").line() for glyph, tone, said in LEGEND]
     return [fit(line, width) for line in lines]
 
 
 def _help_line(action: Action, width: int) -> Line:
     said = f"{action.help} (not built yet)" if action.door else action.help
-    row = Row(2).left(18, written(action.keys), "faint" if action.door else "key")
+    row = Row(2).left(14, written(action.keys), "faint" if action.door else "key")
     return fit(
         row.left(12, action.label, "faint" if action.door else "strong").add(said, "muted").line(), width
     )
 
 
-def palette_matches(place: Place, text: str) -> list[Action]:
+def palette_matches(place: Place, text: str, keymap: Keymap = USUAL) -> list[Action]:
     """The actions whose label, help or id holds all the words typed."""
     words = text.casefold().split()
     return [
         action
-        for action in available(place)
+        for action in keymap.available(place)
         if all(word in f"{action.label} {action.help} {action.group}".casefold() for word in words)
     ]
 
@@ -117,7 +118,8 @@ def _facts(row: CallRow, look: Look) -> Iterable[tuple[str, str]]:
     yield "turn", str(row.turn) if row.turn >= 0 else ""
     yield "step", row.step
     if isnan(row.ended_at):
-        stage = " ".join(part for part in (row.stage, row.provider) if part)
+        waits = not isnan(row.waiting_s)
+        stage = " ".join(part for part in (row.stage, row.provider) if part and waits)
         yield "waiting", f"{figures.seconds(row.waiting_s)} {stage}".strip()
     else:
         yield "ended", look.clock(row.ended_at)
@@ -126,7 +128,7 @@ def _facts(row: CallRow, look: Look) -> Iterable[tuple[str, str]]:
     yield "last e2e", figures.milliseconds(row.e2e_ms)
     yield "errors", str(row.errors)
     yield "cost", figures.dollars(row.cost_usd) + (" estimated" if row.estimated else "")
-    yield "frustration", f"{row.mood:.2f} from {row.mood_of} of 5 signals" if not isnan(row.mood) else ""
+    yield "frustration", f"{row.mood:.2f}, {row.mood_of} of 5 signals" if not isnan(row.mood) else ""
 
 
 def summary_title(row: CallRow) -> str:

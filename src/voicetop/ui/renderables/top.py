@@ -115,12 +115,12 @@ def blindness(scene: Scene, snap: Snapshot) -> str:
 
 
 def wrap(text: str, width: int, rows: int) -> list[str]:
-    """`text` in at most `rows` lines, broken at " · " where it can be; the last is clipped."""
+    """`text` in at most `rows` lines, broken at " · " where that fills it by half; the last is clipped."""
     lines: list[str] = []
     rest = text
     while len(lines) < rows - 1 and cells(rest) > width:
         cut = rest.rfind(" · ", 0, width)
-        if cut <= 0:
+        if cut < width // 2:  # a line that would stand half empty
             cut = rest.rfind(" ", 0, width)
         if cut <= 0:
             break

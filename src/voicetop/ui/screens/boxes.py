@@ -27,14 +27,14 @@ class Box(Page):
         beneath = self.under.lines(scene, width, height) if self.under else []
         box = self.over(scene, self.width_in(width), height - HEAD - FOOT)
         lines = boxes.centred(beneath, box, HEAD, width, self.width_in(width))
-        return [*lines[: height - 1], footer(self.name, self.place, width)]
+        return [*lines[: height - 1], footer(self.name, self.place, width, self.host.keymap)]
 
     @property
     def place(self) -> Place:
         return self.under.name if self.under else self.name
 
     def width_in(self, width: int) -> int:
-        return min(84, width - 2)
+        return width if width < 88 else 84
 
     def act_back(self) -> None:
         self.host.close()
@@ -51,7 +51,7 @@ class HelpBox(Box):
         self._most = 0
 
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
-        body = boxes.help_body(self.place, width - 5)
+        body = boxes.help_body(self.place, width - 5, self.host.keymap)
         rows = max(1, height - 2)
         self._most = max(0, len(body) - rows)
         self.first = min(self.first, self._most)
@@ -96,7 +96,7 @@ class PaletteBox(Box):
         self.chosen = 0
 
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
-        matches = boxes.palette_matches(self.place, self.entry.text)
+        matches = boxes.palette_matches(self.place, self.entry.text, self.host.keymap)
         self.chosen = max(0, min(self.chosen, len(matches) - 1))
         rows = max(1, min(12, height - 4))
         body = boxes.palette_body(matches, self.chosen, self.entry.text, width - 5, rows)
@@ -113,7 +113,7 @@ class PaletteBox(Box):
         return True
 
     def _run(self) -> None:
-        matches = boxes.palette_matches(self.place, self.entry.text)
+        matches = boxes.palette_matches(self.place, self.entry.text, self.host.keymap)
         self.host.close()
         if matches:
             self.host.do(matches[self.chosen].id)

@@ -123,6 +123,7 @@ class CallsPage(Page):
     def _filter_by(self, text: str) -> None:
         self.text = text
         self.first = 0
+        self.cursor.clear()
 
     def act_filter(self) -> None:
         self.entry = Entry(self.text)
