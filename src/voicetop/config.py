@@ -208,7 +208,9 @@ class _Reader:
     def _fields(
         self, kind: type[Struct], path: tuple[str, ...], table: dict[str, Any], but: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        hints = {key: hint for key, hint in get_type_hints(kind, include_extras=True).items() if key not in but}
+        hints = {
+            key: hint for key, hint in get_type_hints(kind, include_extras=True).items() if key not in but
+        }
         told = {}
         for key, value in table.items():
             if key not in hints:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from voicetop.ui.actions import Action, Place, available, written
+from voicetop.ui.actions import Action, Place, written
+from voicetop.ui.keymap import USUAL, Keymap
 from voicetop.ui.lines import Line, Row, cells, fit
 
 GAP = "  "
 
 
-def footer(place: Place, page: Place, width: int) -> Line:
+def footer(place: Place, page: Place, width: int, keymap: Keymap = USUAL) -> Line:
     """Screens with the current one marked and doors dimmed, then the keys.
 
     Where room is short the doors lose their names first, then the least important keys go.
     """
-    actions = [action for action in available(place) if action.footer]
+    actions = [action for action in keymap.available(place) if action.footer and action.keys]
     short = sum(_size(action, short=False) for action in actions) > width - 2
     kept = _fitting(actions, width - 2, short=short)
     row = Row(1)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from voicetop.engine.snapshot import CallRow, Snapshot, View
 from voicetop.ui.actions import Place
+from voicetop.ui.keymap import Keymap
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables.footer import footer
 from voicetop.ui.renderables.scene import Scene
@@ -19,6 +20,9 @@ HEAD, FOOT = 3, 1
 
 class Host(Protocol):
     """What a page may ask of the console."""
+
+    keymap: Keymap
+    """Which keys do what here."""
 
     def changed(self) -> None:
         """My view or my state changed: ask the feed where needed, and paint."""
@@ -75,7 +79,7 @@ class Page:
 
     def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - pages that take text say what it found
         """The last line."""
-        return footer(self.name, self.name, width)
+        return footer(self.name, self.name, width, self.host.keymap)
 
     def lines(self, scene: Scene, width: int, height: int) -> list[Line]:
         """The whole screen, exactly `height` lines."""
