@@ -10,7 +10,7 @@ from math import isnan
 from voicetop.charts import blocks, dots
 from voicetop.charts.scale import NAN, Scale, ceiling, columns, ticks, time_ticks
 from voicetop.engine.snapshot import MarkerNote, Series
-from voicetop.ui.lines import Line, Row, cells, clip
+from voicetop.ui.lines import Line, Row, Span, cells, clip
 from voicetop.ui.look import Look
 
 GUTTER = 8
@@ -28,29 +28,54 @@ def chart(
     name: str = "",
     warn: float = NAN,
     markers: tuple[MarkerNote, ...] = (),
+    others: tuple[tuple[Series, str], ...] = (),
+    at: float = NAN,
 ) -> tuple[Line, ...]:
     """`height` rows of plot and one of times, with the name of what is drawn in its corner.
 
-    Kept, since a series changes far less often than a frame is painted.
+    `others` are drawn beneath it in tones of their own; `at` is the moment that is being read. Kept, since a series
+    changes far less often than a frame is painted.
     """
     plot = max(4, width - GUTTER)
     shown = warn if not isnan(warn) and warn <= _peak(series) * 2 else NAN
-    high = ceiling(series.values, shown)
-    rows = _plot(series, plot, height, high, look)
+    high = ceiling(sum((other.values for other, _ in others), series.values), shown)
     level = -1 if isnan(shown) else _row(shown, high, height)
+    grid = _grid(((*others, (series, "chart"))), plot, height, high, look, level)
+    if level >= 0:
+        _draw_threshold(grid[level])
+    if not isnan(at):
+        _draw_cursor(grid, place_of(series, at, plot))
     labels = {_row(value, high, height): write(value) for value in ticks(high, height)}
-    lines = [
-        Row()
-        .right(GUTTER - 2, labels.get(y, ""), "faint")
-        .to(GUTTER - 1)
-        .add("┤" if y in labels else "│", "rule")
-        .put(_painted(text, y, level))
-        .line()
-        for y, text in enumerate(rows)
-    ]
+    lines = [axis_row(labels.get(y), runs(cells_)) for y, cells_ in enumerate(grid)]
+    return (*lines, axis_foot(name, series, plot, look, markers))
+
+
+def axis_row(label: str | None, plot: Line) -> Line:
+    """A row of a plot with its label at the left."""
+    row = Row().right(GUTTER - 2, clip(label or "", GUTTER - 2), "faint").to(GUTTER - 1)
+    return row.add("│" if label is None else "┤", "rule").put(plot).line()
+
+
+def axis_foot(name: str, series: Series, plot: int, look: Look, markers: tuple[MarkerNote, ...]) -> Line:
+    """The line of times below a plot."""
     return (
-        *lines,
-        Row().right(GUTTER - 2, name, "faint").to(GUTTER - 1).put(_times(series, plot, look, markers)).line(),
+        Row()
+        .right(GUTTER - 2, clip(name, GUTTER - 2), "faint")
+        .to(GUTTER - 1)
+        .put(_times(series, plot, look, markers))
+        .line()
+    )
+
+
+def place_of(series: Series, at: float, plot: int) -> int:
+    """The column of a plot in which a moment lies."""
+    return Scale(series.start, series.start + series.step * max(1, len(series.values) - 1), plot).place(at)
+
+
+def runs(row: list[Span]) -> Line:
+    """Cells of one tone joined."""
+    return tuple(
+        ("".join(char for char, _ in run), tone) for tone, run in groupby(row, key=lambda cell: cell[1])
     )
 
 
@@ -69,22 +94,46 @@ def _plot(series: Series, width: int, height: int, high: float, look: Look) -> l
     return dots.line(columns(series.values, width * 2, first), width, height, high)
 
 
-def _painted(text: str, y: int, level: int) -> Line:
-    """A row of the plot: what rises over the warning line in its tone, the line itself where nothing covers it."""
-    tone = "degraded" if 0 <= y < level else "chart"
-    if y != level:
-        return ((text, tone),)
-    head: Line = ()
-    if text.startswith(" " * (len(WARN) + 1)):
-        head, text = ((WARN, "threshold"),), text[len(WARN) :]
-    spans = ["".join(run) for _, run in groupby(text, key=lambda char: char == " ")]
-    return (*head, *((("┄" * len(run), "threshold") if run[0] == " " else (run, tone)) for run in spans))
+def _grid(
+    layers: tuple[tuple[Series, str], ...], width: int, height: int, high: float, look: Look, level: int
+) -> list[list[Span]]:
+    """The lines over each other, the last on top; what rises over the warning line stands in its tone."""
+    grid: list[list[Span]] = [
+        [(" ", "degraded" if 0 <= y < level else "chart")] * width for y in range(height)
+    ]
+    for series, tone in layers:
+        for y, text in enumerate(_plot(series, width, height, high, look)):
+            over = "degraded" if tone == "chart" and 0 <= y < level else tone
+            for x, char in enumerate(text):
+                if char != " ":
+                    grid[y][x] = (_joined(grid[y][x][0], char), over)
+    return grid
+
+
+def _joined(below: str, above: str) -> str:
+    """The dots of both (braille patterns are bits)."""
+    return above if below == " " or above < "⠀" else chr(ord(below) | ord(above))
+
+
+def _draw_threshold(row: list[Span]) -> None:
+    """The warning line, where nothing covers it, named at its left."""
+    if all(char == " " for char, _ in row[: len(WARN) + 1]):
+        row[: len(WARN)] = [(char, "threshold") for char in WARN]
+    row[:] = [
+        ("┄", "threshold") if char == " " and tone != "threshold" else (char, tone) for char, tone in row
+    ]
+
+
+def _draw_cursor(grid: list[list[Span]], x: int) -> None:
+    for row in grid:
+        char, tone = row[x]
+        row[x] = ("│" if char in " ┄" or tone == "threshold" else char, "accent")
 
 
 def _times(series: Series, width: int, look: Look, markers: tuple[MarkerNote, ...]) -> Line:
     """The axis below: round times, and a sign with its label where the world changed."""
     end = series.start + series.step * max(1, len(series.values) - 1)
-    axis: list[tuple[str, str]] = [("─", "rule")] * width
+    axis: list[Span] = [("─", "rule")] * width
     scale = Scale(series.start, end, width)
     for marker in markers:
         if series.start <= marker.at <= end:
@@ -92,11 +141,10 @@ def _times(series: Series, width: int, look: Look, markers: tuple[MarkerNote, ..
     for at in time_ticks(series.start, end, max(1, width // 13)):
         label = look.clock(at, seconds=False)
         _write(axis, scale.place(at), label, "faint", len(label) // 2)
-    runs = groupby(axis, key=lambda cell: cell[1])
-    return (("└", "rule"), *(("".join(char for char, _ in run), tone) for tone, run in runs))
+    return (("└", "rule"), *runs(axis))
 
 
-def _write(axis: list[tuple[str, str]], at: int, text: str, tone: str, before: int) -> None:
+def _write(axis: list[Span], at: int, text: str, tone: str, before: int) -> None:
     """Put a label on the axis, if its place is free."""
     if cells(text) != len(text):
         text = text[0] + "".join(char for char in text[1:] if cells(char) == 1)
