@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
+from voicetop.engine import mood
 from voicetop.engine.calls import Call
 
 Predicate: TypeAlias = Callable[[Call], bool]
@@ -89,6 +90,8 @@ def number_of(call: Call, name: str, at: float) -> float:
         return at - call.wait_since if call.wait_since else 0.0
     if name == "cost":
         return call.cost_micro / 1e6
+    if name == "mood":
+        return mood.felt(call, at)
     return float(getattr(call, name))
 
 

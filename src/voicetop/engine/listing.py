@@ -200,7 +200,7 @@ _SORTS: dict[str, tuple[Callable[[Call, float], Any], bool]] = {
     "e2e": (lambda call, at: call.e2e, True),
     "errors": (lambda call, at: call.errors, True),
     "cost": (lambda call, at: call.cost_micro, True),
-    "mood": (lambda call, at: call.mood, True),
+    "mood": (mood.felt, True),
     "sentiment": (lambda call, at: sentiment_of(call.opinions), False),
     "ended": (lambda call, at: call.ended, True),
     "reason": (lambda call, at: call.reason, False),

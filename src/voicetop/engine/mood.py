@@ -40,6 +40,11 @@ def _going_on(call: Call, now: float) -> float:
     return max(0.0, (now - call.wait_since) * 1000 - PATIENCE_MS) if call.wait_since and now else 0.0
 
 
+def felt(call: Call, at: float) -> float:
+    """The score at `at` (epoch s): that of the call, and of the wait that goes on in it."""
+    return score(call, at)[0] if call.wait_since else call.mood
+
+
 def score(call: Call, now: float = 0.0) -> tuple[float, int]:
     """(frustration 0–1, number of signals it rests on)."""
     known = signals(call, now)
