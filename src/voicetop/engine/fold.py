@@ -52,6 +52,10 @@ from voicetop.wire.events import (
 
 MARK_S = 5
 KEPT_MARKERS = 200
+MOST_SEGMENTS, MOST_SPENT, MOST_OPINIONS = 64, 64, 16
+"""How many names of each one call may have: what goes beyond is nonsense, and costs bounded memory."""
+MOST_MICRO = 10**12
+"""Micro-dollars that one call may spend on one model: a million dollars, so that no sum can overflow."""
 
 
 class Engine:
@@ -232,8 +236,12 @@ class Engine:
             text = _text(value)
             if name == "hour" or patched.get(name, "") == text:
                 continue  # the hour is time, not a dimension
+            if name not in patched and len(patched) >= MOST_SEGMENTS:
+                continue
             patched[name] = text
-            if ts > call.started:
+            if not text:
+                call.known_at.pop(name, None)
+            elif ts > call.started:
                 call.known_at[name] = ts
         if patched != call.segments:
             call.segments = self.ledger.shared({name: text for name, text in patched.items() if text})
@@ -321,7 +329,10 @@ class Engine:
         if priced is not None:
             micro, guessed = priced
             key = f"{event.component}/{event.provider}/{event.model}"
-            call.spent[key] = micro + (0 if event.cumulative else call.spent.get(key, 0))
+            if key not in call.spent and len(call.spent) >= MOST_SPENT:
+                key = "other//"
+            spent = micro + (0 if event.cumulative else call.spent.get(key, 0))
+            call.spent[key] = max(-MOST_MICRO, min(spent, MOST_MICRO))
             call.guessed |= guessed
             call.priced = True
         if call.live:
@@ -398,7 +409,8 @@ class Engine:
             self.feed.strangers += 1
             return
         held = call.opinions.get(event.evaluator) or Opinion(ts)
-        if ts < held.at:
+        unheard = event.evaluator not in call.opinions
+        if ts < held.at or (unheard and len(call.opinions) >= MOST_OPINIONS):
             return
         call.opinions[event.evaluator] = _opinion(event, ts, held)
         call.violation |= event.compliance_violation

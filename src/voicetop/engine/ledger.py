@@ -29,6 +29,11 @@ RECORD = struct.Struct("<IH")
 """What a call remembers of a turn: the 10-second slot, how many positions follow, and these as little-endian u16."""
 _HEAD = RECORD.size // 2
 MOST_SHARED = 8_192
+MOST_MARKS = 256
+"""Kinds that one call may count under: far more than a conversation has steps."""
+MOST_NOTED = 1 << 18
+"""Bytes that one call may note of turns that are in no story, some 20,000 of them; those beyond stay where they are
+when the call moves to another cell."""
 
 
 class Ledger:
@@ -39,6 +44,7 @@ class Ledger:
     ) -> None:
         """`count_turns` counts what was met but not counted yet; `gone` are the ended calls that are still known."""
         self._count_turns, self._gone = count_turns, gone
+        self._block = bytearray()
         self.cells = Cells.empty(config)
         self.windows = Histograms(config.max_cells)
         self.counts = Counts(config.max_cells)
@@ -119,6 +125,8 @@ class Ledger:
         """Let `call` count for `amount` under `kind` at `ts`, instead of what it counted for under it before."""
         held = call.marks.get(kind)
         if held is None:
+            if len(call.marks) >= MOST_MARKS and ":" in kind:
+                return
             call.marks[intern(kind)] = Mark(ts, amount)
         elif held.ts == ts:
             amount, held.amount = amount - held.amount, amount
@@ -139,7 +147,7 @@ class Ledger:
         The whole batch becomes one matrix [turn, metric] of milliseconds, its known values one flat array of
         positions. What was not told is NaN and, like a negative time, doesn't count.
         """
-        values = _matrix(turns)
+        values = _matrix(turns, self._block)
         known = values >= 0
         turn, metric = np.nonzero(known)
         bucket = bucket_of(values[known])
@@ -151,7 +159,7 @@ class Ledger:
         if untold:
             packed = _packed(slots, rest, known)
             for number in untold:
-                calls[number].observed += packed[number]
+                note(calls[number].observed, packed[number])
         self.windows.add(slots[turn] if (slots != slots[0]).any() else slots[:1], index)
 
     def observe_wait(self, call: Call, ts: float, waited_ms: float) -> None:
@@ -162,14 +170,21 @@ class Ledger:
         slot = int(ts // FINE)
         self.windows.widen(metric, bucket)
         self.windows.add(np.array([slot], np.int64), (rest + call.cell * ROW).astype(np.uint32))
-        call.waits += RECORD.pack(slot, 1) + rest.astype("<u2").tobytes()
+        if len(call.waits) < MOST_NOTED:
+            call.waits += RECORD.pack(slot, 1) + rest.astype("<u2").tobytes()
+
+
+def note(notes: bytearray, record: bytes) -> None:
+    """Add to what a call remembers of its turns, while there is room."""
+    if len(notes) < MOST_NOTED:
+        notes += record
 
 
 def packed_turns(turns: list[Turn]) -> list[bytes]:
     """The record of each turn."""
     if not turns:
         return []
-    known = (values := _matrix(turns)) >= 0
+    known = (values := _matrix(turns, bytearray())) >= 0
     return _packed(_slots(turns), np.nonzero(known)[1] * BUCKETS + bucket_of(values[known]), known)
 
 
@@ -184,7 +199,9 @@ def _packed(slots: NDArray[np.int64], rest: NDArray[np.int64], known: NDArray[np
     positions[starts] = positions[starts + 1] = positions[starts + 2] = False
     words[positions] = rest
     block = words.tobytes()
-    return [block[start:stop] for start, stop in zip((starts * 2).tolist(), (stops * 2).tolist(), strict=True)]
+    return [
+        block[start:stop] for start, stop in zip((starts * 2).tolist(), (stops * 2).tolist(), strict=True)
+    ]
 
 
 def _records(block: bytes) -> Iterator[tuple[int, NDArray[np.uint32]]]:
@@ -202,8 +219,8 @@ def _slots(turns: list[Turn]) -> NDArray[np.int64]:
     return slots
 
 
-def _matrix(turns: list[Turn]) -> NDArray[np.float64]:
-    block, width, offsets = pack_durations(turns)
+def _matrix(turns: list[Turn], into: bytearray) -> NDArray[np.float64]:
+    block, width, offsets = pack_durations(turns, into)
     names = list(METRICS[1 : _STAGES + 1])
     layout = {"names": names, "formats": [">f8"] * _STAGES, "offsets": list(offsets), "itemsize": width}
     rows: Any = np.frombuffer(block, np.dtype(layout))  # type: ignore[call-overload]

@@ -10,7 +10,7 @@ from sortedcontainers import SortedList
 
 from voicetop.engine.calls import Call
 from voicetop.engine.config import EngineConfig
-from voicetop.engine.ledger import packed_turns
+from voicetop.engine.ledger import note, packed_turns
 from voicetop.wire.events import AnyEvent, Turn
 
 
@@ -95,4 +95,5 @@ def _remember(cut: list[tuple[Call, list[Turn]]]) -> None:
     """
     packed = iter(packed_turns([turn for _, turns in cut for turn in turns]))
     for call, turns in cut:
-        call.observed += b"".join(itertools.islice(packed, len(turns)))
+        for record in itertools.islice(packed, len(turns)):
+            note(call.observed, record)
