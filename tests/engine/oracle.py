@@ -62,8 +62,11 @@ def nearest_rank(values: list[float], q: float) -> float:
 
 
 def at_least_rank(done: list[float], waits: list[float], q: float) -> float:
-    """The same over completed values and those waits that are already at least as long as the answer."""
-    for v in sorted({*done, *waits}):
+    """The same over completed values and those waits that are already at least as long as the answer: a wait can
+    only push it up.
+    """
+    alone = nearest_rank(done, q)
+    for v in sorted(value for value in {*done, *waits} if not value < alone):
         longer = sum(wait >= v for wait in waits)
         below = sum(value <= v for value in done) + sum(wait == v for wait in waits)
         if below >= max(1, math.ceil(q * (len(done) + longer) - 1e-9)):

@@ -53,7 +53,9 @@ def test_a_wait_counts_once_it_has_passed_the_percentile() -> None:
 
 
 @given(st.lists(times, min_size=1, max_size=60), st.lists(times, max_size=30), shares)
-def test_waiting_callers_never_make_a_percentile_better(done: list[float], waits: list[float], q: float) -> None:
+def test_waiting_callers_never_make_a_percentile_better(
+    done: list[float], waits: list[float], q: float
+) -> None:
     value, at_least = censored_quantile(counted(done), counted(waits), q)
     assert value >= quantile(counted(done), q)
     assert not at_least or middle(value) in {middle(ms) for ms in waits}

@@ -37,7 +37,9 @@ GRACE = 120.0
         (Interruption, {"by": "user"}),
     ],
 )
-def test_an_event_of_an_unknown_call_tells_that_the_call_is_there(kind: type[Any], fields: dict[str, Any]) -> None:
+def test_an_event_of_an_unknown_call_tells_that_the_call_is_there(
+    kind: type[Any], fields: dict[str, Any]
+) -> None:
     line = Line()
     line.tell(kind, "c1", **fields)
     line.pass_(1)
@@ -148,7 +150,8 @@ def test_late_usage_amends_its_ended_call() -> None:
     line.tell(Usage, "c1", component="tts", cost_usd=0.30)
     line.tell(Usage, "c1", component="llm", cost_usd=0.10)
     seen = line.see()
-    assert (seen.cost.per_call.value, seen.cost.per_call.n) == (pytest.approx(0.5), 1)
+    assert seen.cost.per_call.n == 1
+    assert seen.cost.per_call.value == pytest.approx(0.5)
     assert dict(seen.cost.shares) == {"tts": pytest.approx(0.6), "llm": pytest.approx(0.4)}
 
 
@@ -243,7 +246,12 @@ def test_whoever_is_trusted_most_decides_on_abandonment_in_any_order(order: tupl
 
 def test_transfers_and_escalations_count_and_the_rest_is_contained() -> None:
     line = Line()
-    for call_id, reason in (("c1", "transferred"), ("c2", "completed"), ("c3", "completed"), ("c4", "completed")):
+    for call_id, reason in (
+        ("c1", "transferred"),
+        ("c2", "completed"),
+        ("c3", "completed"),
+        ("c4", "completed"),
+    ):
         line.begin(call_id)
         line.tell(CallEnd, call_id, reason=reason)
     line.tell(CallOutcome, "c2", evaluator="platform", escalated=True)
@@ -304,3 +312,36 @@ def test_an_ended_call_takes_its_outcome_along_too() -> None:
     for intent, n in (("billing", 0), ("cancel", 1)):
         seen = line.see(where=(("intent", intent),))
         assert (seen.outcome.success.n, seen.abandonment.rate.n, seen.cost.per_call.n) == (n, n, n)
+
+
+def test_a_call_that_never_stops_making_up_names_costs_bounded_memory() -> None:
+    line = Line(EngineConfig(story_budget=50))
+    line.begin("c1")
+    for round_ in range(30):
+        names = [f"{round_}-{n}" for n in range(50)]
+        line.hear(*[CallStep(ts=line.at, call_id="c1", step=name) for name in names])
+        line.tell(CallUpdate, "c1", segments=dict.fromkeys(names, "x"))
+        line.tell(CallUpdate, "c1", segments=dict.fromkeys(names))
+        line.hear(*[Usage(ts=line.at, call_id="c1", component="llm", model=m, cost_usd=0.01) for m in names])
+        line.hear(*[CallOutcome(ts=line.at, call_id="c1", evaluator=who, success=True) for who in names])
+        line.hear(*[Error(ts=line.at, call_id="c1", component=name, category="x") for name in names])
+        line.pass_(5, every=5)
+    assert line.row("c1").cost_usd == pytest.approx(15)
+    assert line.see().errors.rate.value == 1.0
+    call = line.session.engine.roster.live["c1"]
+    assert (
+        max(len(call.marks), len(call.segments), len(call.spent), len(call.opinions), len(call.story)) <= 300
+    )
+    assert len(call.known_at) <= len(call.segments)
+    line.tell(CallEnd, "c1", reason="completed")
+    assert sums(line)["ended"] == 1
+
+
+def test_a_call_with_turns_without_end_costs_bounded_memory() -> None:
+    line = Line(EngineConfig(story_budget=50))
+    for _ in range(120):
+        line.hear(*[Turn(ts=line.at, call_id="c1", e2e_ms=800.0) for _ in range(500)])
+        line.pass_(5, every=5)
+    call = line.session.engine.roster.live["c1"]
+    assert len(call.observed) < 300_000
+    assert line.see(span="24h").latency.e2e.p50.n == 60_000

@@ -1,0 +1,130 @@
+"""What is known of the feed itself: clocks that are off, publishers that fell silent, time that stands still."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.feeding import Line
+from voicetop.wire.events import CallStart, Gap, SourceStatus, Turn
+
+HOUR = 3_600.0
+
+
+def publish(line: Line, off: float, seconds: int = 60, source: str = "agent-7") -> None:
+    """A publisher whose clock is `off` sends its status and a turn every 5 s."""
+    for _ in range(seconds // 5):
+        line.tell(SourceStatus, ts=line.at + off, source=source)
+        line.pass_(0.5, every=0.25)
+        line.tell(Turn, "c1", ts=line.at + off - 0.1, source=source, e2e_ms=800.0)
+        line.pass_(4.5)
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR])
+def test_a_publisher_an_hour_off_lands_in_the_windows_and_its_skew_is_shown(off: float) -> None:
+    line = Line()
+    publish(line, off)
+    seen = line.see(span="5m")
+    assert seen.latency.e2e.p50.n == 12
+    assert seen.feed.skewed == (("agent-7", -off),)
+    publish(line, off, 400)
+    assert 55 <= line.see(span="5m").latency.e2e.p50.n <= 60
+    assert line.see(span="5m").feed.late == 0
+
+
+@pytest.mark.parametrize("off", [1.0, -1.0, 0.0])
+def test_what_may_be_the_network_is_no_skew(off: float) -> None:
+    line = Line()
+    publish(line, off)
+    assert line.see().feed.skewed == ()
+
+
+def test_only_the_clock_that_is_off_is_corrected() -> None:
+    line = Line()
+    publish(line, -HOUR, source="off")
+    publish(line, 0.0, source="right")
+    assert line.see().feed.skewed == (("off", HOUR),)
+    assert line.see(span="5m").latency.e2e.p50.n == 24
+
+
+def test_a_day_told_afterwards_is_no_skew() -> None:
+    line = Line()
+    for n in range(100):
+        line.tell(SourceStatus, source="agent-7")
+        line.turn("c1", 800, source="agent-7", ts=line.at - 20_000 + n)
+        line.pass_(0.5)
+    assert line.see().feed.skewed == ()
+    assert line.see(span="24h").latency.e2e.p50.n == 100
+    assert line.see(span="30m").latency.e2e.p50.n == 0
+
+
+def test_a_slow_network_now_and_then_is_no_skew() -> None:
+    line = Line()
+    for n in range(40):
+        line.tell(SourceStatus, ts=line.at - (20 if n % 4 else 0.1), source="agent-7")
+        line.pass_(5)
+    assert line.see().feed.skewed == ()
+
+
+def test_a_clock_that_was_set_right_is_believed_again() -> None:
+    line = Line()
+    publish(line, -HOUR)
+    publish(line, 0.0, 120)
+    assert line.see().feed.skewed == ()
+
+
+def test_nothing_happens_in_the_future() -> None:
+    line = Line()
+    line.turn("c1", 800, ts=line.at + 5 * HOUR)
+    line.pass_(3)
+    assert line.see(span="5m").latency.e2e.p50.n == 1
+
+
+def test_publishers_that_fall_silent_are_counted_and_forgotten_after_a_while() -> None:
+    line = Line()
+    for name in ("a", "b"):
+        line.tell(SourceStatus, source=name, dropped=3)
+    line.pass_(10)
+    line.tell(SourceStatus, source="a", dropped=4)
+    line.pass_(10)
+    feed = line.see().feed
+    assert (feed.publishers, feed.publishers_silent, feed.dropped) == (2, 1, 7)
+    line.pass_(10)
+    verdict = line.see().verdict
+    assert (verdict.severity, verdict.text) == (
+        "blind",
+        "the hub is there, but all its 2 publishers are silent",
+    )
+    line.pass_(700, every=5)
+    assert line.see().feed.publishers == 0
+
+
+def test_a_silent_hub_is_blind_since_its_last_word() -> None:
+    line = Line()
+    heard = line.at
+    line.beat(line.at + 2, local=True)
+    assert line.see().verdict.severity != "blind"
+    line.beat(line.at + 10, local=True)
+    seen = line.see()
+    assert (seen.verdict.severity, seen.verdict.since, seen.feed.silent_s) == ("blind", heard, 12)
+    line.beat(line.at + 0.25)
+    assert line.see().verdict.severity != "blind"
+    assert line.see().feed.silent_s == 0
+
+
+def test_events_are_counted_with_their_rate_lag_and_gaps() -> None:
+    line = Line()
+    line.pass_(20)
+    for _ in range(20):
+        line.hear(*[CallStart(ts=line.at - 0.2, call_id="c1")] * 5)
+        line.pass_(1)
+    line.tell(Gap, from_seq=10, to_seq=14, why="slow")
+    feed = line.see().feed
+    assert (feed.events, feed.gaps, feed.missed) == (101, 1, 5)
+    assert feed.events_per_s == pytest.approx(5)
+    assert feed.lag_s == pytest.approx(0.2)
+
+
+def test_ten_thousand_sources_stay_bounded() -> None:
+    line = Line()
+    line.hear(*[SourceStatus(ts=line.at, source=f"s{n}") for n in range(10_000)])
+    assert line.see().feed.publishers == 2_000
