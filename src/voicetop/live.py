@@ -46,6 +46,7 @@ class LiveFeed:
         self._error = ""
         self._ending = ""
         self._ended = False
+        self._begun = False
         self._view = View()
         self._asked: list[Callable[[Snapshot], None]] = []
         self._lock = threading.Lock()
@@ -164,6 +165,7 @@ class LiveFeed:
         """Record, then fold. A frame at a time: between two of them pictures can be made."""
         recorder = self._recorder
         async for frame in source.frames():
+            self._begun = self._begun or source.link.phase == "live"
             if recorder is not None:
                 recorder.write(frame)
             session.feed(frame)
@@ -178,12 +180,12 @@ class LiveFeed:
                 await asyncio.wait_for(self._wanted.wait(), 1 / PICTURES_PER_S)
             asked = self._wanted.is_set()
             self._wanted.clear()
-            if session.at and (asked or session.at != shown):
+            if asked or session.at != shown:
                 shown = session.at
                 self._show(session)
 
     def _show(self, session: Session) -> None:
-        if not session.at:
+        if not (session.at and self._begun):  # time alone, before the other end has told anything, is no picture
             return
         with self._lock:
             view, calls, self._asked = self._view, self._asked, []

@@ -52,7 +52,7 @@ class _Lines:
                 _say(line(latest))
         elif link.phase == "reconnecting" and link.why != self._why:
             self._why = link.why
-            _say(f"no feed yet: {link.why} ({link.where}); `voicetop serve` starts a hub")
+            _say(f"no feed yet · {link.where}: {link.why} · trying again; `voicetop serve` starts a hub")
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,7 @@ first frame is there before the feed is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.color import ColorSystem
@@ -20,12 +20,14 @@ from textual.screen import Screen
 
 from voicetop.engine.snapshot import Snapshot, Span, View
 from voicetop.ui import theme as themes
-from voicetop.ui.actions import BY_ID, Place
+from voicetop.ui.actions import BY_ID, Place, written
 from voicetop.ui.feed import FeedHandle
+from voicetop.ui.feeds import Feeds, NamedFeed
 from voicetop.ui.keymap import USUAL, Keymap
 from voicetop.ui.lines import Line
 from voicetop.ui.look import Look
-from voicetop.ui.painter import Painter
+from voicetop.ui.outlet import Outlet
+from voicetop.ui.renderables.feeds import feeds_line
 from voicetop.ui.renderables.footer import message_line
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.boxes import Box, HelpBox, PaletteBox
@@ -33,12 +35,15 @@ from voicetop.ui.screens.calls import CallsPage
 from voicetop.ui.screens.overview import OverviewPage
 from voicetop.ui.screens.page import Page
 from voicetop.ui.sheet import Ink, Sheet
-from voicetop.ui.terminal import has_taken_all
+from voicetop.ui.theme import Colours
+from voicetop.ui.wardrobe import LOOK_S, Wardrobe
 
 if TYPE_CHECKING:
     from textual.screen import Screen as AnyScreen
 
 FRAMES_PER_S = 4
+ROOM_FOR_FEEDS = 8
+"""A screen with fewer lines has none for the verdicts of other feeds."""
 RETRY_S = 0.05
 ORDER: tuple[Span, ...] = ("5m", "30m", "24h")
 SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
@@ -93,7 +98,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
 
 class ConsoleApp(App[None], inherit_bindings=False):
-    """The console on one feed."""
+    """The console on one feed, or on several with one of them on the screen."""
 
     ENABLE_COMMAND_PALETTE = False
 
@@ -106,12 +111,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
         title: str = "voicetop",
         utc: bool = True,
         keymap: Keymap = USUAL,
+        others: Sequence[NamedFeed] = (),
     ) -> None:
         super().__init__()
         self.keymap = keymap
         self._bindings = _bindings(keymap)
         self.title = title
-        self.feed = feed
+        self.feeds = Feeds([NamedFeed(title, feed), *others])
         self.look = Look(utc=utc, ascii=ascii)
         self.told = ""
         self.when_painted: Callable[[], None] | None = None
@@ -122,9 +128,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self._seen: Snapshot | None = None
         self._behind = False
         self._noted = 0
-        self._painter = Painter(SYSTEMS.get(self.console.color_system or ""))
-        self._tones = self._limited(themes.load(theme))
-        self.sheet = Sheet(Ink(self._tones, ascii_only=ascii), self.frame)
+        self._outlet = Outlet(SYSTEMS.get(self.console.color_system or ""))
+        self.wardrobe = Wardrobe(theme, self._colours())
+        self.sheet = Sheet(Ink(self.wardrobe.theme, ascii_only=ascii), self.frame)
         self._screens: dict[Place, Page] = {"overview": OverviewPage(self), "calls": CallsPage(self)}
         self._stack: list[Page] = [self._screens["overview"]]
 
@@ -144,11 +150,12 @@ class ConsoleApp(App[None], inherit_bindings=False):
         if self.when_painted is not None:
             self.call_after_refresh(self.when_painted)
         self.set_interval(1 / FRAMES_PER_S, self.tick)
-        self.app_resume_signal.subscribe(self, lambda _: self._painter.forget())
+        self.set_interval(LOOK_S, self._look_at_theme)
+        self.app_resume_signal.subscribe(self, lambda _: self._outlet.forget())
 
     def tick(self) -> None:
-        """Paint a frame, unless the terminal still has the last one before it."""
-        if has_taken_all(self._driver):
+        """Paint a frame, unless the terminal still has the last one before it or is slow."""
+        if self._outlet.due(self._driver):
             self.paint()
         else:
             self.skipped += 1
@@ -162,14 +169,24 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def frame(self, width: int, height: int) -> list[Line]:
         """The lines of a screen of that size."""
+        strip = self._strip(width) if self.feeds.several and height > ROOM_FOR_FEEDS else []
         scene = self.scene()
         if scene.snap is not None and scene.snap is not self._seen:
             self._seen = scene.snap
             for page in {self._stack[0], self.page}:
                 page.see(scene.snap)
             self._ask()
-        lines = self.page.lines(scene, width, height)
-        return [*lines[:-1], message_line(self.told, width)] if self.told else lines
+        lines = self.page.lines(scene, width, height - len(strip))
+        foot = message_line(self.told, width) if self.told else lines[-1]
+        return [*lines[:-1], *strip, foot]
+
+    def _strip(self, width: int) -> list[Line]:
+        """The verdicts of all feeds."""
+        shown = [
+            (name, Scene(handle.latest, handle.link, self.look, error=handle.error))
+            for name, handle in self.feeds.all
+        ]
+        return [feeds_line(shown, self.feeds.index, width, written(self.keymap.keys("next_feed"), 1))]
 
     def _note(self) -> None:
         """Tell what the feed has to say besides its figures, once."""
@@ -181,11 +198,12 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def scene(self) -> Scene:
         """Everything there is to paint, now."""
         view = self.asked or View()
-        return Scene(self.feed.latest, self.feed.link, self.look, view, self.feed.error)
+        feed = self.feed
+        return Scene(feed.latest, feed.link, self.look, view, feed.error, self._outlet.slowness)
 
     def resized(self) -> None:
         """The terminal has another size, and who knows what is on it."""
-        self._painter.forget()
+        self._outlet.forget()
         self._ask()
         self.paint()
 
@@ -208,18 +226,23 @@ class ConsoleApp(App[None], inherit_bindings=False):
         if not isinstance(renderable, CompositorUpdate) or self.is_headless or self._driver is None:
             super()._display(screen, renderable)
             return
-        if not self._painter.blank and not has_taken_all(self._driver):
-            if not self._behind:
-                self._behind = True
-                self.set_timer(RETRY_S, self._catch_up)
-            return
-        super()._display(screen, self._painter.update(renderable))
+        update = self._outlet.take(renderable, self._driver)
+        if update is not None:
+            super()._display(screen, update)
+        if self._outlet.owes and not self._behind:
+            self._behind = True
+            self.set_timer(RETRY_S, self._catch_up)
 
     def _catch_up(self) -> None:
         self._behind = False
         self.screen.refresh()
 
     # -- what pages ask for -------------------------------------------------------------------------------------
+
+    @property
+    def feed(self) -> FeedHandle:
+        """The feed on the screen."""
+        return self.feeds.current.handle
 
     @property
     def page(self) -> Page:
@@ -294,17 +317,32 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def act_theme(self) -> None:
         """The next theme."""
-        names = themes.names()
-        following = (
-            names[(names.index(self._tones.name) + 1) % len(names)] if self._tones.name in names else names[0]
-        )
-        self._tones = self._limited(themes.load(following))
-        self.sheet.wear(Ink(self._tones, ascii_only=self.look.ascii))
-        self.say(f"theme {following}")
+        self._wear(self.wardrobe.change())
+
+    def _look_at_theme(self) -> None:
+        """A theme that is being written is worn as it is saved."""
+        said = self.wardrobe.look_again()
+        if said is not None:
+            self._wear(said)
+
+    def _wear(self, said: str) -> None:
+        self.sheet.wear(Ink(self.wardrobe.theme, ascii_only=self.look.ascii))
+        self.say(said)
+
+    def act_next_feed(self) -> None:
+        """The next feed."""
+        if not self.feeds.several:
+            self.say("there is one feed here; `voicetop URL URL` or names from the config show several")
+            return
+        name, _ = self.feeds.turn()
+        self.asked = self._seen = None
+        self._noted = 0
+        self.say(f"feed {name}")
+        self._ask()
 
     def act_repaint(self) -> None:
         """Paint all of it again, whatever the terminal shows."""
-        self._painter.forget()
+        self._outlet.forget()
         self.screen.refresh()
 
     def act_help(self) -> None:
@@ -319,8 +357,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def act_quit(self) -> None:
         self.exit()
 
-    def _limited(self, theme: themes.Theme) -> themes.Theme:
-        """A theme as this terminal can show it."""
+    def _colours(self) -> Colours:
+        """How many colours this terminal shows."""
         if self.no_color or self.console.color_system is None:
-            return theme.limited_to("none")
-        return theme.limited_to("16") if self.console.color_system == "standard" else theme
+            return "none"
+        return "16" if self.console.color_system == "standard" else "full"

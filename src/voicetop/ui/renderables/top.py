@@ -52,13 +52,16 @@ def _freshness(scene: Scene) -> Line:
         return (("◌ WAITING" if phase == "live" else "◌ CONNECTING", "learning"),)
     if snap.feed.local:
         return ((f"? SILENT {figures.span(snap.feed.silent_s)}", "blind"),)
-    return (("● LIVE", "ok"), (f" {figures.seconds(snap.feed.lag_s)}", "muted"))
+    slow = f" · {scene.slowness}" if scene.slowness else ""
+    return (("● LIVE", "ok"), (f" {figures.seconds(snap.feed.lag_s)}{slow}", "muted"))
 
 
 def _right(scene: Scene, width: int) -> Line:
     row = Row()
     snap = scene.snap
-    if snap is not None and width >= 110:
+    if scene.slowness and width >= 110:
+        row.add("slow terminal", "muted").add("    ")
+    elif snap is not None and width >= 110:
         row.add(f"{figures.count(snap.feed.events_per_s)} events/s", "muted").add("    ")
     row.add(f"{SPANS[scene.view.span]} ", "text").add("▾", "muted")
     if snap is not None:
