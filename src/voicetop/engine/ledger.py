@@ -44,7 +44,6 @@ class Ledger:
     ) -> None:
         """`count_turns` counts what was met but not counted yet; `gone` are the ended calls that are still known."""
         self._count_turns, self._gone = count_turns, gone
-        self._block = bytearray()
         self.cells = Cells.empty(config)
         self.windows = Histograms(config.max_cells)
         self.counts = Counts(config.max_cells)
@@ -147,7 +146,7 @@ class Ledger:
         The whole batch becomes one matrix [turn, metric] of milliseconds, its known values one flat array of
         positions. What was not told is NaN and, like a negative time, doesn't count.
         """
-        values = _matrix(turns, self._block)
+        values = _matrix(turns)
         known = values >= 0
         turn, metric = np.nonzero(known)
         bucket = bucket_of(values[known])
@@ -184,7 +183,7 @@ def packed_turns(turns: list[Turn]) -> list[bytes]:
     """The record of each turn."""
     if not turns:
         return []
-    known = (values := _matrix(turns, bytearray())) >= 0
+    known = (values := _matrix(turns)) >= 0
     return _packed(_slots(turns), np.nonzero(known)[1] * BUCKETS + bucket_of(values[known]), known)
 
 
@@ -219,8 +218,8 @@ def _slots(turns: list[Turn]) -> NDArray[np.int64]:
     return slots
 
 
-def _matrix(turns: list[Turn], into: bytearray) -> NDArray[np.float64]:
-    block, width, offsets = pack_durations(turns, into)
+def _matrix(turns: list[Turn]) -> NDArray[np.float64]:
+    block, width, offsets = pack_durations(turns)
     names = list(METRICS[1 : _STAGES + 1])
     layout = {"names": names, "formats": [">f8"] * _STAGES, "offsets": list(offsets), "itemsize": width}
     rows: Any = np.frombuffer(block, np.dtype(layout))  # type: ignore[call-overload]

@@ -255,7 +255,7 @@ class Codec:
         return list(itertools.compress(events, kept)), list(itertools.compress(ats, kept))
 
 
-def pack_durations(turns: list[Turn]) -> tuple[bytes, int, tuple[int, ...]]:
+def pack_durations(turns: list[Turn]) -> tuple[memoryview, int, tuple[int, ...]]:
     """The stage times of `turns` as one block of big-endian doubles: (block, bytes a row, offset of each stage).
 
     The stages stand in the order of `Durations`; what was not told is NaN. Every row has the same layout because
@@ -267,7 +267,7 @@ def pack_durations(turns: list[Turn]) -> tuple[bytes, int, tuple[int, ...]]:
     if not 0 < head <= 5:  # built in this process by a publisher's `Latency`, not decoded
         block = _encode([Durations(**msgspec.structs.asdict(row)) for row in rows])
         head = len(block) - len(rows) * _ROW
-    return block[head:], _ROW, _OFFSETS
+    return memoryview(block)[head:], _ROW, _OFFSETS
 
 
 def _row_offsets() -> tuple[int, ...]:
