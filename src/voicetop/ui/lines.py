@@ -17,6 +17,9 @@ Line: TypeAlias = tuple[Span, ...]
 SELECTED = "+"
 """A tone with this behind its name stands on the selection's background."""
 
+LINK = "\0"
+"""Stands in a tone between its name and the address that the text leads to."""
+
 BLANK: Line = ()
 
 

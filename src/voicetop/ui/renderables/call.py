@@ -1,0 +1,257 @@
+"""One call: who it is and how it stands, its ladder of turns, and what is known of it beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isnan
+from typing import NamedTuple
+
+from voicetop.charts import blocks as bars
+from voicetop.engine.snapshot import CallDetail, CallRow
+from voicetop.ui import figures
+from voicetop.ui.lines import BLANK, Line, Row, block, cells, clip, fit, rule
+from voicetop.ui.links import Link, linked
+from voicetop.ui.look import Look
+from voicetop.ui.renderables import waterfall
+from voicetop.ui.renderables.calls import EYES
+from voicetop.ui.renderables.ladder import Block, chosen, frame_for, ladder, ladder_head, overlapping
+from voicetop.ui.renderables.prose import wrapped
+
+SIDE = 52
+SIDE_FROM = 158
+"""From this width on the facts stand beside the ladder."""
+RICH_FROM = (120, 34)
+"""From this size of the body on even the small events have their lines."""
+
+
+class Sheetful(NamedTuple):
+    """What the call screen is made of: lines that stay on top, blocks to walk through, facts at the side."""
+
+    head: list[Line]
+    blocks: list[Block]
+    side: list[Line]
+    width: int
+    """Cells of the ladder; what is left belongs to the side."""
+
+
+def call_screen(
+    detail: CallDetail,
+    look: Look,
+    width: int,
+    height: int,
+    *,
+    unfolded: frozenset[int] = frozenset(),
+    links: Sequence[Link] = (),
+    note: str = "",
+) -> Sheetful:
+    """Everything about one call, laid out for a size but not yet scrolled; `note` says what is not as it should be."""
+    beside = width >= SIDE_FROM
+    side = _stacked(facts(detail, look, SIDE, links)) if beside else []
+    beside = beside and len(side) <= height - 5
+    own = width - SIDE - 3 if beside else width
+    frame = frame_for(own, rich=width >= RICH_FROM[0] and height >= RICH_FROM[1])
+    head = call_head(detail, look, width, note=note)
+    head += ladder_head(detail, frame)
+    blocks = ladder(detail, look, frame, unfolded)
+    if not detail.turns:
+        blocks.append(Block("none", (_no_turns(detail, own),)))
+    if frame.wide:
+        blocks.append(Block("legend", (fit(waterfall.legend(own, overlap=overlapping(detail)), own),)))
+    if not beside:
+        blocks += [Block(title, tuple(lines)) for title, lines in facts(detail, look, width, links)]
+    return Sheetful(head, blocks, side if beside else [], own)
+
+
+def _no_turns(detail: CallDetail, width: int) -> Line:
+    said = (
+        "its turns were not kept"
+        if not detail.whole
+        else "no turn yet; each stands here from its turn event on"
+    )
+    return fit(Row(3).add(said, "faint").line(), width)
+
+
+def scrolled(made: Sheetful, height: int, width: int, first: int, cursor: int) -> list[Line]:
+    """The body in exactly `height` lines: the head stays, the blocks are scrolled to line `first`."""
+    lines = [
+        line for i, part in enumerate(made.blocks) for line in (chosen(part) if i == cursor else part.lines)
+    ]
+    room = max(1, height - len(made.head))
+    shown = block(lines[first : first + room], room, made.width)
+    if made.side:
+        side = block(made.side, room, SIDE)
+        shown = [(*line, ("   ", "text"), *fact) for line, fact in zip(shown, side, strict=True)]
+    return block([*made.head, *shown], height, width)
+
+
+# -- the head -------------------------------------------------------------------------------------------------------
+
+
+def call_head(detail: CallDetail, look: Look, width: int, *, note: str = "") -> list[Line]:
+    """Who is on the line and how it stands; then the figures in short."""
+    lines = [_title(detail.row, look, width), _short(detail, width)]
+    if note:
+        lines += [
+            fit(Row(1).add(f"? {part}", "blind").line(), width) for part in wrapped(note, width - 4)[:2]
+        ]
+    elif not detail.whole:
+        said = "this story is not whole: under great load stories are rationed; the figures count all of it"
+        lines.append(fit(Row(1).add(f"? {clip(said, width - 4)}", "blind").line(), width))
+    return lines
+
+
+def _title(row: CallRow, look: Look, width: int) -> Line:
+    state, tone = standing(row, look)
+    room = max(10, width - cells(state) - 4)
+    left = Row(1).add(clip(row.call_id, max(8, room // 2)), "strong")
+    for text in (
+        " × ".join(value for _, value in row.segments),
+        figures.age(row.age_s),
+        row.caller,
+        row.step,
+    ):
+        if text and left.width + 3 + min(cells(text), 12) <= room:
+            left.add("   ").add(clip(text, room - left.width), "text")
+    return fit(left.right(width - 1, clip(state, width - 12), tone).line(), width)
+
+
+def standing(row: CallRow, look: Look) -> tuple[str, str]:
+    """How the call stands, in words: waiting, lost, ended with reason, outcome and when."""
+    if not isnan(row.ended_at):
+        failed = row.reason == "error" or row.outcome in ("no success", "failure", "failed")
+        told = [
+            f"ended {look.clock(row.ended_at)}",
+            row.reason.replace("_", " "),
+            row.outcome.replace("_", " "),
+        ]
+        return (
+            f"{'▲' if failed else '·'} {' · '.join(t for t in told if t)}",
+            "degraded" if failed else "muted",
+        )
+    glyph, tone = EYES.get(row.eyes, ("●", "ok"))
+    if row.state == "lost":
+        return ("? lost: nothing was heard of it for long, and no end", "blind")
+    if not isnan(row.waiting_s):
+        stage = " ".join(part for part in (waterfall.label(row.stage) or "reply", row.provider) if part)
+        return (f"{glyph} waiting for {stage} {figures.seconds(row.waiting_s)}", tone if row.eyes else "text")
+    return (f"{glyph} {row.eyes or row.state}", tone)
+
+
+def _short(detail: CallDetail, width: int) -> Line:
+    """Turns, errors, cost and frustration in one line."""
+    row = detail.row
+    out = Row(1).add(f"{len(detail.turns)} turns", "muted")
+    out.add(" · ", "faint").add(
+        f"{'▲ ' if row.errors else ''}{row.errors} errors", "degraded" if row.errors else "muted"
+    )
+    cost = f"{'~' if row.estimated else ''}{figures.dollars(row.cost_usd)}"
+    out.add(" · ", "faint").add(f"cost {cost}", "muted")
+    high = row.eyes == "frustrated"
+    mood = "–" if isnan(row.mood) else f"{row.mood:.2f} of {row.mood_of}/5 signals"
+    out.add(" · ", "faint").add(f"{'▲ ' if high else ''}frustration {mood}", "degraded" if high else "muted")
+    if detail.trace_id and width - out.width > 24:
+        out.add(" · ", "faint").add(clip(f"trace {detail.trace_id}", width - out.width - 2), "muted")
+    return fit(out.line(), width)
+
+
+# -- the facts ------------------------------------------------------------------------------------------------------
+
+
+def facts(
+    detail: CallDetail, look: Look, width: int, links: Sequence[Link]
+) -> Iterator[tuple[str, list[Line]]]:
+    """What is known of the call beside its turns, section by section."""
+    for title, lines in (
+        ("what is known of it", list(_segments(detail, look, width))),
+        ("cost", list(_cost(detail, width))),
+        ("frustration", list(_signals(detail, width))),
+        ("opinions", list(_opinions(detail, width))),
+        ("about", list(_about(detail, look, width, links))),
+    ):
+        yield (
+            title,
+            [fit(rule(title, width), width), *(fit(line, width) for line in lines), fit(BLANK, width)],
+        )
+
+
+def _stacked(sections: Iterator[tuple[str, list[Line]]]) -> list[Line]:
+    return [line for _, section in sections for line in section][:-1]
+
+
+NAME = 14
+
+
+def _fact(name: str, value: str, note: str, width: int, tone: str = "text") -> Line:
+    row = Row(2).left(NAME, name, "muted").add(" ")
+    room = width - row.width - cells(note) - 2
+    return row.add(clip(value or "–", max(4, room)), tone).right(width - 1, note, "faint").line()
+
+
+def _segments(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
+    """Every segment value, and when it became known: what came late was counted elsewhere before."""
+    for part in sorted(detail.segments, key=lambda part: part.known_at):
+        after = part.known_at - detail.started
+        when = "from the start" if after < 1 else f"{look.clock(part.known_at)}, after {figures.span(after)}"
+        yield _fact(part.name, part.value, when, width)
+    if not detail.segments:
+        yield Row(2).add("no segment is known; call.start and call.update tell them", "faint").line()
+
+
+def _cost(detail: CallDetail, width: int) -> Iterator[Line]:
+    total = sum(value for _, value in detail.spent)
+    for name, value in sorted(detail.spent, key=lambda part: -part[1]):
+        share = value / total if total else 0.0
+        row = Row(2).left(NAME, name, "muted").add(" ").right(NAME + 12, figures.dollars(value))
+        row.right(NAME + 21, figures.percent(share), "muted").add("  ")
+        yield row.add(
+            bars.strokes(share, max(0, min(24, width - row.width - 2))), waterfall.family(name)
+        ).line()
+    if not detail.spent:
+        yield Row(2).add("nothing spent yet, as far as the feed tells", "faint").line()
+
+
+def _signals(detail: CallDetail, width: int) -> Iterator[Line]:
+    """Each signal from 0 to 1 with its weight; the score is their weighted mean over those that the feed gives."""
+    known = dict(detail.signals)
+    total = sum(weight for name, weight in detail.weights if name in known)
+    for name, weight in detail.weights:
+        row = Row(2).left(NAME, name, "muted").add(" ")
+        if name not in known:
+            yield row.add("–", "faint").to(NAME + 8).add("the feed doesn't tell", "faint").line()
+            continue
+        row.add(f"{known[name]:.2f}", "text").add(f" × {weight:.2f}", "muted")
+        row.to(NAME + 18).add(f"+{known[name] * weight / total if total else 0:.2f}", "strong").add("  ")
+        yield row.add(bars.strokes(known[name], max(0, min(20, width - row.width - 2))), "bar").line()
+    if total and not isnan(detail.row.mood):
+        said = f"score {detail.row.mood:.2f} = weighted mean of {len(known)} of {len(detail.weights)} signals"
+        yield Row(2).add(clip(said, width - 3), "muted").line()
+
+
+def _opinions(detail: CallDetail, width: int) -> Iterator[Line]:
+    for who, said in detail.opinions:
+        first, *rest = wrapped(said or "unknown", max(10, width - NAME - 4))
+        yield Row(2).left(NAME, who, "muted").add(" ").add(first).line()
+        for part in rest:
+            yield Row(NAME + 3).add(part).line()
+    if not detail.opinions:
+        yield Row(2).add("no evaluator has spoken yet; call.outcome brings them", "faint").line()
+
+
+def _about(detail: CallDetail, look: Look, width: int, links: Sequence[Link]) -> Iterator[Line]:
+    row = detail.row
+    yield _fact("started", look.clock(detail.started), look.zone(detail.started), width)
+    if not isnan(row.ended_at):
+        yield _fact("ended", f"{look.clock(row.ended_at)} {row.reason.replace('_', ' ')}", row.outcome, width)
+    for name, value in (
+        ("call", row.call_id),
+        ("caller", row.caller),
+        ("source", detail.source),
+        ("direction", detail.direction),
+        ("platform", detail.platform),
+        ("trace", detail.trace_id),
+    ):
+        if value:
+            yield _fact(name, value, "", width)
+    for link in links:
+        out = Row(2).left(NAME, f"{link.name} link", "muted").add(" ")
+        yield out.add(clip(link.url, width - out.width - 2), linked("key", link.url)).line()

@@ -1,0 +1,187 @@
+"""Where the time of one turn went, as a bar on a scale that all turns of a call share.
+
+Each stage has a texture of its own, so that the bar can be read without colours. What goes beyond the scale ends in an
+arrow; the figure beside it says how far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+from statistics import median
+
+from voicetop.charts.scale import round_up
+from voicetop.engine.snapshot import TurnRow
+from voicetop.ui import figures
+from voicetop.ui.lines import Line, Row, cells, fit
+
+TEXTURES = {"stt": "▓", "eou": "▒", "llm": "█", "tool": "▞", "tts": "░", "other": "╌"}
+LABELS = {
+    "llm_ttft": "llm",
+    "llm_total": "llm",
+    "tts_ttfb": "tts",
+    "tts_leading_silence": "silence",
+    "aggregation": "wait",
+    "output": "out",
+}
+FAMILIES = {
+    "stt": "stt",
+    "asr": "stt",
+    "eou": "eou",
+    "endpointing": "eou",
+    "llm": "llm",
+    "llm_ttft": "llm",
+    "llm_total": "llm",
+    "tool": "tool",
+    "tts": "tts",
+    "tts_ttfb": "tts",
+}
+LEGEND = (
+    ("stt", "stt"),
+    ("eou", "eou"),
+    ("llm", "llm"),
+    ("tool", "tool"),
+    ("tts", "tts"),
+    ("other", "other"),
+)
+
+LEAST_MS = 2_000.0
+FAR = 5.0
+"""A turn of more than so many times the median goes beyond the scale, so that the others can still be read."""
+
+
+def family(stage: str) -> str:
+    """Which of the six kinds of stage this is; also its tone."""
+    return FAMILIES.get(stage.lower(), "other")
+
+
+def label(stage: str) -> str:
+    """A stage as people call it."""
+    return LABELS.get(stage, stage)
+
+
+def top(turns: Sequence[TurnRow]) -> float:
+    """The end of the scale in ms, at a round figure. A wait that goes on doesn't move it: it grows towards it."""
+    told = [length(turn) for turn in turns if length(turn) > 0]
+    if not told:
+        return 10_000.0 if any(not isnan(turn.waiting_s) for turn in turns) else LEAST_MS
+    return max(LEAST_MS, round_up(min(max(told), FAR * median(told))))
+
+
+def length(turn: TurnRow) -> float:
+    """How long the caller waited for this answer in ms, or how long its stages took; 0 where neither is told."""
+    if not isnan(turn.e2e_ms):
+        return turn.e2e_ms
+    spans = [ms for _, ms in turn.stages if not isnan(ms)]
+    return (sum(spans) if turn.additive else max(spans, default=0.0)) if spans else 0.0
+
+
+def bar(turn: TurnRow, scale: float, width: int) -> Line:
+    """The waterfall of one turn in exactly `width` cells."""
+    if width <= 0:
+        return ()
+    if not isnan(turn.waiting_s):
+        return _waiting(turn, scale, width)
+    if not turn.stages:
+        return _whole(turn, scale, width)
+    return _following(turn, scale, width) if turn.additive else _overlapping(turn, scale, width)
+
+
+def place(ms: float, scale: float, width: int) -> int:
+    """The cell at which a moment of the turn stands."""
+    return min(width, max(0, round(ms / scale * width)))
+
+
+def _following(turn: TurnRow, scale: float, width: int) -> Line:
+    """Stages that sum to the whole, one after the other; what they leave unexplained is dotted."""
+    row = Row()
+    passed = 0.0
+    for stage, ms in turn.stages:
+        start, end = place(passed, scale, width), place(passed + ms, scale, width)
+        passed += ms
+        row.put(_piece(stage, max(end, start + (1 if ms > 0 else 0)) - row.width))
+        if row.width >= width:
+            break
+    rest = place(length(turn), scale, width) - row.width
+    row.add("·" * rest, "faint")
+    return _ended(row, length(turn), scale, width)
+
+
+def _piece(stage: str, size: int) -> Line:
+    """A stretch of one stage, with its name where there is room for it."""
+    if size <= 0:
+        return ()
+    kind, name = family(stage), label(stage)
+    texture = TEXTURES[kind]
+    if size < cells(name) + 2:
+        return ((texture * size, kind),)
+    before = (size - cells(name)) // 2
+    return ((texture * before + name + texture * (size - before - cells(name)), kind),)
+
+
+def _overlapping(turn: TurnRow, scale: float, width: int) -> Line:
+    """Stages that ran beside each other, all from the start: how long each took is known, when it began isn't."""
+    row = Row()
+    for stage, ms in sorted(turn.stages, key=lambda part: part[1]):
+        size = place(ms, scale, width) - row.width
+        row.add("━" * size, family(stage))
+    rest = place(length(turn), scale, width) - row.width
+    return _ended(row.add("·" * rest, "faint"), length(turn), scale, width)
+
+
+def _whole(turn: TurnRow, scale: float, width: int) -> Line:
+    """A turn that tells no stages: its length alone."""
+    ms = length(turn)
+    return _ended(Row().add("·" * place(ms, scale, width), "muted"), ms, scale, width)
+
+
+def _waiting(turn: TurnRow, scale: float, width: int) -> Line:
+    """A wait that goes on, in the texture of the stage that it is stuck in."""
+    ms = turn.waiting_s * 1000
+    name = label(turn.stage) if turn.stage else ""
+    size = max(1, place(ms, scale, width) - 1)
+    texture = TEXTURES[family(turn.stage)] if turn.stage else "·"
+    if name and size >= cells(name) + 2:
+        before = (size - cells(name)) // 2
+        text = texture * before + name + texture * (size - before - cells(name))
+    else:
+        text = texture * size
+    return fit(Row().add(text + "▶", "down").line(), width)
+
+
+def _ended(row: Row, ms: float, scale: float, width: int) -> Line:
+    """The bar in its width; an arrow where it goes on beyond the scale."""
+    line = row.line()
+    if ms <= scale:
+        return fit(line, width)
+    spans = list(fit(line, width))
+    text, tone = spans[-1]
+    spans[-1] = (text[:-1], tone)
+    return (*spans, ("▶", "degraded"))
+
+
+def axis(scale: float, width: int) -> Line:
+    """The scale itself: 0 ── 2 s ── 4 s, each figure ending where it stands."""
+    row = Row().add("0", "muted")
+    parts = 2 if width < 40 else 4
+    for part in range(1, parts + 1):
+        said = f" {_short(scale * part / parts)}"
+        end = width * part // parts
+        row.add("─" * max(0, end - row.width - cells(said) - (part < parts)), "rule").add(said, "muted")
+        row.add(" " if part < parts else "")
+    return fit(row.line(), width)
+
+
+def _short(ms: float) -> str:
+    return f"{ms / 1000:g} s" if ms >= 1000 else figures.milliseconds(ms)
+
+
+def legend(width: int, *, overlap: bool) -> Line:
+    """What the textures mean; where stages overlap it says so."""
+    row = Row(3)
+    for kind, name in LEGEND:
+        row.add(TEXTURES[kind] * 2, kind).add(f" {name}  ", "muted")
+    row.add("▶", "degraded").add(" goes on  ", "muted")
+    if overlap:
+        row.add("━━", "muted").add(" stages overlap, each drawn from 0", "muted")
+    return fit(row.line(), width)
