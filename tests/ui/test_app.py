@@ -274,12 +274,12 @@ async def test_a_frame_is_skipped_while_the_terminal_holds_the_last(monkeypatch:
     app = ConsoleApp(feed)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: bool(app.sheet.lines))
-        monkeypatch.setattr("voicetop.ui.app.has_taken_all", lambda _: False)
+        monkeypatch.setattr("voicetop.ui.outlet.has_taken_all", lambda _: False)
         before = shown(app)
         feed.step(40)
         await until(pilot, lambda: app.skipped > 1)
         assert shown(app) == before
-        monkeypatch.setattr("voicetop.ui.app.has_taken_all", lambda _: True)
+        monkeypatch.setattr("voicetop.ui.outlet.has_taken_all", lambda _: True)
         await until(pilot, lambda: shown(app) != before)
 
 

@@ -81,6 +81,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("window", "w", "window", "5 minutes, 30 minutes, 24 hours", "view", footer=5),
     Action("zone", "u", "UTC/local", "times in UTC or as this machine has them", "view", footer=9),
     Action("theme", "T", "theme", "the next theme", "view", (*EVERYWHERE, *BOXES)),
+    Action("next_feed", "F", "next feed", "where the console has several", "view", (*EVERYWHERE, *BOXES)),
     Action("repaint", "ctrl+l", "repaint", "paint the whole screen again", "view", (*EVERYWHERE, *BOXES)),
     Action("help", "question_mark,f1", "help", "what is on screen and what the keys do", "view", footer=2),
     Action("palette", "ctrl+p", "palette", "find an action by its name", "view"),

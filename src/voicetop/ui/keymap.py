@@ -1,7 +1,7 @@
-"""A person's keys: the registry's, with what `[keys]` in the config says in their place.
+"""A person's keys: the registry's, and what `[keys]` in the config says in their place.
 
-Bindings, footer, help and palette all ask here which keys an action has. A key that a person gives to an action is taken
-from whatever had it by default on the same screens; two wishes for one key are a mistake.
+Bindings, footer, help and palette all ask here which keys an action has. A key that a person gives to an action is
+taken from whatever had it by default on the same screens; two wishes for one key are a mistake.
 """
 
 from __future__ import annotations

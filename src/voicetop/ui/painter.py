@@ -44,6 +44,7 @@ class Painter:
 
     def __init__(self, colours: ColorSystem | None) -> None:
         self.colours = colours
+        self.owes = False
         self._rows: dict[int, tuple[Chars, list[Style]]] = {}
 
     @property
@@ -55,10 +56,18 @@ class Painter:
         """The terminal was cleared, resized or written to by others: the next frame is sent whole."""
         self._rows.clear()
 
-    def update(self, made: CompositorUpdate) -> FrameUpdate | None:
-        """What brings the terminal up to date; None where it already is."""
+    def update(self, made: CompositorUpdate, most: int | None = None) -> FrameUpdate | None:
+        """What brings the terminal up to date, in about `most` bytes; None where it already is.
+
+        `owes` then says whether lines were left out: they are not remembered, and come with an update that has them
+        again. The upper lines, the verdict among them, go first.
+        """
         pen = _Pen(self.colours)
+        self.owes = False
         for y, x, strips in _pieces(made):
+            if most is not None and pen.size > most:
+                self.owes = True
+                break
             chars, styles = _cells(strips)
             at = -1
             for start, stop in self._lacking(y, x, chars, styles):
@@ -67,6 +76,7 @@ class Painter:
                 at = stop if isinstance(chars, str) else -1
         if not pen.parts:
             return None
+        pen.close()
         return FrameUpdate("".join([*pen.parts, "\x1b[m"]))
 
     def _lacking(self, y: int, x: int, chars: Chars, styles: list[Style]) -> list[tuple[int, int]]:
@@ -165,6 +175,26 @@ class _Pen:
         self.colours = colours
         self.parts: list[str] = []
         self._style: Style | None = None
+        self._link = ""
+        self._counted = 0
+        self._size = 0
+
+    @property
+    def size(self) -> int:
+        """Characters written so far."""
+        self._size += sum(map(len, self.parts[self._counted :]))
+        self._counted = len(self.parts)
+        return self._size
+
+    def close(self) -> None:
+        """Nothing that is written from now on leads anywhere."""
+        self._lead("")
+
+    def _lead(self, url: str) -> None:
+        """What follows leads to `url` (OSC 8)."""
+        if url != self._link:
+            self.parts.append(f"\x1b]8;;{url}\x1b\\")
+            self._link = url
 
     def move(self, y: int, x: int, onward: int) -> None:
         """To a cell: `onward` cells from where the last run ended, where that is known.
@@ -184,6 +214,7 @@ class _Pen:
             if style is not self._style:
                 self.parts.append(_change(self._style, style, self.colours))
                 self._style = style
+                self._lead(style.link or "")
             self.parts.append("".join(chars[i:j]))
             i = j
 

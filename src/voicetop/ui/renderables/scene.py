@@ -11,13 +11,17 @@ from voicetop.ui.look import Look
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One moment of the console. `snap` is None before the first picture; `view` is what was asked for last."""
+    """One moment of the console. `snap` is None before the first picture; `view` is what was asked for last.
+
+    `slowness` says at which rate a slow terminal is painted; empty at the usual one.
+    """
 
     snap: Snapshot | None = None
     link: LinkState = field(default_factory=LinkState)
     look: Look = field(default_factory=Look)
     view: View = field(default_factory=View)
     error: str = ""
+    slowness: str = ""
 
     @property
     def blind(self) -> bool:

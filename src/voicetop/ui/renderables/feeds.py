@@ -1,0 +1,53 @@
+"""The verdict of every feed in one line, where a console has several: glyph, name, word, and what is worst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voicetop.ui.lines import Line, Row, cells, clip, fit
+from voicetop.ui.look import severity
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.renderables.top import verdict
+
+GAP = 3
+LEAST_NAME = 3
+
+
+def feeds_line(feeds: Sequence[tuple[str, Scene]], current: int, width: int, key: str = "") -> Line:
+    """All feeds, the current one marked. Words of what is worst share the room that names and verdicts leave.
+
+    `key` is what brings on the next one.
+    """
+    tail = f"{key} next feed" if key else ""
+    room = width - 2 - (cells(tail) + GAP if tail else 0)
+    said = [(name, *verdict(scene)) for name, scene in feeds]
+    names = _names([name for name, _ in feeds], room - sum(_fixed(level) for _, level, _ in said))
+    left = room - sum(_fixed(level) + cells(name) for name, (_, level, _) in zip(names, said, strict=True))
+    wordy = sum(1 for _, level, _ in said if level != "ok")
+    row = Row(1)
+    for index, (name, (_, level, text)) in enumerate(zip(names, said, strict=True)):
+        glyph, word = severity(level)
+        here = index == current
+        row.add(" " * GAP if index else "").add("▸" if here else " ", "accent").add(f"{glyph} ", level)
+        row.add(name, "strong" if here else "text").add(f" {word}", level)
+        words = clip(_worst(text), left // wordy - 1) if level != "ok" and left // max(1, wordy) > 8 else ""
+        row.add(f" {words}" if words else "", "muted")
+    return fit(row.to(width - cells(tail) - 1).add(tail, "muted").line(), width)
+
+
+def _fixed(level: str) -> int:
+    return GAP + 4 + cells(severity(level)[1])  # type: ignore[arg-type]
+
+
+def _worst(text: str) -> str:
+    """What is worst, without since when."""
+    parts = text.split(" · ")
+    return parts[1] if parts[0].startswith("since ") and len(parts) > 1 else parts[0]
+
+
+def _names(names: Sequence[str], room: int) -> list[str]:
+    """The names, clipped to the same length where they don't fit."""
+    most = max(map(cells, names))
+    while most > LEAST_NAME and sum(min(cells(name), most) for name in names) > room:
+        most -= 1
+    return [clip(name, most) for name in names]
