@@ -3,7 +3,7 @@
 A console that opens at 2 am gets the hub's checkpoint and knows what the hub knows. It is a cache, never truth:
 another version is refused, and whoever has the records can compute it again.
 
-    "VTCP" | version (1 byte) | zstd of MessagePack of `State`
+    "VTCP" | version (1 byte) | zstd, with a checksum, of MessagePack of `State`
 """
 
 from __future__ import annotations
@@ -126,12 +126,13 @@ def _share(call: Call, engine: Engine) -> None:
 
 def pack(state: State, level: int = 3) -> bytes:
     """`state` as bytes."""
-    return _MAGIC + bytes([VERSION]) + zstd.compress(msgspec.msgpack.encode(state), level)
+    options = {zstd.CompressionParameter.compression_level: level, zstd.CompressionParameter.checksum_flag: 1}
+    return _MAGIC + bytes([VERSION]) + zstd.compress(msgspec.msgpack.encode(state), options=options)
 
 
 def unpack(data: bytes) -> State:
     """The state in `data`. Raises CheckpointError where it is of another version, or damaged."""
-    if data[:4] != _MAGIC:
+    if data[:4] != _MAGIC or len(data) < 5:
         raise CheckpointError("these bytes are no checkpoint")
     if data[4] != VERSION:
         raise CheckpointError(
@@ -139,7 +140,7 @@ def unpack(data: bytes) -> State:
         )
     try:
         return msgspec.msgpack.decode(zstd.decompress(data[5:]), type=State)
-    except (zstd.ZstdError, msgspec.DecodeError, msgspec.ValidationError, IndexError) as error:
+    except (zstd.ZstdError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"a damaged checkpoint: {error}") from None
 
 
