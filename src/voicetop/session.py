@@ -76,6 +76,7 @@ class Session:
         """Go on from a checkpoint. Raises CheckpointError; the session is then as it was."""
         loaded = checkpoint.unpack(state)
         self.engine = checkpoint.engine_of(loaded)
+        self.epoch = loaded.epoch
         self.codec.resume(loaded.seq, loaded.wire, loaded.seen)
         self.picturer = Picturer(self.engine, self.codec.stats)
 
