@@ -45,16 +45,31 @@ def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
 
 
-def rate(hits: int, n: int, normal: Normal = Normal()) -> Figure:  # noqa: B008 - frozen
+def rate(hits: int, n: int, normal: Normal = Normal(), warn: float = NAN) -> Figure:  # noqa: B008 - frozen
     """A share of n calls; NaN of nothing."""
     hits = min(hits, n)
     low, high = wilson(hits, n)
-    return Figure(hits / n if n else NAN, n, low, high, normal, few=n < FEW_CALLS)
+    return Figure(hits / n if n else NAN, n, low, high, normal, warn, few=n < FEW_CALLS)
 
 
-def mean(total: float, n: int, normal: Normal = Normal(), few: int = FEW_CALLS) -> Figure:  # noqa: B008 - frozen
+def mean(total: float, n: int, normal: Normal = Normal(), warn: float = NAN) -> Figure:  # noqa: B008 - frozen
     """A mean over n; NaN of nothing."""
-    return Figure(total / n if n else NAN, n, normal=normal, few=n < few)
+    return Figure(total / n if n else NAN, n, normal=normal, warn=warn, few=n < FEW_CALLS)
+
+
+def line_over(normal: Normal, times: float, least: float = 0.0) -> float:
+    """A warning line above normal: `times` normal, but at least `least` more; NaN where no normal is known."""
+    return max(times * normal.value, normal.value + least) if normal.known else NAN
+
+
+def error_line(normal: Normal) -> float:
+    """Errors warn at twice their normal, and at least one point of a hundred above it."""
+    return line_over(normal, 2.0, 0.01)
+
+
+def leaving_line(normal: Normal) -> float:
+    """Abandonment and escalation warn at 1.5 times their normal, and at least two points above it."""
+    return line_over(normal, WARN_RATIO, 0.02)
 
 
 def latencies(

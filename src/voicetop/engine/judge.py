@@ -29,6 +29,8 @@ MIN_CALLS = 30
 DOWN_STUCK = 3
 DOWN_SHARE = 0.5
 DOWN_ERRORS = 0.25
+UNLEARNED_ERRORS = 0.08
+"""The error rate that warns while no normal is known."""
 NEAR_CAPACITY = 0.9
 LOCAL = 14.0
 """The log-likelihood ratio from which a conjunction is a trouble by itself: it is looked for among hundreds, every 5 s,
@@ -116,7 +118,7 @@ def _errors(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[T
     value = hits / active
     normal = usual.error_rate("error", "5m", handling_s(sums)) if learned else None
     low, _ = figures.wilson(hits, active, 2.6)
-    line = max(2 * normal.value, normal.value + 0.01) if normal is not None and normal.known else 0.08
+    line = figures.error_line(normal) if normal is not None and normal.known else UNLEARNED_ERRORS
     if low <= line:
         return []
     kind = _worst_error(sums)
@@ -278,9 +280,7 @@ def _business(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     decided, left = sums.get("decided", 0), usual.rate("abandoned", "decided")
     if decided >= MIN_CALLS and left.known:
         value = sums.get("abandoned", 0) / decided
-        if figures.wilson(sums.get("abandoned", 0), decided, 3.0)[0] > max(
-            1.5 * left.value, left.value + 0.02
-        ):
+        if figures.wilson(sums.get("abandoned", 0), decided, 3.0)[0] > figures.leaving_line(left):
             text = f"abandonment {100 * value:.1f} %, normal {100 * left.value:.1f} % (n {decided})"
             found.append(Trouble("abandonment", text, at, "degraded", value, left.value, decided))
     priced, dear = sums.get("priced", 0), usual.mean("cost_micro", "priced", 1e6)

@@ -41,6 +41,9 @@ from voicetop.engine.windows import METRIC, Histogram
 from voicetop.wire.codec import WireStats
 
 BLIND_AFTER = 3.0
+SUCCESS_LESS = 0.05
+SENTIMENT_LESS = 0.4
+"""How far under their normal success (a share) and sentiment (of 5) warn."""
 NAMED_STEPS = 6
 CHART_POINTS = 30
 SPLIT = ("stt", "eou", "llm_ttft", "tool", "tts_ttfb")
@@ -256,7 +259,7 @@ class Picturer:
         kinds.sort(key=lambda kind: (-kind.rate.value, kind.component, kind.category))
         normal = scope.usual.error_rate("error", scope.view.span, scope.handling)
         return ErrorPanel(
-            rate=figures.rate(sums.get("error", 0), active, normal),
+            rate=figures.rate(sums.get("error", 0), active, normal, figures.error_line(normal)),
             kinds=tuple(kinds),
             chart=self._rate_chart(scope, "error", "ended"),
             hours=self._error_hours(scope),
@@ -292,10 +295,13 @@ class Picturer:
     def _outcome(self, scope: _Scope) -> OutcomePanel:
         sums, usual = scope.business, scope.usual
         talked = sums.get("talked", 0)
-        escalation = figures.rate(sums.get("escalated", 0), talked, usual.rate("escalated", "talked"))
+        handed_on, good = usual.rate("escalated", "talked"), usual.rate("succeeded", "known")
+        escalation = figures.rate(
+            sums.get("escalated", 0), talked, handed_on, figures.leaving_line(handed_on)
+        )
         return OutcomePanel(
             success=figures.rate(
-                sums.get("succeeded", 0), sums.get("known", 0), usual.rate("succeeded", "known")
+                sums.get("succeeded", 0), sums.get("known", 0), good, good.value - SUCCESS_LESS
             ),
             coverage=figures.rate(sums.get("known", 0), talked),
             escalation=escalation,
@@ -304,7 +310,7 @@ class Picturer:
         )
 
     def _abandonment(self, scope: _Scope) -> AbandonPanel:
-        sums = scope.business
+        sums, usual = scope.business, scope.usual.rate("abandoned", "decided")
         left = {kind[5:]: n for kind, n in sums.items() if kind.startswith("left:")}
         reached = {kind[5:]: n for kind, n in sums.items() if kind.startswith("step:")}
         total = sum(left.values())
@@ -316,7 +322,7 @@ class Picturer:
         shares.sort(key=lambda share: (-share.abandoned, share.step))
         return AbandonPanel(
             rate=figures.rate(
-                sums.get("abandoned", 0), sums.get("decided", 0), scope.usual.rate("abandoned", "decided")
+                sums.get("abandoned", 0), sums.get("decided", 0), usual, figures.leaving_line(usual)
             ),
             steps=tuple(shares[:NAMED_STEPS]),
             funnel=funnel,
@@ -326,12 +332,13 @@ class Picturer:
     def _cost(self, scope: _Scope) -> CostPanel:
         sums = scope.business
         n, total = sums.get("priced", 0), sums.get("cost_micro", 0)
+        usual = scope.usual.mean("cost_micro", "priced", 1e6)
         shares = [
             (kind[5:], amount / total) for kind, amount in sums.items() if kind.startswith("cost:") and total
         ]
         shares.sort(key=lambda share: -share[1])
         return CostPanel(
-            per_call=figures.mean(total / 1e6, n, scope.usual.mean("cost_micro", "priced", 1e6)),
+            per_call=figures.mean(total / 1e6, n, usual, figures.line_over(usual, figures.WARN_RATIO)),
             shares=tuple(shares),
             estimated=sums.get("guessed", 0) / n if n else 0.0,
             chart=self._mean_chart(scope, "cost_micro", "priced", 1e6),
@@ -345,6 +352,7 @@ class Picturer:
 
     def _mood(self, scope: _Scope) -> MoodPanel:
         sums, usual = scope.business, scope.usual
+        felt = usual.mean("sentiment_centi", "sentiments", 100)
         turns = int(scope.histograms["e2e"].sum()) if "e2e" in scope.histograms else 0
         moody = sum([call.mood >= FRUSTRATED for call in scope.calls()])
         barge_ins = scope.sums.get("barge_ins", 0)
@@ -352,7 +360,8 @@ class Picturer:
             sentiment=figures.mean(
                 sums.get("sentiment_centi", 0) / 100,
                 sums.get("sentiments", 0),
-                usual.mean("sentiment_centi", "sentiments", 100),
+                felt,
+                felt.value - SENTIMENT_LESS,
             ),
             frustrated=figures.rate(moody, scope.live, usual.rate("moody", "talked")),
             interruptions=Figure(100 * barge_ins / turns if turns else NAN, turns, few=turns < 30),
