@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from collections.abc import Iterable
 
 from voicetop import __version__
 from voicetop.cli.parser import Parser
@@ -21,18 +22,20 @@ VERBS = {
     "simulate": ("simulate", "feed a hub with a simulated fleet"),
     "publish": ("publish", "feed a hub with JSON lines from a file or stdin"),
     "replay": ("replay", "run a recording on the same screen"),
+    "config": ("config", "check the config, or show where each value comes from"),
     "demo-feed": ("demo_feed", "the hub and fleet behind `voicetop demo`, which starts it"),
 }
 
 DESCRIPTION = """\
 top for voice AI agents: is everything working right now?
 
-  voicetop [URL]        the console on a hub's feed (default ws://127.0.0.1:8377)
+  voicetop [URL ...]    the console on a hub's feed (default ws://127.0.0.1:8377), or on several
   voicetop demo         a simulated fleet on your screen, an incident after half a minute
   voicetop serve        the hub that your agents publish to
   voicetop simulate URL a simulated fleet for any hub
   voicetop publish FILE JSON lines to a hub
   voicetop replay FILE  a recording on the same screen
+  voicetop config check is the config right? `config show`: where each value comes from
 """
 
 
@@ -72,6 +75,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def _check_first_word(word: str) -> None:
     """A word that is neither an option nor like a URL was meant to be a verb. Raises UsageError."""
-    if word.isalpha():
+    if word.isalpha() and word not in _feeds():
         near = nearest(word, (verb for verb in VERBS if verb != "demo-feed"))
         raise UsageError(f"there is no verb {word!r}{near} (a hub is typed like ws://{word}:8377)")
+
+
+def _feeds() -> Iterable[str]:
+    """The feeds that the config names. Raises ConfigError."""
+    from voicetop import config
+
+    return config.load().feeds

@@ -1,4 +1,4 @@
-"""`voicetop [URL]`: the console on a hub's feed. Also how `demo` and `replay` show theirs."""
+"""`voicetop [URL ...]`: the console on a hub's feed, or on several. Also how `demo` and `replay` show theirs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
+from voicetop.cli.hubs import chosen
 from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
 from voicetop.locations import theme_dirs
@@ -25,8 +26,10 @@ FIRST_ANSWER_S = 1.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The options of `voicetop [URL]`."""
-    parser.add_argument("url", metavar="URL", nargs="?", help="the hub (default ws://127.0.0.1:8377)")
+    """The options of `voicetop [URL ...]`."""
+    parser.add_argument(
+        "urls", metavar="URL", nargs="*", help="hubs, or names from the config (default ws://127.0.0.1:8377)"
+    )
     parser.add_argument("--cafile", metavar="PEM", help="whom to trust for wss:// (default: the system)")
     parser.add_argument("--record", metavar="FILE", default="", help="record the feed into FILE meanwhile")
     screen_options(parser)
@@ -55,39 +58,20 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check what was typed, then show. Raises UsageError, ConfigError, FeedRefused before the screen opens."""
     settings = configuration.load()
-    check_url_word(args.url)
+    hubs = chosen(args.urls, settings)
     check_screen(args, settings)
-    url = args.url or os.environ.get("VOICETOP_URL") or settings.url
-    source = hub_source(url, settings, args.cafile)
-    recorder = open_recorder(args.record, url) if args.record else None
-    feed = LiveFeed(lambda: (source(), recorder), settings.engine)
-    return show_feed(feed, args, settings, url, patience_s=FIRST_ANSWER_S)
+    if args.record and len(hubs) > 1:
+        raise UsageError("--record records one feed: name one hub")
+    sources = [
+        hub.source(args.cafile if len(hubs) == 1 or hub.url.startswith("wss:") else None) for hub in hubs
+    ]
+    recorder = open_recorder(args.record, hubs[0].url) if args.record else None
+    feeds = [(hub.name, _feed(source, recorder, settings)) for hub, source in zip(hubs, sources, strict=True)]
+    return show_feeds(feeds, args, settings, patience_s=FIRST_ANSWER_S)
 
 
-def check_url_word(word: str | None) -> None:
-    """Where a hub's URL belongs, people also type a verb or a file. Raises UsageError."""
-    from voicetop.cli import VERBS
-
-    if word in VERBS:
-        raise UsageError(f"the verb comes first: voicetop {word} ...")
-    if word and "://" not in word and os.path.isfile(word):  # noqa: PTH113 - a word, not yet a path
-        raise UsageError(f"{word} is a file, not a hub's URL: voicetop replay {word}")
-
-
-def hub_source(url: str, settings: Config, cafile: str | None = None) -> Callable[[], Source]:
-    """What opens the hub's feed on the feed's thread; what can be wrong is found out here, before."""
-    from voicetop.sources.address import check_token, check_url, client_tls
-
-    check_url(url)
-    token = check_token(os.environ.get("VOICETOP_TOKEN") or settings.token())
-    tls = client_tls(url, cafile)
-
-    def opened() -> Source:
-        from voicetop.sources.socket import SocketSource
-
-        return SocketSource(url, token, ssl=tls)
-
-    return opened
+def _feed(source: Callable[[], Source], recorder: Recorder | None, settings: Config) -> LiveFeed:
+    return LiveFeed(lambda: (source(), recorder), settings.engine)
 
 
 def open_recorder(path: str, url: str) -> Recorder:
@@ -123,45 +107,75 @@ def check_screen(args: argparse.Namespace, settings: Config) -> None:
 def show_feed(
     feed: LiveFeed, args: argparse.Namespace, settings: Config, title: str, *, patience_s: float = 0.0
 ) -> int:
+    """Show one feed."""
+    return show_feeds([(title, feed)], args, settings, patience_s=patience_s)
+
+
+def show_feeds(
+    feeds: Sequence[tuple[str, LiveFeed]],
+    args: argparse.Namespace,
+    settings: Config,
+    *,
+    patience_s: float = 0.0,
+) -> int:
     """Run the screen, or the plain lines, until the person has enough.
 
-    With `patience_s` the feed begins before the screen and may end it: a hub that says no at once raises FeedRefused.
-    Without, the first frame is painted first.
+    With `patience_s` a feed begins before the screen and may end it: a hub that says no at once raises FeedRefused.
+    Without, the first frame is painted first. One of several feeds that says no is shown as such.
     """
     if args.plain:
         from voicetop.cli.plain import print_lines
 
-        return print_lines(feed)
-    if patience_s:
-        feed.start()
+        return print_lines(feeds)
+    title, first = feeds[0]
+    alone = len(feeds) == 1
+    if patience_s and alone:
+        first.start()
     from voicetop.ui.app import ConsoleApp
+    from voicetop.ui.feeds import NamedFeed
+    from voicetop.ui.keymap import keymap_of
 
-    if patience_s and not feed.wait_for_answer(patience_s):
-        raise FeedRefused(feed.error or feed.link.why)
+    keymap = keymap_of(settings.keys)
+    if patience_s and alone and not first.wait_for_answer(patience_s):
+        raise FeedRefused(first.error or first.link.why)
     app = ConsoleApp(
-        feed,
+        first,
         theme=args.theme or settings.theme,
         ascii=args.ascii or not speaks_utf8(),
         title=title,
         utc=settings.utc if args.utc is None else args.utc,
+        keymap=keymap,
+        others=[NamedFeed(name, feed) for name, feed in feeds[1:]],
     )
-    app.when_painted = feed.start
-    _heed_signals(feed, app.leave)
+    app.when_painted = lambda: _start(feeds)
+    _heed_signals(lambda limit: _close(feeds, limit), app.leave)
     try:
         app.run()
     finally:
-        feed.close()
-    return last_words(feed) or app.return_code or 0
+        _close(feeds)
+    return last_words(feeds) or app.return_code or 0
 
 
-def last_words(feed: LiveFeed) -> int:
+def _start(feeds: Sequence[tuple[str, LiveFeed]]) -> None:
+    for _, feed in feeds:
+        feed.start()
+
+
+def _close(feeds: Sequence[tuple[str, LiveFeed]], limit: float = 5.0) -> None:
+    for _, feed in feeds:
+        feed.close(limit)
+
+
+def last_words(feeds: Sequence[tuple[str, LiveFeed]]) -> int:
     """What should outlast the screen, on stderr; the exit code: 2 where nothing was ever shown, 1 for an error."""
-    for note in feed.notes:
-        sys.stderr.write(f"voicetop: {note}\n")
-    if not feed.error:
-        return 0
-    sys.stderr.write(f"voicetop: {feed.error}\n")
-    return 1 if feed.latest else 2
+    code = 0
+    for name, feed in feeds:
+        whose = f"{name}: " if len(feeds) > 1 else ""
+        for note in [*feed.notes, *([feed.error] if feed.error else [])]:
+            sys.stderr.write(f"voicetop: {whose}{note}\n")
+        if feed.error:
+            code = max(code, 1 if feed.latest else 2)
+    return code
 
 
 def speaks_utf8() -> bool:
@@ -170,7 +184,7 @@ def speaks_utf8() -> bool:
     return "utf-8" in said.lower() or "utf8" in said.lower()
 
 
-def _heed_signals(feed: LiveFeed, leave: Callable[[], None]) -> None:
+def _heed_signals(close: Callable[[float], None], leave: Callable[[], None]) -> None:
     """The recording is flushed at once whatever comes.
 
     A closed terminal is SIGHUP, and there is nothing left to be tidied up. On SIGTERM and SIGINT the screen closes as
@@ -178,13 +192,13 @@ def _heed_signals(feed: LiveFeed, leave: Callable[[], None]) -> None:
     """
 
     def die(number: int, _: FrameType | None) -> None:
-        feed.close(1.0)
+        close(1.0)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
     def end(number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        feed.close(1.0)
+        close(1.0)
         leave()
 
     signal.signal(signal.SIGHUP, die)

@@ -8,38 +8,48 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from voicetop.cli.console import last_words
 from voicetop.engine.snapshot import Figure, Snapshot
 from voicetop.live import LiveFeed
+from voicetop.wire.text import safe_label
 
 EVERY_S = 1.0
 
 
-def print_lines(feed: LiveFeed) -> int:
-    """Print until the feed ends, or a signal comes. 1 where it ended with an error, 2 where it never began."""
+def print_lines(feeds: Sequence[tuple[str, LiveFeed]]) -> int:
+    """Print until the feeds end, or a signal comes. 1 where one ended with an error, 2 where it never began.
+
+    Of several feeds, each line begins with its feed's name.
+    """
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: done.set())
-    feed.start()
-    lines = _Lines(feed)
+    widest = max(len(safe_label(name)) for name, _ in feeds)
+    lines = [_Lines(feed, f"{safe_label(name):{widest}}  " if len(feeds) > 1 else "") for name, feed in feeds]
+    for _, feed in feeds:
+        feed.start()
     try:
         while not done.wait(EVERY_S):
-            ended = feed.ended  # before the last picture is looked at
-            lines.tell()
+            ended = all(feed.ended for _, feed in feeds)  # before the last pictures are looked at
+            for told in lines:
+                told.tell()
             if ended:
                 break
     finally:
-        feed.close()
-    return last_words(feed)
+        for _, feed in feeds:
+            feed.close()
+    return last_words(feeds)
 
 
 class _Lines:
     """What was said already, so that only news is."""
 
-    def __init__(self, feed: LiveFeed) -> None:
+    def __init__(self, feed: LiveFeed, whose: str) -> None:
         self._feed = feed
+        self._whose = whose
         self._at = 0.0
         self._why = ""
 
@@ -49,10 +59,12 @@ class _Lines:
         if latest is not None:
             if latest.at != self._at:
                 self._at = latest.at
-                _say(line(latest))
+                _say(self._whose + line(latest))
         elif link.phase == "reconnecting" and link.why != self._why:
             self._why = link.why
-            _say(f"no feed yet · {link.where}: {link.why} · trying again; `voicetop serve` starts a hub")
+            _say(
+                f"{self._whose}no feed yet · {link.where}: {link.why} · trying again; `voicetop serve` starts a hub"
+            )
 
 
 def _say(text: str) -> None:

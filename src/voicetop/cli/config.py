@@ -1,0 +1,169 @@
+"""`voicetop config check|show`: whether the config is right, and where each value comes from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from voicetop import config as configuration
+from voicetop.config import TABLES, Config, line_of
+from voicetop.errors import ConfigError, UsageError, VoicetopError, nearest
+from voicetop.locations import config_file
+
+
+WHAT = ("check", "show")
+
+
+class Checked(NamedTuple):
+    """A config file, what it says, and what is wrong with it. `notes` are no mistakes, but worth knowing."""
+
+    file: Path
+    text: str
+    config: Config
+    mistakes: list[VoicetopError]
+    notes: list[str]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """What to do, and with which file."""
+    parser.add_argument("what", metavar="check|show", help="look for mistakes, or show what is in force")
+    parser.add_argument("file", metavar="FILE", nargs="?", help=f"the config (default {config_file()})")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0, or 2 with a line on stderr for each mistake. Raises UsageError, ConfigError."""
+    if args.what not in WHAT:
+        raise UsageError(f"voicetop config {args.what}: there is no such thing{nearest(args.what, WHAT)}")
+    checked = check(args.file)
+    for mistake in checked.mistakes:
+        sys.stderr.write(f"voicetop: {mistake}\n")
+    if args.what == "show":
+        print("\n".join(shown(checked)))
+    elif not checked.mistakes:
+        print(f"{checked.file}: {_in_words(checked)}")
+        for note in checked.notes:
+            print(f"note: {note}")
+    return 2 if checked.mistakes else 0
+
+
+def _in_words(checked: Checked) -> str:
+    if not checked.text:
+        return "there is none, and none is needed: every value has its default"
+    feeds, keys = len(checked.config.feeds), len(checked.config.keys)
+    parts = [f"{feeds} feed{'s' * (feeds != 1)}"] if feeds else []
+    parts += [f"{keys} action{'s' * (keys != 1)} with keys of your own"] if keys else []
+    return "all right" + (f"; {', '.join(parts)}" if parts else "")
+
+
+def check(file: str | None = None) -> Checked:
+    """Read a config and everything that it names. Raises ConfigError where a named file can't be read."""
+    path = Path(file) if file else config_file()
+    if not file and not path.is_file():
+        return Checked(path, "", Config(), [], [])
+    text = configuration.read(path)
+    config, mistakes = configuration.examine(text, str(path))
+    from voicetop.ui import keymap
+
+    keys, wrong = keymap.examine(config.keys)
+    notes = [f"action {name!r} has no key any more; the palette still finds it" for name in keys.taken]
+    every = sorted([*mistakes, *wrong, *_elsewhere(config, path, text)], key=_line_in)
+    return Checked(path, text, config, every, notes)
+
+
+def _line_in(mistake: VoicetopError) -> int:
+    """The line that a mistake names, so that they can be told from top to bottom."""
+    found = re.search(r", line (\d+)", str(mistake))
+    return int(found[1]) if found else 0
+
+
+def _elsewhere(config: Config, file: Path, text: str) -> Iterator[VoicetopError]:
+    """What is wrong with the theme, the URLs and the token files that a config names."""
+    from voicetop.cli import VERBS
+    from voicetop.sources.address import check_url
+    from voicetop.ui import theme
+
+    def tried(path: tuple[str, ...], key: str, attempt: Any, *words: Any) -> Iterator[VoicetopError]:
+        try:
+            attempt(*words)
+        except VoicetopError as error:
+            line = line_of(text, path, key)
+            where = f"{file}, line {line}: {'.'.join((*path, key))!r}: " if line else ""
+            yield ConfigError(f"{where}{error}")
+
+    yield from tried((), "url", check_url, config.url)
+    yield from tried((), "theme", theme.load, config.theme)
+    yield from tried((), "token_file", config.token)
+    for name, feed in config.feeds.items():
+        if feed.url:
+            yield from tried(("feeds", name), "url", check_url, feed.url)
+        yield from tried(("feeds", name), "token_file", feed.token)
+        if name in VERBS:
+            line = line_of(text, ("feeds",), name)
+            yield ConfigError(
+                f"{file}, line {line}: 'feeds.{name}': {name} is a verb of voicetop; name it otherwise"
+            )
+
+
+def shown(checked: Checked) -> Iterator[str]:
+    """The config that is in force, as TOML, each value with where it comes from."""
+    config = checked.config
+    yield f"# {checked.file}" + ("" if checked.text else " (there is none)")
+    for key in Config.__struct_fields__:
+        if key not in TABLES:
+            yield _line(checked, (), key, getattr(config, key))
+    if os.environ.get("VOICETOP_TOKEN"):
+        yield "# the token comes from VOICETOP_TOKEN"
+    for name, price in config.prices.items():
+        yield from _table(checked, ("prices", name), price)
+    for name, feed in config.feeds.items():
+        yield from _table(checked, ("feeds", name), feed)
+    yield from _keys(checked)
+
+
+def _table(checked: Checked, path: tuple[str, str], values: Struct) -> Iterator[str]:
+    yield f"\n[{path[0]}.{_text(path[1])}]"
+    for key in values.__struct_fields__:
+        if line_of(checked.text, path, key):
+            yield _line(checked, path, key, getattr(values, key))
+
+
+def _keys(checked: Checked) -> Iterator[str]:
+    from voicetop.ui import keymap
+    from voicetop.ui.actions import ACTIONS
+
+    keys, _ = keymap.examine(checked.config.keys)
+    yield "\n[keys]"
+    for action in ACTIONS:
+        line = line_of(checked.text, ("keys",), action.id)
+        lost = keys.keys(action.id) != action.keys
+        source = f"line {line}" if line else "default, without what is given to others" if lost else "default"
+        yield _aligned(f"{action.id} = {_text(keys.keys(action.id))}", source)
+
+
+def _line(checked: Checked, path: tuple[str, ...], key: str, value: Any) -> str:
+    """One value and its source: the environment goes before the file, the file before the default."""
+    line = line_of(checked.text, path, key)
+    source = f"line {line}" if line else "default"
+    told = os.environ.get("VOICETOP_URL") if key == "url" and not path else None
+    return _aligned(f"{key} = {_text(told or value)}", "VOICETOP_URL" if told else source)
+
+
+def _aligned(text: str, source: str) -> str:
+    return f"{text:<50}  # {source}"
+
+
+def _text(value: Any) -> str:
+    """A value as TOML writes it: like JSON for text, numbers, booleans and lists of them.
+
+    >>> _text(("booked", "goodbye")), _text(True)
+    ('["booked", "goodbye"]', 'true')
+    """
+    return json.dumps(value, ensure_ascii=False)
