@@ -35,7 +35,11 @@ class Blame(Struct, frozen=True):
 
 
 def expected(n_now: Vector, hits_before: Vector, n_before: Vector) -> Vector:
-    """What each cell's own past lets expect of `n_now` trials."""
+    """What each cell's own past lets expect of `n_now` trials.
+
+    A past below nothing is none: the last seconds are in the short window before they are in the long one.
+    """
+    hits_before, n_before = np.maximum(hits_before, 0), np.maximum(n_before, 0)
     total = n_before.sum()
     rate = hits_before.sum() / total if total else 0.0
     return n_now * (hits_before + PRIOR * rate) / (n_before + PRIOR)
