@@ -13,6 +13,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from voicetop.engine.spans import FINE, MINUTE, QUARTER, SPANS, Edges, SlotKey
+from voicetop.engine.squeeze import Index, spread, squeeze, summed
 from voicetop.engine.tables import sparse_zeros
 
 KNOWN = (
@@ -21,8 +22,44 @@ KNOWN = (
 )  # fmt: skip
 ROOM = {"step": 160, "left": 160, "error": 128, "cost": 24, "from": 8}
 MAX_KINDS = len(KNOWN) + sum(ROOM.values())
-_CELLS = 1 << 16
+_CELL_BITS = 16
+_CELLS = 1 << _CELL_BITS
+SETTLED_S = 60
+"""How long after its end a slot is squeezed: by then, little comes to it."""
+FRESH = 1_000
+"""What may come to a squeezed slot before it is folded in."""
 Sums = NDArray[np.int64]
+
+
+class Slot(Struct):
+    """The sums of one slot of time by key (kind and cell): what came `since`, on top of a squeezed `block`."""
+
+    since: dict[int, int]
+    block: bytes = b""
+
+    def add(self, key: int, amount: int) -> None:
+        value = self.since.get(key, 0) + amount
+        if value:
+            self.since[key] = value
+        else:
+            del self.since[key]
+
+    def sums(self) -> tuple[Index, Sums]:
+        """Keys and sums, sorted, without zeros."""
+        count = len(self.since)
+        keys = np.fromiter(self.since, np.uint32, count)
+        amounts = np.fromiter(self.since.values(), np.int64, count)
+        if self.block:
+            old_keys, old = spread(self.block, np.int64)
+            keys, amounts = np.concatenate([old_keys, keys]), np.concatenate([old, amounts])
+        return summed(keys, amounts)
+
+    def squeezed(self) -> bytes:
+        """All of it as one block."""
+        return self.block if self.block and not self.since else squeeze(*self.sums())
+
+    def settle(self) -> None:
+        self.block, self.since = self.squeezed(), {}
 
 
 class Counts:
@@ -31,7 +68,7 @@ class Counts:
     def __init__(self, max_cells: int) -> None:
         self.edges = Edges()
         self.kinds = {kind: row for row, kind in enumerate(KNOWN)}
-        self.slots: dict[SlotKey, dict[int, int]] = {}
+        self.slots: dict[SlotKey, Slot] = {}
         self.totals = {span: sparse_zeros((MAX_KINDS, max_cells), np.int64) for span in SPANS}
 
     def add(self, kind: str, cell: int, ts: float, amount: int) -> None:
@@ -63,14 +100,10 @@ class Counts:
         return self.kinds.setdefault(kind, len(self.kinds))
 
     def _put(self, slot: SlotKey, key: int, amount: int) -> None:
-        sums = self.slots.get(slot)
-        if sums is None:
-            sums = self.slots[slot] = {}
-        value = sums.get(key, 0) + amount
-        if value:
-            sums[key] = value
-        else:
-            del sums[key]
+        held = self.slots.get(slot)
+        if held is None:
+            held = self.slots[slot] = Slot({})
+        held.add(key, amount)
 
     def advance(self, at: float) -> None:
         """Move time on: what is too old for a window leaves its total."""
@@ -79,6 +112,7 @@ class Counts:
             self._expire(
                 "5m", [k for k in self.slots if k[0] == FINE and k[1] * FINE < self.edges.short], drop=True
             )
+            self._settle(at - SETTLED_S)
         if self.edges.middle != before.middle:
             leaving = [
                 k for k in self.slots if k[0] == MINUTE and before.middle <= k[1] * MINUTE < self.edges.middle
@@ -91,16 +125,24 @@ class Counts:
     def _expire(self, span: str, slots: list[SlotKey], *, drop: bool) -> None:
         total = self.totals[span]
         for slot in slots:
-            sums = self.slots.pop(slot) if drop else self.slots[slot]
-            for key, amount in sums.items():
-                total[divmod(key, _CELLS)] -= amount
+            held = self.slots.pop(slot) if drop else self.slots[slot]
+            keys, amounts = held.sums()
+            total[_rows_and_cells(keys)] -= amounts
+
+    def _settle(self, before: float) -> None:
+        for (width, number), slot in self.slots.items():
+            if (number + 1) * width <= before and len(slot.since) > (FRESH if slot.block else 0):
+                slot.settle()
 
     def _merge_quarters(self) -> None:
         old = [k for k in self.slots if k[0] == MINUTE and k[1] * MINUTE < self.edges.quartered]
-        for slot in sorted(old):
-            quarter = (QUARTER, slot[1] * MINUTE // QUARTER)
-            for key, amount in self.slots.pop(slot).items():
-                self._put(quarter, key, amount)
+        groups: dict[SlotKey, list[Slot]] = {}
+        for slot in old:
+            groups.setdefault((QUARTER, slot[1] * MINUTE // QUARTER), []).append(self.slots.pop(slot))
+        for quarter, minutes in groups.items():
+            parts = [part.sums() for part in (self.slots.get(quarter, Slot({})), *minutes)]
+            keys, amounts = (np.concatenate(column) for column in zip(*parts, strict=True))
+            self.slots[quarter] = Slot({}, squeeze(*summed(keys, amounts)))
 
     # -- questions ----------------------------------------------------------------------------------------------
 
@@ -119,13 +161,17 @@ class Counts:
 
     def over_time(self, slot: SlotKey, cells: frozenset[int] | None) -> dict[str, int]:
         """The sums of every kind in one slot of time."""
-        names = list(self.kinds)
-        found: dict[str, int] = {}
-        for key, amount in self.slots.get(slot, {}).items():
-            row, cell = divmod(key, _CELLS)
-            if cells is None or cell in cells:
-                found[names[row]] = found.get(names[row], 0) + amount
-        return found
+        held = self.slots.get(slot)
+        if held is None:
+            return {}
+        keys, amounts = held.sums()
+        rows, of = _rows_and_cells(keys)
+        if cells is not None:
+            kept = np.isin(of, np.fromiter(cells, np.uint32, len(cells)))
+            rows, amounts = rows[kept], amounts[kept]
+        totals = np.zeros(len(self.kinds), np.int64)
+        np.add.at(totals, rows, amounts)
+        return {kind: amount for kind, amount in zip(self.kinds, totals.tolist(), strict=True) if amount}
 
     def hour(self, hour: int, cells: frozenset[int] | None) -> dict[str, int]:
         """The sums over the last 24 hours of the slots that lie in one hour of the day (UTC)."""
@@ -144,7 +190,7 @@ class Counts:
 
     def dump(self) -> CountState:
         """The canonical state: totals follow from the slots."""
-        slots = [(*slot, sorted(self.slots[slot].items())) for slot in sorted(self.slots)]
+        slots = [(*slot, self.slots[slot].squeezed()) for slot in sorted(self.slots)]
         return CountState(self.edges, list(self.kinds), slots)
 
     @classmethod
@@ -152,20 +198,24 @@ class Counts:
         made = cls(max_cells)
         made.edges = state.edges
         made.kinds = {kind: row for row, kind in enumerate(state.kinds)}
-        for width, number, sums in state.slots:
-            made.slots[width, number] = dict(sums)
+        for width, number, block in state.slots:
+            made.slots[width, number] = Slot({}, block)
+            keys, amounts = spread(block, np.int64)
             spans = ["5m"] if width == FINE else ["24h"]
             if width == MINUTE and number * MINUTE >= state.edges.middle:
                 spans.append("30m")
             for span in spans:
-                for key, amount in sums:
-                    made.totals[span][divmod(key, _CELLS)] += amount
+                made.totals[span][_rows_and_cells(keys)] += amounts
         return made
 
 
+def _rows_and_cells(keys: Index) -> tuple[Index, Index]:
+    return keys >> np.uint32(_CELL_BITS), keys & np.uint32(_CELLS - 1)
+
+
 class CountState(Struct, frozen=True):
-    """`Counts` for a checkpoint: slots as (width, number, [(kind and cell, amount)])."""
+    """`Counts` for a checkpoint: slots as (width, number, block)."""
 
     edges: Edges
     kinds: list[str]
-    slots: list[tuple[int, int, list[tuple[int, int]]]]
+    slots: list[tuple[int, int, bytes]]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from voicetop.engine.buckets import BUCKETS
 from voicetop.engine.spans import FINE, MINUTE, QUARTER, SPANS, Edges, SlotKey
+from voicetop.engine.squeeze import Index, spread, squeeze, summed
 from voicetop.engine.tables import sparse_zeros
 
 METRICS = (
@@ -28,35 +29,70 @@ METRIC = {name: number for number, name in enumerate(METRICS)}
 ROW = len(METRICS) * BUCKETS
 """Counters of one cell: [metric, bucket]."""
 
-Index = NDArray[np.uint32]
 Histogram = NDArray[np.int64]
 _ONE = np.uint32(1)
+FRESH = 20_000
+"""What may come to a squeezed slot before it is folded in."""
 
 
 class Slot(Struct):
-    """What one slot of time counted: unique sorted indices with their counts, and what came since, as it came."""
+    """What one slot of time counted: unique sorted indices with their counts, and what came since, as it came.
+
+    The sorted form is a pair of arrays, or one block of bytes (`squeeze.py`) where it is of the past.
+    """
 
     index: Index
     count: NDArray[np.int32]
     added: list[Index]
     taken: list[Index]
+    block: bytes = b""
 
     @classmethod
     def empty(cls) -> Slot:
         return cls(np.empty(0, np.uint32), np.empty(0, np.int32), [], [])
 
+    def sorted(self) -> tuple[Index, NDArray[np.int32]]:
+        """Indices and counts, what came since folded in."""
+        self.compact()
+        return self.base()
+
     def compact(self) -> Slot:
         """Fold what came since into the sorted form: the same whatever order and batches it came in."""
-        if self.added and not self.taken and not len(self.index):
-            self.index, count = np.unique(np.concatenate(self.added), return_counts=True)
-            self.count, self.added = count.astype(np.int32), []
-        elif self.added or self.taken:
-            parts = [self.index, *self.added, *self.taken]
+        if not self.added and not self.taken:
+            return self
+        block, (index, count) = self.block, self.base()
+        if not self.taken and not len(index):
+            index, fresh = np.unique(np.concatenate(self.added), return_counts=True)
+            self.hold(index, fresh.astype(np.int32))
+        else:
+            parts = [index, *self.added, *self.taken]
             signs = [1] * len(self.added) + [-1] * len(self.taken)
-            fresh = [np.full(len(part), sign, np.int32) for part, sign in zip(parts[1:], signs, strict=True)]
-            self.index, self.count = summed(np.concatenate(parts), np.concatenate([self.count, *fresh]))
-            self.added, self.taken = [], []
+            new = [np.full(len(part), sign, np.int32) for part, sign in zip(parts[1:], signs, strict=True)]
+            self.hold(*summed(np.concatenate(parts), np.concatenate([count, *new])))
+        self.added, self.taken = [], []
+        return self.squeeze() if block else self
+
+    def hold(self, index: Index, count: NDArray[np.int32]) -> None:
+        """Have these as the sorted form."""
+        self.index, self.count, self.block = index, count, b""
+
+    def squeeze(self) -> Slot:
+        """Of the past: questions are rare from now on."""
+        self.compact()
+        if not self.block:
+            block = squeeze(self.index, self.count)
+            self.hold(np.empty(0, np.uint32), np.empty(0, np.int32))
+            self.block = block
         return self
+
+    @property
+    def fresh(self) -> int:
+        """How many indices came since."""
+        return sum(map(len, self.added)) + sum(map(len, self.taken))
+
+    def base(self) -> tuple[Index, NDArray[np.int32]]:
+        """Indices and counts without what came since."""
+        return spread(self.block, np.int32) if self.block else (self.index, self.count)
 
     def join(self) -> None:
         """Make one array of the many small ones that batches left; what they count stays the same."""
@@ -64,18 +100,6 @@ class Slot(Struct):
             self.added = [np.concatenate(self.added)]
         if len(self.taken) > 1:
             self.taken = [np.concatenate(self.taken)]
-
-
-def summed(indices: Index, weights: NDArray[np.int32]) -> tuple[Index, NDArray[np.int32]]:
-    """Sorted unique indices with the sum of their weights; what sums to 0 is left out."""
-    order = np.argsort(indices, kind="stable")
-    indices, weights = indices[order], weights[order]
-    if not len(indices):
-        return indices, weights
-    first = np.flatnonzero(np.concatenate(([True], indices[1:] != indices[:-1])))
-    sums = np.add.reduceat(weights, first)
-    kept = sums != 0
-    return indices[first][kept], sums[kept].astype(np.int32)
 
 
 class Histograms:
@@ -174,43 +198,42 @@ class Histograms:
         """The edges from before decide where a slot goes, so that a jump in time first fills and then expires."""
         ready = [s for s in self.fine if before.open <= s * FINE < self.edges.open]
         for number in sorted(ready):
-            slot = self.fine[number].compact()
+            index, count = self.fine[number].sorted()
             start = number * FINE
             coarse = self._coarse(before.coarse(start))
-            coarse.index, coarse.count = summed(
-                np.concatenate([coarse.index, slot.index]), np.concatenate([coarse.count, slot.count])
-            )
+            coarse.hold(*_joined([coarse.base(), (index, count)]))
             spans = ("30m", "24h") if start // MINUTE * MINUTE >= before.middle else ("24h",)
             for span in spans:
-                self.totals[span][slot.index] += slot.count.astype(np.uint32)
+                self.totals[span][index] += count.astype(np.uint32)
 
     def _expire_short(self) -> None:
         for number in [s for s in self.fine if s * FINE < self.edges.short]:
-            slot = self.fine.pop(number).compact()
-            self.totals["5m"][slot.index] -= slot.count.astype(np.uint32)
+            index, count = self.fine.pop(number).sorted()
+            self.totals["5m"][index] -= count.astype(np.uint32)
+        for (width, number), slot in self.coarse.items():
+            if (number + 1) * width <= self.edges.short and (not slot.block or slot.fresh > FRESH):
+                slot.squeeze()
 
     def _expire_middle(self, since: int) -> None:
         for (width, number), slot in self.coarse.items():
             if width == MINUTE and since <= number * width < self.edges.middle:
-                slot.compact()
-                self.totals["30m"][slot.index] -= slot.count.astype(np.uint32)
+                index, count = slot.sorted()
+                self.totals["30m"][index] -= count.astype(np.uint32)
 
     def _merge_quarters(self) -> None:
         old = [key for key in self.coarse if key[0] == MINUTE and key[1] * MINUTE < self.edges.quartered]
         groups: dict[int, list[Slot]] = {}
         for key in sorted(old):
-            groups.setdefault(key[1] * MINUTE // QUARTER, []).append(self.coarse.pop(key).compact())
+            groups.setdefault(key[1] * MINUTE // QUARTER, []).append(self.coarse.pop(key))
         for number, slots in groups.items():
-            quarter = self._coarse((QUARTER, number)).compact()
-            parts = [quarter, *slots]
-            quarter.index, quarter.count = summed(
-                np.concatenate([part.index for part in parts]), np.concatenate([part.count for part in parts])
-            )
+            quarter = self._coarse((QUARTER, number))
+            quarter.hold(*_joined([part.sorted() for part in (quarter, *slots)]))
+            quarter.squeeze()
 
     def _expire_day(self) -> None:
         for key in [key for key in self.coarse if key[0] * key[1] < self.edges.day]:
-            slot = self.coarse.pop(key).compact()
-            self.totals["24h"][slot.index] -= slot.count.astype(np.uint32)
+            index, count = self.coarse.pop(key).sorted()
+            self.totals["24h"][index] -= count.astype(np.uint32)
 
     # -- questions ----------------------------------------------------------------------------------------------
 
@@ -257,7 +280,8 @@ class Histograms:
         counts = np.zeros(ROW, np.int64)
         for slot in slots:
             slot.join()
-            counts += _binned(slot.index, cells, slot.count)
+            index, count = slot.base()
+            counts += _binned(index, cells, count)
             for added in slot.added:
                 counts += _binned(added, cells)
             for taken in slot.taken:
@@ -295,8 +319,8 @@ class Histograms:
             self.edges,
             self.late,
             self.reach.tolist(),
-            [(FINE, number, *_packed(self.fine[number])) for number in sorted(self.fine)],
-            [(*key, *_packed(self.coarse[key])) for key in sorted(self.coarse)],
+            [(FINE, number, _block(self.fine[number])) for number in sorted(self.fine)],
+            [(*key, _block(self.coarse[key])) for key in sorted(self.coarse)],
         )
 
     @classmethod
@@ -304,35 +328,40 @@ class Histograms:
         made = cls(max_cells)
         made.edges, made.late = state.edges, state.late
         made.reach = np.array(state.reach, np.int64).reshape(len(METRICS), 2)
-        for _, number, index, count in state.fine:
-            slot = made.fine[number] = _unpacked(index, count)
-            made.totals["5m"][slot.index] += slot.count.astype(np.uint32)
-        for width, number, index, count in state.coarse:
-            slot = made.coarse[width, number] = _unpacked(index, count)
-            spans = made._longer(width * number) if width == MINUTE else ["24h"]
-            for span in spans:
-                made.totals[span][slot.index] += slot.count.astype(np.uint32)
+        for _, number, block in state.fine:
+            made.fine[number] = Slot.empty()
+            made.fine[number].hold(*spread(block, np.int32))
+            made._count_again("5m", made.fine[number])
+        for width, number, block in state.coarse:
+            slot = made.coarse[width, number] = Slot.empty()
+            slot.block = block
+            for span in made._longer(width * number) if width == MINUTE else ["24h"]:
+                made._count_again(span, slot)
         return made
+
+    def _count_again(self, span: str, slot: Slot) -> None:
+        index, count = slot.base()
+        self.totals[span][index] += count.astype(np.uint32)
 
 
 class HistogramState(Struct, frozen=True):
-    """`Histograms` for a checkpoint: slots as (width, number, indices, counts), little-endian."""
+    """`Histograms` for a checkpoint: slots as (width, number, block)."""
 
     edges: Edges
     late: int
     reach: list[list[int]]
-    fine: list[tuple[int, int, bytes, bytes]]
-    coarse: list[tuple[int, int, bytes, bytes]]
+    fine: list[tuple[int, int, bytes]]
+    coarse: list[tuple[int, int, bytes]]
 
 
-def _packed(slot: Slot) -> tuple[bytes, bytes]:
-    slot.compact()
-    return slot.index.astype("<u4").tobytes(), slot.count.astype("<i4").tobytes()
+def _block(slot: Slot) -> bytes:
+    index, count = slot.sorted()
+    return slot.block or squeeze(index, count)
 
 
-def _unpacked(index: bytes, count: bytes) -> Slot:
-    return Slot(
-        np.frombuffer(index, "<u4").astype(np.uint32), np.frombuffer(count, "<i4").astype(np.int32), [], []
+def _joined(parts: list[tuple[Index, NDArray[np.int32]]]) -> tuple[Index, NDArray[np.int32]]:
+    return summed(
+        np.concatenate([index for index, _ in parts]), np.concatenate([count for _, count in parts])
     )
 
 
