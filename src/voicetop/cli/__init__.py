@@ -22,6 +22,7 @@ VERBS = {
     "simulate": ("simulate", "feed a hub with a simulated fleet"),
     "publish": ("publish", "feed a hub with JSON lines from a file or stdin"),
     "replay": ("replay", "run a recording on the same screen"),
+    "doctor": ("doctor", "what this terminal, the config and the feed are fit for, and what to mend"),
     "config": ("config", "check the config, or show where each value comes from"),
     "demo-feed": ("demo_feed", "the hub and fleet behind `voicetop demo`, which starts it"),
 }
@@ -35,6 +36,7 @@ top for voice AI agents: is everything working right now?
   voicetop simulate URL a simulated fleet for any hub
   voicetop publish FILE JSON lines to a hub
   voicetop replay FILE  a recording on the same screen
+  voicetop doctor       what this terminal and the feed are fit for, and what to mend
   voicetop config check is the config right? `config show`: where each value comes from
 """
 

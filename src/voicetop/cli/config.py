@@ -18,7 +18,6 @@ from voicetop.config import TABLES, Config, line_of
 from voicetop.errors import ConfigError, UsageError, VoicetopError, nearest
 from voicetop.locations import config_file
 
-
 WHAT = ("check", "show")
 
 

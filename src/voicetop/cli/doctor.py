@@ -1,0 +1,107 @@
+"""`voicetop doctor [URL ...]`: what this terminal, the config and the feed are fit for, and what to mend, in words."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+
+from voicetop import __version__
+from voicetop.cli.config import check
+from voicetop.cli.doctor_terminal import Surroundings, terminal_findings
+from voicetop.cli.findings import Finding, written
+from voicetop.cli.hubs import HubChoice, chosen
+from voicetop.config import Config
+from voicetop.errors import VoicetopError
+
+LIBRARIES = ("textual", "rich", "websockets", "msgspec", "numpy")
+TMUX_S = 2.0
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Which feeds to try."""
+    parser.add_argument("urls", metavar="URL", nargs="*", help="hubs, or names from the config")
+    parser.add_argument("--cafile", metavar="PEM", help="whom to trust for wss:// (default: the system)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 where all is well, 1 where something is to be mended. Raises UsageError for a URL that is none."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    bad = 0
+    config, findings = _config()
+    hubs = chosen(args.urls, config)
+    bad += _print("terminal", list(terminal_findings(_surroundings())))
+    bad += _print("config", findings)
+    for hub in hubs:
+        named = hub.url if hub.name in (hub.url, "") else f"{hub.name} ({hub.url})"
+        sys.stdout.flush()
+        bad += _print(f"feed {named}", _feed(hub, config, args.cafile))
+    bad += _print("versions", list(_versions()))
+    print(f"{bad} thing{'s' * (bad != 1)} to mend." if bad else "All well.")
+    return 1 if bad else 0
+
+
+def _print(title: str, findings: list[Finding]) -> int:
+    """Print a section; how much in it is to be mended."""
+    print("\n".join(written(title, findings)))
+    return sum(1 for finding in findings if finding.level == "MEND")
+
+
+def _surroundings() -> Surroundings:
+    size = shutil.get_terminal_size((0, 0))
+    tty = sys.stdin.isatty() and sys.stdout.isatty()
+    return Surroundings(os.environ, tty, (size.columns, size.lines), _tmux)
+
+
+def _tmux(*words: str) -> str:
+    """What tmux answers; empty where it doesn't."""
+    program = shutil.which("tmux")
+    if program is None:
+        return ""
+    try:
+        done = subprocess.run(  # noqa: S603 - tmux, found on PATH, with words of our own
+            [program, *words], capture_output=True, text=True, timeout=TMUX_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if not done.returncode else ""
+
+
+def _config() -> tuple[Config, list[Finding]]:
+    """The config and theme, checked like `voicetop config check`."""
+    try:
+        checked = check()
+    except VoicetopError as error:
+        return Config(), [Finding("MEND", "file", str(error))]
+    findings = [Finding("MEND", "mistake", str(mistake)) for mistake in checked.mistakes]
+    findings += [Finding("note", "keys", note) for note in checked.notes]
+    if not findings:
+        said = f"{checked.file}" if checked.text else f"no {checked.file}, and none is needed"
+        findings = [Finding("ok", "file", said), Finding("ok", "theme", checked.config.theme)]
+    return checked.config, findings
+
+
+def _feed(hub: HubChoice, config: Config, cafile: str | None) -> list[Finding]:
+    from voicetop.cli.doctor_feed import feed_findings
+    from voicetop.session import Session
+
+    try:
+        opened = hub.source(cafile if hub.url.startswith("wss:") else None)
+        return feed_findings(opened(), Session(config.engine()))
+    except VoicetopError as error:
+        return [Finding("MEND", "connection", str(error))]
+
+
+def _versions() -> Iterator[Finding]:
+    """Python and what voicetop stands on: the first thing a report of a fault needs."""
+    libraries = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
+    said = f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield Finding("ok", "voicetop", said)
+    yield Finding("ok", "libraries", libraries)

@@ -1,0 +1,191 @@
+"""Whether a feed answers, with what lag, and what was wrong with what came: for `voicetop doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from voicetop.cli.findings import Finding
+from voicetop.clock import Clock, WallClock
+from voicetop.engine.snapshot import FeedState, Snapshot, View
+from voicetop.errors import FeedLost, VoicetopError, nearest
+from voicetop.sources import Source
+
+if TYPE_CHECKING:
+    from voicetop.session import Session
+    from voicetop.wire.codec import WireStats
+
+PATIENCE_S = 5.0
+LISTEN_S = 2.0
+TRIES = 2
+SLOW_S = 2.0
+"""Lag, or difference of clocks, from which on it is worth a word."""
+
+SHOWN = 5
+PROTOCOL = "docs/protocol.md has every event with its fields"
+
+
+class Greeting(Struct, tag_field="type", tag="welcome"):
+    """What a hub says of itself in its welcome."""
+
+    protocol: int = 1
+    server: str = ""
+    deployment: str = ""
+
+
+class Heard(Struct):
+    """What a feed said in the time that was given to it."""
+
+    where: str
+    why: str = ""
+    after_s: float = float("nan")
+    greeting: Greeting | None = None
+    before: int = 0
+    ahead_s: float = float("nan")
+    listened_s: float = 0.0
+
+
+def feed_findings(source: Source, session: Session, clock: Clock | None = None) -> list[Finding]:
+    """Listen for a little and say what was found."""
+    heard = asyncio.run(_listen(source, session, clock or WallClock()))
+    return list(_told(heard, session))
+
+
+async def _listen(source: Source, session: Session, clock: Clock) -> Heard:
+    heard = Heard(source.link.where)
+    begun = clock.monotonic()
+    frames = source.frames()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await _until_live(frames, source, session, heard)
+        heard.after_s = clock.monotonic() - begun
+        heard.before = session.codec.stats.events
+        begun = clock.monotonic()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LISTEN_S):
+                async for frame in frames:
+                    session.feed(frame)
+                    heard.ahead_s = clock.time() - session.at
+        heard.listened_s = clock.monotonic() - begun
+    except TimeoutError:
+        heard.why = "it doesn't answer"
+    except VoicetopError as error:
+        heard.why = str(error)
+    return heard
+
+
+async def _until_live(frames: AsyncIterator[bytes], source: Source, session: Session, heard: Heard) -> None:
+    """Up to the first batch that comes from the hub. Raises FeedLost where it can't be reached at all."""
+    async for frame in frames:
+        if source.link.phase == "reconnecting" and source.link.tries >= TRIES:
+            raise FeedLost(source.link.why)
+        with contextlib.suppress(msgspec.MsgspecError):
+            heard.greeting = msgspec.json.decode(frame, type=Greeting)
+        session.feed(frame)
+        if source.link.phase == "live":
+            return
+
+
+def _told(heard: Heard, session: Session) -> Iterator[Finding]:
+    if heard.why or heard.greeting is None:
+        why = heard.why or "it said nothing that voicetop understands"
+        remedy = "`voicetop serve` starts a hub here; `voicetop URL` looks for one elsewhere"
+        yield Finding("MEND", "connection", why, remedy if "refused:" not in why else "")
+        return
+    snap = session.snapshot(View(limit=0))
+    hello = heard.greeting
+    named = (
+        [f"voicetop {hello.server.removeprefix('voicetop ').removeprefix('voicetop/')}"]
+        if hello.server
+        else []
+    )
+    named += [f"deployment {session.deployment}"] if session.deployment else []
+    said = f"answers in {1000 * heard.after_s:.0f} ms · protocol {hello.protocol}"
+    yield Finding("ok", "connection", " · ".join([said, *named]))
+    yield _events(heard, session, snap)
+    yield from _figures(heard, snap.feed)
+    yield _verdict(snap)
+    yield from _oddities(session.codec.stats)
+
+
+def _events(heard: Heard, session: Session, snap: Snapshot) -> Finding:
+    feed = snap.feed
+    came = session.codec.stats.events - heard.before
+    said = (
+        f"{came / max(heard.listened_s, 0.1):,.0f} events/s · {snap.capacity.live:,} live calls · "
+        f"{feed.publishers} publisher{'s' * (feed.publishers != 1)}"
+    )
+    if not feed.publishers and not snap.capacity.live:
+        return Finding(
+            "MEND",
+            "publishers",
+            "nobody publishes to this hub",
+            "see the README, or try `voicetop simulate URL`",
+        )
+    if feed.publishers_silent:
+        silent = f"{said}, of which {feed.publishers_silent} silent for over 15 s"
+        return Finding(
+            "MEND", "publishers", silent, "are those agents still running, and can they reach the hub?"
+        )
+    return Finding("ok", "publishers", said)
+
+
+def _figures(heard: Heard, feed: FeedState) -> Iterator[Finding]:
+    if feed.lag_s == feed.lag_s:
+        slow = feed.lag_s > SLOW_S
+        remedy = "a slow network between agents and hub, or clocks that are off" if slow else ""
+        yield Finding("MEND" if slow else "ok", "lag", f"{feed.lag_s:.2f} s from agent to hub", remedy)
+    if abs(heard.ahead_s) > SLOW_S:
+        way = "behind" if heard.ahead_s < 0 else "ahead of"
+        said = f"this machine's is {abs(heard.ahead_s):.1f} s {way} the hub's, or the link is that slow"
+        yield Finding("note", "clocks", said, "times on the screen are the hub's")
+    for name, off in feed.skewed[:SHOWN]:
+        said = f"{name}'s is {abs(off):.1f} s {'behind' if off > 0 else 'ahead'}; its times are corrected by that"
+        yield Finding("MEND", "clocks", said, "let NTP set it")
+    if feed.dropped:
+        said = f"{feed.dropped:,} events were dropped by publishers whose line was too slow or cut"
+        yield Finding(
+            "MEND", "dropped", said, "figures lack them; is the hub near enough, and up all the time?"
+        )
+    if feed.missed:
+        yield Finding("note", "gaps", f"{feed.missed:,} events in {feed.gaps} gaps never came here")
+
+
+def _verdict(snap: Snapshot) -> Finding:
+    verdict = snap.verdict
+    return Finding(
+        "ok" if verdict.severity == "ok" else "note", "verdict", f"{verdict.severity.upper()}: {verdict.text}"
+    )
+
+
+def _oddities(stats: WireStats) -> Iterator[Finding]:
+    """What was malformed and why, then what this version doesn't know."""
+    if stats.malformed:
+        yield Finding(
+            "MEND", "malformed", f"{stats.malformed:,} payloads were no events; the first:", PROTOCOL
+        )
+    for odd in stats.oddities[:SHOWN]:
+        at = datetime.fromtimestamp(odd.at, UTC)
+        yield Finding("note", "", f"{at:%H:%M:%S}Z {odd.why}: {odd.sample}")
+    for what, counted, known in (
+        ("unknown types", stats.unknown_types, _types()),
+        ("unknown fields", stats.unknown_fields, []),
+    ):
+        for name, count in sorted(counted.items(), key=lambda item: -item[1])[:SHOWN]:
+            hint = nearest(name, known) if known else ""
+            likely = hint if "did you mean" in hint else ""
+            yield Finding("note", what, f"{name}: {count:,} times{likely}")
+    if not (stats.malformed or stats.unknown_types or stats.unknown_fields):
+        yield Finding("ok", "payloads", f"all of {stats.events:,} were well formed")
+
+
+def _types() -> list[str]:
+    from voicetop.wire.events import EVENT_TYPES
+
+    return sorted(map(str, EVENT_TYPES))

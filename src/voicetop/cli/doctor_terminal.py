@@ -1,0 +1,192 @@
+"""What this terminal can do, as far as the environment tells: for `voicetop doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from voicetop.cli.findings import Finding
+from voicetop.ui.terminal import takes_links
+
+LEAST_COLUMNS, LEAST_ROWS = 80, 24
+
+
+class Surroundings(NamedTuple):
+    """Where voicetop runs. `tmux` answers a tmux command with its output, empty where it fails."""
+
+    env: Mapping[str, str]
+    tty: bool
+    size: tuple[int, int]
+    tmux: Callable[..., str]
+
+
+CLIPBOARD = {
+    "kitty": "yes",
+    "foot": "yes",
+    "alacritty": "yes",
+    "wezterm": "yes",
+    "ghostty": "yes",
+    "contour": "yes",
+    "windows terminal": "yes",
+    "iterm2": "once it is allowed: Settings, General, Selection, 'Applications in terminal may access clipboard'",
+    "xterm": "once it is allowed: XTerm*disallowedWindowOps: 20,21,SetXprop in ~/.Xresources",
+    "apple terminal": "no",
+    "vte": "only from VTE 0.76 on",
+}
+"""Which terminals take OSC 52 as they come."""
+
+NOTIFIES = {
+    "iterm2": "OSC 9",
+    "kitty": "OSC 99",
+    "ghostty": "OSC 9 and 777",
+    "wezterm": "OSC 9 and 777",
+    "foot": "OSC 777",
+    "windows terminal": "OSC 9",
+}
+
+
+def terminal_name(env: Mapping[str, str]) -> str:
+    """Which terminal it is, where that can be guessed: TERM and LC_TERMINAL cross ssh, TERM_PROGRAM doesn't."""
+    term, program = env.get("TERM", ""), env.get("TERM_PROGRAM", "").lower()
+    told = env.get("LC_TERMINAL", "").lower() or ("" if program == "tmux" else program)
+    for sign, name in (
+        ("iterm", "iterm2"),
+        ("apple_terminal", "apple terminal"),
+        ("wezterm", "wezterm"),
+        ("ghostty", "ghostty"),
+    ):
+        if sign in told:
+            return name
+    for name in ("kitty", "foot", "alacritty", "ghostty", "wezterm", "contour"):
+        if name in term:
+            return name
+    if env.get("WT_SESSION"):
+        return "windows terminal"
+    if env.get("VTE_VERSION"):
+        return "vte"
+    return "xterm" if env.get("XTERM_VERSION") else ""
+
+
+def terminal_findings(where: Surroundings) -> Iterator[Finding]:
+    """Everything that can be told."""
+    env = where.env
+    yield _screen(where)
+    yield _colours(env)
+    yield _characters(env)
+    yield _clipboard(where)
+    yield _links(env)
+    yield _notifications(where)
+    if env.get("TMUX"):
+        yield _tmux(where)
+    elif env.get("TERM", "").startswith("screen"):
+        yield Finding("note", "screen", "GNU screen passes no OSC 8, 52 or 9", "tmux does")
+    if env.get("SSH_CONNECTION"):
+        yield Finding(
+            "note", "ssh", f"from {env['SSH_CONNECTION'].split()[0]}: the desktop is there, not here"
+        )
+
+
+def _screen(where: Surroundings) -> Finding:
+    columns, rows = where.size
+    if not where.tty:
+        return Finding(
+            "note",
+            "screen",
+            "none here: this is a pipe or a file",
+            "`voicetop --plain` prints a line a second",
+        )
+    if where.env.get("TERM", "") in ("", "dumb"):
+        return Finding(
+            "MEND",
+            "screen",
+            "TERM says it cannot place a cursor",
+            "export TERM=xterm-256color, or use --plain",
+        )
+    if columns < LEAST_COLUMNS or rows < LEAST_ROWS:
+        return Finding(
+            "MEND", "screen", f"{columns}×{rows}: some panels have no room", "make it 80×24 or larger"
+        )
+    return Finding("ok", "screen", f"{columns}×{rows}, {terminal_name(where.env) or where.env['TERM']}")
+
+
+def _colours(env: Mapping[str, str]) -> Finding:
+    term = env.get("TERM", "")
+    if env.get("NO_COLOR"):
+        return Finding("note", "colours", "none: NO_COLOR is set; glyphs and words say the same")
+    if env.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return Finding("ok", "colours", f"16.7 million (COLORTERM={env['COLORTERM']})")
+    if "256color" in term or term in ("xterm-kitty", "xterm-ghostty", "alacritty", "foot"):
+        hint = "if yours shows more: export COLORTERM=truecolor" + (
+            " (ssh doesn't pass it on)" if env.get("SSH_CONNECTION") else ""
+        )
+        return Finding("ok", "colours", f"256 (TERM={term})", hint)
+    return Finding(
+        "note", "colours", f"16 (TERM={term or 'unset'})", "if yours shows more: export TERM=xterm-256color"
+    )
+
+
+def _characters(env: Mapping[str, str]) -> Finding:
+    name = next((name for name in ("LC_ALL", "LC_CTYPE", "LANG") if env.get(name)), "")
+    said = f"{name}={env[name]}" if name else "no locale is set"
+    if "utf-8" in said.lower() or "utf8" in said.lower():
+        return Finding("ok", "characters", f"UTF-8 ({said})")
+    return Finding(
+        "MEND",
+        "characters",
+        f"ASCII only: {said}",
+        "export LANG=C.UTF-8; without it charts are drawn as with --ascii",
+    )
+
+
+def _clipboard(where: Surroundings) -> Finding:
+    """In tmux a copy goes through its own buffer, which works on default settings."""
+    if where.env.get("TMUX"):
+        told = where.tmux("show", "-sv", "set-clipboard")
+        if told in ("on", "external"):
+            return Finding("ok", "copy", f"by tmux load-buffer -w (set-clipboard is {told})")
+        return Finding("note", "copy", "into tmux's buffer alone", "tmux set -s set-clipboard external")
+    name = terminal_name(where.env)
+    said = CLIPBOARD.get(name, "")
+    if said == "yes":
+        return Finding("ok", "copy", f"OSC 52 ({name})")
+    if said == "no":
+        return Finding(
+            "note", "copy", f"{name} takes no OSC 52", "run voicetop in tmux, and paste from its buffer"
+        )
+    if said:
+        return Finding("note", "copy", f"{name} takes OSC 52 {said}")
+    return Finding("note", "copy", "OSC 52 is sent; this terminal doesn't say whether it takes it")
+
+
+def _links(env: Mapping[str, str]) -> Finding:
+    if takes_links(env):
+        return Finding("ok", "links", "OSC 8 is sent")
+    return Finding("note", "links", "none: this terminal is taken for too old for OSC 8")
+
+
+def _notifications(where: Surroundings) -> Finding:
+    means = NOTIFIES.get(terminal_name(where.env), "")
+    if where.env.get("TMUX") and means:
+        if where.tmux("show", "-gv", "allow-passthrough") in ("on", "all"):
+            return Finding("ok", "notifications", f"{means}, through tmux")
+        return Finding(
+            "note", "notifications", "the bell only: tmux drops the rest", "tmux set -g allow-passthrough on"
+        )
+    if means:
+        return Finding("ok", "notifications", means)
+    return Finding("note", "notifications", "the bell only, as far as this terminal tells")
+
+
+def _tmux(where: Surroundings) -> Finding:
+    version = where.tmux("-V") or "tmux doesn't answer"
+    passthrough = where.tmux("show", "-gv", "allow-passthrough") or "unknown"
+    term = where.env.get("TERM", "")
+    said = f"{version}, allow-passthrough {passthrough}"
+    if not term.startswith(("tmux", "screen")):
+        return Finding(
+            "MEND",
+            "tmux",
+            f"{said}, but TERM={term}",
+            "tmux set -g default-terminal tmux-256color, and no TERM in shell files",
+        )
+    return Finding("ok", "tmux", said)
