@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-Place: TypeAlias = Literal["overview", "calls", "help", "palette", "summary"]
+Place: TypeAlias = Literal[
+    "overview", "calls", "segments", "trends", "call", "help", "palette", "copy", "columns"
+]
 
-EVERYWHERE: tuple[Place, ...] = ("overview", "calls")
+EVERYWHERE: tuple[Place, ...] = ("overview", "calls", "segments", "trends", "call")
 LISTS: tuple[Place, ...] = ("overview", "calls")
-SCROLLS: tuple[Place, ...] = ("overview", "calls", "help", "palette")
-BOXES: tuple[Place, ...] = ("help", "palette", "summary")
+SIDEWAYS: tuple[Place, ...] = ("overview", "calls", "segments", "trends")
+CHARTS: tuple[Place, ...] = ("overview", "trends")
+SCROLLS: tuple[Place, ...] = ("overview", "calls", "segments", "trends", "help", "palette", "call", "columns")
+BOXES: tuple[Place, ...] = ("help", "palette", "copy", "columns")
 
 
 class Action(NamedTuple):
@@ -45,33 +49,77 @@ ACTIONS: tuple[Action, ...] = (
         "Segments",
         "every value of a dimension against its normal",
         "screens",
-        footer=1,
-        door=True,
+        (*EVERYWHERE, *BOXES),
+        1,
     ),
     Action("alerts", "4", "Alerts", "what fired, and its runbook", "screens", footer=3, door=True),
-    Action("trends", "5", "Trends", "24 hours with what changed", "screens", footer=3, door=True),
+    Action("trends", "5", "Trends", "24 hours with what changed", "screens", (*EVERYWHERE, *BOXES), 1),
     Action("review", "6", "Review", "the week", "screens", footer=3, door=True),
     Action("filter", "slash", "filter", "show only the calls that match, as you type", "calls", LISTS, 4),
-    Action("open", "enter", "open", "what this row knows about the call", "calls", LISTS, 5),
+    Action(
+        "open",
+        "enter,o",
+        "open",
+        "a call in full: its turns, words, tools, errors; there, all of a turn",
+        "calls",
+        (*LISTS, "call"),
+        5,
+    ),
+    Action("next_call", "J,tab", "next call", "the next call of the list", "calls", ("call",), 6),
+    Action(
+        "previous_call", "K,shift+tab", "call before", "the one before it in the list", "calls", ("call",), 6
+    ),
     Action("ended", "t", "ended", "live calls or ended ones", "calls", ("calls",), 6),
+    Action("follow", "f", "follow", "scroll with the call under the cursor", "calls", ("calls",), 8),
+    Action("columns", "c", "columns", "choose the columns of the table", "calls", ("calls",), 8),
     Action(
         "sort_left",
-        "less_than_sign,left",
+        "less_than_sign",
         "sort column",
         "sort by the column at the left",
         "calls",
-        ("calls",),
+        (
+            "calls",
+            "segments",
+        ),
     ),
     Action(
         "sort_right",
-        "greater_than_sign,right",
+        "greater_than_sign",
         "sort",
         "sort by the column at the right",
         "calls",
-        ("calls",),
+        (
+            "calls",
+            "segments",
+        ),
         6,
     ),
-    Action("reverse", "r", "reverse", "turn the order round", "calls", ("calls",), 8),
+    Action("reverse", "r", "reverse", "turn the order round", "calls", ("calls", "segments"), 8),
+    Action(
+        "narrow", "enter", "narrow", "show every screen for this value only", "narrowing", ("segments",), 4
+    ),
+    Action("widen", "backspace", "widen", "take the last narrowing back", "narrowing", EVERYWHERE, 7),
+    Action(
+        "blame", "b", "blame", "narrow every screen to what the verdict blames", "narrowing", EVERYWHERE, 4
+    ),
+    Action(
+        "left", "left", "left", "sort column, dimension, panel, or moment at the left", "moving", SIDEWAYS
+    ),
+    Action(
+        "right",
+        "right",
+        "right",
+        "sort column, dimension, panel, or moment at the right",
+        "moving",
+        SIDEWAYS,
+    ),
+    Action("next_panel", "tab", "next panel", "the focus to the next panel", "panels", CHARTS, 7),
+    Action("previous_panel", "shift+tab", "panel before", "the focus to the panel before", "panels", CHARTS),
+    Action("maximise", "z", "zoom", "the focused panel alone, or all of them again", "panels", CHARTS, 7),
+    Action("read", "v", "values", "a cursor that reads values off the chart", "panels", CHARTS, 7),
+    Action("freeze", "space", "freeze", "hold the picture; feed and alerts go on", "view", EVERYWHERE, 5),
+    Action("live", "L", "live", "back to what is now", "view", EVERYWHERE),
     Action("down", "j,down", "down", "the next row", "moving", SCROLLS),
     Action("up", "k,up", "up", "the row before", "moving", SCROLLS),
     Action("page_down", "pagedown,ctrl+f", "page down", "a page on", "moving", SCROLLS),
@@ -83,6 +131,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("theme", "T", "theme", "the next theme", "view", (*EVERYWHERE, *BOXES)),
     Action("next_feed", "F", "next feed", "where the console has several", "view", (*EVERYWHERE, *BOXES)),
     Action("repaint", "ctrl+l", "repaint", "paint the whole screen again", "view", (*EVERYWHERE, *BOXES)),
+    Action("copy", "y", "copy", "a row, a panel or a status line, for a chat", "view", footer=8),
+    Action(
+        "copy_link", "Y", "copy link", "the address of a call's trace", "view", ("overview", "calls", "call")
+    ),
     Action("help", "question_mark,f1", "help", "what is on screen and what the keys do", "view", footer=2),
     Action("palette", "ctrl+p", "palette", "find an action by its name", "view"),
     Action(
@@ -107,6 +159,10 @@ WRITTEN = {
     "down": "↓",
     "up": "↑",
     "left": "←",
+    "tab": "Tab",
+    "shift+tab": "⇧Tab",
+    "space": "space",
+    "backspace": "Bksp",
     "right": "→",
 }
 

@@ -6,7 +6,8 @@ first frame is there before the feed is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.color import ColorSystem
@@ -18,23 +19,32 @@ from textual.binding import Binding, BindingsMap
 from textual.message import Message
 from textual.screen import Screen
 
-from voicetop.engine.snapshot import Snapshot, Span, View
+from voicetop.engine.snapshot import Snapshot, View
+from voicetop.ui import clipboard
 from voicetop.ui import theme as themes
 from voicetop.ui.actions import BY_ID, Place, written
+from voicetop.ui.columns import Columns
 from voicetop.ui.feed import FeedHandle
 from voicetop.ui.feeds import Feeds, NamedFeed
 from voicetop.ui.keymap import USUAL, Keymap
 from voicetop.ui.lines import Line
 from voicetop.ui.look import Look
 from voicetop.ui.outlet import Outlet
+from voicetop.ui.outlook import Outlook
 from voicetop.ui.renderables.feeds import feeds_line
 from voicetop.ui.renderables.footer import message_line
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.boxes import Box, HelpBox, PaletteBox
+from voicetop.ui.screens.boxes import HelpBox, PaletteBox
 from voicetop.ui.screens.calls import CallsPage
+from voicetop.ui.screens.copying import CopyBox
 from voicetop.ui.screens.overview import OverviewPage
 from voicetop.ui.screens.page import Page
+from voicetop.ui.screens.segments import SegmentsPage
+from voicetop.ui.screens.trends import TrendsPage
 from voicetop.ui.sheet import Ink, Sheet
+from voicetop.ui.stack import Stack
+from voicetop.ui.steering import Steering
+from voicetop.ui.terminal import send, takes_links
 from voicetop.ui.theme import Colours
 from voicetop.ui.wardrobe import LOOK_S, Wardrobe
 
@@ -45,7 +55,6 @@ FRAMES_PER_S = 4
 ROOM_FOR_FEEDS = 8
 """A screen with fewer lines has none for the verdicts of other feeds."""
 RETRY_S = 0.05
-ORDER: tuple[Span, ...] = ("5m", "30m", "24h")
 SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
 
 
@@ -97,7 +106,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.app.resized()
 
 
-class ConsoleApp(App[None], inherit_bindings=False):
+class ConsoleApp(Steering, App[None], inherit_bindings=False):
     """The console on one feed, or on several with one of them on the screen."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -112,6 +121,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
         utc: bool = True,
         keymap: Keymap = USUAL,
         others: Sequence[NamedFeed] = (),
+        links: Mapping[str, str] | None = None,
+        columns: Columns | None = None,
     ) -> None:
         super().__init__()
         self.keymap = keymap
@@ -119,20 +130,27 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.title = title
         self.feeds = Feeds([NamedFeed(title, feed), *others])
         self.look = Look(utc=utc, ascii=ascii)
+        self.templates = links or {}
+        self.columns = columns or Columns()
         self.told = ""
         self.when_painted: Callable[[], None] | None = None
         """Called once after the first frame: what would hold it up begins there."""
-        self.span: Span = "5m"
+        self.outlook = Outlook()
         self.asked: View | None = None
         self.skipped = 0
         self._seen: Snapshot | None = None
         self._behind = False
         self._noted = 0
-        self._outlet = Outlet(SYSTEMS.get(self.console.color_system or ""))
+        self._outlet = Outlet(SYSTEMS.get(self.console.color_system or ""), links=takes_links(os.environ))
         self.wardrobe = Wardrobe(theme, self._colours())
         self.sheet = Sheet(Ink(self.wardrobe.theme, ascii_only=ascii), self.frame)
-        self._screens: dict[Place, Page] = {"overview": OverviewPage(self), "calls": CallsPage(self)}
-        self._stack: list[Page] = [self._screens["overview"]]
+        self._screens: dict[Place, Page] = {
+            "overview": OverviewPage(self),
+            "calls": CallsPage(self),
+            "segments": SegmentsPage(self),
+            "trends": TrendsPage(self),
+        }
+        self._stack = Stack(self._screens["overview"])
 
     def get_default_screen(self) -> ConsoleScreen:
         return ConsoleScreen(id="console")
@@ -173,8 +191,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
         scene = self.scene()
         if scene.snap is not None and scene.snap is not self._seen:
             self._seen = scene.snap
-            for page in {self._stack[0], self.page}:
-                page.see(scene.snap)
+            self._stack.see(scene.snap)
             self._ask()
         lines = self.page.lines(scene, width, height - len(strip))
         foot = message_line(self.told, width) if self.told else lines[-1]
@@ -197,9 +214,10 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def scene(self) -> Scene:
         """Everything there is to paint, now."""
-        view = self.asked or View()
-        feed = self.feed
-        return Scene(feed.latest, feed.link, self.look, view, feed.error, self._outlet.slowness)
+        feed, held = self.feed, self.outlook.held
+        shown, view = (held, held.view) if held is not None else (feed.latest, self.asked or View())
+        live = feed.latest if held is not None else None
+        return Scene(shown, feed.link, self.look, view, feed.error, self._outlet.slowness, live)
 
     def resized(self) -> None:
         """The terminal has another size, and who knows what is on it."""
@@ -208,7 +226,10 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self.paint()
 
     def _ask(self) -> None:
-        view = self._stack[0].view(View(span=self.span))
+        view = self._stack.page.view(self.outlook.base())
+        if self.outlook.held is not None:
+            self.told = self.outlook.refused(view, self.look) or self.told
+            return
         if view != self.asked:
             self.asked = view
             self.feed.ask(view, self._answered)
@@ -247,7 +268,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
     @property
     def page(self) -> Page:
         """The uppermost page."""
-        return self._stack[-1]
+        return self._stack.top
 
     def changed(self) -> None:
         """A page's state changed."""
@@ -261,23 +282,29 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def go(self, place: Place) -> None:
         """Show a screen, without anything over it."""
-        self._stack = [self._screens[place]]
+        self._stack.go(self._screens[place])
         self._seen = None
         self.changed()
 
     def lay(self, page: Page) -> None:
-        """Lay a box over the screen."""
-        if isinstance(page, Box):
-            page.under = self._stack[0]
-        self._stack = [self._stack[0], page]
+        """Lay a page or a box over the screen."""
+        self._stack.lay(page)
         if self._seen is not None:
             page.see(self._seen)
         self.changed()
 
     def close(self) -> None:
-        """Take the box away."""
-        self._stack = self._stack[:1]
+        """Take the uppermost away."""
+        self._stack.close()
         self.changed()
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy a text out of the terminal, and say so."""
+        self.run_worker(self._copy(text, what))
+
+    async def _copy(self, text: str, what: str) -> None:
+        how = await clipboard.copy(text, lambda data: send(self._driver, data), os.environ)
+        self.say(f"copied the {what}, {len(text):,} characters, {how}")
 
     # -- actions ------------------------------------------------------------------------------------------------
 
@@ -306,11 +333,6 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def act_calls(self) -> None:
         self.go("calls")
 
-    def act_window(self) -> None:
-        """The next window."""
-        self.span = ORDER[(ORDER.index(self.span) + 1) % len(ORDER)]
-        self.changed()
-
     def act_zone(self) -> None:
         self.look = Look(utc=not self.look.utc, ascii=self.look.ascii)
         self.say("times in UTC" if self.look.utc else "times as this machine has them")
@@ -335,6 +357,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self.say("there is one feed here; `voicetop URL URL` or names from the config show several")
             return
         name, _ = self.feeds.turn()
+        self.outlook.thaw()
         self.asked = self._seen = None
         self._noted = 0
         self.say(f"feed {name}")
@@ -344,6 +367,17 @@ class ConsoleApp(App[None], inherit_bindings=False):
         """Paint all of it again, whatever the terminal shows."""
         self._outlet.forget()
         self.screen.refresh()
+
+    def act_copy(self) -> None:
+        self.lay(CopyBox(self))
+
+    def act_copy_link(self) -> None:
+        """The address of what the cursor stands on."""
+        links = self._stack.page.links
+        if links:
+            self.copy(links[0].url, f"{links[0].name} link")
+        else:
+            self.say("no link here: open a call; [links] in the config says where its trace is to be found")
 
     def act_help(self) -> None:
         self.lay(HelpBox(self))

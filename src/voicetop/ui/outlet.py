@@ -20,8 +20,10 @@ from voicetop.ui.terminal import has_taken_all
 class Outlet:
     """One terminal. `owes` says that it lacks something which it could not be sent."""
 
-    def __init__(self, colours: ColorSystem | None, clock: Clock | None = None) -> None:
-        self.painter = Painter(colours)
+    def __init__(
+        self, colours: ColorSystem | None, clock: Clock | None = None, *, links: bool = True
+    ) -> None:
+        self.painter = Painter(colours, links=links)
         self.pace = Pace()
         self.owes = False
         self._clock = clock or WallClock()

@@ -42,8 +42,9 @@ class FrameUpdate(CompositorUpdate):
 class Painter:
     """Remembers one terminal. `update` turns what the compositor made into what the terminal lacks."""
 
-    def __init__(self, colours: ColorSystem | None) -> None:
+    def __init__(self, colours: ColorSystem | None, *, links: bool = True) -> None:
         self.colours = colours
+        self.links = links
         self.owes = False
         self._rows: dict[int, tuple[Chars, list[Style]]] = {}
 
@@ -62,7 +63,7 @@ class Painter:
         `owes` then says whether lines were left out: they are not remembered, and come with an update that has them
         again. The upper lines, the verdict among them, go first.
         """
-        pen = _Pen(self.colours)
+        pen = _Pen(self.colours, links=self.links)
         self.owes = False
         for y, x, strips in _pieces(made):
             if most is not None and pen.size > most:
@@ -171,8 +172,9 @@ def _whole(run: tuple[int, int], old: Chars, new: Chars) -> tuple[int, int]:
 class _Pen:
     """Writes runs, and knows which style the terminal writes in now."""
 
-    def __init__(self, colours: ColorSystem | None) -> None:
+    def __init__(self, colours: ColorSystem | None, *, links: bool) -> None:
         self.colours = colours
+        self.links = links
         self.parts: list[str] = []
         self._style: Style | None = None
         self._link = ""
@@ -192,7 +194,7 @@ class _Pen:
 
     def _lead(self, url: str) -> None:
         """What follows leads to `url` (OSC 8)."""
-        if url != self._link:
+        if self.links and url != self._link:
             self.parts.append(f"\x1b]8;;{url}\x1b\\")
             self._link = url
 

@@ -1,4 +1,4 @@
-"""The one module that looks behind Textual's driver: whether the terminal has taken what was written to it.
+"""The one module that looks behind Textual's driver: whether the terminal has taken what was written, and how to write.
 
 Textual writes from a thread with a queue of 30 places; once it is full the whole app stands still. So nothing is
 painted while the queue or the terminal still holds the last frame.
@@ -7,6 +7,7 @@ painted while the queue or the terminal still holds the last frame.
 from __future__ import annotations
 
 import select
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -25,3 +26,24 @@ def has_taken_all(driver: Any) -> bool:
         return bool(select.select([], [writer.fileno()], [], 0)[1])
     except (OSError, ValueError):  # closed, or a descriptor too large for select
         return True
+
+
+def send(driver: Any, data: str) -> None:
+    """Write a sequence of our own to the terminal, in order with the frames; nothing where there is no driver."""
+    if driver is not None:
+        driver.write(data)
+        driver.flush()
+
+
+def takes_links(env: Mapping[str, str]) -> bool:
+    """Whether OSC 8 may be written: nearly all terminals know it or drop it, a few print it.
+
+    VTE before 0.50 crashed on it; GNU screen (without tmux) and the console of Linux are too old for it.
+    """
+    term = env.get("TERM", "")
+    if term in ("", "dumb", "linux") or term.startswith(("vt", "cons")):
+        return False
+    if term.startswith("screen") and not env.get("TMUX"):
+        return False
+    version = env.get("VTE_VERSION", "")
+    return not (version.isdigit() and int(version) < 5000)

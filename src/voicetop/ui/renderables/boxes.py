@@ -1,16 +1,12 @@
-"""What opens over a screen: help, palette, and what a row knows about its call. One thin frame, nothing inside it."""
+"""What opens over a screen: help and palette. One thin frame, nothing inside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from math import isnan
+from collections.abc import Sequence
 
-from voicetop.engine.snapshot import CallRow
-from voicetop.ui import figures
 from voicetop.ui.actions import Action, Place, written
 from voicetop.ui.keymap import USUAL, Keymap
 from voicetop.ui.lines import BLANK, Line, Row, clip, fit, lay_over, rule, selected
-from voicetop.ui.look import Look
 
 FADED = "rule"
 LEGEND = (
@@ -90,46 +86,3 @@ def palette_body(matches: Sequence[Action], chosen: int, text: str, width: int, 
         )
         lines.append(selected(line) if index == chosen else line)
     return lines if matches else [*lines, Row(2).add("nothing by that name", "muted").line()]
-
-
-def summary_body(row: CallRow, look: Look, width: int, *, gone: str) -> list[Line]:
-    """All that a row knows, a fact a line; `gone` says why it no longer changes."""
-    facts = [*_facts(row, look), *((key, value) for key, value in row.segments)]
-    half = (len(facts) + 1) // 2
-    column = (width - 2) // 2
-    lines: list[Line] = [fit(Row().add(gone, "degraded").line(), width), BLANK] if gone else []
-    for index in range(half):
-        line = Row().put(_fact(facts[index], column))
-        if index + half < len(facts):
-            line.to(column + 2).put(_fact(facts[index + half], column))
-        lines.append(fit(line.line(), width))
-    return lines
-
-
-def _fact(fact: tuple[str, str], width: int) -> Line:
-    return Row().left(12, fact[0], "muted").add(" ").left(max(1, width - 13), fact[1] or "–", "text").line()
-
-
-def _facts(row: CallRow, look: Look) -> Iterable[tuple[str, str]]:
-    yield "needs eyes", row.eyes or "no"
-    yield "state", row.state
-    yield "age", figures.age(row.age_s)
-    yield "caller", row.caller
-    yield "turn", str(row.turn) if row.turn >= 0 else ""
-    yield "step", row.step
-    if isnan(row.ended_at):
-        waits = not isnan(row.waiting_s)
-        stage = " ".join(part for part in (row.stage, row.provider) if part and waits)
-        yield "waiting", f"{figures.seconds(row.waiting_s)} {stage}".strip()
-    else:
-        yield "ended", look.clock(row.ended_at)
-        yield "reason", row.reason
-        yield "outcome", row.outcome
-    yield "last e2e", figures.milliseconds(row.e2e_ms)
-    yield "errors", str(row.errors)
-    yield "cost", figures.dollars(row.cost_usd) + (" estimated" if row.estimated else "")
-    yield "frustration", f"{row.mood:.2f}, {row.mood_of} of 5 signals" if not isnan(row.mood) else ""
-
-
-def summary_title(row: CallRow) -> str:
-    return f"call {clip(row.call_id, 40)}"

@@ -140,9 +140,9 @@ def standing(row: CallRow, look: Look) -> tuple[str, str]:
 def _short(detail: CallDetail, width: int) -> Line:
     """Turns, errors, cost and frustration in one line."""
     row = detail.row
-    out = Row(1).add(f"{len(detail.turns)} turns", "muted")
+    out = Row(1).add(_many(len(detail.turns), "turn"), "muted")
     out.add(" · ", "faint").add(
-        f"{'▲ ' if row.errors else ''}{row.errors} errors", "degraded" if row.errors else "muted"
+        f"{'▲ ' if row.errors else ''}{_many(row.errors, 'error')}", "degraded" if row.errors else "muted"
     )
     cost = f"{'~' if row.estimated else ''}{figures.dollars(row.cost_usd)}"
     out.add(" · ", "faint").add(f"cost {cost}", "muted")
@@ -152,6 +152,10 @@ def _short(detail: CallDetail, width: int) -> Line:
     if detail.trace_id and width - out.width > 24:
         out.add(" · ", "faint").add(clip(f"trace {detail.trace_id}", width - out.width - 2), "muted")
     return fit(out.line(), width)
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 # -- the facts ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from functools import lru_cache
 from math import isnan
 from typing import NamedTuple
 
+from voicetop.charts import blocks
 from voicetop.engine.snapshot import CallRow, Snapshot, View
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected
@@ -20,6 +21,9 @@ EYES: dict[str, tuple[str, str]] = {
     "lost": ("?", "blind"),
 }
 """Why a call needs eyes: its sign and tone; the word stands in the table."""
+
+RECENT_HIGH_MS = 6_000.0
+"""The top of the sparklines: from here on a turn is slow, however slow."""
 
 GAP = 2
 MARK = 3
@@ -64,6 +68,12 @@ def _cost(row: CallRow, _: Look) -> Span:
     return (sign + figures.cents(row.cost_usd), "text")
 
 
+def _recent(row: CallRow, look: Look) -> Span:
+    """The last turns on one scale for all calls, the newest at the right; × had no reply."""
+    shape = blocks.spark(row.recent[-8:], RECENT_HIGH_MS, ascii_only=look.ascii)
+    return (shape.replace(" ", "x" if look.ascii else "×").rjust(8), "chart")
+
+
 def _end_clock(row: CallRow, look: Look) -> Span:
     return (look.clock(row.ended_at), "text")
 
@@ -82,6 +92,7 @@ LANGUAGE = Column("LANG", 4, 8, 7, False, "language", _segment("language"))
 TIER = Column("TIER", 6, 10, 12, False, "tier", _segment("tier"))
 VERSION = Column("VER", 5, 10, 9, False, "version", _segment("version"))
 E2E = Column("LAST E2E", 8, 8, 5, True, "e2e", lambda row, _: (figures.seconds_of_ms(row.e2e_ms), "text"))
+RECENT = Column("RECENT", 8, 8, 11, False, "", _recent)
 ERRORS = Column(
     "ERR", 3, 3, 5, True, "errors", lambda row, _: (str(row.errors), "degraded" if row.errors else "faint")
 )
@@ -94,11 +105,11 @@ OUTCOME = Column("OUTCOME", 10, 12, 3, False, "outcome", lambda row, _: (row.out
 
 LIVE_COLUMNS = (
     *(CALL, AGE, TURN, WHY, STATE, STEP, WAITING, INTENT, LANGUAGE),
-    *(TIER, VERSION, E2E, ERRORS, COST, MOOD),
+    *(TIER, VERSION, E2E, RECENT, ERRORS, COST, MOOD),
 )
 ENDED_COLUMNS = (
     *(CALL, ENDED, LENGTH, TURN, REASON, OUTCOME, STEP, INTENT, LANGUAGE),
-    *(TIER, VERSION, E2E, ERRORS, COST, MOOD),
+    *(TIER, VERSION, E2E, RECENT, ERRORS, COST, MOOD),
 )
 
 
@@ -132,8 +143,15 @@ def fit_columns(columns: tuple[Column, ...], width: int) -> tuple[Fitted, ...]:
     return tuple(Fitted(column, widths[column]) for column in columns if column in widths)
 
 
-def columns_of(view: View, width: int) -> tuple[Fitted, ...]:
-    return fit_columns(ENDED_COLUMNS if view.ended else LIVE_COLUMNS, width)
+def columns_for(ended: bool) -> tuple[Column, ...]:
+    """All there are."""
+    return ENDED_COLUMNS if ended else LIVE_COLUMNS
+
+
+def columns_of(view: View, width: int, hidden: frozenset[str] = frozenset()) -> tuple[Fitted, ...]:
+    """Those that a person hasn't hidden and that find room, in their order."""
+    wanted = columns_for(view.ended)
+    return fit_columns(tuple(c for c in wanted if c.title not in hidden) if hidden else wanted, width)
 
 
 def heading(fitted: Sequence[Fitted], view: View, width: int) -> Line:
@@ -141,7 +159,7 @@ def heading(fitted: Sequence[Fitted], view: View, width: int) -> Line:
     row = Row(MARK)
     for column, size in fitted:
         end = row.width + size
-        sorts = column.sort == view.sort
+        sorts = bool(column.sort) and column.sort == view.sort
         title = clip(column.title, size)
         row.to(end - cells(title) if column.right else row.width).add(title, "accent" if sorts else "faint")
         row.add("" if not sorts else "▴" if view.reverse else "▾", "accent").to(end + GAP)

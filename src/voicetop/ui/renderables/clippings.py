@@ -25,7 +25,10 @@ def status_text(scene: Scene) -> str:
     parts = [f"{glyph} {word} {sentence}"]
     snap = scene.snap
     if snap is not None:
-        parts = [f"{snap.deployment}: {parts[0]}" if snap.deployment else parts[0], f"{snap.capacity.live:,} live calls"]
+        parts = [
+            f"{snap.deployment}: {parts[0]}" if snap.deployment else parts[0],
+            f"{snap.capacity.live:,} live calls",
+        ]
         parts += [headcount(snap), narrowing(scene.view.where) if scene.view.where else ""]
         parts.append(f"as of {scene.look.clock(snap.at)} {scene.look.zone(snap.at)}")
     return " · ".join(part for part in parts if part)
@@ -41,7 +44,11 @@ def _row_parts(row: CallRow, look: Look) -> Iterable[str]:
     if isnan(row.ended_at):
         yield row.eyes or row.state
         wait = " ".join(part for part in (row.stage, row.provider) if part)
-        yield "" if isnan(row.waiting_s) else f"waiting {figures.seconds(row.waiting_s)} for {wait or 'a reply'}"
+        yield (
+            ""
+            if isnan(row.waiting_s)
+            else f"waiting {figures.seconds(row.waiting_s)} for {wait or 'a reply'}"
+        )
     else:
         yield f"ended {look.clock(row.ended_at)} {look.zone(row.ended_at)} {row.reason}".rstrip()
         yield row.outcome
@@ -50,7 +57,7 @@ def _row_parts(row: CallRow, look: Look) -> Iterable[str]:
     yield f"step {row.step}" if row.step else ""
     yield ", ".join(f"{name}={value}" for name, value in row.segments)
     yield "" if isnan(row.e2e_ms) else f"last e2e {figures.seconds_of_ms(row.e2e_ms)}"
-    yield f"{row.errors} errors" if row.errors else ""
+    yield f"{row.errors} error{'s' * (row.errors != 1)}" if row.errors else ""
     yield "" if isnan(row.cost_usd) else f"{'~' if row.estimated else ''}{figures.dollars(row.cost_usd)}"
     yield "" if isnan(row.mood) else f"frustration {row.mood:.2f} ({row.mood_of}/5 signals)"
 

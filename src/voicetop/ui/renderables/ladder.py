@@ -21,6 +21,8 @@ from voicetop.ui.renderables.prose import wrapped
 MARK = 2
 ROLE = 7
 E2E = 9
+CLOCKS_FROM = 100
+"""From this width on there is room for the moment of each event beside the turns."""
 ALWAYS = ("tool", "error", "retry", "barge-in", "outcome", "end")
 """What stands on a folded rung too."""
 STATUS = {
@@ -61,7 +63,7 @@ def frame_for(width: int, *, rich: bool = False) -> Frame:
     >>> frame_for(80).wide, frame_for(120).wide
     (24, 40)
     """
-    said = MARK + 3 + 1 + 8 + 1 + ROLE
+    said = MARK + 3 + 1 + 8 + (3 if width >= CLOCKS_FROM else 1) + ROLE
     wide = 0 if width < 60 else min(72, max(20, width * 30 // 100 if width < 100 else width // 3))
     return Frame(width, min(said, width // 2), width - wide, rich)
 
@@ -109,9 +111,10 @@ def _without_first_cell(line: Line) -> Line:
 def _rung(turn: TurnRow, look: Look, frame: Frame, scale: float, *, full: bool) -> Iterator[Line]:
     head = Row(MARK).right(MARK + 3, str(turn.index), "muted").add(" ")
     head.add(look.clock(turn.at), "text").add(" ")
-    yield from _caller(turn, head, frame, full=full)
+    words = full or frame.rich
+    yield from _caller(turn, head, frame, full=words)
     if isnan(turn.waiting_s):
-        yield from _agent(turn, frame, scale, full=full)
+        yield from _agent(turn, frame, scale, full=words)
     yield from _items(
         [i for i in turn.items if full or frame.rich or i.kind in ALWAYS], look, frame, full=full
     )
@@ -126,7 +129,7 @@ def _caller(turn: TurnRow, head: Row, frame: Frame, *, full: bool) -> Iterator[L
     note = turn.step if cells(turn.step) <= 24 else clip(turn.step, 24)
     row = head.to(frame.said - ROLE).left(ROLE, "caller", "muted")
     yield from _speech(
-        row, turn.user_text, frame, frame.width - frame.said - cells(note) - 2, full=full, note=note
+        row, turn.user_text, frame, frame.width - frame.said - cells(note) - 3, full=full, note=note
     )
 
 
@@ -162,8 +165,8 @@ def _speech(row: Row, text: str, frame: Frame, room: int, *, full: bool, note: s
 def _stuck(turn: TurnRow, frame: Frame, scale: float) -> Line:
     """The answer that hasn't come yet."""
     stage = waterfall.label(turn.stage) or "reply"
-    row = Row(frame.said - ROLE).left(ROLE, "■ waits", "down")
-    row.add(clip(f" for {stage} {figures.seconds(turn.waiting_s)}", frame.bars - frame.said - 1), "down")
+    row = Row(frame.said - ROLE - 2).add("■ ", "down").left(ROLE, "waits", "down")
+    row.add(clip(f"for {stage} {figures.seconds(turn.waiting_s)}", frame.bars - frame.said - 1), "down")
     return fit(row.to(frame.bars).put(waterfall.bar(turn, scale, frame.wide)).line(), frame.width)
 
 
@@ -188,7 +191,8 @@ def _item(item: StoryItem, times: int, look: Look, frame: Frame, *, full: bool) 
     tone = item_tone(item)
     glyph = "■" if item.bad else "▲" if tone == "degraded" else " "
     row = Row(MARK + 4)
-    row.add(look.clock(item.at), "faint") if full or frame.rich else row.add("")
+    if frame.width >= CLOCKS_FROM and (full or frame.rich):
+        row.add(look.clock(item.at), "faint")
     row.to(frame.said - ROLE - 2).add(f"{glyph} ", tone)
     row.left(ROLE, SHORT.get(item.kind, item.kind), tone).to(frame.said)
     words = [*item_words(item, times), *([item.detail] if item.detail else [])]

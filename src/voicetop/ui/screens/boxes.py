@@ -1,8 +1,7 @@
-"""What opens over a screen: help, palette, and what a row knows about its call."""
+"""What opens over a screen: help and palette."""
 
 from __future__ import annotations
 
-from voicetop.engine.snapshot import CallRow, Snapshot
 from voicetop.ui.actions import Place
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables import boxes
@@ -146,30 +145,3 @@ class PaletteBox(Box):
 
     def wheel(self, steps: int) -> None:
         self._move(steps)
-
-
-class SummaryBox(Box):
-    """All that the list knows about one call, kept up to date while the call is in it."""
-
-    name = "summary"
-
-    def __init__(self, host: Host, row: CallRow) -> None:
-        super().__init__(host)
-        self.row = row
-        self.seen_at = float("nan")
-        self.gone = False
-
-    def see(self, snap: Snapshot) -> None:
-        for row in (*snap.calls.rows, *snap.needing_eyes):
-            if row.call_id == self.row.call_id:
-                self.row, self.seen_at, self.gone = row, snap.at, False
-                return
-        self.gone = True
-
-    def over(self, scene: Scene, width: int, height: int) -> list[Line]:
-        gone = f"No longer in this list; as it was at {scene.look.clock(self.seen_at)}" if self.gone else ""
-        body = boxes.summary_body(self.row, scene.look, width - 5, gone=gone)
-        return boxes.box(boxes.summary_title(self.row), body, width, min(len(body) + 2, height), "Esc closes")
-
-    def act_open(self) -> None:
-        self.host.close()

@@ -9,9 +9,11 @@ from msgspec.structs import replace
 from voicetop.engine.snapshot import CallRow, Snapshot, View
 from voicetop.ui.lines import Line, block
 from voicetop.ui.renderables import calls
+from voicetop.ui.renderables.clippings import row_text
 from voicetop.ui.renderables.footer import entry_line
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.boxes import SummaryBox
+from voicetop.ui.screens.call import CallPage
+from voicetop.ui.screens.columns import ColumnsBox
 from voicetop.ui.screens.page import HEAD, Cursor, Entry, Host, Page
 
 TITLES = 2
@@ -37,6 +39,8 @@ class CallsPage(Page):
         self.rows: Sequence[CallRow] = ()
         self.offset = 0
         self._width = 80
+        self.following = False
+        self.columns = host.columns
 
     # -- what it asks for and what it gets ----------------------------------------------------------------------
 
@@ -55,15 +59,25 @@ class CallsPage(Page):
             ended=self.ended,
             offset=offset,
             limit=page * 4,
+            call_id=self.cursor.row.call_id if self.cursor.row is not None and self._away else "",
         )
+
+    @property
+    def _away(self) -> bool:
+        """The cursor's call is none of the rows that were asked for: the feed has to say where it is."""
+        wanted = self.cursor.row.call_id if self.cursor.row else ""
+        return bool(wanted) and all(row.call_id != wanted for row in self.rows)
 
     def see(self, snap: Snapshot) -> None:
         panel = snap.calls
         if snap.view.ended != self.ended:
             return
         self.rows, self.offset, self.total = panel.rows, panel.offset, panel.total
-        self.cursor.follow(self.rows, self.offset)
-        self._keep_in_sight()
+        asked = self.cursor.row is not None and snap.view.call_id == self.cursor.row.call_id
+        self.cursor.follow(self.rows, self.offset, panel.position if asked else -1)
+        if self.following:
+            self._keep_in_sight()
+        self.first = max(0, min(self.first, self.total - self.visible))
 
     def _keep_in_sight(self) -> None:
         """Scroll no further than needed to have the cursor's call on the screen."""
@@ -76,8 +90,10 @@ class CallsPage(Page):
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
         self._width = width
         shown = self.in_sight()
-        fitted = calls.columns_of(scene.view, width)
-        note = calls.scroll_note(self.first, len(shown), self.total)
+        fitted = calls.columns_of(scene.view, width, self.columns.hidden)
+        note = calls.scroll_note(self.first, len(shown), self.total) + (
+            " ─ follows" if self.following else ""
+        )
         head = [calls.calls_head(snap, scene.view, width, note), calls.heading(fitted, scene.view, width)]
         chosen = self.cursor.call_id
         rows = [
@@ -184,7 +200,8 @@ class CallsPage(Page):
     # -- order --------------------------------------------------------------------------------------------------
 
     def _sort_by(self, step: int) -> None:
-        keys = [fitted.column.sort for fitted in calls.columns_of(self.view(View()), self._width)]
+        fitted = calls.columns_of(self.view(View()), self._width, self.columns.hidden)
+        keys = [column.sort for column, _ in fitted if column.sort]
         at = keys.index(self.sort) if self.sort in keys else -1 if step > 0 else 0
         self.sort, self.reverse = keys[(at + step) % len(keys)], False
         self._keep_in_sight()
@@ -194,6 +211,12 @@ class CallsPage(Page):
         self._sort_by(-1)
 
     def act_sort_right(self) -> None:
+        self._sort_by(1)
+
+    def act_left(self) -> None:
+        self._sort_by(-1)
+
+    def act_right(self) -> None:
         self._sort_by(1)
 
     def act_reverse(self) -> None:
@@ -212,4 +235,33 @@ class CallsPage(Page):
         if self.cursor.row is None:
             self.cursor.put(self.in_sight(), 0)
         if self.cursor.row is not None:
-            self.host.lay(SummaryBox(self.host, self.cursor.row))
+            self.host.lay(CallPage(self.host, self, self.cursor.row))
+
+    @property
+    def page(self) -> Page:
+        return self
+
+    def neighbour(self, steps: int) -> CallRow | None:
+        self.cursor.move(self.rows, steps, self.offset, self.first)
+        self._keep_in_sight()
+        return self.cursor.row
+
+    def row_text(self, scene: Scene) -> str:
+        return row_text(self.cursor.row, scene.look) if self.cursor.row else ""
+
+    # -- following and columns ----------------------------------------------------------------------------------
+
+    def act_follow(self) -> None:
+        """Scroll with the cursor's call wherever it goes, or stay where the eye is."""
+        self.following = not self.following
+        if self.following and self.cursor.row is None:
+            self.cursor.put(self.in_sight(), 0)
+        if self.following:
+            self._keep_in_sight()
+        self.host.say(
+            "the list scrolls with the call under the cursor" if self.following else "the list stays"
+        )
+        self.host.changed()
+
+    def act_columns(self) -> None:
+        self.host.lay(ColumnsBox(self.host, calls.columns_for(self.ended), self.columns, self._width))

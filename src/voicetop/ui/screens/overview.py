@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from voicetop.engine.snapshot import CallRow, Snapshot, View
-from voicetop.ui.lines import Line
+from voicetop.engine.snapshot import CallRow, Series, Snapshot, View
+from voicetop.ui.lines import Line, fit
+from voicetop.ui.renderables import plots
 from voicetop.ui.renderables.calls import eyes_first
+from voicetop.ui.renderables.clippings import row_text
 from voicetop.ui.renderables.overview import overview
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.boxes import SummaryBox
+from voicetop.ui.screens.call import CallPage
 from voicetop.ui.screens.page import HEAD, Cursor, Host, Page
+from voicetop.ui.screens.panels import PanelPage
 
 LIMIT = 80
 
 
-class OverviewPage(Page):
+class OverviewPage(PanelPage):
     """The Overview."""
 
     name = "overview"
+    panels = ("latency", "errors", "success", "abandonment", "cost", "calls")
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
@@ -30,11 +34,17 @@ class OverviewPage(Page):
         return replace(base, sort="eyes", reverse=False, text="", offset=0, limit=LIMIT, ended=False)
 
     def see(self, snap: Snapshot) -> None:
+        super().see(snap)
         self.rows = eyes_first(snap, LIMIT)
         self.cursor.follow(self.rows)
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
-        lines = overview(snap, scene.look, width, height, self.cursor.call_id)
+        if self.large or self.reading:
+            self._top = height
+            plot = self._plot(snap)
+            lines = plots.plot_panel(plot, scene.look, width, height, markers=snap.markers, at=self.at)
+            return [fit(line, width) for line in lines]
+        lines = overview(snap, scene.look, width, height, self.cursor.call_id, focus=self.focus)
         self._top = (
             next(
                 (y for y, line in enumerate(lines) if line[1:2] == ((" need eyes first ", "title"),)), height
@@ -42,6 +52,17 @@ class OverviewPage(Page):
             + 2
         )
         return lines
+
+    def _plot(self, snap: Snapshot) -> plots.Plot:
+        """The chart that has the focus."""
+        made = plots.overview_plots(snap)
+        return next((plot for plot in made if plot.id == self.focus), made[0])
+
+    def series(self, snap: Snapshot) -> Series | None:
+        return self._plot(snap).main
+
+    def said(self, snap: Snapshot, scene: Scene) -> str:
+        return plots.reading(self._plot(snap), snap.markers, scene.look, self.at)
 
     @property
     def shown(self) -> list[CallRow]:
@@ -76,14 +97,26 @@ class OverviewPage(Page):
         if self.cursor.row is None:
             self.cursor.put(self.shown, 0)
         if self.cursor.row is not None:
-            self.host.lay(SummaryBox(self.host, self.cursor.row))
+            self.host.lay(CallPage(self.host, self, self.cursor.row))
+
+    @property
+    def page(self) -> Page:
+        return self
+
+    def neighbour(self, steps: int) -> CallRow | None:
+        self.cursor.move(self.rows, steps)
+        return self.cursor.row
+
+    def row_text(self, scene: Scene) -> str:
+        return row_text(self.cursor.row, scene.look) if self.cursor.row else ""
 
     def act_filter(self) -> None:
         self.host.go("calls")
         self.host.do("filter")
 
     def act_back(self) -> None:
-        self.cursor.clear()
+        if not self.let_go():
+            self.cursor.clear()
         self.host.changed()
 
     def click(self, y: int) -> None:

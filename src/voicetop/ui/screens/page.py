@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from voicetop.engine.snapshot import CallRow, Snapshot, View
+from voicetop.engine.snapshot import CallRow, Snapshot, View, Where
 from voicetop.ui.actions import Place
+from voicetop.ui.columns import Columns
 from voicetop.ui.keymap import Keymap
 from voicetop.ui.lines import Line
+from voicetop.ui.links import Link
 from voicetop.ui.renderables.footer import footer
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.top import header
@@ -19,7 +21,16 @@ HEAD, FOOT = 3, 1
 
 
 class Host(Protocol):
-    """What a page may ask of the console."""
+    """What a page may ask of the console.
+
+    `templates` are the config's links, by name; `columns` are those of the table of calls.
+    """
+
+    templates: Mapping[str, str]
+    columns: Columns
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy a text out of the terminal."""
 
     keymap: Keymap
     """Which keys do what here."""
@@ -34,13 +45,24 @@ class Host(Protocol):
         """Show another screen."""
 
     def lay(self, page: Page) -> None:
-        """Lay a box over the screen."""
+        """Lay a page or a box over the screen."""
 
     def close(self) -> None:
-        """Take the uppermost box away."""
+        """Take the uppermost page or box away."""
 
     def do(self, action_id: str) -> None:
         """Run an action, as if its key had been pressed."""
+
+    def narrow(self, name: str, value: str) -> None:
+        """Show every screen for one value of a dimension only."""
+
+    @property
+    def where(self) -> Where:
+        """What every screen is narrowed to."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the picture is held, and can't be made for anything else."""
 
 
 class Page:
@@ -72,6 +94,19 @@ class Page:
 
     def wheel(self, steps: int) -> None:
         """The wheel was turned; down is positive."""
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """Where what the cursor stands on can be looked at elsewhere."""
+        return ()
+
+    def row_text(self, scene: Scene) -> str:  # noqa: ARG002 - pages with rows use it
+        """What the cursor stands on, as a line to be copied; empty where it stands on nothing."""
+        return ""
+
+    def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:
+        """What the screen shows, to be copied."""
+        return self.body(scene, snap, width, self.height)
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
         """The lines between header and footer."""
@@ -135,8 +170,11 @@ class Cursor:
     def call_id(self) -> str:
         return self.row.call_id if self.row and not self.lost else ""
 
-    def follow(self, rows: Sequence[CallRow], offset: int = 0) -> None:
-        """Find the call in a new list whose first row is number `offset`."""
+    def follow(self, rows: Sequence[CallRow], offset: int = 0, position: int = -1) -> None:
+        """Find the call in a new list whose first row is number `offset`.
+
+        `position` is where it stands in the whole list, where the feed was asked for it.
+        """
         if self.row is None:
             return
         wanted = self.row.call_id
@@ -144,7 +182,8 @@ class Cursor:
             if row.call_id == wanted:
                 self.row, self.index, self.lost = row, offset + i, False
                 return
-        self.lost = True
+        self.lost = position < 0
+        self.index = self.index if self.lost else position
 
     def put(self, rows: Sequence[CallRow], index: int, offset: int = 0) -> None:
         """Stand on row number `index`, or on the nearest there is."""

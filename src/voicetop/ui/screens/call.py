@@ -1,0 +1,258 @@
+"""One call in full. It stands over the list that it was opened from, which goes on and gives the calls beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from voicetop.engine.snapshot import NAN, CallDetail, CallRow, Snapshot, View
+from voicetop.ui.lines import Line
+from voicetop.ui.links import Link, links_of
+from voicetop.ui.renderables.call import Sheetful, call_screen, scrolled
+from voicetop.ui.renderables.clippings import row_text
+from voicetop.ui.renderables.footer import footer
+from voicetop.ui.renderables.ladder import Block
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.page import HEAD, Host, Page
+
+
+class CallList(Protocol):
+    """The screen that a call is opened from."""
+
+    @property
+    def page(self) -> Page:
+        """Itself, as a page."""
+
+    def neighbour(self, steps: int) -> CallRow | None:
+        """Move the cursor of the list; the call it then stands on."""
+
+
+class CallPage(Page):
+    """The ladder of one call."""
+
+    name = "call"
+    ruled = False
+
+    def __init__(self, host: Host, base: CallList, row: CallRow) -> None:
+        super().__init__(host)
+        self.base = base
+        self._take(row)
+
+    def _take(self, row: CallRow) -> None:
+        self.row = row
+        self.detail: CallDetail | None = None
+        self.seen_at = NAN
+        self.gone = False
+        self.unfolded: frozenset[int] = frozenset()
+        self.key_at = ""
+        """The block that the cursor stands on; empty is the newest turn, whichever that is."""
+        self.first = 0
+        self._made = Sheetful([], [], [], 0)
+        self._room = 1
+
+    # -- what it asks for and what it gets ----------------------------------------------------------------------
+
+    def view(self, base: View) -> View:
+        return replace(self.base.page.view(base), call_id=self.row.call_id)
+
+    def see(self, snap: Snapshot) -> None:
+        if snap.view.call_id != self.row.call_id:
+            return
+        self.gone = snap.detail is None
+        if snap.detail is not None:
+            self.detail, self.row, self.seen_at = snap.detail, snap.detail.row, snap.at
+
+    @property
+    def links(self) -> list[Link]:
+        return links_of(self._known, self.host.templates)
+
+    @property
+    def _known(self) -> CallDetail:
+        """What there is to show; before its story has come, what the list knows of it."""
+        return self.detail or CallDetail(row=self.row, started=NAN)
+
+    # -- painting -----------------------------------------------------------------------------------------------
+
+    def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:  # noqa: ARG002
+        self._made = self._laid_out(scene, width, height, self.unfolded)
+        self._room = max(1, height - len(self._made.head))
+        self._keep_in_sight()
+        return scrolled(self._made, height, width, self.first, self.at)
+
+    def _laid_out(self, scene: Scene, width: int, height: int, unfolded: frozenset[int]) -> Sheetful:
+        return call_screen(
+            self._known,
+            scene.look,
+            width,
+            height,
+            unfolded=unfolded,
+            links=self.links,
+            note=self._note(scene),
+        )
+
+    def _note(self, scene: Scene) -> str:
+        """Why this isn't the whole story as it is now."""
+        if self.gone and self.detail is not None:
+            return (
+                f"no longer held: room is kept for newer calls; as it was at {scene.look.clock(self.seen_at)}"
+            )
+        if self.gone:
+            return "no longer held: room is kept for newer calls; this is what the list knew of it"
+        return "" if self.detail is not None else "its story comes with the next picture"
+
+    def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - the same at all times
+        return footer(self.name, self.base.page.name, width)
+
+    def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:  # noqa: ARG002
+        """Every word of it, unfolded, not only what is in sight."""
+        everything = frozenset(turn.index for turn in self._known.turns)
+        made = self._laid_out(scene, min(width, 120), self.height, everything)
+        return [*made.head, *(line for part in made.blocks if part.key != "legend" for line in part.lines)]
+
+    def row_text(self, scene: Scene) -> str:
+        told = [row_text(self.row, scene.look), *(link.url for link in self.links)]
+        if self._known.trace_id and not self.links:
+            told.append(f"trace {self._known.trace_id}")
+        return " · ".join(told)
+
+    # -- moving -------------------------------------------------------------------------------------------------
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        return self._made.blocks
+
+    @property
+    def at(self) -> int:
+        """Which block the cursor stands on."""
+        for index, part in enumerate(self.blocks):
+            if self.key_at and part.key == self.key_at:
+                return index
+        return self._newest
+
+    @property
+    def _newest(self) -> int:
+        """The last turn; where there is none, the first block."""
+        return max((i for i, part in enumerate(self.blocks) if part.turn >= 0), default=0)
+
+    @property
+    def _starts(self) -> list[int]:
+        """The line at which each block begins, and where the last one ends."""
+        return [0, *accumulate(len(part.lines) for part in self.blocks)]
+
+    def _keep_in_sight(self) -> None:
+        """Scroll no further than needed; of a block taller than the screen a part is enough."""
+        starts = self._starts
+        if len(starts) < 2:
+            return
+        top, bottom = starts[self.at], starts[self.at + 1]
+        low, high = sorted((bottom - self._room, top))
+        self.first = min(max(self.first, low), high)
+        self.first = max(0, min(self.first, starts[-1] - self._room))
+
+    def _stand(self, index: int) -> None:
+        index = max(0, min(index, len(self.blocks) - 1))
+        if self.blocks:
+            self.key_at = "" if index == self._newest else self.blocks[index].key
+        self._keep_in_sight()
+        self.host.changed()
+
+    def _scrolls_within(self, lines: int) -> bool:
+        """Whether the block under the cursor goes on beyond the screen that way; then it is scrolled."""
+        starts = self._starts
+        if len(starts) < 2:
+            return False
+        more = starts[self.at + 1] - self.first - self._room if lines > 0 else self.first - starts[self.at]
+        if more <= 0:
+            return False
+        self.first += min(lines, more) if lines > 0 else max(lines, -more)
+        self.host.changed()
+        return True
+
+    def act_down(self) -> None:
+        if not self._scrolls_within(3):
+            self._stand(self.at + 1)
+
+    def act_up(self) -> None:
+        if not self._scrolls_within(-3):
+            self._stand(self.at - 1)
+
+    def _page(self, lines: int) -> None:
+        if self._scrolls_within(lines):
+            return
+        starts = self._starts
+        wanted = starts[self.at] + lines
+        near = max((i for i, start in enumerate(starts[:-1]) if start <= wanted), default=0)
+        step = 1 if lines > 0 else -1
+        self._stand(near if near != self.at else self.at + step)
+
+    def act_page_down(self) -> None:
+        self._page(self._room)
+
+    def act_page_up(self) -> None:
+        self._page(-self._room)
+
+    def act_first(self) -> None:
+        self._stand(0)
+
+    def act_last(self) -> None:
+        self._stand(len(self.blocks) - 1)
+
+    def click(self, y: int) -> None:
+        line = y - HEAD - len(self._made.head) + self.first
+        for index, start in enumerate(self._starts[:-1]):
+            if start <= line < self._starts[index + 1] and y >= HEAD + len(self._made.head):
+                if index == self.at:
+                    self.act_open()
+                else:
+                    self._stand(index)
+                return
+
+    def wheel(self, steps: int) -> None:
+        self._stand(self.at + steps)
+
+    # -- actions ------------------------------------------------------------------------------------------------
+
+    def act_open(self) -> None:
+        """Unfold the turn under the cursor, or fold it again."""
+        turn = self.blocks[self.at].turn if self.blocks else -1
+        if turn < 0:
+            self.host.say("Enter unfolds a turn: k goes up to them")
+            return
+        self.unfolded = self.unfolded ^ {turn}
+        self.host.changed()
+
+    def act_left(self) -> None:
+        """Fold the turn under the cursor."""
+        self._fold(frozenset())
+
+    def act_right(self) -> None:
+        """Unfold it."""
+        turn = self.blocks[self.at].turn if self.blocks else -1
+        self._fold(frozenset({turn} - {-1}))
+
+    def _fold(self, unfolded: frozenset[int]) -> None:
+        turn = self.blocks[self.at].turn if self.blocks else -1
+        self.unfolded = (self.unfolded - {turn}) | unfolded
+        self.host.changed()
+
+    def _go(self, steps: int) -> None:
+        row = self.base.neighbour(steps)
+        if row is None or row.call_id == self.row.call_id:
+            self.host.say(
+                "that was the last call of the list" if steps > 0 else "that was the first call of the list"
+            )
+            return
+        self._take(row)
+        self.host.changed()
+
+    def act_next_call(self) -> None:
+        self._go(1)
+
+    def act_previous_call(self) -> None:
+        self._go(-1)
+
+    def act_back(self) -> None:
+        self.host.close()
