@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from ui import stories
+from ui.synthetic_panels import segments_panel, trends_panel
 from voicetop.engine.snapshot import (
     NAN,
     AbandonPanel,
@@ -93,6 +95,7 @@ def call(index: int, tick: int = 0, *, trouble: str = "", seed: int = 7) -> Call
         segments=segments,
         caller=f"+1 555 … {rnd.randrange(100):02d}",
         provider="acme-llm" if stage == "llm" else "",
+        recent=tuple(rnd.lognormvariate(6.6, 0.5) for _ in range(10)),
     )
 
 
@@ -141,6 +144,7 @@ def calls_panel(rows: list[CallRow], view: View, limit: int | None = None) -> Ca
         offset=offset,
         total=len(kept),
         of=of,
+        position=next((i for i, row in enumerate(kept) if view.call_id and row.call_id == view.call_id), -1),
         stuck=stuck,
         failing=failing,
         frustrated=frustrated,
@@ -255,8 +259,11 @@ def busy(view: View | None = None, tick: int = 0, n: int = 388) -> Snapshot:
             interruptions=figure(6.2, 5812, 6.0, 12.0),
         ),
         calls=calls_panel(rows, view),
+        detail=stories.find(rows, view, AT + tick * 0.25),
         needing_eyes=(),
-        dimensions=("intent", "language", "tier", "version"),
+        dimensions=("intent", "language", "tier", "version", "hour"),
+        segments=segments_panel(view, bad=False),
+        trends=trends_panel(view, AT + tick * 0.25, bad=False),
         markers=(MarkerNote(AT - 600, "deploy", "v42"),),
     )
 
@@ -274,7 +281,12 @@ def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
             "P95 e2e 3.9 s = 2.4× normal (n 312) · LLM +1.9 s · billing × es × v42 explain 91 % · 31 calls",
             since=AT - 380,
             troubles=(
-                Trouble("latency", "P95 e2e 3.9 s = 2.4× normal", AT - 380, "degraded", 3910, 1630, 312),
+                Trouble(
+                    *("latency", "P95 e2e 3.9 s = 2.4× normal", AT - 380, "degraded", 3910, 1630, 312),
+                    where=(("intent", "billing"), ("language", "es"), ("version", "v42")),
+                    explains=0.91,
+                    stage="llm_ttft",
+                ),
                 Trouble("errors", "errors 4.1 % = 3.4× normal", AT - 360, "degraded", 0.041, 0.012, 631),
                 Trouble(
                     "abandonment", "abandonment 6.2 %, normal 4 %", AT - 300, "degraded", 0.062, 0.04, 402
@@ -322,7 +334,10 @@ def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
         abandonment=msgspec.structs.replace(calm.abandonment, rate=figure(0.062, 402, 0.04, spread=0.023)),
         mood=msgspec.structs.replace(calm.mood, sentiment=Figure(2.9, 12, few=True)),
         calls=calls_panel(rows, view),
+        detail=stories.find(rows, view, AT + tick * 0.25),
         needing_eyes=tuple(row for row in rows if row.eyes)[:40],
+        segments=segments_panel(view, bad=True),
+        trends=trends_panel(view, AT + tick * 0.25, bad=True),
     )
 
 

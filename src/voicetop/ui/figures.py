@@ -91,6 +91,16 @@ def span(value: float) -> str:
     return f"{value / HOUR:.1f} h" if value < 2 * DAY else f"{value / DAY:.0f} d"
 
 
+def long_span(value: float) -> str:
+    """Seconds in full, for how far behind: 142 → "2 min 22 s"."""
+    whole = max(0, int(value))
+    if whole < 60:
+        return f"{whole} s"
+    return (
+        f"{whole // 60} min {whole % 60} s" if whole < HOUR else f"{whole // HOUR} h {whole % HOUR // 60} min"
+    )
+
+
 def clock(at: float, *, utc: bool, seconds: bool = True) -> str:
     """A moment as a clock shows it."""
     if isnan(at):

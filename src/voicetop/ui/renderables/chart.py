@@ -40,7 +40,7 @@ def chart(
     shown = warn if not isnan(warn) and warn <= _peak(series) * 2 else NAN
     high = ceiling(sum((other.values for other, _ in others), series.values), shown)
     level = -1 if isnan(shown) else _row(shown, high, height)
-    grid = _grid(((*others, (series, "chart"))), plot, height, high, look, level)
+    grid = _grid(((*others, (series, "chart"))), (plot, height), high, look, level)
     if level >= 0:
         _draw_threshold(grid[level])
     if not isnan(at):
@@ -95,9 +95,10 @@ def _plot(series: Series, width: int, height: int, high: float, look: Look) -> l
 
 
 def _grid(
-    layers: tuple[tuple[Series, str], ...], width: int, height: int, high: float, look: Look, level: int
+    layers: tuple[tuple[Series, str], ...], size: tuple[int, int], high: float, look: Look, level: int
 ) -> list[list[Span]]:
     """The lines over each other, the last on top; what rises over the warning line stands in its tone."""
+    width, height = size
     grid: list[list[Span]] = [
         [(" ", "degraded" if 0 <= y < level else "chart")] * width for y in range(height)
     ]

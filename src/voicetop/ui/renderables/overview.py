@@ -27,11 +27,22 @@ FULL_WIDTH, FULL_HEIGHT = 100, 27
 """From this size of the body on there is room for charts and panels side by side."""
 
 
-def overview(snap: Snapshot, look: Look, width: int, height: int, cursor: str = "") -> list[Line]:
-    """The body, below the verdict and above the footer, in exactly `height` lines."""
+def overview(
+    snap: Snapshot, look: Look, width: int, height: int, cursor: str = "", *, focus: str = ""
+) -> list[Line]:
+    """The body, below the verdict and above the footer, in exactly `height` lines; `focus` is a panel's name."""
     full = width >= FULL_WIDTH and height >= FULL_HEIGHT
-    lines = _full(snap, look, width, height, cursor) if full else _compact(snap, look, width, height, cursor)
+    lines = (_full if full else _compact)(snap, look, (width, height), cursor, focus)
     return block(lines, height, width)
+
+
+def focused(lines: list[Line], on: bool) -> list[Line]:
+    """A panel, or a line that stands for one, with the mark of the focus at its left edge where it has it."""
+    if not on:
+        return lines
+    (text, tone), *rest = lines[0]
+    title = tuple((part, "accent" if its == "title" else its) for part, its in rest)
+    return [((f"▸{text[1:]}", "accent" if tone in ("rule", "text") else tone), *title), *lines[1:]]
 
 
 class Heights(NamedTuple):
@@ -54,40 +65,41 @@ def deal(height: int) -> Heights:
     return Heights(large, air, spare - large)
 
 
-def _full(snap: Snapshot, look: Look, width: int, height: int, cursor: str) -> list[Line]:
+def _full(snap: Snapshot, look: Look, size: tuple[int, int], cursor: str, focus: str) -> list[Line]:
+    width, height = size
     heights = deal(height)
     air = [BLANK] * heights.air
     left = (width - GAP) * 53 // 100
     right = width - GAP - left
     large = beside(
         [
-            latency_panel(snap, look, left, heights.large),
-            errors_panel(snap, look, right, heights.large),
+            focused(latency_panel(snap, look, left, heights.large), focus == "latency"),
+            focused(errors_panel(snap, look, right, heights.large), focus == "errors"),
         ],
         (left, right),
         GAP,
     )
     return [
-        capacity_line(snap.capacity, look, width),
+        *focused([capacity_line(snap.capacity, look, width)], focus == "calls"),
         waiting_line(snap.waiting, width),
         *air,
         *large,
         *air,
-        *_small_panels(snap, look, width),
+        *_small_panels(snap, look, width, focus),
         *air,
         *eyes_panel(snap, look, width, heights.calls, cursor),
     ]
 
 
-def _small_panels(snap: Snapshot, look: Look, width: int) -> list[Line]:
+def _small_panels(snap: Snapshot, look: Look, width: int, focus: str) -> list[Line]:
     """Four beside each other, five where there is room."""
     many = 5 if width >= 160 else 4
     each = (width - GAP * (many - 1)) // many
     widths = [each] * (many - 1) + [width - (each + GAP) * (many - 1)]
     panels = [
-        outcomes.success_panel(snap, look, widths[0]),
-        outcomes.abandonment_panel(snap, look, widths[1]),
-        outcomes.cost_panel(snap, look, widths[2]),
+        focused(outcomes.success_panel(snap, look, widths[0]), focus == "success"),
+        focused(outcomes.abandonment_panel(snap, look, widths[1]), focus == "abandonment"),
+        focused(outcomes.cost_panel(snap, look, widths[2]), focus == "cost"),
         outcomes.mood_panel(snap, widths[3]),
     ]
     if many == 5:
@@ -95,16 +107,24 @@ def _small_panels(snap: Snapshot, look: Look, width: int) -> list[Line]:
     return beside(panels, widths, GAP)
 
 
-def _compact(snap: Snapshot, look: Look, width: int, height: int, cursor: str) -> list[Line]:
+def _compact(snap: Snapshot, look: Look, size: tuple[int, int], cursor: str, focus: str) -> list[Line]:
     """A line for each figure, with its shape, then the calls."""
+    width, height = size
     latency = snap.latency
     lines = [
-        capacity_line(snap.capacity, look, width),
-        rule("latency, ear to ear", width, SPANS[snap.view.span], f"n {latency.e2e.p50.n:,}"),
+        *focused([capacity_line(snap.capacity, look, width)], focus == "calls"),
+        *focused(
+            [rule("latency, ear to ear", width, SPANS[snap.view.span], f"n {latency.e2e.p50.n:,}")],
+            focus == "latency",
+        ),
         *_with_shape(latency_numbers(latency, width), latency.chart, look, width),
         split_line(latency, width),
         rule("conversations", width, _worst_error(snap)),
-        *(_summary(*row, look, width) for row in _rows(snap)),
+        *(
+            line
+            for row, bad in _rows(snap)
+            for line in focused([_summary(row, bad, look, width)], focus == row.kind)
+        ),
     ]
     return [*lines, *eyes_panel(snap, look, width, max(3, height - len(lines)), cursor)]
 

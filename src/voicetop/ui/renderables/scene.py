@@ -13,7 +13,8 @@ from voicetop.ui.look import Look
 class Scene:
     """One moment of the console. `snap` is None before the first picture; `view` is what was asked for last.
 
-    `slowness` says at which rate a slow terminal is painted; empty at the usual one.
+    `slowness` says at which rate a slow terminal is painted; empty at the usual one. `live` is the newest picture while
+    `snap` is a frozen one.
     """
 
     snap: Snapshot | None = None
@@ -22,6 +23,7 @@ class Scene:
     view: View = field(default_factory=View)
     error: str = ""
     slowness: str = ""
+    live: Snapshot | None = None
 
     @property
     def blind(self) -> bool:

@@ -13,14 +13,44 @@ PRODUCT = "voicetop"
 
 def top_line(scene: Scene, width: int) -> Line:
     """Product, deployment and freshness at the left, the narrowing in the middle, window and clock at the right."""
+    if scene.live is not None and scene.snap is not None:
+        return frozen_line(scene, scene.snap, scene.live, width)
     right = _right(scene, width)
-    left = _left(scene, max(12, width - width_of(right) - 2))
+    room = width - width_of(right) - 3
+    left, middle = _left_and_crumb(scene, room)
     row = Row(1).put(left)
-    middle = clip(narrowing(scene.view.where), max(0, width - width_of(right) - row.width - 5))
+    middle = clip(middle, max(0, room - row.width - 2))
     start = max(row.width + 3, (width - cells(middle)) // 2)
-    start = min(start, max(row.width + 2, width - width_of(right) - cells(middle) - 3))
+    start = min(start, max(row.width + 2, room - cells(middle)))
     row.to(start).add(middle, "accent" if scene.view.where else "muted")
     return fit(row.to(width - width_of(right) - 1).put(right).line(), width)
+
+
+def _left_and_crumb(scene: Scene, room: int) -> tuple[Line, str]:
+    """Who and how fresh, and the narrowing in full: where room is short the names at the left go first."""
+    left, crumb = _left(scene, max(12, room + 1)), narrowing(scene.view.where)
+    if not scene.view.where or width_of(left) + cells(crumb) + 3 <= room:
+        return left, crumb
+    fresh = _freshness(scene)
+    values = " › ".join(value for _, value in scene.view.where)
+    return fresh, crumb if width_of(fresh) + cells(crumb) + 3 <= room else values
+
+
+def frozen_line(scene: Scene, held: Snapshot, live: Snapshot, width: int) -> Line:
+    """❄ FROZEN 14:05:10 · 2 min 22 s behind live · feed and alerts go on: nothing else looks like it."""
+    row = Row(1).add(f"❄ FROZEN {scene.look.clock(held.at)}", "blind")
+    row.add(f" · {figures.long_span(live.at - held.at)} behind live", "strong")
+    back = "space or L live"
+    where = narrowing(held.view.where) if held.view.where else ""
+    level = severity(live.verdict.severity)
+    news = f"now {level[0]} {level[1]}" if live.verdict.severity != held.verdict.severity else ""
+    for text, tone in ((news, live.verdict.severity), (where, "accent"), ("feed and alerts go on", "muted")):
+        if text and row.width + cells(text) + cells(back) + 6 <= width:
+            row.add(" · ", "faint").add(text, tone)
+    return fit(
+        row.right(width - 1, back, "key").line() if row.width + cells(back) + 2 <= width else row.line(),
+        width,
+    )
 
 
 def narrowing(where: Where) -> str:

@@ -1,0 +1,187 @@
+"""A panel with one chart: its figure, its lines over time, and what the cursor reads off them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isnan
+from typing import NamedTuple
+
+from voicetop.engine.snapshot import NAN, MarkerNote, Series, Snapshot
+from voicetop.ui import figures
+from voicetop.ui.lines import BLANK, Line, Row, fit, rule
+from voicetop.ui.look import Look
+from voicetop.ui.renderables.chart import GUTTER, chart
+
+LINE_TONES = ("chart", "muted", "faint")
+EMPTY = {
+    "latency": "no turn yet: a turn event brings its latency",
+    "errors": "no conversation yet: each counts from its call.start on, an error event marks it",
+    "success": "no call.outcome yet: an evaluator sends it",
+    "abandonment": "no call has ended yet: call.end says how",
+    "escalation": "no call has ended yet: call.end with the reason transferred counts here",
+    "cost": "no cost yet: usage events bring it",
+    "calls": "no call yet: call.start begins one",
+    "sentiment": "no sentiment yet: an evaluator sends it in call.outcome",
+}
+"""What an empty panel waits for, in the feed's own words."""
+
+
+class Plot(NamedTuple):
+    """One chart: its lines (the first is the one that is judged), how to write its figures, and where to worry.
+
+    `of` counts what a point rests on, where that is known.
+    """
+
+    id: str
+    title: str
+    lines: tuple[tuple[str, Series], ...]
+    write: Callable[[float], str]
+    axis: Callable[[float], str]
+    warn: float = NAN
+    normal: float = NAN
+    low_is_bad: bool = False
+    of: Series | None = None
+    note: str = ""
+
+    @property
+    def main(self) -> Series | None:
+        return self.lines[0][1] if self.lines else None
+
+    @property
+    def empty(self) -> bool:
+        return all(isnan(value) for _, series in self.lines for value in series.values)
+
+
+def axis_seconds(value: float) -> str:
+    """An axis label of milliseconds: 2500 → "2.5 s", 800 → "800 ms"."""
+    return f"{value / 1000:g} s" if value >= 1000 else f"{value:g} ms"
+
+
+def axis_percent(share: float) -> str:
+    return f"{share * 100:.3g} %"
+
+
+def axis_dollars(value: float) -> str:
+    return f"${value:.3g}"
+
+
+def axis_plain(value: float) -> str:
+    return f"{value:,.4g}"
+
+
+def overview_plots(snap: Snapshot) -> tuple[Plot, ...]:
+    """The charts of the Overview, in the order in which Tab visits them."""
+    window = "24 h" if snap.view.span == "24h" else "30 min"
+    p95, error = snap.latency.e2e.p95, snap.errors.rate
+    success, left, cost = snap.outcome.success, snap.abandonment.rate, snap.cost.per_call
+    made = (
+        Plot("latency", "latency, ear to ear, P95", _lines("P95", snap.latency.chart), figures.milliseconds,
+             axis_seconds, p95.warn, p95.normal.value),
+        Plot("errors", "errors, % of conversations", _lines("rate", snap.errors.chart), figures.percent,
+             axis_percent, error.warn, error.normal.value),
+        Plot("success", "task success", _lines("success", snap.outcome.chart), figures.percent, axis_percent,
+             success.warn, success.normal.value, low_is_bad=True),
+        Plot("abandonment", "abandonment", _lines("left", snap.abandonment.chart), figures.percent, axis_percent,
+             left.warn, left.normal.value),
+        Plot("cost", "cost per call", _lines("cost", snap.cost.chart), figures.dollars, axis_dollars,
+             cost.warn, cost.normal.value),
+        Plot("calls", "live calls", _lines("calls", snap.capacity.chart), figures.count, axis_plain,
+             float(snap.capacity.limit or NAN)),
+    )  # fmt: skip
+    return tuple(plot._replace(note=window) for plot in made)
+
+
+def _lines(name: str, series: Series | None) -> tuple[tuple[str, Series], ...]:
+    return ((name, series),) if series is not None else ()
+
+
+def plot_panel(
+    plot: Plot, look: Look, width: int, height: int, *, markers: tuple[MarkerNote, ...] = (), at: float = NAN
+) -> list[Line]:
+    """Title, the last figure, and the chart, in exactly `height` lines."""
+    head = rule(plot.title, width, plot.note)
+    if plot.empty or plot.main is None:
+        return [head, Row(2).add(EMPTY.get(plot.id, "nothing yet"), "faint").line(), *[BLANK] * (height - 2)][
+            :height
+        ]
+    lines = [head, figures_line(plot, look, width, at)]
+    room = height - len(lines) - 1
+    if room >= 2:
+        lines += chart(
+            plot.main,
+            width - 1,
+            room,
+            look,
+            plot.axis,
+            name=plot.lines[0][0] if len(plot.lines[0][0]) < GUTTER - 1 else "",
+            warn=plot.warn,
+            markers=markers,
+            others=tuple(
+                (series, LINE_TONES[min(i, len(LINE_TONES) - 1)])
+                for i, (_, series) in enumerate(plot.lines[1:], 1)
+            ),
+            at=at,
+        )
+    return [*lines, *[BLANK] * (height - len(lines))][:height]
+
+
+def figures_line(plot: Plot, look: Look, width: int, at: float = NAN) -> Line:
+    """The figures of each line, now or at the cursor: P95 3,910 ms  P50 742 ms  ▲ warn 2,445 ms  normal 1,630."""
+    row = Row(2)
+    if not isnan(at):
+        row.add(f"{look.clock(at, seconds=False)}  ", "accent")
+    for index, (name, series) in enumerate(plot.lines):
+        value = value_at(series, at)
+        over = index == 0 and (value < plot.warn if plot.low_is_bad else value > plot.warn)
+        label = f"{name} " if len(plot.lines) > 1 else ""
+        row.add(label, "muted" if index == 0 else LINE_TONES[min(index, 2)])
+        sign = ("▼ " if plot.low_is_bad else "▲ ") if over else ""
+        row.add(f"{sign}{plot.write(value)}  ", "degraded" if over else "strong" if index == 0 else "text")
+    for text in _notes(plot, at):
+        if row.width + len(text) + 2 <= width:
+            row.add(f"{text}  ", "muted")
+    return fit(row.line(), width)
+
+
+def _notes(plot: Plot, at: float) -> list[str]:
+    notes = [f"n {value_at(plot.of, at):,.0f}"] if plot.of is not None and value_at(plot.of, at) > 0 else []
+    notes += [f"normal {plot.write(plot.normal)}"] if not isnan(plot.normal) else []
+    return notes + ([f"warn {plot.write(plot.warn)}"] if not isnan(plot.warn) else [])
+
+
+def value_at(series: Series, at: float = NAN) -> float:
+    """The value at a moment; without one the last that is known."""
+    if isnan(at):
+        return next((value for value in reversed(series.values) if not isnan(value)), NAN)
+    index = index_at(series, at)
+    return series.values[index] if 0 <= index < len(series.values) else NAN
+
+
+def index_at(series: Series, at: float) -> int:
+    return round((at - series.start) / series.step) if series.step else 0
+
+
+def moved(series: Series, at: float, steps: int) -> float:
+    """The moment of the point `steps` further on; from nowhere it begins at the newest that is known."""
+    if isnan(at):
+        known = [i for i, value in enumerate(series.values) if not isnan(value)]
+        index = (known[-1] if known else len(series.values) - 1) + min(steps, 0)
+    else:
+        index = index_at(series, at) + steps
+    return series.start + series.step * max(0, min(index, len(series.values) - 1))
+
+
+def marker_near(markers: tuple[MarkerNote, ...], series: Series, at: float, look: Look) -> str:
+    """The change that stands where the cursor reads, in words."""
+    near = [m for m in markers if abs(m.at - at) <= series.step / 2]
+    return f"▼ {near[0].kind} {near[0].label} {look.clock(near[0].at)}" if near else ""
+
+
+def reading(plot: Plot, markers: tuple[MarkerNote, ...], look: Look, at: float) -> str:
+    """What the cursor reads, in one line for the foot of the screen."""
+    if plot.main is None:
+        return "nothing to read yet"
+    values = [f"{name} {plot.write(value_at(series, at))}" for name, series in plot.lines]
+    n = value_at(plot.of, at) if plot.of is not None else NAN
+    said = [*values, f"n {n:,.0f}" if n > 0 else "", marker_near(markers, plot.main, at, look)]
+    return f"{look.clock(at, seconds=False)}  " + " · ".join(part for part in said if part)

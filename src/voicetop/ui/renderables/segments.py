@@ -1,0 +1,338 @@
+"""Segments: every value of a dimension, each figure against its own normal, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from voicetop.engine.snapshot import Figure, SegmentRow, SegmentsPanel, Snapshot
+from voicetop.ui import figures
+from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected
+from voicetop.ui.look import SPANS
+
+GAP = 2
+MARK = 4
+WORST = "worst"
+
+
+class Column(NamedTuple):
+    """A column: `rank` says how long it stays (0 for ever), `wide` what it takes where its interval is shown, too.
+
+    `order` gives what it is sorted by, the worst first.
+    """
+
+    id: str
+    title: str
+    width: int
+    wide: int
+    rank: int
+    write: Callable[[SegmentRow, bool], Line]
+    order: Callable[[SegmentRow], float]
+    right: bool = True
+
+
+def _figure(
+    name: str,
+    pick: Callable[[SegmentRow], Figure],
+    write: Callable[[float], str],
+    *,
+    low_is_bad: bool = False,
+) -> Callable[[SegmentRow, bool], Line]:
+    """Value, glyph and times normal (points where low is bad); with room the interval and the n."""
+
+    def written(row: SegmentRow, wide: bool) -> Line:
+        figure = pick(row)
+        if not figure.n:
+            return ((figures.DASH, "faint"),)
+        if figure.few:
+            return ((f"n {figure.n:,}, too few", "muted"),)
+        bad = name in row.worse
+        reading = figures.read(figure, write, low_is_bad=low_is_bad, troubled=bad)
+        compared = _points(figure) if low_is_bad and name == "success" else reading.ratio
+        glyph = reading.glyph or "·"
+        said = f"{glyph} {compared}".rstrip().ljust(7)
+        more = f" {_doubt(figure)}".rjust(9) if wide else ""
+        return (
+            (reading.value, "degraded" if bad else "text"),
+            (f" {said}", reading.tone if reading.glyph else "faint"),
+            (more, "faint"),
+        )
+
+    return written
+
+
+def _doubt(figure: Figure) -> str:
+    """How sure it is: the half-width of a rate's interval, else what a mean or a percentile rests on."""
+    return figures.interval(figure) or f"n {_short(figure.n)}"
+
+
+def _short(n: int) -> str:
+    return f"{n:,}" if n < 10_000 else f"{n / 1000:,.0f}k"
+
+
+def _points(figure: Figure) -> str:
+    if not figure.normal.known:
+        return ""
+    return f"{(figure.value - figure.normal.value) * 100:+.0f}".replace("-", "−")
+
+
+def _value(row: SegmentRow, _: bool) -> Line:
+    return ((row.value, "strong" if row.worse else "text"),)
+
+
+def _calls(row: SegmentRow, _: bool) -> Line:
+    return ((f"{row.calls:,}", "text"),)
+
+
+def _share(row: SegmentRow, _: bool) -> Line:
+    return ((f"{row.share * 100:.0f} %", "muted"),)
+
+
+def _stuck(row: SegmentRow, _: bool) -> Line:
+    return ((f"■ {row.stuck:,}", "down"),) if row.stuck else ((figures.DASH, "faint"),)
+
+
+def _explains(row: SegmentRow, _: bool) -> Line:
+    if not row.explains >= 0.005:
+        return ((figures.DASH, "faint"),)
+    return ((f"{row.explains * 100:.0f} %", "strong" if row.explains >= 0.5 else "text"),)
+
+
+def _worse(row: SegmentRow, _: bool) -> Line:
+    return ((", ".join(row.worse), "degraded"),) if row.worse else (("–", "faint"),)
+
+
+def _rest(row: SegmentRow, _: bool) -> Line:
+    return ((figures.milliseconds(row.rest_p95), "muted"),)
+
+
+def _excess(
+    pick: Callable[[SegmentRow], Figure], *, low_is_bad: bool = False
+) -> Callable[[SegmentRow], float]:
+    """What a figure is sorted by: its value, the worst first; what isn't known comes last."""
+
+    def order(row: SegmentRow) -> float:
+        figure = pick(row)
+        if not figure.known or figure.few:
+            return float("inf")
+        return figure.value if low_is_bad else -figure.value
+
+    return order
+
+
+def _p95(row: SegmentRow) -> Figure:
+    return row.p95
+
+
+def _errors(row: SegmentRow) -> Figure:
+    return row.errors
+
+
+def _success(row: SegmentRow) -> Figure:
+    return row.success
+
+
+def _abandonment(row: SegmentRow) -> Figure:
+    return row.abandonment
+
+
+def _cost(row: SegmentRow) -> Figure:
+    return row.cost
+
+
+def _sentiment(row: SegmentRow) -> Figure:
+    return row.sentiment
+
+
+VALUE = Column("value", "VALUE", 12, 30, 0, _value, lambda _: 0.0, right=False)
+COLUMNS = (
+    VALUE,
+    Column("calls", "CALLS", 6, 6, 1, _calls, lambda row: -row.calls),
+    Column("share", "SHARE", 5, 5, 9, _share, lambda row: -row.share),
+    Column("p95", "P95 E2E", 17, 26, 2, _figure("latency", _p95, figures.milliseconds), _excess(_p95)),
+    Column("errors", "ERRORS", 15, 24, 3, _figure("errors", _errors, figures.percent), _excess(_errors)),
+    Column(
+        "success", "SUCCESS", 15, 24, 5, _figure("success", _success, figures.percent, low_is_bad=True),
+        _excess(_success, low_is_bad=True),
+    ),
+    Column(
+        "abandonment", "ABANDON", 15, 24, 6, _figure("abandonment", _abandonment, figures.percent),
+        _excess(_abandonment),
+    ),
+    Column("cost", "COST", 14, 23, 8, _figure("cost", _cost, figures.dollars), _excess(_cost)),
+    Column(
+        "sentiment", "MOOD", 12, 21, 10, _figure("sentiment", _sentiment, figures.plain, low_is_bad=True),
+        _excess(_sentiment, low_is_bad=True),
+    ),
+    Column("stuck", "STUCK", 5, 5, 7, _stuck, lambda row: -row.stuck),
+    Column("explains", "EXPLAINS", 8, 8, 4, _explains, lambda row: -(row.explains if row.explains > 0 else 0.0)),
+    Column("rest", "REST P95", 9, 9, 11, _rest, lambda row: -row.rest_p95),
+    Column("worse", "WORSE IN", 26, 40, 12, _worse, lambda row: -len(row.worse), right=False),
+)  # fmt: skip
+
+
+class Fitted(NamedTuple):
+    """A column with the width that it got, and whether its interval has room."""
+
+    column: Column
+    width: int
+    wide: bool
+
+
+@lru_cache(maxsize=32)
+def fit_columns(width: int) -> tuple[Fitted, ...]:
+    """The columns that fit, by importance; what is left over shows intervals, then longer names."""
+    room = width - MARK - 1
+    kept: list[Column] = []
+    for column in sorted(COLUMNS, key=lambda column: column.rank):
+        if column.width + GAP > room:
+            break
+        kept.append(column)
+        room -= column.width + GAP
+    got = {column: column.width for column in kept}
+    for column in sorted(kept, key=lambda column: (column is VALUE, column.rank)):
+        more = column.wide - column.width
+        if column is VALUE or more <= room:
+            got[column] += min(more, room)
+            room -= min(more, room)
+    return tuple(
+        Fitted(column, got[column], got[column] > column.width) for column in COLUMNS if column in got
+    )
+
+
+def ordered(panel: SegmentsPanel, sort: str, *, reverse: bool) -> list[SegmentRow]:
+    """The rows in the order asked for; the engine's own order is worst first."""
+    rows = list(panel.rows)
+    if sort == "value":
+        rows.sort(key=lambda row: row.value)
+    elif sort != WORST:
+        column = next(column for column in COLUMNS if column.id == sort)
+        rows.sort(key=lambda row: _last_where_unknown(column.order(row)))
+    return rows[::-1] if reverse else rows
+
+
+def _last_where_unknown(value: float) -> float:
+    return value if value == value else float("inf")
+
+
+def sorts(width: int) -> list[str]:
+    """What can be sorted by, from left to right; the order of the engine first."""
+    return [WORST, *(fitted.column.id for fitted in fit_columns(width))]
+
+
+def head(snap: Snapshot, panel: SegmentsPanel, width: int) -> Line:
+    """Which dimension, which window, and how much found no room."""
+    against = "against its own normal" if panel.dimension != "hour" else "24 h, against the day"
+    window = SPANS[snap.view.span] if panel.dimension != "hour" else ""
+    folded = f"{panel.folded:,} calls found no room, they stand under other" if panel.folded else ""
+    many = f"{len(panel.rows):,} value{'s' * (len(panel.rows) != 1)}"
+    return rule(panel.dimension, width, folded, many, ", ".join(part for part in (window, against) if part))
+
+
+def heading(fitted: Sequence[Fitted], sort: str, width: int, *, reverse: bool) -> Line:
+    """The titles; the column that sorts carries a sign that says which way."""
+    row = Row(MARK)
+    for column, size, _ in fitted:
+        end = row.width + size
+        chosen = column.id == sort
+        place = row.width if not column.right or _is_figure(column) else end - cells(column.title)
+        row.to(place).add(column.title, "accent" if chosen else "faint")
+        row.add("" if not chosen else "▴" if reverse else "▾", "accent").to(end + GAP)
+    return fit(row.line(), width)
+
+
+def _is_figure(column: Column) -> bool:
+    return column.width >= 12 and column is not VALUE
+
+
+def row_line(one: SegmentRow, fitted: Sequence[Fitted], width: int, *, chosen: bool = False) -> Line:
+    """One value. The mark says at the left's edge whether it is worse than its normal and the rest."""
+    glyph, tone = mark(one)
+    row = Row().add("▸" if chosen else " ", "accent").left(MARK - 1, glyph, tone)
+    for column, size, wide in fitted:
+        end = row.width + size
+        spans = column.write(one, wide)
+        have = sum(cells(text) for text, _ in spans)
+        if column.right and not (_is_figure(column) and have > size):
+            row.to(end - have if not _is_few(spans) else row.width)
+        for text, its in fit(spans, size) if have > size else spans:
+            row.add(text, its)
+        row.to(end + GAP)
+    line = fit(row.line(), width)
+    return selected(line) if chosen else line
+
+
+def _is_few(spans: Line) -> bool:
+    return len(spans) == 1 and spans[0][0].startswith("n ")
+
+
+def mark(row: SegmentRow) -> Span:
+    """Stuck callers, worse than it should be, too few to tell, or fine."""
+    if "stuck" in row.worse:
+        return ("■", "down")
+    if row.worse:
+        return ("▲", "degraded")
+    if row.p95.few and row.errors.few:
+        return ("·", "faint")
+    return ("●", "ok")
+
+
+def why_lines(row: SegmentRow, dimension: str, width: int) -> list[Line]:
+    """What stands out in one value, in words, then its latency and its errors against normal and the rest."""
+    glyph, tone = mark(row)
+    head = Row(1).add(f"{glyph} ", tone).add(f"{dimension}={clip(row.value, 40)}", "strong").add("  ")
+    for said in _said(row):
+        if head.width + cells(said) <= width:
+            return [fit(line, width) for line in (head.add(said, "text").line(), *_against(row))]
+    return [fit(line, width) for line in (head.add(_said(row)[-1], "text").line(), *_against(row))]
+
+
+def _said(row: SegmentRow) -> tuple[str, ...]:
+    """Why a row stands where it stands, the longest wording first."""
+    if not row.worse and row.p95.few and row.errors.few:
+        return (f"{row.calls:,} calls are too few to judge", "too few to judge")
+    worse = ", ".join(row.worse)
+    long = f"worse than its own normal and the rest: {worse}" if row.worse else "no worse than its normal"
+    short = f"worse: {worse}" if row.worse else "as normal"
+    stuck = f" · {row.stuck:,} stuck" if row.stuck else ""
+    explains = f"explains {row.explains * 100:.0f} %" if row.explains >= 0.005 else ""
+    of = " of the slow turns beyond normal"
+    whole = [
+        f"{long} · {explains}{of}{stuck}" if explains else long + stuck,
+        f"{long} · {explains}{stuck}" if explains else long + stuck,
+        f"{short} · {explains}{stuck}" if explains else short + stuck,
+    ]
+    return (*whole, short)
+
+
+def _against(row: SegmentRow) -> list[Line]:
+    lines: list[Line] = []
+    if row.p95.known and not row.p95.few:
+        said = Row(3).left(8, "P95", "muted").add(figures.milliseconds(row.p95.value), "text")
+        if row.p95.normal.known:
+            said.add(f"  normal {figures.milliseconds(row.p95.normal.value)}", "muted")
+        lines.append(said.add(f"  the rest {figures.milliseconds(row.rest_p95)}", "muted").line())
+    if row.errors.known and not row.errors.few:
+        said = Row(3).left(8, "errors", "muted").add(figures.percent(row.errors.value), "text")
+        said.add(f" {figures.interval(row.errors)}", "faint")
+        if row.errors.normal.known:
+            said.add(f"  normal {figures.percent(row.errors.normal.value)}", "muted")
+        lines.append(said.add(f"  the rest {figures.percent(row.rest_errors)}", "muted").line())
+    return [*lines, (), ()][:2]
+
+
+def empty(snap: Snapshot, dimension: str) -> list[Line]:
+    """Why there is no row."""
+    if not snap.dimensions:
+        return [
+            Row(MARK)
+            .add("no segments yet: call.start and call.update tell them (intent, language, …)", "faint")
+            .line()
+        ]
+    what = (
+        f"no call with {dimension} in this window"
+        if snap.view.where
+        else f"no call with {dimension} yet: call.update tells it"
+    )
+    return [Row(MARK).add(what, "faint").line(), BLANK]

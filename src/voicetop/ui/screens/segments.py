@@ -1,0 +1,196 @@
+"""Screen 3: the values of one dimension against their normal. Enter narrows every screen to one, again and again."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from voicetop.engine.snapshot import SegmentRow, SegmentsPanel, Snapshot, View
+from voicetop.ui.lines import BLANK, Line, block
+from voicetop.ui.outlook import blamed
+from voicetop.ui.renderables import segments
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.renderables.tabs import tabs
+from voicetop.ui.screens.page import HEAD, Host, Page
+
+TITLES = 3
+"""Lines above the first row: the tabs, the rule and the column titles."""
+WHY = 4
+"""Lines below the rows: what stands out in the one with the cursor, after a blank one."""
+
+
+class SegmentsPage(Page):
+    """The values of a dimension."""
+
+    name = "segments"
+    ruled = False
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.dimension = ""
+        self.dimensions: tuple[str, ...] = ()
+        self.value: str | None = None
+        self.place = 0
+        self.first = 0
+        self.sort = segments.WORST
+        self.reverse = False
+        self.panel: SegmentsPanel | None = None
+        self.rows: list[SegmentRow] = []
+        self._width = 80
+
+    def view(self, base: View) -> View:
+        return replace(base, dimension=self.dimension, limit=1)
+
+    def see(self, snap: Snapshot) -> None:
+        self.dimensions = snap.dimensions
+        if not self.dimension and self.dimensions:
+            trouble = blamed(snap)
+            self.dimension = trouble.where[0][0] if trouble else self.dimensions[0]
+        panel = snap.segments
+        if panel is None or panel.dimension != self.dimension:
+            return
+        self.panel = panel
+        self.rows = segments.ordered(panel, self.sort, reverse=self.reverse)
+        self._follow()
+
+    def _follow(self) -> None:
+        """The cursor stays on its value, wherever it moves."""
+        values = [row.value for row in self.rows]
+        if self.value in values:
+            self.place = values.index(self.value)
+        self.place = max(0, min(self.place, len(values) - 1))
+        self.first = min(max(self.first, self.place - self.visible + 1), self.place)
+        self.first = max(0, min(self.first, len(values) - self.visible))
+
+    @property
+    def visible(self) -> int:
+        return max(1, self.height - TITLES - (WHY if self.height > TITLES + WHY + 2 else 0))
+
+    @property
+    def chosen(self) -> SegmentRow | None:
+        """The row that the cursor stands on; the first before it was moved."""
+        return self.rows[self.place] if self.rows else None
+
+    # -- painting -----------------------------------------------------------------------------------------------
+
+    def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:  # noqa: ARG002 - no clocks here
+        self._width = width
+        order = "worst first" if self.sort == segments.WORST else f"by {self.sort}"
+        names = self.dimensions or (self.dimension,)
+        lines = [tabs(names, self.dimension, width, f"{order} {'▴' if self.reverse else '▾'}")]
+        panel = snap.segments
+        if panel is None or panel.dimension != self.dimension:
+            waiting = segments.empty(snap, self.dimension) if not self.dimensions else [BLANK]
+            return block([*lines, *waiting], height, width)
+        fitted = segments.fit_columns(width)
+        lines += [
+            segments.head(snap, panel, width),
+            segments.heading(fitted, self.sort, width, reverse=self.reverse),
+        ]
+        shown = self.rows[self.first : self.first + self.visible]
+        here = self.chosen
+        lines += [segments.row_line(row, fitted, width, chosen=row is here) for row in shown]
+        if not self.rows:
+            lines += segments.empty(snap, self.dimension)
+        if here is not None and self.visible < height - TITLES:
+            lines += [BLANK, *segments.why_lines(here, self.dimension, width)]
+        return block(lines, height, width)
+
+    # -- moving -------------------------------------------------------------------------------------------------
+
+    def _move(self, steps: int) -> None:
+        if self.rows:
+            self.place = max(0, min(self.place + steps, len(self.rows) - 1))
+            self.value = self.rows[self.place].value
+            self._follow()
+        self.host.changed()
+
+    def act_down(self) -> None:
+        self._move(1)
+
+    def act_up(self) -> None:
+        self._move(-1)
+
+    def act_page_down(self) -> None:
+        self._move(self.visible)
+
+    def act_page_up(self) -> None:
+        self._move(-self.visible)
+
+    def act_first(self) -> None:
+        self._move(-len(self.rows))
+
+    def act_last(self) -> None:
+        self._move(len(self.rows))
+
+    def wheel(self, steps: int) -> None:
+        self._move(steps)
+
+    def click(self, y: int) -> None:
+        row = y - HEAD - TITLES
+        if 0 <= row < min(self.visible, len(self.rows) - self.first):
+            self._move(self.first + row - self.place)
+
+    # -- dimensions and narrowing -------------------------------------------------------------------------------
+
+    def show(self, dimension: str) -> None:
+        """Another dimension; the cursor begins at its worst value."""
+        if self.host.frozen and dimension != self.dimension:
+            self.host.say("the picture is frozen: space or L is live again, then this works")
+            return
+        self.dimension = dimension
+        self.value, self.place, self.first, self.rows, self.panel = None, 0, 0, [], None
+        self.host.changed()
+
+    def _turn(self, steps: int) -> None:
+        if self.dimensions:
+            at = self.dimensions.index(self.dimension) if self.dimension in self.dimensions else 0
+            self.show(self.dimensions[(at + steps) % len(self.dimensions)])
+
+    def act_left(self) -> None:
+        self._turn(-1)
+
+    def act_right(self) -> None:
+        self._turn(1)
+
+    def act_narrow(self) -> None:
+        """Every screen for this value only; then the next dimension, to narrow again."""
+        here = self.chosen
+        if here is None or here.value.startswith("("):
+            self.host.say("there is no value to narrow to here")
+            return
+        if self.host.frozen:
+            self.host.say("the picture is frozen: space or L is live again, then this works")
+            return
+        self.host.narrow(self.dimension, here.value)
+        taken = {name for name, _ in self.host.where}
+        at = self.dimensions.index(self.dimension) if self.dimension in self.dimensions else 0
+        later = [*self.dimensions[at + 1 :], *self.dimensions[:at]]
+        self.show(next((name for name in later if name not in taken), self.dimension))
+
+    # -- order --------------------------------------------------------------------------------------------------
+
+    def _sort_by(self, step: int) -> None:
+        keys = segments.sorts(self._width)
+        at = keys.index(self.sort) if self.sort in keys else 0
+        self.sort, self.reverse = keys[(at + step) % len(keys)], False
+        self._again()
+
+    def act_sort_left(self) -> None:
+        self._sort_by(-1)
+
+    def act_sort_right(self) -> None:
+        self._sort_by(1)
+
+    def act_reverse(self) -> None:
+        self.reverse = not self.reverse
+        self._again()
+
+    def _again(self) -> None:
+        if self.panel is not None:
+            self.rows = segments.ordered(self.panel, self.sort, reverse=self.reverse)
+            self._follow()
+        self.host.changed()
+
+    def act_back(self) -> None:
+        self.value, self.place, self.first = None, 0, 0
+        self.host.changed()

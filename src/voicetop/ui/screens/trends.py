@@ -1,0 +1,67 @@
+"""Screen 5: the last 24 hours. Tab and the arrows walk through the panels, z shows one alone, v reads values."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from voicetop.engine.snapshot import Series, Snapshot, View
+from voicetop.ui.lines import Line
+from voicetop.ui.renderables import trends
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.page import Host
+from voicetop.ui.screens.panels import PanelPage
+
+
+class TrendsPage(PanelPage):
+    """Trends."""
+
+    name = "trends"
+    ruled = False
+    panels = trends.PANELS
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host)
+        self.focus = trends.PANELS[0]
+
+    def view(self, base: View) -> View:
+        return replace(base, trends=True, limit=1)
+
+    def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
+        focus = trends.PANELS.index(self.focus)
+        return trends.trends(snap, scene.look, width, height, focus=focus, large=self.large, at=self.at)
+
+    def series(self, snap: Snapshot) -> Series | None:
+        return trends.series_of(self.focus, snap)
+
+    def said(self, snap: Snapshot, scene: Scene) -> str:
+        return trends.read(self.focus, snap, scene.look, self.at)
+
+    def act_down(self) -> None:
+        self._step(1)
+
+    def act_up(self) -> None:
+        self._step(-1)
+
+    def act_first(self) -> None:
+        self.focus = trends.PANELS[0]
+        self.host.changed()
+
+    def act_last(self) -> None:
+        self.focus = trends.PANELS[-1]
+        self.host.changed()
+
+    def act_page_down(self) -> None:
+        self._step(1)
+
+    def act_page_up(self) -> None:
+        self._step(-1)
+
+    def wheel(self, steps: int) -> None:
+        self._step(steps)
+
+    def act_back(self) -> None:
+        """The cursor goes first, then the large panel; one panel keeps the focus."""
+        focus = self.focus
+        self.let_go()
+        self.focus = focus
+        self.host.changed()
