@@ -105,10 +105,16 @@ def check_screen(args: argparse.Namespace, settings: Config) -> None:
 
 
 def show_feed(
-    feed: LiveFeed, args: argparse.Namespace, settings: Config, title: str, *, patience_s: float = 0.0
+    feed: LiveFeed,
+    args: argparse.Namespace,
+    settings: Config,
+    title: str,
+    *,
+    patience_s: float = 0.0,
+    tour: bool = False,
 ) -> int:
     """Show one feed."""
-    return show_feeds([(title, feed)], args, settings, patience_s=patience_s)
+    return show_feeds([(title, feed)], args, settings, patience_s=patience_s, tour=tour)
 
 
 def show_feeds(
@@ -117,6 +123,7 @@ def show_feeds(
     settings: Config,
     *,
     patience_s: float = 0.0,
+    tour: bool = False,
 ) -> int:
     """Run the screen, or the plain lines, until the person has enough.
 
@@ -148,6 +155,8 @@ def show_feeds(
         others=[NamedFeed(name, feed) for name, feed in feeds[1:]],
     )
     app.when_painted = lambda: _start(feeds)
+    if tour:
+        app.begin_tour()
     _heed_signals(lambda limit: _close(feeds, limit), app.leave)
     try:
         app.run()

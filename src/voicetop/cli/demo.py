@@ -12,17 +12,21 @@ from typing import IO
 from voicetop import config as configuration
 from voicetop.cli import console
 from voicetop.cli.fleet import fleet_config, fleet_options, fleet_words
-from voicetop.errors import FeedError
+from voicetop.errors import FeedError, UsageError
 from voicetop.live import LiveFeed
 from voicetop.sources import LinkState, Source
 
 INCIDENT = ("--incident", "llm_outage", "--at", "30", "--for", "90", "--segment", "language=es")
+TOUR_INCIDENT = ("--incident", "llm_outage", "--at", "8", "--for", "240", "--segment", "language=es")
+"""It begins early, and lasts until the tour is over."""
+
 PATIENCE_S = 3.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the screen and of the fleet."""
     console.screen_options(parser)
+    parser.add_argument("--tour", action="store_true", help="a guided minute through the screens")
     fleet_options(parser, calls="200", history_h="24", old_calls="500")
     parser.set_defaults(usual=_words(parser.parse_args([])))
 
@@ -31,19 +35,22 @@ def run(args: argparse.Namespace) -> int:
     """Show the console at once; hub and fleet start in a process of their own meanwhile."""
     settings = configuration.load()
     console.check_screen(args, settings)
+    if args.tour and args.plain:
+        raise UsageError("--tour goes through the screens, and --plain has none: leave one of them out")
     if _words(args) != args.usual:
         fleet_config(args, 0.0)  # what is wrong with the options is said before the screen opens
     child = _start(_words(args))
     try:
         feed = LiveFeed(lambda: (DemoSource(child), None), settings.engine)
-        return console.show_feed(feed, args, settings, "demo")
+        return console.show_feed(feed, args, settings, "demo", tour=args.tour)
     finally:
         _end(child)
 
 
 def _words(args: argparse.Namespace) -> list[str]:
     """The fleet's options for the other process; without an incident named, the usual one."""
-    return fleet_words(args) + ([] if args.incidents else list(INCIDENT))
+    usual = TOUR_INCIDENT if args.tour else INCIDENT
+    return fleet_words(args) + ([] if args.incidents else list(usual))
 
 
 def _start(words: list[str]) -> subprocess.Popen[bytes]:

@@ -19,6 +19,7 @@ from textual.binding import Binding, BindingsMap
 from textual.message import Message
 from textual.screen import Screen
 
+from voicetop.clock import Clock, WallClock
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.ui import clipboard
 from voicetop.ui import theme as themes
@@ -34,6 +35,7 @@ from voicetop.ui.outlook import Outlook
 from voicetop.ui.renderables.feeds import feeds_line
 from voicetop.ui.renderables.footer import message_line
 from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.renderables.tour import tour_lines
 from voicetop.ui.screens.boxes import HelpBox, PaletteBox
 from voicetop.ui.screens.calls import CallsPage
 from voicetop.ui.screens.copying import CopyBox
@@ -46,14 +48,15 @@ from voicetop.ui.stack import Stack
 from voicetop.ui.steering import Steering
 from voicetop.ui.terminal import send, takes_links
 from voicetop.ui.theme import Colours
+from voicetop.ui.tour import Tour
 from voicetop.ui.wardrobe import LOOK_S, Wardrobe
 
 if TYPE_CHECKING:
     from textual.screen import Screen as AnyScreen
 
 FRAMES_PER_S = 4
-ROOM_FOR_FEEDS = 8
-"""A screen with fewer lines has none for the verdicts of other feeds."""
+ROOM_FOR_STRIP = 10
+"""A screen with fewer lines has none for the verdicts of other feeds, nor for a caption."""
 RETRY_S = 0.05
 SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
 
@@ -86,6 +89,12 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         self.app.told = ""
+        if self.app.tour is not None:
+            self.app.end_tour()
+            if event.key == "escape":
+                event.stop()
+                event.prevent_default()
+                return
         if self.app.page.key(event.key, event.character):
             event.stop()
             event.prevent_default()
@@ -133,6 +142,8 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
         self.templates = links or {}
         self.columns = columns or Columns()
         self.told = ""
+        self.tour: Tour | None = None
+        self._clock: Clock = WallClock()
         self.when_painted: Callable[[], None] | None = None
         """Called once after the first frame: what would hold it up begins there."""
         self.outlook = Outlook()
@@ -173,6 +184,8 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
 
     def tick(self) -> None:
         """Paint a frame, unless the terminal still has the last one before it or is slow."""
+        if self.tour is not None and not self.tour.step(self._clock.monotonic(), self.feed.latest):
+            self.end_tour()
         if self._outlet.due(self._driver):
             self.paint()
         else:
@@ -187,7 +200,7 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
 
     def frame(self, width: int, height: int) -> list[Line]:
         """The lines of a screen of that size."""
-        strip = self._strip(width) if self.feeds.several and height > ROOM_FOR_FEEDS else []
+        strip = self._strip(width) if height > ROOM_FOR_STRIP else []
         scene = self.scene()
         if scene.snap is not None and scene.snap is not self._seen:
             self._seen = scene.snap
@@ -198,12 +211,15 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
         return [*lines[:-1], *strip, foot]
 
     def _strip(self, width: int) -> list[Line]:
-        """The verdicts of all feeds."""
+        """What stands above the footer: the tour's caption, the verdicts of all feeds."""
+        caption = tour_lines(self.tour.caption, self.tour.place, width) if self.tour else []
+        if not self.feeds.several:
+            return caption
         shown = [
             (name, Scene(handle.latest, handle.link, self.look, error=handle.error))
             for name, handle in self.feeds.all
         ]
-        return [feeds_line(shown, self.feeds.index, width, written(self.keymap.keys("next_feed"), 1))]
+        return [*caption, feeds_line(shown, self.feeds.index, width, self.key_of("next_feed"))]
 
     def _note(self) -> None:
         """Tell what the feed has to say besides its figures, once."""
@@ -311,7 +327,7 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """An action of the registry runs only where it belongs."""
         if action == "do":
-            return self.page.name in BY_ID[str(parameters[0])].places
+            return self.can_do(str(parameters[0]))
         return super().check_action(action, parameters)
 
     def action_do(self, action_id: str) -> None:
@@ -351,12 +367,34 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
         self.sheet.wear(Ink(self.wardrobe.theme, ascii_only=self.look.ascii))
         self.say(said)
 
+    # -- the tour -----------------------------------------------------------------------------------------------
+
+    def begin_tour(self) -> None:
+        """Go through the screens by itself, until a key is pressed."""
+        self.tour = Tour(self)
+
+    def end_tour(self) -> None:
+        """The person takes over."""
+        self.tour = None
+        self.paint()
+
+    def can_do(self, action_id: str) -> bool:
+        """Whether an action belongs where the person is."""
+        return self.page.name in BY_ID[action_id].places
+
+    def key_of(self, action_id: str) -> str:
+        """An action's first key, as people write it."""
+        return written(self.keymap.keys(action_id), 1)
+
+    # -- feeds --------------------------------------------------------------------------------------------------
+
     def act_next_feed(self) -> None:
         """The next feed."""
         if not self.feeds.several:
             self.say("there is one feed here; `voicetop URL URL` or names from the config show several")
             return
         name, _ = self.feeds.turn()
+        self.outlook.thaw()
         self.outlook.thaw()
         self.asked = self._seen = None
         self._noted = 0
