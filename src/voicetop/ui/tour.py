@@ -1,0 +1,165 @@
+"""A guided minute through the screens, on whatever feed there is: `voicetop demo --tour`.
+
+Every stop runs the same actions that a person would press, stays for a few seconds and says what is to be seen; some
+wait for what they speak of. Any key takes over, and there is nothing that only the tour could do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from voicetop.engine.snapshot import Snapshot
+
+STAY_S = 6.0
+WAIT_S = 30.0
+"""How long a stop waits for what it speaks of; then it is left out."""
+
+
+def _always(_: Snapshot) -> bool:
+    return True
+
+
+def _troubled(snap: Snapshot) -> bool:
+    return snap.verdict.severity in ("degraded", "down")
+
+
+def _blamed(snap: Snapshot) -> bool:
+    return any(trouble.where for trouble in snap.verdict.troubles)
+
+
+def _has_calls(snap: Snapshot) -> bool:
+    return bool(snap.needing_eyes or snap.calls.rows)
+
+
+class Stop(NamedTuple):
+    """What is done on arrival (ids of actions), and the caption.
+
+    One whose `when` isn't so is left out, unless it is `patient`: then it is waited for.
+    """
+
+    actions: tuple[str, ...]
+    caption: str
+    when: Callable[[Snapshot], bool] = _always
+    patient: bool = False
+
+
+STOPS = (
+    Stop(
+        ("overview",),
+        "A simulated fleet of voice agents. The line on top says in words whether everything works right now.",
+    ),
+    Stop(
+        (),
+        "Beneath it: callers who wait, latency ear to ear and where it comes from, errors, success, hang-ups, cost, "
+        "each with its n and its own normal.",
+    ),
+    Stop(
+        (),
+        "The model's provider is failing for some of the callers. Watch the line on top.",
+        _troubled,
+        patient=True,
+    ),
+    Stop(
+        (),
+        "It names what is wrong, since when and for whom. The calls that need eyes first stand below.",
+        _troubled,
+    ),
+    Stop(
+        ("blame",),
+        "{blame}: every screen shows only those whom the verdict blames; the breadcrumb on top says so. "
+        "{widen} widens.",
+        _blamed,
+        patient=True,
+    ),
+    Stop(
+        ("widen", "widen", "widen", "segments"),
+        "{segments} Segments: every value of a dimension against its own normal and the rest, worst first.",
+    ),
+    Stop(
+        ("calls",),
+        "{calls} Calls: every live call, who needs eyes first. {filter} filters as you type, {sort_right} sorts.",
+    ),
+    Stop(
+        ("first", "open"),
+        "{open} opens a call: turn by turn where the time went, what was said, which tools ran and what failed.",
+        _has_calls,
+    ),
+    Stop(
+        ("trends",),
+        "{trends} Trends: the day, with what changed in the world, and latencies that percentiles hide.",
+    ),
+    Stop(
+        ("overview",),
+        "That is all: {help} lists the keys, {palette} finds any action by its name. The screen is yours.",
+    ),
+)
+
+
+class Guide(Protocol):
+    """What a tour needs of the console."""
+
+    def can_do(self, action_id: str) -> bool: ...
+    def do(self, action_id: str) -> None: ...
+    def key_of(self, action_id: str) -> str: ...
+
+
+class Tour:
+    """Where the tour stands. Moved by `step`, with the time of one clock in seconds; ended by whoever drops it."""
+
+    def __init__(self, guide: Guide, stops: tuple[Stop, ...] = STOPS) -> None:
+        self.stops = stops
+        self.index = -1
+        self._guide = guide
+        self._since = 0.0
+        self._asked_at = float("nan")
+
+    @property
+    def caption(self) -> str:
+        """What there is to be said now, with the person's own keys."""
+        if self.index < 0:
+            return "The tour begins with the first picture."
+        keys = {action: self._guide.key_of(action) for action in KEYS}
+        return self.stops[self.index].caption.format(**keys)
+
+    @property
+    def place(self) -> str:
+        """How far it is."""
+        return f"{max(1, self.index + 1)} of {len(self.stops)}"
+
+    def step(self, now: float, snap: Snapshot | None) -> bool:
+        """Go on where it is time to; False once the tour is over."""
+        if snap is None or (self.index >= 0 and now - self._since < STAY_S):
+            return True
+        if self._asked_at != self._asked_at:
+            self._asked_at = now
+        while self.index + 1 < len(self.stops):
+            following = self.stops[self.index + 1]
+            if following.when(snap):
+                self._arrive(self.index + 1, now)
+                return True
+            if following.patient and now - self._asked_at < WAIT_S:
+                return True
+            self.stops = (*self.stops[: self.index + 1], *self.stops[self.index + 2 :])
+        return False
+
+    def _arrive(self, index: int, now: float) -> None:
+        self.index, self._since, self._asked_at = index, now, float("nan")
+        for action in self.stops[index].actions:
+            if self._guide.can_do(action):
+                self._guide.do(action)
+
+
+KEYS = (
+    "blame",
+    "widen",
+    "segments",
+    "calls",
+    "filter",
+    "sort_right",
+    "open",
+    "trends",
+    "help",
+    "palette",
+)
+"""The actions whose keys the captions name."""
