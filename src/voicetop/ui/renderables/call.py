@@ -167,8 +167,8 @@ def facts(
     """What is known of the call beside its turns, section by section."""
     for title, lines in (
         ("what is known of it", list(_segments(detail, look, width))),
-        ("cost", list(_cost(detail, width))),
-        ("frustration", list(_signals(detail, width))),
+        ("cost", list(_cost(detail, look, width))),
+        ("frustration", list(_signals(detail, look, width))),
         ("opinions", list(_opinions(detail, width))),
         ("about", list(_about(detail, look, width, links))),
     ):
@@ -201,20 +201,21 @@ def _segments(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
         yield Row(2).add("no segment is known; call.start and call.update tell them", "faint").line()
 
 
-def _cost(detail: CallDetail, width: int) -> Iterator[Line]:
+def _cost(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
     total = sum(value for _, value in detail.spent)
     for name, value in sorted(detail.spent, key=lambda part: -part[1]):
         share = value / total if total else 0.0
         row = Row(2).left(NAME, name, "muted").add(" ").right(NAME + 12, figures.dollars(value))
         row.right(NAME + 21, figures.percent(share), "muted").add("  ")
         yield row.add(
-            bars.strokes(share, max(0, min(24, width - row.width - 2))), waterfall.family(name)
+            bars.strokes(share, max(0, min(24, width - row.width - 2)), ascii_only=look.ascii),
+            waterfall.family(name),
         ).line()
     if not detail.spent:
         yield Row(2).add("nothing spent yet, as far as the feed tells", "faint").line()
 
 
-def _signals(detail: CallDetail, width: int) -> Iterator[Line]:
+def _signals(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
     """Each signal from 0 to 1 with its weight; the score is their weighted mean over those that the feed gives."""
     known = dict(detail.signals)
     total = sum(weight for name, weight in detail.weights if name in known)
@@ -225,7 +226,9 @@ def _signals(detail: CallDetail, width: int) -> Iterator[Line]:
             continue
         row.add(f"{known[name]:.2f}", "text").add(f" × {weight:.2f}", "muted")
         row.to(NAME + 18).add(f"+{known[name] * weight / total if total else 0:.2f}", "strong").add("  ")
-        yield row.add(bars.strokes(known[name], max(0, min(20, width - row.width - 2))), "bar").line()
+        yield row.add(
+            bars.strokes(known[name], max(0, min(20, width - row.width - 2)), ascii_only=look.ascii), "bar"
+        ).line()
     if total and not isnan(detail.row.mood):
         said = f"score {detail.row.mood:.2f} = weighted mean of {len(known)} of {len(detail.weights)} signals"
         yield Row(2).add(clip(said, width - 3), "muted").line()

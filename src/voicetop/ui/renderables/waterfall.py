@@ -167,7 +167,7 @@ def axis(scale: float, width: int) -> Line:
     for part in range(1, parts + 1):
         said = f" {_short(scale * part / parts)}"
         end = width * part // parts
-        row.add("─" * max(0, end - row.width - cells(said) - (part < parts)), "rule").add(said, "muted")
+        row.add("─" * max(0, end - row.width - cells(said)), "rule").add(said, "muted")
         row.add(" " if part < parts else "")
     return fit(row.line(), width)
 
