@@ -78,7 +78,7 @@ def _ladder(call: Call, at: float) -> tuple[tuple[TurnRow, ...], tuple[StoryItem
         item = item_of(event)
         if item is None:
             continue
-        home = index if index >= 0 else current
+        home = index if index >= 0 else max(rungs, default=current)
         if home < 0:
             before.append(item)
         else:

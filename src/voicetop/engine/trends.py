@@ -1,5 +1,7 @@
 """24 hours by the quarter of an hour: the lines, the heat map, the mix of intents and the funnel.
 
+A quarter of which too little is known for a figure is a hole in its line, not a spike.
+
 A quarter that is over can hardly change any more: what was read off it is kept.
 """
 
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicetop.engine.buckets import MIDDLES, censored_quantile
+from voicetop.engine.figures import FEW, FEW_CALLS
 from voicetop.engine.snapshot import NAN, HeatMap, MixRow, Series, StepShare, TrendsPanel
 from voicetop.engine.spans import MINUTE, QUARTER, SlotKey
 from voicetop.engine.windows import METRIC, Histogram
@@ -74,7 +77,7 @@ def _lines(
 
     sums = [part for _, part in quarters]
     made = [
-        (f"P{round(100 * q)}", "ms", series([censored_quantile(e2e, None, q)[0] for e2e, _ in quarters]))
+        (f"P{round(100 * q)}", "ms", series([_quantile(e2e, q) for e2e, _ in quarters]))
         for q in (0.5, 0.95, 0.99)
     ]
     made.append(("calls", "calls", series([float(part.get("started", 0)) for part in sums])))
@@ -93,11 +96,16 @@ def _lines(
 
 
 def _share(sums: dict[str, int], hits: str, of: str) -> float:
-    return min(1.0, _ratio(sums, hits, of)) if sums.get(of) else NAN
+    return min(1.0, _ratio(sums, hits, of))
 
 
 def _ratio(sums: dict[str, int], total: str, of: str) -> float:
-    return sums.get(total, 0) / sums[of] if sums.get(of) else NAN
+    n = sums.get(of, 0)
+    return sums.get(total, 0) / n if n >= FEW_CALLS else NAN
+
+
+def _quantile(e2e: Histogram, q: float) -> float:
+    return censored_quantile(e2e, None, q)[0] if int(e2e.sum()) >= FEW[q] else NAN
 
 
 def _heat(columns: list[Histogram], start: float) -> HeatMap | None:
