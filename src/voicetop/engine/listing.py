@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from voicetop.engine.fold import Engine
 
 Live: TypeAlias = Iterable[Call]
+Keys: TypeAlias = list[Any] | NDArray[np.float64]
+"""What calls are sorted by: all texts or all numbers."""
 RECENT = 12
 """Turns of a row's sparkline."""
 EYES = 12
@@ -44,9 +45,18 @@ def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck
     at = engine.at
     chosen = None if cells is None else frozenset(cells.tolist())
     live = list(live_calls(engine, chosen))
-    urgency = [_urgency(call, at, stuck_after) for call in live]
+    urgency = np.array(
+        [
+            _urgency(call, at, stuck_after)
+            if call.wait_since or call.errors or call.mood >= FRUSTRATED
+            else call.mood / 2
+            for call in live
+        ]
+    )
     asked = _rows(engine, view, live, urgency, chosen)
-    eyes = heapq.nlargest(EYES, ((u, -i) for i, u in enumerate(urgency) if u >= 1))
+    needy = np.flatnonzero(urgency >= 1)
+    needy = needy[np.argsort(-urgency[needy], kind="stable")]
+    eyes = [live[i] for i in needy.tolist()]
     return Listed(
         CallsPanel(
             rows=tuple(row_of(call, at, stuck_after) for call in asked.calls),
@@ -54,22 +64,22 @@ def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck
             total=asked.total,
             position=asked.position,
             of=asked.of,
-            stuck=sum(u >= 3 for u in urgency),
-            failing=sum(call.errors > 0 for call in live),
-            frustrated=sum(call.mood >= FRUSTRATED for call in live),
+            stuck=int((urgency >= 3).sum()),
+            failing=sum(call.errors > 0 for call in eyes),
+            frustrated=sum(call.mood >= FRUSTRATED for call in eyes),
             error=asked.error,
         ),
-        tuple(row_of(live[-i], at, stuck_after) for _, i in eyes),
+        tuple(row_of(call, at, stuck_after) for call in eyes[:EYES]),
     )
 
 
 def _rows(
-    engine: Engine, view: View, live: list[Call], urgency: list[float], chosen: frozenset[int] | None
+    engine: Engine, view: View, live: list[Call], urgency: Keys, chosen: frozenset[int] | None
 ) -> _Rows:
     at = engine.at
     calls = _ended(engine, chosen) if view.ended else live
     of = len(calls)
-    keys: list[Any]
+    keys: Keys
     test, error = filtering.predicate(view.text, at)
     if view.sort == "eyes" and not view.ended:
         keys = urgency
@@ -88,7 +98,7 @@ def _rows(
     return _Rows(rows, len(calls), of, error, _position(calls, keys, reverse, view.call_id))
 
 
-def _position(calls: list[Call], keys: list[Any], reverse: bool, call_id: str) -> int:
+def _position(calls: list[Call], keys: Keys, reverse: bool, call_id: str) -> int:
     """Where a call stands in the order; -1 where it isn't among them."""
     found = next((i for i, call in enumerate(calls) if call.call_id == call_id), -1) if call_id else -1
     if found < 0:
@@ -104,11 +114,11 @@ class _Rows(Struct):
     position: int
 
 
-def _order(keys: list[Any], reverse: bool, need: int) -> list[int]:
+def _order(keys: Keys, reverse: bool, need: int) -> list[int]:
     """The positions of the first `need` keys in order; equal keys keep the order in which their calls came."""
-    if not keys or isinstance(keys[0], str):
+    if not len(keys) or isinstance(keys[0], str):
         return sorted(range(len(keys)), key=keys.__getitem__, reverse=reverse)
-    values = np.array(keys, float)
+    values = np.asarray(keys, float)
     values = np.where(np.isnan(values), np.inf, -values if reverse else values)
     if need < len(values) // 4:
         limit = np.partition(values, need)[need]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +15,6 @@ from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.figures import Usual
 from voicetop.engine.fold import Engine
 from voicetop.engine.judge import STAGE_WORDS, culprit, handling_s
-from voicetop.engine.mood import FRUSTRATED
 from voicetop.engine.snapshot import (
     NAN,
     AbandonPanel,
@@ -40,6 +42,7 @@ from voicetop.engine.spans import MINUTE, QUARTER, SlotKey
 from voicetop.engine.windows import METRIC, Histogram
 from voicetop.wire.codec import WireStats
 
+T = TypeVar("T")
 BLIND_AFTER = 3.0
 SUCCESS_LESS = 0.05
 SENTIMENT_LESS = 0.4
@@ -59,7 +62,7 @@ class Picturer:
         self._trends = trends.Trends(engine)
         self._segmented: tuple[object, SegmentsPanel] | None = None
         """The last one, with what it was asked for: it is made once a second."""
-        self._charts: dict[tuple[Where, SlotKey], tuple[float, dict[str, int]]] = {}
+        self._charts: dict[tuple[object, Where, SlotKey], Any] = {}
 
     def snapshot(self, view: View, *, epoch: str = "", seq: int = 0, deployment: str = "") -> Snapshot:
         """What a screen that asks with `view` may know, now."""
@@ -80,7 +83,7 @@ class Picturer:
             outcome=self._outcome(scope),
             abandonment=abandonment,
             cost=self._cost(scope),
-            mood=self._mood(scope),
+            mood=self._mood(scope, listed.panel.frustrated),
             calls=listed.panel,
             needing_eyes=listed.eyes,
             markers=tuple(MarkerNote(m.ts, m.kind, m.version or m.label) for m in self._engine.markers),
@@ -227,25 +230,20 @@ class Picturer:
 
     def _latency_chart(self, scope: _Scope) -> Series:
         slots = scope.chart_slots()
-        values = [self._slot(scope, slot)[0] for slot in slots]
+        values = [self._slot(scope, slot, _p95) for slot in slots]
         return Series(slots[0][0] * slots[0][1], slots[0][0], tuple(values))
 
-    def _slot(self, scope: _Scope, slot: SlotKey) -> tuple[float, dict[str, int]]:
-        """(P95 of e2e, sums by kind) of one slot of time; those that can hardly change any more are kept."""
-        key = (scope.view.where, slot)
-        kept = self._charts.get(key)
-        if kept is not None:
-            return kept
-        table = self._engine.ledger.windows.over_time(slot, scope.cells)
-        counts = table[METRIC["e2e"]]
-        made = (
-            censored_quantile(counts, None, 0.95)[0],
-            self._engine.ledger.counts.over_time(slot, scope.chosen),
-        )
-        if (slot[1] + 1) * slot[0] < scope.at - 30:
-            if len(self._charts) > 4_000:
-                self._charts.clear()
-            self._charts[key] = made
+    def _slot(self, scope: _Scope, slot: SlotKey, make: Callable[[_Scope, SlotKey], T]) -> T:
+        """What a chart shows of one slot of time. That of slots that can hardly change any more is kept; that of the
+        others too, but for this picture only.
+        """
+        settled = (slot[1] + 1) * slot[0] < scope.at - 30
+        kept, key = self._charts if settled else scope.charts, (make, scope.view.where, slot)
+        made: T | None = kept.get(key)
+        if made is None:
+            if len(kept) > 8_000:
+                kept.clear()
+            made = kept[key] = make(scope, slot)
         return made
 
     def _errors(self, scope: _Scope) -> ErrorPanel:
@@ -270,7 +268,7 @@ class Picturer:
         slots = scope.chart_slots()
         values = []
         for slot in slots:
-            sums = self._slot(scope, slot)[1]
+            sums = self._slot(scope, slot, _sums)
             n = sums.get(of, 0)
             values.append(min(1.0, sums.get(hits, 0) / n) if n else NAN)
         return Series(slots[0][0] * slots[0][1], slots[0][0], tuple(values))
@@ -282,15 +280,11 @@ class Picturer:
         for slot in sorted(self._engine.ledger.counts.slots):
             index = slot[0] * slot[1] // 3600 - hour + 23
             if slot[0] >= MINUTE and 0 <= index < 24:
-                sums = self._slot_sums(scope, slot)
+                sums = self._slot(scope, slot, _sums)
                 hits[index] += sums.get("error", 0)
                 ended[index] += sums.get("ended", 0)
         values = np.where(ended > 0, np.minimum(1.0, hits / np.maximum(ended, 1)), NAN)
         return Series((hour - 23) * 3600.0, 3600.0, tuple(values.tolist()))
-
-    def _slot_sums(self, scope: _Scope, slot: SlotKey) -> dict[str, int]:
-        kept = self._charts.get((scope.view.where, slot))
-        return kept[1] if kept is not None else self._slot(scope, slot)[1]
 
     def _outcome(self, scope: _Scope) -> OutcomePanel:
         sums, usual = scope.business, scope.usual
@@ -346,15 +340,14 @@ class Picturer:
 
     def _mean_chart(self, scope: _Scope, total: str, of: str, unit: float) -> Series:
         slots = scope.chart_slots()
-        sums = [self._slot(scope, slot)[1] for slot in slots]
+        sums = [self._slot(scope, slot, _sums) for slot in slots]
         values = tuple(s[total] / s[of] / unit if s.get(of) else NAN for s in sums)
         return Series(slots[0][0] * slots[0][1], slots[0][0], values)
 
-    def _mood(self, scope: _Scope) -> MoodPanel:
+    def _mood(self, scope: _Scope, moody: int) -> MoodPanel:
         sums, usual = scope.business, scope.usual
         felt = usual.mean("sentiment_centi", "sentiments", 100)
         turns = int(scope.histograms["e2e"].sum()) if "e2e" in scope.histograms else 0
-        moody = sum([call.mood >= FRUSTRATED for call in scope.calls()])
         barge_ins = scope.sums.get("barge_ins", 0)
         return MoodPanel(
             sentiment=figures.mean(
@@ -391,6 +384,7 @@ class _Scope:
             self.live, self.waiting = 0, []
         self.stuck_after = figures.stuck_after(usual.histograms.get("e2e"), engine.config.stuck_after_s)
         self.handling = handling_s(self.business)
+        self.charts: dict[tuple[object, Where, SlotKey], Any] = {}
 
     def calls(self) -> listing.Live:
         """The live calls of these cells."""
@@ -401,6 +395,17 @@ class _Scope:
         if self.view.span == "24h":
             return _last(self.at, QUARTER, 96)
         return _last(self.at, MINUTE, CHART_POINTS)
+
+
+def _p95(scope: _Scope, slot: SlotKey) -> float:
+    """P95 of e2e."""
+    table = scope.engine.ledger.windows.over_time(slot, scope.cells)
+    return censored_quantile(table[METRIC["e2e"]], None, 0.95)[0]
+
+
+def _sums(scope: _Scope, slot: SlotKey) -> dict[str, int]:
+    """Sums by kind."""
+    return scope.engine.ledger.counts.over_time(slot, scope.chosen)
 
 
 def _last(at: float, width: int, count: int) -> list[SlotKey]:
