@@ -96,7 +96,13 @@ def _stuck(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     text = f"{panel.stuck} of {panel.waiting} waiting callers stuck{where} for over {over:.0f} s{provider}"
     return [
         Trouble(
-            "stuck", text, at - panel.longest_s, "down" if down else "degraded", panel.stuck, 0, panel.waiting
+            "stuck",
+            text,
+            at - panel.longest_s,
+            "down" if down else "degraded",
+            float(panel.stuck),
+            0.0,
+            panel.waiting,
         )
     ]
 
@@ -106,7 +112,7 @@ def _capacity(engine: Engine, at: float) -> list[Trouble]:
     if not limit or live < NEAR_CAPACITY * limit:
         return []
     text = f"{live} live calls, {100 * live / limit:.0f} % of the tested capacity of {limit}"
-    return [Trouble("capacity", text, at, "degraded", live, limit, live)]
+    return [Trouble("capacity", text, at, "degraded", float(live), float(limit), live)]
 
 
 def _errors(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[Trouble]:
