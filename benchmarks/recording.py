@@ -41,7 +41,7 @@ class StampClock(WallClock):
     recorder: Recorder | None = None
 
     def monotonic(self) -> float:
-        return self.recorder._writer._at if self.recorder else 0.0
+        return self.recorder._writer.frames.at if self.recorder else 0.0
 
 
 def turn(dice: random.Random, at: float, number: int) -> ev.Turn:

@@ -90,12 +90,14 @@ def record_in_blocks(path: Path, *parts: list[bytes]) -> Path:
 
 
 def split_blocks(data: bytes) -> list[bytes]:
-    from voicetop.recording.compression import get_frame_size
+    """The blocks of records; the index that stands between them is left out."""
+    from voicetop.recording.compression import get_frame_size, is_skippable
 
     blocks = []
     while data:
         size = get_frame_size(data)
-        blocks.append(data[:size])
+        if not is_skippable(data[:4]):
+            blocks.append(data[:size])
         data = data[size:]
     return blocks
 

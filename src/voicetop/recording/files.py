@@ -12,9 +12,10 @@ import mmap
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from voicetop.errors import RecordingError
-from voicetop.recording.compression import DATA_MAGIC, ZstdError, get_frame_size
+from voicetop.recording.index import IndexWriter
 from voicetop.recording.reader import Reader
 
 _FULL = {
@@ -29,6 +30,7 @@ class RecordingFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.index = IndexWriter()
         self._fd = _open(self.path)
         try:
             self._regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
@@ -47,7 +49,8 @@ class RecordingFile:
             Reader(self.path).close()
         except RecordingError as error:
             raise RecordingError(f"{error}; record to another file") from None
-        end = end_of_blocks(self._fd)
+        with mmap.mmap(self._fd, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
+            end = self.index.go_on(data)
         if end < size:
             os.ftruncate(self._fd, end)
         return end
@@ -77,6 +80,27 @@ class RecordingFile:
         os.close(self._fd)
 
 
+class StreamFile:
+    """A pipe, or whatever standard output is: appended to, never looked into. Raises OSError as a pipe does."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.index = IndexWriter()
+        self.size = 0
+        self._stream = stream
+
+    def append(self, block: bytes) -> None:
+        """Hand on one block, at once."""
+        self._stream.write(block)
+        self._stream.flush()
+        self.size += len(block)
+
+    def sync(self) -> None:
+        """What was handed on is the reader's."""
+
+    def close(self) -> None:
+        """The stream is the caller's."""
+
+
 def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -91,24 +115,6 @@ def _lock(fd: int, path: Path) -> None:
         raise RecordingError(f"{path} is being written by another recorder: record to another file") from None
     except OSError as error:
         raise RecordingError(f"cannot lock {path}: {error.strerror}; record to another file system") from None
-
-
-def end_of_blocks(fd: int) -> int:
-    """Where the last whole zstd frame of a file ends. Frames behind a damaged place count: they can be read.
-
-    Looks at frame and block headers only: a day of blocks takes a fraction of a second.
-    """
-    with mmap.mmap(fd, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
-        end = position = 0
-        while position < len(data):
-            try:
-                position += get_frame_size(data[position:])
-                end = position
-            except ZstdError:
-                position = mapped.find(DATA_MAGIC, position + 1)
-                if position < 0:
-                    break
-        return end
 
 
 def explain(error: OSError) -> str:

@@ -27,8 +27,8 @@ line, that it doesn't know:
 Blocks. Each is a whole zstd frame with a content checksum, holds whole lines and needs nothing before it but the
 epoch (the last header or welcome). Its lines carry absolute stamps, so reading can begin at any block. Block sizes
 are free: the recorder closes one when its oldest line is 0.5 s old or at 1 MiB of text; another tool may pack the
-same lines into larger ones. Skippable zstd frames may stand between blocks and at the end (an index of blocks, the
-seek table of the zstd seekable format, engine checkpoints); they never hold truth, and a reader may ignore them all.
+same lines into larger ones. Skippable zstd frames may stand between blocks and at the end (`index.py` writes an index
+of blocks and the seek table of the zstd seekable format); they never hold truth, and a reader may ignore them all.
 
 What survives:
 

@@ -11,31 +11,17 @@ import queue
 import threading
 from enum import Enum
 from types import TracebackType
-from typing import Self, TypeAlias
-
-import msgspec
-from msgspec import Struct
+from typing import BinaryIO, Self, TypeAlias
 
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import RecordingError
-from voicetop.recording.compression import compressor
-from voicetop.recording.files import RecordingFile, explain
-from voicetop.recording.format import (
-    BLOCK_BYTES,
-    UNDECODABLE,
-    Header,
-    clock_text,
-    frame_line,
-    gap_frame,
-    header_line,
-    record_lines,
-)
-from voicetop.wire.codec import MAX_FRAME
-from voicetop.wire.frames import RawBatch
+from voicetop.recording.files import RecordingFile, StreamFile, explain
+from voicetop.recording.format import Header, clock_text
+from voicetop.recording.shards import Shards
+from voicetop.recording.writer import FrameWriter, Sink
 
 QUEUE_BYTES = 64 * 1024 * 1024
 SYNC_S = 5.0
-MAX_SEQ = 2**62
 
 
 class _Signal(Enum):
@@ -45,15 +31,7 @@ class _Signal(Enum):
     CLOSE = 2
 
 
-class _WelcomeHead(Struct, frozen=True, tag_field="type", tag="welcome"):
-    epoch: str
-    seq: int
-    at: float = 0.0
-
-
 _Queue: TypeAlias = "queue.SimpleQueue[bytes | _Signal]"
-_frame_decoder: msgspec.json.Decoder[RawBatch | _WelcomeHead] = msgspec.json.Decoder(RawBatch | _WelcomeHead)
-_batch_decoder = msgspec.json.Decoder(RawBatch)
 
 
 class Recorder:
@@ -62,11 +40,12 @@ class Recorder:
     Raises RecordingError at once where the file can't be had. Later trouble never raises: `failed` turns true and
     `error` says in one line what happened. A full or broken disk stops the recording (`stopped`). A slow one costs
     the frames that find `queue_bytes` of others waiting: `lost_frames` counts them and a gap in the file says where.
+    With `shards`, `path` is a folder of files by time; an open binary stream instead of a path gets the bytes.
     """
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | BinaryIO,
         *,
         epoch: str = "",
         source: str = "",
@@ -74,9 +53,10 @@ class Recorder:
         level: int = 3,
         flush_s: float = 0.5,
         queue_bytes: int = QUEUE_BYTES,
+        shards: Shards | None = None,
     ) -> None:
         clock = clock or WallClock()
-        self.path = path
+        self.path = path if isinstance(path, (str, os.PathLike)) else "standard output"
         self.stopped = False
         self.lost_frames = 0
         self._stop_reason = ""
@@ -86,7 +66,7 @@ class Recorder:
         self._closed = False
         self._queue: _Queue = queue.SimpleQueue()
         header = Header(voicetop="recording", epoch=epoch, source=source, at=clock.time())
-        self._writer = _begin(path, header, clock, level, flush_s)
+        self._writer = _begin(path, header, clock, level=level, flush_s=flush_s, shards=shards)
         self._thread = threading.Thread(target=self._run, name="voicetop-recorder", daemon=True)
         self._thread.start()
 
@@ -107,17 +87,17 @@ class Recorder:
     @property
     def events(self) -> int:
         """Records in whole blocks of the file, written by this recorder."""
-        return self._writer.events
+        return self._writer.frames.events
 
     @property
     def size(self) -> int:
         """Bytes of the file."""
-        return self._writer.file.size
+        return self._writer.frames.file.size
 
     @property
     def undecodable(self) -> int:
         """Frames that were no frame of the protocol: recorded as they came, since the console counts them."""
-        return self._writer.undecodable
+        return self._writer.frames.undecodable
 
     def write(self, frame: bytes) -> None:
         """Record this frame: a welcome or a batch, exactly as it came. Never blocks, never raises."""
@@ -151,39 +131,41 @@ class Recorder:
             self._writer.run(self._queue)
         except OSError as error:
             self._stop(explain(error))
+        except RecordingError as error:
+            self._stop(str(error))
         except Exception as error:  # noqa: BLE001 - a thread that dies silently would be the worst of all
             self._stop(f"{type(error).__name__}: {error}")
         finally:
-            self._writer.file.close()
+            self._writer.close()
 
     def _stop(self, why: str) -> None:
         until = (
-            f"it ends at {clock_text(self._writer.written_at)}" if self._writer.written_at else "it is empty"
+            f"it ends at {clock_text(self._writer.frames.written_at)}"
+            if self._writer.frames.written_at
+            else "it is empty"
         )
         self._stop_reason = f"recording to {self.path} stopped: {why}; {until}"
         self.stopped = True
 
 
-def _decode(frame: bytes) -> RawBatch | _WelcomeHead | None:
-    """A frame that the codec takes, its records on one line each; None for what it refuses."""
+def _begin(
+    path: str | os.PathLike[str] | BinaryIO,
+    header: Header,
+    clock: Clock,
+    *,
+    level: int,
+    flush_s: float,
+    shards: Shards | None,
+) -> _Writer:
+    file: Sink
+    if shards is not None:
+        file = shards.open(clock.time())
+    elif isinstance(path, (str, os.PathLike)):
+        file = RecordingFile(path)
+    else:
+        file = StreamFile(path)
     try:
-        decoded = _frame_decoder.decode(frame)
-        if isinstance(decoded, RawBatch) and (len(frame) > MAX_FRAME or not 0 <= decoded.seq < MAX_SEQ):
-            return None
-        return _frame_decoder.decode(_on_one_line(frame)) if b"\n" in frame or b"\r" in frame else decoded
-    except UNDECODABLE:
-        return None
-
-
-def _on_one_line(frame: bytes) -> bytes:
-    """JSON that is well formed has line ends between its tokens only, where a space means the same."""
-    return frame.replace(b"\n", b" ").replace(b"\r", b" ")
-
-
-def _begin(path: str | os.PathLike[str], header: Header, clock: Clock, level: int, flush_s: float) -> _Writer:
-    file = RecordingFile(path)
-    try:
-        return _Writer(file, header, clock, level, flush_s)
+        return _Writer(FrameWriter(file, header, level=level, shelf=shards), clock, flush_s)
     except OSError as error:
         file.close()
         raise RecordingError(f"cannot record to {path}: {explain(error)}") from None
@@ -192,27 +174,16 @@ def _begin(path: str | os.PathLike[str], header: Header, clock: Clock, level: in
 class _Writer:
     """What runs in the recorder's thread."""
 
-    def __init__(self, file: RecordingFile, header: Header, clock: Clock, level: int, flush_s: float) -> None:
-        self.file = file
+    def __init__(self, frames: FrameWriter, clock: Clock, flush_s: float) -> None:
+        self.frames = frames
         self.taken_bytes = 0
-        self.events = 0
-        self.undecodable = 0
-        self.written_at = 0.0
         self._clock = clock
         self._flush_s = flush_s
-        self._pack = compressor(level)
-        self._text: list[bytes] = []
-        self._text_bytes = 0
-        self._text_events = 0
         self._due = 0.0
-        self._at = 0.0
-        self._seq = 0
-        self._epoch = header.epoch
-        self._missing = False
         self._sync_at = clock.monotonic() + SYNC_S
-        self._synced = True
-        self._put(header_line(header))
-        self._flush()
+
+    def close(self) -> None:
+        self.frames.file.close()
 
     def run(self, frames: _Queue) -> None:
         """Take frames until told to close. Raises OSError where the file takes no more."""
@@ -220,81 +191,33 @@ class _Writer:
             try:
                 frame = frames.get(timeout=self._patience())
             except queue.Empty:
-                self._flush()
+                self.frames.flush()
                 self._sync()
                 continue
             if frame is _Signal.CLOSE:
                 break
             self._take(frame)
-            if self._text_bytes >= BLOCK_BYTES or (self._text and self._clock.monotonic() >= self._due):
-                self._flush()
+            if self.frames.is_full or (self.frames.is_waiting and self._clock.monotonic() >= self._due):
+                self.frames.flush()
                 self._sync()
-        self._flush()
-        self.file.sync()
+        self.frames.finish()
 
     def _patience(self) -> float | None:
         """Seconds until something must be done though no frame came."""
-        if self._text:
+        if self.frames.is_waiting:
             return max(0.0, min(self._flush_s, self._due - self._clock.monotonic()))
-        return None if self._synced else SYNC_S
+        return SYNC_S if self.frames.unsynced else None
 
     def _take(self, frame: bytes | _Signal) -> None:
         if isinstance(frame, _Signal):
-            self._missing = True
-        else:
-            self.taken_bytes += len(frame)
-            self._add(frame)
-
-    def _add(self, frame: bytes) -> None:
-        if not self._text:
-            self._due = self._clock.monotonic() + self._flush_s
-        decoded = _decode(frame)
-        if isinstance(decoded, RawBatch):
-            self._add_batch(decoded)
-        elif decoded:
-            self._add_welcome(decoded, frame)
-        else:
-            self.undecodable += 1
-            self._put(frame_line(self._seq, self._at, frame))
-
-    def _add_welcome(self, welcome: _WelcomeHead, frame: bytes) -> None:
-        self._at = welcome.at or self._at
-        self._tell_gap(self._at, welcome.seq + 1 if welcome.epoch == self._epoch else 0)
-        self._seq, self._epoch = welcome.seq, welcome.epoch
-        self._put(_on_one_line(frame) + b"\n")
-
-    def _add_batch(self, batch: RawBatch) -> None:
-        if not batch.events:
+            self.frames.missing = True
             return
-        if not batch.local:
-            self._tell_gap(batch.at[0][0] if batch.at else self._at, batch.seq)
-        self._put(record_lines(batch))
-        self._text_events += len(batch.events)
-        self._seq = batch.seq if batch.local else batch.seq + len(batch.events) - 1
-        self._at = batch.at[-1][0] if batch.at else self._at
-
-    def _tell_gap(self, at: float, next_seq: int) -> None:
-        if self._missing:
-            self._missing = False
-            gap = gap_frame(at, self._seq, max(self._seq + 1, next_seq), "recorder")
-            self._put(record_lines(_batch_decoder.decode(gap)))
-
-    def _put(self, lines: bytes) -> None:
-        self._text.append(lines)
-        self._text_bytes += len(lines)
-
-    def _flush(self) -> None:
-        if self._text:
-            self.file.append(self._pack(b"".join(self._text)))
-            self._text.clear()
-            self._text_bytes = 0
-            self._synced = False
-            self.events += self._text_events
-            self._text_events = 0
-            self.written_at = self._at
+        self.taken_bytes += len(frame)
+        if not self.frames.is_waiting:
+            self._due = self._clock.monotonic() + self._flush_s
+        self.frames.add(frame)
 
     def _sync(self) -> None:
-        if not self._synced and self._clock.monotonic() >= self._sync_at:
-            self.file.sync()
-            self._synced = True
+        if self.frames.unsynced and self._clock.monotonic() >= self._sync_at:
+            self.frames.sync()
             self._sync_at = self._clock.monotonic() + SYNC_S

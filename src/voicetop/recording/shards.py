@@ -1,0 +1,94 @@
+"""A recording that never ends: a folder of files by time, the oldest of which go when they are too old or too many.
+
+Files are called voicetop-20261122T140000Z.vtr after the first stamp in them, so that their names sort by time, and
+`voicetop replay FOLDER` plays them as one. Only files of this name are ever deleted, and never the newest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from voicetop.clock import Clock, WallClock
+from voicetop.errors import RecordingError
+from voicetop.recording.files import RecordingFile
+
+PATTERN = re.compile(r"voicetop-\d{8}T\d{6}Z(-\d+)?\.vtr")
+PARTS_OF_SIZE = 8
+"""A file is at most this share of the size that is kept, so that what goes with it is little."""
+
+
+class Shards:
+    """Gives a recorder its next file. Times in seconds; 0 says that nothing is to be deleted.
+
+    A file goes from one whole multiple of `shard_s` of stamp time to the next (hours, for 3600).
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        shard_s: float = 3600.0,
+        keep_s: float = 0.0,
+        keep_bytes: int = 0,
+        clock: Clock | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self._shard_s = shard_s
+        self._keep_s = keep_s
+        self._keep_bytes = keep_bytes
+        self._clock = clock or WallClock()
+        self._until = math.inf
+
+    def is_full(self, at: float, size: int) -> bool:
+        """Whether a record with the stamp `at` belongs into the next file."""
+        return at >= self._until or (self._keep_bytes > 0 and size * PARTS_OF_SIZE >= self._keep_bytes)
+
+    def open(self, at: float) -> RecordingFile:
+        """The file that begins at `at` (epoch s); old ones are deleted. Raises RecordingError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecordingError(f"cannot record to {self.folder}: {error.strerror}") from None
+        file = RecordingFile(self._free_name(at))
+        self._until = (math.floor(at / self._shard_s) + 1) * self._shard_s
+        self._forget(file.path)
+        return file
+
+    def _free_name(self, at: float) -> Path:
+        stem = f"voicetop-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
+        path, number = self.folder / f"{stem}.vtr", 2
+        while path.exists():
+            path, number = self.folder / f"{stem}-{number}.vtr", number + 1
+        return path
+
+    def _forget(self, newest: Path) -> None:
+        """Delete the oldest files while they are too old, or all together too large."""
+        files = [path for path in shard_files(self.folder) if path != newest and PATTERN.fullmatch(path.name)]
+        sizes = {path: path.stat().st_size for path in files}
+        room = self._keep_bytes - self._keep_bytes // PARTS_OF_SIZE
+        total = sum(sizes.values())
+        now = self._clock.time()
+        for path in files:
+            too_old = self._keep_s > 0 and now - path.stat().st_mtime > self._keep_s
+            if too_old or (self._keep_bytes > 0 and total > room):
+                total -= sizes[path]
+                for gone in (path, path.with_name(path.name + ".ckpt")):
+                    with contextlib.suppress(OSError):
+                        gone.unlink()
+
+
+def shard_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """The recordings in a folder, in the order in which they are to be played."""
+    return sorted(Path(folder).glob("*.vtr"), key=_place)
+
+
+def _place(path: Path) -> tuple[str, int, str]:
+    """a.vtr, a-2.vtr, a-10.vtr stand in this order."""
+    found = re.fullmatch(r"(.*?)(?:-(\d{1,6}))?\.vtr", path.name)
+    assert found
+    return found[1], int(found[2] or 0), path.name

@@ -1,0 +1,253 @@
+"""Frames into lines, lines into blocks, blocks and their index into a file: what every recording is written by.
+
+The recorder runs it in a thread of its own; cutting, merging and redacting call it directly. Format: `format.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import Protocol
+
+import msgspec
+from msgspec import Raw, Struct
+
+from voicetop.recording.compression import compressor
+from voicetop.recording.format import (
+    BLOCK_BYTES,
+    UNDECODABLE,
+    Header,
+    frame_line,
+    gap_frame,
+    header_line,
+    record_lines,
+)
+from voicetop.recording.index import STATE, Block, IndexWriter
+from voicetop.wire.codec import MAX_FRAME
+from voicetop.wire.frames import RawBatch, Welcome
+
+MAX_SEQ = 2**62
+
+
+class Sink(Protocol):
+    """Where blocks go: a locked file, a pipe. Raises OSError where it takes no more."""
+
+    index: IndexWriter
+
+    @property
+    def size(self) -> int: ...
+
+    def append(self, block: bytes) -> None: ...
+
+    def sync(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Shelf(Protocol):
+    """Where the next file comes from when one is full: see `shards.Shards`."""
+
+    def is_full(self, at: float, size: int) -> bool: ...
+
+    def open(self, at: float) -> Sink: ...
+
+
+class _WelcomeHead(Struct, frozen=True, tag_field="type", tag="welcome"):
+    epoch: str
+    seq: int
+    at: float = 0.0
+    server: str = ""
+    deployment: str = ""
+    state: Raw = Raw(b'""')
+
+
+_frame_decoder: msgspec.json.Decoder[RawBatch | _WelcomeHead] = msgspec.json.Decoder(RawBatch | _WelcomeHead)
+_batch_decoder = msgspec.json.Decoder(RawBatch)
+
+
+class FrameWriter:
+    """Writes a recording to `file`, a block whenever there is enough text, or when `flush` is called.
+
+    With a `shelf` it goes on in the next file where one is full; frames are never split between two. Not thread-safe.
+    Raises OSError where the file takes no more.
+    """
+
+    def __init__(self, file: Sink, header: Header, *, level: int = 3, shelf: Shelf | None = None) -> None:
+        self.file = file
+        self.events = 0
+        self.undecodable = 0
+        self.written_at = 0.0
+        self.at = 0.0
+        self.seq = 0
+        self.unsynced = False
+        self.missing = False
+        """Frames were left out before the next one; a gap tells of them."""
+        self._header = header
+        self._epoch = header.epoch
+        self._welcome: _WelcomeHead | None = None
+        self._shelf = shelf
+        self._pack = compressor(level)
+        self._text: list[bytes] = []
+        self._text_bytes = 0
+        self._text_events = 0
+        self._span = _Span()
+        self._put(header_line(header))
+        self.flush()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there are lines that are in no block yet."""
+        return bool(self._text)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the lines that wait are enough for a block."""
+        return self._text_bytes >= BLOCK_BYTES
+
+    def add(self, frame: bytes) -> None:
+        """Take one frame as a hub sends it."""
+        decoded = _decode(frame)
+        if isinstance(decoded, RawBatch):
+            self._add_batch(decoded)
+        elif decoded:
+            self._add_welcome(decoded, frame)
+        else:
+            self.undecodable += 1
+            self._span.note(self.seq, self.seq, self.at, self.at)
+            self._put(frame_line(self.seq, self.at, frame))
+
+    def flush(self) -> None:
+        """Close the block: its lines are in the file after this."""
+        if not self._text:
+            return
+        text = b"".join(self._text)
+        packed = self._pack(text)
+        offset = self.file.size
+        self.file.append(packed)
+        self.file.index.add(self._span.block(offset, len(packed)), len(text))
+        self._text.clear()
+        self._text_bytes = 0
+        self._span = _Span()
+        self.unsynced = True
+        self.events += self._text_events
+        self._text_events = 0
+        self.written_at = self.at
+        if self.file.index.due:
+            self._append_aside(self.file.index.index_frame())
+
+    def sync(self) -> None:
+        """See that what was written survives a power loss."""
+        self.file.sync()
+        self.unsynced = False
+
+    def finish(self) -> None:
+        """Write what waits, the index and the seek table; sync. The file stays open."""
+        self.flush()
+        self._append_aside(self.file.index.index_frame())
+        self._append_aside(self.file.index.seek_table())
+        self.sync()
+
+    def _append_aside(self, frame: bytes) -> None:
+        """An index that finds no room is no loss: readers do without."""
+        if frame:
+            with contextlib.suppress(OSError):
+                self.file.append(frame)
+                self.file.index.skipped(frame)
+
+    def _add_welcome(self, welcome: _WelcomeHead, frame: bytes) -> None:
+        self.at = welcome.at or self.at
+        self._turn_page()
+        self._tell_gap(self.at, welcome.seq + 1 if welcome.epoch == self._epoch else 0)
+        self.seq, self._epoch = welcome.seq, welcome.epoch
+        self._welcome = welcome
+        marks = STATE if bytes(welcome.state) not in (b'""', b"null") else 0
+        self._span.note(welcome.seq, welcome.seq, self.at, self.at, marks)
+        self._put(_on_one_line(frame) + b"\n")
+
+    def _add_batch(self, batch: RawBatch) -> None:
+        if not batch.events:
+            return
+        first_at = batch.at[0][0] if batch.at else self.at
+        last_at = batch.at[-1][0] if batch.at else self.at
+        last_seq = batch.seq if batch.local else batch.seq + len(batch.events) - 1
+        self.at = first_at
+        self._turn_page()
+        if not batch.local:
+            self._tell_gap(first_at, batch.seq)
+        self._put(record_lines(batch))
+        self._span.note(batch.seq, last_seq, first_at, last_at)
+        self._text_events += len(batch.events)
+        self.seq, self.at = last_seq, last_at
+
+    def _tell_gap(self, at: float, next_seq: int) -> None:
+        if not self.missing:
+            return
+        self.missing = False
+        gap = gap_frame(at, self.seq, max(self.seq + 1, next_seq), "recorder")
+        self._span.note(self.seq, self.seq, at, at)
+        self._put(record_lines(_batch_decoder.decode(gap)))
+
+    def _turn_page(self) -> None:
+        """Go on in the next file where this one is full. It begins like a console that resumes: no state, all names."""
+        if self._shelf is None or not self._shelf.is_full(self.at, self.file.size + self._text_bytes // 8):
+            return
+        following = self._shelf.open(self.at)
+        self.finish()
+        self.file.close()
+        self.file = following
+        self._put(header_line(msgspec.structs.replace(self._header, epoch=self._epoch, at=self.at)))
+        if self._welcome is not None:
+            last = self._welcome
+            resumed = Welcome(
+                epoch=last.epoch, seq=self.seq, at=self.at, server=last.server, deployment=last.deployment
+            )
+            self._span.note(self.seq, self.seq, self.at, self.at)
+            self._put(msgspec.json.encode(resumed) + b"\n")
+        self.flush()
+
+    def _put(self, lines: bytes) -> None:
+        self._text.append(lines)
+        self._text_bytes += len(lines)
+
+
+class _Span:
+    """The first and last stamp and seq of the block in the making."""
+
+    def __init__(self) -> None:
+        self._first_seq = self._last_seq = -1
+        self._first_at = self._last_at = 0.0
+        self._marks = 0
+
+    def note(self, first_seq: int, last_seq: int, first_at: float, last_at: float, marks: int = 0) -> None:
+        if self._first_seq < 0:
+            self._first_seq = first_seq
+        self._last_seq = last_seq
+        self._first_at = self._first_at or _sane(first_at)
+        self._last_at = max(self._last_at, _sane(last_at))
+        self._marks |= marks
+
+    def block(self, offset: int, size: int) -> Block:
+        return Block(
+            offset, size, self._first_seq, self._last_seq, self._first_at, self._last_at, self._marks
+        )
+
+
+def _sane(at: float) -> float:
+    """A stamp that no hub gives must not break the index."""
+    return at if math.isfinite(at) and 0 <= at <= 1e11 else 0.0
+
+
+def _decode(frame: bytes) -> RawBatch | _WelcomeHead | None:
+    """A frame that the codec takes, its records on one line each; None for what it refuses."""
+    try:
+        decoded = _frame_decoder.decode(frame)
+        if isinstance(decoded, RawBatch) and (len(frame) > MAX_FRAME or not 0 <= decoded.seq < MAX_SEQ):
+            return None
+        return _frame_decoder.decode(_on_one_line(frame)) if b"\n" in frame or b"\r" in frame else decoded
+    except UNDECODABLE:
+        return None
+
+
+def _on_one_line(frame: bytes) -> bytes:
+    """JSON that is well formed has line ends between its tokens only, where a space means the same."""
+    return frame.replace(b"\n", b" ").replace(b"\r", b" ")
