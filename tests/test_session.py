@@ -12,6 +12,7 @@ import pytest
 
 from voicetop.clock import WallClock
 from voicetop.engine.snapshot import View
+from voicetop.engine.checkpoint import VERSION
 from voicetop.errors import CheckpointError
 from voicetop.hub import Hub, HubConfig
 from voicetop.hub.own_session import OwnSession
@@ -168,5 +169,5 @@ def test_a_damaged_state_leaves_the_session_as_it_was() -> None:
     session = Session()
     before = session.digest()
     with pytest.raises(CheckpointError, match="damaged"):
-        session.load(b"VTCP\x01rubbish")
+        session.load(b"VTCP" + bytes([VERSION]) + b"rubbish")
     assert session.digest() == before
