@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from voicetop.clock import WallClock
-from voicetop.engine.snapshot import View
 from voicetop.engine.checkpoint import VERSION
+from voicetop.engine.snapshot import View
 from voicetop.errors import CheckpointError
 from voicetop.hub import Hub, HubConfig
 from voicetop.hub.own_session import OwnSession
