@@ -36,7 +36,7 @@ class ByHand:
 
     async def frames(self) -> AsyncIterator[bytes]:
         while True:
-            while self._frames.empty():
+            while self._frames.empty():  # noqa: ASYNC110 - filled from another thread
                 await asyncio.sleep(0.002)
             frame = self._frames.get()
             if isinstance(frame, BaseException):
@@ -149,7 +149,7 @@ def test_a_refusal_ends_the_feed_with_its_words_and_leaves_the_last_picture(
 def test_a_mistake_of_our_own_is_told_and_not_hidden_by_a_calm_screen(source: ByHand, feed: LiveFeed) -> None:
     source.put(ZeroDivisionError("oops"))
     until(lambda: feed.error)
-    assert feed.error == "voicetop itself failed, please report it: ZeroDivisionError: oops"
+    assert feed.error == "a mistake of voicetop's own, please report it: ZeroDivisionError: oops"
     assert feed.ended
 
 
@@ -159,7 +159,7 @@ def test_a_picture_that_cannot_be_made_ends_the_feed_and_keeps_the_recording(tmp
     latest(feed)
     feed.ask(View(limit="many"))  # type: ignore[arg-type]
     until(lambda: feed.error)
-    assert feed.error.startswith("voicetop itself failed")
+    assert feed.error.startswith("a mistake of voicetop's own")
     feed.close()
     assert len(read_all(tmp_path / "a.vtr")[0]) == 4
 
@@ -195,7 +195,7 @@ def test_a_feed_at_its_end_can_still_be_looked_at(source: ByHand, feed: LiveFeed
     source.ends = LinkState("ended", where="a.vtr", why="the end of a.vtr is torn")
     source.put(None)
     until(lambda: feed.ended)
-    assert (feed.error, feed.notes) == ("", ["the end of a.vtr is torn"])
+    assert (feed.error, feed.notes) == ("", ["a.vtr is at its end · the end of a.vtr is torn"])
     answers: list[Snapshot] = []
     feed.ask(View(span="24h"), answers.append)
     until(lambda: answers)

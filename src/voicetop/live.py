@@ -98,7 +98,7 @@ class LiveFeed:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know though the feed goes on: a recording that stopped, a replay that was torn."""
+        """What a person should know though the feed goes on: a recording that stopped, a replay that is over."""
         recorder = self._recorder.error if self._recorder is not None else ""
         return [note for note in (recorder, self._ending) if note]
 
@@ -158,7 +158,9 @@ class LiveFeed:
             if self._recorder is not None:
                 self._recorder.close()
         self._show(session)
-        self._ending = source.link.why if source.link.phase == "ended" else ""
+        if source.link.phase == "ended" and not self._error:
+            why = f" · {source.link.why}" if source.link.why else ""
+            self._ending = f"{source.link.where} is at its end{why}"
         self._ended = True
 
     async def _fold(self, session: Session, source: Source) -> None:
@@ -200,4 +202,4 @@ def _in_words(error: BaseException) -> str:
         error = error.exceptions[0]
     if isinstance(error, VoicetopError):
         return str(error)
-    return f"voicetop itself failed, please report it: {type(error).__name__}: {error}"
+    return f"a mistake of voicetop's own, please report it: {type(error).__name__}: {error}"

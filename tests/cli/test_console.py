@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,8 @@ def test_the_token_file_of_the_config_is_named_where_it_cannot_be_read(
     (tmp_path / "voicetop" / "config.toml").write_text('token_file = "/no/such/token"\n')
     assert run(["ws://hub", "--plain"]) == 2
     assert (
-        capsys.readouterr().err == "voicetop: /no/such/token: cannot read the token: No such file or directory\n"
+        capsys.readouterr().err
+        == "voicetop: /no/such/token: cannot read the token: No such file or directory\n"
     )
 
 
@@ -118,7 +120,7 @@ def test_without_a_terminal_it_names_plain_and_ends(verb: list[str], tmp_path: P
     ],
 )
 def test_what_the_terminal_or_theme_lacks_is_said_before_the_screen_opens(
-    words: list[str], env: dict[str, str], said: str
+    words: list[str], env: dict[str, Any], said: str
 ) -> None:
     with Terminal(*words, columns=120, **env) as terminal:
         assert terminal.ended() == 2

@@ -1,4 +1,4 @@
-"""voicetop in a terminal of the test's own: a pseudo-terminal whose screen pyte keeps. Nothing is read but in `pump`."""
+"""voicetop in a terminal of the test's own: a pseudo-terminal whose screen pyte keeps. Only `pump` reads it."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ class Terminal:
         end = time.monotonic() + seconds
         while not true(text := self.text):
             assert time.monotonic() < end, f"not on the screen in time:\n{text}"
+            assert self.process.poll() is None, f"it ended:\n{text}"
             self.pump(0.05)
         return text
 

@@ -56,7 +56,7 @@ async def busy() -> AsyncIterator[Busy]:
 async def meanwhile(terminal: Terminal, true: Callable[[str], Any], seconds: float = 20.0) -> str:
     """Read the terminal until it shows what is wanted, while the hub goes on."""
     async with asyncio.timeout(seconds):
-        while not true(text := terminal.text):
+        while not true(text := terminal.text):  # noqa: ASYNC110 - a terminal tells nobody
             await asyncio.sleep(0.02)
         return text
 
