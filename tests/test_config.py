@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from voicetop.config import Config, load, parse
+from voicetop.config import Config, LinkTemplates, load, parse
 from voicetop.engine.config import EngineConfig, Price
 from voicetop.errors import ConfigError
 
@@ -81,6 +81,14 @@ def test_every_key_arrives_and_the_engine_gets_its_part(monkeypatch: pytest.Monk
         ),
         ("prices.llm = 3", "c.toml, line 1: 'prices.llm' has to be a table, like [prices.\"llm\"]"),
         ("prices = 3", "c.toml, line 1: 'prices' has to be tables, like [prices.\"openai/gpt-4o\"]"),
+        (
+            '[links]\ntrace = "https://t.example/{trace}"',
+            "c.toml, line 2: 'links.trace' knows no {trace}; did you mean {trace_id}?",
+        ),
+        ('[links]\naudio = "ftp://x"', "c.toml, line 2: 'links.audio' has to begin with https:// or http://"),
+        ('[links]\ncall = "https://x/ü"', "c.toml, line 2: 'links.call' has to be plain ASCII without spaces"),
+        ('[links]\nlog = "https://x"', "c.toml, line 2: 'links.log' is no key here; known are trace, audio, call"),
+        ("links = 1", "c.toml, line 1: 'links' has to be a table, like [links] and in it trace = \"https://…/{trace_id}\""),
         ("url = ", "c.toml: not TOML: Invalid value (at end of document)"),
     ],
 )  # fmt: skip
@@ -111,3 +119,8 @@ def test_the_token_is_what_its_file_holds(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(ConfigError, match=r"token: cannot read the token: No such file"):
         Config(token_file=str(file)).token()
+
+
+def test_links_are_templates_of_addresses() -> None:
+    config = parse('[links]\ntrace = "https://t.example/{trace_id}?s={source}"', "c.toml")
+    assert config.links == LinkTemplates(trace="https://t.example/{trace_id}?s={source}")

@@ -22,6 +22,11 @@
     theme = "ctrl+t"
     window = "w, W"
 
+    [links]                                 # shown with a call; {trace_id}, {call_id} and {source} are filled in
+    trace = "https://traces.example.com/trace/{trace_id}"
+    audio = "https://recordings.example.com/{call_id}.wav"
+    call = "https://crm.example.com/calls/{call_id}"
+
 What the command line says goes before what stands here.
 """
 
@@ -29,6 +34,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -67,6 +73,17 @@ class KeyEntry(Struct, frozen=True):
     where: str
 
 
+class LinkTemplates(Struct, frozen=True):
+    """`[links]`: where a call's trace, its audio and the call itself can be looked at; empty is nowhere."""
+
+    trace: str = ""
+    audio: str = ""
+    call: str = ""
+
+
+LINK_FIELDS = ("trace_id", "call_id", "source")
+
+
 class Config(Struct, frozen=True):
     """What the file says, or the defaults. Times in seconds; `capacity` 0 is not told."""
 
@@ -81,6 +98,7 @@ class Config(Struct, frozen=True):
     prices: dict[str, Price] = {}
     feeds: dict[str, FeedConfig] = {}
     keys: tuple[KeyEntry, ...] = ()
+    links: LinkTemplates = LinkTemplates()
 
     def token(self) -> str:
         """What `token_file` holds; empty where none is named. Raises ConfigError."""
@@ -97,7 +115,7 @@ class Config(Struct, frozen=True):
         )
 
 
-TABLES = ("prices", "feeds", "keys")
+TABLES = ("prices", "feeds", "keys", "links")
 
 
 def load(path: Path | str | None = None) -> Config:
@@ -158,11 +176,12 @@ class _Reader:
     def config(self, table: dict[str, Any]) -> Config:
         prices = self._tables(table.pop("prices", {}), "prices", '[prices."openai/gpt-4o"]')
         feeds = self._tables(table.pop("feeds", {}), "feeds", "[feeds.production]")
-        keys = table.pop("keys", {})
+        keys, links = table.pop("keys", {}), table.pop("links", {})
         told = self._fields(Config, (), table, but=TABLES)
         told["prices"] = {name: self._price(name, price) for name, price in prices.items()}
         told["feeds"] = {name: self._feed(name, feed) for name, feed in feeds.items()}
         told["keys"] = self._keys(keys)
+        told["links"] = self._links(links)
         return Config(**_expanded(told))
 
     def _tables(self, tables: Any, name: str, like: str) -> dict[str, dict[str, Any]]:
@@ -204,6 +223,31 @@ class _Reader:
             else:
                 self._mistake(("keys",), action, 'has to be text, like "ctrl+t" or "w, W"')
         return tuple(entries)
+
+    def _links(self, table: Any) -> LinkTemplates:
+        if not isinstance(table, dict):
+            self._mistake(
+                (), "links", 'has to be a table, like [links] and in it trace = "https://…/{trace_id}"'
+            )
+            return LinkTemplates()
+        told = self._fields(LinkTemplates, ("links",), table)
+        return LinkTemplates(**{key: url for key, url in told.items() if self._is_link(key, url)})
+
+    def _is_link(self, key: str, template: str) -> bool:
+        """Whether a template is an address and names only what can be filled in; else a mistake."""
+        why = ""
+        if not template.startswith(("https://", "http://")):
+            why = "has to begin with https:// or http://"
+        elif not all("!" <= char <= "~" for char in template):
+            why = "has to be plain ASCII without spaces"
+        for name in re.findall(r"\{([^}]*)\}?", template):
+            if name not in LINK_FIELDS:
+                near = difflib.get_close_matches(name, LINK_FIELDS, n=1)
+                hint = f"did you mean {{{near[0]}}}?" if near else "known are {trace_id}, {call_id}, {source}"
+                why = f"knows no {{{name}}}; {hint}"
+        if why and template:
+            self._mistake(("links",), key, why)
+        return not why
 
     def _fields(
         self, kind: type[Struct], path: tuple[str, ...], table: dict[str, Any], but: tuple[str, ...] = ()

@@ -13,8 +13,10 @@ SAID = (
     ("hola, llamo por una factura", "Claro. ¿Me dice su número de cuenta?"),
     ("termina en ocho ocho cuatro uno", "Gracias, ya la veo."),
     (
-        "quiero saber por qué me cobraron dos veces el mismo día si yo solo hice un pedido y además el segundo "
-        "cargo es por un importe distinto al que me dijeron por teléfono",
+        (
+            "quiero saber por qué me cobraron dos veces el mismo día si yo solo hice un pedido y además el segundo "
+            "cargo es por un importe distinto al que me dijeron por teléfono"
+        ),
         "Un momento, lo reviso. Veo dos cargos del día 3: uno de 42,90 y otro de 17,20, que es el envío urgente.",
     ),
     ("yo no pedí envío urgente", "Entiendo. Puedo devolvérselo si usted quiere."),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from voicetop import config as configuration
-from voicetop.config import TABLES, Config, line_of
+from voicetop.config import TABLES, Config, LinkTemplates, line_of
 from voicetop.errors import ConfigError, UsageError, VoicetopError, nearest
 from voicetop.locations import config_file
 
@@ -124,6 +124,11 @@ def shown(checked: Checked) -> Iterator[str]:
         yield from _table(checked, ("prices", name), price)
     for name, feed in config.feeds.items():
         yield from _table(checked, ("feeds", name), feed)
+    if checked.config.links != LinkTemplates():
+        yield "\n[links]"
+        for key in LinkTemplates.__struct_fields__:
+            if line_of(checked.text, ("links",), key):
+                yield _line(checked, ("links",), key, getattr(checked.config.links, key))
     yield from _keys(checked)
 
 

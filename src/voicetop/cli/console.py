@@ -10,11 +10,13 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
 from voicetop import config as configuration
 from voicetop.cli.hubs import chosen
 from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
-from voicetop.locations import theme_dirs
+from voicetop.locations import state_dir, theme_dirs
 from voicetop.sources import Source
 
 if TYPE_CHECKING:
@@ -139,6 +141,7 @@ def show_feeds(
     if patience_s and alone:
         first.start()
     from voicetop.ui.app import ConsoleApp
+    from voicetop.ui.columns import Columns
     from voicetop.ui.feeds import NamedFeed
     from voicetop.ui.keymap import keymap_of
 
@@ -153,6 +156,8 @@ def show_feeds(
         utc=settings.utc if args.utc is None else args.utc,
         keymap=keymap,
         others=[NamedFeed(name, feed) for name, feed in feeds[1:]],
+        links=asdict(settings.links),
+        columns=Columns(state_dir() / "columns.json"),
     )
     app.when_painted = lambda: _start(feeds)
     if tour:

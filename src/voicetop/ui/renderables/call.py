@@ -7,13 +7,14 @@ from math import isnan
 from typing import NamedTuple
 
 from voicetop.charts import blocks as bars
-from voicetop.engine.snapshot import CallDetail, CallRow
+from voicetop.engine.snapshot import NAN, CallDetail, CallRow
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, block, cells, clip, fit, rule
 from voicetop.ui.links import Link, linked
 from voicetop.ui.look import Look
 from voicetop.ui.renderables import waterfall
 from voicetop.ui.renderables.calls import EYES
+from voicetop.ui.renderables.clippings import row_text
 from voicetop.ui.renderables.ladder import Block, chosen, frame_for, ladder, ladder_head, overlapping
 from voicetop.ui.renderables.prose import wrapped
 
@@ -60,6 +61,13 @@ def call_screen(
     if not beside:
         blocks += [Block(title, tuple(lines)) for title, lines in facts(detail, look, width, links)]
     return Sheetful(head, blocks, side if beside else [], own)
+
+
+def without_story(row: CallRow, look: Look, width: int, *, note: str) -> Sheetful:
+    """A call of which there is no more than a row of the list."""
+    head = call_head(CallDetail(row=row, started=NAN), look, width, note=note)
+    said = [fit(Row(3).add(part, "muted").line(), width) for part in wrapped(row_text(row, look), width - 4)]
+    return Sheetful(head, [Block("row", tuple(said))], [], width)
 
 
 def _no_turns(detail: CallDetail, width: int) -> Line:
@@ -140,7 +148,7 @@ def standing(row: CallRow, look: Look) -> tuple[str, str]:
 def _short(detail: CallDetail, width: int) -> Line:
     """Turns, errors, cost and frustration in one line."""
     row = detail.row
-    out = Row(1).add(_many(len(detail.turns), "turn"), "muted")
+    out = Row(1).add(_many(len(detail.turns) or max(0, row.turn), "turn"), "muted")
     out.add(" · ", "faint").add(
         f"{'▲ ' if row.errors else ''}{_many(row.errors, 'error')}", "degraded" if row.errors else "muted"
     )

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from voicetop.engine.snapshot import NAN, CallDetail, CallRow, Snapshot, View
 from voicetop.ui.lines import Line
 from voicetop.ui.links import Link, links_of
-from voicetop.ui.renderables.call import Sheetful, call_screen, scrolled
+from voicetop.ui.renderables.call import Sheetful, call_screen, scrolled, without_story
 from voicetop.ui.renderables.clippings import row_text
 from voicetop.ui.renderables.footer import footer
 from voicetop.ui.renderables.ladder import Block
@@ -83,6 +83,8 @@ class CallPage(Page):
         return scrolled(self._made, height, width, self.first, self.at)
 
     def _laid_out(self, scene: Scene, width: int, height: int, unfolded: frozenset[int]) -> Sheetful:
+        if self.detail is None:
+            return without_story(self.row, scene.look, width, note=self._note(scene))
         return call_screen(
             self._known,
             scene.look,
