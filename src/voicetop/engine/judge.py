@@ -103,6 +103,7 @@ def _stuck(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
             float(panel.stuck),
             0.0,
             panel.waiting,
+            stage=worst.stage,
         )
     ]
 

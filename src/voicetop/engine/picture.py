@@ -15,6 +15,7 @@ from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.figures import Usual
 from voicetop.engine.fold import Engine
 from voicetop.engine.judge import STAGE_WORDS, culprit, handling_s
+from voicetop.engine.sentence import sentence, standing
 from voicetop.engine.snapshot import (
     NAN,
     AbandonPanel,
@@ -167,9 +168,8 @@ class Picturer:
         if feed.publishers and feed.publishers == feed.publishers_silent:
             return Verdict("blind", f"the hub is there, but {_publishers(feed)} silent", scope.at, troubles)
         if troubles:
-            worst = sorted(troubles, key=lambda t: (t.severity != "down", t.since))
-            text = " · ".join(trouble.text for trouble in worst[:2])
-            return Verdict(worst[0].severity, text, min(t.since for t in troubles), tuple(worst))
+            worst = standing(troubles)
+            return Verdict(worst[0].severity, sentence(worst), min(t.since for t in troubles), tuple(worst))
         live = len(self._engine.roster.live)
         calls = f"{live:,} call{'s' * (live != 1)}" if live else "no calls right now"
         usual = self._usual_for(())
