@@ -53,7 +53,7 @@ def complete() -> Session:
     told: list[Stamped] = [
         (at, Security(ts=at, kind="leak", label="a key in a transcript")),
         (at, Operator(ts=at, act="ack", by="ann")),
-        (at, Capacity(limit=500, tested_at=START, ts=at)),
+        (at, Capacity(limit=12, tested_at=START, ts=at)),
         (at, Gap(ts=at, from_seq=1, to_seq=3, why="slow")),
         (at, CallStart(ts=at, call_id="w", caller="+49", segments={"intent": "billing"})),
         (at, Audio(ts=at, call_id="w", role="user", speech_rate_wpm=100.0, loudness_dbfs=-20.0)),
@@ -77,7 +77,7 @@ def complete() -> Session:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_loaded_session_has_the_same_digest_picture_and_future(seed: int) -> None:
-    told = Traffic(seed, pauses=0.03).stream(3_000)
+    told = Traffic(seed, pauses=0.03).stream(2_000)
     data = frames(told, [40] * 100)
     first, second = Session(CONFIG), Session()
     for frame in data[:30]:
@@ -97,6 +97,13 @@ def test_a_loaded_session_has_the_same_digest_picture_and_future(seed: int) -> N
         assert digests[:half] == digests[half:]
         view = View(span="24h", where=(("intent", "billing"),), limit=9)
         assert msgspec.json.encode(first.snapshot(view)) == msgspec.json.encode(second.snapshot(view))
+
+
+def test_whatever_trouble_stands_is_loaded_as_it_stood() -> None:
+    session, loaded = complete(), Session()
+    assert {"stuck", "capacity"} <= set(session.engine.judge.standing)
+    loaded.load(session.checkpoint())
+    assert loaded.digest() == session.digest()
 
 
 def test_loading_leaves_the_lender_alone() -> None:

@@ -90,7 +90,7 @@ def frames_cut(told: list[Stamped], cut: Cut, seq: int) -> list[bytes]:
 @pytest.mark.parametrize("config", [NARROW, ROOMY], ids=["narrow", "roomy"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_cut_changes_the_state_at_any_heartbeat(seed: int, config: EngineConfig) -> None:
-    told = recording(seed, 2_500)
+    told = recording(seed, 1_600)
     first = digests(told, CUTS[0], session := Session(config))
     assert len(set(first)) == len(first) > 100
     for cut in CUTS[1:]:
@@ -103,10 +103,10 @@ def test_no_cut_changes_the_state_at_any_heartbeat(seed: int, config: EngineConf
 
 @pytest.mark.parametrize("config", [NARROW, ROOMY], ids=["narrow", "roomy"])
 def test_who_joins_half_way_by_checkpoint_goes_on_the_same(config: EngineConfig) -> None:
-    told = recording(7, 2_500)
+    told = recording(7, 1_600)
     first = digests(told, as_it_comes, Session(config))
     beats = [n for n, (_, event) in enumerate(told) if isinstance(event, Heartbeat)]
-    for share in (0.1, 0.5, 0.9):
+    for share in (0.1, 0.6):
         half = int(len(beats) * share)
         hub = Session(config)
         digests(told[: beats[half] + 1], all_at_once, hub)

@@ -190,7 +190,7 @@ def test_minutes_with_a_trouble_do_not_train_the_normal() -> None:
     fleet = Fleet()
     fleet.go_on(30)
     before = fleet.see().latency.e2e.p95.normal.value
-    fleet.go_on(3_600, e2e_ms=3_000.0)
+    fleet.go_on(1_800, e2e_ms=3_000.0)
     after = fleet.see().latency.e2e.p95
     assert abs(after.normal.value - before) < 0.05 * before
     assert after.value > 2 * before
