@@ -19,11 +19,10 @@ from textual.binding import Binding, BindingsMap
 from textual.message import Message
 from textual.screen import Screen
 
-from voicetop.clock import Clock, WallClock
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.ui import clipboard
 from voicetop.ui import theme as themes
-from voicetop.ui.actions import BY_ID, Place, written
+from voicetop.ui.actions import BY_ID, Place
 from voicetop.ui.columns import Columns
 from voicetop.ui.feed import FeedHandle
 from voicetop.ui.feeds import Feeds, NamedFeed
@@ -32,10 +31,8 @@ from voicetop.ui.lines import Line
 from voicetop.ui.look import Look
 from voicetop.ui.outlet import Outlet
 from voicetop.ui.outlook import Outlook
-from voicetop.ui.renderables.feeds import feeds_line
 from voicetop.ui.renderables.footer import message_line
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.renderables.tour import tour_lines
 from voicetop.ui.screens.boxes import HelpBox, PaletteBox
 from voicetop.ui.screens.calls import CallsPage
 from voicetop.ui.screens.copying import CopyBox
@@ -46,17 +43,15 @@ from voicetop.ui.screens.trends import TrendsPage
 from voicetop.ui.sheet import Ink, Sheet
 from voicetop.ui.stack import Stack
 from voicetop.ui.steering import Steering
+from voicetop.ui.surroundings import Surroundings
 from voicetop.ui.terminal import send, takes_links
 from voicetop.ui.theme import Colours
-from voicetop.ui.tour import Tour
 from voicetop.ui.wardrobe import LOOK_S, Wardrobe
 
 if TYPE_CHECKING:
     from textual.screen import Screen as AnyScreen
 
 FRAMES_PER_S = 4
-ROOM_FOR_STRIP = 10
-"""A screen with fewer lines has none for the verdicts of other feeds, nor for a caption."""
 RETRY_S = 0.05
 SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
 
@@ -115,7 +110,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.app.resized()
 
 
-class ConsoleApp(Steering, App[None], inherit_bindings=False):
+class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
     """The console on one feed, or on several with one of them on the screen."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -142,8 +137,6 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
         self.templates = links or {}
         self.columns = columns or Columns()
         self.told = ""
-        self.tour: Tour | None = None
-        self._clock: Clock = WallClock()
         self.when_painted: Callable[[], None] | None = None
         """Called once after the first frame: what would hold it up begins there."""
         self.outlook = Outlook()
@@ -179,13 +172,12 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
         if self.when_painted is not None:
             self.call_after_refresh(self.when_painted)
         self.set_interval(1 / FRAMES_PER_S, self.tick)
-        self.set_interval(LOOK_S, self._look_at_theme)
+        self.set_interval(LOOK_S, self.look_at_theme)
         self.app_resume_signal.subscribe(self, lambda _: self._outlet.forget())
 
     def tick(self) -> None:
         """Paint a frame, unless the terminal still has the last one before it or is slow."""
-        if self.tour is not None and not self.tour.step(self._clock.monotonic(), self.feed.latest):
-            self.end_tour()
+        self.tour_on()
         if self._outlet.due(self._driver):
             self.paint()
         else:
@@ -200,7 +192,7 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
 
     def frame(self, width: int, height: int) -> list[Line]:
         """The lines of a screen of that size."""
-        strip = self._strip(width) if height > ROOM_FOR_STRIP else []
+        strip = self.around(width, height)
         scene = self.scene()
         if scene.snap is not None and scene.snap is not self._seen:
             self._seen = scene.snap
@@ -209,17 +201,6 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
         lines = self.page.lines(scene, width, height - len(strip))
         foot = message_line(self.told, width) if self.told else lines[-1]
         return [*lines[:-1], *strip, foot]
-
-    def _strip(self, width: int) -> list[Line]:
-        """What stands above the footer: the tour's caption, the verdicts of all feeds."""
-        caption = tour_lines(self.tour.caption, self.tour.place, width) if self.tour else []
-        if not self.feeds.several:
-            return caption
-        shown = [
-            (name, Scene(handle.latest, handle.link, self.look, error=handle.error))
-            for name, handle in self.feeds.all
-        ]
-        return [*caption, feeds_line(shown, self.feeds.index, width, self.key_of("next_feed"))]
 
     def _note(self) -> None:
         """Tell what the feed has to say besides its figures, once."""
@@ -275,11 +256,6 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
         self.screen.refresh()
 
     # -- what pages ask for -------------------------------------------------------------------------------------
-
-    @property
-    def feed(self) -> FeedHandle:
-        """The feed on the screen."""
-        return self.feeds.current.handle
 
     @property
     def page(self) -> Page:
@@ -352,54 +328,6 @@ class ConsoleApp(Steering, App[None], inherit_bindings=False):
     def act_zone(self) -> None:
         self.look = Look(utc=not self.look.utc, ascii=self.look.ascii)
         self.say("times in UTC" if self.look.utc else "times as this machine has them")
-
-    def act_theme(self) -> None:
-        """The next theme."""
-        self._wear(self.wardrobe.change())
-
-    def _look_at_theme(self) -> None:
-        """A theme that is being written is worn as it is saved."""
-        said = self.wardrobe.look_again()
-        if said is not None:
-            self._wear(said)
-
-    def _wear(self, said: str) -> None:
-        self.sheet.wear(Ink(self.wardrobe.theme, ascii_only=self.look.ascii))
-        self.say(said)
-
-    # -- the tour -----------------------------------------------------------------------------------------------
-
-    def begin_tour(self) -> None:
-        """Go through the screens by itself, until a key is pressed."""
-        self.tour = Tour(self)
-
-    def end_tour(self) -> None:
-        """The person takes over."""
-        self.tour = None
-        self.paint()
-
-    def can_do(self, action_id: str) -> bool:
-        """Whether an action belongs where the person is."""
-        return self.page.name in BY_ID[action_id].places
-
-    def key_of(self, action_id: str) -> str:
-        """An action's first key, as people write it."""
-        return written(self.keymap.keys(action_id), 1)
-
-    # -- feeds --------------------------------------------------------------------------------------------------
-
-    def act_next_feed(self) -> None:
-        """The next feed."""
-        if not self.feeds.several:
-            self.say("there is one feed here; `voicetop URL URL` or names from the config show several")
-            return
-        name, _ = self.feeds.turn()
-        self.outlook.thaw()
-        self.outlook.thaw()
-        self.asked = self._seen = None
-        self._noted = 0
-        self.say(f"feed {name}")
-        self._ask()
 
     def act_repaint(self) -> None:
         """Paint all of it again, whatever the terminal shows."""

@@ -16,8 +16,8 @@ CALM_S = 5.0
 MOST_CALM_S = 60.0
 PART_S = 0.3
 LEAST_PART = 1_000
-TELLING = 3_000
-"""Bytes below which a frame says little about the line: the terminal's own buffer takes them at once."""
+LOOK_S = 0.26
+"""How long it may take until somebody looks."""
 
 FAST = 60_000.0
 """Bytes a second from which on nothing is cut in parts."""
@@ -66,8 +66,7 @@ class Pace:
         if not self._size:
             return
         took, size, self._size = max(now - self._sent_at, 1e-6), self._size, 0
-        if size >= TELLING or took > 1 / RATES[0]:
-            self.speed = size / took
+        self._measure(size, took)
         if took > SLACK / self.rate:
             self._strike(now)
         elif took > 0.5 / self.rate:
@@ -75,6 +74,13 @@ class Pace:
         else:
             self._strikes = 0
             self._calm(now)
+
+    def _measure(self, size: int, took: float) -> None:
+        """What was found taken at the first look may have been taken long before: it only says that more is possible."""
+        if took > LOOK_S:
+            self.speed = size / took
+        elif self.speed < FAST:
+            self.speed = max(1.5 * self.speed, size / took)
 
     def _strike(self, now: float) -> None:
         self._strikes += 1

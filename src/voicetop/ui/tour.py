@@ -51,12 +51,11 @@ STOPS = (
     ),
     Stop(
         (),
-        "Beneath it: callers who wait, latency ear to ear and where it comes from, errors, success, hang-ups, cost, "
-        "each with its n and its own normal.",
+        "Beneath: who waits, latency and its parts, errors, success, cost, each with its n and its normal.",
     ),
     Stop(
         (),
-        "The model's provider is failing for some of the callers. Watch the line on top.",
+        "The model's provider begins to fail for some callers. Watch the line on top.",
         _troubled,
         patient=True,
     ),
@@ -67,14 +66,13 @@ STOPS = (
     ),
     Stop(
         ("blame",),
-        "{blame}: every screen shows only those whom the verdict blames; the breadcrumb on top says so. "
-        "{widen} widens.",
+        "{blame}: every screen now shows only whom the verdict blames, as the top line says. {widen} widens.",
         _blamed,
         patient=True,
     ),
     Stop(
         ("widen", "widen", "widen", "segments"),
-        "{segments} Segments: every value of a dimension against its own normal and the rest, worst first.",
+        "{segments} Segments: every value of a dimension against its normal and the rest, worst first.",
     ),
     Stop(
         ("calls",),
@@ -82,16 +80,16 @@ STOPS = (
     ),
     Stop(
         ("first", "open"),
-        "{open} opens a call: turn by turn where the time went, what was said, which tools ran and what failed.",
+        "{open} opens a call: turn by turn where time went, what was said, which tools ran, what failed.",
         _has_calls,
     ),
     Stop(
         ("trends",),
-        "{trends} Trends: the day, with what changed in the world, and latencies that percentiles hide.",
+        "{trends} Trends: the day, what changed in the world, and what percentiles hide.",
     ),
     Stop(
         ("overview",),
-        "That is all: {help} lists the keys, {palette} finds any action by its name. The screen is yours.",
+        "That is all: {help} lists the keys, {palette} finds an action by its name. The screen is yours.",
     ),
 )
 
