@@ -92,10 +92,9 @@ async def test_footer_help_palette_and_bindings_follow_the_config() -> None:
     feed = FakeFeed()
     app = ConsoleApp(feed, keymap=keymap)
     async with app.run_test(size=(160, 60)) as pilot:
-        await pilot.press("w")
-        assert feed.asked[-1].span == "5m"
-        await pilot.press("W")
-        assert feed.asked[-1].span == "30m"
+        for key, span in (("w", "5m"), ("W", "30m")):
+            await pilot.press(key)
+            assert feed.asked[-1].span == span
         assert "W window" in text_of(app.sheet.lines[-1])
         await pilot.press("question_mark")
         assert app.page.name == "overview"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from voicetop.ui.pace import RATES, Pace, in_words
@@ -60,7 +62,7 @@ def test_it_does_not_swing_between_two_rates() -> None:
     for _ in range(120):
         terminal.run(1, 3_000)
         seen.append(terminal.pace.rate)
-    changes = sum(1 for before, after in zip(seen, seen[1:], strict=False) if before != after)
+    changes = sum(1 for before, after in pairwise(seen) if before != after)
     assert changes <= 12, seen
 
 
