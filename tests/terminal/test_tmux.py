@@ -108,9 +108,11 @@ def test_the_demo_is_alive_obeys_keys_and_leaves_nothing_behind(tmux: Tmux) -> N
     text = tmux.until(lambda text: re.search(r"/ billing +\d+ of \d+", text))
     assert "billing" in text.splitlines()[6]
     tmux.press("Escape")
+    tmux.until(lambda text: "/ billing" not in text)
     tmux.press("?")
-    tmux.shows("help · calls")
+    tmux.shows("Esc closes")
     tmux.press("Escape")
+    tmux.until(lambda text: "Esc closes" not in text)
     tmux.press("1")
     tmux.shows("latency, ear to ear")
 
