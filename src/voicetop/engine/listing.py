@@ -45,10 +45,13 @@ def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck
     at = engine.at
     chosen = None if cells is None else frozenset(cells.tolist())
     live = list(live_calls(engine, chosen))
+    stuck_ms = 1000 * stuck_after
     urgency = np.array(
         [
             _urgency(call, at, stuck_after)
             if call.wait_since or call.errors or call.mood >= FRUSTRATED
+            else slow
+            if (slow := call.e2e / (call.e2e + stuck_ms)) > call.mood / 2
             else call.mood / 2
             for call in live
         ]
@@ -133,7 +136,11 @@ def _ended(engine: Engine, chosen: frozenset[int] | None) -> list[Call]:
 
 
 def _urgency(call: Call, at: float, stuck_after: float) -> float:
-    """Who needs eyes first: stuck callers by their wait (3 and more), failing ones (2), frustrated ones (1)."""
+    """Who needs eyes first: stuck callers by their wait (3 and more), failing ones (2), frustrated ones (1).
+
+    Below them, by the larger of how the caller feels and how slow the last reply was, so that one who waited long
+    stands before those who are well.
+    """
     if call.wait_since:
         waited = at - call.wait_since
         if waited > stuck_after:
@@ -142,7 +149,8 @@ def _urgency(call: Call, at: float, stuck_after: float) -> float:
         return 2 + min(0.9, call.errors / 10)
     if call.mood >= FRUSTRATED:
         return 1 + min(0.9, call.mood)
-    return call.mood / 2
+    slow = call.e2e / (call.e2e + 1000 * stuck_after)
+    return max(call.mood / 2, slow)
 
 
 def eyes_of(call: Call, at: float, stuck_after: float) -> str:
