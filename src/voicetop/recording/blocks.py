@@ -46,13 +46,17 @@ Piece: TypeAlias = bytes | Damaged | Torn
 
 
 class Blocks:
-    """Iterate to get the pieces of a stream. `offset` is where in it the next one begins."""
+    """Iterate to get the pieces of a stream that stands at `offset`.
 
-    def __init__(self, stream: Stream) -> None:
+    `offset` is where in it the next one begins, `start` where the block of the last text did.
+    """
+
+    def __init__(self, stream: Stream, offset: int = 0) -> None:
         self._stream = stream
         self._data = bytearray()
         self._ended = False
-        self.offset = 0
+        self.offset = offset
+        self.start = offset
 
     def begins_like_one(self) -> bool:
         """Whether the first bytes are those of a zstd frame."""
@@ -110,6 +114,7 @@ class Blocks:
             while not decoder.eof:
                 text = decoder.decompress(packed, HELD)
                 if text:
+                    self.start = start
                     yield text
                 packed = b""
                 if decoder.needs_input and not decoder.eof:

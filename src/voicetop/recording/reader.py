@@ -47,6 +47,14 @@ def read(recording: str | os.PathLike[str] | BinaryIO) -> Reader:
     return Reader(recording)
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Behind which frame a reader stands: so many `frames` of the block at `offset`, and `events` of the next one."""
+
+    offset: int
+    frames: int
+    events: int = 0
+
+
 class Reader(Iterator[bytes]):
     """Yields welcome and batch frames as `Session.feed` takes them; `notes` says what could not be read.
 
@@ -63,9 +71,13 @@ class Reader(Iterator[bytes]):
         self._span_s = span_s
         self._carry = b""
         self._hole = False
+        self._block = -1
+        self._count = 0
+        self._clean = False
         self._stream, self.name = _open(recording)
         try:
-            self._pieces = self._begin(Blocks(self._stream))
+            self._blocks = Blocks(self._stream)
+            self._pieces = self._begin(self._blocks)
         except BaseException:
             self.close()
             raise
@@ -92,13 +104,36 @@ class Reader(Iterator[bytes]):
         try:
             for piece in self._pieces:
                 if isinstance(piece, bytes):
-                    yield from self._frames_of(self._whole_lines(piece))
+                    self._enter_block()
+                    for stamped in self._frames_of(self._whole_lines(piece)):
+                        self._count += 1
+                        yield stamped
                 else:
                     self._note(piece)
             if self._carry:
+                self._clean = False
                 yield from self._frames_of(self._carry)
         finally:
             self.close()
+
+    @property
+    def place(self) -> Place | None:
+        """Behind the frame that was read last; None where nobody can enter (a block in another tool's cut)."""
+        return Place(self._block, self._count) if self._clean else None
+
+    def enter(self, place: Place, epoch: str = "") -> None:
+        """Go on at a place in a file: the frames of `stamped` from here on are those behind it."""
+        assert isinstance(self._stream, FileIO)
+        self._stream.seek(place.offset)
+        self._blocks = Blocks(self._stream, place.offset)
+        self._pieces = iter(self._blocks)
+        self.epoch = epoch or self.epoch
+        self._block, self._carry, self._hole = -1, b"", False
+
+    def _enter_block(self) -> None:
+        if self._blocks.start != self._block:
+            self._block, self._count = self._blocks.start, 0
+            self._clean = not self._carry and not self._hole
 
     def _begin(self, blocks: Blocks) -> Iterator[Piece]:
         """See that this is a recording; returns its pieces, first one included."""

@@ -1,0 +1,315 @@
+"""The state at any moment of a recording, fast: from the nearest checkpoint before it, and the records since.
+
+Who enters by seek comes to the same state at every later heartbeat as who played from the start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import os
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from voicetop.errors import RecordingError
+from voicetop.recording.checkpoints import Checkpoints, Saved, block_mark
+from voicetop.recording.format import UNDECODABLE, batch_frame
+from voicetop.recording.index import STATE, BlockIndex
+from voicetop.recording.reader import Place, Reader
+from voicetop.wire.codec import expand_stamps
+from voicetop.wire.frames import RawBatch, Welcome
+
+SHARE = 0.2
+"""How much of the recording's size its checkpoints may take."""
+
+APART_S = 10.0
+"""Checkpoints nearer to each other than this would save nothing that a person notices."""
+
+Stamped = tuple[float, bytes]
+_WELCOME = b'{"type":"welcome"'
+
+
+class _Tag(Struct, frozen=True):
+    type: str
+
+
+_batch_decoder = msgspec.json.Decoder(RawBatch)
+_tag_decoder = msgspec.json.Decoder(_Tag)
+
+
+class Folding(Protocol):
+    """What is to be brought to a moment: a `Session`."""
+
+    epoch: str
+    deployment: str
+
+    @property
+    def at(self) -> float: ...
+
+    @property
+    def seq(self) -> int: ...
+
+    def feed(self, frame: bytes) -> None: ...
+
+    def checkpoint(self) -> bytes: ...
+
+    def digest(self) -> str: ...
+
+
+S = TypeVar("S", bound=Folding)
+
+
+class Moment(Generic[S]):
+    """A session as it was at a heartbeat, and the frames (each with its last stamp) that follow on it."""
+
+    def __init__(self, session: S, frames: Iterator[Stamped]) -> None:
+        self.session = session
+        self.frames = frames
+
+    def welcome(self) -> bytes:
+        """What a hub would say to a console that joins now."""
+        return welcome_of(self.session)
+
+
+class Seeker(Generic[S]):
+    """Seeks in a file. `new_session` gives an empty session; the settings in it are part of the cache's key.
+
+    Raises RecordingError where the file is no recording. `build` fills the cache of checkpoints; without it a seek
+    reads from the last state in the recording itself. Seeking and building may go on in different threads.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], new_session: Callable[[], S], *, share: float = SHARE
+    ) -> None:
+        self.path = Path(path)
+        self._new_session = new_session
+        self._share = share
+        self._stop = threading.Event()
+        self._builder: threading.Thread | None = None
+        Reader(self.path).close()
+        try:
+            self.index = BlockIndex(self.path)
+            self.checkpoints = Checkpoints(self.path, _key(new_session()))
+        except OSError as error:
+            raise RecordingError(f"cannot read {path}: {error.strerror}") from None
+
+    def seek(self, at: float) -> Moment[S]:
+        """The state at the last heartbeat that was stamped by `at` (epoch s), and what follows on it.
+
+        Where stamps step back, at the last heartbeat before time first passes `at`. Before the first heartbeat the
+        session is empty and everything follows.
+        """
+        session = self._new_session()
+        frames = self._enter(at, session)
+        held: list[Stamped] = []
+        for stamped in frames:
+            if stamped[0] > at:
+                before, after = _split_at(stamped, at)
+                return _settle(session, [*held, *before], itertools.chain(after, frames))
+            held.append(stamped)
+            if last_beat(stamped[1]):
+                _feed(session, held[:-1])
+                held = held[-1:]
+        return _settle(session, held, frames)
+
+    def build(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Go through the file and keep checkpoints of it, up to `share` of its size; goes on where it left off.
+
+        Does nothing where another process is at it, or where the cache can't be written.
+        """
+        if not self.checkpoints.begin_writing():
+            return
+        try:
+            self._build(stop)
+        except OSError:  # a full disk: what was kept stays right
+            pass
+        finally:
+            self.checkpoints.close()
+
+    def build_in_background(self) -> None:
+        """`build`, in a thread that ends with `close`."""
+        if self._builder is None:
+            self._builder = threading.Thread(
+                target=self.build, args=(self._stop.is_set,), name="voicetop checkpoints", daemon=True
+            )
+            self._builder.start()
+
+    def close(self) -> None:
+        """End the building in the background."""
+        self._stop.set()
+        if self._builder is not None:
+            self._builder.join()
+
+    def _enter(self, at: float, session: S) -> Iterator[Stamped]:
+        """Bring `session` to the nearest state before `at` that is kept somewhere; the frames that follow on it."""
+        blocks = self.index.blocks[: self.index.passes(at)]
+        welcomed = next((block.offset for block in reversed(blocks) if block.marks & STATE), 0)
+        kept = [saved for saved in self.checkpoints.saved if saved.until <= at]
+        for saved in reversed(kept):
+            if saved.place.offset < welcomed:
+                break
+            state = self.checkpoints.state(saved)
+            if state is not None:
+                session.feed(state)
+                return self._frames(saved.place, saved.epoch)
+        return self._frames(Place(welcomed, 0), "")
+
+    def _frames(self, place: Place, epoch: str) -> Iterator[Stamped]:
+        return ((step.at, step.frame) for step in _steps(self.path, place, epoch))
+
+    def _build(self, stop: Callable[[], bool]) -> None:
+        session, until, place, epoch = self._new_session(), 0.0, Place(0, 0), ""
+        size = 4096
+        for saved in reversed(self.checkpoints.saved):
+            state = self.checkpoints.state(saved)
+            if state is not None:
+                session.feed(state)
+                until, place, epoch, size = saved.until, saved.place, saved.epoch, saved.size
+                break
+        kept_at = until
+        for step in _steps(self.path, place, epoch):
+            if stop():
+                break
+            until, rest = max(until, step.at), step.frame
+            room = (step.place.offset if step.place else 0) * self._share - self.checkpoints.size
+            if room >= size and until - kept_at >= APART_S and (beat := last_beat(rest)):
+                head, rest = split(rest, beat)
+                session.feed(head)
+                kept_at = until
+                size = self._keep(session, step, beat, until, room)
+            if rest:
+                session.feed(rest)
+
+    def _keep(self, session: S, step: _Step, beat: int, until: float, room: float) -> int:
+        """Keep this state where there is room for it; returns its size."""
+        state = welcome_of(session)
+        if step.place and len(state) <= room:
+            place = Place(step.place.offset, step.place.frames, step.place.events + beat)
+            mark = block_mark(self.path, place.offset)
+            self.checkpoints.add(Saved(place, until, session.epoch, mark), state)
+        return len(state)
+
+
+class _Step(Struct, frozen=True):
+    """A frame, its last stamp, and where it begins (None where nobody can enter)."""
+
+    at: float
+    frame: bytes
+    place: Place | None
+
+
+def _steps(path: Path, place: Place, epoch: str) -> Iterator[_Step]:
+    """The frames behind a place; if it is in the middle of a frame, the rest of that one first."""
+    with Reader(path) as reader:
+        if place.offset:
+            reader.enter(place, epoch)
+        for number, (at, frame) in enumerate(reader.stamped()):
+            if number < place.frames:
+                continue
+            done = place.events if number == place.frames else 0
+            rest = split(frame, done)[1] if done else frame
+            here = reader.place
+            if rest:
+                yield _Step(at, rest, Place(here.offset, here.frames - 1, done) if here else None)
+
+
+def _settle(session: S, held: list[Stamped], rest: Iterator[Stamped]) -> Moment[S]:
+    """Feed what is held up to the last heartbeat in it; the other part comes before `rest`."""
+    beats = [last_beat(frame) for _, frame in held]
+    last = max((number for number, beat in enumerate(beats) if beat), default=-1)
+    if last < 0:
+        return Moment(session, itertools.chain(held, rest))
+    _feed(session, held[:last])
+    at, frame = held[last]
+    head, tail = split(frame, beats[last])
+    session.feed(head)
+    return Moment(session, itertools.chain([(at, tail)] if tail else [], held[last + 1 :], rest))
+
+
+def _feed(session: Folding, frames: list[Stamped]) -> None:
+    for _, frame in frames:
+        session.feed(frame)
+
+
+def _split_at(stamped: Stamped, at: float) -> tuple[list[Stamped], list[Stamped]]:
+    """What of a frame was stamped by `at`, and what after."""
+    stamp, frame = stamped
+    batch = _batch(frame)
+    if batch is None:
+        return [], [stamped]
+    ats = expand_stamps(batch.at, len(batch.events))
+    count = bisect_right(ats, at)
+    if not count:
+        return [], [stamped]
+    head, tail = split(frame, count)
+    return [(ats[count - 1], head)], [(stamp, tail)] if tail else []
+
+
+def last_beat(frame: bytes) -> int:
+    """How many records of a frame there are up to its last heartbeat; a welcome is one. 0 where there is none."""
+    if frame.startswith(_WELCOME):
+        return 1
+    if b"heartbeat" not in frame:
+        return 0
+    batch = _batch(frame)
+    return (
+        0 if batch is None else max((n for n, raw in enumerate(batch.events, 1) if _is_beat(raw)), default=0)
+    )
+
+
+def split(frame: bytes, count: int) -> tuple[bytes, bytes]:
+    """The first `count` records of a frame, and the others: each a frame, or empty."""
+    batch = _batch(frame)
+    if batch is None or count >= len(batch.events):
+        return frame, b""
+    ats = expand_stamps(batch.at, len(batch.events))
+    head = batch_frame(batch.seq, ats[:count], batch.events[:count], local=batch.local)
+    seq = batch.seq if batch.local else batch.seq + count
+    return head, batch_frame(seq, ats[count:], batch.events[count:], local=batch.local)
+
+
+def _batch(frame: bytes) -> RawBatch | None:
+    try:
+        return _batch_decoder.decode(frame)
+    except UNDECODABLE:
+        return None
+
+
+def _is_beat(raw: Raw) -> bool:
+    if b"heartbeat" not in bytes(raw):
+        return False
+    try:
+        return _tag_decoder.decode(raw).type == "heartbeat"
+    except UNDECODABLE:
+        return False
+
+
+def welcome_of(session: Folding) -> bytes:
+    """The welcome that brings another session to this one's state."""
+    return msgspec.json.encode(
+        Welcome(
+            epoch=session.epoch,
+            seq=session.seq,
+            at=session.at if math.isfinite(session.at) else 0.0,
+            deployment=session.deployment,
+            state=session.checkpoint(),
+        )
+    )
+
+
+def _key(session: Folding) -> str:
+    """What decides how a state is computed: voicetop's version, the checkpoint's, and the settings of the engine."""
+    try:
+        ours = version("voicetop")
+    except PackageNotFoundError:  # run from a folder of sources
+        ours = ""
+    parts = f"{ours} {session.checkpoint()[:5]!r} {session.digest()}"
+    return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
