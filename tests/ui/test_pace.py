@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from voicetop.ui.pace import RATES, Pace, in_words
+from voicetop.ui.pace import Pace
 
 
 class Terminal:
@@ -73,5 +73,16 @@ def test_one_large_frame_is_no_slow_terminal() -> None:
     assert pace.rate == 4
 
 
-def test_the_usual_rate_needs_no_words() -> None:
-    assert [in_words(rate) for rate in RATES] == ["", "2 frames/s", "1 frame/s", "1 frame in 2 s"]
+def test_only_a_rate_below_the_wanted_one_needs_words() -> None:
+    for most, speed, words in (
+        (4, 1_000_000, ""),
+        (4, 15_000, "2 frames/s"),
+        (4, 9_000, "1 frame/s"),
+        (4, 4_000, "1 frame in 2 s"),
+        (1, 1_000_000, ""),
+        (1, 4_000, "1 frame in 2 s"),
+    ):
+        terminal = Terminal(speed)
+        terminal.pace = Pace(most)
+        terminal.run(20, 6_000)
+        assert terminal.pace.slowness == words

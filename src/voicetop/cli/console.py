@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from voicetop.config import Config
     from voicetop.recording import Recorder
 
+LEAST_FPS, MOST_FPS = 0.5, 4.0
 FIRST_ANSWER_S = 1.0
 """How long the screen stays closed for a hub that may say no: what is wrong is then one line and exit 2."""
 
@@ -46,6 +47,13 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--theme", metavar="NAME", help="voicetop, high-contrast, colour-blind, light or mono"
     )
+    parser.add_argument(
+        "--fps",
+        metavar="N",
+        type=frames_a_second,
+        default=4.0,
+        help="frames a second at most, 0.5 to 4 (default 4; a slow terminal gets fewer by itself)",
+    )
     zone = parser.add_mutually_exclusive_group()
     zone.add_argument("--utc", action="store_const", const=True, help="times in UTC")
     zone.add_argument(
@@ -55,6 +63,17 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
         const=False,
         help="times in this machine's zone (default)",
     )
+
+
+def frames_a_second(text: str) -> float:
+    """A rate as a person types it. Raises UsageError."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not LEAST_FPS <= rate <= MOST_FPS:
+        raise UsageError(f"--fps {text}: give a number from {LEAST_FPS:g} to {MOST_FPS:g}")
+    return rate
 
 
 def run(args: argparse.Namespace) -> int:
@@ -156,6 +175,7 @@ def show_feeds(
         utc=settings.utc if args.utc is None else args.utc,
         keymap=keymap,
         others=[NamedFeed(name, feed) for name, feed in feeds[1:]],
+        fps=args.fps,
         links=asdict(settings.links),
         columns=Columns(state_dir() / "columns.json"),
     )

@@ -125,6 +125,7 @@ class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
         utc: bool = True,
         keymap: Keymap = USUAL,
         others: Sequence[NamedFeed] = (),
+        fps: float = FRAMES_PER_S,
         links: Mapping[str, str] | None = None,
         columns: Columns | None = None,
     ) -> None:
@@ -145,7 +146,9 @@ class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
         self._seen: Snapshot | None = None
         self._behind = False
         self._noted = 0
-        self._outlet = Outlet(SYSTEMS.get(self.console.color_system or ""), links=takes_links(os.environ))
+        self._outlet = Outlet(
+            SYSTEMS.get(self.console.color_system or ""), links=takes_links(os.environ), fps=fps
+        )
         self.wardrobe = Wardrobe(theme, self._colours())
         self.sheet = Sheet(Ink(self.wardrobe.theme, ascii_only=ascii), self.frame)
         self._screens: dict[Place, Page] = {

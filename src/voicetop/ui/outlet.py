@@ -12,7 +12,7 @@ from rich.color import ColorSystem
 from textual._compositor import CompositorUpdate
 
 from voicetop.clock import Clock, WallClock
-from voicetop.ui.pace import Pace, in_words
+from voicetop.ui.pace import RATES, Pace
 from voicetop.ui.painter import FrameUpdate, Painter
 from voicetop.ui.terminal import has_taken_all
 
@@ -21,17 +21,22 @@ class Outlet:
     """One terminal. `owes` says that it lacks something which it could not be sent."""
 
     def __init__(
-        self, colours: ColorSystem | None, clock: Clock | None = None, *, links: bool = True
+        self,
+        colours: ColorSystem | None,
+        clock: Clock | None = None,
+        *,
+        links: bool = True,
+        fps: float = RATES[0],
     ) -> None:
         self.painter = Painter(colours, links=links)
-        self.pace = Pace()
+        self.pace = Pace(fps)
         self.owes = False
         self._clock = clock or WallClock()
 
     @property
     def slowness(self) -> str:
         """How slow the terminal is, in words; empty where it isn't."""
-        return in_words(self.pace.rate)
+        return self.pace.slowness
 
     def ready(self, driver: Any) -> bool:
         """Whether the terminal has taken all that it was sent."""

@@ -1,8 +1,8 @@
 """How often to paint, and how much at once, on a terminal that may be slow. It is told what was sent, and when.
 
-Four frames a second where the terminal takes them; where two in a row took longer than their turn, half as many, down to
-one in two seconds; back up, a step at a time, after a while in which every frame was taken in half its turn. A slow
-terminal also gets no more at once than it can take in a third of a second: the answer to a key never waits behind more.
+Four frames a second where the terminal takes them; where two in a row took longer than their turn, half as many, down
+to one in two seconds; back up, a step at a time, after a while in which every frame was taken in half its turn. A slow
+terminal also gets no more at once than it takes in a third of a second: the answer to a key never waits behind more.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ FAST = 60_000.0
 
 
 class Pace:
-    """The pace of one terminal. Times in seconds of one clock."""
+    """The pace of one terminal, at most so many frames a second. Times in seconds of one clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: float = RATES[0]) -> None:
+        self.rates = (most, *(rate for rate in RATES if rate < most))
         self.speed = float("inf")
         """Bytes a second that the terminal was last seen to take; infinite until it was seen to be slow."""
         self._step = 0
@@ -40,7 +41,22 @@ class Pace:
     @property
     def rate(self) -> float:
         """Frames a second."""
-        return RATES[self._step]
+        return self.rates[self._step]
+
+    @property
+    def slowness(self) -> str:
+        """The pace in words where it is below the one that is wanted; else empty.
+
+        >>> Pace().slowness
+        ''
+        """
+        if not self._step:
+            return ""
+        return (
+            f"1 frame in {1 / self.rate:.0f} s"
+            if self.rate < 1
+            else f"{self.rate:.0f} frame{'s' * (self.rate > 1)}/s"
+        )
 
     @property
     def part(self) -> int | None:
@@ -76,7 +92,7 @@ class Pace:
             self._calm(now)
 
     def _measure(self, size: int, took: float) -> None:
-        """What was found taken at the first look may have been taken long before: it only says that more is possible."""
+        """What was found taken at the first look may have been taken long before: it says that more is possible."""
         if took > LOOK_S:
             self.speed = size / took
         elif self.speed < FAST:
@@ -85,7 +101,7 @@ class Pace:
     def _strike(self, now: float) -> None:
         self._strikes += 1
         self._calm_since = now
-        if self._strikes >= STRIKES and self._step < len(RATES) - 1:
+        if self._strikes >= STRIKES and self._step < len(self.rates) - 1:
             self._step += 1
             self._strikes = 0
             self._patience = min(self._patience * 2, MOST_CALM_S)
@@ -96,14 +112,3 @@ class Pace:
             self._calm_since = now
         elif not self._step and now - self._calm_since >= MOST_CALM_S:
             self._patience = CALM_S
-
-
-def in_words(rate: float) -> str:
-    """A pace below the usual one, for a person; empty for the usual one.
-
-    >>> in_words(4.0), in_words(1.0), in_words(0.5)
-    ('', '1 frame/s', '1 frame in 2 s')
-    """
-    if rate >= RATES[0]:
-        return ""
-    return f"1 frame in {1 / rate:.0f} s" if rate < 1 else f"{rate:.0f} frame{'s' if rate > 1 else ''}/s"
