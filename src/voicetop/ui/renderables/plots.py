@@ -128,8 +128,8 @@ def plot_panel(
 def figures_line(plot: Plot, look: Look, width: int, at: float = NAN) -> Line:
     """The figures of each line, now or at the cursor: P95 3,910 ms  P50 742 ms  ▲ warn 2,445 ms  normal 1,630."""
     row = Row(2)
-    if not isnan(at):
-        row.add(f"{look.clock(at, seconds=False)}  ", "accent")
+    if not isnan(at) and plot.main is not None:
+        row.add(f"{moment(plot.main, look, at)}  ", "accent")
     for index, (name, series) in enumerate(plot.lines):
         value = value_at(series, at)
         over = index == 0 and (value < plot.warn if plot.low_is_bad else value > plot.warn)
@@ -171,6 +171,11 @@ def moved(series: Series, at: float, steps: int) -> float:
     return series.start + series.step * max(0, min(index, len(series.values) - 1))
 
 
+def moment(series: Series, look: Look, at: float) -> str:
+    """A point's time, with seconds where points are nearer than a minute."""
+    return look.clock(at, seconds=series.step < 60)
+
+
 def marker_near(markers: tuple[MarkerNote, ...], series: Series, at: float, look: Look) -> str:
     """The change that stands where the cursor reads, in words."""
     near = [m for m in markers if abs(m.at - at) <= series.step / 2]
@@ -184,4 +189,4 @@ def reading(plot: Plot, markers: tuple[MarkerNote, ...], look: Look, at: float) 
     values = [f"{name} {plot.write(value_at(series, at))}" for name, series in plot.lines]
     n = value_at(plot.of, at) if plot.of is not None else NAN
     said = [*values, f"n {n:,.0f}" if n > 0 else "", marker_near(markers, plot.main, at, look)]
-    return f"{look.clock(at, seconds=False)}  " + " · ".join(part for part in said if part)
+    return f"{moment(plot.main, look, at)}  " + " · ".join(part for part in said if part)

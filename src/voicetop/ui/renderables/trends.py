@@ -77,7 +77,7 @@ def trends(
     note = f"{focus + 1} of {len(PANELS)}"
     bright = [names[name] for name in shown]
     lines = [tabs([*names.values()], names[PANELS[focus]], width, note, bright)]
-    for index in range(0, len(shown), grid.across):
+    for index in range(0, len(shown) if room > 0 else 0, grid.across):
         row = shown[index : index + grid.across]
         left = grid.down - index // grid.across
         tall = (room - len(lines) + 1) // left
