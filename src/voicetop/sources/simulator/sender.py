@@ -41,6 +41,8 @@ GOODBYE_S = 5.0
 UNREAD_BYTES = 16 * 1024 * 1024
 PIECE_S = 1.0
 PAST_PIECE_S = 60.0
+PIECE_EVENTS = 20_000
+"""A piece of the past tells at most some so many, so that telling and sending take turns."""
 _POLICY = 1008
 
 
@@ -243,6 +245,7 @@ async def pump(
     """
     clock = clock or WallClock()
     sender = Sender(url, token, fleet.config.source, clock, ssl=ssl, backoff=backoff)
+    past_s = PAST_PIECE_S
     end = float("inf") if duration is None else fleet.start + duration
     await sender.open()
     opened()
@@ -251,9 +254,11 @@ async def pump(
             if sender.lost:
                 await sender.again(fleet.announcements())
             now = min(clock.time(), end)
-            piece = PIECE_S if fleet.now >= fleet.start else min(PAST_PIECE_S, fleet.start - fleet.now)
+            piece = PIECE_S if fleet.now >= fleet.start else min(past_s, fleet.start - fleet.now)
             target = min(now, fleet.now + piece)
-            await sender.send(fleet.until(target))
+            events = fleet.until(target)
+            past_s = min(PAST_PIECE_S, max(PIECE_S, piece * PIECE_EVENTS / max(1, len(events))))
+            await sender.send(events)
             if target >= now:
                 await clock.sleep(TICK_S)
     finally:
