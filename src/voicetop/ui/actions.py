@@ -65,9 +65,9 @@ ACTIONS: tuple[Action, ...] = (
         (*LISTS, "call"),
         5,
     ),
-    Action("next_call", "J,tab", "next call", "the next call of the list", "calls", ("call",), 6),
+    Action("next_call", "J,tab", "next call", "the next call of the list", "calls", ("call",), 3),
     Action(
-        "previous_call", "K,shift+tab", "call before", "the one before it in the list", "calls", ("call",), 6
+        "previous_call", "K,shift+tab", "call before", "the one before it in the list", "calls", ("call",)
     ),
     Action("ended", "t", "ended", "live calls or ended ones", "calls", ("calls",), 6),
     Action("follow", "f", "follow", "scroll with the call under the cursor", "calls", ("calls",), 8),

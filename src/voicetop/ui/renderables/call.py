@@ -210,15 +210,17 @@ def _segments(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
 
 
 def _cost(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
+    """Dearest first; a name is a component, perhaps with its provider and model behind it."""
     total = sum(value for _, value in detail.spent)
     for name, value in sorted(detail.spent, key=lambda part: -part[1]):
+        component, _, model = name.partition("/")
         share = value / total if total else 0.0
-        row = Row(2).left(NAME, name, "muted").add(" ").right(NAME + 12, figures.dollars(value))
+        row = Row(2).left(NAME, component, "muted").add(" ").right(NAME + 12, figures.dollars(value))
         row.right(NAME + 21, figures.percent(share), "muted").add("  ")
-        yield row.add(
-            bars.strokes(share, max(0, min(24, width - row.width - 2)), ascii_only=look.ascii),
-            waterfall.family(name),
-        ).line()
+        size = max(0, min(16, width - row.width - 2))
+        row.left(size, bars.strokes(share, size, ascii_only=look.ascii), waterfall.family(component))
+        room = width - row.width - 4
+        yield row.add(f"  {clip(model, room)}" if room > 4 else "", "faint").line()
     if not detail.spent:
         yield Row(2).add("nothing spent yet, as far as the feed tells", "faint").line()
 

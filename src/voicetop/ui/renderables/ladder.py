@@ -175,9 +175,19 @@ def _stuck(turn: TurnRow, frame: Frame, scale: float) -> Line:
 
 def _items(items: Sequence[StoryItem], look: Look, frame: Frame, *, full: bool) -> Iterator[Line]:
     """The story's items; the same one again and again is one line with a count."""
-    for _, same in groupby(items, key=lambda item: (item.kind, item.text, item.detail)):
+    for _, same in groupby(_finished(items), key=lambda item: (item.kind, item.text, item.detail)):
         found = list(same)
         yield from _item(found[0], len(found), look, frame, full=full)
+
+
+def _finished(items: Sequence[StoryItem]) -> list[StoryItem]:
+    """Without the beginnings of tools whose end is told too."""
+    ended = {item.text.partition(" ")[0] for item in items if item.kind == "tool" and not _begins(item)}
+    return [item for item in items if not (_begins(item) and item.text.partition(" ")[0] in ended)]
+
+
+def _begins(item: StoryItem) -> bool:
+    return item.kind == "tool" and item.text.endswith(" start")
 
 
 def item_tone(item: StoryItem) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import isnan
 from statistics import median
 
-from voicetop.charts.scale import round_up
+from voicetop.charts.scale import round_up, ticks
 from voicetop.engine.snapshot import TurnRow
 from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, cells, fit
@@ -163,13 +163,14 @@ def _ended(row: Row, ms: float, scale: float, width: int) -> Line:
 def axis(scale: float, width: int) -> Line:
     """The scale itself: 0 ── 2 s ── 4 s, each figure ending where it stands."""
     row = Row().add("0", "muted")
-    parts = 2 if width < 40 else 4
-    for part in range(1, parts + 1):
-        said = f" {_short(scale * part / parts)}"
-        end = width * part // parts
-        row.add("─" * max(0, end - row.width - cells(said)), "rule").add(said, "muted")
-        row.add(" " if part < parts else "")
-    return fit(row.line(), width)
+    marks = ticks(scale, 3 if width < 40 else 7)
+    for mark in marks:
+        said = f" {_short(mark)}"
+        end = place(mark, scale, width)
+        if end - row.width < cells(said) + 2:
+            continue
+        row.add("─" * (end - row.width - cells(said)), "rule").add(said, "muted").add(" " * (end < width))
+    return fit(row.add("─" * (width - row.width), "rule").line(), width)
 
 
 def _short(ms: float) -> str:

@@ -106,7 +106,7 @@ class CallPage(Page):
         return "" if self.detail is not None else "its story comes with the next picture"
 
     def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - the same at all times
-        return footer(self.name, self.base.page.name, width)
+        return footer(self.name, self.base.page.name, width, self.host.keymap)
 
     def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:  # noqa: ARG002
         """Every word of it, unfolded, not only what is in sight."""

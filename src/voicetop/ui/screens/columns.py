@@ -48,12 +48,10 @@ class ColumnsBox(Box):
         line = fit(row.line(), width)
         return selected(line) if index == self.at else line
 
-    def key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - these keys have no other text
-        if key not in ("space", "enter", "x"):
-            return False
+    def act_toggle(self) -> None:
+        """Hide the column under the cursor, or show it again."""
         self.columns.toggle(self.known[self.at].title)
         self.host.changed()
-        return True
 
     def _move(self, steps: int) -> None:
         self.at = max(0, min(self.at + steps, len(self.known) - 1))

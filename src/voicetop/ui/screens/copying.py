@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from voicetop.ui.actions import written
 from voicetop.ui.lines import Line, Row, cells, clip, fit
 from voicetop.ui.renderables import boxes
 from voicetop.ui.renderables.clippings import panel_text, status_text
@@ -12,9 +13,9 @@ from voicetop.ui.screens.boxes import Box
 
 
 class Choice(NamedTuple):
-    """Something to copy: its key, what it is, the text."""
+    """Something to copy: the action that does it, what it is, the text."""
 
-    key: str
+    action: str
     name: str
     text: str
 
@@ -28,12 +29,12 @@ class CopyBox(Box):
         """What there is to copy here, now."""
         under = self.under
         if under is None or scene.snap is None:
-            return [Choice("s", "status line", status_text(scene))]
-        found = [Choice("r", "row", under.row_text(scene))]
-        found.append(Choice("p", "panel", panel_text(under.plain(scene, scene.snap, self._width))))
-        found.append(Choice("s", "status line", status_text(scene)))
+            return [Choice("copy_status", "status line", status_text(scene))]
+        found = [Choice("copy_row", "row", under.row_text(scene))]
+        found.append(Choice("copy_panel", "panel", panel_text(under.plain(scene, scene.snap, self._width))))
+        found.append(Choice("copy_status", "status line", status_text(scene)))
         if under.links:
-            found.append(Choice("u", "URL", under.links[0].url))
+            found.append(Choice("copy_url", "URL", under.links[0].url))
         return [choice for choice in found if choice.text]
 
     _width = 80
@@ -46,24 +47,37 @@ class CopyBox(Box):
         return super().lines(scene, width, height)
 
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
-        body = [_line(choice, width - 5) for choice in self._offered]
+        keys = self.host.keymap
+        body = [_line(choice, written(keys.keys(choice.action), 1), width - 5) for choice in self._offered]
         return boxes.box("copy", body, width, min(height, len(body) + 2), "its key copies, Esc closes")
 
-    def key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - letters are their own names
+    def _copy(self, action: str) -> None:
         for choice in self._offered:
-            if key == choice.key:
+            if choice.action == action:
                 self.host.close()
                 self.host.copy(choice.text, choice.name)
-                return True
-        return False
+                return
+        self.host.say("there is nothing of that here")
+
+    def act_copy_row(self) -> None:
+        self._copy("copy_row")
+
+    def act_copy_panel(self) -> None:
+        self._copy("copy_panel")
+
+    def act_copy_status(self) -> None:
+        self._copy("copy_status")
+
+    def act_copy_url(self) -> None:
+        self._copy("copy_url")
 
 
-def _line(choice: Choice, width: int) -> Line:
+def _line(choice: Choice, key: str, width: int) -> Line:
     """Key, name, how the text begins, how long it is."""
     size = (
         f"{choice.text.count(chr(10)) + 1} lines" if "\n" in choice.text else f"{len(choice.text)} characters"
     )
-    row = Row().left(3, choice.key, "key").left(13, choice.name, "strong")
+    row = Row().left(3, key, "key").left(13, choice.name, "strong")
     start = choice.text.strip().partition("\n")[0]
     row.add(clip(start, max(4, width - row.width - cells(size) - 2)), "muted")
     return fit(row.right(width, size, "faint").line(), width)
