@@ -1,0 +1,165 @@
+"""Cells of a terminal as SVG that looks alike everywhere.
+
+Bars, lines and dots are drawn as shapes, since fonts differ in them and most lack some; words are placed one by one,
+so that no font's width can shift a column.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import groupby
+from typing import NamedTuple
+from xml.sax.saxutils import escape
+
+W, H = 8.4, 18.0
+"""A cell, in pixels; the font's size is W / 0.6, as wide as most monospace fonts are."""
+PAD = 14.0
+BASELINE = 13.2
+DOT = 0.95
+"""A braille dot's radius."""
+FONTS = "'Fira Code', 'JetBrains Mono', 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+SHADES = {"░": 0.22, "▒": 0.45, "▓": 0.7}
+LOWER = "▁▂▃▄▅▆▇█"
+LEFT = "▏▎▍▌▋▊▉"
+
+
+class Cell(NamedTuple):
+    """One character and its colours."""
+
+    char: str
+    fore: str
+    back: str
+    bold: bool
+
+
+def svg(lines: list[list[Cell]]) -> str:
+    """The picture, in a frame of the screen's own colour."""
+    ground = lines[0][0].back
+    width, height = 2 * PAD + W * max(map(len, lines)), 2 * PAD + H * len(lines)
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+        f'font-family="{FONTS}" font-size="{W / 0.6:g}" xml:space="preserve">'
+    )
+    parts = [
+        opening,
+        f'<rect width="{width:g}" height="{height:g}" rx="9" fill="{ground}"/>',
+        *_grounds(lines, ground),
+        *_shapes(lines),
+        *_texts(lines),
+    ]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _grounds(lines: list[list[Cell]], ground: str) -> Iterator[str]:
+    for row, line in enumerate(lines):
+        column = 0
+        for back, run in groupby(line, key=lambda cell: cell.back):
+            width = len(list(run))
+            if back != ground:
+                x, y = PAD + column * W, PAD + row * H
+                yield f'<rect x="{x:g}" y="{y:g}" width="{width * W:g}" height="{H:g}" fill="{back}"/>'
+            column += width
+
+
+def _shapes(lines: list[list[Cell]]) -> Iterator[str]:
+    """One path for all shapes of a colour and kind."""
+    paths: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row, line in enumerate(lines):
+        for column, cell in enumerate(line):
+            for kind, path in _drawn(cell.char, PAD + column * W, PAD + row * H):
+                paths[kind, cell.fore].append(path)
+    for (kind, colour), drawn in paths.items():
+        yield f'<path {kind.format(colour)} d="{"".join(drawn)}"/>'
+
+
+FILLED = 'fill="{0}"'
+DOTS = 'stroke="{0}" stroke-width="' + f"{2 * DOT:g}" + '" stroke-linecap="round"'
+THIN = 'stroke="{0}" stroke-width="1" fill="none"'
+THICK = 'stroke="{0}" stroke-width="2.6" fill="none"'
+STROKES = {
+    "─": (THIN, ("h",)),
+    "│": (THIN, ("v",)),
+    "┤": (THIN, ("l", "v")),
+    "┬": (THIN, ("h", "d")),
+    "└": (THIN, ("u", "r")),
+    "┄": (THIN, ("-",)),
+    "━": (THICK, ("h",)),
+    "╌": (THICK, ("-",)),
+}
+
+
+def _drawn(char: str, x: float, y: float) -> Iterator[tuple[str, str]]:
+    """The shapes of one character at the upper left corner of its cell: how they are painted, and their path."""
+    middle_x, middle_y = x + W / 2, y + H / 2
+    if char in LOWER:
+        height = H * (LOWER.index(char) + 1) / 8
+        yield FILLED, _box(x, y + H - height, W, height)
+    elif char in LEFT:
+        yield FILLED, _box(x, y, W * (LEFT.index(char) + 1) / 8, H)
+    elif char in SHADES:
+        yield f'{FILLED} opacity="{SHADES[char]}"', _box(x, y, W, H)
+    elif "\u2800" < char <= "\u28ff":
+        for dot_x, dot_y in _dots(ord(char) - 0x2800):
+            yield DOTS, f"M{x + W * dot_x:g} {y + H * dot_y:g}h0"
+    elif char == "═":
+        yield THIN, f"M{x:g} {middle_y - 1.5:g}h{W:g}M{x:g} {middle_y + 1.5:g}h{W:g}"
+    elif char in STROKES:
+        kind, strokes = STROKES[char]
+        yield kind, "".join(_stroke(stroke, x, y) for stroke in strokes)
+    elif char == "●":
+        yield FILLED, f"M{middle_x - 3.4:g} {middle_y:g}a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0z"
+    elif char == "■":
+        yield FILLED, _box(middle_x - 3.3, middle_y - 3.3, 6.6, 6.6)
+    elif char == "▲":
+        yield FILLED, f"M{middle_x:g} {middle_y - 4:g}l4.2 7.6h-8.4z"
+    elif char == "▼":
+        yield FILLED, f"M{middle_x:g} {middle_y + 4:g}l4.2 -7.6h-8.4z"
+    elif char == "▾":
+        yield FILLED, f"M{middle_x:g} {middle_y + 3:g}l3 -5h-6z"
+    elif char == "▸":
+        yield FILLED, f"M{middle_x + 3:g} {middle_y:g}l-5.6 3.6v-7.2z"
+
+
+def _box(x: float, y: float, width: float, height: float) -> str:
+    return f"M{x:.5g} {y:.5g}h{width:.4g}v{height:.4g}h{-width:.4g}z"
+
+
+def _stroke(stroke: str, x: float, y: float) -> str:
+    middle_x, middle_y = x + W / 2, y + H / 2
+    return {
+        "h": f"M{x:g} {middle_y:g}h{W:g}",
+        "v": f"M{middle_x:g} {y:g}v{H:g}",
+        "l": f"M{x:g} {middle_y:g}h{W / 2:g}",
+        "r": f"M{middle_x:g} {middle_y:g}h{W / 2:g}",
+        "u": f"M{middle_x:g} {y:g}v{H / 2:g}",
+        "d": f"M{middle_x:g} {middle_y:g}v{H / 2:g}",
+        "-": f"M{x + 0.8:g} {middle_y:g}h2.4M{x + 5:g} {middle_y:g}h2.4",
+    }[stroke]
+
+
+def _dots(bits: int) -> Iterator[tuple[float, float]]:
+    """Where a braille pattern has its dots, in cells: bits 0 to 2 and 6 are the left column, from the top."""
+    for bit, (column, row) in enumerate(((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))):
+        if bits >> bit & 1:
+            yield 0.27 + 0.46 * column, (2 * row + 1) / 8
+
+
+def _texts(lines: list[list[Cell]]) -> Iterator[str]:
+    """Words, each at its own place."""
+    for row, line in enumerate(lines):
+        y = PAD + row * H + BASELINE
+        words = groupby(enumerate(line), key=lambda place: (_is_text(place[1].char), *place[1][1:]))
+        for (is_text, fore, _, bold), run in words:
+            if is_text:
+                cells = list(run)
+                word = escape("".join(cell.char for _, cell in cells))
+                weight = ' font-weight="600"' if bold else ""
+                yield (
+                    f'<text x="{PAD + cells[0][0] * W:g}" y="{y:g}" fill="{fore}"{weight} '
+                    f'textLength="{len(cells) * W:g}">{word}</text>'
+                )
+
+
+def _is_text(char: str) -> bool:
+    return not char.isspace() and next(_drawn(char, 0.0, 0.0), None) is None and char != "\u2800"
