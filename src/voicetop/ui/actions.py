@@ -132,6 +132,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_feed", "F", "next feed", "where the console has several", "view", (*EVERYWHERE, *BOXES)),
     Action("repaint", "ctrl+l", "repaint", "paint the whole screen again", "view", (*EVERYWHERE, *BOXES)),
     Action("copy", "y", "copy", "a row, a panel or a status line, for a chat", "view", footer=8),
+    Action("copy_row", "r", "row", "the call under the cursor, in a line", "copying", ("copy",), 1),
+    Action("copy_panel", "p", "panel", "what the screen shows, as plain text", "copying", ("copy",), 1),
+    Action("copy_status", "s", "status line", "how everything stands, in a line", "copying", ("copy",), 1),
+    Action("copy_url", "u", "URL", "where the call can be looked at", "copying", ("copy",)),
+    Action("toggle", "space,x", "show or hide", "the column under the cursor", "columns", ("columns",), 1),
     Action(
         "copy_link", "Y", "copy link", "the address of a call's trace", "view", ("overview", "calls", "call")
     ),
