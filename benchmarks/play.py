@@ -28,6 +28,7 @@ class Player:
         self.kind, self.calls = kind, calls
         self.link = LinkState("live" if kind != "none" else "connecting", where="ws://127.0.0.1:8377")
         self.error = ""
+        self.notes: list[str] = []
         self.latest: Snapshot | None = None
         self.view = View()
         self.pictures: list[Snapshot] = []

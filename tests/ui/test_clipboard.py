@@ -238,7 +238,7 @@ def wait_for(true: Callable[[], bool], seconds: float = 30.0) -> None:
 @pytest.mark.debian
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 def test_in_a_real_tmux_a_copy_is_in_its_buffer(tmux: Callable[..., str]) -> None:
-    play = f"LANG=C.UTF-8 {sys.executable} {BENCHMARKS / 'play.py'} 40 overview incident"
+    play = f"LANG=C.UTF-8 {sys.executable} {BENCHMARKS / 'play.py'} 412 overview incident"
     tmux("new-session", "-d", "-x", "120", "-y", "36", play)
     wait_for(lambda: "need eyes first" in tmux("capture-pane", "-p"))
     tmux("send-keys", "y")
