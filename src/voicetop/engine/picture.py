@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.engine import detail, figures, listing, segments, trends, waiting
+from voicetop.engine import detail, figures, hours, listing, segments, trends, waiting
 from voicetop.engine.buckets import censored_quantile
 from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.figures import Usual
@@ -88,7 +88,7 @@ class Picturer:
             calls=listed.panel,
             needing_eyes=listed.eyes,
             markers=tuple(MarkerNote(m.ts, m.kind, m.version or m.label) for m in self._engine.markers),
-            dimensions=(*self._engine.ledger.cells.dimensions(), "hour"),
+            dimensions=(*self._engine.ledger.cells.dimensions(), hours.DIMENSION),
             deployment=deployment,
             detail=self._detail(scope),
             segments=self._segments(scope),
@@ -104,6 +104,8 @@ class Picturer:
         if not view.dimension:
             return None
         key = (view.dimension, view.span, view.where, int(scope.at))
+        if view.dimension == hours.DIMENSION and (self._segmented is None or self._segmented[0] != key):
+            self._segmented = (key, hours.panel(self._trends.quarters(scope.cells)))
         if self._segmented is None or self._segmented[0] != key:
             made = segments.panel(
                 self._engine, view, scope.cells, self._usual_for(()), stuck_after=scope.stuck_after

@@ -39,11 +39,19 @@ class Trends:
         self, cells: NDArray[np.intp] | None, mix: tuple[MixRow, ...], funnel: tuple[StepShare, ...]
     ) -> TrendsPanel:
         """The panel for some cells (None: all)."""
+        quarters = self.quarters(cells)
+        start = quarters[0][0]
+        told = [(e2e, sums) for _, e2e, sums in quarters]
+        return TrendsPanel(_lines(told, start), _heat([e2e for e2e, _ in told], start), mix, funnel)
+
+    def quarters(self, cells: NDArray[np.intp] | None) -> list[tuple[float, Histogram, dict[str, int]]]:
+        """(start, e2e counts, sums) of each quarter of the last 24 hours, the oldest first."""
         chosen = None if cells is None else frozenset(cells.tolist())
         last = int(self._engine.at // QUARTER)
-        quarters = [self._quarter(n, cells, chosen) for n in range(last - QUARTERS + 1, last + 1)]
-        start = float((last - QUARTERS + 1) * QUARTER)
-        return TrendsPanel(_lines(quarters, start), _heat([e2e for e2e, _ in quarters], start), mix, funnel)
+        return [
+            (float(n * QUARTER), *self._quarter(n, cells, chosen))
+            for n in range(last - QUARTERS + 1, last + 1)
+        ]
 
     def _quarter(
         self, number: int, cells: NDArray[np.intp] | None, chosen: frozenset[int] | None
