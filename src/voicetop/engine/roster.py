@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sortedcontainers import SortedList
 
@@ -67,19 +67,23 @@ class Roster:
         self.told += 1
 
     def ration(self) -> None:
-        """Keep the stories within their budget. While it is used up, only calls with an error get theirs told on;
-        and what is too much already is taken from ended calls that went well, then from live ones that do.
+        """Keep the stories within their budget: those of ended calls that went well make room first, so that who is on
+        the line can be read. While it is used up all the same, only calls with an error get theirs told on; what is
+        too much by far is taken from live ones that do well, then from failures.
         """
         budget = self._config.story_budget
+        if self.told > budget:
+            self._shorten(self.ended.values(), budget * 9 // 10)
         self.full = self.told > (budget * 9 // 10 if self.full else budget)
         if self.told > budget * 5 // 4:
-            self._shorten(budget)
+            fine = [call for call in self.live.values() if not call.failing]
+            troubled = [call for call in self.live.values() if call.failing]
+            self._shorten((*fine, *self.failed.values(), *troubled), budget)
 
-    def _shorten(self, goal: int) -> None:
-        fine = [call for call in self.live.values() if not call.failing]
-        troubled = [call for call in self.live.values() if call.failing]
+    def _shorten(self, calls: Iterable[Call], goal: int) -> None:
+        """Take the stories of these calls, one after the other, until no more than `goal` events are held."""
         cut: list[tuple[Call, list[Turn]]] = []
-        for call in (*self.ended.values(), *fine, *self.failed.values(), *troubled):
+        for call in calls:
             if self.told <= goal:
                 break
             if call.story:
