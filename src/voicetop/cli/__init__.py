@@ -21,6 +21,7 @@ VERBS = {
     "serve": ("serve", "the hub for one machine: publishers in, consoles out"),
     "simulate": ("simulate", "feed a hub with a simulated fleet"),
     "publish": ("publish", "feed a hub with JSON lines from a file or stdin"),
+    "record": ("record", "a hub's feed into files, without a screen"),
     "replay": ("replay", "run a recording on the same screen"),
     "doctor": ("doctor", "what this terminal, the config and the feed are fit for, and what to mend"),
     "config": ("config", "check the config, or show where each value comes from"),
@@ -35,6 +36,7 @@ top for voice AI agents: is everything working right now?
   voicetop serve        the hub that your agents publish to
   voicetop simulate URL a simulated fleet for any hub
   voicetop publish FILE JSON lines to a hub
+  voicetop record URL   a hub's feed into files, without a screen
   voicetop replay FILE  a recording on the same screen
   voicetop doctor       what this terminal and the feed are fit for, and what to mend
   voicetop config check is the config right? `config show`: where each value comes from

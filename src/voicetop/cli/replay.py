@@ -15,7 +15,9 @@ from voicetop.sources.replay import ReplaySource
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `voicetop replay`."""
-    parser.add_argument("file", metavar="FILE", help="the recording, or - for standard input")
+    parser.add_argument(
+        "file", metavar="FILE|DIR|-", help="the recording, a folder of them, or - for standard input"
+    )
     parser.add_argument(
         "--speed", default="1", metavar="X", help="how many times its own pace (0.25, 10, ...), or max"
     )

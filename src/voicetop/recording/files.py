@@ -19,6 +19,7 @@ from voicetop.recording.index import IndexWriter
 from voicetop.recording.reader import Reader
 
 _FULL = {
+    errno.EPIPE: "nobody reads it any more",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "the file has reached the size limit of this process",
@@ -90,7 +91,9 @@ class StreamFile:
 
     def append(self, block: bytes) -> None:
         """Hand on one block, at once."""
-        self._stream.write(block)
+        rest = memoryview(block)
+        while rest:
+            rest = rest[self._stream.write(rest) :]
         self._stream.flush()
         self.size += len(block)
 

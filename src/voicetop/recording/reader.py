@@ -9,9 +9,11 @@ import itertools
 import math
 import operator
 import os
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from io import FileIO
+from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -96,7 +98,7 @@ class Reader(Iterator[bytes]):
 
     def close(self) -> None:
         """Close the file. A stream stays open: it is the caller's."""
-        if isinstance(self._stream, FileIO):
+        if not isinstance(self._stream, _Pipe):
             self._stream.close()
 
     def stamped(self) -> Iterator[tuple[float, bytes]]:
@@ -299,15 +301,46 @@ def _epoch_of(frame: bytes) -> str:
         return ""
 
 
-def _open(recording: str | os.PathLike[str] | BinaryIO) -> tuple[FileIO | _Pipe, str]:
+def _open(recording: str | os.PathLike[str] | BinaryIO) -> tuple[FileIO | _Folder | _Pipe, str]:
     if not isinstance(recording, (str, os.PathLike)):
         name = getattr(recording, "name", "the stream")
         return _Pipe(recording), name if isinstance(name, str) else "standard input"
     path = os.fspath(recording)
     try:
-        return FileIO(path), path
+        return (_Folder(path) if os.path.isdir(path) else FileIO(path)), path  # noqa: PTH112 - any path
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror}") from None
+
+
+class _Folder:
+    """The recordings of a folder one after the other, as `cat` would give them."""
+
+    def __init__(self, path: str) -> None:
+        self._files = shard_files(path)
+        if not self._files:
+            raise RecordingError(f"{path} holds no recordings (*.vtr)")
+        self._file = FileIO(self._files.pop(0))
+
+    def read(self, size: int) -> bytes:
+        while not (chunk := self._file.read(size)) and self._files:
+            self._file.close()
+            self._file = FileIO(self._files.pop(0))
+        return chunk or b""
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def shard_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """The recordings in a folder, in the order in which they are to be played."""
+    return sorted(Path(folder).glob("*.vtr"), key=_shard_order)
+
+
+def _shard_order(path: Path) -> tuple[str, int, str]:
+    """a.vtr, a-2.vtr, a-10.vtr stand in this order."""
+    found = re.fullmatch(r"(.*?)(?:-(\d{1,6}))?\.vtr", path.name)
+    assert found
+    return found[1], int(found[2] or 0), path.name
 
 
 class _Pipe:

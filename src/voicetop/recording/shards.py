@@ -16,6 +16,7 @@ from pathlib import Path
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import RecordingError
 from voicetop.recording.files import RecordingFile
+from voicetop.recording.reader import shard_files
 
 PATTERN = re.compile(r"voicetop-\d{8}T\d{6}Z(-\d+)?\.vtr")
 PARTS_OF_SIZE = 8
@@ -80,15 +81,3 @@ class Shards:
                 for gone in (path, path.with_name(path.name + ".ckpt")):
                     with contextlib.suppress(OSError):
                         gone.unlink()
-
-
-def shard_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """The recordings in a folder, in the order in which they are to be played."""
-    return sorted(Path(folder).glob("*.vtr"), key=_place)
-
-
-def _place(path: Path) -> tuple[str, int, str]:
-    """a.vtr, a-2.vtr, a-10.vtr stand in this order."""
-    found = re.fullmatch(r"(.*?)(?:-(\d{1,6}))?\.vtr", path.name)
-    assert found
-    return found[1], int(found[2] or 0), path.name

@@ -1,0 +1,141 @@
+"""`voicetop record`: a hub's feed into files, without a screen; for systemd, and for a pipe to another machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
+
+from voicetop.clock import WallClock
+from voicetop.errors import UsageError
+from voicetop.recording import Recorder
+from voicetop.recording.moments import parse_size, parse_span
+from voicetop.recording.shards import Shards
+from voicetop.sources.address import DEFAULT_URL, check_token, check_url, client_tls
+from voicetop.sources.socket import SocketSource
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_EPILOG = """\
+a folder gets a file an hour (--shard), and keeps them for ever unless --keep or --keep-size says otherwise:
+  voicetop record ws://hub:8377 -o /var/lib/voicetop/ --keep 7d --keep-size 2GB
+a pipe gets the recording as it grows:
+  ssh host voicetop record - | voicetop replay -
+
+SIGTERM, SIGINT and SIGHUP close the file cleanly. The token is read from VOICETOP_TOKEN.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `voicetop record`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("url", metavar="URL", nargs="?", default=DEFAULT_URL, help=f"the hub (default {DEFAULT_URL})")
+    add("-o", "--output", metavar="FILE|DIR|-", default="", help="where to; - is standard output")
+    add("--shard", metavar="TIME", help="in a folder, how much a file holds (default 1h)")
+    add("--keep", metavar="TIME", help="in a folder, delete files that are older")
+    add("--keep-size", metavar="SIZE", help="in a folder, delete the oldest files beyond this size")
+    add("--token", metavar="T", help="the viewer's token (better: VOICETOP_TOKEN)")
+    add("--cafile", metavar="PEM", help="whom to trust for wss://")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record until a signal comes. Raises UsageError and RecordingError before anything is recorded."""
+    if args.url == "-":  # voicetop record -
+        args.url, args.output = DEFAULT_URL, args.output or "-"
+    url = check_url(args.url)
+    token = check_token(args.token or os.environ.get("VOICETOP_TOKEN"))
+    source = SocketSource(url, token, ssl=client_tls(url, args.cafile))
+    recorder = open_recorder(args, url)
+    return asyncio.run(_record(source, recorder))
+
+
+def open_recorder(args: argparse.Namespace, url: str) -> Recorder:
+    """The recorder that the options ask for. Raises UsageError and RecordingError."""
+    if not args.output:
+        raise UsageError("where to? add -o FILE, -o FOLDER/ or -o - (standard output)")
+    if args.output == "-":
+        _only_in_a_folder(args)
+        if os.isatty(1):
+            raise UsageError(
+                "standard output is a terminal: voicetop record - | voicetop replay -, or -o FILE"
+            )
+        return Recorder(FileIO(os.dup(1), "wb"), source=url)
+    if args.output.endswith("/") or Path(args.output).is_dir() or args.shard:
+        return Recorder(args.output, source=url, shards=_shards(args))
+    _only_in_a_folder(args)
+    return Recorder(args.output, source=url)
+
+
+def _only_in_a_folder(args: argparse.Namespace) -> None:
+    for option, value in (("--shard", args.shard), ("--keep", args.keep), ("--keep-size", args.keep_size)):
+        if value:
+            raise UsageError(f"{option} goes with a folder of files: give -o FOLDER/")
+
+
+def _shards(args: argparse.Namespace) -> Shards:
+    shard_s = parse_span(args.shard or "1h")
+    if shard_s < 1.0:
+        raise UsageError(f"--shard {args.shard}: give at least 1s")
+    return Shards(
+        args.output,
+        shard_s=shard_s,
+        keep_s=parse_span(args.keep) if args.keep else 0.0,
+        keep_bytes=parse_size(args.keep_size) if args.keep_size else 0,
+    )
+
+
+async def _record(source: SocketSource, recorder: Recorder) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    pumping = asyncio.create_task(_pump(source, recorder))
+    stopping = asyncio.create_task(stop.wait())
+    _log(f"recording {source.url} to {recorder.path}")
+    await asyncio.wait({pumping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for number in SIGNALS:  # a second signal ends it at once
+        loop.remove_signal_handler(number)
+    refusal = _refusal(pumping)
+    for task in (pumping, stopping):
+        task.cancel()
+    await asyncio.gather(pumping, stopping, return_exceptions=True)
+    await asyncio.to_thread(recorder.close)
+    if refusal is not None:
+        raise refusal
+    _log(recorder.error or f"{recorder.events:,} records in {recorder.path}")
+    return 1 if recorder.failed else 0
+
+
+def _refusal(pumping: asyncio.Task[None]) -> BaseException | None:
+    return pumping.exception() if pumping.done() and not pumping.cancelled() else None
+
+
+async def _pump(source: SocketSource, recorder: Recorder) -> None:
+    """Every frame to the recorder, until the disk takes no more. Raises FeedRefused."""
+    told, lost = "", 0
+    async with contextlib.aclosing(source.frames()) as frames:
+        async for frame in frames:
+            recorder.write(frame)
+            if recorder.stopped:
+                return
+            if source.link.why != told:
+                told = source.link.why
+                _log(f"{source.link.phase}: {told}" if told else "connected again")
+            if bool(recorder.lost_frames) > bool(lost):
+                lost = recorder.lost_frames
+                _log(recorder.error)
+
+
+def _log(line: str) -> None:
+    at = datetime.fromtimestamp(WallClock().time(), UTC)
+    with contextlib.suppress(OSError, ValueError):  # whoever read stderr is gone; the recording isn't
+        sys.stderr.write(f"{at:%Y-%m-%dT%H:%M:%SZ} {line}\n")
+        sys.stderr.flush()
