@@ -113,8 +113,8 @@ def _title(row: CallRow, look: Look, width: int) -> Line:
     room = max(10, width - cells(state) - 4)
     left = Row(1).add(clip(row.call_id, max(8, room // 2)), "strong")
     for text in (
-        " × ".join(value for _, value in row.segments),
         figures.age(row.age_s),
+        " × ".join(value for _, value in row.segments),
         row.caller,
         row.step,
     ):
@@ -155,7 +155,7 @@ def _short(detail: CallDetail, width: int) -> Line:
     cost = f"{'~' if row.estimated else ''}{figures.dollars(row.cost_usd)}"
     out.add(" · ", "faint").add(f"cost {cost}", "muted")
     high = row.eyes == "frustrated"
-    mood = "–" if isnan(row.mood) else f"{row.mood:.2f} of {row.mood_of}/5 signals"
+    mood = "–" if isnan(row.mood) else f"{row.mood:.2f} from {row.mood_of} of 5 signals"
     out.add(" · ", "faint").add(f"{'▲ ' if high else ''}frustration {mood}", "degraded" if high else "muted")
     if detail.trace_id and width - out.width > 24:
         out.add(" · ", "faint").add(clip(f"trace {detail.trace_id}", width - out.width - 2), "muted")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from voicetop.ui.actions import Action, Place, written
 from voicetop.ui.keymap import USUAL, Keymap
 from voicetop.ui.lines import Line, Row, cells, fit
@@ -28,6 +30,18 @@ def footer(place: Place, page: Place, width: int, keymap: Keymap = USUAL) -> Lin
                 f" {action.label}", "muted"
             )
     return fit(row.to(width - tail.width - 1).put(tail.line()).line(), width)
+
+
+def keys_line(place: Place, ids: Sequence[str], width: int, keymap: Keymap = USUAL) -> Line:
+    """The keys of some actions, the first first; what finds no room is left to the help."""
+    known = {action.id: action for action in keymap.available(place) if action.keys}
+    row = Row(1)
+    for action in (known[name] for name in ids if name in known):
+        if row.width + _size(action, short=False) > width:
+            break
+        row.add(GAP if row.width > 1 else "").add(written(action.keys, 1), "key")
+        row.add(f" {action.label}", "muted")
+    return fit(row.line(), width)
 
 
 def _screen(row: Row, action: Action, *, current: bool, short: bool) -> None:

@@ -13,10 +13,24 @@ from voicetop.ui.lines import Line
 from voicetop.ui.links import Link, links_of
 from voicetop.ui.renderables.call import Sheetful, call_screen, scrolled, without_story
 from voicetop.ui.renderables.clippings import row_text
-from voicetop.ui.renderables.footer import footer
+from voicetop.ui.renderables.footer import keys_line
 from voicetop.ui.renderables.ladder import Block
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.page import HEAD, Host, Page
+
+FOOT_KEYS = (
+    "back",
+    "open",
+    "next_call",
+    "help",
+    "quit",
+    "previous_call",
+    "copy",
+    "copy_link",
+    "freeze",
+    "blame",
+)
+"""What can be done here, the most needed first."""
 
 
 class CallList(Protocol):
@@ -103,10 +117,14 @@ class CallPage(Page):
             )
         if self.gone:
             return "no longer held: room is kept for newer calls; this is what the list knew of it"
-        return "" if self.detail is not None else "its story comes with the next picture"
+        if self.detail is not None:
+            return ""
+        if self.host.frozen:
+            return "the frozen picture doesn't hold its story: space or L is live again, and has it"
+        return "its story comes with the next picture"
 
     def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - the same at all times
-        return footer(self.name, self.base.page.name, width, self.host.keymap)
+        return keys_line(self.name, FOOT_KEYS, width, self.host.keymap)
 
     def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:  # noqa: ARG002
         """Every word of it, unfolded, not only what is in sight."""
