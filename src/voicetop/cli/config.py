@@ -129,11 +129,13 @@ def shown(checked: Checked) -> Iterator[str]:
         for key in LinkTemplates.__struct_fields__:
             if line_of(checked.text, ("links",), key):
                 yield _line(checked, ("links",), key, getattr(checked.config.links, key))
+    yield from _table(checked, ("links",), config.links)
     yield from _keys(checked)
 
 
-def _table(checked: Checked, path: tuple[str, str], values: Struct) -> Iterator[str]:
-    yield f"\n[{path[0]}.{_text(path[1])}]"
+def _table(checked: Checked, path: tuple[str, ...], values: Struct) -> Iterator[str]:
+    """What the file says of a table; what it leaves out has no say."""
+    yield f"\n[{'.'.join([path[0], *map(_text, path[1:])])}]"
     for key in values.__struct_fields__:
         if line_of(checked.text, path, key):
             yield _line(checked, path, key, getattr(values, key))

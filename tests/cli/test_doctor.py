@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hub.clients import publisher, send, turn
+from voicetop.cli.doctor_feed import feed_findings
+from voicetop.cli.doctor_terminal import Surroundings, terminal_findings
+from voicetop.cli.findings import Finding, written
+from voicetop.hub import Hub, HubConfig
+from voicetop.hub.own_session import OwnSession
+from voicetop.session import Session
+from voicetop.sources import LinkState
+
+
+def found(
+    env: Mapping[str, str], size: tuple[int, int] = (120, 36), *, tty: bool = True, **tmux: str
+) -> dict[str, Finding]:
+    """What is told of a terminal; `tmux` answers by the last word asked for."""
+
+    def answer(*words: str) -> str:
+        return tmux.get(words[-1].replace("-", "_").strip("_"), "")
+
+    return {finding.what: finding for finding in terminal_findings(Surroundings(env, tty, size, answer))}
+
+
+GOOD = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_TERMINAL": "iTerm2"}
+
+
+def test_a_good_terminal_has_nothing_to_mend() -> None:
+    told = found(GOOD)
+    assert not [finding for finding in told.values() if finding.level == "MEND"]
+    assert "16.7 million" in told["colours"].said
+    assert "OSC 9" in told["notifications"].said
+    assert "iterm2" in told["copy"].said
+
+
+@pytest.mark.parametrize(
+    ("env", "size", "what", "said", "remedy"),
+    [
+        ({"TERM": "dumb"}, (120, 36), "screen", "cannot place a cursor", "TERM=xterm-256color"),
+        ({}, (60, 20), "screen", "60×20", "80×24"),
+        ({"LANG": "C"}, (120, 36), "characters", "ASCII only: LANG=C", "LANG=C.UTF-8"),
+        ({"TMUX": "x"}, (120, 36), "tmux", "but TERM=xterm-256color", "default-terminal"),
+    ],
+)
+def test_what_is_to_be_mended_comes_with_its_remedy(
+    env: dict[str, str], size: tuple[int, int], what: str, said: str, remedy: str
+) -> None:
+    finding = found({**GOOD, **env}, size)[what]
+    assert finding.level == "MEND"
+    assert said in finding.said
+    assert remedy in finding.remedy
+
+
+def test_tmux_is_asked_what_it_lets_through() -> None:
+    inside = {**GOOD, "TMUX": "/tmp/x", "TERM": "tmux-256color"}
+    told = found(inside, V="tmux 3.3a", allow_passthrough="off", set_clipboard="external")
+    assert told["tmux"] == Finding("ok", "tmux", "tmux 3.3a, allow-passthrough off")
+    assert told["copy"].level == "ok"
+    assert "allow-passthrough on" in told["notifications"].remedy
+    told = found(inside, V="tmux 3.3a", allow_passthrough="on", set_clipboard="off")
+    assert told["notifications"] == Finding("ok", "notifications", "OSC 9, through tmux")
+    assert "set-clipboard" in told["copy"].remedy
+
+
+def test_colours_follow_what_the_terminal_says() -> None:
+    assert "none" in found({**GOOD, "NO_COLOR": "1"})["colours"].said
+    plain = {"TERM": "xterm", "LANG": "C.UTF-8"}
+    assert found(plain)["colours"].said.startswith("16 ")
+    far = found({"TERM": "xterm-256color", "LANG": "C.UTF-8", "SSH_CONNECTION": "10.0.0.9 1 10.0.0.1 22"})
+    assert "ssh doesn't pass it on" in far["colours"].remedy
+    assert "10.0.0.9" in far["ssh"].said
+
+
+def test_a_report_is_plain_lines_of_a_hundred_columns() -> None:
+    lines = list(written("feed", [Finding("MEND", "malformed", "why " * 60, "mend " * 60)]))
+    text = "\n".join(lines)
+    assert text.startswith("feed\n  MEND  malformed")
+    assert max(map(len, text.splitlines())) <= 100
+
+
+class Told:
+    """A `Source` that says what it is given, then nothing."""
+
+    def __init__(self, *frames: bytes) -> None:
+        self.link = LinkState("live", where="here")
+        self._frames = frames
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        for frame in self._frames:
+            yield frame
+        await asyncio.sleep(60)
+
+
+def test_what_was_malformed_or_unknown_is_told_with_why() -> None:
+    at = 1_800_000_000.0
+    broken = {"type": "malformed", "ts": at, "payload": base64.b64encode(b"{]").decode(), "error": "not JSON"}
+    events = [
+        {"type": "call.start", "ts": at, "call_id": "c"},
+        {"type": "call.strat", "ts": at, "call_id": "c"},
+        {"type": "turn", "ts": at, "call_id": "c", "e2e_ms": "much"},
+        broken,
+        {"type": "heartbeat", "ts": at, "seq": 5},
+    ]
+    welcome = msgspec.json.encode(
+        {"type": "welcome", "epoch": "e", "seq": 0, "server": "voicetop/0.1.0", "at": at}
+    )
+    batch = msgspec.json.encode({"type": "batch", "seq": 1, "at": [[at, len(events)]], "events": events})
+    told = feed_findings(Told(welcome, batch), Session())
+    text = "\n".join(written("feed", told))
+    assert "answers in" in text
+    assert "voicetop 0.1.0" in text
+    assert "2 payloads were no events" in text
+    assert "not JSON" in text
+    assert "call.strat: 1 times; did you mean 'call.start'?" in text
+    assert "docs/protocol.md" in text
+
+
+@contextmanager
+def hub() -> Iterator[str]:
+    """A hub with an agent on it that publishes a turn all the time, on a thread of its own."""
+    ready, url = threading.Event(), []
+
+    async def serve() -> None:
+        server = Hub(HubConfig(port=0, heartbeat_s=0.25), log=lambda _: None, new_session=OwnSession)
+        await server.start()
+        agent = await publisher(server.url)
+        url.append(server.url)
+        ready.set()
+        number = 0
+        while not done.is_set():
+            await send(agent, turn(number := number + 1))
+            await asyncio.sleep(0.05)
+        await agent.close()
+        await server.close()
+
+    done = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield url[0]
+    finally:
+        done.set()
+        thread.join(10)
+
+
+def doctor(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    env = {
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+        "TERM": "xterm-256color",
+        "PATH": "/usr/bin:/bin",
+    }
+    command = [sys.executable, "-m", "voicetop", "doctor", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
+
+
+def test_a_feed_that_answers_is_listened_to_without_a_terminal(tmp_path: Path) -> None:
+    with hub() as url:
+        done = doctor(tmp_path, url)
+    assert "answers in" in done.stdout, done.stderr
+    assert "events/s" in done.stdout
+    assert "well formed" in done.stdout
+    assert "textual 8" in done.stdout
+    assert not done.stderr
+
+
+def test_where_nothing_listens_it_says_what_to_type_and_exits_with_1(tmp_path: Path) -> None:
+    done = doctor(tmp_path, "ws://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "nothing listens there" in done.stdout
+    assert "voicetop serve" in done.stdout
+    assert done.stdout.rstrip().endswith("to mend.")
+    assert doctor(tmp_path, "http://x").stdout.count("did you mean ws://x ?") == 1
