@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -104,6 +106,18 @@ def test_whatever_trouble_stands_is_loaded_as_it_stood() -> None:
     assert {"stuck", "capacity"} <= set(session.engine.judge.standing)
     loaded.load(session.checkpoint())
     assert loaded.digest() == session.digest()
+
+
+def test_loading_lets_go_of_what_was_there_before_without_waiting_for_a_collector() -> None:
+    session = fed()
+    session.snapshot(View())
+    before = weakref.ref(session.engine)
+    gc.disable()
+    try:
+        session.load(session.checkpoint())
+        assert before() is None
+    finally:
+        gc.enable()
 
 
 def test_loading_leaves_the_lender_alone() -> None:

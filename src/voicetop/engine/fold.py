@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from sys import intern
 from typing import Any
+from weakref import WeakMethod
 
 from msgspec.structs import force_setattr
 
@@ -64,7 +65,7 @@ class Engine:
     def __init__(self, config: EngineConfig | None = None) -> None:
         self.config = config or EngineConfig()
         self.roster = Roster(self.config)
-        self.ledger = Ledger(self.config, self._count_turns, self.roster.gone)
+        self.ledger = Ledger(self.config, _weakly(self._count_turns), self.roster.gone)
         self.feed = FeedSeen()
         self.load = Load(limit=self.config.capacity)
         self.markers: list[Marker] = []
@@ -444,6 +445,18 @@ class Engine:
 
     def _nothing(self, event: Event, ts: float, at: float) -> None:
         """Kept in recordings, not folded here: benchmark runs, malformed payloads (counted by the codec)."""
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """The method without its engine: in a cycle, an engine of half a gigabyte would stay when another takes over."""
+    held = WeakMethod(method)
+
+    def call() -> None:
+        there = held()
+        if there is not None:
+            there()
+
+    return call
 
 
 def _text(value: Scalar) -> str:
