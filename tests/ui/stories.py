@@ -131,3 +131,36 @@ def ended(row: CallRow, at: float) -> CallDetail:
     end = StoryItem(at - 30, "end", "error", "agent crashed", bad=True)
     last = replace(made.turns[-1], status="no_reply", e2e_ms=NAN, stages=(), agent_text="", items=(end,))
     return replace(made, turns=(*made.turns[:-1], last))
+
+
+def hostile(text: str, row: CallRow, at: float) -> CallDetail:
+    """A call with `text` wherever a feed's words can come to stand."""
+    made = story(row, at)
+    item = StoryItem(at, text, text, text, 3.0, bad=True)
+    turn = TurnRow(
+        index=0,
+        at=at,
+        status=text,
+        stages=((text, 300.0),),
+        additive=True,
+        user_text=text,
+        agent_text=text,
+        step=text,
+        measured_from=text,
+        items=(item,),
+    )
+    return replace(
+        made,
+        row=row,
+        source=text,
+        direction=text,
+        platform=text,
+        trace_id=text,
+        turns=(turn, replace(turn, index=1, status="waiting", waiting_s=3.0, stage=text)),
+        before=(item,),
+        segments=(KnownSegment(text, text, at),),
+        spent=((text, 1.0),),
+        signals=((text, 0.5),),
+        weights=((text, 0.5),),
+        opinions=((text, text),),
+    )

@@ -379,6 +379,7 @@ def hostile(text: str, view: View | None = None, tick: int = 0) -> Snapshot:
     return swap(
         base,
         deployment=text,
+        detail=stories.hostile(text, rows[0], AT) if base.view.call_id else None,
         view=swap(base.view, where=((text, text),)),
         verdict=swap(base.verdict, text=text),
         calls=swap(base.calls, rows=rows, error=""),

@@ -30,13 +30,14 @@ text = {text}
 feed = FakeFeed(lambda view, tick: synthetic.hostile(text, view, tick))
 feed.link = LinkState("live", where=text, why=text)
 feed.error = {error}
-ConsoleApp(feed).run()
+ConsoleApp(feed, links={{"trace": "https://t.example/{{trace_id}}"}}).run()
 """
 
 ALLOWED = re.compile(
     rb"\x1b\[[0-9;]*[mHC]"  # colours and moves
     rb"|\x1b\[[?>=<]?[0-9;]*[hlupn]|\x1b\[\?[0-9;]*\$p|\x1b\[<u|\x1b\[[0-9;]*c"  # modes that the driver sets and asks
     rb"|\x1b\]22;[a-z-]*\x07"  # the pointer's shape, from Textual
+    rb"|\x1b\]8;;(https://t\.example/[A-Za-z0-9%._~-]*)?\x1b\\"  # a link, from the config's template
     rb"|\r|\n|\x08"
 )
 
@@ -96,8 +97,22 @@ def test_nothing_that_a_feed_says_acts_upon_the_terminal() -> None:
     program = PROGRAM.format(tests=str(Path(__file__).parents[1]), text=HOSTILE, error="''")
     with console(program) as (master, _):
         got = read(master, b"need eyes first")
-        for keys in (b"j\r", b"\x1b", b"2jj", b"\r", b"\x1b", b"tt?", b"\x1b", b"/x"):
+        for keys in (
+            b"j\r",
+            b"\r",
+            b"G",
+            b"y",
+            b"\x1b",
+            b"\x1b",
+            b"2jj",
+            b"\r",
+            b"\x1b",
+            b"tt?",
+            b"\x1b",
+            b"/x",
+        ):
             got += press(master, keys)
+    assert b"\x1b]8;;https://t.example/" in got
     assert b"pwned" in got
     rest = ALLOWED.sub(b"", got)
     assert b"\x1b" not in rest, rest[max(0, rest.find(b"\x1b") - 20) :][:80]

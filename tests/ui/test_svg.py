@@ -32,8 +32,9 @@ def _a_good_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         (synthetic.blind, (), (80, 24), "high-contrast"),
         (synthetic.incident, ("2", "j", "j"), (120, 40), "voicetop"),
         (synthetic.incident, ("2", "question_mark"), (100, 30), "light"),
+        (synthetic.incident, ("enter", "k", "k", "k", "enter"), (120, 40), "voicetop"),
     ],
-    ids=["overview-incident", "overview-blind", "calls-incident", "help"],
+    ids=["overview-incident", "overview-blind", "calls-incident", "help", "call-incident"],
 )
 def test_the_screen_is_painted_as_it_was_last_approved(
     snap_compare: Compare, make: Maker, press: tuple[str, ...], size: tuple[int, int], theme: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from voicetop.ui.actions import Action, Place, written
 from voicetop.ui.keymap import USUAL, Keymap
@@ -32,11 +32,17 @@ def footer(place: Place, page: Place, width: int, keymap: Keymap = USUAL) -> Lin
     return fit(row.to(width - tail.width - 1).put(tail.line()).line(), width)
 
 
-def keys_line(place: Place, ids: Sequence[str], width: int, keymap: Keymap = USUAL) -> Line:
-    """The keys of some actions, the first first; what finds no room is left to the help."""
+def keys_line(place: Place, ids: Sequence[str], width: int, keymap: Keymap, said: Mapping[str, str]) -> Line:
+    """The keys of some actions, the first first; what finds no room is left to the help.
+
+    `said` has better words than the registry's where an action means something special here.
+    """
     known = {action.id: action for action in keymap.available(place) if action.keys}
     row = Row(1)
-    for action in (known[name] for name in ids if name in known):
+    for name in ids:
+        if name not in known:
+            continue
+        action = known[name]._replace(label=said.get(name, known[name].label))
         if row.width + _size(action, short=False) > width:
             break
         row.add(GAP if row.width > 1 else "").add(written(action.keys, 1), "key")

@@ -215,7 +215,7 @@ def _item(item: StoryItem, times: int, look: Look, frame: Frame, *, full: bool) 
         yield fit(Row(frame.said).add(part, ink).line(), frame.width)
 
 
-SHORT = {"barge-in": "barge", "segments": "known", "service": "serves", "outcome": "opinion"}
+SHORT = {"barge-in": "cut in", "segments": "known", "service": "serves", "outcome": "opinion"}
 
 
 def item_words(item: StoryItem, times: int = 1) -> list[str]:

@@ -124,7 +124,7 @@ class CallPage(Page):
         return "its story comes with the next picture"
 
     def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - the same at all times
-        return keys_line(self.name, FOOT_KEYS, width, self.host.keymap)
+        return keys_line(self.name, FOOT_KEYS, width, self.host.keymap, {"open": "all of a turn"})
 
     def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:  # noqa: ARG002
         """Every word of it, unfolded, not only what is in sight."""
