@@ -87,7 +87,7 @@ def _stuck(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     over = figures.stuck_after(usual.histograms.get("e2e"), engine.config.stuck_after_s)
     panel = waiting.panel(waits, at, over)
     live = len(engine.roster.live)
-    if panel.stuck < max(2, live // 100):
+    if panel.stuck < max(2, 1 + live // 100):  # one in a hundred may be stuck by chance
         return []
     worst = panel.stages[0]
     down = panel.stuck >= max(DOWN_STUCK, live // 50) and panel.stuck >= DOWN_SHARE * panel.waiting

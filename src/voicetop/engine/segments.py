@@ -58,8 +58,13 @@ def panel(
     everybody = max(1, sum(group.active for group in groups))
     excess = sum(max(0.0, group.slow_excess) for group in groups)
     rows = [_row(group, groups, everybody, excess, span) for group in groups if group.active or group.live]
-    rows.sort(key=lambda row: (-len(row.worse), -row.stuck, -_or_zero(row.explains), -row.calls, row.value))
+    rows.sort(key=_worst_first)
     return SegmentsPanel(dimension, tuple(rows), engine.ledger.cells.folded)
+
+
+def _worst_first(row: SegmentRow) -> tuple[float | str, ...]:
+    """What is worse in most figures; then by tenths of what it explains, by who is stuck, and by its calls."""
+    return (-len(row.worse), -round(_or_zero(row.explains), 1), -row.stuck, -row.calls, row.value)
 
 
 def _groups(

@@ -22,18 +22,20 @@ def standing(troubles: Sequence[Trouble]) -> list[Trouble]:
 
 
 def sentence(troubles: Sequence[Trouble]) -> str:
-    """What is wrong and for whom, trouble by trouble, then the details.
+    """What is wrong, for whom and in which stage, trouble by trouble; what is left of the details last.
 
-    "P95 e2e 3.9 s = 2.4× normal (n 312) · billing × es explain 91 % · errors 4.1 % = 3.4× normal (n 631) · LLM +1.9 s"
+    "P95 e2e 3.9 s = 2.4× normal (n 312) · billing × es explain 91 % · LLM +1.9 s · errors 4.1 % = 3.4× normal (n 631)"
     """
     first: list[str] = []
     last: list[str] = []
     for trouble in troubles[:MOST]:
         head, *details = trouble.text.split(" · ")
         who = in_words(Blame(trouble.where, trouble.explains)).removeprefix(" · ")
-        told = who in details
-        first.append(head)
-        if told and who not in first:
-            first.append(who)
-        last += [detail for detail in details if detail != who and detail not in last]
-    return " · ".join([*first, *last])
+        told = [who] if who in details else []
+        details = [detail for detail in details if detail != who]
+        if len(troubles) == 1 or trouble is troubles[0]:
+            told += details[:1]
+            details = details[1:]
+        first += [part for part in (head, *told) if part not in first]
+        last += [detail for detail in details if detail not in last]
+    return " · ".join([*first, *(detail for detail in last if detail not in first)])

@@ -47,19 +47,34 @@ def _figure(
             return ((figures.DASH, "faint"),)
         if figure.few:
             return ((f"n {figure.n:,}, too few", "muted"),)
-        bad = name in row.worse
+        sure, unlike = _unlike(figure, low_is_bad=low_is_bad)
+        bad = name in row.worse or sure
         reading = figures.read(figure, write, low_is_bad=low_is_bad, troubled=bad)
         compared = _points(figure) if low_is_bad and name == "success" else reading.ratio
-        glyph = reading.glyph or "·"
+        glyph = reading.glyph if reading.glyph and (bad or not unlike) else "·"
+        tone = reading.tone if glyph != "·" else "faint"
         said = f"{glyph} {compared}".rstrip().ljust(7)
         more = f" {_doubt(figure)}".rjust(9) if wide else ""
         return (
             (reading.value, "degraded" if bad else "text"),
-            (f" {said}", reading.tone if reading.glyph else "faint"),
+            (f" {said}", tone),
             (more, "faint"),
         )
 
     return written
+
+
+def _unlike(figure: Figure, *, low_is_bad: bool) -> tuple[bool, bool]:
+    """(beyond doubt worse than its own normal, worse to look at): what chance may have done is shown and not judged."""
+    usual = figure.normal.value
+    if not figure.normal.known or not figure.known:
+        return False, False
+    if low_is_bad:
+        line = usual - max(0.03, 0.05 * usual)
+        return (figure.high if figure.high == figure.high else figure.value) < line, figure.value < line
+    line = 1.5 * usual
+    sure = figure.low > line if figure.low == figure.low else figure.value > line
+    return sure, figure.value > line
 
 
 def _doubt(figure: Figure) -> str:

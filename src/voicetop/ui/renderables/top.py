@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from voicetop.engine.snapshot import Severity, Snapshot, Where
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, width_of
@@ -9,6 +11,8 @@ from voicetop.ui.look import SPANS, severity
 from voicetop.ui.renderables.scene import Scene
 
 PRODUCT = "voicetop"
+SPARED = (re.compile(r" \(n [\d,]+\)"), re.compile(r" \(\d[\d.]* (s|min|h|d)\)"))
+"""What a verdict does without where room is short: what its figures rest on, then how long it has been so."""
 
 
 def top_line(scene: Scene, width: int) -> Line:
@@ -105,7 +109,12 @@ def verdict_lines(scene: Scene, width: int, rows: int) -> list[Line]:
     glyph, word = severity(level)
     head = f"{glyph} {word}"
     indent = 1 + cells(head) + 2
-    parts = wrap(sentence, max(10, width - indent - 1), rows)
+    room = max(10, width - indent - 1)
+    parts = wrap(sentence, room, rows)
+    for less in SPARED:
+        if parts[-1].endswith("…"):
+            sentence = less.sub("", sentence)
+            parts = wrap(sentence, room, rows)
     lines = [Row(1).add(head, level).to(indent).add(parts[0], "strong" if level != "ok" else "text").line()]
     lines += [Row(indent).add(part, "strong").line() for part in parts[1:]]
     return [fit(line, width) for line in lines]
