@@ -89,7 +89,7 @@ async def test_a_hub_gets_all_of_it_once_in_frames_of_at_most_512() -> None:
 
 async def test_the_history_comes_first_and_the_present_follows() -> None:
     async with running(StubHub()) as hub:
-        fleet = make_fleet(calls=20, history=3600.0)
+        fleet = make_fleet(calls=300, history=3600.0, full=30.0, old_calls=50)
         await feed(hub, fleet)
     times = [event.ts for event in hub.events.values()]
     assert times == sorted(times)
