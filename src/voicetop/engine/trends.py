@@ -104,7 +104,7 @@ def _lines(
 
 
 def _share(sums: dict[str, int], hits: str, of: str) -> float:
-    return min(1.0, _ratio(sums, hits, of))
+    return min(_ratio(sums, hits, of), 1.0)  # in this order what is not known stays so
 
 
 def _ratio(sums: dict[str, int], total: str, of: str) -> float:
