@@ -183,7 +183,7 @@ def test_ascii_mode_is_ascii() -> None:
 def test_hostile_text_keeps_every_line_in_its_width() -> None:
     text = safe_text(synthetic.HOSTILE * 4)
     item = StoryItem(synthetic.AT, text, text, text, 3.0, bad=True)
-    turns = (
+    turns: tuple[TurnRow, ...] = (
         turn(user_text=text, agent_text=text, step=text, status=text, stages=((text, 100.0),), e2e_ms=3.0),
         turn(index=1, user_text=text, waiting_s=3.0, stage=text, measured_from=text),
     )

@@ -7,6 +7,7 @@ wrong in full; unfolded, every word, every stage on a line of its own, and all t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from math import isnan
 from typing import NamedTuple
@@ -77,7 +78,7 @@ def ladder(detail: CallDetail, look: Look, frame: Frame, unfolded: frozenset[int
         lines = tuple(_items(before, look, frame, full=False))
         blocks.append(Block("before", lines))
     for turn in detail.turns:
-        lines = tuple(_rung(turn, look, frame, scale, full=turn.index in unfolded))
+        lines = _rung(turn, look, frame, scale, turn.index in unfolded)
         blocks.append(Block(f"turn {turn.index}", lines, turn.index))
     return blocks
 
@@ -108,7 +109,13 @@ def _without_first_cell(line: Line) -> Line:
     return ((text[1:], tone), *rest) if text[1:] else tuple(rest)
 
 
-def _rung(turn: TurnRow, look: Look, frame: Frame, scale: float, *, full: bool) -> Iterator[Line]:
+@lru_cache(maxsize=1024)
+def _rung(turn: TurnRow, look: Look, frame: Frame, scale: float, full: bool) -> tuple[Line, ...]:
+    """The lines of a rung. They are remembered: of a long call only the last turn differs from frame to frame."""
+    return tuple(_rung_lines(turn, look, frame, scale, full=full))
+
+
+def _rung_lines(turn: TurnRow, look: Look, frame: Frame, scale: float, *, full: bool) -> Iterator[Line]:
     head = Row(MARK).right(MARK + 3, str(turn.index), "muted").add(" ")
     head.add(look.clock(turn.at), "text").add(" ")
     words = full or frame.rich
