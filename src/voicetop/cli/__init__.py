@@ -23,6 +23,10 @@ VERBS = {
     "publish": ("publish", "feed a hub with JSON lines from a file or stdin"),
     "record": ("record", "a hub's feed into files, without a screen"),
     "replay": ("replay", "run a recording on the same screen"),
+    "cut": ("cut", "a part of a recording as a recording; --share takes out what is personal"),
+    "merge": ("merge", "several recordings as one, in the order of their stamps"),
+    "redact": ("redact", "a recording without phone numbers, addresses, account numbers and names"),
+    "export": ("export", "a recording as JSON lines, a table or time series for other programs"),
     "doctor": ("doctor", "what this terminal, the config and the feed are fit for, and what to mend"),
     "config": ("config", "check the config, or show where each value comes from"),
     "demo-feed": ("demo_feed", "the hub and fleet behind `voicetop demo`, which starts it"),
@@ -38,6 +42,7 @@ top for voice AI agents: is everything working right now?
   voicetop publish FILE JSON lines to a hub
   voicetop record URL   a hub's feed into files, without a screen
   voicetop replay FILE  a recording on the same screen
+  voicetop cut FILE     a part of it as a file; also merge, redact and export
   voicetop doctor       what this terminal and the feed are fit for, and what to mend
   voicetop config check is the config right? `config show`: where each value comes from
 """

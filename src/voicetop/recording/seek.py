@@ -70,9 +70,10 @@ S = TypeVar("S", bound=Folding)
 class Moment(Generic[S]):
     """A session as it was at a heartbeat, and the frames (each with its last stamp) that follow on it."""
 
-    def __init__(self, session: S, frames: Iterator[Stamped]) -> None:
+    def __init__(self, session: S, frames: Iterator[Stamped], *, begun: bool) -> None:
         self.session = session
         self.frames = frames
+        self.begun = begun
 
     def welcome(self) -> bytes:
         """What a hub would say to a console that joins now."""
@@ -101,6 +102,10 @@ class Seeker(Generic[S]):
         except OSError as error:
             raise RecordingError(f"cannot read {path}: {error.strerror}") from None
 
+    def empty_session(self) -> S:
+        """A session that has seen nothing."""
+        return self._new_session()
+
     def seek(self, at: float) -> Moment[S]:
         """The state at the last heartbeat that was stamped by `at` (epoch s), and what follows on it.
 
@@ -108,17 +113,7 @@ class Seeker(Generic[S]):
         session is empty and everything follows.
         """
         session = self._new_session()
-        frames = self._enter(at, session)
-        held: list[Stamped] = []
-        for stamped in frames:
-            if stamped[0] > at:
-                before, after = _split_at(stamped, at)
-                return _settle(session, [*held, *before], itertools.chain(after, frames))
-            held.append(stamped)
-            if last_beat(stamped[1]):
-                _feed(session, held[:-1])
-                held = held[-1:]
-        return _settle(session, held, frames)
+        return moment_at(session, self._enter(at, session), at)
 
     def build(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Go through the file and keep checkpoints of it, up to `share` of its size; goes on where it left off.
@@ -221,17 +216,31 @@ def _steps(path: Path, place: Place, epoch: str) -> Iterator[_Step]:
                 yield _Step(at, rest, Place(here.offset, here.frames - 1, done) if here else None)
 
 
+def moment_at(session: S, frames: Iterator[Stamped], at: float) -> Moment[S]:
+    """Feed `session` up to the last heartbeat by `at`."""
+    held: list[Stamped] = []
+    for stamped in frames:
+        if stamped[0] > at:
+            before, after = split_at(stamped, at)
+            return _settle(session, [*held, *before], itertools.chain(after, frames))
+        held.append(stamped)
+        if last_beat(stamped[1]):
+            _feed(session, held[:-1])
+            held = held[-1:]
+    return _settle(session, held, frames)
+
+
 def _settle(session: S, held: list[Stamped], rest: Iterator[Stamped]) -> Moment[S]:
     """Feed what is held up to the last heartbeat in it; the other part comes before `rest`."""
     beats = [last_beat(frame) for _, frame in held]
     last = max((number for number, beat in enumerate(beats) if beat), default=-1)
     if last < 0:
-        return Moment(session, itertools.chain(held, rest))
+        return Moment(session, itertools.chain(held, rest), begun=bool(session.epoch or session.seq))
     _feed(session, held[:last])
     at, frame = held[last]
     head, tail = split(frame, beats[last])
     session.feed(head)
-    return Moment(session, itertools.chain([(at, tail)] if tail else [], held[last + 1 :], rest))
+    return Moment(session, itertools.chain([(at, tail)] if tail else [], held[last + 1 :], rest), begun=True)
 
 
 def _feed(session: Folding, frames: list[Stamped]) -> None:
@@ -239,7 +248,7 @@ def _feed(session: Folding, frames: list[Stamped]) -> None:
         session.feed(frame)
 
 
-def _split_at(stamped: Stamped, at: float) -> tuple[list[Stamped], list[Stamped]]:
+def split_at(stamped: Stamped, at: float) -> tuple[list[Stamped], list[Stamped]]:
     """What of a frame was stamped by `at`, and what after."""
     stamp, frame = stamped
     batch = _batch(frame)

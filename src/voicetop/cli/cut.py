@@ -1,0 +1,84 @@
+"""`voicetop cut FILE --from --to -o OUT`: a part of a recording as a recording, its windows full from the start."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from voicetop import config as configuration
+from voicetop.cli import redact
+from voicetop.errors import UsageError
+from voicetop.recording import read
+from voicetop.recording.compose import cut_frames, write_recording
+from voicetop.recording.format import Header, clock_text
+from voicetop.recording.moments import parse_moment
+from voicetop.recording.seek import Moment, Seeker, moment_at
+
+if TYPE_CHECKING:
+    from voicetop.recording.redact import Redactor
+    from voicetop.session import Session
+
+_EPILOG = """\
+moments: 14:05, 14:05:30, 3m ago (before the end), -90s, +10m (after the beginning), 2026-11-22T14:05Z
+  voicetop cut day.vtr --from 14:00 --to 14:20 -o incident.vtr --share
+--share takes out phone numbers, e-mail addresses, card and account numbers and names, as voicetop redact does.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `voicetop cut`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("file", metavar="FILE", help="the recording")
+    add("--from", dest="start", metavar="MOMENT", default="", help="from when (default: its beginning)")
+    add("--to", dest="end", metavar="MOMENT", default="", help="until when (default: its end)")
+    add("-o", "--output", metavar="OUT", default="", help="the new recording")
+    add("--share", action="store_true", help="take out what is personal: for a file that leaves the house")
+    redact.what_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Cut. Raises UsageError and RecordingError."""
+    redact.check_output(args)
+    if not args.share and (args.drop_text or args.fields):
+        raise UsageError("--drop-text and --fields go with --share")
+    from voicetop.session import Session
+
+    engine = configuration.load().engine()
+    seeker = Seeker(args.file, lambda: Session(engine))
+    first, last = seeker.index.first_at, seeker.index.last_at
+    start = parse_moment(args.start, first=first, last=last) if args.start else 0.0
+    end = parse_moment(args.end, first=first, last=last) if args.end else last
+    if start >= end or start > last or end < first:
+        raise UsageError(
+            f"there is nothing from {clock_text(start or first)} to {clock_text(end)}: "
+            f"{args.file} goes from {clock_text(first)} to {clock_text(last)}"
+        )
+    redactor = redact.redactor(args) if args.share else None
+    moment = _shared(seeker, start, redactor) if redactor else seeker.seek(start)
+    with read(args.file) as reader:
+        header = Header(
+            voicetop="recording",
+            epoch=moment.session.epoch or reader.header.epoch,
+            source="" if redactor else reader.header.source,
+            at=reader.header.at,
+        )
+    events = write_recording(args.output, cut_frames(moment, end), header)
+    sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")
+    if redactor:
+        redact.tell(redactor)
+    return 0
+
+
+def _shared(seeker: Seeker[Session], start: float, redactor: Redactor) -> Moment[Session]:
+    """The moment as it is once all that led to it was redacted: no state of before may leave the house."""
+
+    def redacted() -> Iterator[tuple[float, bytes]]:
+        with read(seeker.path) as reader:
+            for at, frame in reader.stamped():
+                yield at, redactor.frame(frame)
+
+    return moment_at(seeker.empty_session(), redacted(), start)

@@ -1,0 +1,39 @@
+"""`voicetop merge A B… -o OUT`: several recordings as one, in the order of their stamps."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from voicetop.cli.redact import check_output
+from voicetop.recording import read
+from voicetop.recording.compose import Merge, write_recording
+from voicetop.recording.format import Header
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `voicetop merge`."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="the recordings")
+    parser.add_argument("-o", "--output", metavar="OUT", default="", help="the new recording")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Merge. Raises UsageError and RecordingError."""
+    check_output(args)
+    merge = Merge(args.files)
+    headers = []
+    for path in args.files:
+        with read(path) as reader:
+            headers.append(reader.header)
+    sources = dict.fromkeys(header.source for header in headers if header.source)
+    header = Header(
+        voicetop="recording",
+        epoch=merge.epoch or headers[0].epoch,
+        source=", ".join(sources),
+        at=min(header.at for header in headers),
+    )
+    events = write_recording(args.output, merge, header)
+    for note in merge.notes:
+        sys.stderr.write(f"voicetop: {note}\n")
+    sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")
+    return 0

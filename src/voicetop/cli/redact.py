@@ -1,0 +1,71 @@
+"""`voicetop redact FILE -o OUT`: a recording without what is personal."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from voicetop.errors import UsageError
+from voicetop.recording import read
+from voicetop.recording.compose import write_recording
+from voicetop.recording.format import Header
+from voicetop.recording.redact import FIELDS, Redactor
+
+_EPILOG = f"""\
+phone numbers, e-mail addresses, card and account numbers are found in all texts; names are what stands in fields:
+  {", ".join(FIELDS)}
+Each becomes a pseudonym, the same for the same caller within the file; with VOICETOP_REDACT_KEY set, in all files
+that are redacted with that key. It can't know every way to say who one is: --drop-text takes out all that was said.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `voicetop redact`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument("file", metavar="FILE", help="the recording, or a folder of them")
+    parser.add_argument("-o", "--output", metavar="OUT", default="", help="the new recording")
+    what_options(parser)
+
+
+def what_options(parser: argparse.ArgumentParser) -> None:
+    """What is to be taken out."""
+    parser.add_argument("--drop-text", action="store_true", help="leave out all that was said")
+    parser.add_argument(
+        "--fields", metavar="A,B", default="", help="fields with names, beside the usual ones"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Redact. Raises UsageError and RecordingError."""
+    check_output(args)
+    taken_out = redactor(args)
+    with read(args.file) as frames:
+        header = Header(voicetop="recording", epoch=frames.header.epoch, at=frames.header.at)
+        events = write_recording(args.output, map(taken_out.frame, frames), header)
+        notes = frames.notes
+    for note in notes:
+        sys.stderr.write(f"voicetop: {note}\n")
+    sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")
+    tell(taken_out)
+    return 0
+
+
+def check_output(args: argparse.Namespace) -> None:
+    """Raises UsageError where no output is named."""
+    if not args.output:
+        raise UsageError("where to? add -o OUT")
+
+
+def redactor(args: argparse.Namespace) -> Redactor:
+    """What the options ask for."""
+    more = tuple(word.strip() for word in args.fields.split(",") if word.strip())
+    key = os.environ.get("VOICETOP_REDACT_KEY", "").encode()
+    return Redactor(key, fields=(*FIELDS, *more), drop_text=args.drop_text)
+
+
+def tell(redactor: Redactor) -> None:
+    """The report, for people."""
+    for line in redactor.report():
+        sys.stderr.write(f"  {line}\n")

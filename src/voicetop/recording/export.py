@@ -1,0 +1,245 @@
+"""A recording for other programs: JSON lines, a table, time series. Memory doesn't grow with the file, except for
+OpenMetrics, which holds its samples (one a minute for each series).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, TextIO
+
+import msgspec
+
+from voicetop.errors import UsageError
+from voicetop.recording.format import UNDECODABLE, clock_text
+from voicetop.recording.reader import Reader
+from voicetop.wire.codec import expand_stamps
+from voicetop.wire.events import EVENT_TYPES, Agent, Durations
+from voicetop.wire.frames import RawBatch
+
+Row = tuple[float, int, bool, str, dict[str, Any]]
+Rows = Iterable[Row]
+_batch_decoder = msgspec.json.Decoder(RawBatch)
+_STAMP = ("time", "at", "seq", "local", "epoch", "type")
+_WHOLE = {"segments", "segment", "payload"}
+_PARTS = {"agent": Agent, "latency": Durations}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+PARQUET_ROWS = 20_000
+
+
+def records(reader: Reader) -> Iterator[Row]:
+    """Each record: stamp, seq, whether it is local, epoch, event. What is no JSON object is left out."""
+    for frame in reader:
+        try:
+            batch = _batch_decoder.decode(frame)
+        except UNDECODABLE:
+            continue
+        ats = expand_stamps(batch.at, len(batch.events))
+        for number, (at, raw) in enumerate(zip(ats, batch.events, strict=True)):
+            try:
+                event = msgspec.json.decode(raw)
+            except (msgspec.MsgspecError, RecursionError):
+                continue
+            if isinstance(event, dict):
+                yield at, batch.seq + (0 if batch.local else number), batch.local, reader.epoch, event
+
+
+def to_jsonl(rows: Rows, out: TextIO) -> None:
+    """A line a record: its stamps, then the event as it came."""
+    for at, seq, local, epoch, event in rows:
+        line = {"time": clock_text(at), "at": at, "seq": seq, "local": local, "epoch": epoch, "event": event}
+        out.write(msgspec.json.encode(line).decode())
+        out.write("\n")
+
+
+def columns() -> list[str]:
+    """The columns of a table: the stamps, then every field of the protocol; parts as `latency.stt`."""
+    names: dict[str, None] = dict.fromkeys(_STAMP)
+    for kind in EVENT_TYPES.values():
+        for field in kind.__struct_fields__:
+            part = _PARTS.get(field)
+            names.update(
+                dict.fromkeys(f"{field}.{name}" for name in part.__struct_fields__) if part else {field: None}
+            )
+    return list(names)
+
+
+def flat(row: Row) -> dict[str, Any]:
+    """A record as a row of that table. Segments are JSON in one cell; unknown fields are left out."""
+    at, seq, local, epoch, event = row
+    cells: dict[str, Any] = {"time": clock_text(at), "at": at, "seq": seq, "local": local, "epoch": epoch}
+    for name, value in event.items():
+        if name in _PARTS and isinstance(value, dict):
+            cells.update((f"{name}.{inner}", cell) for inner, cell in value.items())
+        elif name in _WHOLE or isinstance(value, (dict, list)):
+            cells[name] = msgspec.json.encode(value).decode()
+        elif name not in _STAMP or name == "type":
+            cells[name] = value
+    return cells
+
+
+def to_csv(rows: Rows, out: TextIO) -> None:
+    """A table with a header. A text that a spreadsheet would take for a formula gets a ' before it."""
+    writer = csv.DictWriter(out, columns(), extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _harmless(cell) for name, cell in flat(row).items()})
+
+
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def to_parquet(rows: Rows, out: BinaryIO) -> None:
+    """The same table in Parquet, zstd-compressed. Raises UsageError where pyarrow isn't installed."""
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an optional extra
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    except ImportError:
+        raise UsageError("parquet needs pyarrow: pip install 'voicetop[parquet]'") from None
+    kinds = {"at": pa.float64(), "seq": pa.int64(), "local": pa.bool_()}
+    schema = pa.schema([(name, kinds.get(name, _kind(name, pa))) for name in columns()])
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        chunk: list[dict[str, Any]] = []
+        for row in rows:
+            cells = flat(row)
+            chunk.append({field.name: _cast(cells.get(field.name), str(field.type)) for field in schema})
+            if len(chunk) >= PARQUET_ROWS:
+                writer.write_table(pa.Table.from_pylist(chunk, schema))
+                chunk = []
+        writer.write_table(pa.Table.from_pylist(chunk, schema))
+
+
+def _kind(name: str, pa: Any) -> Any:
+    number = name.startswith("latency.") or name.endswith(
+        ("_ms", "_s", "_usd", "_pct", "_wpm", "_dbfs", "_hz")
+    )
+    return pa.float64() if number or name in ("ts", "turn") else pa.string()
+
+
+def _cast(value: Any, kind: str) -> Any:
+    """A cell that its column can hold; None where it can't."""
+    if value is None:
+        return None
+    if kind == "string":
+        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return value if kind in ("int64", "bool") else float(value)
+    return None
+
+
+BOUNDS_S = (0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
+STEP_S = 60.0
+MOST_VALUES = 64
+"""How many values of a label are told apart; what comes after is "other"."""
+
+
+Sample = tuple[str, float, float]
+"""Labels, stamp, value."""
+
+HISTOGRAM = "turn_e2e_seconds"
+
+
+class _Counters:
+    """Counts by name and labels, sampled once a minute of stamp time."""
+
+    def __init__(self) -> None:
+        self.now: dict[tuple[str, str], float] = {}
+        self.samples: dict[str, list[Sample]] = {}
+        self._values: dict[tuple[str, str], set[str]] = {}
+
+    def add(self, name: str, value: float = 1.0, **labels: Any) -> None:
+        text = ",".join(f'{label}="{self._label(name, label, told)}"' for label, told in labels.items())
+        self.now[name, text] = self.now.get((name, text), 0.0) + value
+
+    def sample(self, at: float) -> None:
+        for (name, labels), value in self.now.items():
+            self.samples.setdefault(name, []).append((labels, at, value))
+
+    def _label(self, name: str, label: str, told: Any) -> str:
+        value = str(told or "")
+        values = self._values.setdefault((name, label), set())
+        if value not in values and len(values) >= MOST_VALUES:
+            value = "other"
+        values.add(value)
+        return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def to_openmetrics(rows: Rows, out: TextIO) -> None:
+    """Counters once a minute, with their stamps: `promtool tsdb create-blocks-from openmetrics` takes them."""
+    counters, live, due = _Counters(), set[str](), 0.0
+    reached = 0.0
+    for at, _, _, _, event in rows:
+        if reached and at >= due:
+            _sample(counters, live, due)
+        if at >= due:
+            due = (math.floor(at / STEP_S) + 1) * STEP_S
+        reached = max(reached, at)
+        _count(counters, live, event)
+    if reached:
+        _sample(counters, live, due)
+    histogram = [name for name in counters.samples if name.startswith(HISTOGRAM)]
+    for name in sorted(counters.samples.keys() - set(histogram)):
+        _write_family(name, counters.samples[name], out)
+    if histogram:
+        _write_histogram({name: counters.samples[name] for name in histogram}, out)
+    out.write("# EOF\n")
+
+
+def _sample(counters: _Counters, live: set[str], at: float) -> None:
+    counters.now["calls_live", ""] = len(live)
+    counters.sample(at)
+
+
+def _count(counters: _Counters, live: set[str], event: dict[str, Any]) -> None:
+    kind = str(event.get("type"))
+    counters.add("events", type=kind if kind in EVENT_TYPES else "unknown")
+    call = str(event.get("call_id", ""))
+    if kind == "call.start":
+        live.add(call)
+        counters.add("calls_started")
+    elif kind == "call.end":
+        live.discard(call)
+        counters.add("calls_ended", reason=event.get("reason"))
+    elif kind == "error":
+        final = "true" if event.get("final", True) else "false"
+        counters.add("errors", component=event.get("component"), category=event.get("category"), final=final)
+    elif kind == "turn":
+        counters.add("turns", status=event.get("status", "ok"))
+        _count_latency(counters, event.get("e2e_ms"))
+
+
+def _count_latency(counters: _Counters, e2e_ms: Any) -> None:
+    if not isinstance(e2e_ms, (int, float)) or not math.isfinite(e2e_ms):
+        return
+    seconds = e2e_ms / 1000
+    for bound in BOUNDS_S:
+        counters.add(f"{HISTOGRAM}_bucket", float(seconds <= bound), le=bound)
+    counters.add(f"{HISTOGRAM}_bucket", le="+Inf")
+    counters.add(f"{HISTOGRAM}_count")
+    counters.add(f"{HISTOGRAM}_sum", seconds)
+
+
+def _write_family(name: str, samples: list[Sample], out: TextIO) -> None:
+    """The samples of one name, series by series."""
+    gauge = name == "calls_live"
+    out.write(f"# TYPE voicetop_{name} {'gauge' if gauge else 'counter'}\n")
+    for sample in sorted(samples, key=lambda sample: sample[:2]):
+        _write_sample(name if gauge else f"{name}_total", sample, out)
+
+
+def _write_histogram(named: dict[str, list[Sample]], out: TextIO) -> None:
+    """All of a histogram at one moment, then at the next, as the standard wants it."""
+    out.write(f"# TYPE voicetop_{HISTOGRAM} histogram\n")
+    points = [(name, sample) for name, samples in named.items() for sample in samples]
+    for name, sample in sorted(
+        points, key=lambda point: point[1][1]
+    ):  # stable: the bounds stay in their order
+        _write_sample(name, sample, out)
+
+
+def _write_sample(name: str, sample: Sample, out: TextIO) -> None:
+    labels, at, value = sample
+    told = f"{{{labels}}}" if labels else ""
+    out.write(f"voicetop_{name}{told} {value:.15g} {at:.15g}\n")
