@@ -199,6 +199,7 @@ class Histograms:
         ready = [s for s in self.fine if before.open <= s * FINE < self.edges.open]
         for number in sorted(ready):
             index, count = self.fine[number].sorted()
+            self.fine[number].squeeze()
             start = number * FINE
             coarse = self._coarse(before.coarse(start))
             coarse.hold(*_joined([coarse.base(), (index, count)]))
