@@ -2,6 +2,9 @@
 
 It prints the hub's URL as its first line once the fleet's day is behind it, so that a console that then joins gets
 full windows with its welcome, like any console that joins late. Ends when its standard input does.
+
+The fleet starts before the hub is even imported, so that both get ready at once: the fleet's call waits in the queue of
+a socket that listens already.
 """
 
 from __future__ import annotations
@@ -11,15 +14,19 @@ import asyncio
 import contextlib
 import gc
 import os
+import socket
 import subprocess
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from voicetop.cli.fleet import fleet_options, fleet_words
 from voicetop.clock import WallClock
 from voicetop.errors import FeedError
-from voicetop.hub import Hub, HubConfig
-from voicetop.hub.own_session import OwnSession
+
+if TYPE_CHECKING:
+    from voicetop.hub import Hub
+    from voicetop.hub.own_session import OwnSession
 
 PATIENCE_S = 20.0
 """How long the fleet may take to tell its day before the console is let in all the same."""
@@ -39,16 +46,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(words: list[str]) -> None:
-    session = OwnSession()
-    hub = Hub(
-        HubConfig(port=0, deployment="demo", heartbeat_s=0.25), WallClock(), new_session=lambda: session
-    )
-    await hub.start()
+    sock = socket.create_server(("127.0.0.1", 0))
     fleet = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "voicetop", "simulate", hub.url, *words,
+        sys.executable, "-m", "voicetop", "simulate", f"ws://127.0.0.1:{sock.getsockname()[1]}", *words,
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env={name: value for name, value in os.environ.items() if name != "VOICETOP_TOKEN"},
     )  # fmt: skip
+    hub, session = _hub()
+    await hub.start(sock)
     ended = asyncio.create_task(_stdin_end())
     dead = asyncio.create_task(fleet.wait())
     try:
@@ -64,6 +69,15 @@ async def _run(words: list[str]) -> None:
         with contextlib.suppress(ProcessLookupError):
             fleet.terminate()
         await hub.close()
+
+
+def _hub() -> tuple[Hub, OwnSession]:
+    from voicetop.hub import Hub, HubConfig
+    from voicetop.hub.own_session import OwnSession
+
+    session = OwnSession()
+    config = HubConfig(deployment="demo", heartbeat_s=0.25)
+    return Hub(config, WallClock(), new_session=lambda: session), session
 
 
 async def _until_told(session: OwnSession) -> None:

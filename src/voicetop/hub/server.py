@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -57,13 +58,15 @@ class Hub:
         self._server: Server
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
-        """Listen. Raises UsageError where that would be unsafe or cannot be."""
+    async def start(self, sock: socket.socket | None = None) -> None:
+        """Listen, on `sock` if it is given, which then listens already. Raises UsageError where that would be unsafe
+        or cannot be.
+        """
         check_bind(self.config)
         tls = server_tls(self.config)
         gate = Gate(self.config.tokens, lambda: msgspec.structs.asdict(self._measure()))
         try:
-            self._server = await self._bind(gate, ssl=tls)
+            self._server = await self._bind(gate, sock, ssl=tls)
         except OSError as error:
             raise UsageError(self._why_not(error)) from None
         try:
@@ -78,11 +81,11 @@ class Hub:
             for job in (self.feed.run_batches, self.feed.run_beats, self._report_by_the_minute)
         ]
 
-    async def _bind(self, gate: Gate, **options: Any) -> Server:
+    async def _bind(self, gate: Gate, sock: socket.socket | None, **options: Any) -> Server:
+        where: dict[str, Any] = {"host": self.config.host.strip("[]"), "port": self.config.port}
         return await serve(
             self._handle,
-            self.config.host.strip("[]"),
-            self.config.port,
+            **(where if sock is None else {"sock": sock}),
             process_request=gate.check,
             create_connection=Client,
             compression=None,  # it would cost every console its own compressor
