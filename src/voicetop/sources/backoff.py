@@ -10,12 +10,13 @@ from msgspec import Struct
 class Backoff(Struct):
     """Seconds. Each wait is drawn from the upper half of a span that grows from `first` to `limit`.
 
-    With first 0.5 and growth 2: about 0.25–0.5 s, 0.5–1 s, 1–2 s, and so on to 7.5–15 s.
+    With first 0.5 and growth 2: about 0.25–0.5 s, 0.5–1 s, 1–2 s, and so on to 3–6 s: who stares at BLIND
+    wants to see the moment at which it ends.
     """
 
     first: float = 0.5
     growth: float = 2.0
-    limit: float = 15.0
+    limit: float = 6.0
     tries: int = 0
 
     def next(self) -> float:
