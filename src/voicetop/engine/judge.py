@@ -35,7 +35,7 @@ NEAR_CAPACITY = 0.9
 LOCAL = 14.0
 """The log-likelihood ratio from which a conjunction is a trouble by itself: it is looked for among hundreds, every 5 s,
 and slow turns come in clusters by call."""
-LOCAL_RATIO = 1.4
+LOCAL_RATIO = 1.3
 KEPT_MINUTES = 1_500
 SPLIT = ("stt", "eou", "llm_ttft", "tool", "tts_ttfb")
 
