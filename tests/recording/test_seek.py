@@ -15,6 +15,8 @@ from voicetop.clock import ManualClock
 from voicetop.engine.config import EngineConfig
 from voicetop.errors import RecordingError
 from voicetop.recording import Recorder, read
+from voicetop.recording.compose import write_recording
+from voicetop.recording.format import Header
 from voicetop.recording.seek import Seeker
 from voicetop.session import Session
 from voicetop.sources.simulator import Fleet, FleetConfig
@@ -222,5 +224,16 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_bytes(b"my only copy")
     with pytest.raises(RecordingError, match="is no recording"):
         Seeker(tmp_path / "thesis.txt", Session)
+    (tmp_path / "empty.vtr").write_bytes(b"")
+    with pytest.raises(RecordingError, match="is empty"):
+        Seeker(tmp_path / "empty.vtr", Session)
+    newer = Header(voicetop="recording", version=2)
+    with pytest.raises(RecordingError, match="of version 2, this voicetop reads version 1: update"):
+        Seeker(_with_header(tmp_path / "newer.vtr", newer), Session)
     with pytest.raises(RecordingError, match="cannot read"):
         Seeker(tmp_path / "missing.vtr", Session)
+
+
+def _with_header(path: Path, header: Header) -> Path:
+    write_recording(path, [], header)
+    return path

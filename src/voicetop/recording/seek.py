@@ -153,7 +153,7 @@ class Seeker(Generic[S]):
                 break
             state = self.checkpoints.state(saved)
             if state is not None:
-                session.feed(state)
+                session.feed(_frame_of(state))
                 return self._frames(saved.place, saved.epoch)
         return self._frames(Place(welcomed, 0), "")
 
@@ -166,7 +166,7 @@ class Seeker(Generic[S]):
         for saved in reversed(self.checkpoints.saved):
             state = self.checkpoints.state(saved)
             if state is not None:
-                session.feed(state)
+                session.feed(_frame_of(state))
                 until, place, epoch, size = saved.until, saved.place, saved.epoch, saved.size
                 break
         kept_at = until
@@ -185,7 +185,7 @@ class Seeker(Generic[S]):
 
     def _keep(self, session: S, step: _Step, beat: int, until: float, room: float) -> int:
         """Keep this state where there is room for it; returns its size."""
-        state = welcome_of(session)
+        state = msgspec.msgpack.encode(_welcome(session))
         if step.place and len(state) <= room:
             place = Place(step.place.offset, step.place.frames, step.place.events + beat)
             mark = block_mark(self.path, place.offset)
@@ -303,15 +303,22 @@ def _is_beat(raw: Raw) -> bool:
 
 def welcome_of(session: Folding) -> bytes:
     """The welcome that brings another session to this one's state."""
-    return msgspec.json.encode(
-        Welcome(
-            epoch=session.epoch,
-            seq=session.seq,
-            at=session.at if math.isfinite(session.at) else 0.0,
-            deployment=session.deployment,
-            state=session.checkpoint(),
-        )
+    return msgspec.json.encode(_welcome(session))
+
+
+def _welcome(session: Folding) -> Welcome:
+    return Welcome(
+        epoch=session.epoch,
+        seq=session.seq,
+        at=session.at if math.isfinite(session.at) else 0.0,
+        deployment=session.deployment,
+        state=session.checkpoint(),
     )
+
+
+def _frame_of(state: bytes) -> bytes:
+    """A state as it is kept (in MessagePack, a quarter smaller than with base64 in it) as a frame."""
+    return msgspec.json.encode(msgspec.msgpack.decode(state, type=Welcome))
 
 
 def _key(session: Folding) -> str:
