@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -68,7 +68,7 @@ class SessionFeed:
         if call:
             threading.Thread(target=call, args=(picture,), daemon=True).start()
 
-    def _put(self, made: list[events.AnyEvent]) -> None:
+    def _put(self, made: Sequence[events.Event]) -> None:
         for start in range(0, len(made), FRAME):
             part = made[start : start + FRAME]
             head = f'{{"type":"batch","seq":{self._seq},"at":[[{self.at:.3f},{len(part)}]],"events":'

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from ui import synthetic
 from ui.fake_feed import FakeFeed
-from voicetop.engine.snapshot import NAN, Snapshot, TrendsPanel, Trouble, View
+from voicetop.engine.snapshot import NAN, Snapshot, TrendsPanel, Trouble, View, Where
 from voicetop.sources import LinkState
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.keymap import USUAL
@@ -141,6 +141,11 @@ async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
             await pilot.pause(0.02)
 
 
+def narrowing_of(feed: FakeFeed) -> Where:
+    """What was asked for last."""
+    return feed.asked[-1].where
+
+
 async def test_enter_narrows_every_screen_again_and_again_and_backspace_widens() -> None:
     feed = FakeFeed()
     app = ConsoleApp(feed)
@@ -148,18 +153,18 @@ async def test_enter_narrows_every_screen_again_and_again_and_backspace_widens()
         await pilot.press("3")
         await until(pilot, lambda: "▸intent" in shown(app))
         await pilot.press("enter")
-        assert feed.asked[-1].where == (("intent", "billing"),)
+        assert narrowing_of(feed) == (("intent", "billing"),)
         await until(pilot, lambda: "▸■  es" in shown(app))
         await pilot.press("enter")
-        assert feed.asked[-1].where == (("intent", "billing"), ("language", "es"))
+        assert narrowing_of(feed) == (("intent", "billing"), ("language", "es"))
         for key in "1", "2", "5":
             await pilot.press(key)
-            assert feed.asked[-1].where == (("intent", "billing"), ("language", "es"))
+            assert narrowing_of(feed) == (("intent", "billing"), ("language", "es"))
             assert "intent=billing › language=es" in text_of(app.sheet.lines[0])
         await pilot.press("backspace")
-        assert feed.asked[-1].where == (("intent", "billing"),)
+        assert narrowing_of(feed) == (("intent", "billing"),)
         await pilot.press("backspace", "backspace")
-        assert feed.asked[-1].where == ()
+        assert narrowing_of(feed) == ()
         assert "everybody already" in text_of(app.sheet.lines[-1])
 
 
