@@ -114,9 +114,21 @@ class Ledger:
         return idle
 
     def _move_observations(self, call: Call, to: int) -> None:
+        for slot, rest in _records(b"".join([call.observed, call.waits])):
+            self._move(slot, rest, call.cell, to)
         turns = [event for event in call.story if type(event) is Turn]
-        for slot, rest in _records(b"".join([call.observed, call.waits, *packed_turns(turns)])):
-            self.windows.move(slot, rest + np.uint32(call.cell * ROW), rest + np.uint32(to * ROW))
+        if not turns:
+            return
+        known = (values := _matrix(turns)) >= 0
+        metric = np.nonzero(known)[1]
+        rest = (metric * BUCKETS + bucket_of(values[known])).astype(np.uint32)
+        first = 0
+        for slot, last in zip(_slots(turns).tolist(), np.cumsum(known.sum(axis=1)).tolist(), strict=True):
+            self._move(slot, rest[first:last], call.cell, to)
+            first = last
+
+    def _move(self, slot: int, rest: NDArray[np.uint32], cell: int, to: int) -> None:
+        self.windows.move(slot, rest + np.uint32(cell * ROW), rest + np.uint32(to * ROW))
 
     # -- counting -----------------------------------------------------------------------------------------------
 
