@@ -25,7 +25,6 @@ from voicetop.wire.events import (
     EVENT_TYPES,
     AnyEvent,
     Durations,
-    Event,
     Gap,
     Heartbeat,
     Malformed,
