@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -169,3 +170,23 @@ def test_the_service_file_calls_it_as_it_is() -> None:
     words = line.partition("voicetop record ")[2].split()
     args = parse(["record", *words])
     assert (args.url, args.keep, args.keep_size, args.shard) == ("${HUB}", "7d", "20GB", "1h")
+
+
+async def test_a_full_disk_ends_it_loudly_with_what_was_recorded_whole(hub: Hub, tmp_path: Path) -> None:
+    path = tmp_path / "a.vtr"
+    command = f"ulimit -f 8; exec {sys.executable} -m voicetop record {hub.url} -o {path}"
+    process = await asyncio.create_subprocess_exec("sh", "-c", command, stderr=subprocess.PIPE)
+    await until(lambda: recorded(path, b"heartbeat") > 0, 15)
+    connection = await publisher(hub.url)
+    rng = random.Random(1)
+    async with asyncio.timeout(20):
+        while process.returncode is None:
+            await send(connection, *(turn(rng.getrandbits(40), note=str(rng.random())) for _ in range(20)))
+            await asyncio.sleep(0.01)
+    _, said = await process.communicate()
+    await connection.close()
+    assert process.returncode == 1
+    assert f"recording to {path} stopped: the file has reached the size limit" in said.decode()
+    records, notes = read_all(path)
+    assert notes == []
+    assert len(records) > 1
