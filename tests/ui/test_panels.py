@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from ui import synthetic
 from ui.fake_feed import FakeFeed
-from voicetop.engine.snapshot import NAN, Snapshot, TrendsPanel, Trouble, View, Where
+from voicetop.engine.snapshot import NAN, Series, Snapshot, TrendsPanel, Trouble, View, Where
 from voicetop.sources import LinkState
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.keymap import USUAL
@@ -18,6 +18,7 @@ from voicetop.ui.lines import text_of, width_of
 from voicetop.ui.look import Look, to_ascii
 from voicetop.ui.outlook import Outlook, narrowed
 from voicetop.ui.renderables import plots, segments, trends
+from voicetop.ui.renderables.chart import chart
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.top import top_line
 from voicetop.ui.screens.page import Host, Page
@@ -279,6 +280,15 @@ def test_the_cursor_names_value_n_and_the_change_beside_it() -> None:
     assert said.startswith("14:00  P95 3,910 ms · P50 ")
     assert "n 353" in said
     assert "▼ deploy v42 13:57:32" in said
+
+
+def test_what_lies_beyond_the_warning_line_stands_out_on_its_bad_side_only() -> None:
+    falling = Series(0.0, 60.0, (0.95, 0.95, 0.95, 0.2))
+    for low_is_bad in (True, False):
+        rows = chart(falling, 40, 10, Look(), str, warn=0.5, low_is_bad=low_is_bad)
+        tones = [{tone for text, tone in row if "⠀" < max(text) <= "⣿"} for row in rows]
+        assert tones[0 if low_is_bad else 7] == {"chart"}
+        assert tones[7 if low_is_bad else 0] == {"degraded"}
 
 
 def test_the_heat_map_shows_two_humps_that_a_percentile_hides() -> None:

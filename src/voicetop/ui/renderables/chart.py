@@ -30,6 +30,7 @@ def chart(
     markers: tuple[MarkerNote, ...] = (),
     others: tuple[tuple[Series, str], ...] = (),
     at: float = NAN,
+    low_is_bad: bool = False,
 ) -> tuple[Line, ...]:
     """`height` rows of plot and one of times, with the name of what is drawn in its corner.
 
@@ -40,7 +41,8 @@ def chart(
     shown = warn if not isnan(warn) and warn <= _peak(series) * 2 else NAN
     high = ceiling(sum((other.values for other, _ in others), series.values), shown)
     level = -1 if isnan(shown) else _row(shown, high, height)
-    grid = _grid(((*others, (series, "chart"))), (plot, height), high, look, level)
+    bad = range(0) if level < 0 else range(level + 1, height) if low_is_bad else range(level)
+    grid = _grid((*others, (series, "chart")), (plot, height), high, look, bad)
     if level >= 0:
         _draw_threshold(grid[level])
     if not isnan(at):
@@ -95,16 +97,14 @@ def _plot(series: Series, width: int, height: int, high: float, look: Look) -> l
 
 
 def _grid(
-    layers: tuple[tuple[Series, str], ...], size: tuple[int, int], high: float, look: Look, level: int
+    layers: tuple[tuple[Series, str], ...], size: tuple[int, int], high: float, look: Look, bad: range
 ) -> list[list[Span]]:
-    """The lines over each other, the last on top; what rises over the warning line stands in its tone."""
+    """The lines over each other, the last on top; in the rows beyond the warning line they stand in its tone."""
     width, height = size
-    grid: list[list[Span]] = [
-        [(" ", "degraded" if 0 <= y < level else "chart")] * width for y in range(height)
-    ]
+    grid: list[list[Span]] = [[(" ", "degraded" if y in bad else "chart")] * width for y in range(height)]
     for series, tone in layers:
         for y, text in enumerate(_plot(series, width, height, high, look)):
-            over = "degraded" if tone == "chart" and 0 <= y < level else tone
+            over = "degraded" if tone == "chart" and y in bad else tone
             for x, char in enumerate(text):
                 if char != " ":
                     grid[y][x] = (_joined(grid[y][x][0], char), over)

@@ -121,6 +121,7 @@ def plot_panel(
                 for i, (_, series) in enumerate(plot.lines[1:], 1)
             ),
             at=at,
+            low_is_bad=plot.low_is_bad,
         )
     return [*lines, *[BLANK] * (height - len(lines))][:height]
 
