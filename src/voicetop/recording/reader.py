@@ -318,7 +318,7 @@ class _Folder:
     def __init__(self, path: str) -> None:
         self._files = shard_files(path)
         if not self._files:
-            raise RecordingError(f"{path} holds no recordings (*.vtr)")
+            raise RecordingError(f"cannot read {path}: it holds no recordings (*.vtr)")
         self._file = FileIO(self._files.pop(0))
 
     def read(self, size: int) -> bytes:
