@@ -158,7 +158,9 @@ class Call(Teller):
         """What is told before the agent sets to work: a new step, what became known, the wait, the utterance."""
         told: list[Event] = []
         if step != self.step:
-            told.append(self._go_to(t, step))
+            new_step = self._go_to(t, step)
+            if self.detail.steps:
+                told.append(new_step)
         if not self.intent_told and self.index >= _INTENT_TOLD_AT:
             self.intent_told = True
             told.append(self.update(t, {"intent": self.kind.truth["intent"]}))

@@ -10,14 +10,15 @@ FULL_UP_TO = 2_000
 class Detail(Struct, frozen=True):
     """Shares of calls that tell stage starts and ends, audio features and transcripts; and what every call tells.
 
-    `waits`: turn.start. `tool_starts`: the starts of tool calls, besides their ends. `usage_by_turn`: the model's usage
-    after each turn, else once at the call's end.
+    `waits`: turn.start. `steps`: call.step within the call, besides the step that turns name. `tool_starts`: the starts
+    of tool calls, besides their ends. `usage_by_turn`: the model's usage after each turn, else once at the call's end.
     """
 
     stages: float = 1.0
     audio: float = 1.0
     texts: float = 1.0
     waits: bool = True
+    steps: bool = True
     tool_starts: bool = True
     usage_by_turn: bool = True
 
@@ -32,5 +33,7 @@ class Detail(Struct, frozen=True):
         )
 
 
-BRIEF = Detail(stages=0.0, audio=0.0, texts=1.0, waits=False, tool_starts=False, usage_by_turn=False)
+BRIEF = Detail(
+    stages=0.0, audio=0.0, texts=1.0, waits=False, steps=False, tool_starts=False, usage_by_turn=False
+)
 """What is left to tell of a past hour: who waited, and in which stage, doesn't matter any more."""
