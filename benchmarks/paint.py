@@ -44,13 +44,13 @@ Smallest().run()
 class Console:
     """A program on a pseudo-terminal that answers what terminals answer."""
 
-    def __init__(self, *command: str) -> None:
+    def __init__(self, *command: str, program: str = sys.executable) -> None:
         self.started = time.perf_counter()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-            os.execve(sys.executable, [sys.executable, *command], env)
+            os.execve(program, [program, *command], env)
 
     def read(self, wait: float) -> bytes:
         """What comes within `wait` seconds; empty if nothing does."""

@@ -146,21 +146,34 @@ def test_the_terminal_shows_what_the_sheet_holds_after_keys_and_a_resize() -> No
 
 def test_a_terminal_that_reads_slowly_gets_fewer_frames_and_still_answers() -> None:
     program = PROGRAM.format(tests=str(Path(__file__).parents[1]), text="'acme'", error="''").replace(
-        "ConsoleApp(feed).run()",
+        "ConsoleApp(feed,",
+        "feed.make = lambda view, tick: synthetic.incident(view, tick, 1000)\n"
         "import threading, time\n"
         "def play():\n"
         "    while True:\n"
-        "        time.sleep(0.1); feed.step()\n"
+        "        time.sleep(0.25); feed.step()\n"
         "threading.Thread(target=play, daemon=True).start()\n"
-        "ConsoleApp(feed).run()",
+        "ConsoleApp(feed,",
     )
-    with console(program, 100, 30) as (master, _):
-        screen = pyte.Screen(100, 30)
+    with console(program, 200, 50) as (master, _):
+        screen = pyte.Screen(200, 50)
         stream = pyte.ByteStream(screen)
-        stream.feed(read_slowly(master, 3.0))
+        stream.feed(read_slowly(master, 8.0))
         os.write(master, b"2")
-        stream.feed(read_slowly(master, 1.5))
-        assert any("live calls" in line for line in screen.display)
+        start = time.monotonic()
+        while "slow terminal" not in screen.display[0] and time.monotonic() - start < 30:
+            stream.feed(read_slowly(master, 0.25))
+        assert re.search(r"LIVE 0.2 s · (2 frames/s|1 frame)", screen.display[0])
+        waits = []
+        for key, mark in ((b"1", " latency, ear to ear "), (b"2", " live calls ")) * 3:
+            os.write(master, key)
+            start = time.monotonic()
+            while not any(mark in line for line in screen.display) and time.monotonic() - start < 10:
+                stream.feed(read_slowly(master, 0.05))
+            waits.append(time.monotonic() - start)
+            stream.feed(read_slowly(master, 1.5))
+        assert sorted(waits)[3] < 1.0, waits
+        assert max(waits) < 3.0, waits
 
 
 def read_slowly(master: int, seconds: float, rate: int = 10_000) -> bytes:

@@ -96,10 +96,9 @@ async def test_footer_help_palette_and_bindings_follow_the_config() -> None:
             await pilot.press(key)
             assert feed.asked[-1].span == span
         assert "W window" in text_of(app.sheet.lines[-1])
-        await pilot.press("question_mark")
-        assert app.page.name == "overview"
-        await pilot.press("f5")
-        assert app.page.name == "help"
+        for key, page in (("question_mark", "overview"), ("f5", "help")):
+            await pilot.press(key)
+            assert app.page.name == page
         assert any(
             text_of(line).strip().startswith("W ") or "W             window" in text_of(line)
             for line in app.sheet.lines

@@ -40,14 +40,20 @@ class Outlet:
 
     def ready(self, driver: Any) -> bool:
         """Whether the terminal has taken all that it was sent."""
+        now = self._clock.monotonic()
         if not has_taken_all(driver):
+            self.pace.full()
             return False
-        self.pace.taken(self._clock.monotonic())
-        return True
+        self.pace.taken(now)
+        return self.pace.free(now)
 
     def due(self, driver: Any) -> bool:
         """Whether a frame may be painted now that nobody asked for."""
-        return self.ready(driver) and not self.owes and self.pace.due(self._clock.monotonic())
+        if not self.ready(driver) or self.owes:
+            return False
+        now = self._clock.monotonic()
+        self.pace.whole(now)
+        return self.pace.due(now)
 
     def take(self, made: CompositorUpdate, driver: Any) -> FrameUpdate | None:
         """What to send of an update; None for nothing. What could not be sent is owed."""

@@ -1,8 +1,9 @@
 """How often to paint, and how much at once, on a terminal that may be slow. It is told what was sent, and when.
 
-Four frames a second where the terminal takes them; where two in a row took longer than their turn, half as many, down
-to one in two seconds; back up, a step at a time, after a while in which every frame was taken in half its turn. A slow
-terminal also gets no more at once than it takes in a third of a second: the answer to a key never waits behind more.
+Four frames a second where the terminal takes them; where they take longer than their turn, half as many, down to one
+in two seconds; back up, a step at a time, after a while in which frames needed little more than half their turn. A slow
+terminal also gets no more at once than it takes in a fifth of a second, and not before it has had time for what came
+earlier: the answer to a key never waits behind more.
 """
 
 from __future__ import annotations
@@ -11,13 +12,22 @@ RATES = (4.0, 2.0, 1.0, 0.5)
 SLACK = 1.2
 """A frame that is found taken at the next look is in time."""
 
-STRIKES = 2
+EASE = 0.6
+"""A mean of so much of a turn leaves room for twice as many frames."""
+
 CALM_S = 5.0
 MOST_CALM_S = 60.0
-PART_S = 0.3
+PART_S = 0.2
 LEAST_PART = 1_000
-LOOK_S = 0.26
-"""How long it may take until somebody looks."""
+LEAST_SPEED = 1_500.0
+TELLING = 16_000
+"""Bytes below which it says little that a terminal took them at once: a pseudo-terminal itself holds that much."""
+
+GROWTH = 1.03
+"""How much more a slow terminal is trusted with after each part that it took in time."""
+
+WEIGHT = 0.4
+"""Of the last frame in the mean of how long frames take."""
 
 FAST = 60_000.0
 """Bytes a second from which on nothing is cut in parts."""
@@ -31,10 +41,15 @@ class Pace:
         self.speed = float("inf")
         """Bytes a second that the terminal was last seen to take; infinite until it was seen to be slow."""
         self._step = 0
-        self._strikes = 0
+        self._mean = 0.0
+        self._free_at = 0.0
+        self._rose_at = -MOST_CALM_S
+        self._blocked = False
+        self._held_up = False
         self._sent_at = 0.0
         self._size = 0
         self._next = 0.0
+        self._frame_at: float | None = None
         self._calm_since = 0.0
         self._patience = CALM_S
 
@@ -69,6 +84,7 @@ class Pace:
             return False
         turn = 1 / self.rate
         self._next = max(self._next + turn, now + turn / 2) - 0.01
+        self._frame_at = now
         return True
 
     def sent(self, size: int, now: float) -> None:
@@ -76,39 +92,60 @@ class Pace:
         if not self._size:
             self._sent_at = now
         self._size += size
+        if self.part is not None:
+            self._free_at = max(self._free_at, now) + size / self.speed
+
+    def free(self, now: float) -> bool:
+        """Whether a slow terminal has had time for what it was sent; what it merely holds keeps keys waiting."""
+        if now < self._free_at:
+            self._held_up = True
+            return False
+        return True
+
+    def full(self) -> None:
+        """The terminal was found to have room for nothing."""
+        self._blocked = self._size > 0
+        self._held_up = True
 
     def taken(self, now: float) -> None:
-        """The terminal was found to have taken everything."""
+        """The terminal was found to have taken everything that it was sent."""
         if not self._size:
             return
         took, size, self._size = max(now - self._sent_at, 1e-6), self._size, 0
-        self._measure(size, took)
-        if took > SLACK / self.rate:
-            self._strike(now)
-        elif took > 0.5 / self.rate:
-            self._strikes, self._calm_since = 0, now
+        blocked, self._blocked = self._blocked, False
+        if blocked and (
+            self.part is None or size >= 0.5 * self.part
+        ):  # less may have waited behind what was held
+            least = self.speed / 2 if self.part is not None else 0.0
+            self.speed = max(size / took, least, LEAST_SPEED)
+        elif size >= TELLING:
+            self.speed = max(self.speed, size / took)
+        elif self.part is not None and size >= 0.8 * self.part:
+            self.speed *= GROWTH  # it may be faster than was thought: the next part tells
+
+    def whole(self, now: float) -> None:
+        """Nothing is owed any more: the terminal has the whole of the last frame."""
+        if self._frame_at is None:
+            return
+        took = now - self._frame_at if self._held_up else 0.0  # else it was this machine that was busy
+        self._frame_at, self._held_up = None, False
+        self._mean += WEIGHT * (took - self._mean)
+        if self._mean > SLACK / self.rate:
+            self._slower(now)
+        elif self._mean > EASE / self.rate:
+            self._calm_since = now
         else:
-            self._strikes = 0
             self._calm(now)
 
-    def _measure(self, size: int, took: float) -> None:
-        """What was found taken at the first look may have been taken long before: it says that more is possible."""
-        if took > LOOK_S:
-            self.speed = size / took
-        elif self.speed < FAST:
-            self.speed = max(1.5 * self.speed, size / took)
-
-    def _strike(self, now: float) -> None:
-        self._strikes += 1
+    def _slower(self, now: float) -> None:
         self._calm_since = now
-        if self._strikes >= STRIKES and self._step < len(self.rates) - 1:
+        if self._step < len(self.rates) - 1:
             self._step += 1
-            self._strikes = 0
-            self._patience = min(self._patience * 2, MOST_CALM_S)
+            self._mean = 0.75 / self.rate
+            soon = now - self._rose_at < MOST_CALM_S  # it was too early to go faster: wait longer next time
+            self._patience = min(self._patience * 2, MOST_CALM_S) if soon else CALM_S
 
     def _calm(self, now: float) -> None:
         if self._step and now - self._calm_since >= self._patience:
             self._step -= 1
-            self._calm_since = now
-        elif not self._step and now - self._calm_since >= MOST_CALM_S:
-            self._patience = CALM_S
+            self._calm_since = self._rose_at = now
