@@ -146,6 +146,7 @@ class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
         self._seen: Snapshot | None = None
         self._behind = False
         self._noted = 0
+        self._painted_for = self.size
         self._outlet = Outlet(
             SYSTEMS.get(self.console.color_system or ""), links=takes_links(os.environ), fps=fps
         )
@@ -220,8 +221,10 @@ class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
         return Scene(shown, feed.link, self.look, view, feed.error, self._outlet.slowness, live)
 
     def resized(self) -> None:
-        """The terminal has another size, and who knows what is on it."""
-        self._outlet.forget()
+        """The terminal has another size, and who knows what is on it. At the start it has the one it had."""
+        if self.size != self._painted_for:
+            self._outlet.forget()
+        self._painted_for = self.size
         self._ask()
         self.paint()
 
