@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 PICTURES_PER_S = 4
 """At most as often as a screen paints."""
+REST = 3.0
+"""After a picture, the feed has the thread for at least so many times as long: of 100,000 calls a picture takes a tenth
+of a second, and four a second would hold the feed up until the hub gives up on this console."""
 LOOK_S = 0.02
 
 Opener = Callable[[], tuple[Source, "Recorder | None"]]
@@ -176,6 +179,7 @@ class LiveFeed:
     async def _picture(self, session: Session) -> None:
         """Make pictures as time passes, and at once when one is asked for."""
         assert self._wanted is not None
+        loop = asyncio.get_running_loop()
         shown = -1.0
         while True:
             with contextlib.suppress(TimeoutError):
@@ -184,10 +188,14 @@ class LiveFeed:
             self._wanted.clear()
             if asked or session.at != shown:
                 shown = session.at
+                began = loop.time()
                 self._show(session)
+                await asyncio.sleep(REST * (loop.time() - began))
 
     def _show(self, session: Session) -> None:
-        if not (session.at and self._begun):  # time alone, before the other end has told anything, is no picture
+        if not (
+            session.at and self._begun
+        ):  # time alone, before the other end has told anything, is no picture
             return
         with self._lock:
             view, calls, self._asked = self._view, self._asked, []
