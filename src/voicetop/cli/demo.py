@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the screen and of the fleet."""
     console.screen_options(parser)
     parser.add_argument("--tour", action="store_true", help="a guided minute through the screens")
-    fleet_options(parser, calls="200", history_h="24", old_calls="500")
+    fleet_options(parser, calls="200", history_h="24", full="31", old_calls="500")
     parser.set_defaults(usual=_words(parser.parse_args([])))
 
 

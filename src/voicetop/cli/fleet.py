@@ -20,7 +20,12 @@ MOST_HISTORY_H = 168.0
 
 
 def fleet_options(
-    parser: argparse.ArgumentParser, *, calls: str = "400", history_h: str = "0", old_calls: str = "2000"
+    parser: argparse.ArgumentParser,
+    *,
+    calls: str = "400",
+    history_h: str = "0",
+    full: str = "35",
+    old_calls: str = "2000",
 ) -> None:
     """How many calls, of which past, and what happens to them."""
     add = parser.add_argument
@@ -44,7 +49,12 @@ def fleet_options(
         metavar="HOURS",
         help=f"hours told at once before the present (default {history_h})",
     )
-    add("--full", default="35", metavar="MIN", help="minutes of that history told call by call (default 35)")
+    add(
+        "--full",
+        default=full,
+        metavar="MIN",
+        help=f"minutes of that history told call by call (default {full})",
+    )
     add(
         "--old-calls",
         default=old_calls,

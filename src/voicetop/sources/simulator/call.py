@@ -81,8 +81,8 @@ class Call(Teller):
         self.step = ""
         self.way = "outbound" if dice.uniform() < 0.08 else "inbound"
         self.caller = f"+1 555 01{int(dice.uniform() * 100):02d}"
-        self.intent_told = dice.uniform() >= setting.late_intent
-        self.tier_told = dice.uniform() >= setting.late_tier
+        self.intent_told = dice.uniform() >= setting.late_intent or not detail.late
+        self.tier_told = dice.uniform() >= setting.late_tier or not detail.late
         told = dice.uniform()
         self.stages, self.audio, self.texts = told < detail.stages, told < detail.audio, told < detail.texts
         self.pace = 150.0 + 14.0 * dice.normal()

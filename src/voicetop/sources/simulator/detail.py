@@ -12,6 +12,7 @@ class Detail(Struct, frozen=True):
 
     `waits`: turn.start. `steps`: call.step within the call, besides the step that turns name. `tool_starts`: the starts
     of tool calls, besides their ends. `usage_by_turn`: the model's usage after each turn, else once at the call's end.
+    `late`: of some calls intent and tier are told once they become known, else at the start.
     """
 
     stages: float = 1.0
@@ -21,6 +22,7 @@ class Detail(Struct, frozen=True):
     steps: bool = True
     tool_starts: bool = True
     usage_by_turn: bool = True
+    late: bool = True
 
     @staticmethod
     def for_calls(calls: int) -> Detail:
@@ -34,6 +36,13 @@ class Detail(Struct, frozen=True):
 
 
 BRIEF = Detail(
-    stages=0.0, audio=0.0, texts=1.0, waits=False, steps=False, tool_starts=False, usage_by_turn=False
+    stages=0.0,
+    audio=0.0,
+    texts=1.0,
+    waits=False,
+    steps=False,
+    tool_starts=False,
+    usage_by_turn=False,
+    late=False,
 )
-"""What is left to tell of a past hour: who waited, and in which stage, doesn't matter any more."""
+"""What is left to tell of a past hour: who waited, in which stage and for what, is known or doesn't matter any more."""
