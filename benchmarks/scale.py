@@ -87,6 +87,7 @@ def run_console(pipe: Connection, url: str) -> None:
         began = time.perf_counter()
         load(session, state)
         joined["load"], joined["state"] = time.perf_counter() - began, len(state)
+        joined["times"] = joined.get("times", 0) + 1
         joined["seq"], joined["events"] = session.seq, session.codec.stats.events
 
     Engine.apply, Session.snapshot, Session.load = timed_apply, timed_snapshot, timed_load  # type: ignore[method-assign, assignment]
@@ -120,6 +121,7 @@ def run_console(pipe: Connection, url: str) -> None:
             "seq": session.seq,
             "stamps": session.seq - joined["seq"],
             "folded": session.codec.stats.events - joined["events"],
+            "joined": joined["times"],
             "gaps": seen.gaps,
             "missed": seen.missed,
             "malformed": seen.malformed,
@@ -259,6 +261,8 @@ def report(samples: list[dict[str, Any]], sent: int, connections: int, of_hub: A
     print(f"  folded by the console          {of_console['folded']:12,}    lost {lost:,}, "
           f"{of_console['gaps']} gaps, {of_console['missed']:,} missed")  # fmt: skip
     odd = ", ".join(f"{of_console[kind]:,} {kind}" for kind in ("malformed", "duplicates", "late"))
+    if of_console["joined"] > 1:
+        print(f"  the console fell behind and joined {of_console['joined']} times: this machine was too busy")
     print(f"  dropped or late                {odd}")
     print(f"  RSS of the console, start      {rss[0]:8.0f} MB")
     print(f"  RSS of the console, end        {rss[-1]:8.0f} MB    goal 800 MB, {max(rss) / 800:.2f} of it; "
