@@ -189,8 +189,8 @@ async def test_the_cursor_stays_on_its_call_wherever_it_moves() -> None:
         page = calls_page(app)
         wanted = rows[9].call_id
         assert page.cursor.call_id == wanted
-        for place in (6, 3, 0):
-            feed.step(3)
+        for place in (5, 1):
+            feed.step(4)
             await until(pilot, lambda place=place: page.cursor.index == place)  # type: ignore[misc]
             line = next(text_of(line) for line in app.sheet.lines if text_of(line).startswith("▸"))
             assert wanted in line

@@ -15,6 +15,7 @@ from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.call import CallPage
 from voicetop.ui.screens.columns import ColumnsBox
 from voicetop.ui.screens.page import HEAD, Cursor, Entry, Host, Page
+from voicetop.ui.standing import Standing
 
 TITLES = 2
 """Lines above the first row: the rule and the column titles."""
@@ -37,6 +38,7 @@ class CallsPage(Page):
         self.first = 0
         self.total = 0
         self.rows: Sequence[CallRow] = ()
+        self._standing = Standing()
         self.offset = 0
         self._width = 80
         self.following = False
@@ -72,9 +74,11 @@ class CallsPage(Page):
         panel = snap.calls
         if snap.view.ended != self.ended:
             return
-        self.rows, self.offset, self.total = panel.rows, panel.offset, panel.total
+        self.rows = self._standing.arrange(panel.rows, replace(snap.view, call_id=""), snap.at)
+        self.offset, self.total = panel.offset, panel.total
         asked = self.cursor.row is not None and snap.view.call_id == self.cursor.row.call_id
-        self.cursor.follow(self.rows, self.offset, panel.position if asked else -1)
+        here = asked and any(row.call_id == snap.view.call_id for row in self.rows)
+        self.cursor.follow(self.rows, self.offset, panel.position if asked and not here else -1)
         if self.following:
             self._keep_in_sight()
         self.first = max(0, min(self.first, self.total - self.visible))
