@@ -212,7 +212,7 @@ class Histograms:
             index, count = self.fine.pop(number).sorted()
             self.totals["5m"][index] -= count.astype(np.uint32)
         for (width, number), slot in self.coarse.items():
-            if (number + 1) * width <= self.edges.short and (not slot.block or slot.fresh > FRESH):
+            if (number + 1) * width <= self.edges.open - MINUTE and (not slot.block or slot.fresh > FRESH):
                 slot.squeeze()
 
     def _expire_middle(self, since: int) -> None:
