@@ -31,6 +31,14 @@ FRAME = 500
 SIZE = (124, 38)
 INCIDENT = Incident("llm_outage", at=30.0, duration=600.0, segment={"language": "es"})
 SHOWN_AT_S = 94.0
+SCREENS: dict[str, tuple[str, ...]] = {
+    "overview": (),
+    "calls": ("2",),
+    "call": ("enter",),
+    "segments": ("3",),
+    "trends": ("5",),
+}
+"""The pictures, and the keys that lead to each screen from the Overview."""
 
 
 class Standing:
@@ -76,7 +84,7 @@ async def picture(session: Session, *keys: str) -> str:
     app = ConsoleApp(Standing(session), title="acme-prod", utc=True)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press(*keys)
-        await pilot.pause()
+        await pilot.pause(0.5)
         return svg(list(cells_of(app)))
 
 
@@ -106,7 +114,8 @@ def main(folder: Path) -> None:
         incidents=(INCIDENT,),
     )
     session = session_of(Fleet(config))
-    (folder / "overview.svg").write_text(asyncio.run(picture(session)), encoding="utf-8")
+    for name, keys in SCREENS.items():
+        (folder / f"{name}.svg").write_text(asyncio.run(picture(session, *keys)), encoding="utf-8")
 
 
 if __name__ == "__main__":
