@@ -8,8 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from voicetop.engine.snapshot import Snapshot, View
+from msgspec import Struct
+
+from voicetop.engine.snapshot import NAN, Snapshot, View
+from voicetop.engine.timeline import Timeline
 from voicetop.sources import LinkState
+
+
+class Position(Struct, frozen=True):
+    """Where a past is being looked at: stamp time `at`, and whether time goes on there.
+
+    `speed` is what was asked for (inf: as fast as it goes), `reached` what the last second really brought (NaN while
+    it stands still). `seeking` is where it is on its way to, NaN where it has arrived. `why` says what stopped it.
+    """
+
+    at: float = NAN
+    playing: bool = False
+    speed: float = 1.0
+    reached: float = NAN
+    loop: bool = False
+    seeking: float = NAN
+    why: str = ""
 
 
 class FeedHandle(Protocol):
@@ -33,3 +52,52 @@ class FeedHandle(Protocol):
 
     def ask(self, view: View, call: Callable[[Snapshot], None] | None = None) -> None:
         """From now on make pictures for `view`. `call` gets the first of them, from the feed's own thread."""
+
+    @property
+    def past(self) -> Past | None:
+        """What came before, to be walked through: a replay's own, a live feed's spool; None where nothing is kept."""
+
+    def operate(
+        self,
+        act: str,
+        *,
+        target: str = "",
+        text: str = "",
+        until: float = NAN,
+        at: float = NAN,
+        call_id: str = "",
+    ) -> str:
+        """Send or keep what a person did (`operator` in the protocol) as of stamp time `at` (NaN: now).
+
+        Empty where it is on its way; else why it can't be, in a line.
+        """
+
+
+class Past(FeedHandle, Protocol):
+    """A feed that can be walked through: a recording, or what a live feed keeps. All of it returns at once.
+
+    `latest` and `ask` give pictures of the moment at `position`; `link` is "live" as long as there is something to show.
+    """
+
+    @property
+    def position(self) -> Position:
+        """Where it stands."""
+
+    @property
+    def timeline(self) -> Timeline:
+        """What happened when; grows while a recording is gone through, or while a live feed goes on."""
+
+    def play(self) -> None:
+        """Let time go on at the speed that was set; at the end of a recording begin again."""
+
+    def pause(self) -> None:
+        """Stand still."""
+
+    def set_speed(self, speed: float) -> None:
+        """Go on at `speed` times real time, 0.25 to 1000, or inf."""
+
+    def set_loop(self, loop: bool) -> None:
+        """Begin again at the end."""
+
+    def seek(self, at: float) -> None:
+        """Go to stamp time `at`, cut to what there is; a later seek replaces one that is under way."""
