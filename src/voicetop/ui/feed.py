@@ -77,6 +77,7 @@ class Past(FeedHandle, Protocol):
     """A feed that can be walked through: a recording, or what a live feed keeps. All of it returns at once.
 
     `latest` and `ask` give pictures of the moment at `position`; `link` is "live" as long as there is something to show.
+    A replay is its own past: the console knows it by `handle.past is handle`.
     """
 
     @property
@@ -100,4 +101,8 @@ class Past(FeedHandle, Protocol):
         """Begin again at the end."""
 
     def seek(self, at: float) -> None:
-        """Go to stamp time `at`, cut to what there is; a later seek replaces one that is under way."""
+        """Go to stamp time `at` (inf: the end), cut to what there is; a later seek replaces one that is under way.
+
+        When this returns, `position.seeking` says so already, and it does until `latest` is a picture of that moment.
+        Playing goes on there, standing still too.
+        """
