@@ -13,14 +13,15 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from voicetop.engine.snapshot import Snapshot, View
+from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.errors import VoicetopError
-from voicetop.sources import LinkState, Source
+from voicetop.sources import Acting, LinkState, Source
 
 if TYPE_CHECKING:
     from voicetop.engine.config import EngineConfig
     from voicetop.recording import Recorder
     from voicetop.session import Session
+    from voicetop.wire.events import Operator
 
 PICTURES_PER_S = 4
 """At most as often as a screen paints."""
@@ -36,11 +37,15 @@ class LiveFeed:
     """What a screen holds of one feed (`ui.feed.FeedHandle`).
 
     `open_source` is called on the feed's own thread, where what it imports can't hold up the first frame. `start`
-    begins, `close` ends it and flushes the recording. `frames` counts what was folded.
+    begins, `close` ends it and flushes the recording. `frames` counts what was folded. `author` is who acts here.
     """
 
-    def __init__(self, open_source: Opener, config: Callable[[], EngineConfig] | None = None) -> None:
+    def __init__(
+        self, open_source: Opener, config: Callable[[], EngineConfig] | None = None, *, author: str = ""
+    ) -> None:
         self.frames = 0
+        self._author = author
+        self._unsent: list[str] = []
         self._open = open_source
         self._config = config
         self._source: Source | None = None
@@ -103,7 +108,7 @@ class LiveFeed:
     def notes(self) -> list[str]:
         """What a person should know though the feed goes on: a recording that stopped, a replay that is over."""
         recorder = self._recorder.error if self._recorder is not None else ""
-        return [note for note in (recorder, self._ending) if note]
+        return [note for note in (recorder, self._ending, *self._unsent) if note]
 
     @property
     def ended(self) -> bool:
@@ -120,6 +125,46 @@ class LiveFeed:
         if loop is not None and wanted is not None:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(wanted.set)
+
+    def operate(
+        self,
+        act: str,
+        *,
+        target: str = "",
+        text: str = "",
+        until: float = NAN,
+        at: float = NAN,
+        call_id: str = "",
+    ) -> str:
+        """Send what the person here did to the hub, which stamps it and gives it to every console and recording.
+
+        `at` is the moment that it is about (epoch s; NaN: now). Empty where it is on its way, else why it can't be, in
+        a line: no connection, a viewer's token, a feed that takes no acts. What goes wrong later stands in `notes`.
+        """
+        from voicetop.sources import acts  # noqa: PLC0415 - behind the first frame
+
+        source, loop, latest = self._source, self._loop, self._latest
+        if latest is None or loop is None or source is None:
+            return "nothing has come from this feed yet: nothing was sent"
+        if not isinstance(source, Acting) or self._ended:
+            return "this feed takes no notes and no acts: nothing was sent"
+        if source.refusal:
+            return source.refusal
+        try:
+            event = acts.operator_event(
+                act,
+                by=acts.author(self._author),
+                ts=min(at, latest.at) if at == at else latest.at,
+                target=target,
+                text=text,
+                until=until,
+                call_id=call_id,
+            )
+        except VoicetopError as error:
+            return str(error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            asyncio.run_coroutine_threadsafe(self._send(source, event), loop)
+        return ""
 
     # -- the feed's thread ---------------------------------------------------------------------------------------
 
@@ -150,6 +195,12 @@ class LiveFeed:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._picture(session))
             tasks.create_task(self._follow(session, self._source))
+
+    async def _send(self, source: Acting, act: Operator) -> None:
+        try:
+            await source.act(act)
+        except VoicetopError as error:
+            self._unsent.append(f"{act.act}: {error}")
 
     async def _follow(self, session: Session, source: Source) -> None:
         """Fold until there is nothing more; pictures can be asked for after that."""

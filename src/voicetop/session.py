@@ -5,7 +5,7 @@ Whoever has frames calls `feed`; nothing here knows where they come from, and no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from voicetop.engine import checkpoint
 from voicetop.engine.checkpoint import State
@@ -15,6 +15,7 @@ from voicetop.engine.picture import Picturer
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.errors import WireError
 from voicetop.wire.codec import Batch, Beat, Codec, Step
+from voicetop.wire.events import Operator
 from voicetop.wire.frames import Welcome
 
 
@@ -27,6 +28,8 @@ class Session:
         self.picturer = Picturer(self.engine, self.codec.stats)
         self.epoch = ""
         self.deployment = ""
+        self.noted: Sequence[Operator] = ()
+        """What people noted about this feed outside of it (`recording.notes`): shown, and no part of the state."""
         self.on_beat: list[Callable[[Beat], None]] = []
         """Called at every heartbeat, when the state is the same for all who fold this feed."""
 
@@ -66,7 +69,9 @@ class Session:
 
     def snapshot(self, view: View) -> Snapshot:
         """What a screen that asks with `view` may know now."""
-        return self.picturer.snapshot(view, epoch=self.epoch, seq=self.seq, deployment=self.deployment)
+        return self.picturer.snapshot(
+            view, epoch=self.epoch, seq=self.seq, deployment=self.deployment, noted=self.noted
+        )
 
     def checkpoint(self) -> bytes:
         """The whole state, for a console that joins or a replay that seeks."""

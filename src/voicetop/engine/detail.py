@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from voicetop.engine import listing, mood
@@ -19,6 +19,7 @@ from voicetop.wire.events import (
     Error,
     Event,
     Interruption,
+    Operator,
     Service,
     Tool,
     Turn,
@@ -30,9 +31,9 @@ ORDER = (
 """Stages as they follow each other; `llm_total` goes on beside them and is no part of the sum."""
 
 
-def detail(call: Call, at: float, stuck_after: float) -> CallDetail:
-    """Everything that is known of a call."""
-    turns, before = _ladder(call, at)
+def detail(call: Call, at: float, stuck_after: float, acts: Sequence[Operator] = ()) -> CallDetail:
+    """Everything that is known of a call; `acts` is what people did about it, each at the moment it is about."""
+    turns, before = _ladder(call, at, acts)
     start = next((event for event in call.story if type(event) is CallStart), None)
     known = mood.signals(call, at if call.live else 0.0)
     return CallDetail(
@@ -64,12 +65,14 @@ def _opinion(success: int, sentiment: float, said: str) -> str:
     return " · ".join(word for word in (*words, said) if word)
 
 
-def _ladder(call: Call, at: float) -> tuple[tuple[TurnRow, ...], tuple[StoryItem, ...]]:
+def _ladder(
+    call: Call, at: float, acts: Sequence[Operator]
+) -> tuple[tuple[TurnRow, ...], tuple[StoryItem, ...]]:
     """Events belong to the turn whose index they tell, else to the turn before them."""
     rungs: dict[int, tuple[Turn | None, list[StoryItem]]] = {}
     before: list[StoryItem] = []
     current = -1
-    for event in sorted(call.story, key=lambda event: event.ts):
+    for event in sorted([*call.story, *acts], key=lambda event: event.ts):
         index = getattr(event, "turn", -1)
         if type(event) is Turn:
             current = index if index >= 0 else current + 1
@@ -185,6 +188,12 @@ def _outcome(event: CallOutcome) -> StoryItem:
     )
 
 
+def _act(event: Operator) -> StoryItem:
+    """Notes and bookmarks are quoted; of other acts there is no more than that they were done."""
+    said = event.text if event.act in ("note", "bookmark") and event.text else event.act
+    return StoryItem(event.ts, "note", f"{event.by}: {said}", "" if said == event.text else event.text)
+
+
 def _end(event: CallEnd) -> StoryItem:
     return StoryItem(
         event.ts, "end", event.reason.replace("_", " "), event.raw_reason, bad=event.reason == "error"
@@ -199,6 +208,7 @@ _ITEMS: dict[type[Event], Callable[[Any], StoryItem | None]] = {
     CallUpdate: _update,
     CallOutcome: _outcome,
     CallEnd: _end,
+    Operator: _act,
     CallStep: lambda event: StoryItem(event.ts, "step", event.step),
     CallStart: lambda event: StoryItem(event.ts, "start", event.platform or "call", event.direction),
     Service: lambda event: StoryItem(

@@ -73,6 +73,9 @@ class Engine:
         self.operators: list[Operator] = []
         self.judge = Judge()
         self.next_mark = 0
+        self.replies = 0
+        self.failures = 0
+        """Replies and final errors that this engine has folded itself, for whoever counts them over time."""
         self._turns: list[Turn] = []
         """The turns that `apply` has met but not counted yet, with their calls; `_untold` are those in no story."""
         self._owners: list[Call] = []
@@ -181,13 +184,26 @@ class Engine:
                 _HANDLERS[kind](self, event, ts, at)
         self.feed.events += len(batch.events)
         if batch.events:
-            self.feed.lag = max(0.0, batch.at[-1] - ts)
+            self._measure_lag(batch, ts)
         self.roster.told += told
         self._count_turns()
+
+    def _measure_lag(self, batch: Batch, ts: float) -> None:
+        """How long the last event took to come; `ts` is its time. What a person notes is about a moment of before."""
+        last = len(batch.events) - 1
+        if type(batch.events[last]) is Operator:
+            told = [n for n, event in enumerate(batch.events) if type(event) is not Operator]
+            if not told:
+                return
+            last = told[-1]
+            event = batch.events[last]
+            ts = min(event.ts if type(event) is Turn else self.feed.correct(event), batch.at[last])
+        self.feed.lag = max(0.0, batch.at[last] - ts)
 
     def _count_turns(self) -> None:
         """Count the turns met so far: at the end of a batch, and before anything asks in which cell they count."""
         if self._turns:
+            self.replies += len(self._turns)
             self.ledger.observe_turns(self._turns, self._owners, self._untold)
             self._turns.clear()
             self._owners.clear()
@@ -292,6 +308,7 @@ class Engine:
             self.ledger.mark(call, "retried", ts)
             return
         call.errors += 1
+        self.failures += 1
         for kind in ("error", f"error:{event.component}:{event.category}"):
             held = call.marks.get(kind)
             if held is None or held.ts <= ts:
@@ -431,6 +448,8 @@ class Engine:
         self.security = [*self.security[-KEPT_MARKERS + 1 :], event]
 
     def _operator(self, event: Operator, ts: float, at: float) -> None:
+        if ts != event.ts:
+            force_setattr(event, "ts", ts)
         self.operators = [*self.operators[-KEPT_MARKERS + 1 :], event]
 
     def _capacity(self, event: Capacity, ts: float, at: float) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.engine import detail, figures, hours, listing, segments, trends, waiting
+from voicetop.engine import detail, figures, hours, listing, memos, segments, trends, waiting
 from voicetop.engine.buckets import censored_quantile
 from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.figures import Usual
@@ -42,6 +42,7 @@ from voicetop.engine.snapshot import (
 from voicetop.engine.spans import MINUTE, QUARTER, SlotKey
 from voicetop.engine.windows import METRIC, Histogram
 from voicetop.wire.codec import WireStats
+from voicetop.wire.events import Operator
 
 T = TypeVar("T")
 BLIND_AFTER = 3.0
@@ -65,8 +66,17 @@ class Picturer:
         """The last one, with what it was asked for: it is made once a second."""
         self._charts: dict[tuple[object, Where, SlotKey], Any] = {}
 
-    def snapshot(self, view: View, *, epoch: str = "", seq: int = 0, deployment: str = "") -> Snapshot:
-        """What a screen that asks with `view` may know, now."""
+    def snapshot(
+        self,
+        view: View,
+        *,
+        epoch: str = "",
+        seq: int = 0,
+        deployment: str = "",
+        noted: Sequence[Operator] = (),
+    ) -> Snapshot:
+        """What a screen that asks with `view` may know, now; `noted` is what people noted outside of the feed."""
+        acts = memos.known(self._engine.operators, noted, self._engine.at)
         scope = _Scope(self._engine, view, self._usual_for(view.where))
         feed = self._feed(epoch, seq)
         wait = waiting.panel(scope.waiting, scope.at, scope.stuck_after)
@@ -87,17 +97,21 @@ class Picturer:
             mood=self._mood(scope, listed.panel.frustrated),
             calls=listed.panel,
             needing_eyes=listed.eyes,
+            memos=memos.memos(acts),
             markers=tuple(MarkerNote(m.ts, m.kind, m.version or m.label) for m in self._engine.markers),
             dimensions=(*self._engine.ledger.cells.dimensions(), hours.DIMENSION),
             deployment=deployment,
-            detail=self._detail(scope),
+            detail=self._detail(scope, acts),
             segments=self._segments(scope),
             trends=self._trends_panel(scope, abandonment),
         )
 
-    def _detail(self, scope: _Scope) -> CallDetail | None:
+    def _detail(self, scope: _Scope, acts: Sequence[Operator]) -> CallDetail | None:
         call = self._engine.roster.find(scope.view.call_id) if scope.view.call_id else None
-        return detail.detail(call, scope.at, scope.stuck_after) if call is not None else None
+        if call is None:
+            return None
+        about = [act for act in acts if act.call_id == call.call_id]
+        return detail.detail(call, scope.at, scope.stuck_after, about)
 
     def _segments(self, scope: _Scope) -> SegmentsPanel | None:
         view = scope.view

@@ -463,7 +463,7 @@ class MarkerNote(Struct, frozen=True):
     label: str
 
 
-class Remark(Struct, frozen=True):
+class IncidentNote(Struct, frozen=True):
     """What somebody did or said about an incident, and when (stamp time)."""
 
     at: float
@@ -514,8 +514,8 @@ class IncidentRow(Struct, frozen=True):
     version: str = ""
     explains: float = NAN
     also: tuple[str, ...] = ()
-    notes: tuple[Remark, ...] = ()
-    ticks: tuple[tuple[int, Remark], ...] = ()
+    notes: tuple[IncidentNote, ...] = ()
+    ticks: tuple[tuple[int, IncidentNote], ...] = ()
     runbook: str = ""
     links: tuple[str, ...] = ()
 
@@ -565,6 +565,17 @@ class AlertsPanel(Struct, frozen=True):
         return next((row for row in self.incidents if row.id == incident_id), None)
 
 
+class Memo(Struct, frozen=True):
+    """What a person noted (`act` is note or bookmark) about the moment `at`, epoch s; maybe about one call."""
+
+    at: float
+    act: str
+    text: str
+    by: str
+    call_id: str = ""
+    target: str = ""
+
+
 class Snapshot(Struct, frozen=True):
     """Everything a screen shows, at one moment of stamp time (`at`, epoch seconds)."""
 
@@ -583,6 +594,7 @@ class Snapshot(Struct, frozen=True):
     calls: CallsPanel
     needing_eyes: tuple[CallRow, ...] = ()
     markers: tuple[MarkerNote, ...] = ()
+    memos: tuple[Memo, ...] = ()
     dimensions: tuple[str, ...] = ()
     deployment: str = ""
     detail: CallDetail | None = None

@@ -56,6 +56,14 @@ class HubConfig(Struct, frozen=True, kw_only=True):
     max_publishers: int = 5_000
 
 
+def offered(config: HubConfig) -> tuple[Role, ...]:
+    """What a console is offered where there are no tokens: everything, since only this machine can reach the hub.
+
+    Where viewers get no transcripts, nobody can be told from a viewer without a token: then nobody is offered more.
+    """
+    return ROLES if config.transcripts_for_viewers else ("publisher", "viewer")
+
+
 def check_bind(config: HubConfig) -> None:
     """Refuse to be reachable from other machines without encryption and tokens. Raises UsageError."""
     if is_loopback(config.host):

@@ -1,4 +1,7 @@
-"""Who may come in, decided before the websocket opens: origin, path, token. `/healthz` is answered here too."""
+"""Who may come in, decided before the websocket opens: origin, path, token. `/healthz` is answered here too.
+
+Who is let in is told in the response's header `Voicetop-Roles` what it may be: a console then asks for the most.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from websockets.http11 import Request, Response
 from voicetop.hub.config import ROLES, Role, Token
 
 PATHS = ("/", "/publish", "/healthz")
+ROLES_HEADER = "Voicetop-Roles"
 _IMPLIED: dict[Role, tuple[Role, ...]] = {
     "publisher": ("publisher",),
     "viewer": ("viewer",),
@@ -42,9 +46,17 @@ class Client(ServerConnection):
 class Gate:
     """Answers a request that may not pass; the grant of one that may is on its connection."""
 
-    def __init__(self, tokens: tuple[Token, ...], health: Callable[[], dict[str, object]]) -> None:
+    def __init__(
+        self,
+        tokens: tuple[Token, ...],
+        health: Callable[[], dict[str, object]],
+        *,
+        told: tuple[Role, ...] = ROLES,
+    ) -> None:
         self._tokens = [(token.role, token.secret.encode()) for token in tokens]
         self._health = health
+        self._told = told
+        """The roles that a hub without tokens offers; it can't tell who is who, and refuses none that is asked for."""
 
     def check(self, connection: ServerConnection, request: Request) -> Response | None:
         """For websockets' `process_request`: None lets the client in."""
@@ -69,6 +81,14 @@ class Gate:
             return connection.respond(HTTPStatus.FORBIDDEN, "this token is not a publisher's\n")
         connection.grant = Grant(frozenset(roles), path)
         return None
+
+    def tell(self, connection: ServerConnection, request: Request, response: Response) -> None:  # noqa: ARG002
+        """For websockets' `process_response`: say what the client may be."""
+        assert isinstance(connection, Client)
+        roles = [
+            role for role in ROLES if role in connection.grant.roles and (self._tokens or role in self._told)
+        ]
+        response.headers[ROLES_HEADER] = ", ".join(roles)
 
     def _report(self, connection: Client) -> Response:
         health = self._health()

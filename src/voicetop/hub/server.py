@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import UsageError, VoicetopError
-from voicetop.hub.config import HubConfig, Role, check_bind, server_tls
+from voicetop.hub.config import HubConfig, Role, check_bind, offered, server_tls
 from voicetop.hub.console import POLICY, Console, peer_name
 from voicetop.hub.feed import Feed
 from voicetop.hub.gate import Client, Gate
@@ -64,7 +64,9 @@ class Hub:
         """
         check_bind(self.config)
         tls = server_tls(self.config)
-        gate = Gate(self.config.tokens, lambda: msgspec.structs.asdict(self._measure()))
+        gate = Gate(
+            self.config.tokens, lambda: msgspec.structs.asdict(self._measure()), told=offered(self.config)
+        )
         try:
             self._server = await self._bind(gate, sock, ssl=tls)
         except OSError as error:
@@ -87,6 +89,7 @@ class Hub:
             self._handle,
             **(where if sock is None else {"sock": sock}),
             process_request=gate.check,
+            process_response=gate.tell,
             create_connection=Client,
             compression=None,  # it would cost every console its own compressor
             server_header=None,

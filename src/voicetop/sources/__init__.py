@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from voicetop.wire.events import Operator
 
 
 class LinkState(Struct, frozen=True):
@@ -25,3 +28,15 @@ class Source(Protocol):
     def link(self) -> LinkState: ...
 
     def frames(self) -> AsyncIterator[bytes]: ...
+
+
+@runtime_checkable
+class Acting(Protocol):
+    """A source that also takes what a person did, and sees that it becomes part of the feed."""
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing can be sent now, in a line for a person; empty where it can."""
+
+    async def act(self, act: Operator) -> None:
+        """Send it. Raises FeedError where that can't be."""

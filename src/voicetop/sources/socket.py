@@ -7,6 +7,7 @@ hub is silent, come as `local` batches: they are in the recording like everythin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl as tls
 from collections.abc import AsyncGenerator
 from urllib.parse import urlsplit
@@ -25,9 +26,10 @@ from websockets.exceptions import (
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import FeedLost, FeedRefused
 from voicetop.sources import LinkState
+from voicetop.sources.acts import Unheard
 from voicetop.sources.address import check_token, check_url, client_tls, is_local
 from voicetop.sources.backoff import Backoff
-from voicetop.wire.events import PROTOCOL_VERSION, Event, Gap, Heartbeat
+from voicetop.wire.events import PROTOCOL_VERSION, Event, Gap, Heartbeat, Operator
 from voicetop.wire.frames import Hello, RawBatch, Resume
 from voicetop.wire.text import safe_label
 
@@ -41,6 +43,8 @@ _PASSING = {408, 425, 429, *range(500, 600)}
 """HTTP statuses of a gateway whose hub is away; any other says that trying again is no use."""
 
 _POLICY = 1008
+ROLES_HEADER = "Voicetop-Roles"
+"""In which a hub says what this client may be (`hub/gate.py`)."""
 
 
 class _BatchHead(Struct, frozen=True, tag_field="type", tag="batch"):
@@ -59,16 +63,17 @@ _head_decoder = msgspec.json.Decoder(_BatchHead | _WelcomeHead | Gap)
 
 
 class SocketSource:
-    """A `Source`. Raises UsageError at once for a URL, token or certificate that cannot work.
+    """A `Source`, and `Acting`. Raises UsageError at once for a URL, token or certificate that cannot work.
 
-    `frames()` ends with FeedRefused when the hub says no; a lost connection doesn't end it.
+    `frames()` ends with FeedRefused when the hub says no; a lost connection doesn't end it. Without a `role` it asks
+    for the most that the hub offers to its token: operator, else viewer.
     """
 
     def __init__(
         self,
         url: str,
         token: str | None = None,
-        role: str = "viewer",
+        role: str = "",
         *,
         clock: Clock | None = None,
         ssl: tls.SSLContext | None = None,
@@ -79,7 +84,8 @@ class SocketSource:
         self.epoch = ""
         self.seq = 0
         self._token = check_token(token)
-        self._role = role
+        self._asked_role = role
+        self.role = role
         self._clock = clock or WallClock()
         self._tls = ssl or client_tls(url)
         self._backoff = backoff or Backoff()
@@ -87,6 +93,7 @@ class SocketSource:
         self._link = LinkState(where=urlsplit(url).netloc)
         self._frames: asyncio.Queue[bytes | FeedRefused] = asyncio.Queue(QUEUED_FRAMES)
         self._connection: ClientConnection | None = None
+        self._unheard = Unheard()
         self._at = self._clock.time()
         self._heard = self._clock.monotonic()
 
@@ -110,14 +117,25 @@ class SocketSource:
             if self._link.phase != "refused":
                 self._link = LinkState("ended", where=self._link.where)
 
-    async def act(self, event: Event) -> None:
-        """Send an operator's act to the hub. Raises FeedLost where there is no connection to send it by."""
+    @property
+    def refusal(self) -> str:
+        """Why the hub would not take an act now."""
+        if self._connection is None or self._link.phase != "live":
+            return f"no connection to {self._link.where}: nothing was sent; try again once it is back"
+        if self.role != "operator":
+            whose = "your token is a viewer's" if self._token else "it lets you look only"
+            return f"{self._link.where} takes no acts from here: {whose}; an operator's token may act"
+        return ""
+
+    async def act(self, act: Operator) -> None:
+        """Send an operator's act to the hub, and again over the next connection if this one breaks before the feed
+        brings it back. Raises FeedLost where there is no connection to send it by.
+        """
         if self._connection is None:
             raise FeedLost(f"no connection to {self.url}: nothing was sent")
-        try:
-            await self._connection.send(msgspec.json.encode(event), text=True)
-        except ConnectionClosed:
-            raise FeedLost(f"the connection to {self.url} broke: it may not have been sent") from None
+        frame = self._unheard.hold(act)
+        with contextlib.suppress(ConnectionClosed):
+            await self._connection.send(frame, text=True)
 
     async def _keep_connected(self) -> None:
         try:
@@ -147,6 +165,7 @@ class SocketSource:
                 open_timeout=10,
                 close_timeout=1,
             ) as connection:
+                self.role = self._asked_role or _most(connection)
                 await connection.send(msgspec.json.encode(self._hello()), text=True)
                 self._connection = connection
                 await self._receive(connection)
@@ -170,7 +189,7 @@ class SocketSource:
 
     def _hello(self) -> Hello:
         resume = Resume(self.epoch, self.seq) if self.epoch else None
-        return Hello(role=self._role, protocol=PROTOCOL_VERSION, resume=resume)
+        return Hello(role=self.role, protocol=PROTOCOL_VERSION, resume=resume)
 
     async def _receive(self, connection: ClientConnection) -> None:
         while True:
@@ -181,9 +200,13 @@ class SocketSource:
                 raise FeedRefused(f"{self.url} sent something that is no frame of the protocol") from None
             self._heard = self._clock.monotonic()
             if isinstance(head, _BatchHead):
+                self._unheard.hear(frame)
                 await self._take_batch(head, frame)
             elif isinstance(head, _WelcomeHead):
                 await self._take_welcome(head, frame)
+                if self.role == "operator":
+                    for act in self._unheard:
+                        await connection.send(act, text=True)
             else:
                 await self._frames.put(self._local(head))
 
@@ -257,6 +280,12 @@ class SocketSource:
         if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
             raise FeedRefused(f"{self.url} isn't encrypted: the URL begins with ws://")
         return (error.reason or str(error)).lower().replace("_", " ")
+
+
+def _most(connection: ClientConnection) -> str:
+    """The most that a hub offers; one that offers nothing is asked for the least."""
+    offered = connection.response.headers.get(ROLES_HEADER, "") if connection.response else ""
+    return "operator" if "operator" in offered.split(", ") else "viewer"
 
 
 def _in_words(error: BaseException) -> str:

@@ -24,7 +24,7 @@ ROLE = 7
 E2E = 9
 CLOCKS_FROM = 100
 """From this width on there is room for the moment of each event beside the turns."""
-ALWAYS = ("tool", "error", "retry", "barge-in", "outcome", "end")
+ALWAYS = ("tool", "error", "retry", "barge-in", "outcome", "end", "note")
 """What stands on a folded rung too."""
 STATUS = {
     "failed": ("■ failed", "down"),
@@ -201,7 +201,7 @@ def item_tone(item: StoryItem) -> str:
     """Errors are red, what was tried again and what cut the agent short is amber."""
     if item.bad:
         return "down"
-    return {"retry": "degraded", "barge-in": "degraded", "tool": "tool"}.get(item.kind, "muted")
+    return {"retry": "degraded", "barge-in": "degraded", "tool": "tool", "note": "strong"}.get(item.kind, "muted")
 
 
 def _item(item: StoryItem, times: int, look: Look, frame: Frame, *, full: bool) -> Iterator[Line]:
@@ -216,7 +216,7 @@ def _item(item: StoryItem, times: int, look: Look, frame: Frame, *, full: bool) 
     room = max(4, frame.width - frame.said - 1)
     text = " · ".join(words)
     parts = wrapped(text, room) if full or (item.bad and cells(text) < room * 2) else [clip(text, room)]
-    ink = tone if item.bad or tone == "degraded" else "text" if item.kind == "tool" else "muted"
+    ink = tone if item.bad or tone == "degraded" else "text" if item.kind in ("tool", "note") else "muted"
     yield fit(row.add(parts[0], ink).line(), frame.width)
     for part in parts[1:]:
         yield fit(Row(frame.said).add(part, ink).line(), frame.width)

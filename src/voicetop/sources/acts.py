@@ -1,0 +1,89 @@
+"""What a person did, as an event; and what of it was sent but hasn't come back yet.
+
+`operator_event` makes the event that every feed keeps: a live one sends it to its hub (`SocketSource.act`), a
+recording keeps it in itself or beside itself (`recording.notes.Notebook`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from voicetop.errors import UsageError
+from voicetop.wire.events import MAX_LABEL, MAX_TEXT, NAN, Operator
+from voicetop.wire.text import safe_label, safe_text
+
+MOST_UNHEARD = 100
+_checker: msgspec.json.Decoder[Operator] = msgspec.json.Decoder(Operator)
+
+
+def author(told: str = "", env: Mapping[str, str] = os.environ) -> str:
+    """Who acts: what was told (an option, the config), else the user of this machine."""
+    name = told.strip() or env.get("USER", "") or env.get("LOGNAME", "") or "somebody"
+    return safe_label(name)
+
+
+def operator_event(
+    act: str,
+    *,
+    by: str,
+    ts: float,
+    target: str = "",
+    text: str = "",
+    until: float = NAN,
+    call_id: str = "",
+) -> Operator:
+    """The event, made safe and checked by the protocol's bounds. `ts` is the moment that it is about, epoch s.
+
+    Raises UsageError for what no hub would take, in a line that says what to do.
+    """
+    if len(text) > MAX_TEXT:
+        raise UsageError(f"a note of {len(text):,} characters; at most {MAX_TEXT:,}: shorten it")
+    if max(len(target), len(call_id)) > MAX_LABEL:
+        raise UsageError(f"a name of more than {MAX_LABEL} characters: shorten it")
+    event = Operator(
+        ts=round(ts, 3),
+        act=safe_label(act),
+        by=safe_label(by),
+        target=safe_label(target),
+        text=safe_text(text),
+        until=until if until == until else NAN,
+        call_id=call_id,
+        source="console",
+        event_id=secrets.token_hex(8),
+    )
+    try:
+        _checker.decode(msgspec.json.encode(event))
+    except msgspec.MsgspecError:
+        raise UsageError(f"{act} can't be kept: its moment or its end is no time") from None
+    return event
+
+
+class Unheard:
+    """Acts on their way: each is kept until the feed has brought it back.
+
+    A connection that breaks in between may have lost one, so they are sent again over the next; a hub that has them
+    already drops them by their `event_id`.
+    """
+
+    def __init__(self) -> None:
+        self._frames: dict[bytes, bytes] = {}
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(list(self._frames.values()))
+
+    def hold(self, act: Operator) -> bytes:
+        """The act as the frame that is to be sent."""
+        frame = msgspec.json.encode(act)
+        self._frames[act.event_id.encode()] = frame
+        if len(self._frames) > MOST_UNHEARD:
+            del self._frames[next(iter(self._frames))]
+        return frame
+
+    def hear(self, batch: bytes) -> None:
+        """See which of them a batch brings."""
+        for event_id in [known for known in self._frames if known in batch]:
+            del self._frames[event_id]
