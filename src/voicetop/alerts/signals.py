@@ -58,7 +58,7 @@ class Signal(Struct, frozen=True):
 
 
 class Effect(Struct, frozen=True):
-    """What the outside should hear. `key` is the dedup key: deployment, family, rule, segment and the incident's number.
+    """What the outside should hear. `key` is the dedup key: deployment, family, rule, segment, the incident's number.
 
     `at` is stamp time; `summary` one safe line; `tier` that of the incident at its worst.
     """
