@@ -27,6 +27,12 @@
     audio = "https://recordings.example.com/{call_id}.wav"
     call = "https://crm.example.com/calls/{call_id}"
 
+    [notify]                                # whom to tell of alerts: `alerts/notifiers/settings.py`, docs/notify.md
+    quiet = "22:00-07:00"
+
+    [notify.pagerduty.oncall]
+    routing_key = "env:PAGERDUTY_KEY"
+
 What the command line says goes before what stands here.
 """
 
@@ -38,13 +44,21 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
+from voicetop.alerts.notifiers.settings import (
+    KINDS,
+    NEEDED,
+    SECRETS,
+    NotifyConfig,
+    minutes_of,
+    why_no_secret,
+)
 from voicetop.engine.config import EngineConfig, Price
-from voicetop.errors import ConfigError
+from voicetop.errors import ConfigError, nearest
 from voicetop.locations import config_file
 from voicetop.sources.address import DEFAULT_URL
 
@@ -99,6 +113,7 @@ class Config(Struct, frozen=True):
     feeds: dict[str, FeedConfig] = {}
     keys: tuple[KeyEntry, ...] = ()
     links: LinkTemplates = LinkTemplates()
+    notify: NotifyConfig = NotifyConfig()
 
     def token(self) -> str:
         """What `token_file` holds; empty where none is named. Raises ConfigError."""
@@ -115,7 +130,7 @@ class Config(Struct, frozen=True):
         )
 
 
-TABLES = ("prices", "feeds", "keys", "links")
+TABLES = ("prices", "feeds", "keys", "links", "notify")
 
 
 def load(path: Path | str | None = None) -> Config:
@@ -177,11 +192,13 @@ class _Reader:
         prices = self._tables(table.pop("prices", {}), "prices", '[prices."openai/gpt-4o"]')
         feeds = self._tables(table.pop("feeds", {}), "feeds", "[feeds.production]")
         keys, links = table.pop("keys", {}), table.pop("links", {})
+        notify = table.pop("notify", {})
         told = self._fields(Config, (), table, but=TABLES)
         told["prices"] = {name: self._price(name, price) for name, price in prices.items()}
         told["feeds"] = {name: self._feed(name, feed) for name, feed in feeds.items()}
         told["keys"] = self._keys(keys)
         told["links"] = self._links(links)
+        told["notify"] = self._notify(notify)
         return Config(**_expanded(told))
 
     def _tables(self, tables: Any, name: str, like: str) -> dict[str, dict[str, Any]]:
@@ -249,6 +266,44 @@ class _Reader:
             self._mistake(("links",), key, why)
         return not why
 
+    def _notify(self, table: Any) -> NotifyConfig:
+        if not isinstance(table, dict):
+            self._mistake((), "notify", "has to be a table, like [notify] and in it desktop = true")
+            return NotifyConfig()
+        targets = {kind: self._targets(kind, table.pop(kind, {})) for kind in KINDS}
+        told = self._fields(NotifyConfig, ("notify",), table, but=tuple(KINDS))
+        if told.get("quiet") and minutes_of(told["quiet"]) is None:
+            self._mistake(("notify",), "quiet", 'has to be two times of the day, like "22:00-07:00"')
+            del told["quiet"]
+        self._check_secret(("notify",), "heartbeat_url", told)
+        return NotifyConfig(**{**told, **targets})
+
+    def _targets(self, kind: str, tables: Any) -> dict[str, Any]:
+        """The targets of one kind; one that lacks something is a mistake and left out, for it could tell nobody."""
+        whole: dict[str, Any] = {}
+        if not isinstance(tables, dict):
+            self._mistake(("notify",), kind, f"has to be tables, like [notify.{kind}.NAME]")
+            return whole
+        for name, table in tables.items():
+            path = ("notify", kind, name)
+            if not isinstance(table, dict):
+                self._mistake(path[:2], name, f"has to be a table with a name, like [notify.{kind}.NAME]")
+                continue
+            told = self._fields(KINDS[kind], path, table)
+            missing = [key for key in NEEDED[kind] if not table.get(key)]
+            if missing:
+                self._mistake(path[:2], name, f"needs {' and '.join(missing)}")
+            elif self._check_secret(path, SECRETS[kind], told):
+                whole[name] = KINDS[kind](**told)
+        return whole
+
+    def _check_secret(self, path: tuple[str, ...], key: str, told: dict[str, Any]) -> bool:
+        why = why_no_secret(told[key]) if told.get(key) else ""
+        if why:
+            self._mistake(path, key, why)
+            del told[key]
+        return key in told
+
     def _fields(
         self, kind: type[Struct], path: tuple[str, ...], table: dict[str, Any], but: tuple[str, ...] = ()
     ) -> dict[str, Any]:
@@ -265,7 +320,7 @@ class _Reader:
             try:
                 told[key] = msgspec.convert(value, hints[key])
             except msgspec.ValidationError as error:
-                self._mistake(path, key, _plainly(str(error)))
+                self._mistake(path, key, _no_choice(error, hints[key]) or _plainly(str(error)))
         return told
 
     def _place(self, path: tuple[str, ...], key: str) -> str:
@@ -280,6 +335,15 @@ def _expanded(told: dict[str, Any]) -> dict[str, Any]:
     if told.get("token_file"):
         told["token_file"] = str(Path(told["token_file"]).expanduser())
     return told
+
+
+def _no_choice(error: msgspec.ValidationError, hint: Any) -> str:
+    """What to choose from, where a word is none of those that there are; else empty."""
+    found = re.match(r"Invalid enum value '(.*)'", str(error))
+    if found is None:
+        return ""
+    choices = [word for part in (hint, *get_args(hint)) for word in get_args(part) if isinstance(word, str)]
+    return f"{found[1]!r} is no choice{nearest(found[1], choices)}"
 
 
 def _plainly(why: str) -> str:

@@ -8,7 +8,9 @@ VoicetopError                 one clear line for a person; the command line prin
 │   └── FeedLost              the connection broke: the source retries by itself
 ├── WireError                 a frame that is no frame of the protocol
 ├── CheckpointError           a state of another version, or damaged
-└── RecordingError            a file that is no recording, or cannot be written
+├── RecordingError            a file that is no recording, or cannot be written
+├── HistoryError              the history store: locked, damaged, full, or of a later voicetop
+└── NotifyError               a notifier cannot do its work: a secret, a library or a queue is missing
 """
 
 from __future__ import annotations
@@ -50,6 +52,14 @@ class CheckpointError(VoicetopError):
 
 class RecordingError(VoicetopError):
     """A file that is no recording, or one that cannot be written."""
+
+
+class HistoryError(VoicetopError):
+    """The history store cannot be read or written."""
+
+
+class NotifyError(VoicetopError):
+    """Something that notifying needs is missing: a secret, a library, the queue's file."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

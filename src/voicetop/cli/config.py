@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from voicetop import config as configuration
+from voicetop.alerts.notifiers.settings import KINDS
 from voicetop.config import TABLES, Config, LinkTemplates, line_of
 from voicetop.errors import ConfigError, UsageError, VoicetopError, nearest
 from voicetop.locations import config_file
@@ -130,6 +131,7 @@ def shown(checked: Checked) -> Iterator[str]:
             if line_of(checked.text, ("links",), key):
                 yield _line(checked, ("links",), key, getattr(checked.config.links, key))
     yield from _table(checked, ("links",), config.links)
+    yield from _notify(checked)
     yield from _keys(checked)
 
 
@@ -139,6 +141,18 @@ def _table(checked: Checked, path: tuple[str, ...], values: Struct) -> Iterator[
     for key in values.__struct_fields__:
         if line_of(checked.text, path, key):
             yield _line(checked, path, key, getattr(values, key))
+
+
+def _notify(checked: Checked) -> Iterator[str]:
+    """Whom to tell; a secret shows only where it is."""
+    told = checked.config.notify
+    yield "\n[notify]"
+    for key in told.__struct_fields__:
+        if key not in KINDS:
+            yield _line(checked, ("notify",), key, getattr(told, key))
+    for kind in KINDS:
+        for name, target in getattr(told, kind).items():
+            yield from _table(checked, ("notify", kind, name), target)
 
 
 def _keys(checked: Checked) -> Iterator[str]:

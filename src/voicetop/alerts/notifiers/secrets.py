@@ -1,0 +1,76 @@
+"""Secrets, fetched from where the config says they are, and kept out of everything that is written down.
+
+`env:NAME` is an environment variable, `keyring:SERVICE/NAME` an entry of the system's keyring (the extra `keyring`).
+What a pager or a library says in an error passes `scrub` before anybody reads it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from voicetop.errors import NotifyError
+
+HIDDEN = "***"
+SHORTEST = 4
+"""A shorter text than this may stand in any word; hiding it would hide the words."""
+
+
+class Vault:
+    """Fetches secrets and remembers them, in order to hide them."""
+
+    def __init__(self, env: Mapping[str, str] = os.environ) -> None:
+        self._env = env
+        self._known: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"Vault({len(self._known)} secrets)"
+
+    def get(self, reference: str) -> str:
+        """The secret that `reference` names. Raises NotifyError that says where it was looked for."""
+        kind, _, name = reference.partition(":")
+        value = (self._variable(name) if kind == "env" else _keyring(name)).strip()
+        self.learn(value)
+        return value
+
+    def learn(self, value: str) -> None:
+        """Hide `value` from now on, as it is and as it looks in a URL; and its longer parts, where it is a URL."""
+        parts = (
+            [value, *value.replace("@", "/").replace(":", "/").replace("?", "/").split("/")]
+            if "://" in value
+            else [value]
+        )
+        for part in parts:
+            if len(part) >= (12 if part is not value else SHORTEST):
+                self._known |= {part, quote(part, safe="")}
+
+    def scrub(self, text: str) -> str:
+        """`text` without any secret."""
+        for secret in sorted(self._known, key=len, reverse=True):
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    def _variable(self, name: str) -> str:
+        value = self._env.get(name, "")
+        if not value.strip():
+            raise NotifyError(f"{name} isn't set: put the secret into that environment variable")
+        return value
+
+
+def _keyring(entry: str) -> str:
+    service, _, name = entry.partition("/")
+    try:
+        import keyring  # noqa: PLC0415 - an optional extra
+        from keyring.errors import KeyringError  # noqa: PLC0415
+    except ImportError:
+        raise NotifyError(
+            f"keyring:{entry} needs the keyring library: pip install 'voicetop[keyring]', or use env:NAME"
+        ) from None
+    try:
+        value = keyring.get_password(service, name)
+    except (KeyringError, RuntimeError) as error:
+        raise NotifyError(f"keyring:{entry} cannot be read ({error}): unlock it, or use env:NAME") from None
+    if not value:
+        raise NotifyError(f"the keyring has no {service}/{name}: keyring set {service} {name}")
+    return value

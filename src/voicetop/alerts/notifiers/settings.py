@@ -1,0 +1,117 @@
+"""`[notify]` of the config: whom to tell of what. Secrets are named there, never written there.
+
+[notify]
+desktop = true                  # pop-ups of the desktop that a console runs on
+terminal = "auto"               # auto, bell, osc9, osc777, osc99 or none
+title = true                    # the verdict in the terminal's title
+progress = "auto"               # OSC 9;4 in the taskbar or tab: auto, on, off
+least = "warning"               # the least tier that a console tells of
+quiet = "22:00-07:00"           # then a console tells of critical alerts only
+blind_after_s = 30              # without a feed for so long, `watch` says that we are blind
+heartbeat_url = "env:HEARTBEAT_URL"   # pinged as long as `watch` sees and can tell: a dead man's switch
+heartbeat_s = 60
+
+[notify.pagerduty.oncall]
+routing_key = "env:PAGERDUTY_KEY"     # or "keyring:voicetop/pagerduty"
+
+[notify.slack.ops]
+token = "env:SLACK_TOKEN"
+channel = "#voice-ops"
+tiers = ["critical", "warning"]
+
+[notify.apprise.mail]                 # e-mail, Opsgenie, Jira, Teams, webhooks and 100 more
+url = "env:MAIL_URL"
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from voicetop.alerts.signals import Tier
+
+Secret: TypeAlias = Annotated[str, Meta(description="env:NAME or keyring:SERVICE/NAME")]
+TerminalWay: TypeAlias = Literal["auto", "bell", "osc9", "osc777", "osc99", "none"]
+
+PAGERDUTY_URL = "https://events.pagerduty.com"
+SLACK_URL = "https://slack.com/api/"
+
+_SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|keyring:[^/\s]+/\S+")
+_QUIET = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
+
+
+class PagerDutyTarget(Struct, frozen=True):
+    """`[notify.pagerduty.NAME]`: an Events API v2 integration. Europe's is https://events.eu.pagerduty.com."""
+
+    routing_key: Secret = ""
+    url: str = PAGERDUTY_URL
+    tiers: tuple[Tier, ...] = ("critical",)
+    changes: bool = True
+
+
+class SlackTarget(Struct, frozen=True):
+    """`[notify.slack.NAME]`: a bot's token with chat:write, and the channel that the bot is in."""
+
+    token: Secret = ""
+    channel: str = ""
+    url: str = SLACK_URL
+    tiers: tuple[Tier, ...] = ("critical", "warning")
+
+
+class AppriseTarget(Struct, frozen=True):
+    """`[notify.apprise.NAME]`: whatever Apprise has a URL for. The URL holds secrets, so it is one."""
+
+    url: Secret = ""
+    tiers: tuple[Tier, ...] = ("critical",)
+
+
+class NotifyConfig(Struct, frozen=True):
+    """`[notify]`. Times in seconds; `quiet` is local time, or UTC where `utc = true`."""
+
+    desktop: bool = True
+    terminal: TerminalWay = "auto"
+    title: bool = True
+    progress: Literal["auto", "on", "off"] = "auto"
+    least: Tier = "warning"
+    quiet: str = ""
+    blind_after_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    heartbeat_url: Secret = ""
+    heartbeat_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
+    pagerduty: dict[str, PagerDutyTarget] = {}
+    slack: dict[str, SlackTarget] = {}
+    apprise: dict[str, AppriseTarget] = {}
+
+
+KINDS: dict[str, type[PagerDutyTarget | SlackTarget | AppriseTarget]] = {
+    "pagerduty": PagerDutyTarget,
+    "slack": SlackTarget,
+    "apprise": AppriseTarget,
+}
+NEEDED = {"pagerduty": ("routing_key",), "slack": ("token", "channel"), "apprise": ("url",)}
+SECRETS = {"pagerduty": "routing_key", "slack": "token", "apprise": "url"}
+
+
+def why_no_secret(text: str) -> str:
+    """Why `text` names no secret; empty where it does.
+
+    >>> why_no_secret("env:PAGERDUTY_KEY")
+    ''
+    """
+    if _SECRET.fullmatch(text):
+        return ""
+    return 'has to name where the secret is, "env:NAME" or "keyring:SERVICE/NAME": a secret is not written in a config'
+
+
+def minutes_of(quiet: str) -> tuple[int, int] | None:
+    """Quiet hours as minutes of the day, from and to; None where `quiet` is no such span.
+
+    >>> minutes_of("22:00-07:30")
+    (1320, 450)
+    """
+    found = _QUIET.fullmatch(quiet.replace(" ", "").replace("–", "-"))
+    if found is None:
+        return None
+    hours = [int(part) for part in found.groups()]
+    return hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
