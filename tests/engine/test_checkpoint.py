@@ -258,7 +258,7 @@ def _tuple_setter(parts: tuple[Any, ...], n: int, put: Put) -> Put:
 DERIVED = {
     "Ledger": set[str](),
     "Roster": set[str](),
-    "Histograms": {"totals"},  # of its slots
+    "Histograms": {"totals", "everyone"},  # of its slots
     "Counts": {"totals"},
     "Engine": set[str](),
 }

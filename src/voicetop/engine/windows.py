@@ -31,6 +31,8 @@ ROW = len(METRICS) * BUCKETS
 
 Histogram = NDArray[np.int64]
 _ONE = np.uint32(1)
+_MORE = np.int64(1)
+_ROW = np.uint32(ROW)
 FRESH = 20_000
 """What may come to a squeezed slot before it is folded in."""
 
@@ -112,6 +114,8 @@ class Histograms:
         self.coarse: dict[SlotKey, Slot] = {}
         self.totals = {span: sparse_zeros((max_cells * ROW,), np.uint32) for span in SPANS}
         """Made for as many cells as there may be; only what is written costs memory."""
+        self.everyone = {span: np.zeros(ROW, np.int64) for span in SPANS}
+        """The same over all cells: what is asked for every 5 seconds would else be summed over millions of counters."""
         self.reach = np.zeros((len(METRICS), 2), np.int64)
         """The lowest and one past the highest bucket ever used by each metric: sums need not look beyond."""
         self.reach[:, 0] = BUCKETS
@@ -138,7 +142,7 @@ class Histograms:
         start = slot * FINE
         if start >= self.edges.short:
             self._fine(slot).added.append(index)
-            np.add.at(self.totals["5m"], index, _ONE)
+            self._count_one_each("5m", index)
             if start >= self.edges.open:
                 return
         elif self.edges.too_late(start):
@@ -146,7 +150,11 @@ class Histograms:
             return
         self._coarse(self.edges.coarse(start)).added.append(index)
         for span in self._longer(start):
-            np.add.at(self.totals[span], index, _ONE)
+            self._count_one_each(span, index)
+
+    def _count_one_each(self, span: str, index: Index) -> None:
+        np.add.at(self.totals[span], index, _ONE)
+        np.add.at(self.everyone[span], index % _ROW, _MORE)
 
     def move(self, slot: int, index: Index, to: Index) -> None:
         """What was counted at `index` in a slot belongs at `to`: its call turned out to be of another cell."""
@@ -205,12 +213,12 @@ class Histograms:
             coarse.hold(*_joined([coarse.base(), (index, count)]))
             spans = ("30m", "24h") if start // MINUTE * MINUTE >= before.middle else ("24h",)
             for span in spans:
-                self.totals[span][index] += count.astype(np.uint32)
+                self._add_slot(span, index, count)
 
     def _expire_short(self) -> None:
         for number in [s for s in self.fine if s * FINE < self.edges.short]:
             index, count = self.fine.pop(number).sorted()
-            self.totals["5m"][index] -= count.astype(np.uint32)
+            self._subtract_slot("5m", index, count)
         for (width, number), slot in self.coarse.items():
             if (number + 1) * width <= self.edges.open - MINUTE and (not slot.block or slot.fresh > FRESH):
                 slot.squeeze()
@@ -219,7 +227,7 @@ class Histograms:
         for (width, number), slot in self.coarse.items():
             if width == MINUTE and since <= number * width < self.edges.middle:
                 index, count = slot.sorted()
-                self.totals["30m"][index] -= count.astype(np.uint32)
+                self._subtract_slot("30m", index, count)
 
     def _merge_quarters(self) -> None:
         old = [key for key in self.coarse if key[0] == MINUTE and key[1] * MINUTE < self.edges.quartered]
@@ -234,7 +242,15 @@ class Histograms:
     def _expire_day(self) -> None:
         for key in [key for key in self.coarse if key[0] * key[1] < self.edges.day]:
             index, count = self.coarse.pop(key).sorted()
-            self.totals["24h"][index] -= count.astype(np.uint32)
+            self._subtract_slot("24h", index, count)
+
+    def _add_slot(self, span: str, index: Index, count: NDArray[np.int32]) -> None:
+        self.totals[span][index] += count.astype(np.uint32)
+        self.everyone[span] += _binned(index, None, count)
+
+    def _subtract_slot(self, span: str, index: Index, count: NDArray[np.int32]) -> None:
+        self.totals[span][index] -= count.astype(np.uint32)
+        self.everyone[span] -= _binned(index, None, count)
 
     # -- questions ----------------------------------------------------------------------------------------------
 
@@ -246,9 +262,10 @@ class Histograms:
         for metric, name in enumerate(METRICS):
             low, high = self.reach[metric].tolist()
             counts = np.zeros(BUCKETS, np.int64)
-            if high > low:
-                part = table[:used, metric, low:high] if cells is None else table[cells, metric, low:high]
-                counts[low:high] = part.sum(axis=0, dtype=np.uint32)
+            if cells is None:
+                counts += self.everyone[span][metric * BUCKETS : (metric + 1) * BUCKETS]
+            elif high > low:
+                counts[low:high] = table[cells, metric, low:high].sum(axis=0, dtype=np.uint32)
             if extra is not None:
                 counts += extra[metric]
             if counts.any():
@@ -341,8 +358,7 @@ class Histograms:
         return made
 
     def _count_again(self, span: str, slot: Slot) -> None:
-        index, count = slot.base()
-        self.totals[span][index] += count.astype(np.uint32)
+        self._add_slot(span, *slot.base())
 
 
 class HistogramState(Struct, frozen=True):
