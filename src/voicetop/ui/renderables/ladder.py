@@ -201,7 +201,9 @@ def item_tone(item: StoryItem) -> str:
     """Errors are red, what was tried again and what cut the agent short is amber."""
     if item.bad:
         return "down"
-    return {"retry": "degraded", "barge-in": "degraded", "tool": "tool", "note": "strong"}.get(item.kind, "muted")
+    return {"retry": "degraded", "barge-in": "degraded", "tool": "tool", "note": "strong"}.get(
+        item.kind, "muted"
+    )
 
 
 def _item(item: StoryItem, times: int, look: Look, frame: Frame, *, full: bool) -> Iterator[Line]:
