@@ -256,7 +256,7 @@ class Histograms:
 
     def histograms(self, span: str, cells: NDArray[np.intp] | None, used: int) -> dict[str, Histogram]:
         """Counts by bucket of every metric that has any, over one window, of some cells (None: all `used` ones)."""
-        table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)
+        table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)[:used]
         found: dict[str, Histogram] = {}
         extra = self._open_counts(cells) if span != "5m" else None
         for metric, name in enumerate(METRICS):
