@@ -70,6 +70,8 @@ class Reader(Iterator[bytes]):
         self.at = 0.0
         self.seq = 0
         self.epoch = ""
+        self.torn = False
+        """Whether the file ended within a block; the last note tells of it."""
         self._span_s = span_s
         self._carry = b""
         self._hole = False
@@ -162,6 +164,7 @@ class Reader(Iterator[bytes]):
     def _note(self, piece: Damaged | Torn) -> None:
         self._carry = b""
         if isinstance(piece, Torn):
+            self.torn = True
             self.notes.append(
                 f"the end of {self.name} is torn: {piece.size:,} bytes of a block after {self._when()}, "
                 "at most 1 s of the feed, are left out"

@@ -113,7 +113,7 @@ class Seeker(Generic[S]):
         session is empty and everything follows.
         """
         session = self._new_session()
-        return moment_at(session, self._enter(at, session), at)
+        return moment_at(session, self._frames(*self.enter(at, session)), at)
 
     def build(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Go through the file and keep checkpoints of it, up to `share` of its size; goes on where it left off.
@@ -143,8 +143,15 @@ class Seeker(Generic[S]):
         if self._builder is not None:
             self._builder.join()
 
-    def _enter(self, at: float, session: S) -> Iterator[Stamped]:
-        """Bring `session` to the nearest state before `at` that is kept somewhere; the frames that follow on it."""
+    def nearest(self, at: float) -> float:
+        """The stamp up to which the nearest state by `at` that is kept goes; -inf: there is only the beginning."""
+        blocks = self.index.blocks[: self.index.passes(at)]
+        welcomed = next((block for block in reversed(blocks) if block.marks & STATE), None)
+        untils = [saved.until for saved in self.checkpoints.saved if saved.until <= at]
+        return max(untils, default=-math.inf) if welcomed is None else max(welcomed.first_at, *untils, 0.0)
+
+    def enter(self, at: float, session: S) -> tuple[Place, str]:
+        """Bring `session` to the nearest state by `at` that is kept; the place that follows on it, and its epoch."""
         blocks = self.index.blocks[: self.index.passes(at)]
         welcomed = next((block.offset for block in reversed(blocks) if block.marks & STATE), 0)
         kept = [saved for saved in self.checkpoints.saved if saved.until <= at]
@@ -154,8 +161,8 @@ class Seeker(Generic[S]):
             state = self.checkpoints.state(saved)
             if state is not None:
                 session.feed(_frame_of(state))
-                return self._frames(saved.place, saved.epoch)
-        return self._frames(Place(welcomed, 0), "")
+                return saved.place, saved.epoch
+        return Place(welcomed, 0), ""
 
     def _frames(self, place: Place, epoch: str) -> Iterator[Stamped]:
         return ((step.at, step.frame) for step in _steps(self.path, place, epoch))
