@@ -25,6 +25,7 @@ from voicetop.engine.feedstate import FeedSeen
 from voicetop.engine.fold import Engine
 from voicetop.engine.judge import Judge
 from voicetop.engine.squeeze import flat
+from voicetop.engine.taps import Taps, TapState
 from voicetop.engine.windows import Histograms, HistogramState
 from voicetop.errors import CheckpointError
 from voicetop.wire.codec import WireStats
@@ -35,7 +36,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-VERSION = 2
+VERSION = 3
 _MAGIC = b"VTCP"
 
 
@@ -63,10 +64,19 @@ class State(Struct, frozen=True):
     security: list[Security]
     operators: list[Operator]
     next_mark: int
+    taps: TapState
+    operated: int = 0
+    alerts: bytes = b""
+    """What the room of alerts dumped (`alerts.AlertState`); the engine only carries it."""
 
 
 def state_of(
-    engine: Engine, seq: int, epoch: str, wire: WireStats, seen: tuple[list[str], list[str]]
+    engine: Engine,
+    seq: int,
+    epoch: str,
+    wire: WireStats,
+    seen: tuple[list[str], list[str]],
+    alerts: bytes = b"",
 ) -> State:
     """The state of an engine, sharing what it holds: encode it before the engine goes on."""
     roster, ledger = engine.roster, engine.ledger
@@ -92,6 +102,9 @@ def state_of(
         security=engine.security,
         operators=engine.operators,
         next_mark=engine.next_mark,
+        taps=ledger.taps.dump(),
+        operated=engine.operated,
+        alerts=alerts,
     )
 
 
@@ -102,6 +115,7 @@ def engine_of(state: State) -> Engine:
     engine.ledger.cells = state.cells
     engine.ledger.windows = Histograms.load(state.windows, cells)
     engine.ledger.counts = Counts.load(state.counts, cells)
+    engine.ledger.taps = Taps.load(state.taps)
     roster = engine.roster
     for call in (*state.live, *state.ended, *state.failed):
         _share(call, engine)
@@ -112,7 +126,7 @@ def engine_of(state: State) -> Engine:
     roster.told, roster.full = state.told, state.full
     engine.feed, engine.load, engine.judge = state.feed, state.load, state.judge
     engine.markers, engine.security, engine.operators = state.markers, state.security, state.operators
-    engine.next_mark = state.next_mark
+    engine.next_mark, engine.operated = state.next_mark, state.operated
     return engine
 
 

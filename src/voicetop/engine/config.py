@@ -36,3 +36,5 @@ class EngineConfig(Struct, frozen=True):
     ended_kept: int = 1_500
     failed_kept: int = 1_500
     story_budget: int = 60_000
+    verdict: bool = True
+    """Whether to judge for the verdict line: learning a baseline and back-tests do without, in a fifth of the time."""

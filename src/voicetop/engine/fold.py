@@ -23,6 +23,7 @@ from voicetop.engine.judge import Judge
 from voicetop.engine.ledger import Ledger
 from voicetop.engine.pricing import micro_dollars
 from voicetop.engine.roster import Roster
+from voicetop.engine.taps import Urgency
 from voicetop.wire.codec import Batch
 from voicetop.wire.events import (
     Audio,
@@ -71,6 +72,8 @@ class Engine:
         self.markers: list[Marker] = []
         self.security: list[Security] = []
         self.operators: list[Operator] = []
+        self.operated = 0
+        """Operator records ever folded: whoever applies them knows by it which are new."""
         self.judge = Judge()
         self.next_mark = 0
         self.replies = 0
@@ -101,7 +104,8 @@ class Engine:
         if passed:
             self._lose(at)
             self.roster.ration()
-            self.judge.step(self, at)
+            if self.config.verdict:
+                self.judge.step(self, at)
         return [number * MARK_S for number in passed]
 
     def _decide(self, at: float) -> None:
@@ -335,6 +339,7 @@ class Engine:
         if event.role == "user":
             if call.voice is None:
                 call.voice = Voice()
+            self.ledger.taps.voice.append((call.cell, event.speech_rate_wpm, event.loudness_dbfs))
             mood.hear(call.voice, event.speech_rate_wpm, event.loudness_dbfs)
             call.mood, call.mood_of = mood.score(call)
 
@@ -402,6 +407,8 @@ class Engine:
         call.state = "lost" if reason == "lost" else "ended"
         call.ended, call.reason, call.left_at = max(ts, call.started), reason, call.step
         self._decide_abandonment(call)
+        if call.abandoned < 0:
+            self.ledger.taps.add(f"hangup:{call.left_at or 'unknown step'}", call.cell, 1)
         self.roster.retire(call)
         self._settle(call)
 
@@ -431,6 +438,9 @@ class Engine:
         if ts < held.at or (unheard and len(call.opinions) >= MOST_OPINIONS):
             return
         call.opinions[event.evaluator] = _opinion(event, ts, held)
+        if event.compliance_violation and not call.violation:
+            what = event.label or event.reason
+            self.ledger.taps.urgent.append(Urgency("compliance", "violation", what, "", call.call_id, ts))
         call.violation |= event.compliance_violation
         self.roster.tell(call, event)
         if call.live:
@@ -446,11 +456,15 @@ class Engine:
 
     def _security(self, event: Security, ts: float, at: float) -> None:
         self.security = [*self.security[-KEPT_MARKERS + 1 :], event]
+        self.ledger.taps.urgent.append(
+            Urgency("security", event.kind, event.label, event.severity, event.call_id, ts)
+        )
 
     def _operator(self, event: Operator, ts: float, at: float) -> None:
         if ts != event.ts:
             force_setattr(event, "ts", ts)
         self.operators = [*self.operators[-KEPT_MARKERS + 1 :], event]
+        self.operated += 1
 
     def _capacity(self, event: Capacity, ts: float, at: float) -> None:
         self.load.limit, self.load.tested_at = event.limit, event.tested_at

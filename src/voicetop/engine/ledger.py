@@ -20,6 +20,7 @@ from voicetop.engine.cells import EVERYBODY, FOLDED, Cells, Key
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.counts import Counts
 from voicetop.engine.spans import FINE
+from voicetop.engine.taps import Taps
 from voicetop.engine.windows import METRIC, METRICS, ROW, Histograms
 from voicetop.wire.codec import pack_durations
 from voicetop.wire.events import Turn
@@ -47,6 +48,7 @@ class Ledger:
         self.cells = Cells.empty(config)
         self.windows = Histograms(config.max_cells)
         self.counts = Counts(config.max_cells)
+        self.taps = Taps()
         self._shared: dict[Key, dict[str, str]] = {}
 
     def advance(self, at: float) -> None:
@@ -139,18 +141,24 @@ class Ledger:
             if len(call.marks) >= MOST_MARKS and ":" in kind:
                 return
             call.marks[intern(kind)] = Mark(ts, amount)
-        elif held.ts == ts:
-            amount, held.amount = amount - held.amount, amount
+            more = amount
         else:
-            self.counts.add(kind, call.cell, held.ts, -held.amount)
-            held.ts, held.amount = ts, amount
+            more = amount - held.amount
+            if held.ts == ts:
+                amount, held.amount = more, amount
+            else:
+                self.counts.add(kind, call.cell, held.ts, -held.amount)
+                held.ts, held.amount = ts, amount
         self.counts.add(kind, call.cell, ts, amount)
+        if more:
+            self.taps.add(kind, call.cell, more)
 
     def unmark(self, call: Call, kind: str) -> None:
         """The call no longer counts under `kind`."""
         held = call.marks.pop(kind, None)
         if held is not None:
             self.counts.add(kind, call.cell, held.ts, -held.amount)
+            self.taps.add(kind, call.cell, -held.amount)
 
     def observe_turns(self, turns: list[Turn], calls: list[Call], untold: list[int]) -> None:
         """Fold the times of many turns at once, at their `ts`; those that no story holds are noted in `observed`.
@@ -163,9 +171,12 @@ class Ledger:
         turn, metric = np.nonzero(known)
         bucket = bucket_of(values[known])
         self.windows.widen(metric, bucket)
-        base = np.array([call.cell for call in calls], np.int64) * ROW
+        cells = [call.cell for call in calls]
+        base = np.array(cells, np.int64) * ROW
         rest = metric * BUCKETS + bucket
         index = (base[turn] + rest).astype(np.uint32)
+        self.taps.turns.append(cells)
+        self.taps.index.append(index)
         slots = _slots(turns)
         if untold:
             packed = _packed(slots, rest, known)
@@ -180,7 +191,9 @@ class Ledger:
         rest = metric * BUCKETS + bucket
         slot = int(ts // FINE)
         self.windows.widen(metric, bucket)
-        self.windows.add(np.array([slot], np.int64), (rest + call.cell * ROW).astype(np.uint32))
+        index = (rest + call.cell * ROW).astype(np.uint32)
+        self.taps.index.append(index)
+        self.windows.add(np.array([slot], np.int64), index)
         if len(call.waits) < MOST_NOTED:
             call.waits += RECORD.pack(slot, 1) + rest.astype("<u2").tobytes()
 

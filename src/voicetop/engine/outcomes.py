@@ -67,6 +67,8 @@ def _take_back(call: Call, ledger: Ledger) -> None:
 def _cost(call: Call, ledger: Ledger, ts: float) -> None:
     if not call.priced:
         return
+    if "priced" not in call.marks:
+        ledger.taps.costs.append((call.cell, call.cost_micro))
     ledger.mark(call, "priced", ts)
     ledger.mark(call, "cost_micro", ts, call.cost_micro)
     _either(call, ledger, "guessed", call.guessed)
