@@ -1,0 +1,86 @@
+"""Everybody else, by Apprise: e-mail, Opsgenie, Splunk On-Call, Jira, Teams workflows, webhooks and 100 more.
+
+A target is one of Apprise's URLs. Apprise says only whether it worked; the reason goes to a log, which is read here.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Self
+
+from voicetop.alerts.notifiers import words
+from voicetop.alerts.notifiers.secrets import Vault
+from voicetop.alerts.notifiers.settings import AppriseTarget
+from voicetop.alerts.notifiers.targets import Change, Failed
+from voicetop.alerts.signals import Effect
+from voicetop.errors import NotifyError
+from voicetop.wire.text import safe_text
+
+_TYPES = {"critical": "failure", "warning": "warning", "info": "info"}
+_one_at_a_time = threading.Lock()
+"""Apprise has one log for all, so what it says can be told apart only while one of them speaks."""
+
+
+class Others:
+    """A `Target`. Raises NotifyError where the secret or the library is missing, or Apprise can't read the URL."""
+
+    takes_changes = False
+
+    def __init__(self, name: str, config: AppriseTarget, vault: Vault, deployment: str) -> None:
+        self.name = f"apprise.{name}"
+        self.tiers = config.tiers
+        self.deployment = deployment
+        self._vault = vault
+        try:
+            import apprise  # noqa: PLC0415 - an optional extra
+        except ImportError:
+            raise NotifyError(f"{self.name} needs Apprise: pip install 'voicetop[watch]'") from None
+        self._apprise = apprise.Apprise()
+        if not self._apprise.add(vault.get(config.url)):
+            raise NotifyError(
+                f"{self.name}: Apprise can't read the URL that {config.url} holds; its wiki lists them"
+            )
+
+    def tell(self, effect: Effect, ref: str) -> str:
+        name = f"[{self.deployment}] " if self.deployment else ""
+        kind = "success" if effect.reason == "resolved" else _TYPES[effect.tier]
+        lines = "\n".join(words.body(effect)) or effect.summary
+        with _one_at_a_time, _Said() as said:
+            try:
+                arrived = self._apprise.notify(
+                    title=f"{name}{words.title(effect)}", body=lines, notify_type=kind
+                )
+            except Exception as error:  # noqa: BLE001 - 100 plugins, each with errors of its own
+                raise Failed(self._clean(f"{type(error).__name__}: {error}")) from None
+        if not arrived:
+            raise Failed(self._clean(said.last) or "Apprise could not deliver it, and doesn't say why")
+        return ref
+
+    def tell_change(self, change: Change) -> None:
+        """Few of them have a place for it."""
+
+    def _clean(self, text: str) -> str:
+        return safe_text(self._vault.scrub(text), 300)
+
+
+class _Said(logging.Handler):
+    """Listens to Apprise's log for the first warning or error. Nothing of it reaches any other log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.last = ""
+        self._logger = logging.getLogger("apprise")
+
+    def __enter__(self) -> Self:
+        self._before = self._logger.propagate
+        self._logger.propagate = False
+        self._logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.propagate = self._before
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = self.last or record.getMessage()

@@ -1,0 +1,314 @@
+"""What is to be told, on disk until it has been told: nothing is lost when the network or the process dies.
+
+One SQLite file in WAL mode, every change fsync'd. A row is one telling to one target; a second hand-over of the same
+is ignored, so that whoever starts again may simply hand over all that it knows.
+
+    held ──► pending ──► sending ──► done
+               ▲            │
+               └────────────┘  not now, or died meanwhile: it may have arrived, and is told again (`repeats` counts)
+
+`held` is what a watcher knows while another one does the telling. What belongs to one key is told in order: nothing
+overtakes an earlier telling that is still pending. Not thread-safe: one thread owns it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from voicetop.alerts.notifiers.targets import Change
+from voicetop.alerts.signals import Effect
+from voicetop.errors import NotifyError
+
+State: TypeAlias = Literal["held", "pending", "sending", "done"]
+VERSION = 1
+KEPT_S = 14 * 86_400.0
+"""How long what was told is remembered: a hub tells of an incident for as long as it holds it, and no longer."""
+
+_SCHEMA = """
+CREATE TABLE jobs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  target TEXT NOT NULL, key TEXT NOT NULL, mark TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL,
+  body BLOB NOT NULL, state TEXT NOT NULL, due REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
+  why TEXT NOT NULL DEFAULT '', changed REAL NOT NULL,
+  UNIQUE (target, key, mark)
+);
+CREATE INDEX jobs_open ON jobs (target, id) WHERE state IN ('pending', 'sending');
+CREATE TABLE refs (target TEXT NOT NULL, key TEXT NOT NULL, ref TEXT NOT NULL, PRIMARY KEY (target, key));
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+_NEXT = """
+SELECT id, target, key, reason, at, body, tries FROM jobs AS j
+WHERE target = ? AND state = 'pending' AND due <= ? AND NOT EXISTS (
+  SELECT 1 FROM jobs AS e WHERE e.target = j.target AND e.key = j.key AND e.id < j.id
+  AND e.state IN ('pending', 'sending'))
+ORDER BY id LIMIT 1
+"""
+
+
+class Job(Struct, frozen=True):
+    """One telling to one target. `tries` counts those before."""
+
+    id: int
+    target: str
+    key: str
+    reason: str
+    at: float
+    what: Effect | Change
+    tries: int = 0
+    ref: str = ""
+
+
+class Tally(Struct, frozen=True):
+    """How much of what there is. `repeats`: tellings that may have arrived twice, for a process died while sending."""
+
+    held: int = 0
+    pending: int = 0
+    done: int = 0
+    repeats: int = 0
+    oldest: float = 0.0
+
+
+class Outbox:
+    """The queue. Raises NotifyError where the file can't be had; a damaged one is put aside (`trouble` says so)."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = str(path)
+        self.trouble = ""
+        self._db = self._open()
+        self._recover()
+
+    def close(self) -> None:
+        self._db.close()
+
+    # -- in -----------------------------------------------------------------------------------------------------
+
+    def put(
+        self, targets: Iterable[str], what: Sequence[Effect | Change], now: float, *, held: bool = False
+    ) -> int:
+        """Take in what is to be told; how much of it is new. On disk when this returns, or `trouble` says why not.
+
+        Held back, it is still told where this process has told of the same incident before: who began to tell of
+        something tells it to the end.
+        """
+        rows = [
+            (target, one.key, _mark(one), _reason(one), one.at, msgspec.json.encode(one), now, now, held, target, one.key)
+            for one in what
+            for target in targets
+        ]  # fmt: skip
+        before = self._db.total_changes
+        self._do(
+            "INSERT OR IGNORE INTO jobs (target, key, mark, reason, at, body, due, changed, state)"
+            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE target = ?"
+            " AND key = ? AND state != 'held') THEN 'held' ELSE 'pending' END",
+            rows,
+        )
+        return self._db.total_changes - before
+
+    def release(self, since: float, open_keys: Iterable[str]) -> int:
+        """Tell what was held back: all of the open incidents, and whatever else is not older than `since`."""
+        before = self._db.total_changes
+        self._do("UPDATE jobs SET state = 'pending' WHERE state = 'held' AND at >= ?", [(since,)])
+        self._do(
+            "UPDATE jobs SET state = 'pending' WHERE state = 'held' AND key = ?",
+            [(key,) for key in open_keys],
+        )
+        return self._db.total_changes - before
+
+    # -- out ----------------------------------------------------------------------------------------------------
+
+    def claim(self, target: str, now: float) -> Job | None:
+        """The next thing to tell a target; noted as being sent before it is given out."""
+        row = self._db.execute(_NEXT, (target, now)).fetchone()
+        if row is None:
+            return None
+        self._do(
+            "UPDATE jobs SET state = 'sending', tries = tries + 1, changed = ? WHERE id = ?", [(now, row[0])]
+        )
+        ref = self._db.execute(
+            "SELECT ref FROM refs WHERE target = ? AND key = ?", (target, row[2])
+        ).fetchone()
+        return Job(
+            id=row[0], target=row[1], key=row[2], reason=row[3], at=row[4], what=_what(row[3], row[5]),
+            tries=row[6], ref=ref[0] if ref else "",
+        )  # fmt: skip
+
+    def done(self, job: Job, ref: str, now: float) -> None:
+        """It arrived; `ref` is what the target wants to see the next time."""
+        if ref != job.ref:
+            self._db.execute("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", (job.target, job.key, ref))
+        self._do("UPDATE jobs SET state = 'done', why = '', changed = ? WHERE id = ?", [(now, job.id)])
+
+    def again(self, job: Job, due: float, why: str, now: float) -> None:
+        """It did not arrive: not before `due`."""
+        self._do(
+            "UPDATE jobs SET state = 'pending', due = ?, why = ?, changed = ? WHERE id = ?",
+            [(due, why, now, job.id)],
+        )
+
+    def next_due(self, target: str) -> float | None:
+        """When there may be something to tell a target; None where nothing is pending."""
+        row = self._db.execute(
+            "SELECT min(due) FROM jobs WHERE target = ? AND state = 'pending'", (target,)
+        ).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    # -- what is known ------------------------------------------------------------------------------------------
+
+    def open_keys(self) -> set[str]:
+        """Keys that somebody was told of, or will be, and of which no resolve is known."""
+        rows = self._db.execute(
+            "SELECT key FROM jobs GROUP BY key HAVING sum(reason = 'resolved') = 0 AND sum(reason != 'change') > 0"
+            " AND sum(state != 'held') > 0"
+        )
+        return {str(row[0]) for row in rows}
+
+    def told(self, key: str) -> list[Effect]:
+        """The effects of a key, oldest first."""
+        rows = self._db.execute(
+            "SELECT body FROM jobs WHERE key = ? AND reason != 'change' GROUP BY mark ORDER BY min(id)",
+            (key,),
+        )
+        return [msgspec.json.decode(row[0], type=Effect) for row in rows]
+
+    def fact(self, name: str) -> str:
+        """Something noted before; empty where it wasn't."""
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def note(self, name: str, value: str) -> None:
+        """Note a fact."""
+        if self.fact(name) != value:
+            self._do("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(name, value)])
+
+    def tally(self) -> Tally:
+        """How much waits, and since when the oldest does."""
+        counts = dict(self._db.execute("SELECT state, count(*) FROM jobs GROUP BY state"))
+        oldest = self._db.execute(
+            "SELECT min(at) FROM jobs WHERE state IN ('pending', 'sending')"
+        ).fetchone()[0]
+        return Tally(
+            counts.get("held", 0),
+            counts.get("pending", 0) + counts.get("sending", 0),
+            counts.get("done", 0),
+            int(self.fact("repeats") or 0),
+            float(oldest or 0.0),
+        )
+
+    def prune(self, now: float) -> None:
+        """Forget what was told long ago."""
+        old = now - KEPT_S
+        self._do(
+            "DELETE FROM jobs WHERE changed < ? AND state IN ('done', 'held') AND key NOT IN"
+            " (SELECT key FROM jobs WHERE state IN ('pending', 'sending'))",
+            [(old,)],
+        )
+        self._do("DELETE FROM refs WHERE key NOT IN (SELECT key FROM jobs)", [()])
+
+    # -- the file -----------------------------------------------------------------------------------------------
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return _connect(self.path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise NotifyError(
+                    f"{self.path}: the queue cannot be opened ({error}): free it, or name another"
+                ) from None
+            return self._begin_anew()
+        except OSError as error:
+            raise NotifyError(f"{self.path}: the queue cannot be made: {error.strerror or error}") from None
+
+    def _begin_anew(self) -> sqlite3.Connection:
+        """Who is paged tonight must not depend on a damaged file."""
+        aside = Path(f"{self.path}.damaged")
+        Path(self.path).replace(aside)
+        for end in ("-wal", "-shm"):
+            Path(self.path + end).unlink(missing_ok=True)
+        self.trouble = f"{self.path}: the queue was damaged; it is put aside as {aside.name}, a new one begun"
+        return _connect(self.path)
+
+    def _recover(self) -> None:
+        """What was being sent when the process died may have arrived: it is told again, and counted."""
+        cut_off = self._db.execute("SELECT count(*) FROM jobs WHERE state = 'sending'").fetchone()[0]
+        if cut_off:
+            repeats = int(self.fact("repeats") or 0) + cut_off
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES ('repeats', ?)", (str(repeats),))
+            self._do("UPDATE jobs SET state = 'pending' WHERE state = 'sending'", [()])
+
+    def _do(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Write, and commit. Where the disk takes no more, go on in memory: better told now than kept for later."""
+        rows = list(rows)
+        try:
+            self._db.executemany(statement, rows)
+            self._db.commit()
+        except sqlite3.OperationalError as error:
+            self.trouble = (
+                f"{self.path}: the disk takes no more ({error}): alerts go out, but what waits would be lost with this "
+                "process. Make room and start it again"
+            )
+            with contextlib.suppress(sqlite3.Error):
+                self._db.rollback()
+            self._db = _copy_in_memory(self._db)
+            self._db.executemany(statement, rows)
+            self._db.commit()
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=5.0)
+    try:
+        _prepare(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: str) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version != VERSION:
+        raise NotifyError(f"{path}: the queue is of another voicetop (schema {version}): name another file")
+    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise sqlite3.DatabaseError(path)
+
+
+def _copy_in_memory(db: sqlite3.Connection) -> sqlite3.Connection:
+    memory = sqlite3.connect(":memory:")
+    try:
+        db.backup(memory)
+        db.close()
+    except sqlite3.Error:
+        memory.close()
+        memory = sqlite3.connect(":memory:")
+        memory.executescript(_SCHEMA)
+    return memory
+
+
+def _mark(what: Effect | Change) -> str:
+    """What makes a telling the same as another: an incident fires once, gets worse once per tier, is over once."""
+    if isinstance(what, Change):
+        return "change"
+    if what.reason == "worse":
+        return f"worse:{what.tier}"
+    return f"acknowledged:{what.at!r}" if what.reason == "acknowledged" else what.reason
+
+
+def _reason(what: Effect | Change) -> str:
+    return "change" if isinstance(what, Change) else what.reason
+
+
+def _what(reason: str, body: bytes) -> Effect | Change:
+    if reason == "change":
+        return msgspec.json.decode(body, type=Change)
+    return msgspec.json.decode(body, type=Effect)

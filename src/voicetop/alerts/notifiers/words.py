@@ -1,0 +1,62 @@
+"""An effect in words for people: a title of one line, and a few lines beneath it; safe to show anywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from voicetop.alerts.signals import Effect, Tier
+from voicetop.wire.text import safe_text
+
+MOST_TITLE, MOST_LINE = 200, 400
+RANK: dict[Tier, int] = {"info": 0, "warning": 1, "critical": 2}
+_GLYPHS: dict[Tier, str] = {"critical": "■ CRITICAL", "warning": "▲ WARNING", "info": "● INFO"}
+
+
+def title(effect: Effect) -> str:
+    """What happened, in a line.
+
+    >>> title(Effect("fired", "k", "i1", "critical", "errors", "errors.llm", (), 0.0, 0.0, "LLM errors 41 %"))
+    '■ CRITICAL · LLM errors 41 %'
+    """
+    head = _GLYPHS[effect.tier]
+    if effect.reason == "resolved":
+        head = "● RESOLVED"
+    elif effect.reason == "acknowledged":
+        head = f"{head}, taken by {effect.by}" if effect.by else f"{head}, acknowledged"
+    return safe_text(f"{head} · {effect.summary}", MOST_TITLE)
+
+
+def body(effect: Effect) -> list[str]:
+    """What else there is to know: blame, segment, since when, what to do."""
+    where = " × ".join(value for _, value in effect.where) or "all calls"
+    lines = [
+        effect.blame,
+        f"{where} · {_since(effect)} · {effect.incident_id}",
+        f"runbook: {effect.runbook}" if effect.runbook and effect.reason != "resolved" else "",
+        *effect.links,
+    ]
+    return [safe_text(line, MOST_LINE) for line in lines if line]
+
+
+def _since(effect: Effect) -> str:
+    lasted = _span(effect.at - effect.onset)
+    if effect.reason == "resolved":
+        by = f" by {effect.by}" if effect.by else ""
+        return f"resolved {_clock(effect.at)}{by} after {lasted}"
+    return f"since {_clock(effect.onset)} ({lasted})"
+
+
+def _clock(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC"
+
+
+def _span(seconds: float) -> str:
+    """How long, in words.
+
+    >>> _span(42.0), _span(400.0), _span(9000.0)
+    ('42 s', '6 min', '2 h 30 min')
+    """
+    if seconds < 90:
+        return f"{max(0.0, seconds):.0f} s"
+    minutes = int(seconds // 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
