@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
+from voicetop.alerts.alerts import Alerts
+from voicetop.alerts.desk import Desk
+from voicetop.alerts.panel import dressed
+from voicetop.alerts.signals import Effect
 from voicetop.engine import checkpoint
 from voicetop.engine.checkpoint import State
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.fold import Engine
 from voicetop.engine.picture import Picturer
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.errors import WireError
+from voicetop.errors import CheckpointError, WireError
 from voicetop.wire.codec import Batch, Beat, Codec, Step
 from voicetop.wire.events import Operator
 from voicetop.wire.frames import Welcome
@@ -22,9 +28,10 @@ from voicetop.wire.frames import Welcome
 class Session:
     """Folds a feed. Not thread-safe: feed, ask and dump from one thread, or hold a lock around it."""
 
-    def __init__(self, config: EngineConfig | None = None) -> None:
+    def __init__(self, config: EngineConfig | None = None, alerts: Alerts | None = None) -> None:
         self.codec = Codec()
         self.engine = Engine(config)
+        self.alerts = alerts or Alerts((Desk(),))
         self.picturer = Picturer(self.engine, self.codec.stats)
         self.epoch = ""
         self.deployment = ""
@@ -32,6 +39,8 @@ class Session:
         """What people noted about this feed outside of it (`recording.notes`): shown, and no part of the state."""
         self.on_beat: list[Callable[[Beat], None]] = []
         """Called at every heartbeat, when the state is the same for all who fold this feed."""
+        self.on_effect: list[Callable[[Effect], None]] = []
+        """Called with what the outside should hear of incidents, ahead of `on_beat`; only what is live tells it on."""
 
     @property
     def at(self) -> float:
@@ -55,11 +64,17 @@ class Session:
         if type(step) is Batch:
             self.engine.apply(step)
         elif type(step) is Beat:
-            self.engine.advance(step.at, local=step.local)
-            for hook in self.on_beat:
-                hook(step)
+            self._beat(step)
         elif type(step) is Welcome:
             self._welcome(step)
+
+    def _beat(self, beat: Beat) -> None:
+        marks = self.engine.advance(beat.at, local=beat.local)
+        for effect in self.alerts.beat(self.engine, marks, self.deployment):
+            for tell in self.on_effect:
+                tell(effect)
+        for hook in self.on_beat:
+            hook(beat)
 
     def _welcome(self, welcome: Welcome) -> None:
         if welcome.state:
@@ -69,9 +84,10 @@ class Session:
 
     def snapshot(self, view: View) -> Snapshot:
         """What a screen that asks with `view` may know now."""
-        return self.picturer.snapshot(
+        made = self.picturer.snapshot(
             view, epoch=self.epoch, seq=self.seq, deployment=self.deployment, noted=self.noted
         )
+        return dressed(made, self.alerts.incidents, self.alerts.learning_s(self.engine))
 
     def checkpoint(self) -> bytes:
         """The whole state, for a console that joins or a replay that seeks."""
@@ -80,6 +96,10 @@ class Session:
     def load(self, state: bytes) -> None:
         """Go on from a checkpoint. Raises CheckpointError; the session is then as it was."""
         loaded = checkpoint.unpack(state)
+        try:
+            self.alerts.load(loaded.alerts)
+        except msgspec.DecodeError as error:
+            raise CheckpointError(f"a damaged checkpoint: {error}") from None
         self.engine = checkpoint.engine_of(loaded)
         self.epoch = loaded.epoch
         self.codec.resume(loaded.seq, loaded.wire, loaded.seen)
@@ -91,4 +111,5 @@ class Session:
 
     def _state(self) -> State:
         seen = self.codec.duplicates.known()
-        return checkpoint.state_of(self.engine, self.seq, self.epoch, self.codec.stats, seen)
+        alerts = self.alerts.dump()
+        return checkpoint.state_of(self.engine, self.seq, self.epoch, self.codec.stats, seen, alerts)

@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from voicetop.alerts.signals import Family, Tier
+from voicetop.alerts.signals import Family
 
-RANK: dict[Tier, int] = {"info": 0, "warning": 1, "critical": 2}
+RANK: dict[str, int] = {"info": 0, "warning": 1, "critical": 2}
 
 UPSTREAM: frozenset[Family] = frozenset({"errors", "waiting", "traffic"})
 """Families whose critical incidents are an outage; what they do to callers shows in `DOWNSTREAM` later."""

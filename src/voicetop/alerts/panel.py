@@ -1,0 +1,166 @@
+"""Incidents as a screen sees them: the panel, and the verdict in one voice with the engine's plain judgement.
+
+Who speaks in the verdict: incidents that fire, each for its whole family; and the judge's troubles of those families of
+which no incident fires, since they are on the screen and true, though nobody was alerted. So there is one sentence, no
+figure in it twice, and it is never "OK" while something fires. A silence quiets notifiers and not the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from voicetop.alerts.incident import Incident
+from voicetop.alerts.incidents import Incidents
+from voicetop.alerts.policy import RANK, UPSTREAM
+from voicetop.alerts.words import blame_line
+from voicetop.engine.sentence import sentence, standing
+from voicetop.engine.snapshot import (
+    NAN,
+    AlertsPanel,
+    IncidentRow,
+    Severity,
+    SilenceRow,
+    Snapshot,
+    Trouble,
+    Verdict,
+)
+
+ORDER = ("firing", "pending", "acknowledged", "silenced", "resolved")
+KIND_OF = {"waiting": "stuck"}
+"""What the judge calls a trouble where it isn't the family's own name."""
+
+
+def dressed(snap: Snapshot, incidents: Incidents, learning_s: float = 0.0) -> Snapshot:
+    """The picture with its panel of alerts, and with the incidents' voice in its verdict."""
+    panel = panel_of(incidents, learning_s)
+    return replace(snap, alerts=panel, verdict=verdict_of(snap.verdict, incidents.opened, snap.at))
+
+
+def panel_of(incidents: Incidents, learning_s: float = 0.0) -> AlertsPanel:
+    """All that is known of them, the most urgent first."""
+    ends = {silence.number: silence.until for silence in incidents.silences}
+    rows = [row_of(one, ends) for one in (*incidents.opened, *reversed(incidents.closed))]
+    rows.sort(key=_urgency)
+    loud = [row for row in rows if row.state in ("firing", "acknowledged") and not row.muted]
+    silences = tuple(
+        SilenceRow(
+            *(one.id, one.said, one.until, one.by, one.text, one.since),
+            hits=sum(each.phase != "resolved" and each.silence == one.number for each in incidents.opened),
+        )
+        for one in incidents.silences
+    )
+    return AlertsPanel(
+        incidents=tuple(rows),
+        silences=silences,
+        critical=sum(row.tier == "critical" for row in loud),
+        warning=sum(row.tier == "warning" for row in loud),
+        learning_s=learning_s,
+        crowded=incidents.crowded,
+        last_resolved=max((row.resolved for row in rows if row.state == "resolved"), default=NAN),
+    )
+
+
+def _urgency(row: IncidentRow) -> tuple[int, bool, int, float]:
+    over = row.state == "resolved"
+    newest = row.resolved if over else row.fired if row.fired == row.fired else row.began
+    rank = 0 if over else -RANK[row.tier]
+    return ORDER.index(row.state), bool(row.muted) and not over, rank, -newest
+
+
+def state_of(incident: Incident) -> str:
+    """The word for where it stands; a silence goes before an acknowledgement, since it has an end."""
+    if incident.phase != "firing":
+        return incident.phase
+    if incident.silence:
+        return "silenced"
+    return "acknowledged" if incident.acked_by else "firing"
+
+
+def row_of(incident: Incident, ends: dict[int, float]) -> IncidentRow:
+    """One incident, ready to paint."""
+    lead = incident.lead
+    waits = incident.phase == "pending"
+    return IncidentRow(
+        id=incident.id,
+        state=state_of(incident),
+        tier=incident.tier,
+        family=incident.family,
+        rule=incident.rule,
+        text=lead.text,
+        blame=blame_line(lead),
+        because=lead.because,
+        where=incident.segment,
+        began=incident.onset,
+        fired=incident.fired_at,
+        acked=incident.acked_at,
+        ended=incident.over_at,
+        resolved=incident.resolved_at,
+        acked_by=incident.acked_by,
+        resolved_by=incident.resolved_by,
+        silence=f"s{incident.silence}" if incident.silence else "",
+        silenced_until=ends.get(incident.silence, NAN),
+        muted=f"part of {incident.part_of}: {incident.part_why}" if incident.part_of else "",
+        due=incident.began + incident.for_s if waits else NAN,
+        times=incident.times,
+        value=lead.value,
+        normal=lead.normal,
+        line=lead.line,
+        unit=lead.unit,
+        n=lead.n,
+        calls=lead.calls,
+        stage=lead.stage,
+        component=lead.component,
+        provider=lead.provider,
+        version=lead.version,
+        explains=lead.explains,
+        also=tuple(incident.also.values()),
+        notes=tuple(incident.notes),
+        ticks=tuple(sorted(incident.ticks.items(), key=lambda tick: tick[0])),
+        runbook=lead.runbook or incident.family,
+        links=lead.links,
+    )
+
+
+# -- the verdict ---------------------------------------------------------------------------------------------------
+
+
+def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float) -> Verdict:
+    """The verdict of judge and incidents together, as of stamp time `at`."""
+    firing = [incident for incident in opened if incident.firing]
+    voices = [_voice(incident) for incident in firing if not incident.part_of]
+    spoken = {KIND_OF.get(incident.family, incident.family) for incident in firing}
+    worst = {trouble.kind.removeprefix("local "): trouble.severity for trouble in plain.troubles}
+    voices = [_as_bad(voice, worst) for voice in voices]
+    others = [trouble for trouble in plain.troubles if trouble.kind.removeprefix("local ") not in spoken]
+    troubles = tuple(standing([*voices, *others]))
+    if plain.severity == "blind":
+        return replace(plain, troubles=troubles)
+    if not voices:
+        return plain
+    since = min(trouble.since for trouble in troubles)
+    return Verdict(troubles[0].severity, sentence(troubles), min(since, at), troubles)
+
+
+def _as_bad(voice: Trouble, worst: dict[str, Severity]) -> Trouble:
+    """Down where the judge sees that it is: an incident says what, the figures on the screen say how much."""
+    return replace(voice, severity="down") if worst.get(voice.kind) == "down" else voice
+
+
+def _voice(incident: Incident) -> Trouble:
+    lead = incident.lead
+    down = incident.tier == "critical" and incident.family in UPSTREAM and not incident.segment
+    parts = [lead.text, *blame_line(lead).split(" · ")[1:]]
+    return Trouble(
+        kind=KIND_OF.get(incident.family, incident.family),
+        text=" · ".join(part for part in parts if part != "global"),
+        since=incident.onset,
+        severity="down" if down else "degraded",
+        value=lead.value,
+        normal=lead.normal,
+        n=lead.n,
+        where=incident.segment,
+        explains=lead.explains,
+        stage=lead.stage,
+    )
