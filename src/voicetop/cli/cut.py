@@ -14,6 +14,7 @@ from voicetop.recording import read
 from voicetop.recording.compose import cut_frames, write_recording
 from voicetop.recording.format import Header, clock_text
 from voicetop.recording.moments import parse_moment
+from voicetop.recording.notes import about
 from voicetop.recording.seek import Moment, Seeker, moment_at
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def run(args: argparse.Namespace) -> int:
             source="" if redactor else reader.header.source,
             at=reader.header.at,
         )
-    events = write_recording(args.output, cut_frames(moment, end), header)
+    notes = [
+        noted.redacted(redactor) if redactor else noted for noted in about(args.file, start or first, end)
+    ]
+    events = write_recording(args.output, cut_frames(moment, end), header, notes)
     sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")
     if redactor:
         redact.tell(redactor)

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format not in (*WRITERS, "parquet"):
         raise UsageError(f"--format {args.format}{nearest(args.format, (*WRITERS, 'parquet'))}")
     with read(os.fdopen(os.dup(0), "rb") if args.file == "-" else args.file) as reader:
-        rows = export.records(reader)
+        rows = export.records(reader, None if args.file == "-" else args.file)
         if args.output != "-":
             _to_file(args, rows)
         elif args.format == "parquet":

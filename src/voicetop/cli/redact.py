@@ -10,6 +10,7 @@ from voicetop.errors import UsageError
 from voicetop.recording import read
 from voicetop.recording.compose import write_recording
 from voicetop.recording.format import Header
+from voicetop.recording.notes import with_notes
 from voicetop.recording.redact import FIELDS, Redactor
 
 _EPILOG = f"""\
@@ -43,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     taken_out = redactor(args)
     with read(args.file) as frames:
         header = Header(voicetop="recording", epoch=frames.header.epoch, at=frames.header.at)
-        events = write_recording(args.output, map(taken_out.frame, frames), header)
+        kept = (taken_out.frame(frame) for _, frame in with_notes(frames, args.file))
+        events = write_recording(args.output, kept, header)
         notes = frames.notes
     for note in notes:
         sys.stderr.write(f"voicetop: {note}\n")

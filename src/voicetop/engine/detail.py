@@ -9,6 +9,7 @@ from voicetop.engine import listing, mood
 from voicetop.engine.calls import Call
 from voicetop.engine.snapshot import NAN, CallDetail, KnownSegment, StoryItem, TurnRow
 from voicetop.wire.events import (
+    NOTING,
     AnyEvent,
     Audio,
     CallEnd,
@@ -190,7 +191,7 @@ def _outcome(event: CallOutcome) -> StoryItem:
 
 def _act(event: Operator) -> StoryItem:
     """Notes and bookmarks are quoted; of other acts there is no more than that they were done."""
-    said = event.text if event.act in ("note", "bookmark") and event.text else event.act
+    said = event.text if event.act in NOTING and event.text else event.act
     return StoryItem(event.ts, "note", f"{event.by}: {said}", "" if said == event.text else event.text)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from voicetop.engine.snapshot import Memo
-from voicetop.wire.events import Operator
-
-NOTING = ("note", "bookmark")
+from voicetop.wire.events import NOTING, Operator
 
 
 def known(told: Sequence[Operator], noted: Sequence[Operator], at: float) -> list[Operator]:

@@ -49,7 +49,7 @@ class Checkpoints:
 
     def __init__(self, recording: Path, key: str) -> None:
         self._recording = recording
-        self._head = _Head(key=key, recording=_identity(recording))
+        self._head = _Head(key=key, recording=identity(recording))
         self._out: BinaryIO | None = None
         self.path = _place_for(recording)
         self.saved: list[Saved] = self._read()
@@ -152,8 +152,8 @@ def block_mark(recording: Path, offset: int) -> bytes:
         return _hash(file.read(_MARK_BYTES))
 
 
-def _identity(recording: Path) -> str:
-    """A file that grows stays the same: its header names epoch, source and time."""
+def identity(recording: Path) -> str:
+    """What tells this recording from others. One that grows stays the same: its header names epoch, source and time."""
     with recording.open("rb") as file:
         first = file.read(_ID_BYTES)
     size = min(first.find(b"\x28\xb5\x2f\xfd", 1) % (_ID_BYTES + 1), len(first))

@@ -17,6 +17,7 @@ from msgspec import Struct
 from voicetop.errors import RecordingError, UsageError
 from voicetop.recording.files import RecordingFile, explain
 from voicetop.recording.format import UNDECODABLE, Header
+from voicetop.recording.notes import Noted, with_notes
 from voicetop.recording.reader import Reader
 from voicetop.recording.seek import Moment, S, split_at
 from voicetop.recording.writer import FrameWriter
@@ -29,10 +30,12 @@ _REMEMBERED = 10_000
 _decoder: msgspec.json.Decoder[RawBatch | Welcome] = msgspec.json.Decoder(RawBatch | Welcome)
 
 
-def write_recording(path: str | os.PathLike[str], frames: Iterable[bytes], header: Header) -> int:
+def write_recording(
+    path: str | os.PathLike[str], frames: Iterable[bytes], header: Header, notes: Iterable[Noted] = ()
+) -> int:
     """A new recording of these frames; how many records are in it. Raises RecordingError, and leaves no half of one.
 
-    A file that is there already is left as it is.
+    `notes` go to its end. A file that is there already is left as it is.
     """
     out = Path(path)
     if out.exists():
@@ -44,6 +47,8 @@ def write_recording(path: str | os.PathLike[str], frames: Iterable[bytes], heade
             writer.add(frame)
             if writer.is_full:
                 writer.flush()
+        for noted in notes:
+            writer.add(noted.frame(writer.seq, writer.at))
         writer.finish()
     except BaseException as error:
         out.unlink(missing_ok=True)
@@ -124,7 +129,7 @@ class Merge:
         """Frames of one stamp each; stamps that step back count as the latest before."""
         reached = 0.0
         with Reader(path, span_s=0.0) as reader:
-            for at, frame in reader.stamped():
+            for at, frame in with_notes(reader, path):
                 reached, decoded = max(reached, at), _decode(frame)
                 yield _Item(reached, reader.seq, number, reader.epoch, frame, decoded)
             self.notes += reader.notes

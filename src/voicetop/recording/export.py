@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, TextIO
 
@@ -13,6 +14,7 @@ import msgspec
 
 from voicetop.errors import UsageError
 from voicetop.recording.format import UNDECODABLE, clock_text
+from voicetop.recording.notes import with_notes
 from voicetop.recording.reader import Reader
 from voicetop.wire.codec import expand_stamps
 from voicetop.wire.events import EVENT_TYPES, Agent, Durations
@@ -28,9 +30,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 PARQUET_ROWS = 20_000
 
 
-def records(reader: Reader) -> Iterator[Row]:
-    """Each record: stamp, seq, whether it is local, epoch, event. What is no JSON object is left out."""
-    for frame in reader:
+def records(reader: Reader, recording: str | os.PathLike[str] | None = None) -> Iterator[Row]:
+    """Each record: stamp, seq, whether it is local, epoch, event. What is no JSON object is left out.
+
+    `recording` is where it comes from (None: a pipe), so that what is noted beside it comes along.
+    """
+    for _, frame in with_notes(reader, recording):
         try:
             batch = _batch_decoder.decode(frame)
         except UNDECODABLE:

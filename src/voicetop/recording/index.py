@@ -41,6 +41,8 @@ TABLE_MAGIC = b"\x5e\x2a\x4d\x18"
 RUN_BLOCKS = 128
 STATE = 1
 """The mark of a block that holds a welcome with a checkpoint: a replay may begin there."""
+ACTS = 2
+"""The mark of a block that may hold what a person did: notes are found by it."""
 
 _TAG = b"VTIX\x01"
 _SEEKABLE = 0x8F92EAB1
@@ -228,6 +230,23 @@ class BlockIndex:
         self._until.append(max(self.last_at, block.last_at))
 
 
+def is_closed(path: str | os.PathLike[str]) -> bool:
+    """Whether the file ends as a recorder leaves one behind: with a seek table or an index. Raises OSError.
+
+    One that ends otherwise may still be growing under a program that takes no lock (`voicetop record - > FILE`).
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 - a path of any kind
+        if not os.fstat(file.fileno()).st_size:
+            return False
+        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
+            if _from_table(data):
+                return True
+            end, magic = 0, b""
+            for offset, size in walk(data):
+                end, magic = offset + size, bytes(data[offset : offset + 4])
+            return end == len(data) and magic in (INDEX_MAGIC, TABLE_MAGIC)
+
+
 def walk(data: memoryview, position: int = 0) -> Iterator[tuple[int, int]]:
     """(offset, size) of each whole frame. Where none stands, the search goes on at the next magic number.
 
@@ -334,6 +353,7 @@ def _look(data: memoryview, offset: int, size: int, *, whole: bool = False) -> B
         return Block(offset, size)
     ats, seqs = [line.at for line in lines if line.at], [line.seq for line in lines if line.seq >= 0]
     marks = STATE if any(line.type == "welcome" and line.state is not UNSET for line in lines) else 0
+    marks |= ACTS if b'"operator"' in text else 0
     return Block(
         offset,
         size,

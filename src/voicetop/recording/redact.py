@@ -32,6 +32,9 @@ FIELDS = (
 """Fields, at any depth, that hold who somebody is."""
 
 SPOKEN = frozenset({"user_text", "agent_text", "arguments", "result"})
+_WRITTEN = SPOKEN | {"text"}
+"""What a person at a console wrote may quote what was said."""
+_MOST_NAMES = 100_000
 _IDS = frozenset(
     {"call_id", "event_id", "trace_id", "span_id", "provider_call_id", "request_id", "source", "id"}
 )
@@ -39,7 +42,7 @@ _NAMES = frozenset(
     {
         "type", "direction", "platform", "provider", "model", "fingerprint", "region", "component", "category",
         "error_type", "name", "state", "status", "step", "prev_step", "version", "prompt_version", "kind",
-        "severity", "party", "evaluator", "measured_from", "role", "why", "act", "suite", "conversation",
+        "severity", "party", "evaluator", "measured_from", "role", "why", "act", "target", "suite", "conversation",
     }
 )  # fmt: skip
 """What machines are called: only what is an address or a number beyond doubt is taken out of these."""
@@ -84,7 +87,9 @@ class Redactor:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._distinct: dict[str, set[str]] = {}
         self._names: dict[str, dict[str, str]] = {}
+        self._anybody: dict[str, str] = {}
         self._call = ""
+        self._of_operator = False
 
     def frame(self, frame: bytes) -> bytes:
         """One frame with the same stamps; what was no frame of the feed stays none."""
@@ -136,6 +141,7 @@ class Redactor:
         known = _KNOWN.get(kind, _ENVELOPE) if isinstance(kind, str) else _ENVELOPE
         call = event.get("call_id")
         self._call = call if isinstance(call, str) else ""
+        self._of_operator = kind == "operator"
         if kind == "malformed":
             self.withheld += 1
             event["payload"] = base64.b64encode(b"withheld").decode()
@@ -148,7 +154,8 @@ class Redactor:
         return out
 
     def _without_text(self, event: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-        kept = {name: value for name, value in event.items() if name in known - SPOKEN}
+        left_out = _WRITTEN if self._of_operator else SPOKEN
+        kept = {name: value for name, value in event.items() if name in known - left_out}
         self.dropped += len(event) - len(kept)
         return kept
 
@@ -212,6 +219,8 @@ class Redactor:
         names = self._names.setdefault(self._call, {})
         if len(names) < 50:
             names.update(dict.fromkeys((word.casefold() for word in words), pseudonym))
+        if len(self._anybody) < _MOST_NAMES:
+            self._anybody.update(dict.fromkeys((word.casefold() for word in words), pseudonym))
 
     def _text(self, text: str, field: str) -> str:
         """Free text without what is personal in it."""
@@ -222,7 +231,7 @@ class Redactor:
         if "@" in out or " dot " in out.lower():
             out = _EMAIL.sub(lambda found: self._pseudonym("email", found[0].lower(), field), out)
         out = _SAID.sub(lambda found: self._pseudonym("number", found[0].lower(), field) + " ", out)
-        names = self._names.get(self._call)
+        names = self._anybody if self._of_operator else self._names.get(self._call)
         if names:
             out = re.sub(r"[^\W\d_]{3,}", lambda found: self._name_said(found[0], names, field), out)
         return _fit(out, text)

@@ -22,11 +22,12 @@ from voicetop.recording.format import (
     header_line,
     record_lines,
 )
-from voicetop.recording.index import STATE, Block, IndexWriter
+from voicetop.recording.index import ACTS, STATE, Block, IndexWriter
 from voicetop.wire.codec import MAX_FRAME
 from voicetop.wire.frames import RawBatch, Welcome
 
 MAX_SEQ = 2**62
+SMALL_TABLE = 4096
 
 
 class Sink(Protocol):
@@ -108,7 +109,7 @@ class FrameWriter:
         """Take one frame as a hub sends it."""
         decoded = _decode(frame)
         if isinstance(decoded, RawBatch):
-            self._add_batch(decoded)
+            self._add_batch(decoded, ACTS if b'"operator"' in frame else 0)
         elif decoded:
             self._add_welcome(decoded, frame)
         else:
@@ -140,11 +141,16 @@ class FrameWriter:
         self.file.sync()
         self.unsynced = False
 
-    def finish(self) -> None:
-        """Write what waits, the index and the seek table; sync. The file stays open."""
+    def finish(self, *, share: float = 1.0) -> None:
+        """Write what waits, the index and the seek table; sync. The file stays open.
+
+        A large seek table that is more than `share` of the file is left out: readers do without.
+        """
         self.flush()
         self._append_aside(self.file.index.index_frame())
-        self._append_aside(self.file.index.seek_table())
+        table = self.file.index.seek_table()
+        if len(table) <= max(SMALL_TABLE, share * self.file.size):
+            self._append_aside(table)
         self.sync()
 
     def _append_aside(self, frame: bytes) -> None:
@@ -164,7 +170,7 @@ class FrameWriter:
         self._span.note(welcome.seq, welcome.seq, self.at, self.at, marks)
         self._put(_on_one_line(frame) + b"\n")
 
-    def _add_batch(self, batch: RawBatch) -> None:
+    def _add_batch(self, batch: RawBatch, marks: int) -> None:
         if not batch.events:
             return
         first_at = batch.at[0][0] if batch.at else self.at
@@ -175,7 +181,7 @@ class FrameWriter:
         if not batch.local:
             self._tell_gap(first_at, batch.seq)
         self._put(record_lines(batch))
-        self._span.note(batch.seq, last_seq, first_at, last_at)
+        self._span.note(batch.seq, last_seq, first_at, last_at, marks)
         self._text_events += len(batch.events)
         self.seq, self.at = last_seq, last_at
 

@@ -304,6 +304,10 @@ class Operator(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
     call_id: Label = ""
 
 
+NOTING = frozenset({"note", "bookmark"})
+"""Acts that say something about a moment (their `ts`) and change nothing."""
+
+
 class SourceStatus(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="source.status"):
     """A publisher's own health, first on connecting and every 5 s."""
 
