@@ -4,6 +4,7 @@
     token_file = "~/.config/voicetop/token"
     theme = "voicetop"
     utc = true
+    user = "ada"                            # who notes and acts here; without it, who is logged in
     capacity = 600                          # tested limit, in calls at once
     terminal_steps = ["goodbye", "booked"]  # who hangs up here has finished
     grace_s = 120
@@ -105,6 +106,7 @@ class Config(Struct, frozen=True):
     token_file: str = ""
     theme: str = "voicetop"
     utc: bool = False
+    user: str = ""
     capacity: Annotated[int, Meta(ge=0)] = _DEFAULT.capacity
     terminal_steps: tuple[str, ...] = _DEFAULT.terminal_steps
     grace_s: Annotated[float, Meta(ge=0, le=86_400)] = _DEFAULT.grace_s

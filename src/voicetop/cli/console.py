@@ -54,6 +54,7 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
         default=4.0,
         help="frames a second at most, 0.5 to 4 (default 4; a slow terminal gets fewer by itself)",
     )
+    parser.add_argument("--user", metavar="NAME", default="", help="who notes and acts here (default $USER)")
     zone = parser.add_mutually_exclusive_group()
     zone.add_argument("--utc", action="store_const", const=True, help="times in UTC")
     zone.add_argument(
@@ -87,12 +88,16 @@ def run(args: argparse.Namespace) -> int:
         hub.source(args.cafile if len(hubs) == 1 or hub.url.startswith("wss:") else None) for hub in hubs
     ]
     recorder = open_recorder(args.record, hubs[0].url) if args.record else None
-    feeds = [(hub.name, _feed(source, recorder, settings)) for hub, source in zip(hubs, sources, strict=True)]
+    author = args.user or settings.user
+    feeds = [
+        (hub.name, _feed(source, recorder, settings, author))
+        for hub, source in zip(hubs, sources, strict=True)
+    ]
     return show_feeds(feeds, args, settings, patience_s=FIRST_ANSWER_S)
 
 
-def _feed(source: Callable[[], Source], recorder: Recorder | None, settings: Config) -> LiveFeed:
-    return LiveFeed(lambda: (source(), recorder), settings.engine)
+def _feed(source: Callable[[], Source], recorder: Recorder | None, settings: Config, author: str) -> LiveFeed:
+    return LiveFeed(lambda: (source(), recorder), settings.engine, author=author)
 
 
 def open_recorder(path: str, url: str) -> Recorder:

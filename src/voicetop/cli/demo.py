@@ -7,14 +7,18 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from voicetop import config as configuration
 from voicetop.cli import console
 from voicetop.cli.fleet import fleet_config, fleet_options, fleet_words
 from voicetop.errors import FeedError, UsageError
 from voicetop.live import LiveFeed
-from voicetop.sources import LinkState, Source
+from voicetop.sources import LinkState
+
+if TYPE_CHECKING:
+    from voicetop.sources.socket import SocketSource
+    from voicetop.wire.events import Operator
 
 INCIDENT = ("--incident", "llm_outage", "--at", "30", "--for", "90", "--segment", "language=es")
 TOUR_INCIDENT = ("--incident", "llm_outage", "--at", "8", "--for", "240", "--segment", "language=es")
@@ -41,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         fleet_config(args, 0.0)  # what is wrong with the options is said before the screen opens
     child = _start(_words(args))
     try:
-        feed = LiveFeed(lambda: (DemoSource(child), None), settings.engine)
+        feed = LiveFeed(lambda: (DemoSource(child), None), settings.engine, author=args.user or settings.user)
         return console.show_feed(feed, args, settings, "demo", tour=args.tour)
     finally:
         _end(child)
@@ -77,17 +81,27 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 class DemoSource:
-    """The feed of the child's hub, once it says where that is. A `Source`."""
+    """The feed of the child's hub, once it says where that is. A `Source`, and `Acting`."""
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
-        self._source: Source | None = None
+        self._source: SocketSource | None = None
 
     @property
     def link(self) -> LinkState:
         if self._source is None:
             return LinkState("connecting", where="the simulated fleet")
         return self._source.link
+
+    @property
+    def refusal(self) -> str:
+        """Why its hub would not take an act now."""
+        return self._source.refusal if self._source is not None else "the simulated fleet is still starting"
+
+    async def act(self, act: Operator) -> None:
+        """Send it to the hub."""
+        if self._source is not None:
+            await self._source.act(act)
 
     async def frames(self) -> AsyncIterator[bytes]:
         """What the hub sends. Raises FeedError where it could not start."""
