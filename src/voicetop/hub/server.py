@@ -22,6 +22,7 @@ from voicetop.hub.feed import Feed
 from voicetop.hub.gate import Client, Gate
 from voicetop.hub.health import line, measure
 from voicetop.hub.mirror import SessionLike
+from voicetop.hub.rota import Rota
 from voicetop.wire.codec import MAX_FRAME
 from voicetop.wire.events import PROTOCOL_VERSION
 from voicetop.wire.frames import Hello
@@ -52,6 +53,7 @@ class Hub:
         self.feed: Feed
         self.consoles: set[Console] = set()
         self.publishers: set[Client] = set()
+        self._rota = Rota()
         self._clock = clock or WallClock()
         self._log = log
         self._new_session = new_session or _new_session
@@ -185,7 +187,8 @@ class Hub:
         console = Console(client, role, self.feed, welcome_s=self.config.welcome_s, log=self._log)
         self.consoles.add(console)
         try:
-            await console.run(hello.resume)
+            async with self._rota.turn(console):
+                await console.run(hello.resume)
         finally:
             self.consoles.discard(console)
 

@@ -30,7 +30,7 @@ from voicetop.sources.acts import Unheard
 from voicetop.sources.address import check_token, check_url, client_tls, is_local
 from voicetop.sources.backoff import Backoff
 from voicetop.wire.events import PROTOCOL_VERSION, Event, Gap, Heartbeat, Operator
-from voicetop.wire.frames import Hello, RawBatch, Resume
+from voicetop.wire.frames import Duty, Hello, RawBatch, Resume
 from voicetop.wire.text import safe_label
 
 MAX_WELCOME = 512 * 1024 * 1024
@@ -59,7 +59,7 @@ class _WelcomeHead(Struct, frozen=True, tag_field="type", tag="welcome"):
     protocol: int = 1
 
 
-_head_decoder = msgspec.json.Decoder(_BatchHead | _WelcomeHead | Gap)
+_head_decoder = msgspec.json.Decoder(_BatchHead | _WelcomeHead | Gap | Duty)
 
 
 class SocketSource:
@@ -83,6 +83,8 @@ class SocketSource:
         self.url = check_url(url)
         self.epoch = ""
         self.seq = 0
+        self.on_duty = True
+        """Of a watcher: whether it is this one that tells people, as the hub said last."""
         self._token = check_token(token)
         self._asked_role = role
         self.role = role
@@ -204,6 +206,8 @@ class SocketSource:
                 await self._take_batch(head, frame)
             elif isinstance(head, _WelcomeHead):
                 await self._take_welcome(head, frame)
+            elif isinstance(head, Duty):
+                self.on_duty = head.on
                 if self.role == "operator":
                     for act in self._unheard:
                         await connection.send(act, text=True)

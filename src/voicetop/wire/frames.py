@@ -4,6 +4,7 @@
     hub → console    {"type":"welcome","epoch":"3f…","seq":900,"oldest_seq":400,"state":"<base64 checkpoint>"}
                      {"type":"batch","seq":901,"at":[[1760000000.25,3],[1760000000.27,1]],"events":[{…},{…},{…},{…}]}
                      {"type":"gap", …}      an event of its own, see `events.Gap`
+                     {"type":"duty","on":true}    to watchers only: of several, this one tells people
     publisher → hub  {"type":"hello","role":"publisher","source":"agent-7"}, then events, or arrays of them
 
 A batch carries consecutive events from `seq` on; `at` says in runs [receive time, number of events] when the hub
@@ -43,6 +44,12 @@ class Welcome(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     server: str = ""
     deployment: str = ""
     state: bytes = b""
+
+
+class Duty(Struct, frozen=True, tag_field="type", tag="duty"):
+    """To a watcher: whether it is the one that tells people. Ahead of the welcome, and when that changes."""
+
+    on: bool
 
 
 class RawBatch(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="batch"):

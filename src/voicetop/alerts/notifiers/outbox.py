@@ -8,7 +8,8 @@ is ignored, so that whoever starts again may simply hand over all that it knows.
                └────────────┘  not now, or died meanwhile: it may have arrived, and is told again (`repeats` counts)
 
 `held` is what a watcher knows while another one does the telling. What belongs to one key is told in order: nothing
-overtakes an earlier telling that is still pending. Not thread-safe: one thread owns it.
+overtakes an earlier telling that is still pending. A hub that begins anew counts its incidents anew, so a key may come
+again: key and onset together are a `thread`, which is one incident. Not thread-safe: one thread owns it.
 """
 
 from __future__ import annotations
@@ -34,17 +35,26 @@ KEPT_S = 14 * 86_400.0
 _SCHEMA = """
 CREATE TABLE jobs (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
-  target TEXT NOT NULL, key TEXT NOT NULL, mark TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL,
+  target TEXT NOT NULL, key TEXT NOT NULL, thread TEXT NOT NULL, mark TEXT NOT NULL,
+  reason TEXT NOT NULL, at REAL NOT NULL,
   body BLOB NOT NULL, state TEXT NOT NULL, due REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
   why TEXT NOT NULL DEFAULT '', changed REAL NOT NULL,
-  UNIQUE (target, key, mark)
+  UNIQUE (target, thread, mark)
 );
+CREATE INDEX jobs_by_key ON jobs (target, key, id);
 CREATE INDEX jobs_open ON jobs (target, id) WHERE state IN ('pending', 'sending');
-CREATE TABLE refs (target TEXT NOT NULL, key TEXT NOT NULL, ref TEXT NOT NULL, PRIMARY KEY (target, key));
+CREATE TABLE refs (target TEXT NOT NULL, thread TEXT NOT NULL, ref TEXT NOT NULL, PRIMARY KEY (target, thread));
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+_PUT = """
+INSERT OR IGNORE INTO jobs (target, key, thread, mark, reason, at, body, due, changed, state)
+SELECT :target, :key, :thread, :mark, :reason, :at, :body, :now, :now, CASE
+  WHEN :held AND NOT EXISTS (SELECT 1 FROM jobs WHERE target = :target AND thread = :thread AND state != 'held')
+  THEN 'held' ELSE 'pending' END
+WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE target = :target AND thread = :thread AND reason = 'resolved')
+"""
 _NEXT = """
-SELECT id, target, key, reason, at, body, tries FROM jobs AS j
+SELECT id, target, thread, reason, at, body, tries FROM jobs AS j
 WHERE target = ? AND state = 'pending' AND due <= ? AND NOT EXISTS (
   SELECT 1 FROM jobs AS e WHERE e.target = j.target AND e.key = j.key AND e.id < j.id
   AND e.state IN ('pending', 'sending'))
@@ -57,7 +67,7 @@ class Job(Struct, frozen=True):
 
     id: int
     target: str
-    key: str
+    thread: str
     reason: str
     at: float
     what: Effect | Change
@@ -98,26 +108,22 @@ class Outbox:
         something tells it to the end.
         """
         rows = [
-            (target, one.key, _mark(one), _reason(one), one.at, msgspec.json.encode(one), now, now, held, target, one.key)
+            {"target": target, "key": one.key, "thread": thread_of(one), "mark": _mark(one), "reason": _reason(one),
+             "at": one.at, "body": msgspec.json.encode(one), "now": now, "held": held}
             for one in what
             for target in targets
         ]  # fmt: skip
         before = self._db.total_changes
-        self._do(
-            "INSERT OR IGNORE INTO jobs (target, key, mark, reason, at, body, due, changed, state)"
-            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE target = ?"
-            " AND key = ? AND state != 'held') THEN 'held' ELSE 'pending' END",
-            rows,
-        )
+        self._do(_PUT, rows)
         return self._db.total_changes - before
 
-    def release(self, since: float, open_keys: Iterable[str]) -> int:
-        """Tell what was held back: all of the open incidents, and whatever else is not older than `since`."""
+    def release(self, since: float, threads: Iterable[str]) -> int:
+        """Tell what was held back: all of these incidents, and whatever else is not older than `since`."""
         before = self._db.total_changes
         self._do("UPDATE jobs SET state = 'pending' WHERE state = 'held' AND at >= ?", [(since,)])
         self._do(
-            "UPDATE jobs SET state = 'pending' WHERE state = 'held' AND key = ?",
-            [(key,) for key in open_keys],
+            "UPDATE jobs SET state = 'pending' WHERE state = 'held' AND thread = ?",
+            [(thread,) for thread in threads],
         )
         return self._db.total_changes - before
 
@@ -132,17 +138,17 @@ class Outbox:
             "UPDATE jobs SET state = 'sending', tries = tries + 1, changed = ? WHERE id = ?", [(now, row[0])]
         )
         ref = self._db.execute(
-            "SELECT ref FROM refs WHERE target = ? AND key = ?", (target, row[2])
+            "SELECT ref FROM refs WHERE target = ? AND thread = ?", (target, row[2])
         ).fetchone()
         return Job(
-            id=row[0], target=row[1], key=row[2], reason=row[3], at=row[4], what=_what(row[3], row[5]),
+            id=row[0], target=row[1], thread=row[2], reason=row[3], at=row[4], what=_what(row[3], row[5]),
             tries=row[6], ref=ref[0] if ref else "",
         )  # fmt: skip
 
     def done(self, job: Job, ref: str, now: float) -> None:
         """It arrived; `ref` is what the target wants to see the next time."""
         if ref != job.ref:
-            self._db.execute("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", (job.target, job.key, ref))
+            self._db.execute("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", (job.target, job.thread, ref))
         self._do("UPDATE jobs SET state = 'done', why = '', changed = ? WHERE id = ?", [(now, job.id)])
 
     def again(self, job: Job, due: float, why: str, now: float) -> None:
@@ -161,21 +167,20 @@ class Outbox:
 
     # -- what is known ------------------------------------------------------------------------------------------
 
-    def open_keys(self) -> set[str]:
-        """Keys that somebody was told of, or will be, and of which no resolve is known."""
+    def known(self, thread: str) -> list[Effect]:
+        """All that was taken in of an incident, oldest first, each once."""
         rows = self._db.execute(
-            "SELECT key FROM jobs GROUP BY key HAVING sum(reason = 'resolved') = 0 AND sum(reason != 'change') > 0"
-            " AND sum(state != 'held') > 0"
-        )
-        return {str(row[0]) for row in rows}
-
-    def told(self, key: str) -> list[Effect]:
-        """The effects of a key, oldest first."""
-        rows = self._db.execute(
-            "SELECT body FROM jobs WHERE key = ? AND reason != 'change' GROUP BY mark ORDER BY min(id)",
-            (key,),
+            "SELECT body FROM jobs WHERE thread = ? GROUP BY mark ORDER BY min(id)", (thread,)
         )
         return [msgspec.json.decode(row[0], type=Effect) for row in rows]
+
+    def open_threads(self) -> dict[str, Effect]:
+        """Incidents that somebody was told of, or will be, and that are not known to be over: what was told last."""
+        rows = self._db.execute(
+            "SELECT thread, body, max(id) FROM jobs WHERE reason != 'change' GROUP BY thread"
+            " HAVING sum(reason = 'resolved') = 0 AND sum(state != 'held') > 0"
+        )
+        return {str(row[0]): msgspec.json.decode(row[1], type=Effect) for row in rows}
 
     def fact(self, name: str) -> str:
         """Something noted before; empty where it wasn't."""
@@ -205,11 +210,11 @@ class Outbox:
         """Forget what was told long ago."""
         old = now - KEPT_S
         self._do(
-            "DELETE FROM jobs WHERE changed < ? AND state IN ('done', 'held') AND key NOT IN"
-            " (SELECT key FROM jobs WHERE state IN ('pending', 'sending'))",
+            "DELETE FROM jobs WHERE changed < ? AND state IN ('done', 'held') AND thread NOT IN"
+            " (SELECT thread FROM jobs WHERE state IN ('pending', 'sending'))",
             [(old,)],
         )
-        self._do("DELETE FROM refs WHERE key NOT IN (SELECT key FROM jobs)", [()])
+        self._do("DELETE FROM refs WHERE thread NOT IN (SELECT thread FROM jobs)", [()])
 
     # -- the file -----------------------------------------------------------------------------------------------
 
@@ -243,7 +248,7 @@ class Outbox:
             self._db.execute("INSERT OR REPLACE INTO facts VALUES ('repeats', ?)", (str(repeats),))
             self._do("UPDATE jobs SET state = 'pending' WHERE state = 'sending'", [()])
 
-    def _do(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+    def _do(self, statement: str, rows: Iterable[Sequence[object] | dict[str, object]]) -> None:
         """Write, and commit. Where the disk takes no more, go on in memory: better told now than kept for later."""
         rows = list(rows)
         try:
@@ -293,6 +298,11 @@ def _copy_in_memory(db: sqlite3.Connection) -> sqlite3.Connection:
         memory = sqlite3.connect(":memory:")
         memory.executescript(_SCHEMA)
     return memory
+
+
+def thread_of(what: Effect | Change) -> str:
+    """One incident: the key, and when it began."""
+    return what.key if isinstance(what, Change) else f"{what.key}@{what.onset!r}"
 
 
 def _mark(what: Effect | Change) -> str:
