@@ -206,13 +206,17 @@ class SocketSource:
                 await self._take_batch(head, frame)
             elif isinstance(head, _WelcomeHead):
                 await self._take_welcome(head, frame)
+                await self._send_again(connection)
             elif isinstance(head, Duty):
                 self.on_duty = head.on
-                if self.role == "operator":
-                    for act in self._unheard:
-                        await connection.send(act, text=True)
             else:
                 await self._frames.put(self._local(head))
+
+    async def _send_again(self, connection: ClientConnection) -> None:
+        """What a connection that broke may have lost."""
+        if self.role == "operator":
+            for act in self._unheard:
+                await connection.send(act, text=True)
 
     async def _take_welcome(self, head: _WelcomeHead, frame: bytes) -> None:
         if head.protocol != PROTOCOL_VERSION:
