@@ -38,13 +38,14 @@ def bucket_of(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return buckets
 
 
-def _middles() -> NDArray[np.float64]:
-    low = ((np.arange(BUCKETS + 1, dtype=np.int64) + _BIAS) << _SHIFT).view(np.float64)
-    middles: NDArray[np.float64] = (low[:-1] + low[1:]) / 2
-    return middles
+def _edges() -> NDArray[np.float64]:
+    edges: NDArray[np.float64] = ((np.arange(BUCKETS + 1, dtype=np.int64) + _BIAS) << _SHIFT).view(np.float64)
+    return edges
 
 
-MIDDLES = _middles()
+EDGES = _edges()
+"""Bucket i holds what lies from `EDGES[i]` to `EDGES[i + 1]`, in ms."""
+MIDDLES: NDArray[np.float64] = (EDGES[:-1] + EDGES[1:]) / 2
 """The value that stands for each bucket, in ms."""
 
 

@@ -9,9 +9,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.engine import detail, figures, hours, listing, memos, segments, trends, waiting
+from voicetop.engine import detail, figures, hours, listing, memos, moment, segments, trends, waiting
 from voicetop.engine.buckets import censored_quantile
 from voicetop.engine.capacity import minutes_to_line
+from voicetop.engine.compare import compare
+from voicetop.engine.comparison import Comparison, Moment
 from voicetop.engine.figures import Usual
 from voicetop.engine.fold import Engine
 from voicetop.engine.judge import STAGE_WORDS, culprit, handling_s
@@ -41,6 +43,7 @@ from voicetop.engine.snapshot import (
 )
 from voicetop.engine.spans import MINUTE, QUARTER, SlotKey
 from voicetop.engine.windows import METRIC, Histogram
+from voicetop.engine.wobble import Wobble
 from voicetop.wire.codec import WireStats
 from voicetop.wire.events import Operator
 
@@ -50,6 +53,7 @@ SUCCESS_LESS = 0.05
 SENTIMENT_LESS = 0.4
 """How far under their normal success (a share) and sentiment (of 5) warn."""
 NAMED_STEPS = 6
+MOMENT_S = 5
 CHART_POINTS = 30
 SPLIT = ("stt", "eou", "llm_ttft", "tool", "tts_ttfb")
 
@@ -65,6 +69,10 @@ class Picturer:
         self._segmented: tuple[object, SegmentsPanel] | None = None
         """The last one, with what it was asked for: it is made once a second."""
         self._charts: dict[tuple[object, Where, SlotKey], Any] = {}
+        self._wobble = Wobble(engine)
+        self._moment: tuple[object, Moment] | None = None
+        self._compared: tuple[object, Comparison | None] | None = None
+        """Made anew every `MOMENT_S`: a table that is read must not change four times a second."""
 
     def snapshot(
         self,
@@ -104,7 +112,32 @@ class Picturer:
             detail=self._detail(scope, acts),
             segments=self._segments(scope),
             trends=self._trends_panel(scope, abandonment),
+            moment=self._moment_of(view) if view.moment else None,
+            comparison=self._comparison(view),
         )
+
+    def _moment_of(self, view: View) -> Moment | None:
+        if not (view.moment or view.against):
+            return None
+        key = (view.span, self._engine.at if view.moment else int(self._engine.at // MOMENT_S))
+        if self._moment is None or self._moment[0] != key:
+            self._moment = (key, moment.ending_now(self._engine, view.span, self._wobble))
+        return self._moment[1]
+
+    def _comparison(self, view: View) -> Comparison | None:
+        if view.against is None and not view.around:
+            return None
+        asked = (view.against, view.around, view.span, view.where)
+        key = (*asked, int(self._engine.at // MOMENT_S))
+        if self._compared is None or self._compared[0] != key:
+            self._compared = (key, self._compare(view))
+        return self._compared[1]
+
+    def _compare(self, view: View) -> Comparison | None:
+        pair = (view.against, self._moment_of(view))
+        if view.around:
+            pair = moment.around(self._engine, view.around, view.span, self._wobble) or (None, None)
+        return compare(pair[0], pair[1], view.where) if pair[0] is not None and pair[1] is not None else None
 
     def _detail(self, scope: _Scope, acts: Sequence[Operator]) -> CallDetail | None:
         call = self._engine.roster.find(scope.view.call_id) if scope.view.call_id else None

@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from voicetop.engine.comparison import Comparison, Moment
+
 NAN = float("nan")
 
 Span: TypeAlias = Literal["5m", "30m", "24h"]
@@ -26,7 +28,9 @@ class View(Struct, frozen=True):
     `field>number`, `!word`.
 
     What costs is made only when asked for: `call_id` asks for that call's `CallDetail`, `dimension` for the
-    `SegmentsPanel` of a dimension, `trends` for the `TrendsPanel`.
+    `SegmentsPanel` of a dimension, `trends` for the `TrendsPanel`, `moment` for a `Moment` of the window, to be kept.
+    `against` asks for a `Comparison` of that moment with the window, `around` (stamp time; 0: none) for one of the
+    windows before and after it.
     """
 
     span: Span = "5m"
@@ -40,6 +44,9 @@ class View(Struct, frozen=True):
     call_id: str = ""
     dimension: str = ""
     trends: bool = False
+    moment: bool = False
+    against: Moment | None = None
+    around: float = 0.0
 
 
 class Normal(Struct, frozen=True):
@@ -600,4 +607,6 @@ class Snapshot(Struct, frozen=True):
     detail: CallDetail | None = None
     segments: SegmentsPanel | None = None
     trends: TrendsPanel | None = None
+    moment: Moment | None = None
+    comparison: Comparison | None = None
     alerts: AlertsPanel = AlertsPanel()

@@ -1,0 +1,104 @@
+"""Two moments beside each other, as data: what is kept of a moment, and what comparing two of them finds.
+
+A `Moment` is made by `moment.py` and read by `compare.py` alone; a screen holds it and asks for a `Comparison`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+NAN = float("nan")
+Key: TypeAlias = tuple[tuple[str, str], ...]
+Block: TypeAlias = tuple[bytes, bytes]
+"""Positions (u32) and amounts (i64)."""
+
+Unit: TypeAlias = Literal["ms", "share", "dollars", "of 5", "per 100", "per min", "calls"]
+Finding: TypeAlias = Literal["worse", "better", "changed", "noise", "few", "unknown"]
+"""The first three are news; `few` is too little to tell, `unknown` was told in one of the two only, or in none."""
+
+
+class Moment(Struct, frozen=True):
+    """Counts of one window, `start` to `end` (epoch s), as known at `at`; `cut` where the window lies in the past.
+
+    `keys[i]` is cell i, `live[i]` its live calls at the end. `turns` counts by cell, metric and bucket, `sums` by kind
+    and cell; `slots` holds (slot, kind, cell, amount) for what needs a spread over time, `seconds` the slots' widths.
+    `alike` is the design effect of P50, P95 and P99, `wobble` by how much figures vary from one quarter of an hour to
+    the next without anything being wrong, as a share of their value; `units` is how many told it.
+    """
+
+    at: float
+    start: float
+    end: float
+    span: str
+    cut: bool
+    keys: tuple[Key, ...]
+    live: tuple[int, ...]
+    turns: Block
+    kinds: tuple[str, ...]
+    sums: Block
+    slots: bytes
+    seconds: tuple[float, ...]
+    alike: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    wobble: tuple[tuple[str, float], ...] = ()
+    units: int = 0
+
+
+class Change(Struct, frozen=True):
+    """One figure in A and in B. `low` and `high` bound the difference b − a (95 %); `n_a` and `n_b` are what it rests
+    on; `chance` is how probable so large a difference is where nothing changed. `least_a` and `least_b` mark
+    percentiles that callers who still wait have pushed up.
+    """
+
+    name: str
+    unit: Unit
+    a: float = NAN
+    b: float = NAN
+    low: float = NAN
+    high: float = NAN
+    n_a: int = 0
+    n_b: int = 0
+    chance: float = 1.0
+    finding: Finding = "unknown"
+    least_a: bool = False
+    least_b: bool = False
+
+    @property
+    def difference(self) -> float:
+        return self.b - self.a
+
+    @property
+    def news(self) -> bool:
+        return self.finding in ("worse", "better", "changed")
+
+
+class SegmentChange(Struct, frozen=True):
+    """A value, or a pair of values, in which a figure changed beyond doubt; `rest` is everybody else's figure."""
+
+    where: Key
+    change: Change
+    rest: Change
+
+
+class Comparison(Struct, frozen=True):
+    """A against B within `where`. `tested` differences were looked at in the table, `searched` among segments.
+
+    `overlap_s` is the time that both windows hold. `units` tells how many quarters of an hour taught what figures do
+    by themselves (0: unknown).
+    """
+
+    a: Moment
+    b: Moment
+    where: Key = ()
+    rows: tuple[Change, ...] = ()
+    segments: tuple[SegmentChange, ...] = ()
+    tested: int = 0
+    searched: int = 0
+    overlap_s: float = 0.0
+    units: int = 0
+
+    @property
+    def news(self) -> tuple[Change, ...]:
+        """What changed beyond noise, in the order of the table."""
+        return tuple(row for row in self.rows if row.news)

@@ -1,0 +1,143 @@
+"""By how much figures vary by themselves from one quarter of an hour to the next, while nothing is wrong.
+
+Providers are a little slower for twenty minutes and errors come in clusters: with thousands of turns a difference of
+three percent is beyond the doubt of n and still no news. What varies between quarters beyond their own n is that
+wobble; a comparison takes it in. It is read off the last 24 hours without the minutes in which a problem was on the
+screen, over everybody; where less than an hour and a half is known, off the minutes of the last two hours.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicetop.engine import doubt
+from voicetop.engine.buckets import QUANTILES, value_of
+from voicetop.engine.figures import FEW, FEW_CALLS
+from voicetop.engine.spans import MINUTE, QUARTER, SlotKey
+from voicetop.engine.windows import METRICS, Histogram
+
+if TYPE_CHECKING:
+    from voicetop.engine.fold import Engine
+
+LEAST_UNITS = 6
+SETTLED_S = 120
+RATES = (
+    ("errors", "error", "ended"), ("success", "succeeded", "known"), ("escalation", "escalated", "talked"),
+    ("abandonment", "abandoned", "decided"), ("frustration", "moody", "talked"),
+)  # fmt: skip
+_RATES = frozenset(name for name, _, _ in RATES)
+TRAFFIC = "traffic"
+
+Figures = dict[str, tuple[float, float]]
+"""(value, doubt) by name: the logarithm of a percentile ("e2e P95") or of the turns, and its variance; a rate and its
+n.
+"""
+
+
+class Wobble:
+    """Reads one engine; keeps what slots of time that are over said."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: dict[SlotKey, Figures] = {}
+        self._made: tuple[int, tuple[tuple[str, float], ...], int] | None = None
+
+    def shares(self) -> tuple[tuple[tuple[str, float], ...], int]:
+        """(name, standard deviation as a share of the value) for each figure, and how many units told it."""
+        minute = int(self._engine.at // MINUTE)
+        if self._made is None or self._made[0] != minute:
+            units = self._units()
+            self._made = (minute, _shares(units), len(units))
+        return self._made[1], self._made[2]
+
+    def _units(self) -> list[Figures]:
+        engine = self._engine
+        last = int((engine.at - SETTLED_S) // QUARTER)
+        first = int(_first(engine) // QUARTER) + 1
+        quarters = [(QUARTER, number) for number in range(max(first, last - 96), last)]
+        calm = [key for key in quarters if not self._troubled(key)]
+        if len(calm) < LEAST_UNITS:
+            last = int((engine.at - SETTLED_S) // MINUTE)
+            first = int(_first(engine) // MINUTE) + 1
+            calm = [
+                (MINUTE, n) for n in range(max(first, last - 105), last) if not self._troubled((MINUTE, n))
+            ]
+        if len(calm) < LEAST_UNITS:
+            return []
+        self._kept = {key: self._kept[key] if key in self._kept else self._figures(key) for key in calm}
+        return list(self._kept.values())
+
+    def _troubled(self, key: SlotKey) -> bool:
+        begin, minutes = key[0] * key[1] // MINUTE, key[0] // MINUTE
+        return any(begin <= minute < begin + minutes for minute in self._engine.judge.troubled)
+
+    def _figures(self, key: SlotKey) -> Figures:
+        ledger, keys = self._engine.ledger, [key]
+        if key[0] == QUARTER:
+            keys += [(MINUTE, key[1] * 15 + minute) for minute in range(15)]
+        there = [k for k in keys if k in ledger.windows.coarse or k in ledger.counts.slots]
+        if not there:
+            return {}
+        table = np.sum([ledger.windows.over_time(k, None) for k in there], axis=0)
+        sums: dict[str, int] = {}
+        for k in there:
+            for kind, amount in ledger.counts.over_time(k, None).items():
+                sums[kind] = sums.get(kind, 0) + amount
+        return {**_of_turns(table), **_of_calls(sums)}
+
+
+def _first(engine: Engine) -> float:
+    windows = engine.ledger.windows
+    starts = [width * number for width, number in windows.coarse]
+    return float(min(starts, default=engine.at))
+
+
+def _of_turns(table: Histogram) -> Figures:
+    made: Figures = {}
+    for metric, name in enumerate(METRICS[:-1]):
+        done = np.cumsum(table[metric])
+        n = int(done[-1])
+        for q in QUANTILES:
+            if n >= FEW[q]:
+                low, high = doubt.quantile_bounds(done, q, n, 1.0)
+                value = value_of(int(np.searchsorted(done, max(1, math.ceil(q * n - 1e-9)))))
+                made[f"{name} P{round(100 * q)}"] = (math.log(value), (math.log(high / low) / 2) ** 2)
+        if name == "e2e" and n:
+            made[TRAFFIC] = (math.log(n), 1 / n)
+    return made
+
+
+def _of_calls(sums: dict[str, int]) -> Figures:
+    made: Figures = {}
+    for name, hits, of in RATES:
+        n = sums.get(of, 0)
+        if n >= FEW_CALLS:
+            made[name] = (min(1.0, sums.get(hits, 0) / n), n)
+    return made
+
+
+def _shares(units: list[Figures]) -> tuple[tuple[str, float], ...]:
+    names = sorted({name for unit in units for name in unit})
+    return tuple((name, _share(name, [unit[name] for unit in units if name in unit])) for name in names)
+
+
+def _share(name: str, told: list[tuple[float, float]]) -> float:
+    values, doubts = np.array(told, float).T
+    if name == TRAFFIC:
+        return _steps(values, doubts)
+    if name not in _RATES:
+        return doubt.spread_between(values, doubts)
+    centre = float((values * doubts).sum() / doubts.sum())
+    return doubt.spread_between(values, centre * (1 - centre) / doubts) / centre if centre else 0.0
+
+
+def _steps(values: NDArray[np.float64], variances: NDArray[np.float64]) -> float:
+    """Traffic drifts with the day: what counts is the step from one unit to the next (von Neumann, 1941)."""
+    if len(values) < 3:
+        return 0.0
+    squares = float((np.diff(values) ** 2).mean()) / 2
+    return math.sqrt(max(0.0, squares - float(variances.mean())))
