@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.feeding import Line
-from voicetop.wire.events import CallStart, Gap, SourceStatus, Turn
+from engine.feeding import START, Line, frames
+from voicetop.wire.events import CallStart, Gap, Heartbeat, Operator, SourceStatus, Turn
 
 HOUR = 3_600.0
 
@@ -128,3 +128,21 @@ def test_ten_thousand_sources_stay_bounded() -> None:
     line = Line()
     line.hear(*[SourceStatus(ts=line.at, source=f"s{n}") for n in range(10_000)])
     assert line.see().feed.publishers == 2_000
+
+
+@pytest.mark.parametrize("sizes", [(), (1,), (2,), (1, 1), (3,)])
+def test_a_note_about_long_ago_is_no_lag_however_the_feed_is_cut(sizes: tuple[int, ...]) -> None:
+    line = Line()
+    at = START + 0.5
+    note = Operator(ts=START - 600, act="note", by="ada", text="it began here")
+    told = [
+        (at, Turn(ts=at - 0.2, call_id="a", e2e_ms=1.0)),
+        (at, note),
+        (at, note),
+        (at, Heartbeat(ts=at, seq=9)),
+    ]
+    for each in frames(told, sizes, seq=line.session.seq + 1):
+        line.session.feed(each)
+    snap = line.see()
+    assert snap.feed.lag_s == pytest.approx(0.2)
+    assert [memo.at for memo in snap.memos] == [START - 600] * 2
