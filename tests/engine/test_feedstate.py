@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.feeding import START, Line, frames
+from engine.feeding import START, Line, Stamped, frames
 from voicetop.wire.events import CallStart, Gap, Heartbeat, Operator, SourceStatus, Turn
 
 HOUR = 3_600.0
@@ -135,7 +135,7 @@ def test_a_note_about_long_ago_is_no_lag_however_the_feed_is_cut(sizes: tuple[in
     line = Line()
     at = START + 0.5
     note = Operator(ts=START - 600, act="note", by="ada", text="it began here")
-    told = [
+    told: list[Stamped] = [
         (at, Turn(ts=at - 0.2, call_id="a", e2e_ms=1.0)),
         (at, note),
         (at, note),
