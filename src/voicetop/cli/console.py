@@ -22,6 +22,7 @@ from voicetop.sources import Source
 if TYPE_CHECKING:
     from voicetop.config import Config
     from voicetop.recording import Recorder
+    from voicetop.ui.feed import RunningFeed
 
 LEAST_FPS, MOST_FPS = 0.5, 4.0
 FIRST_ANSWER_S = 1.0
@@ -107,13 +108,6 @@ def open_recorder(path: str, url: str) -> Recorder:
     return Recorder(path, source=url)
 
 
-def show(source: Source, *, args: argparse.Namespace, title: str) -> int:
-    """Show any source on the same screen."""
-    settings = configuration.load()
-    check_screen(args, settings)
-    return show_feed(LiveFeed(lambda: (source, None), settings.engine), args, settings, title)
-
-
 def check_screen(args: argparse.Namespace, settings: Config) -> None:
     """Raises UsageError where there is no terminal that could show a screen, or no such theme."""
     if args.plain:
@@ -131,7 +125,7 @@ def check_screen(args: argparse.Namespace, settings: Config) -> None:
 
 
 def show_feed(
-    feed: LiveFeed,
+    feed: RunningFeed,
     args: argparse.Namespace,
     settings: Config,
     title: str,
@@ -144,7 +138,7 @@ def show_feed(
 
 
 def show_feeds(
-    feeds: Sequence[tuple[str, LiveFeed]],
+    feeds: Sequence[tuple[str, RunningFeed]],
     args: argparse.Namespace,
     settings: Config,
     *,
@@ -195,17 +189,17 @@ def show_feeds(
     return last_words(feeds) or app.return_code or 0
 
 
-def _start(feeds: Sequence[tuple[str, LiveFeed]]) -> None:
+def _start(feeds: Sequence[tuple[str, RunningFeed]]) -> None:
     for _, feed in feeds:
         feed.start()
 
 
-def _close(feeds: Sequence[tuple[str, LiveFeed]], limit: float = 5.0) -> None:
+def _close(feeds: Sequence[tuple[str, RunningFeed]], limit: float = 5.0) -> None:
     for _, feed in feeds:
         feed.close(limit)
 
 
-def last_words(feeds: Sequence[tuple[str, LiveFeed]]) -> int:
+def last_words(feeds: Sequence[tuple[str, RunningFeed]]) -> int:
     """What should outlast the screen, on stderr; the exit code: 2 where nothing was ever shown, 1 for an error."""
     code = 0
     for name, feed in feeds:

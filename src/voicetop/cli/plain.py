@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 
 from voicetop.cli.console import last_words
 from voicetop.engine.snapshot import Figure, Snapshot
-from voicetop.live import LiveFeed
+from voicetop.ui.feed import RunningFeed
 from voicetop.wire.text import safe_label
 
 EVERY_S = 1.0
 
 
-def print_lines(feeds: Sequence[tuple[str, LiveFeed]]) -> int:
+def print_lines(feeds: Sequence[tuple[str, RunningFeed]]) -> int:
     """Print until the feeds end, or a signal comes. 1 where one ended with an error, 2 where it never began.
 
     Of several feeds, each line begins with its feed's name.
@@ -47,7 +47,7 @@ def print_lines(feeds: Sequence[tuple[str, LiveFeed]]) -> int:
 class _Lines:
     """What was said already, so that only news is."""
 
-    def __init__(self, feed: LiveFeed, whose: str) -> None:
+    def __init__(self, feed: RunningFeed, whose: str) -> None:
         self._feed = feed
         self._whose = whose
         self._at = 0.0

@@ -1,4 +1,4 @@
-"""`voicetop replay FILE`: a recording on the same screen."""
+"""`voicetop replay FILE`: a recording on the same screen, at any moment and speed."""
 
 from __future__ import annotations
 
@@ -7,29 +7,109 @@ import contextlib
 import math
 import os
 from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from voicetop import config as configuration
 from voicetop.cli import console
 from voicetop.errors import UsageError
-from voicetop.sources.replay import ReplaySource
+from voicetop.past.pacing import FASTEST, SLOWEST
+from voicetop.past.pipe import PipeSpool
+from voicetop.past.start import Start
+from voicetop.recording.format import clock_text
+from voicetop.recording.moments import parse_moment
+from voicetop.recording.notes import Notebook
+from voicetop.recording.reader import Reader
+from voicetop.recording.reel import extent
+
+if TYPE_CHECKING:
+    from voicetop.config import Config
+    from voicetop.past.player import Player
+
+STANDARD_INPUT = "standard input"
+
+_EPILOG = """\
+a moment is typed like 14:05, 14:05:30, -90s or "3m ago" (before its end), +10m (after its beginning) or
+2026-11-22T14:05Z. On the screen: space pauses, [ ] { } step, g jumps, e E go to events of note, ? shows all keys.
+
+a pipe is played while it grows, and can be walked through like a file:
+  ssh host voicetop record - | voicetop replay -
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `voicetop replay`."""
-    parser.add_argument(
-        "file", metavar="FILE|DIR|-", help="the recording, a folder of them, or - for standard input"
-    )
-    parser.add_argument(
-        "--speed", default="1", metavar="X", help="how many times its own pace (0.25, 10, ...), or max"
-    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("file", metavar="FILE|DIR|-", help="the recording, a folder of them, or - for standard input")
+    add("--at", metavar="MOMENT", default="", help="begin there")
+    add("--until", metavar="MOMENT", default="", help="pause there")
+    add("--speed", default="1", metavar="X", help="how many times its own pace (0.25 to 1000), or max")
+    add("--loop", action="store_true", help="begin again at its end")
     console.screen_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the recording, then show it. Raises UsageError and RecordingError before a screen opens."""
+    settings = configuration.load()
     speed = parse_speed(args.speed)
-    recording = _standard_input(keys_from_terminal=not args.plain) if args.file == "-" else args.file
-    source = ReplaySource(recording, speed=speed)
-    return console.show(source, args=args, title=source.link.where)
+    with contextlib.ExitStack() as stack:
+        if args.file == "-":
+            stream = _standard_input(keys_from_terminal=not args.plain)
+            console.check_screen(args, settings)
+            spool = PipeSpool(stream, STANDARD_INPUT)
+            stack.callback(spool.close)
+            path, where = spool.path, STANDARD_INPUT
+        else:
+            path, where = Path(args.file), args.file
+            extent(path)
+            console.check_screen(args, settings)
+        player = open_player(path, where, start_of(args, path, speed), settings, args.user or settings.user)
+        stack.callback(player.close)
+        return console.show_feed(player, args, settings, where)
+
+
+def open_player(path: Path, where: str, start: Start, settings: Config, author: str) -> Player:
+    """What plays the recording at `path`. Raises RecordingError."""
+    from voicetop.past.player import Player
+    from voicetop.past.remarks import Remarks
+    from voicetop.past.survey import Survey
+    from voicetop.recording.reel import Reel
+
+    piped = where == STANDARD_INPUT
+    with Reader(path) as reader:
+        remarks = Remarks(Notebook(reader.header if piped else path), author=author)
+    return Player(
+        lambda new_session: Reel(path, new_session),
+        where=where,
+        gathering=Survey(settings.engine, remarks),
+        config=settings.engine,
+        start=start,
+        remarks=remarks,
+    )
+
+
+def start_of(args: argparse.Namespace, path: Path, speed: float) -> Start:
+    """How the replay begins, as the options say. Raises UsageError for moments that it doesn't reach."""
+    first, last = extent(path)
+    at = _moment("--at", args.at, first, last)
+    until = _moment("--until", args.until, first, math.inf if args.file == "-" else last, end=last)
+    if until <= at:
+        raise UsageError(f"--until {args.until} isn't after --at {args.at}")
+    return Start(at=at, until=until, speed=speed, loop=args.loop)
+
+
+def _moment(option: str, text: str, first: float, last: float, *, end: float = math.nan) -> float:
+    """The moment that was typed; NaN where none was. Raises UsageError."""
+    if not text:
+        return math.nan
+    moment = parse_moment(text, first=first, last=end if end == end else last)
+    if not first - 1 <= moment <= last + 1:
+        raise UsageError(
+            f"{option} {text}: the recording goes from {clock_text(first)} to {clock_text(end if end == end else last)}"
+        )
+    return moment
 
 
 def _standard_input(*, keys_from_terminal: bool) -> FileIO:
@@ -57,6 +137,6 @@ def parse_speed(text: str) -> float:
         speed = float(text.lower().removesuffix("x"))
     except ValueError:
         speed = math.nan
-    if not 0 < speed <= 1_000_000:
-        raise UsageError(f"--speed {text}: give a number above 0 (0.25, 1, 10) or max")
+    if not SLOWEST <= speed <= FASTEST:
+        raise UsageError(f"--speed {text}: give a number from {SLOWEST:g} to {FASTEST:g}, or max")
     return speed

@@ -88,8 +88,14 @@ class Seeker(Generic[S]):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], new_session: Callable[[], S], *, share: float = SHARE
+        self,
+        path: str | os.PathLike[str],
+        new_session: Callable[[], S],
+        *,
+        share: float = SHARE,
+        after: Callable[[BlockIndex], str] = lambda _: "",
     ) -> None:
+        """`after` names what the file continues, where it isn't played alone: its states are other ones then."""
         self.path = Path(path)
         self._new_session = new_session
         self._share = share
@@ -98,7 +104,7 @@ class Seeker(Generic[S]):
         Reader(self.path).close()
         try:
             self.index = BlockIndex(self.path)
-            self.checkpoints = Checkpoints(self.path, _key(new_session()))
+            self.checkpoints = Checkpoints(self.path, _key(new_session()) + after(self.index))
         except OSError as error:
             raise RecordingError(f"cannot read {path}: {error.strerror}") from None
 

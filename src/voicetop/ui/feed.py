@@ -8,27 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from msgspec import Struct
-
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.timeline import Timeline
+from voicetop.past.position import Position
 from voicetop.sources import LinkState
 
-
-class Position(Struct, frozen=True):
-    """Where a past is being looked at: stamp time `at`, and whether time goes on there.
-
-    `speed` is what was asked for (inf: as fast as it goes), `reached` what the last second really brought (NaN while
-    it stands still). `seeking` is where it is on its way to, NaN where it has arrived. `why` says what stopped it.
-    """
-
-    at: float = NAN
-    playing: bool = False
-    speed: float = 1.0
-    reached: float = NAN
-    loop: bool = False
-    seeking: float = NAN
-    why: str = ""
+__all__ = ["FeedHandle", "Past", "Position", "RunningFeed"]
 
 
 class FeedHandle(Protocol):
@@ -73,11 +58,28 @@ class FeedHandle(Protocol):
         """
 
 
+class RunningFeed(FeedHandle, Protocol):
+    """A feed as whoever opens the screen holds it: it begins, and is ended."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes by itself."""
+
+    def start(self) -> None:
+        """Begin, once."""
+
+    def wait_for_answer(self, seconds: float) -> bool:
+        """Wait until the other end has said something; False where nothing will ever come."""
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End it, and flush what is recorded."""
+
+
 class Past(FeedHandle, Protocol):
     """A feed that can be walked through: a recording, or what a live feed keeps. All of it returns at once.
 
-    `latest` and `ask` give pictures of the moment at `position`; `link` is "live" as long as there is something to show.
-    A replay is its own past: the console knows it by `handle.past is handle`.
+    `latest` and `ask` give pictures of the moment at `position`; `link` is "live" as long as there is something to
+    show. A replay is its own past: the console knows it by `handle.past is handle`.
     """
 
     @property

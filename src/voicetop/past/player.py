@@ -1,0 +1,484 @@
+"""A recording that plays by itself on a thread of its own, and goes where it is told: what a screen holds of a replay.
+
+The screen's thread only leaves wishes and looks at finished pictures. A seek looks at the wishes before each frame
+that it folds: a later one replaces it, and who asks for a picture meanwhile gets one of where it stood before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from msgspec import structs
+
+from voicetop.clock import Clock, WallClock
+from voicetop.engine.config import EngineConfig
+from voicetop.engine.snapshot import NAN, Snapshot, View
+from voicetop.engine.timeline import Timeline
+from voicetop.errors import RecordingError, VoicetopError
+from voicetop.past.pacing import LONGEST_WAIT_S, Pacing, Reached, speed_within
+from voicetop.past.position import Position
+from voicetop.past.start import Start
+from voicetop.sources import LinkState
+from voicetop.wire.events import Operator
+
+if TYPE_CHECKING:
+    from voicetop.past.walk import Walk
+    from voicetop.recording.reel import Reel
+    from voicetop.session import Session
+
+PICTURES_PER_S = 4
+REST = 3.0
+"""After a picture, folding has the thread for at least so many times as long."""
+SLICE_S = 0.05
+"""How long it folds before it looks whether a picture is due."""
+GROWTH_S = 0.1
+FLUSHED_S = 0.8
+"""What a recorder that is at it has seen is in the file after this."""
+
+Answer = Callable[[Snapshot], None]
+NewSession: TypeAlias = "Callable[[], Session]"
+
+
+class Replaced(Exception):
+    """Something else is wanted before this was done."""
+
+
+class Noting(Protocol):
+    """Who knows what was noted, and keeps what is; see `remarks.Remarks` and `ui.feed.FeedHandle.operate`."""
+
+    acts: list[Operator]
+    failures: list[str]
+
+    def load(self) -> None: ...
+
+    def operate(
+        self,
+        act: str,
+        *,
+        target: str = "",
+        text: str = "",
+        until: float = NAN,
+        at: float = NAN,
+        call_id: str = "",
+    ) -> str: ...
+
+
+class Gathering(Protocol):
+    """Who knows what happened when in all of it."""
+
+    @property
+    def timeline(self) -> Timeline: ...
+
+    def begin(self, reel: Reel[Session], idle: threading.Event) -> None:
+        """The reel is open; `idle` is set while nobody waits for the processor."""
+
+    def close(self) -> None: ...
+
+
+class Player:
+    """A `ui.feed.Past`. `open_reel` is called on its own thread, with what makes its sessions.
+
+    `start` begins, `close` ends it. `ended` says that it stopped by itself: at the end, or at `until`.
+    """
+
+    def __init__(
+        self,
+        open_reel: Callable[[NewSession], Reel[Session]],
+        *,
+        where: str,
+        gathering: Gathering,
+        remarks: Noting,
+        config: Callable[[], EngineConfig] | None = None,
+        start: Start | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        start = start or Start()
+        self._open_reel = open_reel
+        self._where = where
+        self._gathering = gathering
+        self._make_config = config
+        self._config: EngineConfig | None = None
+        self._remarks = remarks
+        self._clock = clock or WallClock()
+        self._wish = threading.Condition()
+        self._target: float | None = start.at if start.at == start.at else -math.inf
+        self._until = start.until
+        self._asked: list[Answer] = []
+        self._view = View()
+        self._wants_picture = False
+        self._closing = False
+        self._done = False
+        self._latest: Snapshot | None = None
+        self._error = ""
+        self._reel: Reel[Session] | None = None
+        self._walk: Walk | None = None
+        self._pacing = Pacing(speed_within(start.speed))
+        self._reached = Reached()
+        self._anchored = False
+        self._moved = False
+        """Whether time has gone on since it was told to."""
+        self._picture_due = 0.0
+        self._idle = threading.Event()
+        self._opened = threading.Event()
+        self._position = Position(
+            at=NAN, playing=start.playing, speed=self._pacing.speed, loop=start.loop, seeking=start.at
+        )
+        self._thread = threading.Thread(target=self._run, name="voicetop past", daemon=True)
+
+    def start(self) -> None:
+        """Begin, once."""
+        with self._wish:
+            if not self._thread.ident and not self._closing:
+                self._thread.start()
+
+    def wait_for_answer(self, seconds: float) -> bool:
+        """Wait until the recording is open; False where it can't be."""
+        self._opened.wait(seconds)
+        return not self._error
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End it."""
+        with self._wish:
+            self._closing = True
+            self._wish.notify()
+        self._gathering.close()
+        if self._thread.ident:
+            self._thread.join(timeout)
+
+    # -- what the screen's thread asks ---------------------------------------------------------------------------
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """The newest picture."""
+        return self._latest
+
+    @property
+    def link(self) -> LinkState:
+        """There is something to show as long as the recording is open."""
+        if self._error:
+            return LinkState("ended", where=self._where, why=self._error)
+        return LinkState("live" if self._reel else "connecting", where=self._where)
+
+    @property
+    def error(self) -> str:
+        """Why it ended, in one line."""
+        return self._error
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be read, and that it is over."""
+        notes = [self._named(note) for note in self._walk.notes] if self._walk else []
+        why = self._position.why
+        over = [f"{self._where} is {why}"] if self._done and why else []
+        return [*over, *notes, *self._remarks.failures]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes by itself."""
+        return self._done or bool(self._error)
+
+    @property
+    def past(self) -> Player:
+        """A replay is its own past."""
+        return self
+
+    @property
+    def position(self) -> Position:
+        """Where it stands."""
+        return self._position
+
+    @property
+    def timeline(self) -> Timeline:
+        """What happened when, as far as is known by now."""
+        known = self._gathering.timeline
+        reel = self._reel
+        if known.first_at == known.first_at or reel is None:
+            return known
+        return Timeline(first_at=reel.first_at or NAN, last_at=reel.last_at or NAN)
+
+    def ask(self, view: View, call: Answer | None = None) -> None:
+        """From now on make pictures for `view`; `call` gets the first of them, on the past's own thread."""
+        with self._wish:
+            self._view = view
+            self._wants_picture = True
+            if call is not None:
+                self._asked.append(call)
+            self._wish.notify()
+
+    def play(self) -> None:
+        """Let time go on; at the end begin again."""
+        with self._wish:
+            self._done = self._anchored = self._moved = False
+            self._place(playing=True, why="")
+            self._wish.notify()
+
+    def pause(self) -> None:
+        """Stand still."""
+        with self._wish:
+            self._place(playing=False, reached=NAN, why="")
+            self._wish.notify()
+
+    def set_speed(self, speed: float) -> None:
+        """Go on at `speed` times real time."""
+        with self._wish:
+            self._pacing = Pacing(speed_within(speed))
+            self._anchored = False
+            self._reached.restart()
+            self._place(speed=self._pacing.speed, reached=NAN)
+            self._wish.notify()
+
+    def set_loop(self, loop: bool) -> None:
+        """Begin again at the end."""
+        with self._wish:
+            self._place(loop=loop)
+
+    def seek(self, at: float) -> None:
+        """Go to stamp time `at`, cut to what there is."""
+        if at != at:
+            return
+        with self._wish:
+            self._done = False
+            self._aim(at)
+            self._wish.notify()
+        self.start()
+
+    def operate(
+        self,
+        act: str,
+        *,
+        target: str = "",
+        text: str = "",
+        until: float = NAN,
+        at: float = NAN,
+        call_id: str = "",
+    ) -> str:
+        """Keep what a person did as of `at` (NaN: where it stands); else why that can't be."""
+        at = at if at == at else self._position.at
+        return self._remarks.operate(act, target=target, text=text, until=until, at=at, call_id=call_id)
+
+    def _aim(self, at: float) -> None:
+        reel = self._reel
+        self._target = at
+        seeking = min(max(at, reel.first_at), reel.last_at) if reel else at
+        self._place(seeking=seeking, why="", reached=NAN)
+
+    def _place(self, **changes: object) -> None:
+        """Say where it stands; with the wishes' lock held."""
+        self._position = structs.replace(self._position, **changes)
+
+    def _named(self, note: str) -> str:
+        """A spool's own file is nothing to people."""
+        reel = self._reel
+        return note.replace(str(reel.path), self._where) if reel is not None else note
+
+    # -- its own thread ------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._begin()
+            while not self._closing:
+                with contextlib.suppress(Replaced):
+                    self._turn()
+        except VoicetopError as error:
+            self._error = self._named(str(error))
+        except Exception as error:  # noqa: BLE001 - a thread that dies silently would look like a calm night
+            self._error = f"a mistake of voicetop's own, please report it: {type(error).__name__}: {error}"
+        finally:
+            self._opened.set()
+            self._idle.set()
+            if self._walk is not None:
+                self._walk.close()
+
+    def _begin(self) -> None:
+        from voicetop.past.walk import Walk  # noqa: PLC0415 - behind the first frame, as all that needs numpy
+
+        self._config = self._make_config() if self._make_config is not None else None
+        self._remarks.load()
+        reel = self._open_reel(self._new_session)
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        self._walk = Walk(reel)
+        self._reel = reel
+        self._opened.set()
+        self._gathering.begin(reel, self._idle)
+
+    def _new_session(self) -> Session:
+        from voicetop.past.walk import Walker  # noqa: PLC0415
+
+        session = Walker(self._config, self._look)
+        session.noted = self._remarks.acts
+        return session
+
+    def _look(self) -> None:
+        """Before each frame, see whether something else is wanted by now."""
+        if self._closing or self._target is not None:
+            raise Replaced
+        if self._wants_picture:
+            self._show()
+
+    def _turn(self) -> None:
+        with self._wish:
+            target, self._target = self._target, None
+            playing = self._position.playing
+        if target is not None:
+            self._idle.clear()
+            self._go(target)
+        elif self._wants_picture:
+            self._show()
+        elif playing:
+            self._play()
+        else:
+            self._reached.restart()
+            self._rest(None)
+
+    def _rest(self, seconds: float | None) -> None:
+        """Let others have the processor until somebody wants something."""
+        self._idle.set()
+        with self._wish:
+            if not (self._closing or self._target is not None or self._wants_picture):
+                self._wish.wait(seconds)
+        self._idle.clear()
+
+    def _go(self, target: float) -> None:
+        """Seek, and show what is there. A place that can't be read is told, and it stands still."""
+        assert self._walk is not None
+        reel = self._walk.reel
+        reel.refresh()
+        self._await(reel, target)
+        at = min(max(target, reel.first_at), reel.last_at)
+        why = ""
+        try:
+            self._walk.seek(at)
+            self._reach_first_beat(at)
+        except RecordingError as error:
+            why = self._named(str(error))
+        self._anchored = False
+        self._reached.restart()
+        self._show()
+        with self._wish:
+            if self._target is None:
+                self._place(at=self._walk.at or at, seeking=NAN, why=why)
+            if why:
+                self._place(playing=False)
+
+    def _await(self, reel: Reel[Session], target: float) -> None:
+        """A moment that is a recorder's to write yet is there shortly."""
+        patience = self._clock.monotonic() + FLUSHED_S
+        while reel.last_at < target < math.inf and reel.growing and self._clock.monotonic() < patience:
+            self._rest(GROWTH_S / 2)
+            if self._target is not None or self._closing:
+                raise Replaced
+            if self._wants_picture:
+                self._show()
+            reel.refresh()
+
+    def _reach_first_beat(self, at: float) -> None:
+        """Before the first heartbeat there is no picture: where a recording begins, go on to it."""
+        assert self._walk is not None
+        course = self._walk.course
+        while course is not None and not course.session.at and course.next_at() <= at + LONGEST_WAIT_S:
+            course.fold()
+
+    def _play(self) -> None:
+        """Fold what is due, for a moment at most; then show, and wait for what comes."""
+        assert self._walk is not None
+        course = self._walk.course
+        if course is None:
+            self._place_done("empty")
+            return
+        now = self._clock.monotonic()
+        if not self._anchored:
+            self._anchored = True
+            self._pacing.anchor(self._walk.at or course.next_at(), now)
+        coming = course.next_at()
+        if coming == math.inf:
+            self._end()
+            return
+        self._moved = True
+        self._pacing.meet(self._walk.at or coming, coming, now)
+        limit = self._until if self._until > self._walk.at else math.inf
+        due = min(self._pacing.due(now), limit)
+        behind = self._fold(due, now + SLICE_S)
+        now = self._clock.monotonic()
+        if now >= self._picture_due:
+            self._show()
+        with self._wish:
+            if self._target is None:
+                self._place(at=self._walk.at, reached=self._reached.see(self._walk.at, now))
+        if behind:
+            if not math.isinf(self._pacing.speed):
+                self._pacing.anchor(max(self._walk.at, coming), now)
+        elif limit <= due < math.inf:
+            self._until = NAN
+            self._show()
+            self._place_done(AT_UNTIL)
+        else:
+            wait = min(self._pacing.wait(course.next_at(), now), self._picture_due - now, 1 / PICTURES_PER_S)
+            self._rest(max(wait, 0.01) if course.next_at() < math.inf else GROWTH_S)
+
+    def _fold(self, due: float, stop: float) -> bool:
+        """Fold what was stamped by `due`; True where it is `stop` by the clock before all of that is done."""
+        assert self._walk is not None
+        course = self._walk.course
+        assert course is not None
+        while (coming := course.next_at()) <= due and coming < math.inf:
+            course.fold()
+            if self._clock.monotonic() >= stop:
+                return course.next_at() <= due and course.next_at() < math.inf
+        if coming < math.inf and due < math.inf:
+            course.fold_until(due)
+        return False
+
+    def _end(self) -> None:
+        """All that was written is folded: go on as it grows, begin again, or stop."""
+        assert self._walk is not None
+        reel = self._walk.reel
+        reel.refresh()
+        now = self._clock.monotonic()
+        if self._latest is None or self._latest.at != self._walk.at:
+            self._show()
+        if reel.growing:
+            with self._wish:
+                self._place(at=self._walk.at, reached=self._reached.see(self._walk.at, now))
+            self._rest(GROWTH_S)
+        elif self._position.loop or not self._moved:
+            with self._wish:
+                self._moved = True
+                if self._target is None:
+                    self._aim(-math.inf)
+        elif self._walk.course is not None and self._walk.course.next_at() == math.inf:
+            self._place_done(AT_END)
+
+    def _place_done(self, why: str) -> None:
+        assert self._walk is not None
+        with self._wish:
+            if self._target is None and self._position.playing:
+                self._place(at=self._walk.at, playing=False, reached=NAN, why=why)
+                self._done = True
+
+    def _show(self) -> None:
+        """Make a picture of where the walk stands, for whoever asked and for the screen."""
+        session = self._walk.session if self._walk is not None else None
+        if session is None or not session.at:  # who asked is answered with the first picture
+            self._wants_picture = False
+            return
+        with self._wish:
+            view, calls, self._asked = self._view, self._asked, []
+            self._wants_picture = False
+        began = self._clock.monotonic()
+        picture = session.snapshot(view)
+        self._latest = picture
+        self._picture_due = self._clock.monotonic() + max(
+            1 / PICTURES_PER_S, REST * (self._clock.monotonic() - began)
+        )
+        for call in calls:
+            call(picture)
+
+
+AT_END = "at its end"
+AT_UNTIL = "where it was to pause"

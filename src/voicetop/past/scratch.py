@@ -1,0 +1,63 @@
+"""Folders for what only this process needs, on a disk rather than in memory, and gone when it is.
+
+They stand in the state folder, readable by their owner only, each with a lock that its process holds. What a crashed
+process left behind, whose lock is free, is removed by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from voicetop.errors import RecordingError
+from voicetop.locations import state_dir
+
+LOCK = "lock"
+
+
+class Scratch:
+    """A new folder at `path`. Raises RecordingError where none can be made."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        self._lock = -1
+        home = home or state_dir() / "scratch"
+        try:
+            self.path = self._make(home)
+        except OSError:  # a home that may not be written, or is full
+            try:
+                self.path = self._make(Path(tempfile.gettempdir()) / f"voicetop-{os.getuid()}")
+            except OSError as error:
+                raise RecordingError(f"cannot keep anything in {home}: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Remove it, with all that is in it."""
+        if self._lock >= 0:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = -1
+
+    def _make(self, home: Path) -> Path:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if home.stat().st_uid != os.getuid():
+            raise PermissionError(13, "it is somebody else's")
+        _sweep(home)
+        path = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=home))
+        self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return path
+
+
+def _sweep(home: Path) -> None:
+    """Remove the folders of processes that are gone."""
+    for folder in home.iterdir():
+        with contextlib.suppress(OSError):
+            lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
