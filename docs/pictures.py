@@ -22,6 +22,7 @@ from voicetop.session import Session
 from voicetop.sources import LinkState
 from voicetop.sources.simulator import Fleet, FleetConfig, Incident
 from voicetop.ui.app import ConsoleApp
+from voicetop.ui.feed import Past
 from voicetop.wire.events import Event, Heartbeat
 from voicetop.wire.frames import RawBatch, Welcome
 
@@ -48,6 +49,7 @@ class Standing:
         self.link = LinkState("live", where="ws://127.0.0.1:8377")
         self.error = ""
         self.notes: list[str] = []
+        self.past: Past | None = None
         self._session = session
         self.latest: Snapshot | None = session.snapshot(View())
 
@@ -55,6 +57,9 @@ class Standing:
         self.latest = self._session.snapshot(view)
         if call is not None:
             call(self.latest)
+
+    def operate(self, act: str, **_: object) -> str:
+        return f"a picture takes no {act}"
 
 
 def told(fleet: Fleet) -> Iterator[tuple[float, list[Event]]]:

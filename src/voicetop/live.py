@@ -126,6 +126,11 @@ class LiveFeed:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(wanted.set)
 
+    @property
+    def past(self) -> None:
+        """Nothing is kept of what came before."""
+        return None
+
     def operate(
         self,
         act: str,

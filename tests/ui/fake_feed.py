@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable
 
 from ui import synthetic
-from voicetop.engine.snapshot import Snapshot, View
+from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.sources import LinkState
+from voicetop.ui.feed import Past
 
 Maker = Callable[[View | None, int], Snapshot]
 
@@ -22,6 +23,9 @@ class FakeFeed:
         self.link = LinkState("live" if make else "connecting", where=where)
         self.error = ""
         self.notes: list[str] = []
+        self.past: Past | None = None
+        self.kept: list[tuple[str, str, float, str]] = []
+        self.why_not = ""
         self.view = View()
         self.tick = 0
         self.asked: list[View] = []
@@ -39,3 +43,16 @@ class FakeFeed:
         self.step(0)
         if call and self.latest is not None:
             threading.Thread(target=call, args=(self.latest,), daemon=True).start()
+
+    def operate(
+        self,
+        act: str,
+        *,
+        target: str = "",
+        text: str = "",
+        until: float = NAN,
+        at: float = NAN,
+        call_id: str = "",
+    ) -> str:
+        self.kept.append((act, text, at, call_id))
+        return self.why_not

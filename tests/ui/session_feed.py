@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from voicetop.engine.snapshot import Snapshot, View
+from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.session import Session
 from voicetop.sources import LinkState
 from voicetop.sources.simulator import Fleet, FleetConfig, Incident
+from voicetop.ui.feed import Past
 from voicetop.wire import events
 
 START = 1_760_000_000.0
@@ -43,6 +44,7 @@ class SessionFeed:
         self.link = LinkState("live")
         self.error = ""
         self.notes: list[str] = []
+        self.past: Past | None = None
         self.ended = False
         self.view = View()
         self.latest: Snapshot | None = None
@@ -67,6 +69,18 @@ class SessionFeed:
         picture = self.look()
         if call:
             threading.Thread(target=call, args=(picture,), daemon=True).start()
+
+    def operate(
+        self,
+        act: str,
+        *,
+        target: str = "",
+        text: str = "",
+        until: float = NAN,
+        at: float = NAN,
+        call_id: str = "",
+    ) -> str:
+        return "a test listens to nobody"
 
     def _put(self, made: Sequence[events.Event]) -> None:
         for start in range(0, len(made), FRAME):

@@ -123,7 +123,7 @@ async def test_a_door_says_calmly_that_its_screen_is_not_built() -> None:
 
 async def test_help_lists_what_the_registry_has_for_this_screen() -> None:
     app = ConsoleApp(FakeFeed())
-    async with app.run_test(size=(120, 60)) as pilot:
+    async with app.run_test(size=(120, 90)) as pilot:
         await pilot.press("2", "question_mark")
         text = shown(app)
         assert "DEGRADED" in text
@@ -170,7 +170,7 @@ async def test_only_the_rows_in_sight_and_a_page_at_each_side_are_asked_for() ->
         assert "of 2,000" in shown(app)
         last = synthetic.incident(View(), feed.tick, 2000).calls
         assert last.total == 2000
-        await pilot.press("g")
+        await pilot.press("home")
         await until(pilot, lambda: page.offset == 0)
 
 

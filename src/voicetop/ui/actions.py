@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, TypeAlias
 
 Place: TypeAlias = Literal[
-    "overview", "calls", "segments", "trends", "call", "help", "palette", "copy", "columns"
+    "overview", "calls", "segments", "trends", "call", "help", "palette", "copy", "columns", "prompt"
 ]
 
 EVERYWHERE: tuple[Place, ...] = ("overview", "calls", "segments", "trends", "call")
@@ -16,7 +16,7 @@ LISTS: tuple[Place, ...] = ("overview", "calls")
 SIDEWAYS: tuple[Place, ...] = ("overview", "calls", "segments", "trends")
 CHARTS: tuple[Place, ...] = ("overview", "trends")
 SCROLLS: tuple[Place, ...] = ("overview", "calls", "segments", "trends", "help", "palette", "call", "columns")
-BOXES: tuple[Place, ...] = ("help", "palette", "copy", "columns")
+BOXES: tuple[Place, ...] = ("help", "palette", "copy", "columns", "prompt")
 
 
 class Action(NamedTuple):
@@ -118,13 +118,32 @@ ACTIONS: tuple[Action, ...] = (
     Action("previous_panel", "shift+tab", "panel before", "the focus to the panel before", "panels", CHARTS),
     Action("maximise", "z", "zoom", "the focused panel alone, or all of them again", "panels", CHARTS, 7),
     Action("read", "v", "values", "a cursor that reads values off the chart", "panels", CHARTS, 7),
-    Action("freeze", "space", "freeze", "hold the picture; feed and alerts go on", "view", EVERYWHERE, 5),
-    Action("live", "L", "live", "back to what is now", "view", EVERYWHERE),
+    Action(
+        "freeze",
+        "space",
+        "freeze",
+        "stand still, or go on; feed and alerts go on meanwhile",
+        "time",
+        footer=5,
+    ),
+    Action("step_back", "left_square_bracket", "back", "5 seconds back", "time"),
+    Action("step_on", "right_square_bracket", "on", "5 seconds on", "time"),
+    Action("minute_back", "left_curly_bracket", "minute back", "a minute back", "time"),
+    Action("minute_on", "right_curly_bracket", "minute on", "a minute on", "time"),
+    Action("go_to", "g", "go to", "a moment: 14:05, 3m ago, -90s, 2026-11-22T14:05Z", "time"),
+    Action("event_next", "e", "next event", "the next event of note: trouble, marker, bookmark", "time"),
+    Action("event_before", "E", "event before", "the last event of note before this moment", "time"),
+    Action("live", "L", "live", "back to what is now; in a replay, to its end", "time"),
+    Action("faster", "plus,equals_sign", "faster", "a replay, or the past where it is played", "time"),
+    Action("slower", "minus", "slower", "0.25 to 1000 times its own pace, or as fast as it goes", "time"),
+    Action("loop", "l", "loop", "a replay begins again at its end, or not", "time"),
+    Action("bookmark", "m", "bookmark", "this moment, for everybody; with the call that is open", "time"),
+    Action("note", "n", "note", "some words on this moment, or on the call that is open", "time"),
     Action("down", "j,down", "down", "the next row", "moving", SCROLLS),
     Action("up", "k,up", "up", "the row before", "moving", SCROLLS),
     Action("page_down", "pagedown,ctrl+f", "page down", "a page on", "moving", SCROLLS),
     Action("page_up", "pageup,ctrl+b", "page up", "a page back", "moving", SCROLLS),
-    Action("first", "g,home", "first", "the first row", "moving", SCROLLS),
+    Action("first", "home", "first", "the first row", "moving", SCROLLS),
     Action("last", "G,end", "last", "the last row", "moving", SCROLLS),
     Action("window", "w", "window", "5 minutes, 30 minutes, 24 hours", "view", footer=5),
     Action("zone", "u", "UTC/local", "times in UTC or as this machine has them", "view", footer=9),
@@ -152,6 +171,13 @@ BY_ID = {action.id: action for action in ACTIONS}
 WRITTEN = {
     "slash": "/",
     "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
     "less_than_sign": "<",
     "greater_than_sign": ">",
     "enter": "Enter",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.color import ColorSystem
@@ -43,9 +44,11 @@ from voicetop.ui.screens.trends import TrendsPage
 from voicetop.ui.sheet import Ink, Sheet
 from voicetop.ui.stack import Stack
 from voicetop.ui.steering import Steering
-from voicetop.ui.surroundings import Surroundings
+from voicetop.ui.surroundings import ROOM, Surroundings
 from voicetop.ui.terminal import send, takes_links
 from voicetop.ui.theme import Colours
+from voicetop.ui.timebar import Timebar
+from voicetop.ui.timekeeping import Timekeeping
 from voicetop.ui.wardrobe import LOOK_S, Wardrobe
 
 if TYPE_CHECKING:
@@ -98,7 +101,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.app.page.paste(event.text)
 
     def on_click(self, event: events.Click) -> None:
-        self.app.page.click(event.screen_y)
+        if not self.app.clicked(event.screen_x, event.screen_y):
+            self.app.page.click(event.screen_y)
 
     def on_mouse_scroll_down(self) -> None:
         self.app.page.wheel(1)
@@ -110,7 +114,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.app.resized()
 
 
-class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
+class ConsoleApp(Surroundings, Steering, Timekeeping, App[None], inherit_bindings=False):
     """The console on one feed, or on several with one of them on the screen."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -141,6 +145,7 @@ class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
         self.when_painted: Callable[[], None] | None = None
         """Called once after the first frame: what would hold it up begins there."""
         self.outlook = Outlook()
+        self.timebar = Timebar()
         self.asked: View | None = None
         self.skipped = 0
         self._seen: Snapshot | None = None
@@ -182,6 +187,7 @@ class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
     def tick(self) -> None:
         """Paint a frame, unless the terminal still has the last one before it or is slow."""
         self.tour_on()
+        self.keep_time()
         if self._outlet.due(self._driver):
             self.paint()
         else:
@@ -196,8 +202,10 @@ class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
 
     def frame(self, width: int, height: int) -> list[Line]:
         """The lines of a screen of that size."""
-        strip = self.around(width, height)
         scene = self.scene()
+        bar = self.strip(scene, width, height) if height > ROOM else self.timebar.hidden()
+        strip = [*bar, *self.around(width, height)]
+        self.timebar.top = height - 1 - len(strip)
         if scene.snap is not None and scene.snap is not self._seen:
             self._seen = scene.snap
             self._stack.see(scene.snap)
@@ -214,11 +222,15 @@ class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
         self._noted = len(notes)
 
     def scene(self) -> Scene:
-        """Everything there is to paint, now."""
-        feed, held = self.feed, self.outlook.held
-        shown, view = (held, held.view) if held is not None else (feed.latest, self.asked or View())
-        live = feed.latest if held is not None else None
-        return Scene(shown, feed.link, self.look, view, feed.error, self._outlet.slowness, live)
+        """Everything there is to paint, now or in the past."""
+        feed, stand = self.feed, self.standpoint
+        live = Scene(
+            feed.latest, feed.link, self.look, self.asked or View(), feed.error, self._outlet.slowness
+        )
+        when, shown = self.when(live), stand.shown
+        if when is None:
+            return live
+        return replace(live, snap=stand.picture, link=shown.link, error=shown.error, when=when)
 
     def resized(self) -> None:
         """The terminal has another size, and who knows what is on it. At the start it has the one it had."""
@@ -230,12 +242,10 @@ class ConsoleApp(Surroundings, Steering, App[None], inherit_bindings=False):
 
     def _ask(self) -> None:
         view = self._stack.page.view(self.outlook.base())
-        if self.outlook.held is not None:
-            self.told = self.outlook.refused(view, self.look) or self.told
-            return
         if view != self.asked:
             self.asked = view
-            self.feed.ask(view, self._answered)
+            if not self.standpoint.ask(view, self._answered):
+                self.told = f"nothing is kept of this feed to show that: {self.key_of('live')} is live again"
 
     def _answered(self, _: Snapshot) -> None:
         """Called from the feed's thread; posting a message is all that may be done there."""

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from voicetop.engine.snapshot import View
 from voicetop.ui.feed import FeedHandle
+from voicetop.ui.standpoint import Standpoint
 from voicetop.wire.text import safe_label
-
-OUT_OF_SIGHT = View(limit=0)
-"""What is asked of a feed that isn't on the screen: its verdict, and no rows."""
 
 
 class NamedFeed(NamedTuple):
@@ -21,13 +18,14 @@ class NamedFeed(NamedTuple):
 
 
 class Feeds:
-    """All feeds in the order in which they were typed; `current` is on the screen."""
+    """All feeds in the order in which they were typed; `current` is on the screen. Each has a past of its own."""
 
     def __init__(self, feeds: Sequence[NamedFeed]) -> None:
         self.all = [NamedFeed(safe_label(name) or "feed", handle) for name, handle in feeds]
         self.index = 0
-        for _, handle in self.all[1:]:
-            handle.ask(OUT_OF_SIGHT)
+        self._standpoints = [Standpoint(handle) for _, handle in self.all]
+        for standpoint in self._standpoints[1:]:
+            standpoint.out_of_sight()
 
     @property
     def several(self) -> bool:
@@ -37,8 +35,13 @@ class Feeds:
     def current(self) -> NamedFeed:
         return self.all[self.index]
 
+    @property
+    def standpoint(self) -> Standpoint:
+        """Where in time the current one is looked at."""
+        return self._standpoints[self.index]
+
     def turn(self) -> NamedFeed:
         """Bring the next one on the screen."""
-        self.current.handle.ask(OUT_OF_SIGHT)
+        self.standpoint.out_of_sight()
         self.index = (self.index + 1) % len(self.all)
         return self.current

@@ -109,6 +109,14 @@ def clock(at: float, *, utc: bool, seconds: bool = True) -> str:
     return moment.strftime("%H:%M:%S" if seconds else "%H:%M")
 
 
+def day(at: float, *, utc: bool) -> str:
+    """The date of a moment."""
+    if isnan(at):
+        return DASH
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment if utc else moment.astimezone():%Y-%m-%d}"
+
+
 def zone(at: float, *, utc: bool) -> str:
     """The name of the clock: "UTC" or what the machine calls its own."""
     if utc or isnan(at):

@@ -1,21 +1,15 @@
-"""Where the person stands: the window, what all screens are narrowed to, and whether the picture is frozen.
+"""Where the person stands: the window, and what all screens are narrowed to.
 
-The console asks the feed with what this says; pages only add what they show. A frozen picture is held while the feed
-goes on, so that nothing is lost by looking twice.
+The console asks the feed with what this says, or the feed's past; pages only add what they show.
 """
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
-from msgspec.structs import replace
-
 from voicetop.engine.snapshot import Snapshot, Span, Trouble, View, Where
-from voicetop.ui.look import Look
 
 ORDER: tuple[Span, ...] = ("5m", "30m", "24h")
-KEPT_ROWS = 500
-"""Calls that a frozen picture holds: the screens can be walked through without asking the feed again."""
 
 Answer: TypeAlias = tuple[Where, str]
 
@@ -31,12 +25,11 @@ def blamed(snap: Snapshot) -> Trouble | None:
 
 
 class Outlook:
-    """Window, narrowing and freeze of one console."""
+    """Window and narrowing of one console."""
 
     def __init__(self) -> None:
         self.span: Span = "5m"
         self.where: Where = ()
-        self.held: Snapshot | None = None
 
     def base(self) -> View:
         """What every page's view begins with."""
@@ -71,35 +64,4 @@ class Outlook:
         if self.where == trouble.where:
             return "this is what the verdict blames: Backspace widens"
         self.where = trouble.where
-        return ""
-
-    # -- freezing -----------------------------------------------------------------------------------------------
-
-    def freeze(self, snap: Snapshot) -> None:
-        """Hold this picture until `thaw`."""
-        self.held = snap
-
-    def keep_whole(self, snap: Snapshot) -> None:
-        """A fuller picture of the frozen moment came: hold that one."""
-        if self.held is not None and 0 <= snap.at - self.held.at < 1.5:
-            self.held = snap
-
-    def thaw(self) -> None:
-        self.held = None
-
-    def whole(self, view: View, snap: Snapshot) -> View:
-        """A view that has what the other screens would ask for, too."""
-        dimension = view.dimension or next(iter(snap.dimensions), "")
-        return replace(view, trends=True, dimension=dimension, offset=0, limit=max(view.limit, KEPT_ROWS))
-
-    def refused(self, view: View, look: Look) -> str:
-        """Why a frozen picture can't show that view; empty where it can."""
-        if self.held is None:
-            return ""
-        mine = self.held.view
-        same = ("span", "where", "sort", "reverse", "text", "ended")
-        other_call = view.call_id not in ("", mine.call_id)
-        other_dimension = view.dimension not in ("", mine.dimension)
-        if other_call or other_dimension or any(getattr(view, name) != getattr(mine, name) for name in same):
-            return f"the picture of {look.clock(self.held.at)} doesn't hold that: space or L is live again"
         return ""

@@ -12,7 +12,6 @@ from voicetop.ui.feeds import Feeds
 from voicetop.ui.keymap import Keymap
 from voicetop.ui.lines import Line
 from voicetop.ui.look import Look
-from voicetop.ui.outlook import Outlook
 from voicetop.ui.renderables.feeds import feeds_line
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.tour import tour_lines
@@ -31,7 +30,6 @@ class Console(Protocol):
     keymap: Keymap
     feeds: Feeds
     look: Look
-    outlook: Outlook
     wardrobe: Wardrobe
     sheet: Sheet
     tour: Tour | None
@@ -87,7 +85,6 @@ class Surroundings:
             self.say("there is one feed here; `voicetop URL URL` or names from the config show several")
             return
         name, _ = self.feeds.turn()
-        self.outlook.thaw()
         self.asked = self._seen = None
         self._noted = 0
         self.changed()

@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from voicetop.engine.snapshot import Snapshot, View
+from voicetop.engine.timeline import Timeline
 from voicetop.sources import LinkState
+from voicetop.ui.feed import Position
 from voicetop.ui.look import Look
+
+Kind: TypeAlias = Literal["past", "held", "replay"]
+Hint: TypeAlias = tuple[str, str]
+"""A key as people write it, and what it does here in a word or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Where in time a scene is that doesn't show what is now.
+
+    `kind` "past" is the past of a live feed, "held" a picture of it that nothing more is kept of, "replay" a recording
+    called `name`. `live` is the scene of what is now, where there is one.
+    """
+
+    kind: Kind
+    position: Position = field(default_factory=Position)
+    timeline: Timeline = field(default_factory=Timeline)
+    name: str = ""
+    live: Scene | None = None
+    hints: tuple[Hint, ...] = ()
+
+    @property
+    def seeking(self) -> bool:
+        """Whether it is on its way to another moment."""
+        return self.position.seeking == self.position.seeking
+
+    @property
+    def at_end(self) -> bool:
+        """Whether a recording has come to its end."""
+        line = self.timeline
+        return self.kind == "replay" and line.complete and not self.position.at < line.last_at
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
     """One moment of the console. `snap` is None before the first picture; `view` is what was asked for last.
 
-    `slowness` says at which rate a slow terminal is painted; empty at the usual one. `live` is the newest picture while
-    `snap` is a frozen one.
+    `slowness` says at which rate a slow terminal is painted; empty at the usual one. `when` is None where the picture
+    is what is now.
     """
 
     snap: Snapshot | None = None
@@ -23,7 +57,7 @@ class Scene:
     view: View = field(default_factory=View)
     error: str = ""
     slowness: str = ""
-    live: Snapshot | None = None
+    when: When | None = None
 
     @property
     def blind(self) -> bool:

@@ -8,6 +8,7 @@ from voicetop.engine.snapshot import Severity, Snapshot, Where
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, width_of
 from voicetop.ui.look import SPANS, severity
+from voicetop.ui.renderables.banner import banner
 from voicetop.ui.renderables.scene import Scene
 
 PRODUCT = "voicetop"
@@ -17,8 +18,8 @@ SPARED = (re.compile(r" \(n [\d,]+\)"), re.compile(r" \(\d[\d.]* (s|min|h|d)\)")
 
 def top_line(scene: Scene, width: int) -> Line:
     """Product, deployment and freshness at the left, the narrowing in the middle, window and clock at the right."""
-    if scene.live is not None and scene.snap is not None:
-        return frozen_line(scene, scene.snap, scene.live, width)
+    if scene.when is not None:
+        return banner(scene, scene.when, width)
     right = _right(scene, width)
     room = width - width_of(right) - 3
     left, middle = _left_and_crumb(scene, room)
@@ -38,23 +39,6 @@ def _left_and_crumb(scene: Scene, room: int) -> tuple[Line, str]:
     fresh = _freshness(scene)
     values = " › ".join(value for _, value in scene.view.where)
     return fresh, crumb if width_of(fresh) + cells(crumb) + 3 <= room else values
-
-
-def frozen_line(scene: Scene, held: Snapshot, live: Snapshot, width: int) -> Line:
-    """❄ FROZEN 14:05:10 · 2 min 22 s behind live · feed and alerts go on: nothing else looks like it."""
-    row = Row(1).add(f"❄ FROZEN {scene.look.clock(held.at)}", "blind")
-    row.add(f" · {figures.long_span(live.at - held.at)} behind live", "strong")
-    back = "space or L live"
-    where = narrowing(held.view.where) if held.view.where else ""
-    level = severity(live.verdict.severity)
-    news = f"now {level[0]} {level[1]}" if live.verdict.severity != held.verdict.severity else ""
-    for text, tone in ((news, live.verdict.severity), (where, "accent"), ("feed and alerts go on", "muted")):
-        if text and row.width + cells(text) + cells(back) + 6 <= width:
-            row.add(" · ", "faint").add(text, tone)
-    return fit(
-        row.right(width - 1, back, "key").line() if row.width + cells(back) + 2 <= width else row.line(),
-        width,
-    )
 
 
 def narrowing(where: Where) -> str:

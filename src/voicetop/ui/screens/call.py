@@ -28,6 +28,8 @@ FOOT_KEYS = (
     "copy",
     "copy_link",
     "freeze",
+    "bookmark",
+    "note",
     "blame",
 )
 """What can be done here, the most needed first."""
@@ -80,6 +82,10 @@ class CallPage(Page):
             self.detail, self.row, self.seen_at = snap.detail, snap.detail.row, snap.at
 
     @property
+    def about(self) -> str:
+        return self.row.call_id
+
+    @property
     def links(self) -> list[Link]:
         return links_of(self._known, self.host.templates)
 
@@ -111,6 +117,8 @@ class CallPage(Page):
 
     def _note(self, scene: Scene) -> str:
         """Why this isn't the whole story as it is now."""
+        if self.gone and scene.when is not None:
+            return "not held at this moment: not begun yet, or no longer held; this is what was known of it"
         if self.gone and self.detail is not None:
             return (
                 f"no longer held: room is kept for newer calls; as it was at {scene.look.clock(self.seen_at)}"
@@ -119,8 +127,6 @@ class CallPage(Page):
             return "no longer held: room is kept for newer calls; this is what the list knew of it"
         if self.detail is not None:
             return ""
-        if self.host.frozen:
-            return "the frozen picture doesn't hold its story: space or L is live again, and has it"
         return "its story comes with the next picture"
 
     def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - the same at all times

@@ -60,10 +60,6 @@ class Host(Protocol):
     def where(self) -> Where:
         """What every screen is narrowed to."""
 
-    @property
-    def frozen(self) -> bool:
-        """Whether the picture is held, and can't be made for anything else."""
-
 
 class Page:
     """One screen, or one box over a screen."""
@@ -94,6 +90,11 @@ class Page:
 
     def wheel(self, steps: int) -> None:
         """The wheel was turned; down is positive."""
+
+    @property
+    def about(self) -> str:
+        """The call that a bookmark or a note made here is about; empty for everybody's."""
+        return ""
 
     @property
     def links(self) -> Sequence[Link]:

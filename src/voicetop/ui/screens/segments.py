@@ -134,9 +134,6 @@ class SegmentsPage(Page):
 
     def show(self, dimension: str) -> None:
         """Another dimension; the cursor begins at its worst value."""
-        if self.host.frozen and dimension != self.dimension:
-            self.host.say("the picture is frozen: space or L is live again, then this works")
-            return
         self.dimension = dimension
         self.value, self.place, self.first, self.rows, self.panel = None, 0, 0, [], None
         self.host.changed()
@@ -157,9 +154,6 @@ class SegmentsPage(Page):
         here = self.chosen
         if here is None or here.value.startswith("("):
             self.host.say("there is no value to narrow to here")
-            return
-        if self.host.frozen:
-            self.host.say("the picture is frozen: space or L is live again, then this works")
             return
         self.host.narrow(self.dimension, here.value)
         taken = {name for name, _ in self.host.where}

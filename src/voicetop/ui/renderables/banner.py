@@ -1,0 +1,134 @@
+"""The first line where what is shown isn't now: frozen, somewhere in the past, or a replay. Nothing else looks like it.
+
+It stands on the selection's ground from edge to edge, so that it is told apart without colours too.
+"""
+
+from __future__ import annotations
+
+from math import inf, isnan
+from typing import TypeAlias
+
+from voicetop.engine.snapshot import Snapshot
+from voicetop.ui import figures
+from voicetop.ui.lines import Line, Row, cells, clip, fit, selected, width_of
+from voicetop.ui.look import SPANS, Look, severity
+from voicetop.ui.renderables.scene import Hint, Scene, When
+
+Part: TypeAlias = tuple[tuple[str, ...], str]
+"""A text in ever fewer words, of which the first that fits is shown, and its tone."""
+LONGEST_NAME = 32
+FULL_WIDTH = 100
+"""From this width on it says the clock's zone too, and a replay its day."""
+
+
+def banner(scene: Scene, when: When, width: int) -> Line:
+    """As in "❄ FROZEN 14:05:10 · 2 min 22 s behind live · live now: ■ DOWN since 14:07      L live   5 min ▾"."""
+    tail: Line = ((f"{SPANS[scene.view.span]} ▾", "strong"),)
+    row = Row(1).put(_head(scene, when, width))
+    room = width - width_of(tail) - 3
+    way_out = width_of(_hints(when.hints[:1], width)) if width >= 60 else 0
+    for said, tone in _parts(scene, when):
+        for text in said:
+            if row.width + cells(text) + 3 <= room - way_out:
+                row.add(" · ", "muted").add(text, tone)
+                break
+    tail = (*_hints(when.hints, room - row.width), *tail)
+    line = row.to(width - width_of(tail) - 1).put(tail).line()
+    return selected(fit(line, width))
+
+
+def _head(scene: Scene, when: When, width: int) -> Line:
+    """What this is, of what, at which moment, and how time goes there."""
+    position = when.position
+    at = _moment(scene.snap, when)
+    clock = scene.look.clock(at) + (f" {scene.look.zone(at)}" if width >= FULL_WIDTH else "")
+    if when.kind != "replay":
+        word = ("▶ PAST", "accent") if position.playing else ("❄ FROZEN", "blind")
+        pace = f" · {speed_text(when)}" if position.playing else ""
+        return (word, (f" {clock}{pace}", "strong"))
+    name = clip(when.name, LONGEST_NAME if width >= FULL_WIDTH else max(6, width // 4))
+    day = f" {figures.day(at, utc=scene.look.utc)}" if width >= FULL_WIDTH else ""
+    word = ("▶ REPLAY", "accent") if position.playing else ("❄ REPLAY", "blind")
+    return (word, (f" {name}", "text"), (f"{day} {clock}{_pace(when)}", "strong"))
+
+
+def _pace(when: When) -> str:
+    """How time goes on in a replay."""
+    if when.position.playing:
+        return f" · {speed_text(when)}"
+    if when.seeking:
+        return ""
+    return " · at its end" if when.at_end else " · stands still"
+
+
+def _moment(snap: Snapshot | None, when: When) -> float:
+    """The picture's own moment: clock and figures belong together."""
+    return snap.at if snap is not None else when.position.at
+
+
+def _parts(scene: Scene, when: When) -> list[Part]:
+    """What else there is to say, the most needed first."""
+    parts: list[Part] = []
+    live = when.live
+    if when.seeking:
+        parts.append(((f"going to {_clock(when.position.seeking, scene.look)} …",), "accent"))
+    elif live is not None and live.snap is not None and scene.snap is not None:
+        behind = f"{figures.long_span(live.snap.at - scene.snap.at)} behind"
+        parts.append(((behind if live_now(live) else f"{behind} live",), "strong"))
+    if live is not None:
+        parts.append(live_now(live) or (("feed and alerts go on",), "muted"))
+    if when.position.loop and when.kind == "replay":
+        parts.append((("loop",), "text"))
+    if scene.view.where:
+        parts.append(((" › ".join(f"{key}={value}" for key, value in scene.view.where),), "accent"))
+    if when.kind == "replay" and not when.timeline.complete and not isnan(when.timeline.last_at):
+        parts.append(((f"read up to {scene.look.clock(when.timeline.last_at)}",), "muted"))
+    return parts
+
+
+def _clock(at: float, look: Look) -> str:
+    return "its end" if at == inf else look.clock(at)
+
+
+def live_now(live: Scene) -> Part | None:
+    """How things stand now, where they don't stand well; None where all is well."""
+    snap = live.snap
+    if snap is None:
+        return None
+    level = "blind" if live.blind else snap.verdict.severity
+    if level in ("ok", "learning"):
+        return None
+    news = " ".join(severity(level))
+    since = snap.verdict.since if level == snap.verdict.severity else snap.feed.last_at
+    began = "" if isnan(since) else f" since {live.look.clock(since, seconds=False)}"
+    return (f"live now: {news}{began}", f"now {news}{began}", f"now {news}"), level
+
+
+def _hints(hints: tuple[Hint, ...], room: int) -> Line:
+    """As many keys as there is room for."""
+    row = Row()
+    for key, label in hints:
+        if row.width + cells(key) + cells(label) + 4 > room + 1:
+            break
+        row.add(key, "key").add(f" {label}", "text").add("   ")
+    return row.line()
+
+
+def speed_text(when: When) -> str:
+    """The speed that was asked for, and the one that is reached where that is another: "500× (210× reached)"."""
+    asked, reached = when.position.speed, when.position.reached
+    told = written_speed(asked)
+    near = asked < inf and abs(reached - asked) <= 0.15 * asked
+    if not when.position.playing or isnan(reached) or near:
+        return told
+    return f"{told} ({_two_digits(reached)}× reached)"
+
+
+def written_speed(speed: float) -> str:
+    """8.0 → "8×", inf → "max"."""
+    return "max" if speed == inf else f"{speed:g}×"
+
+
+def _two_digits(value: float) -> str:
+    """Two digits that count, so that the figure stands calmly: 213.7 → "210"."""
+    return f"{float(f'{value:.2g}'):,.5g}"

@@ -1,0 +1,284 @@
+"""The timeline under a screen that doesn't show what is now: what happened when, and where one stands.
+
+Two lines: final errors with the events of note over them, then the traffic with where one stands in it. A third says
+what came last and what comes next. Columns are whole round steps of time while the end still grows, so that the strip
+stands still: only its last column changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from math import ceil, floor, inf, isnan
+from typing import NamedTuple
+
+from voicetop.charts.blocks import LEVELS, spark
+from voicetop.charts.scale import ceiling
+from voicetop.engine.snapshot import NAN
+from voicetop.engine.timeline import Note, Timeline
+from voicetop.ui import figures
+from voicetop.ui.lines import SELECTED, Line, Row, Span, cells, clip, fit
+from voicetop.ui.look import Look, severity
+
+STEPS = (
+    1,
+    1.5,
+    2,
+    3,
+    4,
+    5,
+    6,
+    8,
+    10,
+    12,
+    15,
+    20,
+    25,
+    30,
+    40,
+    50,
+    60,
+    80,
+    100,
+    120,
+    150,
+    180,
+    240,
+    300,
+    360,
+    450,
+    600,
+)
+"""Seconds in a column; above, multiples of five minutes."""
+FULL_SHARE = 0.1
+"""Errors of so many of a hundred replies fill a column, or more where there are more."""
+LEFT = 8
+"""Where the columns begin, behind the words."""
+LABEL = 8
+"""Cells of a marker's name, where there is room behind it."""
+
+KINDS: Mapping[str, tuple[str, str, str, int]] = {
+    "trouble": ("", "trouble", "", 0),
+    "alert": ("", "alert", "", 0),
+    "security": ("§", "security", "down", 3),
+    "bookmark": ("◆", "bookmark", "accent", 4),
+    "note": ("◇", "note", "accent", 5),
+    "marker": ("▼", "marker", "marker", 6),
+    "gap": ("×", "gap", "muted", 7),
+    "cleared": ("●", "cleared", "ok", 8),
+    "resolved": ("●", "resolved", "ok", 8),
+}
+"""Glyph, word, tone, and who goes before whom in one column. Troubles and alerts have those of their severity."""
+BAD = ("down", "blind", "degraded")
+UNKNOWN = ("·", "event", "muted", 9)
+
+
+class Track(NamedTuple):
+    """`width` columns of `step` seconds from `start` on; the last of them that are after `end` stay blank."""
+
+    start: float
+    step: float
+    width: int
+    end: float
+
+    def column(self, at: float) -> int:
+        """The column of a moment; what lies outside goes to the edge."""
+        if isnan(at):
+            return 0
+        return int(min(max((at - self.start) / self.step, 0), self.width - 1))
+
+    def moment(self, column: int) -> float:
+        """The middle of a column, never after the end."""
+        return min(self.start + (column + 0.5) * self.step, self.end)
+
+
+def track_of(line: Timeline, width: int) -> Track:
+    """The track of a timeline in so many columns; a finished one fills them all."""
+    width = max(1, width)
+    first, last = (
+        (0.0, 1.0) if isnan(line.first_at) else (line.first_at, max(line.last_at, line.first_at + 1))
+    )
+    if line.complete:
+        return Track(first, (last - first) / width, width, last)
+    step = _round_step((last - first) / width)
+    while floor(last / step) - floor(first / step) >= width:
+        step = _round_step(step * 1.01)
+    return Track(floor(first / step) * step, step, width, last)
+
+
+def _round_step(least: float) -> float:
+    """The next round number of seconds."""
+    return next((float(step) for step in STEPS if step >= least), ceil(least / 300) * 300.0)
+
+
+class Drawn(NamedTuple):
+    """A timeline in columns: what is costly to gather and stays the same as long as it does.
+
+    `traffic` is the share of a round figure above the busiest column (NaN: nothing known), `errors` how full the
+    column is of them, and `notes` what happened in a column, the most grave first.
+    """
+
+    line: Timeline
+    track: Track
+    traffic: tuple[float, ...]
+    errors: tuple[float, ...]
+    notes: Mapping[int, tuple[Note, ...]]
+
+
+def drawn(line: Timeline, width: int) -> Drawn:
+    """A timeline in `width` columns."""
+    track = track_of(line, width)
+    turns, errors = _rates(line, line.turns, track), _rates(line, line.errors, track)
+    most = ceiling(tuple(turns))
+    shares = [_share(bad, good) for bad, good in zip(errors, turns, strict=True)]
+    full = max([FULL_SHARE, *shares])
+    notes: dict[int, list[Note]] = {}
+    for note in line.notes:
+        notes.setdefault(track.column(note.at), []).append(note)
+    return Drawn(
+        line,
+        track,
+        tuple(value / most for value in turns),
+        tuple(share / full for share in shares),
+        {column: tuple(sorted(some, key=_rank)) for column, some in notes.items()},
+    )
+
+
+def _rates(line: Timeline, counts: Sequence[int], track: Track) -> list[float]:
+    """How many a slot there were in each column; NaN where the timeline has no slot."""
+    if not counts:
+        return [NAN] * track.width
+    sums = [0, *accumulate(counts)]
+    rates = []
+    for column in range(track.width):
+        begin = (track.start + column * track.step - line.start) / line.step
+        low = min(max(0, floor(begin + 1e-9)), len(counts))
+        high = min(max(low + 1, ceil(begin + track.step / line.step - 1e-9)), len(counts))
+        known = high > low and begin + track.step / line.step > 0
+        rates.append((sums[high] - sums[low]) / (high - low) if known else NAN)
+    return rates
+
+
+def _share(errors: float, turns: float) -> float:
+    whole = errors + turns
+    return errors / whole if whole > 0 else 0.0
+
+
+def _rank(note: Note) -> int:
+    if note.kind in ("trouble", "alert"):
+        return BAD.index(note.severity) if note.severity in BAD else 2
+    return KINDS.get(note.kind, UNKNOWN)[3]
+
+
+def sign(note: Note) -> Span:
+    """Glyph and tone of an event of note."""
+    if note.kind in ("trouble", "alert"):
+        level = note.severity if note.severity in BAD else "degraded"
+        return severity(level)[0], level
+    glyph, _, tone, _ = KINDS.get(note.kind, UNKNOWN)
+    return glyph, tone
+
+
+def told(note: Note, look: Look) -> str:
+    """An event of note in a line, as in "▲ trouble 14:01:10 · P95 2.4× normal"."""
+    word = KINDS.get(note.kind, UNKNOWN)[1]
+    parts = (f"{sign(note)[0]} {word} {look.clock(note.at)}", note.label, f"by {note.by}" if note.by else "")
+    return " · ".join(part for part in parts if part)
+
+
+def ends(track: Track, look: Look) -> tuple[str, str]:
+    """What stands behind the two lines: from when to when they go."""
+    return f" from {_clock(track.start, track, look)} ", f" to   {_clock(track.end, track, look)} "
+
+
+def _clock(at: float, track: Track, look: Look) -> str:
+    if at <= 86_400:
+        return figures.DASH
+    clock = look.clock(at, seconds=track.step * track.width < 1200)
+    one_day = figures.day(track.start, utc=look.utc) == figures.day(track.end, utc=look.utc)
+    return clock if one_day else f"{figures.day(at, utc=look.utc)[5:]} {clock}"
+
+
+def room_for(line: Timeline, look: Look, width: int) -> int:
+    """How many columns there are in a line of `width`."""
+    end = max(map(cells, ends(track_of(line, max(1, width - 24)), look)))
+    return max(1, width - LEFT - end)
+
+
+def strip_lines(made: Drawn, look: Look, width: int, *, at: float, rows: int) -> list[Line]:
+    """The strip in `rows` lines, 1 to 3; `at` is where one stands."""
+    begin, end = ends(made.track, look)
+    here = -1 if isnan(at) else made.track.column(at)
+    upper = Row().left(LEFT, " errors", "faint").put(_events(made, here, look)).add(begin, "muted").line()
+    lower = Row().left(LEFT, " turns", "faint").put(_traffic(made, here, look)).add(end, "muted").line()
+    lines = [upper, lower, _around(made.line, at, look, width)][:rows]
+    return [fit(made_line, width) for made_line in lines]
+
+
+def _events(made: Drawn, here: int, look: Look) -> Line:
+    """Events of note where there are any, else how many errors there were, else a thin line."""
+    spans = [_error_cell(value, known, look) for value, known in zip(made.errors, made.traffic, strict=True)]
+    for column, notes in made.notes.items():
+        spans[column] = sign(notes[0])
+        if notes[0].kind == "marker":
+            _name(spans, column, notes[0].label, made.notes)
+    if here >= 0:
+        text, tone = spans[here]
+        spans[here] = (text, tone + SELECTED)
+    return tuple(spans)
+
+
+def _error_cell(value: float, known: float, look: Look) -> Span:
+    """Errors as a small bar; a digit in ASCII."""
+    if isnan(known):
+        return " ", "text"
+    level = int(value * (len(LEVELS) - 1) + 0.5)
+    if not level:
+        return "─", "rule"
+    return (str(max(1, min(9, round(value * 9)))) if look.ascii else LEVELS[level]), "down"
+
+
+def _name(spans: list[Span], column: int, label: str, notes: Mapping[int, object]) -> None:
+    """A marker's name behind its sign, as far as nothing else stands there."""
+    free = 0
+    while free < LABEL and column + free + 1 < len(spans) and column + free + 1 not in notes:
+        free += 1
+    text = clip(label, free)
+    if free >= 2 and len(text) == cells(text):  # a cell a character: what is wider would move all behind it
+        for index, char in enumerate(text):
+            spans[column + 1 + index] = (char, "marker")
+
+
+def _traffic(made: Drawn, here: int, look: Look) -> Line:
+    """The replies a column, and where one stands."""
+    text = spark(made.traffic, 1.0, ascii_only=look.ascii)
+    if here < 0:
+        return ((text, "chart"),)
+    return ((text[:here], "chart"), ("┃", "accent" + SELECTED), (text[here + 1 :], "chart"))
+
+
+def _around(line: Timeline, at: float, look: Look, width: int) -> Line:
+    """What came last, and what comes next."""
+    before, after = beside(line.notes, at)
+    half = (width - 4) // 2
+    row = Row(1)
+    for note, lead, end in ((before, "‹ ", half), (after, "› ", width - 1)):
+        if note is not None:
+            row.add(lead, "faint").add(clip(told(note, look), end - row.width - 2), sign(note)[1]).to(end)
+        row.to(end)
+    return row.line()
+
+
+def beside(notes: Sequence[Note], at: float) -> tuple[Note | None, Note | None]:
+    """The last event of note up to a moment, and the first after it."""
+    before = max((note for note in notes if note.at <= at), key=lambda note: note.at, default=None)
+    after = min((note for note in notes if note.at > at), key=lambda note: note.at, default=None)
+    return before, after
+
+
+def moment_under(made: Drawn, column: int) -> tuple[float, Note | None]:
+    """The moment that a column stands for; that of its event where it has one."""
+    if not 0 <= column < made.track.width:
+        return -inf, None
+    notes = made.notes.get(column)
+    return (notes[0].at, notes[0]) if notes else (made.track.moment(column), None)

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from math import inf
+
+import pytest
+from msgspec.structs import replace
+
+from ui import synthetic
+from ui.fake_past import FIRST, NOTES, note, timeline
+from voicetop.engine.snapshot import NAN
+from voicetop.engine.timeline import Note, Timeline
+from voicetop.sources import LinkState
+from voicetop.ui.feed import Position
+from voicetop.ui.lines import Line, text_of, width_of
+from voicetop.ui.look import Look, to_ascii
+from voicetop.ui.renderables.banner import banner
+from voicetop.ui.renderables.scene import Kind, Scene, When
+from voicetop.ui.renderables.strip import LEFT, beside, drawn, moment_under, told, track_of
+from voicetop.ui.timebar import Timebar
+from voicetop.wire.text import safe_text
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+STILL = Position()
+HINTS = (("L", "live"), ("[", "back"), ("space", "play"), ("g", "go to"))
+
+
+def bar(line: Timeline, at: float = FIRST + 300, width: int = 80, height: int = 24) -> list[str]:
+    lines = Timebar().lines(line, at, Look(), width, height)
+    assert [width_of(made) for made in lines] == [width] * len(lines)
+    return [text_of(made) for made in lines]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_it_shows_traffic_errors_events_and_where_one_stands(width: int, height: int) -> None:
+    upper, lower, *_ = bar(timeline(), FIRST + 330, width, height)
+    assert upper.startswith(" errors ───")
+    for sign in ("▼v42", "▲", "■", "◆", "●", "×", "▇"):
+        assert sign in upper
+    assert [upper.index(sign) for sign in ("▼", "▲", "■", "◆", "●", "×")] == sorted(
+        upper.index(sign) for sign in ("▼", "▲", "■", "◆", "●", "×")
+    )
+    assert upper.rstrip().endswith("from 14:07:32")
+    assert lower.rstrip().endswith("to   14:17:32")
+    here = lower.index("┃")
+    assert upper.index("◆") < here < upper.index("●")
+
+
+def test_at_80_by_24_it_costs_two_lines_and_on_tall_screens_says_what_is_near() -> None:
+    assert len(bar(timeline())) == 2
+    assert len(bar(timeline(), width=80, height=14)) == 1
+    *_, near = bar(timeline(), FIRST + 250, 120, 40)
+    assert "‹ ■ trouble 14:11:32 · 83 of 97 waiting callers stuck" in near
+    assert "› ◆ bookmark 14:12:32 · by ana" in near
+
+
+def test_a_strip_that_grows_changes_in_its_last_columns_only() -> None:
+    def grown(slots: int) -> str:
+        turns = tuple(40 + i % 7 for i in range(slots))
+        errors = tuple(9 * (i % 5 == 0) for i in range(slots))
+        line = Timeline(FIRST, FIRST + slots * 5.0, FIRST, 5.0, turns, errors, NOTES)
+        return "".join(made[:100] for made in bar(line, NAN, width=120))
+
+    for before, after in pairwise([grown(slots) for slots in range(122, 134)]):
+        changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+        assert len(changed) <= 4
+
+
+def test_a_strip_of_a_day_says_its_days() -> None:
+    line = Timeline(FIRST, FIRST + 86_400, FIRST, 60.0, (5,) * 1440, (0,) * 1440, complete=True)
+    upper, lower = bar(line, width=100)
+    assert "from 11-22 14:07" in upper
+    assert "to   11-23 14:07" in lower
+
+
+def test_nothing_known_yet_is_an_empty_strip() -> None:
+    upper, lower = bar(Timeline(), NAN)
+    assert upper.startswith(" errors ")
+    assert "┃" not in lower
+
+
+def test_slots_wider_than_columns_and_narrower_ones_keep_their_place() -> None:
+    few = Timeline(0.0, 100.0, 0.0, 50.0, (1, 4), (0, 0), complete=True)
+    assert drawn(few, 10).traffic == (0.25,) * 5 + (1.0,) * 5
+    many = Timeline(0.0, 100.0, 0.0, 1.0, (0,) * 50 + (4,) * 50, (0,) * 99 + (4,), complete=True)
+    made = drawn(many, 10)
+    assert made.traffic == (0.0,) * 5 + (1.0,) * 5
+    assert made.errors[:9] == (0.0,) * 9
+    assert made.errors[9] > 0.5
+
+
+@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize("span", [91.0, 599.0, 86_400.0, 7 * 86_400.0])
+def test_every_moment_has_a_column_and_every_column_a_moment(span: float, complete: bool) -> None:
+    line = Timeline(FIRST, FIRST + span, FIRST, 1.0, complete=complete)
+    track = track_of(line, 66)
+    assert 0 <= track.column(FIRST) <= track.column(FIRST + span) < 66
+    assert track.column(FIRST + span) > 44
+    for column in range(track.column(FIRST + span)):
+        assert track.column(track.moment(column)) == column
+
+
+def test_the_pointer_finds_the_event_in_its_column_or_the_moment() -> None:
+    line = timeline()
+    shown = Timebar()
+    shown.top = 21
+    upper = text_of(shown.lines(line, FIRST, Look(), 80, 24)[0])
+    at, found = shown.under(upper.index("■"), 21)
+    assert found is not None
+    assert at == found.at == FIRST + 240
+    at, found = shown.under(LEFT, 22)
+    assert found is None
+    assert FIRST <= at < FIRST + 20
+    for x, y in ((0, 21), (79, 21), (LEFT, 20), (LEFT, 23)):
+        assert shown.under(x, y)[0] != shown.under(x, y)[0]
+    shown.hidden()
+    assert shown.under(LEFT, 21)[1] is None
+    assert moment_under(drawn(line, 10), 10) == (-inf, None)
+
+
+def test_the_gravest_of_a_column_is_shown() -> None:
+    notes = (note(100, "bookmark", "b"), note(100, "trouble", "t", "down"), note(100, "cleared", "c"))
+    assert "■" in bar(timeline(notes), FIRST)[0]
+
+
+def test_events_are_told_with_glyph_word_clock_and_author() -> None:
+    assert told(NOTES[1], Look()) == "▲ trouble 14:09:32 · P95 3.9 s = 2.4× normal"
+    assert told(NOTES[5], Look()) == "◇ note 14:12:32 · acme-llm told us · by ana"
+    assert told(Note(FIRST, "security", "prompt injection"), Look()).startswith("§ security")
+
+
+def test_the_events_beside_a_moment() -> None:
+    assert beside(NOTES, FIRST + 299) == (NOTES[3], NOTES[4])
+    assert beside((), FIRST) == (None, None)
+
+
+def test_hostile_words_stay_within_the_strip() -> None:
+    word = safe_text(synthetic.HOSTILE)
+    notes = tuple(note(i * 60, kind, word, by=word) for i, kind in enumerate(("marker", "bookmark", "note")))
+    for width, height in (*SIZES, (20, 40), (1, 40)):
+        for line in bar(timeline(notes), FIRST + 60, width, height):
+            assert line.isprintable()
+
+
+# -- the banner -----------------------------------------------------------------------------------------------------
+
+
+def top(kind: Kind, width: int, position: Position = STILL, *, tick: int = 1200, live: bool = True) -> str:
+    now = Scene(synthetic.incident(None, 2400) if live else synthetic.busy(None, 2400), LinkState("live"))
+    old = synthetic.busy(None, tick)
+    when = When(
+        kind,
+        replace(position, at=old.at),
+        timeline(),
+        "outage.vtr",
+        None if kind == "replay" else now,
+        HINTS,
+    )
+    line = banner(Scene(old, LinkState("live"), view=old.view, when=when), when, width)
+    assert width_of(line) == width
+    assert all(tone.endswith("+") for _, tone in line)
+    return text_of(line)
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_frozen_says_how_far_behind_and_how_things_stand_now(width: int) -> None:
+    said = top("past", width)
+    assert said.startswith(" ❄ FROZEN 14:12:32")
+    for needed in ("5 min 0 s behind", "▲ DEGRADED", "L live", "5 min ▾"):
+        assert needed in said
+    calm = top("past", width, live=False)
+    assert "5 min 0 s behind live" in calm
+    assert ("feed and alerts go on" in calm) == (width > 80)
+    assert "since 14:01" in top("past", 120)
+
+
+def test_a_past_that_is_played_says_so() -> None:
+    assert top("past", 120, Position(playing=True, speed=8.0)).startswith(" ▶ PAST 14:12:32 UTC · 8× ·")
+
+
+def test_a_seek_that_is_under_way_is_told_calmly() -> None:
+    assert "going to 14:10:52 …" in top("past", 80, Position(seeking=FIRST + 200))
+    assert "going to its end …" in top("replay", 80, Position(seeking=inf))
+
+
+@pytest.mark.parametrize(
+    ("position", "said"),
+    [
+        (Position(), "❄ REPLAY outage.vtr 14:12:32 · stands still"),
+        (Position(playing=True, speed=8.0, reached=8.1), "▶ REPLAY outage.vtr 14:12:32 · 8× "),
+        (Position(playing=True, speed=500.0, reached=213.7), "· 500× (210× reached)"),
+        (Position(playing=True, speed=inf, reached=1234.0), "· max (1,200× reached)"),
+        (Position(playing=True, speed=inf), "· max "),
+        (Position(playing=True, loop=True), "· 1× · loop"),
+    ],
+)
+def test_a_replay_says_its_name_its_moment_and_its_pace(position: Position, said: str) -> None:
+    assert said in top("replay", 80, position)
+
+
+def test_a_replay_at_its_end_says_so() -> None:
+    assert "14:17:32 · at its end" in top("replay", 80, tick=2400)
+
+
+def test_wide_screens_have_the_day() -> None:
+    assert "outage.vtr 2026-11-22 14:12:32 UTC" in top("replay", 120)
+
+
+@pytest.mark.parametrize("width", [1, 5, 20, 40, 60, 79])
+def test_any_width_holds_the_banner(width: int) -> None:
+    for kind in ("past", "held", "replay"):
+        top(kind, width)
+
+
+def test_banner_and_strip_are_ascii_where_asked_for() -> None:
+    look = Look(ascii=True)
+    lines: list[Line] = Timebar().lines(timeline(), FIRST + 310, look, 80, 24)
+    upper, lower = (to_ascii(text_of(line)) for line in lines)
+    assert upper.isascii()
+    for sign in ("vv42", "!", "#", "b", "x", "9"):
+        assert sign in upper
+    assert "|" in lower
+    assert "?" not in upper + lower
+    assert to_ascii(top("past", 80)).startswith(" * FROZEN 14:12:32 - 5 min 0 s behind - now ! DEGRADED")
