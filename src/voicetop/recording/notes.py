@@ -25,6 +25,7 @@ import fcntl
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -51,6 +52,8 @@ TABLE_SHARE = 0.001
 _line_decoder = msgspec.json.Decoder(Line)
 _act_decoder: msgspec.json.Decoder[Operator] = msgspec.json.Decoder(Operator)
 _encoder = msgspec.json.Encoder()
+_one_at_a_time = threading.Lock()
+"""Two threads of this process that note at once wait for each other; of two processes one writes beside the file."""
 
 
 class Noted(Struct, frozen=True):
@@ -101,7 +104,8 @@ class Notebook:
             return _add_aside(_in_state(_mark(self._header)), _mark(self._header), Noted(act, act.ts, 0))
         if self.path.is_dir():
             return Notebook(self._shard(act.ts))._beside(act)
-        return self._within(act) or self._beside(act)
+        with _one_at_a_time:
+            return self._within(act) or self._beside(act)
 
     def notes(self) -> list[Noted]:
         """All of them, oldest moment first, each once. Raises RecordingError where the recording can't be read."""
