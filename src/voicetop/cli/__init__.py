@@ -27,6 +27,8 @@ VERBS = {
     "merge": ("merge", "several recordings as one, in the order of their stamps"),
     "redact": ("redact", "a recording without phone numbers, addresses, account numbers and names"),
     "export": ("export", "a recording as JSON lines, a table or time series for other programs"),
+    "watch": ("watch", "no screen: the one process that pages"),
+    "notify": ("notify", "prove that those who are to be told of alerts are reached"),
     "doctor": ("doctor", "what this terminal, the config and the feed are fit for, and what to mend"),
     "config": ("config", "check the config, or show where each value comes from"),
     "demo-feed": ("demo_feed", "the hub and fleet behind `voicetop demo`, which starts it"),
@@ -43,6 +45,7 @@ top for voice AI agents: is everything working right now?
   voicetop record URL   a hub's feed into files, without a screen
   voicetop replay FILE  a recording on the same screen
   voicetop cut FILE     a part of it as a file; also merge, redact and export
+  voicetop watch URL    no screen: the one process that pages; `notify test` proves that it reaches you
   voicetop doctor       what this terminal and the feed are fit for, and what to mend
   voicetop config check is the config right? `config show`: where each value comes from
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from typing import Self
 
 from voicetop.alerts.notifiers import words
@@ -32,12 +33,16 @@ class Others:
         self.tiers = config.tiers
         self.deployment = deployment
         self._vault = vault
-        try:
-            import apprise  # noqa: PLC0415 - an optional extra
-        except ImportError:
-            raise NotifyError(f"{self.name} needs Apprise: pip install 'voicetop[watch]'") from None
-        self._apprise = apprise.Apprise()
-        if not self._apprise.add(vault.get(config.url)):
+        url = vault.get(config.url)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its plugins, about their age
+            try:
+                import apprise  # noqa: PLC0415 - an optional extra
+            except ImportError:
+                raise NotifyError(f"{self.name} needs Apprise: pip install 'voicetop[watch]'") from None
+            self._apprise = apprise.Apprise()
+            known = self._apprise.add(url)
+        if not known:
             raise NotifyError(
                 f"{self.name}: Apprise can't read the URL that {config.url} holds; its wiki lists them"
             )

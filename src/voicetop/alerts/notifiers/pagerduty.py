@@ -39,6 +39,10 @@ class PagerDuty:
             ) from None
         self._library: Any = pagerduty
         self._vault = vault
+        if not config.url.startswith("https://"):
+            raise NotifyError(
+                f"{self.name}: its url has to begin with https://, PagerDuty takes nothing else"
+            )
         self._client = pagerduty.EventsApiV2Client(
             vault.get(config.routing_key), base_url=config.url.rstrip("/")
         )

@@ -33,9 +33,7 @@ _MEND = {
     "is_archived": "the channel is archived: name another",
     "missing_scope": "the bot lacks a scope: give it chat:write and install it again",
 }
-_NOT_LET_IN = (
-    "Slack doesn't take the token: install the app again and put its bot token (xoxb-…) where the config says"
-)
+_NOT_LET_IN = "is the token right? Install the app again and put its bot token (xoxb-…) where the config says"
 
 
 class Slack:

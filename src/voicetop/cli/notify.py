@@ -1,0 +1,128 @@
+"""`voicetop notify test`: does it arrive? Each target is told something harmless and true, and says how it went."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+from msgspec.structs import replace
+
+from voicetop import config as configuration
+from voicetop.alerts.notifiers.heartbeat import Heartbeat
+from voicetop.alerts.notifiers.secrets import Vault
+from voicetop.alerts.notifiers.settings import NotifyConfig
+from voicetop.alerts.notifiers.targets import Failed, named, open_target
+from voicetop.alerts.signals import Effect
+from voicetop.clock import WallClock
+from voicetop.errors import NotifyError, UsageError, nearest
+
+WHAT = ("test",)
+LOCAL = ("desktop", "terminal")
+Proof = Callable[[], str]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """What to do, and with whom."""
+    parser.add_argument(
+        "what", metavar="test", help="tell every target of [notify] something harmless, then that it is over"
+    )
+    parser.add_argument(
+        "targets", metavar="TARGET", nargs="*", help="only these, like pagerduty.oncall or desktop"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 where all of them were told, else 1; a line each. Raises UsageError, ConfigError."""
+    if args.what not in WHAT:
+        raise UsageError(f"voicetop notify {args.what}: there is no such thing{nearest(args.what, WHAT)}")
+    proofs = dict(_proofs(configuration.load().notify))
+    for name in args.targets:
+        if name not in proofs:
+            raise UsageError(f"there is no target {name!r}{nearest(name, proofs)}")
+    wanted = args.targets or list(proofs)
+    width = max(map(len, wanted))
+    failed = 0
+    for name in wanted:
+        well, said = _proved(proofs[name])
+        failed += not well
+        print(f"{'ok  ' if well else 'FAIL'}  {name:<{width}}  {said}")
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+def _proved(proof: Proof) -> tuple[bool, str]:
+    try:
+        return True, proof()
+    except (Failed, NotifyError) as error:
+        return False, str(error)
+
+
+def _proofs(config: NotifyConfig) -> Iterator[tuple[str, Proof]]:
+    """How each target is proved, by its name."""
+    yield "desktop", lambda: _desktop(config)
+    yield "terminal", lambda: _terminal(config)
+    for kind, name in named(config):
+        yield f"{kind}.{name}", lambda kind=kind, name=name: _target(kind, name, config)  # type: ignore[misc]
+    if config.heartbeat_url:
+        yield "heartbeat", lambda: _heartbeat(config)
+
+
+def _target(kind: str, name: str, config: NotifyConfig) -> str:
+    target = open_target(kind, name, config, Vault(), "voicetop test")
+    fired = example()
+    ref = target.tell(fired, "")
+    target.tell(replace(fired, reason="resolved", at=WallClock().time()), ref)
+    return "told, and told that it is over; look whether both are there"
+
+
+def _desktop(config: NotifyConfig) -> str:
+    from voicetop.alerts.notifiers import desktop
+
+    if not config.desktop:
+        return "off: desktop = false"
+    why = desktop.why_not(os.environ)
+    if why:
+        return f"skipped: {why}"
+    desktop.show("voicetop: a test", "This is how a console tells you of an alert.")
+    return "shown; did it pop up?"
+
+
+def _terminal(config: NotifyConfig) -> str:
+    from voicetop.alerts.notifiers.terminal import Terminal
+
+    terminal = Terminal.of(config, os.environ)
+    if not terminal.ways:
+        return 'off: terminal = "none"'
+    if not sys.stdout.isatty():
+        return "skipped: this is no terminal"
+    sys.stdout.write(terminal.notice("voicetop: a test", "This is how a console tells you of an alert."))
+    return f"sent by {terminal.said}; did it ring?"
+
+
+def _heartbeat(config: NotifyConfig) -> str:
+    vault = Vault()
+    url = vault.get(config.heartbeat_url)
+    Heartbeat(url, vault, WallClock(), print, every_s=config.heartbeat_s, well=lambda: True).ask()
+    return "its address answers"
+
+
+def example() -> Effect:
+    """An alert that nobody needs to act on. Its key is another each time, so that each test pages anew."""
+    now = WallClock().time()
+    key = hashlib.blake2b(repr(now).encode(), digest_size=10).hexdigest()
+    return Effect(
+        reason="fired",
+        key=f"voicetop-test-{key}",
+        incident_id="test",
+        tier="critical",
+        family="feed",
+        rule="notify.test",
+        where=(),
+        at=now,
+        onset=now,
+        summary="a test of voicetop: nothing is wrong, nothing is to be done",
+        blame="sent by `voicetop notify test`",
+    )

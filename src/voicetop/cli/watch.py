@@ -1,0 +1,226 @@
+"""`voicetop watch URL`: no screen, but the one process that pages; for systemd, beside the hub or elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voicetop import config as configuration
+from voicetop.alerts.notifiers.delivery import Delivery
+from voicetop.alerts.notifiers.heartbeat import Heartbeat
+from voicetop.alerts.notifiers.outbox import Outbox
+from voicetop.alerts.notifiers.secrets import Vault
+from voicetop.alerts.notifiers.targets import named, targets_of
+from voicetop.cli.hubs import HubChoice, chosen
+from voicetop.clock import WallClock
+from voicetop.errors import HistoryError, NotifyError, UsageError
+from voicetop.locations import state_dir
+from voicetop.sources.address import client_tls
+
+if TYPE_CHECKING:
+    from voicetop.config import Config
+    from voicetop.history.incidents import IncidentLog
+    from voicetop.watch import Watch
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LAST_TELLINGS_S = 5.0
+ALIVE_S = 5.0
+STUCK_S = 600.0
+"""A queue in which something waits for so long is no longer a living pager: the heartbeat stops."""
+
+_EPILOG = """\
+whom to tell stands in [notify] of the config (docs/notify.md); `voicetop notify test` proves each of them. The token of
+the hub, role watcher, is read from VOICETOP_TOKEN or the config. Start two of them, on two machines: the hub lets one
+tell, and the other when that is gone. SIGTERM, SIGINT and SIGHUP end it; what waits is kept, and told after a new start.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of `voicetop watch`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("url", metavar="URL", nargs="?", help="the hub, or a feed's name from the config")
+    add("--cafile", metavar="PEM", help="whom to trust for wss:// (default: the system)")
+    add("--queue", metavar="FILE", help=f"what is to be told (default {queue_file()})")
+    add(
+        "--history",
+        metavar="FILE",
+        default="",
+        help="also write incidents into a history store, where no hub of yours does",
+    )
+
+
+def queue_file() -> Path:
+    """Where what is to be told waits."""
+    return state_dir() / "outbox.db"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch until a signal comes. Raises UsageError, ConfigError, NotifyError, FeedRefused before anything begins."""
+    settings = configuration.load()
+    hubs = chosen([args.url] if args.url else [], settings)
+    if len(hubs) != 1:
+        raise UsageError("watch one hub at a time: name it, and start another voicetop watch for the next")
+    if not named(settings.notify):
+        raise NotifyError(
+            "there is nobody to tell: name PagerDuty, Slack or others in [notify], see docs/notify.md"
+        )
+    return asyncio.run(_run(args, settings, hubs[0]))
+
+
+async def _run(args: argparse.Namespace, settings: Config, hub: HubChoice) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    path = Path(args.queue) if args.queue else queue_file()
+    with _alone(path) as lock:
+        while not lock.taken and not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 1.0)
+            lock.try_again()
+        return 0 if stop.is_set() else await _watch(args, settings, hub, path, stop)
+
+
+async def _watch(
+    args: argparse.Namespace, settings: Config, hub: HubChoice, path: Path, stop: asyncio.Event
+) -> int:
+    from voicetop.session import Session
+    from voicetop.sources.socket import SocketSource
+    from voicetop.watch import Watch
+
+    clock, vault = WallClock(), Vault()
+    targets = targets_of(settings.notify, vault, hub.name if "://" not in hub.name else "")
+    source = SocketSource(hub.url, hub.token or None, "watcher", ssl=client_tls(hub.url, args.cafile))
+    outbox = Outbox(path)
+    delivery = Delivery(outbox, targets, clock, _log)
+    watch = Watch(
+        source,
+        Session(settings.engine()),
+        delivery,
+        clock,
+        _log,
+        blind_after_s=settings.notify.blind_after_s,
+        chronicle=_history(args.history),
+    )
+    jobs = [watch.run(), _tell_systemd(clock)]
+    if settings.notify.heartbeat_url:
+        jobs.append(_heartbeat(settings, vault, clock, watch, outbox).run())
+    _log(f"watching {hub.url}, telling {', '.join(target.name for target in targets)}")
+    try:
+        return await _until(stop, jobs, delivery)
+    finally:
+        outbox.close()
+
+
+def _heartbeat(settings: Config, vault: Vault, clock: WallClock, watch: Watch, outbox: Outbox) -> Heartbeat:
+    def well() -> bool:
+        oldest = outbox.tally().oldest
+        return watch.seeing and watch.on_duty and not (oldest and clock.time() - oldest > STUCK_S)
+
+    notify = settings.notify
+    url = vault.get(notify.heartbeat_url)
+    return Heartbeat(url, vault, clock, _log, every_s=notify.heartbeat_s, well=well)
+
+
+def _history(path: str) -> IncidentLog | None:
+    """The history, where one is asked for; trouble with it never keeps a pager from its work."""
+    if not path:
+        return None
+    from voicetop.history.incidents import IncidentLog
+    from voicetop.history.store import Store
+
+    try:
+        return IncidentLog(Store(Path(path), writer="watch"), _log)
+    except HistoryError as error:
+        _log(f"{error}; going on without")
+        return None
+
+
+async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  # type: ignore[type-arg]
+    """Run all until told to stop, or one of them ends. Raises what it ended by."""
+    running = [asyncio.create_task(job) for job in jobs]
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stopping in done:
+        for number in SIGNALS:  # a second signal ends it at once
+            asyncio.get_running_loop().remove_signal_handler(number)
+        _log("stopping")
+        await delivery.flush(LAST_TELLINGS_S)
+    for task in (*running, stopping):
+        task.cancel()
+    results = await asyncio.gather(*running, return_exceptions=True)
+    waiting = delivery.outbox.tally().pending
+    _log(f"stopped; {waiting} wait to be told" if waiting else "stopped; everything was told")
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return 0
+
+
+async def _tell_systemd(clock: WallClock) -> None:
+    """READY, then WATCHDOG for as long as the loop turns (sd_notify(3)); elsewhere nothing."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        await asyncio.Event().wait()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.setblocking(False)
+        said = b"READY=1"
+        while True:
+            with contextlib.suppress(OSError):
+                line.sendto(said, "\0" + address[1:] if address.startswith("@") else address)
+            said = b"WATCHDOG=1"
+            await clock.sleep(ALIVE_S)
+
+
+class _Lock:
+    """One watcher a queue: a second on the same machine waits here until the first is gone, and has its queue then."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise NotifyError(
+                f"{path}: the queue cannot be made: {error.strerror}; name another by --queue"
+            ) from None
+        self.taken = False
+        self.try_again()
+        if not self.taken:
+            _log(f"another watcher on this machine tells from {path}: standing by")
+
+    def try_again(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.taken = True
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[_Lock]:
+    lock = _Lock(path)
+    try:
+        yield lock
+    finally:
+        lock.close()
+
+
+def _log(line: str) -> None:
+    at = datetime.fromtimestamp(WallClock().time(), UTC)
+    with contextlib.suppress(OSError, ValueError):  # whoever read stderr is gone; the pager isn't
+        sys.stderr.write(f"{at:%Y-%m-%dT%H:%M:%SZ} {line}\n")
+        sys.stderr.flush()
