@@ -9,6 +9,8 @@
     terminal_steps = ["goodbye", "booked"]  # who hangs up here has finished
     grace_s = 120
     lost_after_s = 180
+    rewind_s = 7200                         # how far back a live feed is kept to be gone back to; 0: not at all
+    rewind_mb = 512
 
     [prices."openai/gpt-4o"]                # or the model alone, or a component: llm, stt, tts
     dated = 2026-11-01
@@ -111,6 +113,8 @@ class Config(Struct, frozen=True):
     terminal_steps: tuple[str, ...] = _DEFAULT.terminal_steps
     grace_s: Annotated[float, Meta(ge=0, le=86_400)] = _DEFAULT.grace_s
     lost_after_s: Annotated[float, Meta(gt=0, le=86_400)] = _DEFAULT.lost_after_s
+    rewind_s: Annotated[float, Meta(ge=0, le=604_800)] = 7200.0
+    rewind_mb: Annotated[int, Meta(ge=8, le=1_000_000)] = 512
     prices: dict[str, Price] = {}
     feeds: dict[str, FeedConfig] = {}
     keys: tuple[KeyEntry, ...] = ()

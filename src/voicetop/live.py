@@ -19,6 +19,9 @@ from voicetop.sources import Acting, LinkState, Source
 
 if TYPE_CHECKING:
     from voicetop.engine.config import EngineConfig
+    from voicetop.past.bounds import Bounds
+    from voicetop.past.player import Player
+    from voicetop.past.rewind import Rewind
     from voicetop.recording import Recorder
     from voicetop.session import Session
     from voicetop.wire.events import Operator
@@ -38,12 +41,21 @@ class LiveFeed:
 
     `open_source` is called on the feed's own thread, where what it imports can't hold up the first frame. `start`
     begins, `close` ends it and flushes the recording. `frames` counts what was folded. `author` is who acts here.
+    `keep` says how much of it can be gone back to; without, there is no `past`.
     """
 
     def __init__(
-        self, open_source: Opener, config: Callable[[], EngineConfig] | None = None, *, author: str = ""
+        self,
+        open_source: Opener,
+        config: Callable[[], EngineConfig] | None = None,
+        *,
+        author: str = "",
+        keep: Bounds | None = None,
     ) -> None:
         self.frames = 0
+        self._keep = keep
+        self._rewind: Rewind | None = None
+        self._unkept = ""
         self._author = author
         self._unsent: list[str] = []
         self._open = open_source
@@ -78,6 +90,8 @@ class LiveFeed:
                 loop.call_soon_threadsafe(task.cancel)
         if self._thread.ident:
             self._thread.join(timeout)
+        if self._rewind is not None:
+            self._rewind.close()
 
     def wait_for_answer(self, seconds: float) -> bool:
         """Wait until the other end has said something; False where it was a no, and nothing will ever come."""
@@ -108,7 +122,8 @@ class LiveFeed:
     def notes(self) -> list[str]:
         """What a person should know though the feed goes on: a recording that stopped, a replay that is over."""
         recorder = self._recorder.error if self._recorder is not None else ""
-        return [note for note in (recorder, self._ending, *self._unsent) if note]
+        kept = self._rewind.note if self._rewind is not None else self._unkept
+        return [note for note in (recorder, kept, self._ending, *self._unsent) if note]
 
     @property
     def ended(self) -> bool:
@@ -127,9 +142,9 @@ class LiveFeed:
                 loop.call_soon_threadsafe(wanted.set)
 
     @property
-    def past(self) -> None:
-        """Nothing is kept of what came before."""
-        return None
+    def past(self) -> Player | None:
+        """What was kept of this feed by now."""
+        return self._rewind.past if self._rewind is not None else None
 
     def operate(
         self,
@@ -193,6 +208,7 @@ class LiveFeed:
         )
         session = Session(self._config() if self._config is not None else None)
         self._source, self._recorder = self._open()
+        self._begin_keeping(session, self._source.link.where)
         gc.freeze()  # what is imported by now stays; collections need not look at it again
         gc.set_threshold(50_000, 20, 50)
         if self._closing:
@@ -200,6 +216,24 @@ class LiveFeed:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._picture(session))
             tasks.create_task(self._follow(session, self._source))
+
+    def _begin_keeping(self, session: Session, where: str) -> None:
+        """A feed of which nothing can be kept goes on all the same."""
+        if self._keep is None:
+            return
+        from voicetop.past.rewind import LiveRemarks, Rewind  # noqa: PLC0415 - behind the first frame
+
+        try:
+            self._rewind = Rewind(
+                session,
+                where=where,
+                remarks=LiveRemarks(self.operate),
+                bounds=self._keep,
+                config=self._config,
+                recorder=self._recorder,
+            )
+        except VoicetopError as error:
+            self._unkept = f"nothing can be gone back to: {error}"
 
     async def _send(self, source: Acting, act: Operator) -> None:
         try:
@@ -216,6 +250,8 @@ class LiveFeed:
         finally:
             if self._recorder is not None:
                 self._recorder.close()
+            if self._rewind is not None:
+                self._rewind.finish()
         self._show(session)
         if source.link.phase == "ended" and not self._error:
             why = f" · {source.link.why}" if source.link.why else ""
@@ -224,12 +260,16 @@ class LiveFeed:
 
     async def _fold(self, session: Session, source: Source) -> None:
         """Record, then fold. A frame at a time: between two of them pictures can be made."""
-        recorder = self._recorder
+        recorder, rewind = self._recorder, self._rewind
         async for frame in source.frames():
             self._begun = self._begun or source.link.phase == "live"
             if recorder is not None:
                 recorder.write(frame)
+            if rewind is not None:
+                rewind.write(frame)
             session.feed(frame)
+            if rewind is not None:
+                rewind.folded(frame)
             self.frames += 1
 
     async def _picture(self, session: Session) -> None:

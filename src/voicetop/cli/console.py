@@ -17,6 +17,7 @@ from voicetop.cli.hubs import chosen
 from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
 from voicetop.locations import state_dir, theme_dirs
+from voicetop.past.bounds import Bounds
 from voicetop.sources import Source
 
 if TYPE_CHECKING:
@@ -98,7 +99,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _feed(source: Callable[[], Source], recorder: Recorder | None, settings: Config, author: str) -> LiveFeed:
-    return LiveFeed(lambda: (source(), recorder), settings.engine, author=author)
+    return LiveFeed(lambda: (source(), recorder), settings.engine, author=author, keep=bounds(settings))
+
+
+def bounds(settings: Config) -> Bounds | None:
+    """How much of a live feed is kept to be gone back to."""
+    return Bounds(settings.rewind_s, settings.rewind_mb * 1_000_000) if settings.rewind_s else None
 
 
 def open_recorder(path: str, url: str) -> Recorder:

@@ -45,7 +45,12 @@ def run(args: argparse.Namespace) -> int:
         fleet_config(args, 0.0)  # what is wrong with the options is said before the screen opens
     child = _start(_words(args))
     try:
-        feed = LiveFeed(lambda: (DemoSource(child), None), settings.engine, author=args.user or settings.user)
+        feed = LiveFeed(
+            lambda: (DemoSource(child), None),
+            settings.engine,
+            author=args.user or settings.user,
+            keep=console.bounds(settings),
+        )
         return console.show_feed(feed, args, settings, "demo", tour=args.tour)
     finally:
         _end(child)

@@ -125,9 +125,7 @@ class Player:
         self._picture_due = 0.0
         self._idle = threading.Event()
         self._opened = threading.Event()
-        self._position = Position(
-            at=NAN, playing=start.playing, speed=self._pacing.speed, loop=start.loop, seeking=start.at
-        )
+        self._position = Position(playing=start.playing, speed=self._pacing.speed, loop=start.loop)
         self._thread = threading.Thread(target=self._run, name="voicetop past", daemon=True)
 
     def start(self) -> None:
@@ -174,8 +172,9 @@ class Player:
         """What could not be read, and that it is over."""
         notes = [self._named(note) for note in self._walk.notes] if self._walk else []
         why = self._position.why
-        over = [f"{self._where} is {why}"] if self._done and why else []
-        return [*over, *notes, *self._remarks.failures]
+        if self._done and why:
+            notes = [" · ".join([f"{self._where} is {why}", *notes])]
+        return [*notes, *self._remarks.failures]
 
     @property
     def ended(self) -> bool:

@@ -56,6 +56,8 @@ class Recorder:
         shards: Shards | None = None,
     ) -> None:
         clock = clock or WallClock()
+        self.streams = not isinstance(path, (str, os.PathLike))
+        """Whether what is written can't be read again."""
         self.path = path if isinstance(path, (str, os.PathLike)) else "standard output"
         self.stopped = False
         self.lost_frames = 0

@@ -59,12 +59,15 @@ class Reel(Generic[S]):
         *,
         share: float = SHARE,
         states: States | None = None,
+        floor: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """`floor` is the first moment that may be gone to."""
         self.path = Path(path)
         self.new_session = new_session
         self.parts: list[Seeker[S]] = []
         self._share = share
         self._states = states
+        self._floor = floor
         self._lock = threading.Lock()
         self._refused: dict[Path, str] = {}
         if self.path.is_dir() and not shard_files(self.path):
@@ -75,7 +78,8 @@ class Reel(Generic[S]):
 
     @property
     def first_at(self) -> float:
-        return next((part.index.first_at for part in self.parts if part.index.first_at), 0.0)
+        first = next((part.index.first_at for part in self.parts if part.index.first_at), 0.0)
+        return max(first, self._floor())
 
     @property
     def last_at(self) -> float:
