@@ -11,7 +11,7 @@ from typing import Any
 
 from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.settings import PagerDutyTarget
-from voicetop.alerts.notifiers.targets import TIMEOUT_S, Change, Failed, failure_of
+from voicetop.alerts.notifiers.targets import TIMEOUT_S, Change, Failed, failure_of, hush
 from voicetop.alerts.signals import Effect
 from voicetop.errors import NotifyError
 from voicetop.wire.text import safe_text
@@ -38,6 +38,7 @@ class PagerDuty:
                 f"{self.name} needs PagerDuty's library: pip install 'voicetop[watch]'"
             ) from None
         self._library: Any = pagerduty
+        hush("pagerduty")
         self._vault = vault
         if not config.url.startswith("https://"):
             raise NotifyError(

@@ -11,7 +11,7 @@ from typing import Any
 from voicetop.alerts.notifiers import words
 from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.settings import SlackTarget
-from voicetop.alerts.notifiers.targets import TIMEOUT_S, Change, Failed, failure_of, seconds_of
+from voicetop.alerts.notifiers.targets import TIMEOUT_S, Change, Failed, failure_of, hush, seconds_of
 from voicetop.alerts.signals import Effect
 from voicetop.errors import NotifyError
 from voicetop.wire.text import safe_text
@@ -51,6 +51,7 @@ class Slack:
             from slack_sdk import WebClient, errors  # noqa: PLC0415 - an optional extra
         except ImportError:
             raise NotifyError(f"{self.name} needs Slack's library: pip install 'voicetop[watch]'") from None
+        hush("slack_sdk")
         self._error: Any = errors.SlackApiError
         self._client = WebClient(
             vault.get(config.token), base_url=config.url, timeout=int(TIMEOUT_S), retry_handlers=[]

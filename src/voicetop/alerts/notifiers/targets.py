@@ -6,6 +6,7 @@ one incident.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -89,6 +90,15 @@ def open_target(kind: str, name: str, config: NotifyConfig, vault: Vault, deploy
     from voicetop.alerts.notifiers.others import Others  # noqa: PLC0415
 
     return Others(name, config.apprise[name], vault, deployment)
+
+
+def hush(*loggers: str) -> None:
+    """Keep a library's own log off the standard error: what matters of it is in Failed, without secrets."""
+    for name in loggers:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
 
 
 def seconds_of(retry_after: str | None) -> float:

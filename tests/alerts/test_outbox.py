@@ -1,0 +1,163 @@
+"""The queue on disk: what was taken in is told, in order for each incident, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alerts.receivers import effect
+from voicetop.alerts.notifiers.outbox import Job, Outbox, thread_of
+from voicetop.alerts.notifiers.targets import Change
+from voicetop.errors import NotifyError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.db"
+
+
+def claim_all(outbox: Outbox, now: float = 10.0, target: str = "t") -> list[Job]:
+    jobs = []
+    while (job := outbox.claim(target, now)) is not None:
+        outbox.done(job, f"ref of {job.reason}", now)
+        jobs.append(job)
+    return jobs
+
+
+def told(jobs: list[Job]) -> list[str]:
+    return [f"{job.what.key}:{job.reason}" for job in jobs]
+
+
+def test_what_is_handed_over_twice_is_told_once(path: Path) -> None:
+    outbox = Outbox(path)
+    assert outbox.put(["t"], [effect(), effect("resolved")], 1.0) == 2
+    assert outbox.put(["t"], [effect(), effect("resolved", at=5.0)], 2.0) == 0
+    assert told(claim_all(outbox)) == ["voicetop-1:fired", "voicetop-1:resolved"]
+    assert outbox.put(["t"], [effect(), effect("worse")], 3.0) == 0
+    assert claim_all(outbox) == []
+    outbox.close()
+
+
+def test_a_ref_comes_back_with_the_next_telling_of_the_same_incident(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.put(["t"], [effect(), effect(number=2), effect("resolved")], 1.0)
+    refs = [job.ref for job in claim_all(outbox)]
+    assert refs == ["", "", "ref of fired"]
+    outbox.close()
+
+
+def test_nothing_overtakes_what_is_told_before_it_of_the_same_incident(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.put(["t"], [effect(), effect("resolved"), effect(number=2)], 1.0)
+    first = outbox.claim("t", 2.0)
+    assert first is not None
+    outbox.again(first, 30.0, "not now", 2.0)
+    assert told(claim_all(outbox, 10.0)) == ["voicetop-2:fired"]
+    assert outbox.next_due("t") == 1.0
+    assert told(claim_all(outbox, 30.0)) == ["voicetop-1:fired", "voicetop-1:resolved"]
+    outbox.close()
+
+
+def test_a_hub_that_counts_anew_gives_a_key_again_and_is_still_told_of(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.put(["t"], [effect(), effect("resolved")], 1.0)
+    assert len(claim_all(outbox)) == 2
+    assert outbox.put(["t"], [effect(onset=1_700_005_000.0)], 20.0) == 1
+    jobs = claim_all(outbox, 20.0)
+    assert told(jobs) == ["voicetop-1:fired"]
+    assert jobs[0].ref == ""
+    outbox.close()
+
+
+def test_what_a_dead_process_was_sending_is_told_again_and_counted(path: Path) -> None:
+    script = f"""
+import os, sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from alerts.receivers import effect
+from voicetop.alerts.notifiers.outbox import Outbox
+outbox = Outbox({str(path)!r})
+outbox.put(["t"], [effect(), effect(number=2)], 1.0)
+assert outbox.claim("t", 2.0)
+os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30, check=False)
+    assert done.returncode == -9, done.stderr
+    outbox = Outbox(path)
+    assert outbox.tally().repeats == 1
+    assert told(claim_all(outbox)) == ["voicetop-1:fired", "voicetop-2:fired"]
+    outbox.close()
+
+
+def test_what_is_held_back_is_told_when_its_turn_comes_and_only_as_far_as_it_is_news(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.put(
+        ["t"],
+        [effect(), effect("resolved"), effect(number=2), effect(number=3, at=1_700_000_900.0)],
+        1.0,
+        held=True,
+    )
+    assert claim_all(outbox) == []
+    outbox.release(1_700_000_900.0, [thread_of(effect(number=2))])
+    assert told(claim_all(outbox)) == ["voicetop-2:fired", "voicetop-3:fired"]
+    assert outbox.tally().held == 2
+    outbox.close()
+
+
+def test_who_began_to_tell_of_an_incident_tells_it_to_the_end(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.put(["t"], [effect()], 1.0)
+    outbox.put(["t"], [effect("resolved"), effect(number=2)], 2.0, held=True)
+    assert told(claim_all(outbox)) == ["voicetop-1:fired", "voicetop-1:resolved"]
+    outbox.close()
+
+
+def test_open_incidents_are_those_told_of_and_not_over(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.put(
+        ["t"],
+        [effect(), effect("worse"), effect(number=2), effect("resolved", 2), Change("c", 1.0, "deploy", "v")],
+        1.0,
+    )
+    assert {thread: one.reason for thread, one in outbox.open_threads().items()} == {
+        thread_of(effect()): "worse"
+    }
+    assert [one.reason for one in outbox.known(thread_of(effect()))] == ["fired", "worse"]
+    outbox.close()
+
+
+def test_a_damaged_queue_is_put_aside_and_a_new_one_begun(path: Path) -> None:
+    path.write_bytes(b"this is no database, it only looks like a file" * 100)
+    outbox = Outbox(path)
+    assert "the queue was damaged; it is put aside as outbox.db.damaged" in outbox.trouble
+    assert outbox.put(["t"], [effect()], 1.0) == 1
+    outbox.close()
+    assert path.with_name("outbox.db.damaged").exists()
+
+
+def test_a_full_disk_keeps_nobody_from_being_told(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.put(["t"], [effect()], 1.0)
+    outbox._db.execute("PRAGMA max_page_count = 1")
+    pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
+    outbox._db.execute(f"PRAGMA max_page_count = {pages}")
+    for number in range(2, 400):
+        outbox.put(["t"], [effect(number=number)], 1.0)
+    assert "the disk takes no more" in outbox.trouble
+    assert len(claim_all(outbox)) == 399
+    outbox.close()
+
+
+def test_a_queue_that_another_holds_locked_or_of_a_later_version_is_one_clear_line(
+    path: Path, tmp_path: Path
+) -> None:
+    later = sqlite3.connect(path)
+    later.execute("PRAGMA user_version = 99")
+    later.close()
+    with pytest.raises(NotifyError, match=r"of another voicetop \(schema 99\)"):
+        Outbox(path)
+    with pytest.raises(NotifyError, match="the queue cannot be"):
+        Outbox(tmp_path)
