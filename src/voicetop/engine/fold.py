@@ -313,6 +313,7 @@ class Engine:
             return
         call.errors += 1
         self.failures += 1
+        self.ledger.taps.add(f"fault:{event.component}:{event.category}", call.cell, 1)
         for kind in ("error", f"error:{event.component}:{event.category}"):
             held = call.marks.get(kind)
             if held is None or held.ts <= ts:

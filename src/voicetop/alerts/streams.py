@@ -1,0 +1,97 @@
+"""What is watched: each stream is a number of hits among trials, or a mean over trials, cell by cell.
+
+A stream names its trials (`den`) and what is counted among them (`num`) by the kinds of `readings.py`. Rates are tilted
+by odds, means by standard deviations: `tilts` are the sizes of change it looks for, the smallest one first. Names of
+components, categories and steps come from the feed; nothing here knows a fleet.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from voicetop.alerts.signals import Family
+
+Model = Literal["rate", "mean", "arrivals"]
+STAGES = {"e2e": "", "stt": "stt", "eou": "eou", "llm_ttft": "llm", "tool": "tool", "tts_ttfb": "tts"}
+"""The latencies that are watched, by metric of the windows, with the stage that a signal names."""
+TILTS = 3
+
+
+class Stream(Struct, frozen=True):
+    """`scanned` says that segments of it are watched by themselves, `hold_s` how long a change has to go on before it is
+    one (a latency blip that is over after 45 s is none). `unit` and `metric` are for words.
+    """
+
+    name: str
+    family: Family
+    model: Model
+    den: str
+    num: str
+    tilts: tuple[float, float, float]
+    metric: str
+    unit: str = "rate"
+    stage: str = ""
+    component: str = ""
+    scanned: bool = False
+    hold_s: float = 0.0
+
+
+def of_kinds(kinds: list[str]) -> list[Stream]:
+    """The streams that these kinds of reading allow, in an order that depends on the names alone."""
+    known = set(kinds)
+    made = [stream for stream in _FIXED if stream.den in known and (stream.num in known)]
+    for metric, stage in STAGES.items():
+        if f"n:{metric}" in known:
+            made.append(_latency(metric, stage))
+    made += [_fault(kind) for kind in sorted(kinds) if kind.startswith("fault:")]
+    for kind in sorted(kinds):
+        family, _, step = kind.partition(":")
+        if family == "hangup" and f"step:{step}" in known:
+            made.append(_leaving(step))
+    return made
+
+
+def _latency(metric: str, stage: str) -> Stream:
+    words = f"{stage.upper()} latency" if stage else "e2e latency"
+    return Stream(
+        f"latency.{stage or metric}", "latency", "rate", f"n:{metric}", f"o:{metric}", (2.0, 5.0, 15.0), words,
+        stage=stage, component=stage, scanned=True, hold_s=45.0,
+    )  # fmt: skip
+
+
+def _fault(kind: str) -> Stream:
+    _, component, category = kind.split(":", 2)
+    words = f"{component.upper()} {category.replace('_', ' ')} errors"
+    return Stream(
+        f"errors.{component}.{category}", "errors", "rate", "turns", kind, (4.0, 20.0, 120.0), words,
+        stage=component, component=component, scanned=True,
+    )  # fmt: skip
+
+
+def _leaving(step: str) -> Stream:
+    words = f"hang-ups at {step.replace('_', ' ')}"
+    return Stream(
+        f"abandonment.{step}",
+        "abandonment",
+        "rate",
+        f"step:{step}",
+        f"hangup:{step}",
+        (2.5, 6.0, 20.0),
+        words,
+    )
+
+
+_FIXED = (
+    Stream("errors", "errors", "rate", "turns", "fault", (2.5, 8.0, 40.0), "errors", scanned=True),
+    Stream("success", "success", "rate", "known", "failed", (1.6, 2.5, 6.0), "failed calls", scanned=True),
+    Stream("escalation", "escalation", "rate", "talked", "escalated", (1.7, 3.0, 8.0), "escalation"),
+    Stream("abandonment", "abandonment", "rate", "ended", "hangup", (1.7, 3.0, 8.0), "abandonment"),
+    Stream("cost", "cost", "mean", "cost", "x:cost", (0.5, 1.0, 2.0), "cost per call", unit="usd"),
+    Stream("sentiment", "sentiment", "mean", "sentiments", "x:sentiment", (0.25, 0.5, 1.0), "sentiment", unit="score"),
+    Stream("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.3, 0.7, 1.4), "speech rate"),
+    Stream("frustration.loudness", "frustration", "mean", "v:loud", "x:loud", (0.3, 0.7, 1.4), "loudness"),
+    Stream("frustration.calls", "frustration", "rate", "ended", "moody", (2.0, 4.0, 10.0), "frustrated callers"),
+    Stream("traffic", "traffic", "arrivals", "expected", "started", (0.6, 0.35, 0.1), "calls", unit="calls"),
+)  # fmt: skip

@@ -1,0 +1,39 @@
+"""How far a CUSUM may rise before it means something: from what it did in healthy hours.
+
+The greatest value of each hour is kept. Above their third quartile they fall off exponentially; the slope is the mean
+excess, but never steeper than e^−h, which is what a log-likelihood ratio does where its model is exact (Lorden, 1971).
+The threshold is where one hour in so many crosses it. Before enough hours are known it is a guess on the safe side.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from voicetop.alerts.arrays import Floats, Ints
+from voicetop.alerts.normals import NAT
+
+ENOUGH_HOURS = 72
+UNLEARNED = 16 * NAT
+"""Before that: e^−16 an hour, with room for a model that isn't exact yet."""
+QUARTILE = 0.75
+CROWN = 0.985
+"""Hours beyond this share count as no more than it: one that had an incident in it may not teach."""
+
+
+def threshold(peaks: Ints, days_between: float) -> Ints:
+    """The least value that one of `peaks` [hour, tilt] crosses once in so many days, in micro-nats by tilt."""
+    tilts = peaks.shape[1]
+    if len(peaks) < ENOUGH_HOURS:
+        return np.full(tilts, UNLEARNED, np.int64)
+    held: Floats = peaks / NAT
+    quartile = np.quantile(held, QUARTILE, axis=0)
+    crown = np.quantile(held, CROWN, axis=0)
+    found = np.zeros(tilts)
+    for tilt in range(tilts):
+        above = np.minimum(held[:, tilt], crown[tilt]) - quartile[tilt]
+        above = above[above > 0]
+        slope = max(1.0, float(above.mean()) if len(above) else 0.0)
+        found[tilt] = quartile[tilt] + slope * math.log((1 - QUARTILE) * 24 * days_between)
+    return np.rint(found * NAT).astype(np.int64)

@@ -1,0 +1,418 @@
+"""The statistical detectors: what streams (`streams.py`) do against what the baseline lets expect, mark by mark.
+
+    reading ──► hour (learned from at its end, if it was healthy)
+            ──► CUSUMs (`bank.py`) ──► over their thresholds? ──► whose is it (`scan.py`) ──► alarms
+
+One decision is made for each family at a time, by the stream that is furthest over its threshold. Where a scan says
+that it is somebody's but not yet whose, it waits a little, so that the right segment is named.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from msgspec import Struct, field
+
+from voicetop.alerts import bank
+from voicetop.alerts.arrays import Floats, Ints
+from voicetop.alerts.bank import Gauges, Weights
+from voicetop.alerts.baseline import Baseline, Hour, learn
+from voicetop.alerts.normals import (
+    NAT,
+    Normal,
+    Shape,
+    at_time,
+    hour_factors,
+    normal_of,
+    traffic_weights,
+    weights,
+)
+from voicetop.alerts.readings import Reading
+from voicetop.alerts.scan import Verdict, scan
+from voicetop.alerts.segmenting import Conjunctions
+from voicetop.alerts.signals import Family, Tier
+from voicetop.alerts.streams import STAGES, Stream, of_kinds
+from voicetop.alerts.thresholds import threshold
+from voicetop.alerts.traffic import Traffic
+from voicetop.engine.snapshot import NAN, Where
+from voicetop.engine.windows import METRIC
+
+HOUR_S, SLOT_S, SLOTS = 3600, 300, 48
+LEARN_S, LEARN_TURNS = 900.0, 100
+WEIGH_S = 900
+"""How often the weights follow the hour of the day."""
+WARN_DAYS, SURE_DAYS = 400.0, 20_000.0
+"""A stream's CUSUM crosses by chance once in so many days: to warn, and to be sure enough to page."""
+AGAIN = 3 * NAT
+CERTAIN, RATHER = 0.9, 0.5
+DECIDE_S, DECIDE_LOCAL_S = 900.0, 1800.0
+"""How long it may be open whose a change is, before the likeliest answer is given."""
+OFF_S = 60.0
+PAGES: dict[Family, float] = {"errors": 0.02, "latency": 0.35, "traffic": 0.0}
+"""The share of trials that has to be hit, beyond what is normal, for a page."""
+
+
+class Alarm(Struct, kw_only=True):
+    """A change that is on: which stream says it, for whom, since when, and what was seen of it."""
+
+    family: Family
+    stream: str
+    where: Where = ()
+    tier: Tier = "warning"
+    onset: float = 0.0
+    since: float = 0.0
+    last: float = 0.0
+    came: float = 0.0
+    trials: float = 0.0
+    expected: float = 0.0
+    explains: float = NAN
+
+
+class Slot(Struct):
+    """Sums by kind and row over five minutes from `start` on."""
+
+    start: int
+    sums: dict[str, Ints]
+
+
+class WatchState(Struct, kw_only=True):
+    """Everything that has to survive."""
+
+    baseline: Baseline = field(default_factory=Baseline)
+    hour: Hour = field(default_factory=Hour)
+    gauges: Gauges = field(default_factory=Gauges)
+    slots: list[Slot] = field(default_factory=list)
+    traffic: Traffic = field(default_factory=Traffic)
+    alarms: list[Alarm] = field(default_factory=list)
+    open: dict[Family, float] = field(default_factory=dict)
+    """Since when it is open whose a change of this family is."""
+    rebuilt: int = -1
+    weighed: int = -1
+    known_kinds: list[str] = field(default_factory=list)
+
+
+class Watch:
+    """The detectors over one baseline."""
+
+    def __init__(self, state: WatchState | None = None) -> None:
+        self.state = state or WatchState()
+        self.segments = Conjunctions()
+        self.normals: list[Normal] = []
+        self.weights: Weights | None = None
+        self._factors: list[Floats] = []
+
+    @property
+    def baseline(self) -> Baseline:
+        return self.state.baseline
+
+    # -- a mark -------------------------------------------------------------------------------------------------
+
+    def step(self, reading: Reading, at: float) -> list[Alarm]:
+        """What is on after this mark's reading."""
+        state = self.state
+        if state.rebuilt < 0:
+            state.rebuilt = int(at // HOUR_S)
+        if int((at - 1) // HOUR_S) != state.rebuilt:
+            self._close_hour(at)
+        state.hour.add(reading)
+        self._remember(reading, at)
+        self._draw_lines()
+        self._rebuild_where_due(reading, at)
+        if self.weights is None:
+            return []
+        parts = state.traffic.expect(reading.parts, self.baseline, at)
+        bank.move(state.gauges, self.weights, parts, at)
+        whole = int(at) % bank.LOCAL_EVERY_S == 0
+        if whole:
+            bank.move_segments(state.gauges, self.weights, self.segments, at)
+        self._decide(at, whole=whole)
+        return state.alarms
+
+    def _remember(self, reading: Reading, at: float) -> None:
+        start = int((at - 1) // SLOT_S) * SLOT_S
+        slots = self.state.slots
+        if not slots or slots[-1].start != start:
+            slots.append(Slot(start, {}))
+            del slots[:-SLOTS]
+        sums = slots[-1].sums
+        rows = len(self.baseline.keys)
+        for kind, (of, amounts) in reading.parts.items():
+            held = sums.get(kind)
+            if held is None or len(held) < rows:
+                grown = np.zeros(rows, np.int64)
+                if held is not None:
+                    grown[: len(held)] = held
+                held = sums[kind] = grown
+            held[of] += amounts
+
+    # -- learning -----------------------------------------------------------------------------------------------
+
+    def _close_hour(self, at: float) -> None:
+        state = self.state
+        hour, state.hour = state.hour, Hour()
+        state.rebuilt = int((at - 1) // HOUR_S)
+        healthy = not hour.troubled
+        if hour.marks and healthy and (self.weights is not None or not self.baseline.lines):
+            expected = {}
+            if self.weights is not None:
+                for stream, normal in zip(self.weights.streams, self.normals, strict=True):
+                    came, hoped = self._hoped(stream, normal, hour)
+                    expected[stream.name] = (stream.num, came, hoped)
+            learn(self.baseline, hour, expected, at)
+            state.traffic.learn(self.baseline, hour.started, hour.marks, at)
+        if self.weights is not None and self.baseline.days > 1.0:
+            self._keep_peaks(healthy=healthy)
+        if self.weights is not None:
+            state.gauges.peak[:] = 0
+            state.gauges.local_peak[:] = 0
+        self._redraw_lines()
+        state.weighed = -1
+        self.weights = None
+
+    def _hoped(self, stream: Stream, normal: Normal, hour: Hour) -> tuple[float, float]:
+        n = hour.sums.get(stream.den)
+        x = hour.sums.get(stream.num)
+        if n is None or stream.model != "rate":
+            return 0.0, 0.0
+        size = min(len(n), len(normal.by_row))
+        return float(x.sum()) if x is not None else 0.0, float((n[:size] * normal.by_row[:size]).sum())
+
+    def _keep_peaks(self, *, healthy: bool) -> None:
+        gauges = self.state.gauges
+        for number, name in enumerate(gauges.names):
+            self.baseline.keep_peak(name, gauges.peak[number])
+        for number, name in enumerate(gauges.scanned):
+            self.baseline.keep_peak(f"{name} in segments", gauges.local_peak[number])
+
+    def _draw_lines(self) -> None:
+        """The first lines, as soon as there is enough to draw them by."""
+        baseline, hour = self.baseline, self.state.hour
+        if baseline.lines or hour.marks * 5 + baseline.healthy_s < LEARN_S:
+            return
+        times = baseline.times + hour.times
+        if times[METRIC["e2e"]].sum() >= LEARN_TURNS:
+            baseline.draw_lines(times)
+            baseline.lined = baseline.healthy_s
+
+    def _redraw_lines(self) -> None:
+        """After the first day, and once what is over them is no longer about a tenth."""
+        baseline = self.baseline
+        if baseline.lines and baseline.lined < 86_400 <= baseline.healthy_s:
+            baseline.draw_lines(baseline.times)
+            baseline.lined = baseline.healthy_s
+
+    # -- weights ------------------------------------------------------------------------------------------------
+
+    def _rebuild_where_due(self, reading: Reading, at: float) -> None:
+        state = self.state
+        fresh = [k for k in reading.parts if k.startswith(("fault:", "step:", "hangup:", "n:")) and k not in state.known_kinds]
+        if fresh:
+            state.known_kinds = sorted({*state.known_kinds, *fresh})
+        quarter = int(at // WEIGH_S)
+        if self.weights is None or fresh:
+            self._rebuild(at)
+            state.weighed = quarter
+        elif quarter != state.weighed:
+            grown = len(self.baseline.keys) > self.weights.rows
+            self._rebuild(at) if grown else self._weigh(at)
+            state.weighed = quarter
+
+    def _rebuild(self, at: float) -> None:
+        """Normals, weights and thresholds anew: what is expected of every stream in every row."""
+        state, baseline = self.state, self.baseline
+        if not baseline.lines or baseline.sums.get("turns") is None:
+            return
+        kinds = {*baseline.sums, *state.known_kinds}
+        kinds |= {"fault", "expected", "started", "moody", "escalated", "hangup", "failed"}
+        for metric in STAGES:
+            if f"n:{metric}" in kinds:
+                kinds.add(f"o:{metric}")
+        streams = of_kinds(sorted(kinds))
+        self.segments.grow(baseline.keys)
+        shape = Shape(baseline.keys)
+        kept: list[Stream] = []
+        self.normals, self._factors = [], []
+        for stream in streams:
+            normal = normal_of(stream, baseline, shape)
+            if stream.model == "mean" and not (normal.deviation > 0 and normal.n >= LEARN_TURNS):
+                continue
+            kept.append(stream)
+            self.normals.append(normal)
+            self._factors.append(hour_factors(stream, baseline))
+        self._weigh(at, kept)
+
+    def _weigh(self, at: float, streams: list[Stream] | None = None) -> None:
+        streams = self.weights.streams if streams is None and self.weights is not None else streams or []
+        made = [
+            traffic_weights(stream.tilts, len(self.baseline.keys))
+            if stream.model == "arrivals"
+            else weights(stream, normal, at_time(factors, at))
+            for stream, normal, factors in zip(streams, self.normals, self._factors, strict=True)
+        ]
+        found = Weights(streams, [w for w, _ in made], [c for _, c in made], len(self.baseline.keys))
+        if self.weights is None or streams is not self.weights.streams:
+            self._limit(found)
+            self.state.gauges = bank.fitted(self.state.gauges, found, self.segments, at)
+        else:
+            found.limit, found.sure, found.local_limit = (
+                self.weights.limit, self.weights.sure, self.weights.local_limit,
+            )  # fmt: skip
+        self.weights = found
+
+    def _limit(self, found: Weights) -> None:
+        for number, stream in enumerate(found.streams):
+            peaks = self.baseline.peaks_of(stream.name)
+            found.limit[number] = threshold(peaks, WARN_DAYS)
+            found.sure[number] = threshold(peaks, SURE_DAYS)
+        for place, number in enumerate(found.scanned):
+            peaks = self.baseline.peaks_of(f"{found.streams[number].name} in segments")
+            found.local_limit[place] = threshold(peaks, WARN_DAYS)
+
+    # -- alarms -------------------------------------------------------------------------------------------------
+
+    def _decide(self, at: float, *, whole: bool) -> None:
+        state, found = self.state, self.weights
+        assert found is not None
+        gauges = state.gauges
+        over = (gauges.value >= found.limit) & ((found.hold == 0) | (gauges.again >= AGAIN))
+        fleet: dict[Family, tuple[float, int, int]] = {}
+        for number, tilt in zip(*np.nonzero(over), strict=True):
+            family = found.streams[number].family
+            margin = float(gauges.value[number, tilt]) / float(found.limit[number, tilt])
+            fleet[family] = max(fleet.get(family, (0.0, 0, 0)), (margin, -int(number), -int(tilt)))
+        local: dict[Family, tuple[float, int, int, int]] = {}
+        if whole:
+            for place, tilt in zip(*np.nonzero((gauges.local >= found.local_limit[:, :, None]).any(axis=2)), strict=True):
+                family = found.streams[found.scanned[place]].family
+                best = int(gauges.local[place, tilt].argmax())
+                margin = float(gauges.local[place, tilt, best]) / float(found.local_limit[place, tilt])
+                local[family] = max(local.get(family, (0.0, 0, 0, 0)), (margin, -int(place), -int(tilt), -best))
+        for family, (_, number, tilt) in sorted(fleet.items()):
+            self._change(family, -number, -tilt, at, None)
+        for family, (_, place, tilt, best) in sorted(local.items()):
+            if family not in fleet:
+                self._change(family, found.scanned[-place], -tilt, at, (-place, -best))
+        for family in [family for family in state.open if family not in fleet and family not in local and whole]:
+            del state.open[family]
+        self._let_go(at)
+
+    def _change(self, family: Family, number: int, tilt: int, at: float, local: tuple[int, int] | None) -> None:
+        """A stream of a family is over its threshold, for the fleet or (scanned place, conjunction) in a segment."""
+        state, found = self.state, self.weights
+        assert found is not None
+        stream = found.streams[number]
+        mine = [alarm for alarm in state.alarms if alarm.family == family]
+        onset = float(
+            state.gauges.zero[number, tilt] if local is None else state.gauges.local_zero[local[0], tilt, local[1]]
+        )
+        for alarm in mine:
+            if alarm.where == () or local is not None:
+                alarm.last = at
+        if any(alarm.where == () for alarm in mine):
+            for alarm in mine:
+                if alarm.where == () and int(at) % bank.LOCAL_EVERY_S == 0:
+                    self._measure(alarm, stream, at)
+            return
+        verdict = Verdict()
+        if stream.scanned:
+            if int(at) % bank.LOCAL_EVERY_S and (mine or family in state.open):
+                return
+            verdict = scan(*self._window(stream, onset), self.segments)
+        where = self._whose(verdict, family, at, fleet=local is None, known=bool(mine))
+        if where is None:
+            return
+        if any(alarm.where == where for alarm in mine):
+            return
+        state.open.pop(family, None)
+        alarm = Alarm(
+            family=family, stream=stream.name, where=where, onset=onset, since=at, last=at,
+            explains=verdict.explains if where else NAN,
+        )  # fmt: skip
+        self._measure(alarm, stream, at)
+        state.alarms.append(alarm)
+        state.hour.troubled = True
+
+    def _whose(self, verdict: Verdict, family: Family, at: float, *, fleet: bool, known: bool) -> Where | None:
+        """The segment, () for everybody, None while it is open."""
+        since = self.state.open.setdefault(family, at)
+        if verdict.local and verdict.best >= CERTAIN:
+            return verdict.where
+        if not fleet:
+            late = verdict.local and at - since >= DECIDE_LOCAL_S
+            return verdict.where if late else None
+        if known:
+            return () if verdict.everybody >= 0.95 else None
+        if verdict.everybody >= RATHER:
+            return ()
+        if at - since < DECIDE_S:
+            return None
+        return verdict.where if verdict.local else ()
+
+    def _window(self, stream: Stream, onset: float) -> tuple[Floats, Floats]:
+        """(hits, expected hits) by row since about `onset`."""
+        found = self.weights
+        assert found is not None
+        number = found.streams.index(stream)
+        rows = found.rows
+        hits, trials = self._sums(stream, onset, rows)
+        factor = at_time(self._factors[number], onset) if stream.model == "rate" else 1.0
+        return hits, trials * self.normals[number].by_row[:rows] * factor
+
+    def _sums(self, stream: Stream, onset: float, rows: int) -> tuple[Floats, Floats]:
+        hits, trials = np.zeros(rows), np.zeros(rows)
+        for slot in self.state.slots:
+            if slot.start + SLOT_S > onset:
+                for kind, into in ((stream.num, hits), (stream.den, trials)):
+                    held = slot.sums.get(kind)
+                    if held is not None:
+                        size = min(rows, len(held))
+                        into[:size] += held[:size]
+        return hits, trials
+
+    def _measure(self, alarm: Alarm, stream: Stream, at: float) -> None:
+        """What was seen of it since its onset, in its segment; and whether that is worth a page."""
+        found = self.weights
+        assert found is not None
+        number = found.streams.index(stream)
+        if stream.model == "arrivals":
+            alarm.came, alarm.expected = self.state.traffic.since(alarm.onset)
+            alarm.trials = alarm.expected
+        else:
+            hits, trials = self._sums(stream, alarm.onset, found.rows)
+            _, hoped = self._window(stream, alarm.onset) if stream.model == "rate" else (hits, trials * self.normals[number].by_row[: found.rows])
+            inside = self._inside(alarm.where, found.rows)
+            alarm.came, alarm.trials, alarm.expected = (
+                float(hits[inside].sum()), float(trials[inside].sum()), float(hoped[inside].sum())
+            )  # fmt: skip
+        gauges = self.state.gauges
+        sure = bool((gauges.peak[number] >= found.sure[number]).any())
+        share = PAGES.get(stream.family)
+        if sure and share is not None and not alarm.where:
+            beyond = (alarm.came - alarm.expected) / alarm.trials if alarm.trials > 0 else 0.0
+            if stream.model == "arrivals" or beyond >= share:
+                alarm.tier = "critical"
+
+    def _inside(self, where: Where, rows: int) -> Ints:
+        wanted = set(where)
+        return np.array([n for n, key in enumerate(self.baseline.keys[:rows]) if wanted <= set(key)], np.int64)
+
+    def _let_go(self, at: float) -> None:
+        """What hasn't been on for a minute is over."""
+        state, found = self.state, self.weights
+        assert found is not None
+        names = {stream.name: number for number, stream in enumerate(found.streams)}
+        for alarm in state.alarms:
+            number = names.get(alarm.stream)
+            if number is None:
+                continue
+            half = state.gauges.value[number] * 2 >= found.limit[number]
+            if half.any():
+                alarm.last = at
+            elif alarm.where and number in found.scanned:
+                place = found.scanned.index(number)
+                if (state.gauges.local[place] * 2 >= found.local_limit[place][:, None]).any():
+                    alarm.last = at
+        if state.alarms:
+            state.hour.troubled = True
+        state.alarms = [alarm for alarm in state.alarms if at - alarm.last < OFF_S]
