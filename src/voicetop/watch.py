@@ -80,6 +80,7 @@ class Watch:
         self._lost_at = clock.monotonic()
         self._noted_at = 0.0
         self._forget_at: float | None = None
+        self._name(self._outbox.fact("deployment"))
         session.on_effect.append(self._fresh.append)
 
     @property
@@ -139,8 +140,16 @@ class Watch:
             if before.key in fired and before.onset != fired[before.key].onset
         ]
 
+    def _name(self, deployment: str) -> None:
+        """What the hub calls its feed stands in every page."""
+        if deployment:
+            self._outbox.note("deployment", deployment)
+            for target in self._delivery.targets:
+                target.deployment = deployment
+
     def _join(self) -> None:
         """A state came: what it knows and the outbox doesn't is news; of the past only since this watcher looked."""
+        self._name(self._session.deployment)
         since = float(self._outbox.fact("seen") or "inf") - MARGIN_S
         incidents = self._session.alerts.incidents
         news: list[Effect] = []
@@ -269,9 +278,7 @@ class Watch:
 
     def _blindness(self, onset: float, why: str) -> Effect:
         """All watchers of a feed say it under one key, so that nobody is paged twice for it."""
-        name = self._session.deployment or self._outbox.fact("deployment") or self._source.link.where
-        if self._session.deployment:
-            self._outbox.note("deployment", self._session.deployment)
+        name = self._outbox.fact("deployment") or self._source.link.where
         key = hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
         return Effect(
             reason="fired",

@@ -30,7 +30,7 @@ class PagerDuty:
         self.name = f"pagerduty.{name}"
         self.tiers = config.tiers
         self.takes_changes = config.changes
-        self.deployment = deployment or "voicetop"
+        self.deployment = deployment
         try:
             import pagerduty  # noqa: PLC0415 - an optional extra
         except ImportError:
@@ -66,7 +66,7 @@ class PagerDuty:
         details = {"kind": change.kind, "version": change.version}
         payload = {
             "summary": f"{change.kind}: {change.label}"[:MOST_SUMMARY],
-            "source": change.source or self.deployment,
+            "source": change.source or self.deployment or "voicetop",
             "timestamp": _iso(change.at),
             "custom_details": {key: value for key, value in details.items() if value},
         }
@@ -81,8 +81,8 @@ class PagerDuty:
             "runbook": effect.runbook,
         }
         return {
-            "summary": f"[{self.deployment}] {effect.summary}"[:MOST_SUMMARY],
-            "source": self.deployment,
+            "summary": f"[{self.deployment or 'voicetop'}] {effect.summary}"[:MOST_SUMMARY],
+            "source": self.deployment or "voicetop",
             "severity": _SEVERITY[effect.tier],
             "timestamp": _iso(effect.at),
             "group": effect.family,

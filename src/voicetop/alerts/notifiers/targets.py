@@ -51,6 +51,8 @@ class Target(Protocol):
     name: str
     """As in the config: "pagerduty.oncall"."""
     tiers: tuple[Tier, ...]
+    deployment: str
+    """What the feed is called; known for sure once the hub has said it."""
 
     def tell(self, effect: Effect, ref: str) -> str:
         """Tell it; `ref` is what the last telling of this incident gave, and what is given is kept. Raises Failed."""
