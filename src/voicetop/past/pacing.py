@@ -50,7 +50,7 @@ class Pacing:
         """
         if coming < last - LONGEST_WAIT_S:
             self.anchor(coming, now)
-        elif coming - last > LONGEST_WAIT_S and coming - self.due(now) > SKIPPED_WAIT_S:
+        elif coming - last > LONGEST_WAIT_S and self.wait(coming, now) > SKIPPED_WAIT_S:
             self.anchor(coming - SKIPPED_WAIT_S * min(self.speed, FASTEST), now)
 
 

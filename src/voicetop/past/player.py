@@ -393,8 +393,8 @@ class Player:
         now = self._clock.monotonic()
         if not self._anchored:
             self._anchored = True
-            self._pacing.anchor(self._walk.at or course.next_at(), now)
-        coming = course.next_at()
+            self._pacing.anchor(self._walk.at or course.begins_at(), now)
+        coming = course.begins_at()
         if coming == math.inf:
             self._end()
             return

@@ -10,7 +10,7 @@ from typing import Protocol
 from voicetop.engine.config import EngineConfig
 from voicetop.errors import CheckpointError
 from voicetop.recording.reel import Reel
-from voicetop.recording.seek import Stamped, last_beat, split, split_at
+from voicetop.recording.seek import Stamped, begin_of, last_beat, split, split_at
 from voicetop.recording.trail import Trail
 from voicetop.session import Session
 
@@ -58,6 +58,16 @@ class Course:
         self.session = session
         self.trail = trail
         self._ahead: deque[Stamped] = deque()
+        self._begin: tuple[Stamped, float] | None = None
+
+    def begins_at(self) -> float:
+        """The first stamp of the frame that comes next: of a small fleet, a frame is half a minute long."""
+        if math.isinf(self.next_at()):
+            return math.inf
+        coming = self._ahead[0]
+        if self._begin is None or self._begin[0] is not coming:
+            self._begin = coming, begin_of(coming)
+        return self._begin[1]
 
     def next_at(self) -> float:
         """The last stamp of the frame that comes next; inf where nothing does, as far as was written."""

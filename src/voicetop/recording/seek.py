@@ -19,10 +19,11 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
-from voicetop.errors import RecordingError
-from voicetop.recording.checkpoints import Checkpoints, Saved, block_mark
+from voicetop.errors import CheckpointError, RecordingError
+from voicetop.recording.checkpoints import Checkpoints, Saved
 from voicetop.recording.format import UNDECODABLE, batch_frame
 from voicetop.recording.index import STATE, BlockIndex
+from voicetop.recording.keeping import Keepable, Keeper, go_on_from
 from voicetop.recording.reader import Place, Reader
 from voicetop.wire.codec import expand_stamps
 from voicetop.wire.frames import RawBatch, Welcome
@@ -45,11 +46,8 @@ _batch_decoder = msgspec.json.Decoder(RawBatch)
 _tag_decoder = msgspec.json.Decoder(_Tag)
 
 
-class Folding(Protocol):
+class Folding(Keepable, Protocol):
     """What is to be brought to a moment: a `Session`."""
-
-    epoch: str
-    deployment: str
 
     @property
     def at(self) -> float: ...
@@ -164,54 +162,65 @@ class Seeker(Generic[S]):
         for saved in reversed(kept):
             if saved.place.offset < welcomed:
                 break
-            state = self.checkpoints.state(saved)
-            if state is not None:
-                session.feed(_frame_of(state))
+            if self._go_on_from(saved, session):
                 return saved.place, saved.epoch
         return Place(welcomed, 0), ""
+
+    def _go_on_from(self, saved: Saved, session: S) -> bool:
+        """Bring `session` to a state that was kept; False where that is damaged or no longer of this recording."""
+        blocks = self.index.blocks[: bisect_right(self.index.blocks, saved.place.offset, key=lambda b: b.offset)]
+        try:
+            return go_on_from(session, self.checkpoints, saved, self.path, blocks, self._between)
+        except CheckpointError:
+            return False
 
     def _frames(self, place: Place, epoch: str) -> Iterator[Stamped]:
         return ((step.at, step.frame) for step in _steps(self.path, place, epoch))
 
+    def _between(self, begin: Place, epoch: str, end: Place) -> Iterator[bytes]:
+        """The frames from one place to another."""
+        for step in _steps(self.path, begin, epoch):
+            here = step.place
+            if here is not None and (here.offset, here.frames) >= (end.offset, end.frames):
+                if here.frames == end.frames and here.offset == end.offset and end.events > here.events:
+                    yield split(step.frame, end.events - here.events)[0]
+                return
+            yield step.frame
+
     def _build(self, stop: Callable[[], bool]) -> None:
-        session, until, place, epoch = self._new_session(), 0.0, Place(0, 0), ""
-        size = 4096
+        session, last = self._new_session(), None
         for saved in reversed(self.checkpoints.saved):
-            state = self.checkpoints.state(saved)
-            if state is not None:
-                session.feed(_frame_of(state))
-                until, place, epoch, size = saved.until, saved.place, saved.epoch, saved.size
+            if self._go_on_from(saved, session):
+                last = saved
                 break
+        keeper = Keeper(session, self.path, self.checkpoints, last)
+        until, size = (last.until, last.size) if last else (0.0, 4096)
+        place, epoch = (last.place, last.epoch) if last else (Place(0, 0), "")
         kept_at = until
         for step in _steps(self.path, place, epoch):
             if stop():
                 break
-            until, rest = max(until, step.at), step.frame
-            room = (step.place.offset if step.place else 0) * self._share - self.checkpoints.size
-            if room >= size and until - kept_at >= APART_S and (beat := last_beat(rest)):
+            until, rest, here = max(until, step.at), step.frame, step.place
+            room = (here.offset if here else 0) * self._share - self.checkpoints.size
+            if here and room >= size and until - kept_at >= APART_S and (beat := last_beat(rest)):
                 head, rest = split(rest, beat)
                 session.feed(head)
-                kept_at = until
-                size = self._keep(session, step, beat, until, room)
+                keeper.moved(here, step.epoch, welcome=head.startswith(_WELCOME))
+                kept_at, here = until, Place(here.offset, here.frames, here.events + beat)
+                size = keeper.keep(here, until, room)
             if rest:
                 session.feed(rest)
-
-    def _keep(self, session: S, step: _Step, beat: int, until: float, room: float) -> int:
-        """Keep this state where there is room for it; returns its size."""
-        state = msgspec.msgpack.encode(_welcome(session))
-        if step.place and len(state) <= room:
-            place = Place(step.place.offset, step.place.frames, step.place.events + beat)
-            mark = block_mark(self.path, place.offset)
-            self.checkpoints.add(Saved(place, until, session.epoch, mark), state)
-        return len(state)
+                keeper.moved(here, step.epoch, welcome=rest.startswith(_WELCOME))
+        keeper.finish()
 
 
 class _Step(Struct, frozen=True):
-    """A frame, its last stamp, and where it begins (None where nobody can enter)."""
+    """A frame, its last stamp, where it begins (None where nobody can enter), and the feed that it is of."""
 
     at: float
     frame: bytes
     place: Place | None
+    epoch: str
 
 
 def _steps(path: Path, place: Place, epoch: str) -> Iterator[_Step]:
@@ -226,7 +235,8 @@ def _steps(path: Path, place: Place, epoch: str) -> Iterator[_Step]:
             rest = split(frame, done)[1] if done else frame
             here = reader.place
             if rest:
-                yield _Step(at, rest, Place(here.offset, here.frames - 1, done) if here else None)
+                begin = Place(here.offset, here.frames - 1, done) if here else None
+                yield _Step(at, rest, begin, reader.epoch)
 
 
 def moment_at(session: S, frames: Iterator[Stamped], at: float) -> Moment[S]:
@@ -259,6 +269,13 @@ def _settle(session: S, held: list[Stamped], rest: Iterator[Stamped]) -> Moment[
 def _feed(session: Folding, frames: list[Stamped]) -> None:
     for _, frame in frames:
         session.feed(frame)
+
+
+def begin_of(stamped: Stamped) -> float:
+    """The stamp of a frame's first record."""
+    stamp, frame = stamped
+    batch = _batch(frame)
+    return batch.at[0][0] if batch is not None and batch.at else stamp
 
 
 def split_at(stamped: Stamped, at: float) -> tuple[list[Stamped], list[Stamped]]:
@@ -327,11 +344,6 @@ def _welcome(session: Folding) -> Welcome:
         deployment=session.deployment,
         state=session.checkpoint(),
     )
-
-
-def _frame_of(state: bytes) -> bytes:
-    """A state as it is kept (in MessagePack, a quarter smaller than with base64 in it) as a frame."""
-    return msgspec.json.encode(msgspec.msgpack.decode(state, type=Welcome))
 
 
 def _key(session: Folding) -> str:
