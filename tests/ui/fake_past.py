@@ -123,7 +123,7 @@ class FakePast:
         """The seek that is under way is there."""
         if not isnan(self.position.seeking):
             at = self.timeline.last_at if self.position.seeking == inf else self.position.seeking
-            self.move(at=max(at, FIRST), seeking=NAN)
+            self.move(at=max(at, FIRST), seeking=NAN, why="at its end" if at >= LAST else "")
             self.look()
 
 

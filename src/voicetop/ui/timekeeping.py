@@ -176,7 +176,7 @@ class Timekeeping:
         why = stand.position.why
         if why != self._told_why:
             self._told_why = why
-            if why:
+            if why and not any(why in note for note in stand.shown.notes):
                 self.say(why)
 
     def watch_seek(self: Console) -> None:

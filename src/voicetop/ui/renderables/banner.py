@@ -5,10 +5,11 @@ It stands on the selection's ground from edge to edge, so that it is told apart 
 
 from __future__ import annotations
 
-from math import inf, isnan
+from math import floor, inf, isnan
 from typing import TypeAlias
 
 from voicetop.engine.snapshot import Snapshot
+from voicetop.engine.timeline import Timeline
 from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, cells, clip, fit, selected, width_of
 from voicetop.ui.look import SPANS, Look, severity
@@ -58,7 +59,7 @@ def _pace(when: When) -> str:
         return f" · {speed_text(when)}"
     if when.seeking:
         return ""
-    return " · at its end" if when.at_end else " · stands still"
+    return f" · {clip(when.position.why, LONGEST_NAME)}" if when.position.why else " · stands still"
 
 
 def _moment(snap: Snapshot | None, when: When) -> float:
@@ -80,10 +81,23 @@ def _parts(scene: Scene, when: When) -> list[Part]:
     if when.position.loop and when.kind == "replay":
         parts.append((("loop",), "text"))
     if scene.view.where:
-        parts.append(((" › ".join(f"{key}={value}" for key, value in scene.view.where),), "accent"))
-    if when.kind == "replay" and not when.timeline.complete and not isnan(when.timeline.last_at):
-        parts.append(((f"read up to {scene.look.clock(when.timeline.last_at)}",), "muted"))
+        where = scene.view.where
+        words = (
+            " › ".join(f"{key}={value}" for key, value in where),
+            " › ".join(value for _, value in where),
+        )
+        parts.append((words, "accent"))
+    if when.kind == "replay" and (read := _read(when.timeline)):
+        parts.append(((read,), "muted"))
     return parts
+
+
+def _read(line: Timeline) -> str:
+    """How far a recording's events of note are known, where that isn't all of it."""
+    if line.complete or isnan(line.start) or not line.last_at > line.first_at:
+        return ""
+    share = (line.start + len(line.turns) * line.step - line.first_at) / (line.last_at - line.first_at)
+    return f"timeline read to {min(max(floor(share * 20) * 5, 0), 95)} %"
 
 
 def _clock(at: float, look: Look) -> str:
@@ -115,11 +129,10 @@ def _hints(hints: tuple[Hint, ...], room: int) -> Line:
 
 
 def speed_text(when: When) -> str:
-    """The speed that was asked for, and the one that is reached where that is another: "500× (210× reached)"."""
+    """The speed that was asked for, and the one that is reached where that is less: "500× (210× reached)"."""
     asked, reached = when.position.speed, when.position.reached
     told = written_speed(asked)
-    near = asked < inf and abs(reached - asked) <= 0.15 * asked
-    if not when.position.playing or isnan(reached) or near:
+    if not when.position.playing or isnan(reached) or reached >= 0.85 * asked:
         return told
     return f"{told} ({_two_digits(reached)}× reached)"
 

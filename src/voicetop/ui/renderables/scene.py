@@ -36,12 +36,6 @@ class When:
         """Whether it is on its way to another moment."""
         return self.position.seeking == self.position.seeking
 
-    @property
-    def at_end(self) -> bool:
-        """Whether a recording has come to its end."""
-        line = self.timeline
-        return self.kind == "replay" and line.complete and not self.position.at < line.last_at
-
 
 @dataclass(frozen=True, slots=True)
 class Scene:

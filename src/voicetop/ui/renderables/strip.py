@@ -1,15 +1,15 @@
 """The timeline under a screen that doesn't show what is now: what happened when, and where one stands.
 
 Two lines: final errors with the events of note over them, then the traffic with where one stands in it. A third says
-what came last and what comes next. Columns are whole round steps of time while the end still grows, so that the strip
-stands still: only its last column changes.
+what came last and what comes next. Columns stand for whole steps of time, so that a strip which grows
+stands still: only its last column changes, until all of it is drawn a little closer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from math import ceil, floor, inf, isnan
+from math import ceil, floor, inf, isnan, log
 from typing import NamedTuple
 
 from voicetop.charts.blocks import LEVELS, spark
@@ -20,36 +20,8 @@ from voicetop.ui import figures
 from voicetop.ui.lines import SELECTED, Line, Row, Span, cells, clip, fit
 from voicetop.ui.look import Look, severity
 
-STEPS = (
-    1,
-    1.5,
-    2,
-    3,
-    4,
-    5,
-    6,
-    8,
-    10,
-    12,
-    15,
-    20,
-    25,
-    30,
-    40,
-    50,
-    60,
-    80,
-    100,
-    120,
-    150,
-    180,
-    240,
-    300,
-    360,
-    450,
-    600,
-)
-"""Seconds in a column; above, multiples of five minutes."""
+GROWTH = 1.08
+"""A column of a strip that has become too long stands for so many times as much time as before."""
 FULL_SHARE = 0.1
 """Errors of so many of a hundred replies fill a column, or more where there are more."""
 LEFT = 8
@@ -74,12 +46,13 @@ UNKNOWN = ("·", "event", "muted", 9)
 
 
 class Track(NamedTuple):
-    """`width` columns of `step` seconds from `start` on; the last of them that are after `end` stay blank."""
+    """`width` columns of `step` seconds from `start` on. What is known goes from `first` to `last`."""
 
     start: float
     step: float
     width: int
-    end: float
+    first: float
+    last: float
 
     def column(self, at: float) -> int:
         """The column of a moment; what lies outside goes to the edge."""
@@ -88,27 +61,20 @@ class Track(NamedTuple):
         return int(min(max((at - self.start) / self.step, 0), self.width - 1))
 
     def moment(self, column: int) -> float:
-        """The middle of a column, never after the end."""
-        return min(self.start + (column + 0.5) * self.step, self.end)
+        """The middle of a column, as far as it is known."""
+        return min(max(self.start + (column + 0.5) * self.step, self.first), self.last)
 
 
 def track_of(line: Timeline, width: int) -> Track:
-    """The track of a timeline in so many columns; a finished one fills them all."""
+    """The track of a timeline in so many columns."""
     width = max(1, width)
     first, last = (
         (0.0, 1.0) if isnan(line.first_at) else (line.first_at, max(line.last_at, line.first_at + 1))
     )
-    if line.complete:
-        return Track(first, (last - first) / width, width, last)
-    step = _round_step((last - first) / width)
-    while floor(last / step) - floor(first / step) >= width:
-        step = _round_step(step * 1.01)
-    return Track(floor(first / step) * step, step, width, last)
-
-
-def _round_step(least: float) -> float:
-    """The next round number of seconds."""
-    return next((float(step) for step in STEPS if step >= least), ceil(least / 300) * 300.0)
+    step = GROWTH ** ceil(log((last - first) / width, GROWTH))
+    while floor(last / step) - floor(first / step) >= width > 1:
+        step *= GROWTH
+    return Track(floor(first / step) * step, step, width, first, last)
 
 
 class Drawn(NamedTuple):
@@ -188,14 +154,14 @@ def told(note: Note, look: Look) -> str:
 
 def ends(track: Track, look: Look) -> tuple[str, str]:
     """What stands behind the two lines: from when to when they go."""
-    return f" from {_clock(track.start, track, look)} ", f" to   {_clock(track.end, track, look)} "
+    return f" from {_clock(track.first, track, look)} ", f" to   {_clock(track.last, track, look)} "
 
 
 def _clock(at: float, track: Track, look: Look) -> str:
     if at <= 86_400:
         return figures.DASH
     clock = look.clock(at, seconds=track.step * track.width < 1200)
-    one_day = figures.day(track.start, utc=look.utc) == figures.day(track.end, utc=look.utc)
+    one_day = figures.day(track.first, utc=look.utc) == figures.day(track.last, utc=look.utc)
     return clock if one_day else f"{figures.day(at, utc=look.utc)[5:]} {clock}"
 
 
