@@ -1,0 +1,85 @@
+"""A live console tells its person of alerts: by the terminal, and by the desktop where it runs on one.
+
+Only live feeds have effects to listen to; a replay has nobody to hand them to.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from voicetop.clock import WallClock
+from voicetop.live import LiveFeed
+
+if TYPE_CHECKING:
+    from voicetop.alerts.notifiers.gate import Notice
+    from voicetop.alerts.notifiers.herald import Herald
+    from voicetop.alerts.signals import Effect
+    from voicetop.config import Config
+    from voicetop.ui.app import ConsoleApp
+    from voicetop.ui.beacon import Beacon
+    from voicetop.ui.feed import RunningFeed
+
+
+class Telling:
+    """`listen` before a feed starts, `show_on` before the app runs, `begin` once it paints, `end` when it has left."""
+
+    def __init__(self, feeds: Sequence[tuple[str, RunningFeed]], settings: Config, *, utc: bool) -> None:
+        self._live = [(name, feed) for name, feed in feeds if isinstance(feed, LiveFeed)]
+        self._settings = settings
+        self._utc = utc
+        self._herald: Herald | None = None
+        self._beacon: Beacon | None = None
+
+    def listen(self) -> None:
+        """Hear what the live feeds have to tell."""
+        for name, feed in self._live:
+            whose = "" if "://" in name else name
+            feed.on_effect.append(self._hearer(whose))
+
+    def show_on(self, app: ConsoleApp, name: str) -> None:
+        """Where it is to be shown."""
+        if not self._live:
+            return
+        from voicetop.alerts.notifiers.terminal import Terminal
+        from voicetop.ui.beacon import Beacon
+
+        self._beacon = Beacon(app, Terminal.of(self._settings.notify, os.environ), name)
+
+    def begin(self) -> None:
+        """The app runs."""
+        if self._beacon is not None:
+            self._beacon.begin()
+
+    def end(self) -> None:
+        """Leave the terminal as it was. Textual draws on the standard error, and so was all of this."""
+        if self._herald is not None:
+            self._herald.close()
+        if self._beacon is not None:
+            sys.stderr.write(self._beacon.end())
+            sys.stderr.flush()
+
+    def _hearer(self, whose: str) -> Callable[[Effect], None]:
+        def hear(effect: Effect) -> None:
+            from msgspec.structs import replace
+
+            told = replace(effect, summary=f"{whose}: {effect.summary}") if whose else effect
+            self._get_herald().hear(told)
+
+        return hear
+
+    def _get_herald(self) -> Herald:
+        """Made with the first effect: most nights nobody needs one."""
+        if self._herald is None:
+            from voicetop.alerts.notifiers.herald import Herald
+
+            self._herald = Herald(
+                self._settings.notify, os.environ, WallClock(), ring=self._ring, utc=self._utc
+            )
+        return self._herald
+
+    def _ring(self, notice: Notice) -> None:
+        if self._beacon is not None:
+            self._beacon.ring(notice)
