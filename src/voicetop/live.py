@@ -18,6 +18,7 @@ from voicetop.errors import VoicetopError
 from voicetop.sources import Acting, LinkState, Source
 
 if TYPE_CHECKING:
+    from voicetop.alerts.signals import Effect
     from voicetop.engine.config import EngineConfig
     from voicetop.past.bounds import Bounds
     from voicetop.past.player import Player
@@ -53,6 +54,8 @@ class LiveFeed:
         keep: Bounds | None = None,
     ) -> None:
         self.frames = 0
+        self.on_effect: list[Callable[[Effect], None]] = []
+        """Who is told of incidents as they come, on the feed's thread; to be filled in before `start`."""
         self._keep = keep
         self._rewind: Rewind | None = None
         self._unkept = ""
@@ -207,6 +210,7 @@ class LiveFeed:
             asyncio.current_task(),
         )
         session = Session(self._config() if self._config is not None else None)
+        session.on_effect += self.on_effect
         self._source, self._recorder = self._open()
         self._begin_keeping(session, self._source.link.where)
         gc.freeze()  # what is imported by now stays; collections need not look at it again

@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 
 from voicetop import config as configuration
 from voicetop.cli.hubs import chosen
+from voicetop.cli.telling import Telling
 from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
 from voicetop.locations import state_dir, theme_dirs
@@ -162,6 +163,9 @@ def show_feeds(
         return print_lines(feeds)
     title, first = feeds[0]
     alone = len(feeds) == 1
+    utc = settings.utc if args.utc is None else args.utc
+    telling = Telling(feeds, settings, utc=utc)
+    telling.listen()
     if patience_s and alone:
         first.start()
     from voicetop.ui.app import ConsoleApp
@@ -177,14 +181,15 @@ def show_feeds(
         theme=args.theme or settings.theme,
         ascii=args.ascii or not speaks_utf8(),
         title=title,
-        utc=settings.utc if args.utc is None else args.utc,
+        utc=utc,
         keymap=keymap,
         others=[NamedFeed(name, feed) for name, feed in feeds[1:]],
         fps=args.fps,
         links=asdict(settings.links),
         columns=Columns(state_dir() / "columns.json"),
     )
-    app.when_painted = lambda: _start(feeds)
+    telling.show_on(app, title)
+    app.when_painted = lambda: _start(feeds, telling)
     if tour:
         app.begin_tour()
     _heed_signals(lambda limit: _close(feeds, limit), app.leave)
@@ -192,12 +197,14 @@ def show_feeds(
         app.run()
     finally:
         _close(feeds)
+        telling.end()
     return last_words(feeds) or app.return_code or 0
 
 
-def _start(feeds: Sequence[tuple[str, RunningFeed]]) -> None:
+def _start(feeds: Sequence[tuple[str, RunningFeed]], telling: Telling) -> None:
     for _, feed in feeds:
         feed.start()
+    telling.begin()
 
 
 def _close(feeds: Sequence[tuple[str, RunningFeed]], limit: float = 5.0) -> None:
