@@ -1,0 +1,101 @@
+"""Every recording that is shipped plays, and what its README says is to be found is found by those keys."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from recording.recording_samples import read_all
+from voicetop import config
+from voicetop.cli.replay import open_player
+from voicetop.past.player import Player
+from voicetop.past.start import Start
+from voicetop.recording.index import BlockIndex, is_closed
+from voicetop.recording.moments import parse_moment
+from voicetop.ui.app import ConsoleApp
+from voicetop.ui.lines import text_of
+
+HERE = Path(__file__).parents[2] / "recordings"
+README = (HERE / "README.md").read_text(encoding="utf-8")
+NAMES = re.findall(r"^## ([\w.-]+\.vtr)$", README, re.MULTILINE)
+MOST_BYTES = 1_000_000
+PERSONAL = re.compile(rb"/(?:home|root|work|opt|tmp|Users)/|\.local\b")
+
+
+class Find(NamedTuple):
+    """A row of a table: where to go, what to press, the words that are there."""
+
+    moment: str
+    keys: list[str]
+    words: list[str]
+
+
+def finds(name: str) -> list[Find]:
+    section = README.split(f"## {name}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\+\S+) \| (.*?) ?\| (.+) \|$", section, re.MULTILINE)
+    assert len(rows) >= 3
+    return [Find(at, keys.lower().split(), re.findall(r"\*([^*]+)\*", words)) for at, keys, words in rows]
+
+
+@contextmanager
+def playing(name: str) -> Iterator[Player]:
+    """As `voicetop replay` opens it, standing still."""
+    player = open_player(HERE / name, name, Start(playing=False), config.Config(), "test")
+    player.start()
+    yield player
+    player.close()
+
+
+async def go(player: Player, moment: str) -> None:
+    index = BlockIndex(HERE / player.link.where)
+    at = parse_moment(moment, first=index.first_at, last=index.last_at)
+    player.seek(at)
+    async with asyncio.timeout(20):
+        while not (math.isnan(player.position.seeking) and abs(player.position.at - at) < 0.5):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def find(player: Player, row: Find) -> None:
+    await go(player, row.moment)
+    app = ConsoleApp(player, title=player.link.where, utc=True)
+    async with app.run_test(size=(124, 44)) as pilot:
+        await pilot.press(*row.keys)
+        missing = row.words
+        for _ in range(100):
+            screen = " ".join(" ".join(map(text_of, app.sheet.lines)).split())
+            missing = [words for words in row.words if words not in screen]
+            if not missing:
+                return
+            await pilot.pause(0.05)
+        pytest.fail(f"{row.moment}: {missing} not in\n" + "\n".join(map(text_of, app.sheet.lines)))
+
+
+def test_the_readme_tells_of_every_recording_there_is() -> None:
+    assert len(NAMES) >= 3
+    assert sorted(NAMES) == sorted(path.name for path in HERE.glob("*.vtr"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_what_the_readme_says_is_to_be_found_is_found(name: str) -> None:
+    with playing(name) as player:
+        for row in finds(name):
+            await find(player, row)
+        assert player.error == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_whole_small_and_names_no_machine(name: str) -> None:
+    assert (HERE / name).stat().st_size <= MOST_BYTES
+    assert is_closed(HERE / name)
+    records, notes = read_all(HERE / name)
+    assert notes == []
+    assert len(records) > 200
+    assert not PERSONAL.search(repr(records).encode())
+    assert not getattr(records[0], "state", b"")  # a state would be read by one version of voicetop only
