@@ -206,6 +206,7 @@ class FullDisk:
     """As much of a recorder as the feed knows, on a disk that takes nothing more."""
 
     error = "recording to a.vtr stopped: the disk is full"
+    wants_state = False
 
     def write(self, frame: bytes) -> None: ...
 

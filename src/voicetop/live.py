@@ -271,7 +271,10 @@ class LiveFeed:
                 recorder.write(frame)
             if rewind is not None:
                 rewind.write(frame)
+            before = session.at
             session.feed(frame)
+            if recorder is not None and recorder.wants_state and session.at != before:
+                recorder.write(_state_of(session))
             if rewind is not None:
                 rewind.folded(frame)
             self.frames += 1
@@ -303,6 +306,12 @@ class LiveFeed:
         self._latest = picture
         for call in calls:
             call(picture)
+
+
+def _state_of(session: Session) -> bytes:
+    from voicetop.recording.seek import welcome_of  # noqa: PLC0415 - once an hour, where there is a recorder
+
+    return welcome_of(session)
 
 
 def _in_words(error: BaseException) -> str:

@@ -75,7 +75,7 @@ async def test_a_signal_ends_it_with_goodbyes_and_a_whole_recording(
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
     [name] = os.listdir(tmp_path)  # noqa: PTH208
-    assert name.startswith("staging-")
+    assert name.startswith("voicetop-")
     recorded = b"".join(frame for frame in Reader(tmp_path / name))
     assert all(b'"event_id":"e%d"' % number in recorded for number in range(100))
     assert b'"limit":250' in recorded

@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 
 from voicetop import config as configuration
 from voicetop.cli.hubs import chosen
+from voicetop.cli.shelf import is_folder, shelf, shelf_options
 from voicetop.cli.telling import Telling
 from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from voicetop.ui.feed import RunningFeed
 
 LEAST_FPS, MOST_FPS = 0.5, 4.0
+PATIENCE_S = 10.0
+"""How long a full file of a recording waits for a state that the next one can begin with."""
 FIRST_ANSWER_S = 1.0
 """How long the screen stays closed for a hub that may say no: what is wrong is then one line and exit 2."""
 
@@ -37,7 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "urls", metavar="URL", nargs="*", help="hubs, or names from the config (default ws://127.0.0.1:8377)"
     )
     parser.add_argument("--cafile", metavar="PEM", help="whom to trust for wss:// (default: the system)")
-    parser.add_argument("--record", metavar="FILE", default="", help="record the feed into FILE meanwhile")
+    parser.add_argument(
+        "--record",
+        metavar="FILE|DIR",
+        default="",
+        help="record the feed meanwhile; a folder (DIR/) gets a file an hour",
+    )
+    shelf_options(parser)
     screen_options(parser)
 
 
@@ -90,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     sources = [
         hub.source(args.cafile if len(hubs) == 1 or hub.url.startswith("wss:") else None) for hub in hubs
     ]
-    recorder = open_recorder(args.record, hubs[0].url) if args.record else None
+    recorder = open_recorder(args, hubs[0].url)
     author = args.user or settings.user
     feeds = [
         (hub.name, _feed(source, recorder, settings, author))
@@ -108,11 +117,15 @@ def bounds(settings: Config) -> Bounds | None:
     return Bounds(settings.rewind_s, settings.rewind_mb * 1_000_000) if settings.rewind_s else None
 
 
-def open_recorder(path: str, url: str) -> Recorder:
-    """The recorder for `--record`. Raises RecordingError."""
+def open_recorder(args: argparse.Namespace, url: str) -> Recorder | None:
+    """The recorder for `--record`. Raises UsageError and RecordingError."""
+    folder = is_folder(args, args.record, "--record")
+    if not args.record:
+        return None
     from voicetop.recording import Recorder
 
-    return Recorder(path, source=url)
+    shards = shelf(args, args.record, patience_s=PATIENCE_S) if folder else None
+    return Recorder(args.record, source=url, shards=shards)
 
 
 def check_screen(args: argparse.Namespace, settings: Config) -> None:

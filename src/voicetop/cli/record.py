@@ -10,13 +10,11 @@ import signal
 import sys
 from datetime import UTC, datetime
 from io import FileIO
-from pathlib import Path
 
+from voicetop.cli.shelf import is_folder, shelf, shelf_options
 from voicetop.clock import WallClock
 from voicetop.errors import UsageError
 from voicetop.recording import Recorder
-from voicetop.recording.moments import parse_size, parse_span
-from voicetop.recording.shards import Shards
 from voicetop.sources.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.sources.socket import SocketSource
 
@@ -39,9 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("url", metavar="URL", nargs="?", default=DEFAULT_URL, help=f"the hub (default {DEFAULT_URL})")
     add("-o", "--output", metavar="FILE|DIR|-", default="", help="where to; - is standard output")
-    add("--shard", metavar="TIME", help="in a folder, how much a file holds (default 1h)")
-    add("--keep", metavar="TIME", help="in a folder, delete files that are older")
-    add("--keep-size", metavar="SIZE", help="in a folder, delete the oldest files beyond this size")
+    shelf_options(parser)
     add("--token", metavar="T", help="the viewer's token (better: VOICETOP_TOKEN)")
     add("--cafile", metavar="PEM", help="whom to trust for wss://")
 
@@ -62,34 +58,15 @@ def open_recorder(args: argparse.Namespace, url: str) -> Recorder:
     if not args.output:
         raise UsageError("where to? add -o FILE, -o FOLDER/ or -o - (standard output)")
     if args.output == "-":
-        _only_in_a_folder(args)
+        is_folder(args, args.output, "-o")
         if os.isatty(1):
             raise UsageError(
                 "standard output is a terminal: voicetop record - | voicetop replay -, or -o FILE"
             )
         return Recorder(FileIO(os.dup(1), "wb"), source=url)
-    if args.output.endswith("/") or Path(args.output).is_dir() or args.shard:
-        return Recorder(args.output, source=url, shards=_shards(args))
-    _only_in_a_folder(args)
+    if is_folder(args, args.output, "-o"):
+        return Recorder(args.output, source=url, shards=shelf(args, args.output))
     return Recorder(args.output, source=url)
-
-
-def _only_in_a_folder(args: argparse.Namespace) -> None:
-    for option, value in (("--shard", args.shard), ("--keep", args.keep), ("--keep-size", args.keep_size)):
-        if value:
-            raise UsageError(f"{option} goes with a folder of files: give -o FOLDER/")
-
-
-def _shards(args: argparse.Namespace) -> Shards:
-    shard_s = parse_span(args.shard or "1h")
-    if shard_s < 1.0:
-        raise UsageError(f"--shard {args.shard}: give at least 1s")
-    return Shards(
-        args.output,
-        shard_s=shard_s,
-        keep_s=parse_span(args.keep) if args.keep else 0.0,
-        keep_bytes=parse_size(args.keep_size) if args.keep_size else 0,
-    )
 
 
 async def _record(source: SocketSource, recorder: Recorder) -> int:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from voicetop import config as configuration
+from voicetop.cli.shelf import is_folder, keep_bytes, keep_s, shard_s, shelf_options
 from voicetop.clock import WallClock
 from voicetop.errors import UsageError
 from voicetop.hub import Hub, HubConfig, Token
@@ -26,6 +27,9 @@ _EPILOG = """\
 tokens: a file with lines 'role token' (roles: publisher, viewer, operator, watcher), named by --token-file or
 VOICETOP_TOKENS. Without tokens everybody on this machine may do everything. Other machines are let in only with
 --cert, --key and tokens.
+
+recording, always on: --record /var/lib/voicetop/ --keep 7d --keep-size 20GB. A full disk stops the recording, says so
+here, on all consoles and in /healthz, and the hub goes on. `voicetop replay /var/lib/voicetop/` plays all of it.
 
 /healthz on the same port answers in JSON. SIGTERM, SIGINT and SIGHUP end it and flush the recording.
 """
@@ -50,8 +54,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--record",
         metavar="FILE|DIR",
         default="",
-        help="record all that it stamps; in a folder, a file a start",
+        help="record all that it stamps; a folder (DIR/) gets a file an hour",
     )
+    shelf_options(parser)
     add("--capacity", metavar="N", type=int, default=0, help="the tested load limit, in calls at once")
     add(
         "--deployment",
@@ -89,6 +94,7 @@ def hub_config(args: argparse.Namespace) -> HubConfig:
     folder = Path(args.record).parent
     if args.record and not folder.is_dir():
         raise UsageError(f"--record {args.record}: no folder {folder}")
+    is_folder(args, args.record, "--record")
     return HubConfig(
         host=args.host,
         port=args.port,
@@ -96,6 +102,9 @@ def hub_config(args: argparse.Namespace) -> HubConfig:
         cert=args.cert,
         key=args.key,
         record=args.record,
+        record_shard_s=shard_s(args),
+        record_keep_s=keep_s(args),
+        record_keep_bytes=keep_bytes(args),
         capacity=args.capacity,
         deployment=args.deployment,
         transcripts_for_viewers=args.transcripts_for_viewers,

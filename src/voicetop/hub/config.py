@@ -31,6 +31,7 @@ class Token(Struct, frozen=True):
 class HubConfig(Struct, frozen=True, kw_only=True):
     """Sizes in bytes, times in seconds. Port 0 takes a free one.
 
+    `record` is a file, or a folder of files of `record_shard_s` each, of which the oldest go (0: none).
     The backlog holds what a console that lost its connection may resume from. `max_held` is what the hub may hold
     for one console that doesn't read, beyond the backlog that all of them share.
     """
@@ -42,6 +43,9 @@ class HubConfig(Struct, frozen=True, kw_only=True):
     key: str = ""
     transcripts_for_viewers: bool = True
     record: str = ""
+    record_shard_s: float = 3600.0
+    record_keep_s: float = 0.0
+    record_keep_bytes: int = 0
     deployment: str = ""
     capacity: int = 0
     epoch: str = ""

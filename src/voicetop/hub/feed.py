@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,11 +15,10 @@ from voicetop.hub.backlog import Backlog, Entry
 from voicetop.hub.config import HubConfig
 from voicetop.hub.mirror import Mirror, SessionLike
 from voicetop.hub.stamping import OpenBatch, Stamper
-from voicetop.wire.events import AnyEvent, Capacity, Heartbeat
+from voicetop.hub.tape import Tape
+from voicetop.wire.events import AnyEvent, Capacity, Heartbeat, Operator
 from voicetop.wire.frames import Welcome
-
-if TYPE_CHECKING:
-    from voicetop.recording import Recorder
+from voicetop.wire.text import safe_text
 
 RATE_BEATS = 21
 FORGET_STATE_S = 5.0
@@ -52,11 +48,11 @@ class Feed:
         self.stamper = Stamper(clock, config.epoch)
         self.admission = Admission()
         self.backlog = Backlog(config.backlog_bytes, config.backlog_events)
-        self.recorder = self._open_recorder(config.record, config.deployment, clock)
+        self.tape = Tape(config, self.stamper.epoch, clock, trouble=self._lose) if config.record else None
         self._config = config
         self._clock = clock
         self._log = log
-        self._told_of_disk = False
+        self._loop = asyncio.get_running_loop()
         self._batch = OpenBatch()
         self._has_events = asyncio.Event()
         self._heads: deque[int] = deque([0], maxlen=RATE_BEATS)
@@ -91,6 +87,8 @@ class Feed:
         at = self.stamper.now()
         self._add(msgspec.json.encode(Heartbeat(ts=at, seq=self.stamper.seq)), 1, at)
         self.seal()
+        if self.tape:
+            self.tape.beat(self.everybody.mirror)
         self._heads.append(self.admission.events)
         for audience in self.audiences:
             audience.mirror.forget(FORGET_STATE_S)
@@ -103,7 +101,8 @@ class Feed:
         entry = self._batch.seal()
         for audience in self.audiences:
             audience.mirror.feed(audience.frame(entry), entry.last, entry.at)
-        self._record(entry.frame)
+        if self.tape:
+            self.tape.write(entry.frame)
         self.backlog.append(entry)
 
     async def keep_up(self) -> None:
@@ -132,8 +131,8 @@ class Feed:
         self.seal()
         for audience in self.audiences:
             await audience.mirror.close()
-        if self.recorder:
-            await asyncio.to_thread(self.recorder.close)
+        if self.tape:
+            await self.tape.close()
 
     def welcome(self, seq: int, at: float, state: bytes = b"") -> bytes:
         """The frame that begins a console's feed after `seq`."""
@@ -155,14 +154,11 @@ class Feed:
         self._batch.add(self.stamper.take(count), text, count, at)
         self._has_events.set()
 
-    def _record(self, frame: bytes) -> None:
-        """Trouble with the disk stops no feed; it is told once here, and from then on in the line a minute."""
-        if self.recorder is None:
-            return
-        self.recorder.write(frame)
-        if self.recorder.failed and not self._told_of_disk:
-            self._told_of_disk = True
-            self._log(self.recorder.error)
+    def _lose(self, why: str) -> None:
+        """Trouble with the disk stops no feed: it is told here, on all consoles, and in the line a minute."""
+        self._log(why)
+        at = self.stamper.now()
+        self._loop.call_soon(self.tell, Operator(ts=at, act="note", by="hub", text=safe_text(why)))
 
     def _mirror(self, session: SessionLike) -> Mirror:
         return Mirror(session, encode=self.welcome, log=self._log)
@@ -173,22 +169,7 @@ class Feed:
         opening = self.welcome(0, at)
         for audience in self.audiences:
             audience.mirror.open(opening)
-        self._record(opening)
+        if self.tape:
+            self.tape.write(opening)
         if self._config.capacity:
             self.tell(Capacity(ts=at, limit=self._config.capacity, source="hub"))
-
-    def _open_recorder(self, record: str, deployment: str, clock: Clock) -> Recorder | None:
-        if not record:
-            return None
-        from voicetop.recording import Recorder  # noqa: PLC0415 - a hub that doesn't record needs no zstd
-
-        path = Path(record)
-        if path.is_dir():
-            path /= (
-                f"{deployment or 'voicetop'}-{_file_stamp(self.stamper.now())}-{self.stamper.epoch[:8]}.vtr"
-            )
-        return Recorder(path, epoch=self.stamper.epoch, source=deployment or "hub", clock=clock)
-
-
-def _file_stamp(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -58,8 +58,8 @@ def measure(feed: Feed, publishers: int, consoles: Iterable[Console]) -> Health:
 
 def _troubles(feed: Feed) -> list[str]:
     why = []
-    if feed.recorder and feed.recorder.failed:
-        why.append(feed.recorder.error)
+    if feed.tape and feed.tape.recorder.failed:
+        why.append(feed.tape.recorder.error)
     failures = sum(audience.mirror.failures for audience in feed.audiences)
     if failures:
         why.append(f"the hub's own session failed {failures:,} times")

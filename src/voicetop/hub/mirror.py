@@ -112,6 +112,12 @@ class Mirror:
             self._jobs.put(self._asked)
         return await asyncio.shield(self._asked)
 
+    def joint_here(self) -> asyncio.Future[Joint]:
+        """The state behind the batch that was fed last."""
+        asked: asyncio.Future[Joint] = self._loop.create_future()
+        self._jobs.put(asked)
+        return asked
+
     def forget(self, older_than_s: float) -> None:
         """Let go of a state that nobody has asked for lately: it may be large."""
         if self._latest and self._loop.time() - self._latest.made > older_than_s:
@@ -165,6 +171,7 @@ class Mirror:
 
     def _answer(self, asked: asyncio.Future[Joint], joint: Joint) -> None:
         self._latest = joint
-        self._asked = None
+        if asked is self._asked:
+            self._asked = None
         if not asked.done():
             asked.set_result(joint)

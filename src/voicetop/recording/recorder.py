@@ -68,7 +68,12 @@ class Recorder:
         self._closed = False
         self._queue: _Queue = queue.SimpleQueue()
         header = Header(voicetop="recording", epoch=epoch, source=source, at=clock.time())
-        self._writer = _begin(path, header, clock, level=level, flush_s=flush_s, shards=shards)
+        self._shards = shards
+        try:
+            self._writer = _begin(path, header, clock, level=level, flush_s=flush_s, shards=shards)
+        except BaseException:
+            self._let_go()
+            raise
         self._thread = threading.Thread(target=self._run, name="voicetop-recorder", daemon=True)
         self._thread.start()
 
@@ -85,6 +90,11 @@ class Recorder:
         if self.lost_frames:
             return f"the disk under {self.path} is too slow: {self.lost_frames:,} frames were not recorded"
         return ""
+
+    @property
+    def wants_state(self) -> bool:
+        """Whether a welcome with a state would be welcome now: the next file of the folder begins with it."""
+        return self._writer.frames.wants_state and not self.stopped
 
     @property
     def events(self) -> int:
@@ -139,6 +149,11 @@ class Recorder:
             self._stop(f"{type(error).__name__}: {error}")
         finally:
             self._writer.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._shards is not None:
+            self._shards.close()
 
     def _stop(self, why: str) -> None:
         until = (

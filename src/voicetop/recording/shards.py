@@ -1,12 +1,14 @@
 """A recording that never ends: a folder of files by time, the oldest of which go when they are too old or too many.
 
 Files are called voicetop-20261122T140000Z.vtr after the first stamp in them, so that their names sort by time, and
-`voicetop replay FOLDER` plays them as one. Only files of this name are ever deleted, and never the newest.
+`voicetop replay FOLDER` plays them as one. Only files of this name are ever deleted, and never the newest. A folder has
+one recorder at a time, which holds a lock on it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import math
 import os
 import re
@@ -26,7 +28,8 @@ PARTS_OF_SIZE = 8
 class Shards:
     """Gives a recorder its next file. Times in seconds; 0 says that nothing is to be deleted.
 
-    A file goes from one whole multiple of `shard_s` of stamp time to the next (hours, for 3600).
+    A file goes from one whole multiple of `shard_s` of stamp time to the next (hours, for 3600). For up to `patience_s`
+    a full one goes on until there is a state that the next can begin with.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Shards:
         shard_s: float = 3600.0,
         keep_s: float = 0.0,
         keep_bytes: int = 0,
+        patience_s: float = 0.0,
         clock: Clock | None = None,
     ) -> None:
         self.folder = Path(folder)
@@ -43,22 +47,56 @@ class Shards:
         self._keep_s = keep_s
         self._keep_bytes = keep_bytes
         self._clock = clock or WallClock()
+        self._patience_s = patience_s
         self._until = math.inf
+        self._full_at = math.nan
+        self._lock = -1
 
     def is_full(self, at: float, size: int) -> bool:
         """Whether a record with the stamp `at` belongs into the next file."""
         return at >= self._until or (self._keep_bytes > 0 and size * PARTS_OF_SIZE >= self._keep_bytes)
 
+    def waits(self, at: float) -> bool:
+        """Whether a full file still goes on at `at`, for the sake of a state."""
+        if self._full_at != self._full_at:
+            self._full_at = at
+        return at - self._full_at < self._patience_s
+
     def open(self, at: float) -> RecordingFile:
         """The file that begins at `at` (epoch s); old ones are deleted. Raises RecordingError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._take()
+        except BlockingIOError:
+            raise RecordingError(
+                f"{self.folder} is being written by another recorder: record to another folder"
+            ) from None
         except OSError as error:
             raise RecordingError(f"cannot record to {self.folder}: {error.strerror}") from None
         file = RecordingFile(self._free_name(at))
+        self._full_at = math.nan
         self._until = (math.floor(at / self._shard_s) + 1) * self._shard_s
         self._forget(file.path)
         return file
+
+    def close(self) -> None:
+        """Let another recorder have the folder."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _take(self) -> None:
+        if self._lock >= 0:
+            return
+        lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise
+        except OSError:  # a file system that locks no folders: each file still has its lock
+            pass
+        self._lock = lock
 
     def _free_name(self, at: float) -> Path:
         stem = f"voicetop-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"

@@ -50,6 +50,8 @@ class Shelf(Protocol):
 
     def is_full(self, at: float, size: int) -> bool: ...
 
+    def waits(self, at: float) -> bool: ...
+
     def open(self, at: float) -> Sink: ...
 
 
@@ -83,6 +85,8 @@ class FrameWriter:
         self.unsynced = False
         self.missing = False
         """Frames were left out before the next one; a gap tells of them."""
+        self.wants_state = False
+        """A file is full, and the next one is to begin with a state: who has one may write a welcome with it now."""
         self._header = header
         self._epoch = header.epoch
         self._welcome: _WelcomeHead | None = None
@@ -162,11 +166,12 @@ class FrameWriter:
 
     def _add_welcome(self, welcome: _WelcomeHead, frame: bytes) -> None:
         self.at = welcome.at or self.at
-        self._turn_page()
+        has_state = bytes(welcome.state) not in (b'""', b"null")
+        self._turn_page(fresh=has_state)
         self._tell_gap(self.at, welcome.seq + 1 if welcome.epoch == self._epoch else 0)
         self.seq, self._epoch = welcome.seq, welcome.epoch
         self._welcome = welcome
-        marks = STATE if bytes(welcome.state) not in (b'""', b"null") else 0
+        marks = STATE if has_state else 0
         self._span.note(welcome.seq, welcome.seq, self.at, self.at, marks)
         self._put(_on_one_line(frame) + b"\n")
 
@@ -193,16 +198,22 @@ class FrameWriter:
         self._span.note(self.seq, self.seq, at, at)
         self._put(record_lines(_batch_decoder.decode(gap)))
 
-    def _turn_page(self) -> None:
-        """Go on in the next file where this one is full. It begins like a console that resumes: no state, all names."""
+    def _turn_page(self, *, fresh: bool = False) -> None:
+        """Go on in the next file where this one is full. With `fresh`, what comes next is a state for it to begin with;
+        else it begins like a console that resumes: no state, all names.
+        """
         if self._shelf is None or not self._shelf.is_full(self.at, self.file.size + self._text_bytes // 8):
             return
+        if not fresh and self._shelf.waits(self.at):
+            self.wants_state = True
+            return
+        self.wants_state = False
         following = self._shelf.open(self.at)
         self.finish()
         self.file.close()
         self.file = following
         self._put(header_line(msgspec.structs.replace(self._header, epoch=self._epoch, at=self.at)))
-        if self._welcome is not None:
+        if self._welcome is not None and not fresh:
             last = self._welcome
             resumed = Welcome(
                 epoch=last.epoch, seq=self.seq, at=self.at, server=last.server, deployment=last.deployment
