@@ -14,8 +14,6 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Raw
-from svg_cells import Cell, svg
-from textual.geometry import Region
 
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.session import Session
@@ -23,6 +21,7 @@ from voicetop.sources import LinkState
 from voicetop.sources.simulator import Fleet, FleetConfig, Incident
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.feed import Past
+from voicetop.ui.svg import picture as drawn
 from voicetop.wire.events import Event, Heartbeat
 from voicetop.wire.frames import RawBatch, Welcome
 
@@ -90,19 +89,7 @@ async def picture(session: Session, *keys: str) -> str:
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press(*keys)
         await pilot.pause(0.5)
-        return svg(list(cells_of(app)))
-
-
-def cells_of(app: ConsoleApp) -> Iterator[list[Cell]]:
-    """What is on the screen, a list of cells a line."""
-    for strip in app.sheet.render_lines(Region(0, 0, *SIZE)):
-        line = []
-        for text, style, _ in strip:
-            assert style is not None
-            fore = style.color.get_truecolor().hex if style.color else "#ffffff"
-            back = style.bgcolor.get_truecolor().hex if style.bgcolor else "#000000"
-            line += [Cell(char, fore, back, bool(style.bold)) for char in text]
-        yield line
+        return drawn(app.sheet.lines, app.sheet.ink.theme)
 
 
 def main(folder: Path) -> None:

@@ -1,16 +1,24 @@
-"""Cells of a terminal as SVG that looks alike everywhere.
+"""Lines as SVG that looks alike everywhere: pictures of screens and panels, here and in the documentation.
 
 Bars, lines and dots are drawn as shapes, since fonts differ in them and most lack some; words are placed one by one,
-so that no font's width can shift a column.
+so that no font's width can shift a column. Pure: lines and a theme in, text out. Whatever a feed says, there is no
+more in it than shapes and words: every text is made safe and escaped, and nothing in it leads anywhere.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from html import escape
 from itertools import groupby
 from typing import NamedTuple
-from xml.sax.saxutils import escape
+
+from rich.style import Style
+
+from voicetop.ui.lines import Line, cells
+from voicetop.ui.look import to_ascii
+from voicetop.ui.theme import Theme
+from voicetop.wire.text import safe_text
 
 W, H = 8.4, 18.0
 """A cell, in pixels; the font's size is W / 0.6, as wide as most monospace fonts are."""
@@ -24,8 +32,12 @@ LOWER = "▁▂▃▄▅▆▇█"
 LEFT = "▏▎▍▌▋▊▉"
 
 
+DARK, LIGHT = ("#101418", "#e6e6e6"), ("#ffffff", "#1a1a1a")
+"""Background and text where a theme leaves them to the terminal."""
+
+
 class Cell(NamedTuple):
-    """One character and its colours."""
+    """One character and its colours; behind one that is two cells wide comes an empty one."""
 
     char: str
     fore: str
@@ -33,16 +45,56 @@ class Cell(NamedTuple):
     bold: bool
 
 
-def svg(lines: list[list[Cell]]) -> str:
+def picture(lines: Iterable[Line], theme: Theme, *, title: str = "", ascii_only: bool = False) -> str:
+    """Lines as a person with all colours sees them in this theme."""
+    full = theme.limited_to("full")
+    return svg([list(_cells(line, full, ascii_only=ascii_only)) for line in lines], title)
+
+
+def _cells(line: Line, theme: Theme, *, ascii_only: bool) -> Iterator[Cell]:
+    for text, tone in line:
+        fore, back, bold = _colours(theme.style(tone), theme)
+        safe = to_ascii(safe_text(text)) if ascii_only else safe_text(text)
+        for char in _characters(safe):
+            yield Cell(char, fore, back, bold)
+            for _ in range(cells(char) - 1):
+                yield Cell("", fore, back, bold)
+
+
+def _characters(text: str) -> Iterable[str]:
+    """Characters with the marks that stand on them."""
+    if text.isascii():
+        return text
+    found: list[str] = []
+    for char in text:
+        if found and not cells(char):
+            found[-1] += char
+        else:
+            found.append(char)
+    return found
+
+
+def _colours(style: Style, theme: Theme) -> tuple[str, str, bool]:
+    ground, ink = DARK if theme.dark else LIGHT
+    fore, back = style.color, style.bgcolor
+    if fore is not None and not fore.is_default:
+        ink = fore.get_truecolor().hex
+    if back is not None and not back.is_default:
+        ground = back.get_truecolor().hex
+    return (ground, ink, bool(style.bold)) if style.reverse else (ink, ground, bool(style.bold))
+
+
+def svg(lines: list[list[Cell]], title: str = "") -> str:
     """The picture, in a frame of the screen's own colour."""
-    ground = lines[0][0].back
-    width, height = 2 * PAD + W * max(map(len, lines)), 2 * PAD + H * len(lines)
+    ground = next((cell.back for line in lines for cell in line), DARK[0])
+    width, height = 2 * PAD + W * max(map(len, lines), default=0), 2 * PAD + H * len(lines)
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
         f'font-family="{FONTS}" font-size="{W / 0.6:g}" xml:space="preserve">'
     )
     parts = [
         opening,
+        *([f"<title>{escape(safe_text(title), quote=False)}</title>"] if title else []),
         f'<rect width="{width:g}" height="{height:g}" rx="9" fill="{ground}"/>',
         *_grounds(lines, ground),
         *_shapes(lines),
@@ -92,6 +144,8 @@ STROKES = {
 def _drawn(char: str, x: float, y: float) -> Iterator[tuple[str, str]]:
     """The shapes of one character at the upper left corner of its cell: how they are painted, and their path."""
     middle_x, middle_y = x + W / 2, y + H / 2
+    if len(char) != 1:
+        return
     if char in LOWER:
         height = H * (LOWER.index(char) + 1) / 8
         yield FILLED, _box(x, y + H - height, W, height)
@@ -150,14 +204,14 @@ def _texts(lines: list[list[Cell]]) -> Iterator[str]:
     for row, line in enumerate(lines):
         y = PAD + row * H + BASELINE
         words = groupby(enumerate(line), key=lambda place: (_is_text(place[1].char), *place[1][1:]))
-        for (is_text, fore, _, bold), run in words:
+        for (is_text, fore, _, bold), told in words:
             if is_text:
-                cells = list(run)
-                word = escape("".join(cell.char for _, cell in cells))
+                run = list(told)
+                word = escape("".join(cell.char for _, cell in run), quote=False)
                 weight = ' font-weight="600"' if bold else ""
                 yield (
-                    f'<text x="{PAD + cells[0][0] * W:g}" y="{y:g}" fill="{fore}"{weight} '
-                    f'textLength="{len(cells) * W:g}">{word}</text>'
+                    f'<text x="{PAD + run[0][0] * W:g}" y="{y:g}" fill="{fore}"{weight} '
+                    f'textLength="{len(run) * W:g}">{word}</text>'
                 )
 
 
