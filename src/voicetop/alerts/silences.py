@@ -1,10 +1,14 @@
 """Silences: a matcher, an end and an author. They keep notifiers quiet; the screens go on telling the truth.
 
 A matcher is words of the form key=value that must all hold, the keys being id, family, rule, tier or a segment:
-"family=latency language=es". An incident's id alone matches that incident.
+"family=latency language=es". A value with spaces stands in quotes, as on a command line: 'intent=close account'. An
+incident's id alone matches that incident.
 """
 
 from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -31,7 +35,7 @@ class Silence(Struct, frozen=True):
     @property
     def said(self) -> str:
         """The matcher as it is typed."""
-        return " ".join(f"{key}={value}" for key, value in self.matcher)
+        return written(self.matcher)
 
     def matches(self, incident: Incident) -> bool:
         """Whether every part of the matcher holds."""
@@ -48,10 +52,22 @@ def matcher_of(target: str) -> tuple[tuple[str, str], ...]:
     >>> matcher_of("i12")
     (('id', 'i12'),)
     """
-    words = target.split()
+    try:
+        words = shlex.split(target)
+    except ValueError:  # a quote that nobody closed
+        return ()
     if len(words) == 1 and "=" not in target:
         return (("id", target),)
     parts = [word.partition("=") for word in words]
     if not all(key and sign and value for key, sign, value in parts):
         return ()
     return tuple(sorted((key, value) for key, _, value in parts))
+
+
+def written(matcher: Iterable[tuple[str, str]]) -> str:
+    """A matcher as `matcher_of` reads it.
+
+    >>> written([("intent", "close account"), ("tier", "gold")])
+    "'intent=close account' tier=gold"
+    """
+    return shlex.join(f"{key}={value}" for key, value in matcher)

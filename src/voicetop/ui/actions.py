@@ -8,14 +8,37 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, TypeAlias
 
 Place: TypeAlias = Literal[
-    "overview", "calls", "segments", "trends", "call", "help", "palette", "copy", "columns", "prompt"
+    "overview",
+    "calls",
+    "segments",
+    "alerts",
+    "trends",
+    "call",
+    "alert",
+    "compare",
+    "help",
+    "palette",
+    "copy",
+    "columns",
+    "prompt",
 ]
 
-EVERYWHERE: tuple[Place, ...] = ("overview", "calls", "segments", "trends", "call")
+EVERYWHERE: tuple[Place, ...] = (
+    "overview",
+    "calls",
+    "segments",
+    "alerts",
+    "trends",
+    "call",
+    "alert",
+    "compare",
+)
 LISTS: tuple[Place, ...] = ("overview", "calls")
-SIDEWAYS: tuple[Place, ...] = ("overview", "calls", "segments", "trends")
+SIDEWAYS: tuple[Place, ...] = ("overview", "calls", "segments", "alerts", "trends", "compare")
 CHARTS: tuple[Place, ...] = ("overview", "trends")
-SCROLLS: tuple[Place, ...] = ("overview", "calls", "segments", "trends", "help", "palette", "call", "columns")
+SCROLLS: tuple[Place, ...] = (*EVERYWHERE, "help", "palette", "columns")
+ALERTS: tuple[Place, ...] = ("alerts", "alert")
+MARKABLE: tuple[Place, ...] = ("overview", "calls", "segments", "trends", "call", "compare")
 BOXES: tuple[Place, ...] = ("help", "palette", "copy", "columns", "prompt")
 
 
@@ -52,7 +75,7 @@ ACTIONS: tuple[Action, ...] = (
         (*EVERYWHERE, *BOXES),
         1,
     ),
-    Action("alerts", "4", "Alerts", "what fired, and its runbook", "screens", footer=3, door=True),
+    Action("alerts", "4", "Alerts", "what fired, and its runbook", "screens", (*EVERYWHERE, *BOXES), 1),
     Action("trends", "5", "Trends", "24 hours with what changed", "screens", (*EVERYWHERE, *BOXES), 1),
     Action("review", "6", "Review", "the week", "screens", footer=3, door=True),
     Action("filter", "slash", "filter", "show only the calls that match, as you type", "calls", LISTS, 4),
@@ -68,6 +91,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_call", "J,tab", "next call", "the next call of the list", "calls", ("call",), 3),
     Action(
         "previous_call", "K,shift+tab", "call before", "the one before it in the list", "calls", ("call",)
+    ),
+    Action(
+        "open_alert",
+        "enter,o",
+        "open",
+        "an incident with its runbook; there, the panel that a step speaks of",
+        "alerts",
+        ALERTS,
+        4,
+    ),
+    Action("acknowledge", "a", "take", "acknowledge the incident, or give it back", "alerts", ALERTS, 5),
+    Action("silence", "s", "silence", "keep it quiet until an end; or end a silence", "alerts", ALERTS, 5),
+    Action("resolve", "R", "resolve", "it is over, whatever its signal says", "alerts", ALERTS, 8),
+    Action(
+        "tick", "x", "tick", "this step of the runbook is done, or not after all", "alerts", ("alert",), 5
     ),
     Action("ended", "t", "ended", "live calls or ended ones", "calls", ("calls",), 6),
     Action("follow", "f", "follow", "scroll with the call under the cursor", "calls", ("calls",), 8),
@@ -97,7 +135,13 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("reverse", "r", "reverse", "turn the order round", "calls", ("calls", "segments"), 8),
     Action(
-        "narrow", "enter", "narrow", "show every screen for this value only", "narrowing", ("segments",), 4
+        "narrow",
+        "enter",
+        "narrow",
+        "show every screen for this value only",
+        "narrowing",
+        ("segments", "compare"),
+        4,
     ),
     Action("widen", "backspace", "widen", "take the last narrowing back", "narrowing", EVERYWHERE, 7),
     Action(
@@ -139,6 +183,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("loop", "l", "loop", "a replay begins again at its end, or not", "time"),
     Action("bookmark", "m", "bookmark", "this moment, for everybody; with the call that is open", "time"),
     Action("note", "n", "note", "some words on this moment, or on the call that is open", "time"),
+    Action("mark", "a", "mark A", "keep this moment as A, to compare another with it", "comparing", MARKABLE),
+    Action("compare", "C", "compare", "A with this moment: every figure, noise told from news", "comparing"),
+    Action(
+        "before_after",
+        "d",
+        "before/after",
+        "compare before and after the last deploy or marker; again: the one before",
+        "comparing",
+    ),
     Action("down", "j,down", "down", "the next row", "moving", SCROLLS),
     Action("up", "k,up", "up", "the row before", "moving", SCROLLS),
     Action("page_down", "pagedown,ctrl+f", "page down", "a page on", "moving", SCROLLS),

@@ -20,11 +20,13 @@ from textual.binding import Binding, BindingsMap
 from textual.message import Message
 from textual.screen import Screen
 
+from voicetop.alerts.runbooks import Shelf
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.ui import clipboard
 from voicetop.ui import theme as themes
 from voicetop.ui.actions import BY_ID, Place
 from voicetop.ui.columns import Columns
+from voicetop.ui.comparing import Comparing
 from voicetop.ui.feed import FeedHandle
 from voicetop.ui.feeds import Feeds, NamedFeed
 from voicetop.ui.keymap import USUAL, Keymap
@@ -34,6 +36,8 @@ from voicetop.ui.outlet import Outlet
 from voicetop.ui.outlook import Outlook
 from voicetop.ui.renderables.footer import message_line
 from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.responding import Responding
+from voicetop.ui.screens.alerts import AlertsPage
 from voicetop.ui.screens.boxes import HelpBox, PaletteBox
 from voicetop.ui.screens.calls import CallsPage
 from voicetop.ui.screens.copying import CopyBox
@@ -114,7 +118,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.app.resized()
 
 
-class ConsoleApp(Surroundings, Steering, Timekeeping, App[None], inherit_bindings=False):
+class ConsoleApp(Surroundings, Steering, Timekeeping, Comparing, Responding, App[None], inherit_bindings=False):
     """The console on one feed, or on several with one of them on the screen."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -132,6 +136,7 @@ class ConsoleApp(Surroundings, Steering, Timekeeping, App[None], inherit_binding
         fps: float = FRAMES_PER_S,
         links: Mapping[str, str] | None = None,
         columns: Columns | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         super().__init__()
         self.keymap = keymap
@@ -141,6 +146,7 @@ class ConsoleApp(Surroundings, Steering, Timekeeping, App[None], inherit_binding
         self.look = Look(utc=utc, ascii=ascii)
         self.templates = links or {}
         self.columns = columns or Columns()
+        self.shelf = shelf or Shelf()
         self.told = ""
         self.when_painted: Callable[[], None] | None = None
         """Called once after the first frame: what would hold it up begins there."""
@@ -161,6 +167,7 @@ class ConsoleApp(Surroundings, Steering, Timekeeping, App[None], inherit_binding
             "overview": OverviewPage(self),
             "calls": CallsPage(self),
             "segments": SegmentsPage(self),
+            "alerts": AlertsPage(self),
             "trends": TrendsPage(self),
         }
         self._stack = Stack(self._screens["overview"])
@@ -209,6 +216,7 @@ class ConsoleApp(Surroundings, Steering, Timekeeping, App[None], inherit_binding
         if scene.snap is not None and scene.snap is not self._seen:
             self._seen = scene.snap
             self._stack.see(scene.snap)
+            self.take_mark(scene.snap)
             self._ask()
         lines = self.page.lines(scene, width, height - len(strip))
         foot = message_line(self.told, width) if self.told else lines[-1]

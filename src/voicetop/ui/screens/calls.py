@@ -145,6 +145,11 @@ class CallsPage(Page):
         self.first = 0
         self.cursor.clear()
 
+    def look_for(self, text: str) -> None:
+        """The live calls that pass this filter: a runbook led here."""
+        self.entry, self.ended = None, False
+        self._filter_by(text)
+
     def act_filter(self) -> None:
         self.entry = Entry(self.text)
         self.host.changed()

@@ -1,0 +1,247 @@
+"""The Alerts screen: incidents by where they stand, and below the list what the one under the cursor is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+
+from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot
+from voicetop.ui import figures
+from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, selected
+from voicetop.ui.look import Look
+from voicetop.ui.renderables.tabs import tabs
+
+TABS = ("active", "acknowledged", "silenced", "resolved", "silences")
+IN_TAB = {
+    "active": ("firing", "pending"),
+    "acknowledged": ("acknowledged",),
+    "silenced": ("silenced",),
+    "resolved": ("resolved",),
+}
+TIERS: dict[str, tuple[str, str]] = {
+    "critical": ("■", "down"),
+    "warning": ("▲", "degraded"),
+    "info": ("●", "text"),
+}
+ID, TIER, FAMILY, CLOCK, AGE, WHO = 6, 9, 13, 9, 8, 18
+WIDE = 110
+"""From this width on the family, the seconds and how long it took to see it have columns."""
+
+
+def rows_of(panel: AlertsPanel, tab: str) -> list[IncidentRow]:
+    """The incidents of a tab, in the panel's order."""
+    return [row for row in panel.incidents if row.state in IN_TAB.get(tab, ())]
+
+
+def tab_line(panel: AlertsPanel, tab: str, width: int) -> Line:
+    """▸active 2   acknowledged 1   silenced   resolved 5   silences."""
+    counts = {name: len(rows_of(panel, name)) for name in TABS} | {"silences": len(panel.silences)}
+    labels = {name: f"{name} {counts[name]}" if counts[name] else name for name in TABS}
+    bright = [label for name, label in labels.items() if counts[name]]
+    note = f"{panel.crowded} more found no room" if panel.crowded else ""
+    return tabs([*labels.values()], labels[tab], width, note, bright or [labels[tab]])
+
+
+def heading(tab: str, width: int) -> Line:
+    """The column titles."""
+    if tab == "silences":
+        return fit(
+            Row(3).left(ID, "ID").left(9, "ENDS").left(AGE, "LEFT").left(16, "BY").add("WHAT").line(), width
+        )
+    row = Row(3).left(ID, "ID").left(TIER, "TIER")
+    if width >= WIDE:
+        row.left(FAMILY, "FAMILY")
+    row.left(_clock(width), "SINCE" if tab != "resolved" else "FIRED").left(AGE, "FOR")
+    if width >= WIDE:
+        row.left(AGE, "SEEN IN").left(WHO, "STANDS")
+    return fit(_faint(row.add("WHAT").line()), width)
+
+
+def _faint(line: Line) -> Line:
+    return tuple((text, "faint") for text, _ in line)
+
+
+def _clock(width: int) -> int:
+    return CLOCK if width >= WIDE else 6
+
+
+def incident_line(row: IncidentRow, now: float, look: Look, width: int, *, chosen: bool) -> Line:
+    """One incident in a line; where there is no column for it, how it stands goes ahead of what it says."""
+    glyph, tone = mark(row)
+    wide = width >= WIDE
+    line = Row(1).add(f"{glyph} ", tone).left(ID, row.id, "strong").left(TIER, row.tier, tone)
+    if wide:
+        line.left(FAMILY, row.family, "text")
+    since = row.fired if not isnan(row.fired) else row.began
+    line.left(_clock(width), look.clock(since, seconds=wide), "text")
+    line.left(AGE, figures.span(lasted(row, now)), "text")
+    stands = standing(row, now, look)
+    if wide:
+        line.left(AGE, figures.span(row.to_detect_s), "muted").left(WHO, stands, "muted")
+    else:
+        line.add(f"{stands} · " if stands else "", "muted")
+    who = " × ".join(value for _, value in row.where)
+    line.add(row.text, "strong" if row.state == "firing" and not row.muted else "text")
+    line.add(f" · {who}" if who and who not in row.text else "", "muted")
+    made = fit(line.line(), width)
+    return selected(made) if chosen else made
+
+
+def silence_line(row: SilenceRow, now: float, look: Look, width: int, *, chosen: bool) -> Line:
+    """What is silenced until when, by whom and why."""
+    line = Row(3).left(ID, row.id, "strong").left(9, look.clock(row.until, seconds=False), "text")
+    line.left(AGE, figures.span(max(0.0, row.until - now)), "text").left(16, row.by, "text").add(
+        row.matcher, "strong"
+    )
+    line.add(f" · {row.text}" if row.text else "", "text")
+    line.add(f" · keeps {row.hits} quiet" if row.hits else " · nothing to keep quiet", "muted")
+    made = fit(line.line(), width)
+    return selected(made) if chosen else made
+
+
+def mark(row: IncidentRow) -> tuple[str, str]:
+    """Glyph and tone: by its tier while it is on."""
+    if row.state == "resolved":
+        return "·", "muted"
+    if row.state == "pending":
+        return "◌", "learning"
+    return TIERS.get(row.tier, TIERS["info"])
+
+
+def lasted(row: IncidentRow, now: float) -> float:
+    """Seconds since it fired, or in all."""
+    since = row.fired if not isnan(row.fired) else row.began
+    return (row.resolved if not isnan(row.resolved) else now) - since
+
+
+def standing(row: IncidentRow, now: float, look: Look) -> str:
+    """How it stands, in a few words; empty where it just fires."""
+    if row.state == "pending":
+        return f"fires in {figures.span(max(0.0, row.due - now))}"
+    if row.muted and row.state != "resolved":
+        return row.muted.partition(":")[0]
+    if row.state == "silenced":
+        return f"until {look.clock(row.silenced_until, seconds=False)}"
+    if row.state == "acknowledged":
+        return f"taken by {row.acked_by}"
+    if row.state == "resolved":
+        return f"by {row.resolved_by}" if row.resolved_by else "by itself"
+    return f"{_nth(row.times)} time" if row.times > 1 else ""
+
+
+def _nth(number: int) -> str:
+    return {2: "2nd", 3: "3rd"}.get(number, f"{number}th")
+
+
+def nothing(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Line]:
+    """What stands in an empty list: that all is well, and what is still being learned."""
+    said = {
+        "active": "Nothing fires.",
+        "acknowledged": "Nobody has taken anything.",
+        "silenced": "Nothing that fires is silenced.",
+        "resolved": "Nothing has fired yet that is over.",
+        "silences": "No silence is in force.",
+    }[tab]
+    lines: list[Line] = [BLANK, Row(3).add(said, "text").line()]
+    if tab == "active" and not isnan(panel.last_resolved):
+        ago = figures.span(max(0.0, now - panel.last_resolved))
+        lines.append(Row(3).add(f"The last alert was resolved {ago} ago.", "muted").line())
+    if panel.learning_s:
+        left = figures.span(panel.learning_s)
+        lines.append(
+            Row(3).add(f"Learning what is normal, {left} to go; presets judge meanwhile.", "muted").line()
+        )
+    return [fit(line, width) for line in lines]
+
+
+def facts(row: IncidentRow, now: float, look: Look, width: int) -> list[Line]:
+    """Why it fired in numbers, who is to blame, how long it took to see, to take and to end."""
+    lines: list[Line] = []
+    for name, text, tone in (
+        ("fired for", row.text, "strong"),
+        ("blame", row.blame, "text"),
+        ("line", row.because, "text"),
+        ("times", times(row, now, look), "text"),
+        ("stands", stands(row, look), "text"),
+        ("with it", " · ".join(row.also), "muted"),
+        ("links", " · ".join(row.links), "muted"),
+    ):
+        if text:
+            lines += labelled(name, text, width, tone)
+    for note in row.notes[-5:]:
+        lines += labelled(
+            "note", f"{look.clock(note.at, seconds=False)} {note.by}: {note.text}", width, "text"
+        )
+    return lines
+
+
+LABEL = 12
+
+
+def labelled(name: str, text: str, width: int, tone: str) -> list[Line]:
+    """A name at the left, and its text beside it in as many lines as it takes."""
+    parts = broken(text, max(8, width - LABEL - 1))
+    first = Row(1).left(LABEL - 1, name, "faint").add(parts[0], tone).line()
+    return [fit(line, width) for line in (first, *(Row(LABEL).add(part, tone).line() for part in parts[1:]))]
+
+
+def broken(text: str, width: int) -> list[str]:
+    """`text` in lines, broken at " · " where there is one, and nothing left out."""
+    lines: list[str] = []
+    rest, width = text, max(2, width)
+    while cells(rest) > width:
+        cut = rest.rfind(" · ", 0, width + 1)
+        if cut < width // 3:
+            cut = rest.rfind(" ", 0, width + 1)
+        if cut <= 0:
+            cut = max(1, width // 2)
+        lines.append(clip(rest[:cut], width))
+        rest = rest[cut:].removeprefix(" · ").lstrip()
+    return [*lines, rest]
+
+
+def times(row: IncidentRow, now: float, look: Look) -> str:
+    """Began 14:00:38 · fired 14:01:20, 42 s to detect · taken 14:03:10 by ana, 2 min · over 14:20, 19 min."""
+    parts = [f"began {look.clock(row.began)}"]
+    if not isnan(row.fired):
+        parts.append(f"fired {look.clock(row.fired)}, {figures.span(row.to_detect_s)} to detect")
+    else:
+        parts.append(f"fires {look.clock(row.due)} if it lasts")
+    if not isnan(row.acked):
+        took = figures.span(row.to_acknowledge_s)
+        parts.append(f"taken {look.clock(row.acked)} by {row.acked_by}, {took} to acknowledge")
+    if not isnan(row.resolved):
+        who = f" by {row.resolved_by}" if row.resolved_by else ""
+        parts.append(f"resolved {look.clock(row.resolved)}{who}, {figures.span(row.to_resolve_s)} to resolve")
+    elif not isnan(row.fired):
+        parts.append(f"on for {figures.long_span(now - row.fired)}")
+    return " · ".join(parts)
+
+
+def stands(row: IncidentRow, look: Look) -> str:
+    """What keeps it quiet, and how often it came back."""
+    parts = [row.muted]
+    if row.silence:
+        parts.append(f"silenced by {row.silence} until {look.clock(row.silenced_until)}")
+    if row.times > 1:
+        parts.append(f"the {_nth(row.times)} time lately: it goes on firing longer each time")
+    return " · ".join(part for part in parts if part)
+
+
+def title(row: IncidentRow) -> str:
+    """I12 · latency · critical · firing."""
+    rule = f" · rule {row.rule}" if row.rule != row.family else ""
+    return f"{row.id} · {row.family}{rule} · {row.tier} · {row.state}"
+
+
+def incident_text(row: IncidentRow, snap: Snapshot, look: Look) -> str:
+    """An incident in one line, for a chat or a ticket."""
+    name = f"{snap.deployment} " if snap.deployment else ""
+    return " · ".join(
+        part for part in (f"{name}{title(row)}", row.text, row.blame, times(row, snap.at, look)) if part
+    )
+
+
+def page(lines: Sequence[Line], first: int, room: int) -> list[Line]:
+    """`room` of the lines, from `first` on."""
+    return list(lines[first : first + room])

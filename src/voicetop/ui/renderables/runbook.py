@@ -1,0 +1,175 @@
+"""A runbook beside its incident: each step with its tick, the live values it speaks of, and where Enter leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isnan
+
+from voicetop.alerts.runbooks import PANELS, Door, Runbook, Step
+from voicetop.engine.snapshot import IncidentNote, IncidentRow, Snapshot
+from voicetop.ui import figures
+from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, selected
+from voicetop.ui.look import Look
+from voicetop.ui.renderables.alerts import broken
+from voicetop.ui.renderables.capacity import headcount
+
+INDENT = 8
+
+
+def runbook_rule(book: Runbook, row: IncidentRow, width: int) -> Line:
+    """── runbook · Replies are slow ─────── 2 of 5 done ──."""
+    known = {step.number for step in book.steps}
+    done = sum(number in known for number, _ in row.ticks)
+    note = f"{done} of {len(book.steps)} done" if book.steps else ""
+    return rule(f"runbook · {book.title or book.name}", width, note)
+
+
+def brief(book: Runbook, row: IncidentRow, width: int) -> list[Line]:
+    """The steps in a line or two, below a list."""
+    if book.why:
+        return [fit(Row(1).add(book.why, "muted").line(), width)]
+    ticked = dict(row.ticks)
+    steps = " · ".join(f"{_box(step, ticked)} {step.title or clip(step.text, 24)}" for step in book.steps)
+    return [fit(Row(1).add(part, "text").line(), width) for part in broken(steps, width - 2)]
+
+
+def step_lines(
+    step: Step, row: IncidentRow, snap: Snapshot, look: Look, width: int, *, chosen: bool
+) -> list[Line]:
+    """One step: title, what is live of it at the right, its words below; who ticked it, and when."""
+    ticked = dict(row.ticks)
+    head = Row(1).add("▸" if chosen else " ", "accent").add(f"{_box(step, ticked)} ", "text")
+    head.add(f"{step.number} ", "muted").add(step.title or step.text, "strong")
+    note = ticked.get(step.number)
+    if note is not None:
+        head.add(f"  {_by(note, look)}", "ok")
+    value = live(step.door, snap, look) if step.door is not None else ""
+    room = width - head.width - 3
+    if value and cells(value) <= room:
+        head.right(width - 1, value, "text")
+        value = ""
+    lines = [fit(head.line(), width)]
+    if value:
+        lines.append(fit(Row(INDENT).add(clip(value, width - INDENT - 1), "text").line(), width))
+    words = step.text if step.title else ""
+    lines += [
+        fit(Row(INDENT).add(part, "muted").line(), width)
+        for part in broken(words, width - INDENT - 1)
+        if part
+    ]
+    if step.door is not None:
+        lines.append(fit(Row(INDENT).put(leads(step.door)).line(), width))
+    return [selected(line) for line in lines] if chosen else lines
+
+
+def leads(door: Door) -> Line:
+    """→ failing calls · Calls, filter errors>0."""
+    screen = PANELS.get(door.panel, "").capitalize() or "no such panel"
+    told = [screen, f"filter {door.filter}" if door.filter else "", f"by {door.by}" if door.by else ""]
+    return (
+        ("→ ", "accent"),
+        (door.label or door.panel, "accent"),
+        (f" · {', '.join(filter(None, told))}", "faint"),
+    )
+
+
+def _box(step: Step, ticked: dict[int, IncidentNote]) -> str:
+    return "[x]" if step.number in ticked else "[ ]"
+
+
+def _by(note: IncidentNote, look: Look) -> str:
+    return f"{note.by} {look.clock(note.at, seconds=False)}"
+
+
+# -- live values ---------------------------------------------------------------------------------------------------
+
+
+def live(door: Door, snap: Snapshot, look: Look) -> str:
+    """What the panel says right now, in a few words; empty where there is nothing to say."""
+    write = _LIVE.get(door.panel)
+    return write(snap, look) if write is not None else ""
+
+
+def _latency(snap: Snapshot, _: Look) -> str:
+    said = figures.read(snap.latency.e2e.p95, figures.milliseconds)
+    grown = f" · {snap.latency.culprit}" if snap.latency.culprit else ""
+    return f"P95 {said.value} {said.glyph} {said.ratio}".rstrip() + grown
+
+
+def _errors(snap: Snapshot, _: Look) -> str:
+    said = figures.read(snap.errors.rate, figures.percent)
+    kinds = snap.errors.kinds[:1]
+    worst = (
+        f" · {kinds[0].component} {kinds[0].category} {figures.percent(kinds[0].rate.value)}" if kinds else ""
+    )
+    return f"{said.value} {said.glyph} {said.ratio}".rstrip() + worst
+
+
+def _capacity(snap: Snapshot, _: Look) -> str:
+    panel = snap.capacity
+    limit = f" of {panel.limit:,} tested" if panel.limit else ", limit not told"
+    line = panel.minutes_to_line
+    return f"{panel.live:,}{limit}" + ("" if isnan(line) else f" · line in {figures.span(line * 60)}")
+
+
+def _success(snap: Snapshot, _: Look) -> str:
+    said = figures.read(snap.outcome.success, figures.percent, low_is_bad=True)
+    return f"{said.value}, normal {said.normal}" if said.normal else said.value
+
+
+def _escalation(snap: Snapshot, _: Look) -> str:
+    said = figures.read(snap.outcome.escalation, figures.percent)
+    return f"{said.value}, normal {said.normal}" if said.normal else said.value
+
+
+def _abandonment(snap: Snapshot, _: Look) -> str:
+    said = figures.read(snap.abandonment.rate, figures.percent)
+    steps = snap.abandonment.steps[:1]
+    worst = f" · after {steps[0].step} {steps[0].share * 100:.0f} %" if steps else ""
+    return f"{said.value} {said.glyph} {said.ratio}".rstrip() + worst
+
+
+def _cost(snap: Snapshot, _: Look) -> str:
+    said = figures.read(snap.cost.per_call, figures.dollars)
+    return f"{said.value} a call, normal {said.normal}" if said.normal else f"{said.value} a call"
+
+
+def _mood(snap: Snapshot, _: Look) -> str:
+    said = figures.read(snap.mood.sentiment, figures.plain, low_is_bad=True)
+    return f"sentiment {said.value} of 5 · {snap.calls.frustrated:,} frustrated now"
+
+
+def _calls(snap: Snapshot, _: Look) -> str:
+    return headcount(snap)
+
+
+def _segments(snap: Snapshot, _: Look) -> str:
+    trouble = next((trouble for trouble in snap.verdict.troubles if trouble.where), None)
+    if trouble is None:
+        return ""
+    values = " × ".join(value for _, value in trouble.where)
+    return f"{values} explain {trouble.explains * 100:.0f} %" if not isnan(trouble.explains) else values
+
+
+def _changed(snap: Snapshot, look: Look) -> str:
+    if not snap.markers:
+        return "no deploy or other marker known"
+    last = max(snap.markers, key=lambda marker: marker.at)
+    ago = figures.span(max(0.0, snap.at - last.at))
+    return f"{last.kind} {last.label} {look.clock(last.at, seconds=False)}, {ago} ago"
+
+
+_LIVE: dict[str, Callable[[Snapshot, Look], str]] = {
+    "latency": _latency,
+    "errors": _errors,
+    "capacity": _capacity,
+    "success": _success,
+    "escalation": _escalation,
+    "abandonment": _abandonment,
+    "cost": _cost,
+    "mood": _mood,
+    "calls": _calls,
+    "segments": _segments,
+    "markers": _changed,
+    "trends": _changed,
+}

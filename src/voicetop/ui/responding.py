@@ -1,0 +1,94 @@
+"""The console's part in an incident: it sends what people do, and goes where a runbook leads. Mixed into the app."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from voicetop.alerts.runbooks import PANELS, Door, Runbook, Shelf
+from voicetop.engine.snapshot import NAN, Where
+from voicetop.ui.actions import Place
+from voicetop.ui.look import Look
+from voicetop.ui.outlook import Outlook
+from voicetop.ui.screens.calls import CallsPage
+from voicetop.ui.screens.page import Page
+from voicetop.ui.screens.panels import PanelPage
+from voicetop.ui.screens.segments import SegmentsPage
+from voicetop.ui.standpoint import Standpoint
+
+PANEL_OF = {"mood": "sentiment", "markers": "latency", "escalation": "escalation"}
+"""What the screens call a panel where runbooks call it otherwise."""
+
+
+class Console(Protocol):
+    """What this needs of the app that it is mixed into."""
+
+    outlook: Outlook
+    look: Look
+    shelf: Shelf
+    _screens: dict[Place, Page]
+
+    @property
+    def standpoint(self) -> Standpoint: ...
+    def key_of(self, action_id: str) -> str: ...
+    def go(self, place: Place) -> None: ...
+    def say(self, text: str) -> None: ...
+    def changed(self) -> None: ...
+    def act_note(self) -> None: ...
+
+
+class Responding:
+    """What people do about incidents."""
+
+    def act_alerts(self: Console) -> None:
+        self.go("alerts")
+
+    @property
+    def utc(self: Console) -> bool:
+        """Whether times are typed and shown in UTC."""
+        return self.look.utc
+
+    def operate(
+        self: Console, act: str, target: str, text: str = "", until: float = NAN, *, said: str = ""
+    ) -> None:
+        """Send an act to the hub. What is over can't be changed: in the past only notes are kept."""
+        stand = self.standpoint
+        if stand.kind is not None and act != "note":
+            now = "a replay" if stand.kind == "replay" else f"the past; {self.key_of('live')} is live again"
+            self.say(f"this is {now}: nothing was sent")
+            return
+        at = NAN if stand.kind is None else stand.here
+        self.say(stand.feed.operate(act, target=target, text=text, until=until, at=at) or said)
+
+    def note(self: Console) -> None:
+        """Ask for a note on this moment."""
+        self.act_note()
+
+    def runbook(self: Console, name: str) -> Runbook:
+        """The runbook of that name, or one that says that there is none."""
+        return self.shelf.find(name)
+
+    def enter(self: Console, door: Door, where: Where) -> None:
+        """Go where a step leads, with its filter, dimension or panel, for the incident's segment."""
+        place = cast("Place | None", PANELS.get(door.panel))
+        if place is None:
+            self.say(f"there is no panel {door.panel!r}: known are {', '.join(PANELS)}")
+            return
+        self.outlook.where = () if door.everybody else where
+        _set(self._screens[place], door)
+        self.go(place)
+
+    def narrow_to(self: Console, where: Where) -> None:
+        """Show every screen for this segment only."""
+        self.outlook.where = where
+        self.changed()
+
+
+def _set(page: Page, door: Door) -> None:
+    """The page shows what the door leads to."""
+    if isinstance(page, CallsPage):
+        page.look_for(door.filter)
+    elif isinstance(page, SegmentsPage) and door.by:
+        page.show(door.by)
+    elif isinstance(page, PanelPage):
+        name = PANEL_OF.get(door.panel, door.panel)
+        page.focus = name if name in page.panels else page.focus

@@ -1,0 +1,144 @@
+"""One incident in full: why it fired in numbers, its times, and its runbook, whose steps lead to live values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voicetop.alerts.runbooks import Step
+from voicetop.engine.snapshot import IncidentRow, Snapshot, View
+from voicetop.ui.lines import BLANK, Line, Row, block, fit, rule
+from voicetop.ui.links import Link
+from voicetop.ui.renderables import alerts, runbook
+from voicetop.ui.renderables.footer import keys_line
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.acting import Acting
+from voicetop.ui.screens.responder import Responder
+
+FOOT_KEYS = (
+    *("back", "open_alert", "tick", "acknowledge", "silence", "note", "help", "quit"),
+    *("resolve", "blame", "copy", "copy_link"),
+)
+SAID = {"open_alert": "go to panel"}
+
+
+class AlertPage(Acting):
+    """The incident that was chosen. What was known of it last stays where it is forgotten."""
+
+    name = "alert"
+    ruled = False
+
+    def __init__(self, host: Responder, row: IncidentRow) -> None:
+        super().__init__(host)
+        self.row = row
+        self.at = 0
+        self.first = 0
+
+    def view(self, base: View) -> View:
+        return base
+
+    def see(self, snap: Snapshot) -> None:
+        super().see(snap)
+        self.row = snap.alerts.find(self.row.id) or self.row
+
+    @property
+    def incident(self) -> IncidentRow | None:
+        return self.row
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        return self.host.runbook(self.row.runbook).steps
+
+    @property
+    def links(self) -> Sequence[Link]:
+        return [Link(f"{self.row.id} link {n}", url) for n, url in enumerate(self.row.links, 1)]
+
+    # -- painting -----------------------------------------------------------------------------------------------
+
+    def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
+        look, row = scene.look, self.row
+        book = self.host.runbook(row.runbook)
+        head = [rule(alerts.title(row), width), *alerts.facts(row, snap.at, look, width)]
+        lines = [*head, BLANK, runbook.runbook_rule(book, row, width)]
+        if book.intro:
+            lines += [
+                fit(Row(1).add(part, "muted").line(), width) for part in alerts.broken(book.intro, width - 2)
+            ]
+        if book.why:
+            lines.append(fit(Row(1).add(book.why, "muted").line(), width))
+        start = end = 0
+        for index, step in enumerate(book.steps):
+            made = runbook.step_lines(step, row, snap, look, width, chosen=index == self.at)
+            if index == self.at:
+                start, end = len(lines), len(lines) + len(made)
+            lines += made
+        return block(self._scrolled(lines, start, end, height), height, width)
+
+    def _scrolled(self, lines: list[Line], start: int, end: int, height: int) -> list[Line]:
+        """The step under the cursor in sight, and the head as long as that allows it."""
+        first = 0 if self.at == 0 and end <= height else self.first
+        first = min(max(first, end - height), start) if end else first
+        self.first = max(0, min(first, len(lines) - height))
+        return lines[self.first :]
+
+    def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - the same at all times
+        return keys_line(self.name, FOOT_KEYS, width, self.host.keymap, SAID)
+
+    def row_text(self, scene: Scene) -> str:
+        snap = scene.snap
+        return alerts.incident_text(self.row, snap, scene.look) if snap is not None else ""
+
+    # -- steps --------------------------------------------------------------------------------------------------
+
+    @property
+    def step(self) -> Step | None:
+        """The step under the cursor."""
+        steps = self.steps
+        return steps[self.at] if self.at < len(steps) else None
+
+    def _move(self, by: int) -> None:
+        self.at = max(0, min(self.at + by, len(self.steps) - 1))
+        self.host.changed()
+
+    def act_down(self) -> None:
+        self._move(1)
+
+    def act_up(self) -> None:
+        self._move(-1)
+
+    def act_page_down(self) -> None:
+        self._move(3)
+
+    def act_page_up(self) -> None:
+        self._move(-3)
+
+    def act_first(self) -> None:
+        self._move(-len(self.steps))
+
+    def act_last(self) -> None:
+        self._move(len(self.steps))
+
+    def wheel(self, steps: int) -> None:
+        self._move(steps)
+
+    def act_open_alert(self) -> None:
+        """Go where the step leads, narrowed to what the incident is about."""
+        step = self.step
+        if step is None:
+            self.host.say(self.host.runbook(self.row.runbook).why or "this runbook has no steps")
+        elif step.door is None:
+            self.host.say("this step leads nowhere on the screen: x ticks it")
+        else:
+            self.host.enter(step.door, self.row.where)
+
+    def act_tick(self) -> None:
+        """Done, or not done after all."""
+        step, row = self.step, self._known()
+        if row is None:
+            return
+        if step is None:
+            self.host.say("there is no step to tick")
+            return
+        done = any(number == step.number for number, _ in row.ticks)
+        text = f"-{step.number}" if done else str(step.number)
+        said = f"step {step.number} {'is open again' if done else 'is done'}"
+        self.host.operate("runbook_tick", row.id, text, said=said)

@@ -1,0 +1,203 @@
+"""Screen 4: what fires, who took it, what is silenced, what is over. Enter opens one with its runbook."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot, View
+from voicetop.ui.actions import written
+from voicetop.ui.lines import BLANK, Line, block, fit, rule
+from voicetop.ui.renderables import alerts
+from voicetop.ui.renderables.runbook import brief, runbook_rule
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.acting import Acting
+from voicetop.ui.screens.alert import AlertPage
+from voicetop.ui.screens.page import HEAD
+from voicetop.ui.screens.responder import Responder
+
+TITLES = 2
+"""Lines above the first row: the tabs and the column titles."""
+LEAST_ROWS, MOST_ROWS = 5, 14
+LEAST_BELOW = 6
+"""So many lines have to be left for what the row under the cursor is about."""
+
+
+class AlertsPage(Acting):
+    """The incidents of a tab."""
+
+    name = "alerts"
+    ruled = False
+    host: Responder
+
+    def __init__(self, host: Responder) -> None:
+        super().__init__(host)
+        self.tab = alerts.TABS[0]
+        self.panel = AlertsPanel()
+        self.chosen_id = ""
+        self.place = 0
+        self.first = 0
+
+    def view(self, base: View) -> View:
+        return replace(base, limit=1)
+
+    def see(self, snap: Snapshot) -> None:
+        super().see(snap)
+        self.panel = snap.alerts
+        self._follow()
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the rows, silences among them."""
+        if self.tab == "silences":
+            return [silence.id for silence in self.panel.silences]
+        return [_key(row) for row in self.rows]
+
+    @property
+    def rows(self) -> list[IncidentRow]:
+        return alerts.rows_of(self.panel, self.tab)
+
+    @property
+    def incident(self) -> IncidentRow | None:
+        """The incident that the cursor stands on; the first before it was moved."""
+        rows = self.rows
+        return rows[self.place] if self.place < len(rows) else None
+
+    @property
+    def silence(self) -> SilenceRow | None:
+        silences = self.panel.silences if self.tab == "silences" else ()
+        return silences[self.place] if self.place < len(silences) else None
+
+    def _follow(self) -> None:
+        """The cursor stays on its incident, wherever it moves."""
+        ids = self.ids
+        if self.chosen_id in ids:
+            self.place = ids.index(self.chosen_id)
+        self.place = max(0, min(self.place, len(ids) - 1))
+
+    # -- painting -----------------------------------------------------------------------------------------------
+
+    def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
+        self.panel = snap.alerts
+        self._follow()
+        lines = [alerts.tab_line(self.panel, self.tab, width)]
+        if not self.ids:
+            return block([*lines, *alerts.nothing(self.panel, self.tab, snap.at, width)], height, width)
+        rows = self._visible(height)
+        self.first = max(0, min(max(self.first, self.place - rows + 1), self.place, len(self.ids) - rows))
+        lines += [alerts.heading(self.tab, width), *self._list(scene, snap.at, width, rows)]
+        here = self.incident
+        if here is not None and height - len(lines) >= LEAST_BELOW:
+            lines += self._below(here, scene, snap, width, height - len(lines))
+        return block(lines, height, width)
+
+    def _visible(self, height: int) -> int:
+        room = height - TITLES
+        many = len(self.ids)
+        if self.tab == "silences" or room - LEAST_ROWS < LEAST_BELOW:
+            return min(many, max(1, room))
+        return min(many, MOST_ROWS, max(LEAST_ROWS, room // 2))
+
+    def _list(self, scene: Scene, now: float, width: int, rows: int) -> list[Line]:
+        shown = range(self.first, min(self.first + rows, len(self.ids)))
+        if self.tab == "silences":
+            silences = self.panel.silences
+            return [
+                alerts.silence_line(silences[i], now, scene.look, width, chosen=i == self.place)
+                for i in shown
+            ]
+        made = self.rows
+        return [alerts.incident_line(made[i], now, scene.look, width, chosen=i == self.place) for i in shown]
+
+    def _below(self, row: IncidentRow, scene: Scene, snap: Snapshot, width: int, room: int) -> list[Line]:
+        """Why it fired and its runbook in short, as far as there is room."""
+        book = self.host.runbook(row.runbook)
+        steps = [runbook_rule(book, row, width), *brief(book, row, width)]
+        head = [BLANK, rule(alerts.title(row), width, self._keys())]
+        told = alerts.facts(row, snap.at, scene.look, width)
+        left = room - len(head) - len(steps)
+        if left < min(4, len(told)):
+            return [*head, *told[: room - len(head)]]
+        return [fit(line, width) for line in (*head, *told[:left], *steps)]
+
+    def _keys(self) -> str:
+        """What can be done to it: a narrow footer has no room for that."""
+        told = (("open_alert", "opens"), ("acknowledge", "takes"), ("silence", "silences"))
+        keys = self.host.keymap.keys
+        return " · ".join(f"{written(keys(name), 1)} {word}" for name, word in told if keys(name))
+
+    def row_text(self, scene: Scene) -> str:
+        here = self.incident
+        snap = scene.snap
+        return alerts.incident_text(here, snap, scene.look) if here is not None and snap is not None else ""
+
+    # -- moving -------------------------------------------------------------------------------------------------
+
+    def _move(self, steps: int) -> None:
+        ids = self.ids
+        if ids:
+            self.place = max(0, min(self.place + steps, len(ids) - 1))
+            self.chosen_id = ids[self.place]
+        self.host.changed()
+
+    def act_down(self) -> None:
+        self._move(1)
+
+    def act_up(self) -> None:
+        self._move(-1)
+
+    def act_page_down(self) -> None:
+        self._move(self._visible(self.height))
+
+    def act_page_up(self) -> None:
+        self._move(-self._visible(self.height))
+
+    def act_first(self) -> None:
+        self._move(-len(self.ids))
+
+    def act_last(self) -> None:
+        self._move(len(self.ids))
+
+    def wheel(self, steps: int) -> None:
+        self._move(steps)
+
+    def click(self, y: int) -> None:
+        row = y - HEAD - TITLES
+        if 0 <= row < min(self._visible(self.height), len(self.ids) - self.first):
+            self._move(self.first + row - self.place)
+
+    def show(self, tab: str) -> None:
+        """Another tab, from its first row."""
+        self.tab, self.chosen_id, self.place, self.first = tab, "", 0, 0
+        self.host.changed()
+
+    def _turn(self, steps: int) -> None:
+        at = alerts.TABS.index(self.tab)
+        self.show(alerts.TABS[(at + steps) % len(alerts.TABS)])
+
+    def act_left(self) -> None:
+        self._turn(-1)
+
+    def act_right(self) -> None:
+        self._turn(1)
+
+    def act_open_alert(self) -> None:
+        """The incident in full; on a silence there is nothing more to see."""
+        here = self.incident
+        if here is not None:
+            self.host.lay(AlertPage(self.host, here))
+        elif self.tab == "silences" and self.panel.silences:
+            self.host.say("s ends this silence")
+        else:
+            self.host.say("there is nothing to open here")
+
+    def act_back(self) -> None:
+        if self.tab != alerts.TABS[0]:
+            self.show(alerts.TABS[0])
+            return
+        self.chosen_id, self.place, self.first = "", 0, 0
+        self.host.changed()
+
+
+def _key(row: IncidentRow) -> str:
+    """What the cursor follows: those that are pending have no id yet."""
+    return row.id if row.id != "–" else f"{row.family} {row.rule} {row.where}"
