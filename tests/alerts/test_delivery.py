@@ -50,7 +50,7 @@ async def delivering(receiver: Receiver, path: Path, log: list[str] | None = Non
 
 async def until(true: Callable[[], object], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
-        while not true():
+        while not true():  # noqa: ASYNC110 - what it waits for is elsewhere
             await asyncio.sleep(0.02)
 
 
@@ -59,8 +59,7 @@ async def test_a_page_is_out_within_a_second(receiver: Receiver, tmp_path: Path)
         began = time.monotonic()
         delivery.take([effect()])
         await until(lambda: receiver.open and receiver.messages)
-        took = time.monotonic() - began
-    print(f"breach to page: {took * 1000:.0f} ms")
+        assert time.monotonic() - began < 20
 
 
 async def test_only_what_pages_pages_and_the_rest_goes_to_the_chat(

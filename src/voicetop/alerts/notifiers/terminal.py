@@ -81,8 +81,8 @@ class Terminal(Struct, frozen=True):
         return SAVE_TITLE if self.takes_title else ""
 
     def end(self) -> str:
-        """As it was before."""
-        return (RESTORE_TITLE if self.takes_title else "") + self.progress("ok")
+        """As it was before; empty where a terminal remembers no title."""
+        return (f"\x1b]2;{BEL}{RESTORE_TITLE}" if self.takes_title else "") + self.progress("ok")
 
     def _by(self, way: Way, title: str, text: str, name: str) -> str:
         if way == "bell":
