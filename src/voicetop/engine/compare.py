@@ -56,8 +56,12 @@ def compare(a: Moment, b: Moment, where: Key = ()) -> Comparison:
         sum(row.finding == "noise" for row in rows),
         found.tested,
         max(0.0, min(a.end, b.end) - max(a.start, b.start)),
-        max(a.units, b.units),
+        min(a, b, key=_end).units,
     )
+
+
+def _end(moment: Moment) -> float:
+    return moment.end
 
 
 def _judged(row: Change, line: float) -> Change:
@@ -83,11 +87,8 @@ def _segment(sides: tuple[Side, Side], where: Key, found: searching.Found) -> Se
 
 
 def figures(a: Part, b: Part) -> Iterator[Change]:
-    """Every row of the table, in the order of the panels."""
-    for name in METRICS[:-1]:
-        if name in a.histograms or name in b.histograms:
-            for index in range(len(QUANTILES)):
-                yield _percentile(name, index, a, b)
+    """Every row of the table, in the order of the panels; the stages, which are many, come last."""
+    yield from _percentiles("e2e", a, b)
     yield figure("errors", a, b)
     for kind in sorted({kind for kind in (*a.sums, *b.sums) if kind.startswith("error:")}):
         if a.sums.get(kind, 0) + b.sums.get(kind, 0) >= LEAST_HITS:
@@ -97,6 +98,14 @@ def figures(a: Part, b: Part) -> Iterator[Change]:
     yield _mean("cost per call", "dollars", ("cost_micro", "priced", 1e6), a, b)
     yield _mean("sentiment", "of 5", ("sentiment_centi", "sentiments", 100), a, b)
     yield from _traffic(a, b)
+    for name in METRICS[1:-1]:
+        yield from _percentiles(name, a, b)
+
+
+def _percentiles(name: str, a: Part, b: Part) -> Iterator[Change]:
+    if name in a.histograms or name in b.histograms:
+        for index in range(len(QUANTILES)):
+            yield _percentile(name, index, a, b)
 
 
 def figure(name: str, a: Part, b: Part) -> Change:
@@ -109,8 +118,8 @@ def figure(name: str, a: Part, b: Part) -> Change:
 
 
 def _wobble(a: Part, b: Part, name: str) -> float:
-    """By what share of its value a figure wobbles, as far as either moment knew."""
-    return max(a.side.wobble.get(name, 0.0), b.side.wobble.get(name, 0.0))
+    """By what share of its value a figure wobbles, as known at the earlier moment: a change isn't in it yet."""
+    return searching.earlier(a.side, b.side).wobble.get(name, 0.0)
 
 
 def _tested(row: Change, interval: Callable[[float], Interval], *, few: bool) -> Change:
@@ -183,7 +192,7 @@ def _mean(name: str, unit: Unit, of: tuple[str, str, float], a: Part, b: Part) -
     return _by_slots(row, in_a, in_b, few=min(row.n_a, row.n_b) < FEW_CALLS)
 
 
-def _by_slots(row: Change, in_a: Slotted, in_b: Slotted, *, few: bool, wobble: float = 0.0) -> Change:
+def _by_slots(row: Change, in_a: Slotted, in_b: Slotted, *, few: bool) -> Change:
     (a, var_a, df_a), (b, var_b, df_b) = doubt.ratio(*in_a), doubt.ratio(*in_b)
     row = replace(row, a=a, b=b)
     if not row.n_a or not row.n_b:
@@ -191,10 +200,8 @@ def _by_slots(row: Change, in_a: Slotted, in_b: Slotted, *, few: bool, wobble: f
     if not df_a or not df_b:
         return replace(row, finding="few")
     error, df = doubt.welch(var_a, df_a, var_b, df_b)
-    by_itself = math.hypot(a, b) * wobble
-    half = math.hypot(doubt.student_z(df, doubt.Z95) * error, doubt.Z95 * by_itself)
-    whole = math.hypot(error, by_itself)
-    chance = doubt.student((b - a) / whole, df) if whole else float(a == b)
+    half = doubt.student_z(df, doubt.Z95) * error
+    chance = doubt.student((b - a) / error, df) if error else float(a == b)
     finding: Finding = "few" if few else "noise"
     return replace(row, low=b - a - half, high=b - a + half, finding=finding, chance=1.0 if few else chance)
 
@@ -203,7 +210,7 @@ def _traffic(a: Part, b: Part) -> Iterator[Change]:
     """Interruptions per 100 turns, turns a minute, and live calls.
 
     A call's interruptions are told with its latest one, so that a window that is cut out of the past lacks those of
-    calls that went on: there they have no row. Live calls vary as a Poisson law lets them.
+    calls that went on: there they have no row.
     """
     turns = [part.by_slot("turns") for part in (a, b)]
     n_a, n_b = (int(told.sum()) for told in turns)
@@ -212,10 +219,23 @@ def _traffic(a: Part, b: Part) -> Iterator[Change]:
         row = Change("interruptions", "per 100", n_a=n_a, n_b=n_b)
         yield _by_slots(row, (heard[0], turns[0]), (heard[1], turns[1]), few=min(n_a, n_b) < 30)
     drift = _wobble(a, b, TRAFFIC)
-    minutes = [part.side.seconds / 60 for part in (a, b)]
-    row = Change("turns", "per min", n_a=n_a, n_b=n_b)
-    yield _by_slots(row, (turns[0], minutes[0]), (turns[1], minutes[1]), few=False, wobble=drift)
-    live = Change("live calls", "calls", float(a.live), float(b.live), n_a=a.live, n_b=b.live)
-    spread = math.sqrt(a.live + b.live + 1 + (math.hypot(a.live, b.live) * drift) ** 2)
-    more = live.difference
-    yield _tested(live, lambda z: (more - z * spread, more + z * spread), few=False)
+    row = Change("turns", "per min", _per_minute(a), _per_minute(b), n_a=n_a, n_b=n_b)
+    yield _counted(row, [2 / max(1, part.active) + drift**2 for part in (a, b)])
+    row = Change("live calls", "calls", float(a.live), float(b.live), n_a=a.live, n_b=b.live)
+    yield _counted(row, [1 / max(1, part.live) + drift**2 for part in (a, b)])
+
+
+def _per_minute(part: Part) -> float:
+    seconds = float(part.side.seconds.sum())
+    return 60 * float(part.by_slot("turns").sum()) / seconds if seconds else NAN
+
+
+def _counted(row: Change, of: list[float]) -> Change:
+    """Traffic, each with its variance as a share of its square.
+
+    Live calls vary as a Poisson law lets them. Turns vary with the calls that take them: of N calls whose numbers of
+    turns vary as much as their mean, the total has a variance of 2/N of its square.
+    """
+    error = math.sqrt(row.a**2 * of[0] + row.b**2 * of[1] + 1)
+    more = row.difference
+    return _tested(row, lambda z: (more - z * error, more + z * error), few=False) if more == more else row

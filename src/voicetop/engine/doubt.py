@@ -57,22 +57,19 @@ def rates(a: Share, b: Share, z: float, wobble: float = 0.0) -> Interval:
 def quantile_bounds(done: NDArray[np.int64], q: float, effective: float, z: float) -> Interval:
     """Bounds of the q-quantile of running sums `done` by bucket, in ms.
 
-    The interval of the share q is read back through the distribution (Woodruff, JASA 47, 1952): the order statistics
-    of the binomial interval where turns are independent, and as far apart as `effective` turns ask where they aren't.
+    The order statistics whose ranks bound a binomial count (Woodruff, JASA 47, 1952, for any design), its skew taken
+    in by the first term of Cornish and Fisher; as far apart as `effective` turns ask, where turns aren't independent.
     The buckets' outer edges are taken, so that rounding can't make it too narrow.
+
+    Of 200 turns the P95 has rank 190, and its 95 % interval goes from rank 183 to 196.
     """
     n = int(done[-1])
-    low, high = wilson_share(q, effective, z)
-    first = int(np.searchsorted(done, max(1, math.floor(low * n))))
-    last = int(np.searchsorted(done, min(n, math.ceil(high * n))))
+    half = z * math.sqrt(q * (1 - q) * effective)
+    middle = q * effective + (1 - 2 * q) * (z * z - 1) / 6
+    low, high = ((middle + side) / effective * n for side in (-half, half))
+    first = int(np.searchsorted(done, min(n, max(1, math.floor(low)))))
+    last = int(np.searchsorted(done, min(n, max(1, math.ceil(high) + 1))))
     return float(EDGES[first]), float(EDGES[last + 1])
-
-
-def wilson_share(q: float, n: float, z: float) -> Interval:
-    """Wilson's interval around a share of any, even broken, n."""
-    z2 = z * z / n
-    half = z * math.sqrt(q * (1 - q) / n + z2 / (4 * n))
-    return max(0.0, (q + z2 / 2 - half) / (1 + z2)), min(1.0, (q + z2 / 2 + half) / (1 + z2))
 
 
 def ratio(amounts: NDArray[np.float64], of: NDArray[np.float64]) -> tuple[float, float, int]:

@@ -41,6 +41,8 @@ SAMPLED = 400
 """Calls, live and ended each, that tell how alike the turns of one call are."""
 CELL_BITS = 16
 
+Usual = tuple[tuple[tuple[str, float], ...], int]
+"""What `Wobble.shares` tells."""
 Index = NDArray[np.uint32]
 Amounts = NDArray[np.int64]
 
@@ -64,7 +66,7 @@ def ending_now(engine: Engine, span: str, wobble: Wobble) -> Moment:
         keys = sorted(key for key in fine if _begin(key) >= start)
     else:
         keys = _kept(engine, start, edges.at)
-    return _made(engine, Window(start, edges.at, keys, now=True), span, wobble)
+    return _made(engine, Window(start, edges.at, keys, now=True), span, wobble.shares(edges.at))
 
 
 def around(engine: Engine, at: float, span: str, wobble: Wobble) -> tuple[Moment, Moment] | None:
@@ -80,10 +82,10 @@ def around(engine: Engine, at: float, span: str, wobble: Wobble) -> tuple[Moment
     after = _kept(engine, last, min(last + SPANS[span], edges.at))
     if not before or not after:
         return None
-    end = min(_finish(after[-1]), edges.at)
+    end, usual = min(_finish(after[-1]), edges.at), wobble.shares(first)
     return (
-        _made(engine, Window(_begin(before[0]), first, before, now=False), span, wobble),
-        _made(engine, Window(last, end, after, now=end == edges.at), span, wobble),
+        _made(engine, Window(_begin(before[0]), first, before, now=False), span, usual),
+        _made(engine, Window(last, end, after, now=end == edges.at), span, usual),
     )
 
 
@@ -104,12 +106,11 @@ def _finish(key: SlotKey) -> float:
     return float(key[0] * (key[1] + 1))
 
 
-def _made(engine: Engine, window: Window, span: str, wobble: Wobble) -> Moment:
+def _made(engine: Engine, window: Window, span: str, usual: Usual) -> Moment:
     cells, counts = engine.ledger.cells, engine.ledger.counts
     index, amounts = _turns(engine, window, span)
     e2e = np.bincount(index % ROW, weights=amounts, minlength=ROW)[:BUCKETS].astype(np.int64)
     sums, told = _sums(engine, window)
-    shares, units = wobble.shares()
     return Moment(
         at=engine.at,
         start=window.start,
@@ -124,8 +125,8 @@ def _made(engine: Engine, window: Window, span: str, wobble: Wobble) -> Moment:
         slots=np.concatenate([told, _slotted_turns(engine, window)]).tobytes(),
         seconds=tuple(min(_finish(key), window.end) - _begin(key) for key in window.keys),
         alike=_alike(engine, window, e2e),
-        wobble=shares,
-        units=units,
+        wobble=usual[0],
+        units=usual[1],
     )
 
 

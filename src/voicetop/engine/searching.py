@@ -28,6 +28,8 @@ PAIRED = ("intent", "language", "tier", "version", "channel", "region")
 """Dimensions that are paired where there are more than so many."""
 LEAST_CALLS, LEAST_TURNS, LEAST_HITS = 20, 50, 5
 LIKELY = 0.02
+MOSTLY = 0.6
+"""Of a value's evidence: a pair within it that has so much may be all there is to it."""
 
 Matrix = NDArray[np.float64]
 
@@ -77,10 +79,31 @@ def search(a: Side, b: Side, where: Key, level: float) -> Findings:
         row, column = divmod(best, len(measures))
         if evidence.flat[best] <= 0:
             break
+        row = _closer(row, column, members, measures, (left, evidence))
         found.append(Found(names[row], measures[column].name, float(chances[row, column])))
         left &= ~members[row]
         chances, evidence = _tests(members, measures, left)
     return Findings(found, len(looked_at))
+
+
+def earlier(a: Side, b: Side) -> Side:
+    """The one whose window ends first."""
+    return a if a.moment.end <= b.moment.end else b
+
+
+def _closer(
+    row: int, column: int, members: NDArray[np.bool_], measures: list[Measure], state: tuple[Mask, Matrix]
+) -> int:
+    """A pair within the value that was found, where it has most of the evidence and the rest of the value none."""
+    left, evidence = state
+    within = ~(members & ~members[row]).any(axis=1)
+    within[row] = False
+    inner = np.where(within, evidence[:, column], -1.0)
+    best = int(np.argmax(inner))
+    if inner[best] < MOSTLY * evidence[row, column]:
+        return row
+    chances, _ = _tests(members[row : row + 1], [measures[column]], left & ~members[best])
+    return row if chances[0, 0] < 2 * doubt.tail(doubt.Z95) else best
 
 
 def _measures(
@@ -103,7 +126,7 @@ def _measures(
             bucket = int(np.searchsorted(done, QUANTILES[index] * done[-1])) + 1
             name = f"e2e P{round(100 * QUANTILES[index])}"
             slow = [put(side, side.turns_by_cell(bucket)) for side in (a, b)]
-            share = _share_of(pooled, bucket, max(a.wobble.get(name, 0.0), b.wobble.get(name, 0.0)))
+            share = _share_of(pooled, bucket, earlier(a, b).wobble.get(name, 0.0))
             alike = a.moment.alike[index], b.moment.alike[index]
             made.append(Measure(name, (slow[0], turns[0]), (slow[1], turns[1]), LEAST_TURNS, alike, share))
     for name, hit, of in (
@@ -117,7 +140,7 @@ def _measures(
             n = side.by_cell(of) if of else side.by_cell("ended") + side.live
             hits = put(side, side.by_cell(hit))
             parts.append((np.minimum(hits, put(side, n)), put(side, n)))
-        wobble = max(a.wobble.get(name, 0.0), b.wobble.get(name, 0.0))
+        wobble = earlier(a, b).wobble.get(name, 0.0)
         made.append(Measure(name, parts[0], parts[1], LEAST_CALLS, (1.0, 1.0), wobble))
     return made
 

@@ -2,8 +2,8 @@
 
 Providers are a little slower for twenty minutes and errors come in clusters: with thousands of turns a difference of
 three percent is beyond the doubt of n and still no news. What varies between quarters beyond their own n is that
-wobble; a comparison takes it in. It is read off the last 24 hours without the minutes in which a problem was on the
-screen, over everybody; where less than an hour and a half is known, off the minutes of the last two hours.
+wobble; a comparison takes it in. It is read off the last 24 hours before the earlier of the two windows ends, without
+the minutes in which a problem was on the screen, over everybody; where little is known, off minutes.
 """
 
 from __future__ import annotations
@@ -44,32 +44,34 @@ class Wobble:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._kept: dict[SlotKey, Figures] = {}
-        self._made: tuple[int, tuple[tuple[str, float], ...], int] | None = None
+        self._made: tuple[object, tuple[tuple[str, float], ...], int] | None = None
 
-    def shares(self) -> tuple[tuple[tuple[str, float], ...], int]:
-        """(name, standard deviation as a share of the value) for each figure, and how many units told it."""
-        minute = int(self._engine.at // MINUTE)
-        if self._made is None or self._made[0] != minute:
-            units = self._units()
-            self._made = (minute, _shares(units), len(units))
+    def shares(self, until: float) -> tuple[tuple[tuple[str, float], ...], int]:
+        """(name, standard deviation as a share of the value) for each figure, and how many units told it.
+
+        Only of what was before `until`: a change that came later must not pass for what figures do by themselves.
+        """
+        until = min(until, self._engine.at - SETTLED_S)
+        key = (int(self._engine.at // MINUTE), int(until // MINUTE))
+        if self._made is None or self._made[0] != key:
+            units = self._units(until)
+            self._made = (key, _shares(units), len(units))
         return self._made[1], self._made[2]
 
-    def _units(self) -> list[Figures]:
-        engine = self._engine
-        last = int((engine.at - SETTLED_S) // QUARTER)
-        first = int(_first(engine) // QUARTER) + 1
-        quarters = [(QUARTER, number) for number in range(max(first, last - 96), last)]
-        calm = [key for key in quarters if not self._troubled(key)]
+    def _units(self, until: float) -> list[Figures]:
+        calm = self._calm(QUARTER, until, 96)
         if len(calm) < LEAST_UNITS:
-            last = int((engine.at - SETTLED_S) // MINUTE)
-            first = int(_first(engine) // MINUTE) + 1
-            calm = [
-                (MINUTE, n) for n in range(max(first, last - 105), last) if not self._troubled((MINUTE, n))
-            ]
+            calm = self._calm(MINUTE, until, 105)
         if len(calm) < LEAST_UNITS:
             return []
         self._kept = {key: self._kept[key] if key in self._kept else self._figures(key) for key in calm}
         return list(self._kept.values())
+
+    def _calm(self, width: int, until: float, most: int) -> list[SlotKey]:
+        """The slots of a width that are whole, over by then, and without trouble."""
+        first, last = int(_first(self._engine) // width) + 1, int(until // width)
+        there = range(max(first, int(self._engine.at // width) - most), last)
+        return [(width, number) for number in there if not self._troubled((width, number))]
 
     def _troubled(self, key: SlotKey) -> bool:
         begin, minutes = key[0] * key[1] // MINUTE, key[0] // MINUTE
@@ -91,9 +93,9 @@ class Wobble:
 
 
 def _first(engine: Engine) -> float:
-    windows = engine.ledger.windows
-    starts = [width * number for width, number in windows.coarse]
-    return float(min(starts, default=engine.at))
+    """Epoch seconds of the oldest slot that has anything in it."""
+    keys = {*engine.ledger.windows.coarse, *engine.ledger.counts.slots}
+    return float(min((width * number for width, number in keys), default=engine.at))
 
 
 def _of_turns(table: Histogram) -> Figures:
@@ -121,8 +123,18 @@ def _of_calls(sums: dict[str, int]) -> Figures:
 
 
 def _shares(units: list[Figures]) -> tuple[tuple[str, float], ...]:
-    names = sorted({name for unit in units for name in unit})
-    return tuple((name, _share(name, [unit[name] for unit in units if name in unit])) for name in names)
+    """By name; what few units tell is doubtful itself, and taken as larger, as Student's t does.
+
+    What moves a stage moves all of its percentiles: all have the larger of those of P50 and P95.
+    """
+    names = {name for unit in units for name in unit}
+    told = {name: _share(name, [unit[name] for unit in units if name in unit]) for name in names}
+    doubtful = doubt.student_z(max(1.0, len(units) / 2), doubt.Z95) / doubt.Z95 if units else 1.0
+    for name in names:
+        metric, _, quantile = name.rpartition(" ")
+        if metric and quantile[0] == "P":
+            told[name] = max(told.get(f"{metric} P50", 0.0), told.get(f"{metric} P95", 0.0))
+    return tuple((name, told[name] * doubtful) for name in sorted(names))
 
 
 def _share(name: str, told: list[tuple[float, float]]) -> float:
