@@ -25,15 +25,16 @@ def blamed(snap: Snapshot) -> Trouble | None:
 
 
 class Outlook:
-    """Window and narrowing of one console."""
+    """Window and narrowing of one console; `marking` while the next picture is to bring its moment."""
 
     def __init__(self) -> None:
         self.span: Span = "5m"
         self.where: Where = ()
+        self.marking = False
 
     def base(self) -> View:
         """What every page's view begins with."""
-        return View(span=self.span, where=self.where)
+        return View(span=self.span, where=self.where, moment=self.marking)
 
     def next_window(self) -> None:
         self.span = ORDER[(ORDER.index(self.span) + 1) % len(ORDER)]

@@ -20,6 +20,7 @@ class Console(Protocol):
     def go(self, place: Place) -> None: ...
     def say(self, text: str) -> None: ...
     def changed(self) -> None: ...
+    def turn_window(self) -> None: ...
 
 
 class Steering:
@@ -45,6 +46,10 @@ class Steering:
 
     def act_window(self: Console) -> None:
         """The next window."""
+        self.turn_window()
+
+    def turn_window(self: Console) -> None:
+        """The same, asked for by a page."""
         self.outlook.next_window()
         self.changed()
 

@@ -1,0 +1,303 @@
+"""Two moments beside each other: what changed beyond noise first, then the segments, then everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isnan, log10
+from typing import NamedTuple
+
+from voicetop.engine.comparison import Change, Comparison, Finding, Moment, SegmentChange, Unit
+from voicetop.ui import figures
+from voicetop.ui.lines import BLANK, Line, Row, clip, fit, rule, selected
+from voicetop.ui.look import SPANS, Look
+from voicetop.ui.renderables.health import STAGE_NAMES
+
+SIGNS: dict[Finding, tuple[str, str, str]] = {
+    "worse": ("▲", "worse", "degraded"),
+    "better": ("●", "better", "ok"),
+    "changed": ("→", "changed", "accent"),
+    "noise": ("·", "noise", "faint"),
+    "few": ("·", "too few", "faint"),
+    "unknown": ("·", "one only", "faint"),
+}
+"""Glyph, word and tone of what was found. A change of traffic is neither good nor bad."""
+KINDS = {"live calls": "live calls", "turns": "turns a minute", "interruptions": "interruptions a 100"}
+SIGN_WIDTH, VALUE_WIDTH, STEP_WIDTH, BOUNDS_WIDTH, N_WIDTH = 10, 9, 8, 16, 13
+GAP = 1
+
+
+class Entry(NamedTuple):
+    """A line of the table: a title, or a figure, of everybody or of a segment."""
+
+    title: str = ""
+    note: str = ""
+    change: Change | None = None
+    segment: SegmentChange | None = None
+
+
+def entries(found: Comparison) -> list[Entry]:
+    """The table: news by evidence, segments by evidence, then the rest in the order of the panels."""
+    news = sorted(found.news, key=lambda row: row.chance)
+    told = [row for row in found.rows if not row.news]
+    made: list[Entry] = []
+    if news:
+        made.append(Entry("changed", f"{len(news)} of {found.tested}, the surest first"))
+        made += [Entry(change=row) for row in news]
+    if found.segments:
+        made.append(Entry("segments that changed most", f"{found.searched:,} looked at, the surest first"))
+        made += [Entry(change=one.change, segment=one) for one in found.segments]
+    if told:
+        made.append(Entry("no change beyond noise" if news or found.segments else "every panel"))
+        made += [Entry(change=row) for row in told]
+    return made
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+def name_of(change: Change) -> str:
+    """A figure as people call it: "llm_ttft P95" is "P95 llm", "error:llm:timeout" is "errors llm timeout"."""
+    if change.name.startswith("error:"):
+        return "errors " + " ".join(change.name.split(":")[1:]).replace("_", " ")
+    if change.unit == "ms":
+        stage, _, quantile = change.name.rpartition(" ")
+        return f"{quantile} {STAGE_NAMES.get(stage, stage).replace('_', ' ')}"
+    return KINDS.get(change.name, change.name)
+
+
+def segment_name(one: SegmentChange) -> str:
+    """P95 e2e · billing × es: the figure first, since a long name is cut at its end."""
+    return f"{name_of(one.change)} · {' × '.join(value for _, value in one.where)}"
+
+
+WRITERS: dict[Unit, Callable[[float], str]] = {
+    "ms": figures.milliseconds,
+    "share": figures.percent,
+    "dollars": figures.dollars,
+    "of 5": lambda value: figures.DASH if isnan(value) else f"{value:.2f}",
+    "per 100": figures.plain,
+    "per min": figures.count,
+    "calls": figures.count,
+}
+STEPS: dict[Unit, Callable[[float], str]] = {
+    "ms": lambda value: f"{value:+,.0f}",
+    "share": lambda value: f"{100 * value:+.1f}",
+    "dollars": lambda value: f"{value:+.3f}",
+    "of 5": lambda value: f"{value:+.2f}",
+    "per 100": lambda value: f"{value:+.1f}",
+    "per min": lambda value: f"{value:+,.0f}",
+    "calls": lambda value: f"{value:+,.0f}",
+}
+"""A difference without its unit; of shares in points of percent."""
+
+
+def value_of(value: float, unit: Unit, *, least: bool = False) -> str:
+    return ("≥ " if least else "") + WRITERS[unit](value)
+
+
+def step_of(value: float, unit: Unit) -> str:
+    """+1,032, −0.4; a dash where there is none."""
+    return figures.DASH if isnan(value) else STEPS[unit](value).replace("-", "−")
+
+
+def bounds_of(change: Change) -> str:
+    """The 95 % interval of the difference: "+835…+1,186"."""
+    if isnan(change.low):
+        return ""
+    return f"{step_of(change.low, change.unit)}…{step_of(change.high, change.unit)}"
+
+
+def counts_of(change: Change) -> str:
+    """What both rest on: "3,778/3.9k"."""
+    return f"{_short(change.n_a)}/{_short(change.n_b)}"
+
+
+def _short(n: int) -> str:
+    if n < 10_000:
+        return f"{n:,}"
+    return f"{n / 1000:.0f}k" if n < 1_000_000 else f"{n / 1e6:.1f}M"
+
+
+def probability(chance: float) -> str:
+    """How often chance alone does that: "1 in 40", "1 in 12,000", "1 in 10^9"."""
+    if chance >= 0.5:
+        return "chance does that all the time"
+    if chance < 1e-6:
+        return f"by chance once in 10^{min(99, int(-log10(max(chance, 1e-99))))} comparisons"
+    return f"by chance once in {1 / chance:,.0f} comparisons"
+
+
+# -- the head --------------------------------------------------------------------------------------------------------
+
+
+def head(found: Comparison, names: tuple[str, str], look: Look, width: int) -> list[Line]:
+    """Which two windows, what came out, and what has to be known to read it."""
+    a, b = (f"{name} {window(moment, look)}" for name, moment in zip(names, (found.a, found.b), strict=True))
+    lines = [rule(f"{a}  →  {b}", width, "" if width < 100 else f"{SPANS[found.b.span]} at most each")]
+    return [*lines, *(fit(line, width) for line in (summary(found, width), *warnings(found, width)))]
+
+
+def window(moment: Moment, look: Look) -> str:
+    """14:02:10–14:07:10; with the day where it isn't within a day of its own end."""
+    return f"{look.clock(moment.start)}–{look.clock(moment.end)}"
+
+
+def summary(found: Comparison, width: int) -> Line:
+    """What came out, in one line."""
+    news, segments = len(found.news), len(found.segments)
+    worse = any(row.finding == "worse" for row in (*found.news, *(one.change for one in found.segments)))
+    looked = f"of {found.tested} figures and {found.searched:,} in segments"
+    if width < 100:
+        looked = f"of {found.tested} and {found.searched:,}"
+    if not news and not segments:
+        return Row(1).add("● no change beyond noise", "ok").add(f" · {looked}", "muted").line()
+    said = [_many(news, "figure") if news else "", _many(segments, "segment") if segments else ""]
+    glyph, tone = ("▲", "degraded") if worse else ("→", "accent")
+    head = f"{glyph} {' and '.join(part for part in said if part)} changed beyond noise"
+    return Row(1).add(head, tone).add(f" · {looked}", "muted").line()
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
+
+
+def warnings(found: Comparison, width: int) -> list[Line]:
+    """What makes the comparison less than it seems."""
+    said: list[tuple[str, str]] = []
+    if found.overlap_s > 0:
+        long = figures.long_span(found.overlap_s)
+        said.append(
+            (f"▲ the windows overlap by {long}: the same calls are in both, changes look smaller", "degraded")
+        )
+    if found.a.end > found.b.end:
+        said.append(("A is the later of the two: the differences go back in time", "muted"))
+    if min(found.a.end - found.a.start, found.b.end - found.b.start) < 60:
+        said.append(("one of the windows is shorter than a minute: little can be told yet", "muted"))
+    if not found.units:
+        said.append(
+            ("how much figures wobble by themselves isn't known yet: small changes may be just that", "muted")
+        )
+    return [Row(1).add(clip(text, width - 2), tone).line() for text, tone in said]
+
+
+# -- the table -------------------------------------------------------------------------------------------------------
+
+
+class Widths(NamedTuple):
+    """Cells of the columns; 0 where there is no room for one. `rest` is what everybody else did meanwhile."""
+
+    name: int
+    bounds: int
+    n: int
+    rest: int
+
+
+def widths(width: int) -> Widths:
+    """The interval stays as long as there is any room, since without it noise looks like news."""
+    room = width - SIGN_WIDTH - 2 * (VALUE_WIDTH + GAP) - STEP_WIDTH - 2
+    bounds = BOUNDS_WIDTH if room >= 12 + BOUNDS_WIDTH else 0
+    room -= bounds
+    n = N_WIDTH if room >= 14 + N_WIDTH else 0
+    room -= n
+    rest = 22 if room >= 36 + 22 else 0
+    return Widths(max(4, min(44, room - rest)), bounds, n, rest)
+
+
+def heading(width: int) -> Line:
+    """The titles of the columns."""
+    size = widths(width)
+    row = Row(1).add("FOUND", "faint").to(SIGN_WIDTH).add("FIGURE", "faint")
+    row.to(SIGN_WIDTH + size.name)
+    for title in ("A", "B"):
+        row.right(row.width + VALUE_WIDTH + GAP, title, "faint")
+    row.right(row.width + STEP_WIDTH, "B − A", "faint")
+    if size.bounds:
+        row.right(row.width + size.bounds, "95 %", "faint")
+    if size.n:
+        row.right(row.width + size.n, "n A/B", "faint")
+    if size.rest:
+        row.right(row.width + size.rest, "EVERYBODY ELSE", "faint")
+    return fit(row.line(), width)
+
+
+def line_of(entry: Entry, width: int, *, chosen: bool = False) -> Line:
+    """A title, or one figure in A and in B."""
+    change = entry.change
+    if change is None:
+        return fit(
+            Row(1).add(entry.title, "title").add(f"  {entry.note}" if entry.note else "", "faint").line(),
+            width,
+        )
+    size = widths(width)
+    glyph, word, tone = SIGNS[change.finding]
+    name = segment_name(entry.segment) if entry.segment else name_of(change)
+    row = Row().add("▸" if chosen else " ", "accent").left(SIGN_WIDTH - 1, f"{glyph} {word}", tone)
+    row.left(size.name, name, "strong" if change.news else "text")
+    for value, least in ((change.a, change.least_a), (change.b, change.least_b)):
+        row.right(row.width + VALUE_WIDTH + GAP, value_of(value, change.unit, least=least), "text")
+    row.right(
+        row.width + STEP_WIDTH, step_of(change.difference, change.unit), tone if change.news else "muted"
+    )
+    if size.bounds:
+        row.right(row.width + size.bounds, bounds_of(change), "muted" if change.news else "faint")
+    if size.n:
+        row.right(row.width + size.n, counts_of(change), "faint")
+    if size.rest and entry.segment:
+        rest = entry.segment.rest
+        row.right(
+            row.width + size.rest, f"{step_of(rest.difference, rest.unit)} {SIGNS[_rest(rest)][1]}", "muted"
+        )
+    line = fit(row.line(), width)
+    return selected(line) if chosen else line
+
+
+def _rest(rest: Change) -> Finding:
+    """What everybody else's figure did, taken for itself."""
+    if rest.finding != "noise" or rest.low <= 0 <= rest.high:
+        return rest.finding
+    return "changed"
+
+
+def why_lines(entry: Entry, width: int) -> list[Line]:
+    """The figure with the cursor in full: both values with n, the difference with its interval, the rest."""
+    change = entry.change
+    if change is None:
+        return [fit(BLANK, width)] * 3
+    glyph, word, tone = SIGNS[change.finding]
+    name = segment_name(entry.segment) if entry.segment else name_of(change)
+    first = Row(1).add(f"{glyph} {word}  ", tone).add(name, "strong")
+    unit = " points" if change.unit == "share" else ""
+    a, b = (
+        value_of(v, change.unit, least=least)
+        for v, least in ((change.a, change.least_a), (change.b, change.least_b))
+    )
+    second = Row(3).add(f"{a} → {b}", "text")
+    if not isnan(change.low):
+        second.add(f"  {step_of(change.difference, change.unit)}{unit}", tone if change.news else "text")
+        second.add(f"  95 % {bounds_of(change)}", "muted")
+    second.add(f"  n {change.n_a:,} and {change.n_b:,}", "muted")
+    return [fit(row.line(), width) for row in (first, second, Row(3).add(_reason(entry, change), "muted"))]
+
+
+def _reason(entry: Entry, change: Change) -> str:
+    if change.finding == "few":
+        return "too few in one of the windows to tell a change from noise"
+    if change.finding == "unknown":
+        return "told in one of the two windows only" if change.n_a or change.n_b else "not told in either"
+    if entry.segment is not None:
+        rest = entry.segment.rest
+        a, b = (value_of(value, rest.unit) for value in (rest.a, rest.b))
+        did = SIGNS[_rest(rest)][1]
+        return f"everybody else {a} → {b} ({did}) · {probability(change.chance)}"
+    if not change.news and not change.low <= 0 <= change.high:
+        return f"{probability(change.chance)}: no news among so many figures"
+    return probability(change.chance)
+
+
+def table(found: Comparison, names: tuple[str, str], look: Look, width: int) -> list[Line]:
+    """All of it, to be copied."""
+    return [
+        *head(found, names, look, width),
+        heading(width),
+        *(line_of(entry, width) for entry in entries(found)),
+    ]

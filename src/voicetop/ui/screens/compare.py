@@ -1,0 +1,222 @@
+"""Two moments compared: the one that was marked with where one stands, or the time before a deploy with that after."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from voicetop.engine.comparison import Comparison, Moment
+from voicetop.engine.snapshot import MarkerNote, Snapshot, View
+from voicetop.ui.lines import BLANK, Line, Row, block
+from voicetop.ui.look import SPANS
+from voicetop.ui.renderables import compare
+from voicetop.ui.renderables.compare import Entry
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.page import HEAD, Host, Page
+
+WHY = 4
+"""Lines below the table: the figure with the cursor in full, after a blank one."""
+COPIED_WIDTH = 120
+
+
+class Mark(NamedTuple):
+    """The moment A, and the feed that it was seen on."""
+
+    moment: Moment
+    feed: str
+
+
+class ComparePage(Page):
+    """A table of every panel. `mark` is A; without one it compares before and after `marker`."""
+
+    name = "compare"
+    ruled = False
+
+    def __init__(self, host: Host, mark: Mark | None = None, marker: MarkerNote | None = None) -> None:
+        super().__init__(host)
+        self.mark, self.marker = mark, marker
+        self.found: Comparison | None = None
+        self.rows: list[Entry] = []
+        self.place = 0
+        self.first = 0
+        self.feed = ""
+        self._markers: tuple[MarkerNote, ...] = ()
+        self._visible = 1
+
+    # -- what it asks for and what it gets ----------------------------------------------------------------------
+
+    def view(self, base: View) -> View:
+        if self.mark is not None:
+            moment = self.mark.moment
+            return replace(base, against=moment, span=moment.span, limit=1)
+        return replace(base, around=self.marker.at if self.marker else 0.0, limit=1)
+
+    def see(self, snap: Snapshot) -> None:
+        self._markers, self.feed = markers_until(snap), snap.deployment
+        asked = self.view(snap.view)
+        if snap.view.against != asked.against or snap.view.around != asked.around:
+            return
+        chosen = self._key(self.rows[self.place]) if self.rows else None
+        self.found = snap.comparison
+        self.rows = compare.entries(self.found) if self.found is not None else []
+        keys = [self._key(row) for row in self.rows]
+        self.place = (
+            keys.index(chosen) if chosen in keys else self._nearest(min(self.place, len(keys) - 1), 1)
+        )
+
+    @staticmethod
+    def _key(entry: Entry) -> tuple[object, ...]:
+        where = entry.segment.where if entry.segment else ()
+        return (entry.title, entry.change.name if entry.change else "", where)
+
+    # -- painting -----------------------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two windows are called."""
+        if self.mark is None:
+            label = self.marker.label if self.marker else ""
+            return f"before {label}".rstrip(), "after"
+        other = self.mark.feed if self.mark.feed != self.feed else ""
+        return f"A {other}".rstrip(), f"B {self.feed}" if other else "B"
+
+    def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
+        found = self.found
+        if found is None:
+            return block(self._nothing(scene, snap, width), height, width)
+        lines = [*compare.head(found, self.names, scene.look, width), compare.heading(width)]
+        why = WHY if height > len(lines) + WHY + 4 else 0
+        self._visible = max(1, height - len(lines) - why)
+        self._keep_in_sight()
+        shown = self.rows[self.first : self.first + self._visible]
+        for index, entry in enumerate(shown, self.first):
+            lines.append(compare.line_of(entry, width, chosen=index == self.place))
+        if why and self.rows:
+            lines += [BLANK] * (height - why - len(lines))
+            lines += [BLANK, *compare.why_lines(self.rows[self.place], width)]
+        return block(lines, height, width)
+
+    def _nothing(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:  # noqa: ARG002 - as bodies have it
+        asked = self.view(snap.view)
+        if snap.view.against != asked.against or snap.view.around != asked.around:
+            return [BLANK, Row(3).add("comparing …", "muted").line()]
+        clock = scene.look.clock
+        marker = self.marker
+        if marker is None:
+            return [BLANK, Row(3).add("there is nothing to compare here yet", "muted").line()]
+        said = (
+            f"{marker.kind} {marker.label} at {clock(marker.at)}: too little is kept from before or after it"
+        )
+        why = "whole minutes are compared: the first after it must be over, and one before it must be known"
+        return [BLANK, Row(3).add(said, "strong").line(), Row(3).add(why, "muted").line()]
+
+    def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:
+        """All of the table, also what is out of sight."""
+        if self.found is None:
+            return super().plain(scene, snap, width)
+        return compare.table(self.found, self.names, scene.look, max(width, COPIED_WIDTH))
+
+    def row_text(self, scene: Scene) -> str:  # noqa: ARG002 - as pages have it
+        if not self.rows:
+            return ""
+        lines = compare.why_lines(self.rows[self.place], COPIED_WIDTH)
+        return " · ".join(" ".join("".join(text for text, _ in line).split()) for line in lines)
+
+    # -- moving -------------------------------------------------------------------------------------------------
+
+    def _nearest(self, place: int, step: int) -> int:
+        """A place with a figure, looked for in the direction of `step`, else in the other."""
+        ways = (range(place, len(self.rows)), range(min(place, len(self.rows) - 1), -1, -1))
+        for way in ways if step > 0 else ways[::-1]:
+            found = next((index for index in way if index >= 0 and self.rows[index].change is not None), None)
+            if found is not None:
+                return found
+        return 0
+
+    def _keep_in_sight(self) -> None:
+        top = self.place - 1 if self.place and self.rows[self.place - 1].change is None else self.place
+        self.first = min(max(self.first, self.place - self._visible + 1), top)
+        self.first = max(0, min(self.first, len(self.rows) - self._visible))
+
+    def _move(self, steps: int) -> None:
+        if self.rows:
+            place = max(0, min(self.place + steps, len(self.rows) - 1))
+            self.place = self._nearest(place, 1 if steps > 0 else -1)
+        self.host.changed()
+
+    def act_down(self) -> None:
+        self._move(1)
+
+    def act_up(self) -> None:
+        self._move(-1)
+
+    def act_page_down(self) -> None:
+        self._move(self._visible)
+
+    def act_page_up(self) -> None:
+        self._move(-self._visible)
+
+    def act_first(self) -> None:
+        self._move(-len(self.rows))
+
+    def act_last(self) -> None:
+        self._move(len(self.rows))
+
+    def wheel(self, steps: int) -> None:
+        self._move(steps)
+
+    def click(self, y: int) -> None:
+        heads = self.height - self._visible - (WHY if self.height - self._visible > WHY + 2 else 0)
+        index = self.first + y - HEAD - heads
+        if y >= HEAD + heads and index < len(self.rows):
+            self._move(index - self.place)
+
+    # -- what is compared ---------------------------------------------------------------------------------------
+
+    def act_narrow(self) -> None:
+        """Every screen for the segment with the cursor only."""
+        segment = self.rows[self.place].segment if self.rows else None
+        if segment is None:
+            self.host.say("Enter narrows to a segment that changed; this row is everybody")
+            return
+        for name, value in segment.where:
+            self.host.narrow(name, value)
+
+    def act_left(self) -> None:
+        self._walk(-1)
+
+    def act_right(self) -> None:
+        self._walk(1)
+
+    def _walk(self, steps: int) -> None:
+        """The marker before this one, or behind it."""
+        if self.mark is not None or self.marker not in self._markers:
+            self.host.say("← and → walk from deploy to deploy: d compares before and after the last one")
+            return
+        index = self._markers.index(self.marker) + steps
+        if not 0 <= index < len(self._markers):
+            self.host.say("there is no earlier marker" if steps < 0 else "this is the last marker before now")
+            return
+        self.marker, self.found, self.rows, self.place = self._markers[index], None, [], 0
+        self.host.changed()
+
+    def act_before_after(self) -> None:
+        """Again: the marker before."""
+        if self.mark is None:
+            self._walk(-1)
+        else:
+            self.host.before_after()
+
+    def act_window(self) -> None:
+        if self.mark is None:
+            self.host.turn_window()
+        else:
+            self.host.say(
+                f"A was marked with a window of {SPANS[self.mark.moment.span]}: mark again for another"
+            )
+
+
+def markers_until(snap: Snapshot) -> tuple[MarkerNote, ...]:
+    """The changes in the world before the moment on the screen, the oldest first."""
+    return tuple(sorted((m for m in snap.markers if m.at <= snap.at), key=lambda marker: marker.at))
