@@ -56,6 +56,12 @@ class Host(Protocol):
     def narrow(self, name: str, value: str) -> None:
         """Show every screen for one value of a dimension only."""
 
+    def turn_window(self) -> None:
+        """The next window."""
+
+    def before_after(self) -> None:
+        """Compare before and after the last deploy or marker."""
+
     @property
     def where(self) -> Where:
         """What every screen is narrowed to."""
