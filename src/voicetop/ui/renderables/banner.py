@@ -115,14 +115,18 @@ def live_now(live: Scene) -> Part | None:
     news = " ".join(severity(level))
     since = snap.verdict.since if level == snap.verdict.severity else snap.feed.last_at
     began = "" if isnan(since) else f" since {live.look.clock(since, seconds=False)}"
-    return (f"live now: {news}{began}", f"now {news}{began}", f"now {news}"), level
+    said = (f"live now: {news}{began}", f"now {news}{began}", f"now {news}")
+    alerts = snap.alerts
+    if not (alerts.warning or alerts.critical):
+        return said, level
+    return (f"{said[0]} · alerts ▲ {alerts.warning} ■ {alerts.critical}", *said), level
 
 
 def _hints(hints: tuple[Hint, ...], room: int) -> Line:
     """As many keys as there is room for."""
     row = Row()
     for key, label in hints:
-        if row.width + cells(key) + cells(label) + 4 > room + 1:
+        if row.width + cells(key) + cells(label) + 4 > room:
             break
         row.add(key, "key").add(f" {label}", "text").add("   ")
     return row.line()

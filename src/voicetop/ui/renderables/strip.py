@@ -226,6 +226,8 @@ def _traffic(made: Drawn, here: int, look: Look) -> Line:
 def _around(line: Timeline, at: float, look: Look, width: int) -> Line:
     """What came last, and what comes next."""
     before, after = beside(line.notes, at)
+    if before is None and after is None:
+        return Row(1).add("no event of note" if line.complete else "no event of note so far", "faint").line()
     half = (width - 4) // 2
     row = Row(1)
     for note, lead, end in ((before, "‹ ", half), (after, "› ", width - 1)):
