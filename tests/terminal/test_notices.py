@@ -87,7 +87,7 @@ async def test_a_replay_rings_nobody(hub: Hub, tmp_path: Path) -> None:
     recorder.terminate()
     await recorder.wait()
     with Terminal("replay", str(path), "--speed", "max", **env) as terminal:
-        await until(lambda: "at its end" in terminal.text, terminal.pump)
+        await asyncio.to_thread(terminal.until, lambda text: "security: token" in text)
         await asyncio.to_thread(terminal.pump, 0.7)
         assert rings(terminal.raw) == 0
         assert b"\x1b]99;" not in terminal.raw
