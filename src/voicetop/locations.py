@@ -27,6 +27,11 @@ def data_dir(env: Mapping[str, str] = os.environ) -> Path:
     return _base("XDG_DATA_HOME", ".local/share", env)
 
 
+def pictures_dir(env: Mapping[str, str] = os.environ) -> Path:
+    """Where pictures of screens are written."""
+    return data_dir(env) / "pictures"
+
+
 def config_file(env: Mapping[str, str] = os.environ) -> Path:
     """The config that is read where no other is named."""
     return config_dir(env) / "config.toml"

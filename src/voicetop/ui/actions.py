@@ -208,6 +208,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy_panel", "p", "panel", "what the screen shows, as plain text", "copying", ("copy",), 1),
     Action("copy_status", "s", "status line", "how everything stands, in a line", "copying", ("copy",), 1),
     Action("copy_url", "u", "URL", "where the call can be looked at", "copying", ("copy",)),
+    Action("save_picture", "i", "picture", "the screen as a picture, in a file", "copying", ("copy",), 1),
+    Action("save_panel", "I", "panel's picture", "the focused panel as a picture", "copying", ("copy",)),
     Action("toggle", "space,x", "show or hide", "the column under the cursor", "columns", ("columns",), 1),
     Action(
         "copy_link", "Y", "copy link", "the address of a call's trace", "view", ("overview", "calls", "call")

@@ -22,7 +22,7 @@ from textual.screen import Screen
 
 from voicetop.alerts.runbooks import Shelf
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.ui import clipboard
+from voicetop.ui import clipboard, pictures
 from voicetop.ui import theme as themes
 from voicetop.ui.actions import BY_ID, Place
 from voicetop.ui.columns import Columns
@@ -49,6 +49,7 @@ from voicetop.ui.sheet import Ink, Sheet
 from voicetop.ui.stack import Stack
 from voicetop.ui.steering import Steering
 from voicetop.ui.surroundings import ROOM, Surroundings
+from voicetop.ui.svg import picture
 from voicetop.ui.terminal import send, takes_links
 from voicetop.ui.theme import Colours
 from voicetop.ui.timebar import Timebar
@@ -118,7 +119,9 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.app.resized()
 
 
-class ConsoleApp(Surroundings, Steering, Timekeeping, Comparing, Responding, App[None], inherit_bindings=False):
+class ConsoleApp(
+    Surroundings, Steering, Timekeeping, Comparing, Responding, App[None], inherit_bindings=False
+):
     """The console on one feed, or on several with one of them on the screen."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -321,6 +324,20 @@ class ConsoleApp(Surroundings, Steering, Timekeeping, Comparing, Responding, App
     async def _copy(self, text: str, what: str) -> None:
         how = await clipboard.copy(text, lambda data: send(self._driver, data), os.environ)
         self.say(f"copied the {what}, {len(text):,} characters, {how}")
+
+    def save_picture(self, lines: Sequence[Line], name: str, at: float) -> None:
+        """Write what was on the screen as a picture; its path is copied."""
+        title = f"voicetop · {name} · {self.look.clock(at)} {self.look.zone(at)}" if at == at else name
+        drawn = picture(lines, self.wardrobe.theme, title=title, ascii_only=self.look.ascii)
+        self.run_worker(self._save(drawn, name, at))
+
+    async def _save(self, drawn: str, name: str, at: float) -> None:
+        saved = await pictures.save(drawn, name, at)
+        if saved.best is None:
+            self.say(saved.why)
+            return
+        await clipboard.copy(str(saved.best), lambda data: send(self._driver, data), os.environ)
+        self.say(f"picture in {pictures.shown(saved.best)} · {saved.why or 'and as SVG beside it'}")
 
     # -- actions ------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
-"""The box that asks what to copy: a call, what the screen shows, or how things stand."""
+"""The box that asks what to copy: a call, what the screen shows, how things stand, or a picture of it."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from voicetop.engine.snapshot import NAN
 from voicetop.ui.actions import written
 from voicetop.ui.lines import Line, Row, cells, clip, fit
 from voicetop.ui.renderables import boxes
@@ -11,13 +12,16 @@ from voicetop.ui.renderables.clippings import panel_text, status_text
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.boxes import Box
 
+PICTURES = "an SVG, and a PNG where one can be made; its path is copied"
+
 
 class Choice(NamedTuple):
-    """Something to copy: the action that does it, what it is, the text."""
+    """Something to copy: the action that does it, what it is, the text; `lines` where it is a picture."""
 
     action: str
     name: str
     text: str
+    lines: tuple[Line, ...] = ()
 
 
 class CopyBox(Box):
@@ -35,13 +39,18 @@ class CopyBox(Box):
         found.append(Choice("copy_status", "status line", status_text(scene)))
         if under.links:
             found.append(Choice("copy_url", "URL", under.links[0].url))
+        whole = under.lines(scene, self._width, self._height)[:-1]
+        found.append(Choice("save_picture", "screen", PICTURES, tuple(whole)))
+        panel = under.focused(scene, scene.snap, self._width, self._height)
+        found.append(Choice("save_panel", "focused panel", PICTURES if panel else "", tuple(panel)))
         return [choice for choice in found if choice.text]
 
-    _width = 80
+    _width, _height = 80, 24
+    _at = NAN
     _offered: tuple[Choice, ...] = ()
 
     def lines(self, scene: Scene, width: int, height: int) -> list[Line]:
-        self._width = width
+        self._width, self._height, self._at = width, height, scene.snap.at if scene.snap is not None else NAN
         if not self._offered:
             self._offered = tuple(self.choices(scene))
         return super().lines(scene, width, height)
@@ -55,7 +64,11 @@ class CopyBox(Box):
         for choice in self._offered:
             if choice.action == action:
                 self.host.close()
-                self.host.copy(choice.text, choice.name)
+                if choice.lines:
+                    panel = "-panel" if action == "save_panel" else ""
+                    self.host.save_picture(choice.lines, f"{self.place}{panel}", self._at)
+                else:
+                    self.host.copy(choice.text, choice.name)
                 return
         self.host.say("there is nothing of that here")
 
@@ -71,11 +84,21 @@ class CopyBox(Box):
     def act_copy_url(self) -> None:
         self._copy("copy_url")
 
+    def act_save_picture(self) -> None:
+        self._copy("save_picture")
+
+    def act_save_panel(self) -> None:
+        self._copy("save_panel")
+
 
 def _line(choice: Choice, key: str, width: int) -> Line:
     """Key, name, how the text begins, how long it is."""
     size = (
-        f"{choice.text.count(chr(10)) + 1} lines" if "\n" in choice.text else f"{len(choice.text)} characters"
+        "picture"
+        if choice.lines
+        else f"{choice.text.count(chr(10)) + 1} lines"
+        if "\n" in choice.text
+        else f"{len(choice.text)} characters"
     )
     row = Row().left(3, key, "key").left(13, choice.name, "strong")
     start = choice.text.strip().partition("\n")[0]

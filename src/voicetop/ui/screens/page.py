@@ -32,6 +32,9 @@ class Host(Protocol):
     def copy(self, text: str, what: str) -> None:
         """Copy a text out of the terminal."""
 
+    def save_picture(self, lines: Sequence[Line], name: str, at: float) -> None:
+        """Write what was on the screen at `at` (epoch s) as a picture, and say where."""
+
     keymap: Keymap
     """Which keys do what here."""
 
@@ -114,6 +117,10 @@ class Page:
     def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:
         """What the screen shows, to be copied."""
         return self.body(scene, snap, width, self.height)
+
+    def focused(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:  # noqa: ARG002 - pages with panels
+        """The focused panel alone; nothing where none has the focus."""
+        return []
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
         """The lines between header and footer."""

@@ -7,7 +7,7 @@ from voicetop.ui.lines import Line
 from voicetop.ui.renderables.footer import entry_line
 from voicetop.ui.renderables.plots import moved
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.page import Host, Page
+from voicetop.ui.screens.page import FOOT, HEAD, Host, Page
 
 
 class PanelPage(Page):
@@ -36,6 +36,16 @@ class PanelPage(Page):
     def said(self, snap: Snapshot, scene: Scene) -> str:
         """What the cursor reads."""
         raise NotImplementedError
+
+    def focused(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
+        """The focused panel alone, as `z` shows it."""
+        if not self.focus:
+            return []
+        before, self.large = self.large, True
+        try:
+            return self.body(scene, snap, width, max(1, height - HEAD - FOOT))
+        finally:
+            self.large = before
 
     @property
     def reading(self) -> bool:

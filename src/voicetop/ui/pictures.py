@@ -1,0 +1,124 @@
+"""A screen or a panel as files for a chat, a ticket, a report: an SVG, and a PNG where something here can make one.
+
+They are written into one folder, for their owner only, since they may show what callers said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from voicetop.locations import pictures_dir
+
+PATIENCE_S = 15.0
+MOST = 1000
+PROGRAMS = {
+    "rsvg-convert": ("rsvg-convert", "--zoom", "2", "--output", "{png}", "{svg}"),
+    "resvg": ("resvg", "--zoom", "2", "{svg}", "{png}"),
+}
+"""What turns an SVG into a PNG, and how it is asked to."""
+REMEDY = "no PNG: install rsvg-convert (librsvg2-bin), or pip install 'voicetop[png]'"
+
+
+class Saved(NamedTuple):
+    """The files that were written; `why` says why one of them isn't there."""
+
+    svg: Path | None
+    png: Path | None
+    why: str = ""
+
+    @property
+    def best(self) -> Path | None:
+        """What a chat shows: the PNG, else the SVG."""
+        return self.png or self.svg
+
+
+async def save(svg: str, name: str, at: float, folder: Path | None = None) -> Saved:
+    """Write the picture of what was on the screen at `at` (epoch s); an older one stays."""
+    stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ") if at == at else "before"
+    try:
+        path = _write(svg.encode(), folder or pictures_dir(), f"voicetop-{stamp}-{name}")
+    except OSError as error:
+        return Saved(None, None, f"cannot write a picture to {folder or pictures_dir()}: {error.strerror}")
+    png = path.with_suffix(".png")
+    why = await _convert(path, png)
+    return Saved(path, None if why else png, why)
+
+
+def shown(path: Path) -> str:
+    """A path as people write it."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+
+
+def _write(data: bytes, folder: Path, stem: str) -> Path:
+    """A new file of this name, or of the next that is free. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _names(stem):
+        try:
+            fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+        return folder / name
+    raise FileExistsError(17, f"there are {MOST} pictures of this moment")
+
+
+def _names(stem: str) -> Iterator[str]:
+    yield f"{stem}.svg"
+    for number in range(2, MOST + 1):
+        yield f"{stem}-{number}.svg"
+
+
+async def _convert(svg: Path, png: Path) -> str:
+    """Make the PNG; empty, or why there is none."""
+    for program, words in PROGRAMS.items():
+        if shutil.which(program):
+            return await _run([word.format(svg=svg, png=png) for word in words], png)
+    return await asyncio.to_thread(_by_cairo, svg, png)
+
+
+async def _run(words: list[str], png: Path) -> str:
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return f"no PNG: {words[0]} can't be run ({error.strerror})"
+    try:
+        await asyncio.wait_for(child.wait(), PATIENCE_S)
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+    return _finished(png) or (f"no PNG: {words[0]} failed" if child.returncode else "")
+
+
+def _by_cairo(svg: Path, png: Path) -> str:
+    try:
+        import cairosvg  # noqa: PLC0415 - an optional extra
+    except (ImportError, OSError):  # OSError: the package is there, the library isn't
+        return REMEDY
+    try:
+        cairosvg.svg2png(url=str(svg), write_to=str(png), scale=2)
+    except Exception as error:  # noqa: BLE001 - whatever it can't draw, the SVG is there
+        return f"no PNG: cairosvg failed ({type(error).__name__})"
+    return _finished(png)
+
+
+def _finished(png: Path) -> str:
+    """For its owner only, as the SVG is."""
+    try:
+        png.chmod(0o600)
+    except OSError:
+        return "no PNG: the program for it wrote none"
+    return ""
