@@ -20,7 +20,7 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.timeline import Timeline
 from voicetop.errors import RecordingError, VoicetopError
-from voicetop.past.pacing import LONGEST_WAIT_S, Pacing, Reached, speed_within
+from voicetop.past.pacing import Pacing, Reached, speed_within
 from voicetop.past.position import Position
 from voicetop.past.start import Start
 from voicetop.sources import LinkState
@@ -297,8 +297,8 @@ class Player:
         from voicetop.past.walk import Walk  # noqa: PLC0415 - behind the first frame, as all that needs numpy
 
         self._config = self._make_config() if self._make_config is not None else None
-        self._remarks.load()
         reel = self._open_reel(self._new_session)
+        self._remarks.load()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         self._walk = Walk(reel)
@@ -353,7 +353,6 @@ class Player:
         why = ""
         try:
             self._walk.seek(at)
-            self._reach_first_beat(at)
         except RecordingError as error:
             why = self._named(str(error))
         self._anchored = False
@@ -375,13 +374,6 @@ class Player:
             if self._wants_picture:
                 self._show()
             reel.refresh()
-
-    def _reach_first_beat(self, at: float) -> None:
-        """Before the first heartbeat there is no picture: where a recording begins, go on to it."""
-        assert self._walk is not None
-        course = self._walk.course
-        while course is not None and not course.session.at and course.next_at() <= at + LONGEST_WAIT_S:
-            course.fold()
 
     def _play(self) -> None:
         """Fold what is due, for a moment at most; then show, and wait for what comes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -14,6 +15,8 @@ from voicetop.recording.seek import Stamped, begin_of, last_beat, split, split_a
 from voicetop.recording.trail import Trail
 from voicetop.session import Session
 
+FIRST_S = 5.0
+"""So long after its beginning at most, a recording has its first heartbeat."""
 NEAR_S = 2.0
 """So little ahead is folded rather than entered anew, even where a state is kept in between."""
 
@@ -108,6 +111,15 @@ class Course:
                 held = 1
         self._fold_to_beat(held)
 
+    def begin(self, at: float) -> None:
+        """Before the first heartbeat there is nothing to show: go on to it, if it is stamped by `at`."""
+        while not self.session.at and self.next_at() <= at:
+            stamp, frame = self._ahead[0]
+            if count := _first_beat(frame):
+                self._ahead.popleft()
+                self._ahead.extendleft((stamp, part) for part in reversed(split(frame, count)) if part)
+            self.fold()
+
     def _peek(self, number: int) -> Stamped | None:
         while len(self._ahead) <= number:
             stamped = next(self.trail, None)
@@ -137,6 +149,16 @@ class Course:
             self._ahead.insert(last, piece)
         for _ in range(last + 1):
             self.fold()
+
+
+def _first_beat(frame: bytes) -> int:
+    """How many records of a frame there are up to its first heartbeat; 0 where it has none."""
+    count = last_beat(frame)
+    return (
+        bisect_left(range(count), 1, key=lambda n: bool(last_beat(split(frame, n + 1)[0]))) + 1
+        if count
+        else 0
+    )
 
 
 class Walk:
@@ -176,6 +198,7 @@ class Walk:
             self.course = course
         else:
             self.course.settle(at)
+        self.course.begin(at + FIRST_S)
 
     def close(self) -> None:
         """Let go of the files."""

@@ -70,8 +70,7 @@ class Reel(Generic[S]):
         self._floor = floor
         self._lock = threading.Lock()
         self._refused: dict[Path, str] = {}
-        if self.path.is_dir() and not shard_files(self.path):
-            raise RecordingError(f"cannot read {path}: it holds no recordings (*.vtr)")
+        Reader(self.path).close()
         self.refresh()
         if not self.parts:
             raise RecordingError(next(iter(self._refused.values()), f"{path} is empty: nothing was recorded"))
