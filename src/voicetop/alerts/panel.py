@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from voicetop.alerts.incident import Incident
 from voicetop.alerts.incidents import Incidents
 from voicetop.alerts.policy import RANK, UPSTREAM
-from voicetop.alerts.words import blame_line
+from voicetop.alerts.words import blame_line, span
 from voicetop.engine.sentence import sentence, standing
 from voicetop.engine.snapshot import (
     NAN,
@@ -35,7 +35,11 @@ KIND_OF = {"waiting": "stuck"}
 def dressed(snap: Snapshot, incidents: Incidents, learning_s: float = 0.0) -> Snapshot:
     """The picture with its panel of alerts, and with the incidents' voice in its verdict."""
     panel = panel_of(incidents, learning_s)
-    return replace(snap, alerts=panel, verdict=verdict_of(snap.verdict, incidents.opened, snap.at))
+    verdict = verdict_of(snap.verdict, incidents.opened, snap.at)
+    if verdict.severity == "ok" and panel.last_resolved == panel.last_resolved:
+        ago = span(max(0.0, snap.at - panel.last_resolved))
+        verdict = replace(verdict, text=f"{verdict.text} · last alert {ago} ago, resolved")
+    return replace(snap, alerts=panel, verdict=verdict)
 
 
 def panel_of(incidents: Incidents, learning_s: float = 0.0) -> AlertsPanel:

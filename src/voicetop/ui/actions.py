@@ -77,7 +77,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("alerts", "4", "Alerts", "what fired, and its runbook", "screens", (*EVERYWHERE, *BOXES), 1),
     Action("trends", "5", "Trends", "24 hours with what changed", "screens", (*EVERYWHERE, *BOXES), 1),
-    Action("review", "6", "Review", "the week", "screens", footer=3, door=True),
+    Action("review", "6", "Review", "the week", "screens", footer=8, door=True),
     Action("filter", "slash", "filter", "show only the calls that match, as you type", "calls", LISTS, 4),
     Action(
         "open",

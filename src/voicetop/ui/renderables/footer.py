@@ -9,15 +9,21 @@ from voicetop.ui.keymap import USUAL, Keymap
 from voicetop.ui.lines import Line, Row, cells, fit
 
 GAP = "  "
+NEEDED = 2
+"""Screens, help and quit."""
 
 
 def footer(place: Place, page: Place, width: int, keymap: Keymap = USUAL) -> Line:
     """Screens with the current one marked and doors dimmed, then the keys.
 
-    Where room is short the doors lose their names first, then the least important keys go.
+    Where room is short the doors lose their names first, then the least important keys go; where not even help and quit
+    have room, the other screens are but their numbers.
     """
     actions = [action for action in keymap.available(place) if action.footer and action.keys]
     short = sum(_size(action, short=False) for action in actions) > width - 2
+    needed = [action for action in actions if action.footer <= NEEDED]
+    if sum(_size(action, short=short) for action in needed) > width:
+        actions = [_bare(action) if action.id != page else action for action in actions]
     kept = _fitting(actions, width - 2, short=short)
     row = Row(1)
     for action in kept:
@@ -50,10 +56,15 @@ def keys_line(place: Place, ids: Sequence[str], width: int, keymap: Keymap, said
     return fit(row.line(), width)
 
 
+def _bare(action: Action) -> Action:
+    """A screen without its name."""
+    return action._replace(label="") if action.group == "screens" else action
+
+
 def _screen(row: Row, action: Action, *, current: bool, short: bool) -> None:
     tone = "strong" if current else "faint" if action.door else "text"
     row.add(written(action.keys, 1), "accent" if current else "faint" if action.door else "key")
-    row.add("" if short and action.door else f" {action.label}", tone)
+    row.add("" if (short and action.door) or not action.label else f" {action.label}", tone)
 
 
 def _fitting(actions: list[Action], width: int, *, short: bool) -> list[Action]:
@@ -65,7 +76,7 @@ def _fitting(actions: list[Action], width: int, *, short: bool) -> list[Action]:
 
 
 def _size(action: Action, *, short: bool) -> int:
-    label = 0 if short and action.door else 1 + cells(action.label)
+    label = 0 if (short and action.door) or not action.label else 1 + cells(action.label)
     return cells(written(action.keys, 1)) + label + len(GAP)
 
 

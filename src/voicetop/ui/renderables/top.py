@@ -84,7 +84,23 @@ def _right(scene: Scene, width: int) -> Line:
     row.add(f"{SPANS[scene.view.span]} ", "text").add("▾", "muted")
     if snap is not None:
         row.add("   ").add(scene.look.clock(snap.at), "strong").add(f" {scene.look.zone(snap.at)}", "muted")
+        row.put(_fired(snap, width))
     return row.line()
+
+
+def _fired(snap: Snapshot, width: int) -> Line:
+    """How many incidents speak: ▲ 2  ■ 0 warnings and pages. Where none does there is nothing."""
+    alerts = snap.alerts
+    if not (alerts.warning or alerts.critical):
+        return ()
+    gap = "  " if width >= 110 else " "
+    tones = ("degraded" if alerts.warning else "faint", "down" if alerts.critical else "faint")
+    return (
+        ("  ", "text"),
+        (f"▲ {alerts.warning}", tones[0]),
+        (gap, "text"),
+        (f"■ {alerts.critical}", tones[1]),
+    )
 
 
 def verdict_lines(scene: Scene, width: int, rows: int) -> list[Line]:
