@@ -19,8 +19,10 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.fold import Engine
 from voicetop.engine.picture import Picturer
 from voicetop.engine.snapshot import Snapshot, View
+from voicetop.engine.stories import read_all
 from voicetop.errors import CheckpointError, WireError
 from voicetop.wire.codec import Batch, Beat, Codec, Step
+from voicetop.wire.duplicates import Duplicates
 from voicetop.wire.events import Operator
 from voicetop.wire.frames import Welcome
 
@@ -39,6 +41,8 @@ class Session:
         """What people noted about this feed outside of it (`recording.notes`): shown, and no part of the state."""
         self.on_beat: list[Callable[[Beat], None]] = []
         """Called at every heartbeat, when the state is the same for all who fold this feed."""
+        self.on_batch: list[Callable[[Batch], None]] = []
+        """Called with what was folded between two heartbeats, right after it was."""
         self.on_effect: list[Callable[[Effect], None]] = []
         """Called with what the outside should hear of incidents, ahead of `on_beat`; only what is live tells it on."""
 
@@ -63,6 +67,8 @@ class Session:
     def _fold(self, step: Step) -> None:
         if type(step) is Batch:
             self.engine.apply(step)
+            for look in self.on_batch:
+                look(step)
         elif type(step) is Beat:
             self._beat(step)
         elif type(step) is Welcome:
@@ -91,25 +97,36 @@ class Session:
 
     def checkpoint(self) -> bytes:
         """The whole state, for a console that joins or a replay that seeks."""
-        return checkpoint.pack(self._state())
+        return checkpoint.pack(self.state())
 
     def load(self, state: bytes) -> None:
         """Go on from a checkpoint. Raises CheckpointError; the session is then as it was."""
         loaded = checkpoint.unpack(state)
+        self.go_on(loaded, checkpoint.engine_of(loaded), Duplicates.of(loaded.seen))
+
+    def go_on(self, loaded: State, engine: Engine, duplicates: Duplicates) -> None:
+        """Go on from a state, the engine that was made of it, and the ids that it has seen. Raises CheckpointError."""
         try:
             self.alerts.load(loaded.alerts)
         except msgspec.DecodeError as error:
             raise CheckpointError(f"a damaged checkpoint: {error}") from None
-        self.engine = checkpoint.engine_of(loaded)
+        self.engine = engine
         self.epoch = loaded.epoch
-        self.codec.resume(loaded.seq, loaded.wire, loaded.seen)
+        self.codec.resume(loaded.seq, loaded.wire, duplicates)
         self.picturer = Picturer(self.engine, self.codec.stats)
 
     def digest(self) -> str:
         """A hash over the whole state; at a heartbeat it is the same for all who folded the same records."""
-        return checkpoint.digest(self._state())
+        return checkpoint.digest(self.state())
 
-    def _state(self) -> State:
-        seen = self.codec.duplicates.known()
+    def state(self, *, whole: bool = True) -> State:
+        """The whole state, sharing what the session holds: encode it before the session goes on.
+
+        Without `whole`, what stands in a recording may be left there: `seen` is empty, and stories may be `Unread`.
+        """
+        if whole:
+            roster = self.engine.roster
+            read_all([*roster.live.values(), *roster.gone()])
+        seen = self.codec.duplicates.known() if whole else ([], [])
         alerts = self.alerts.dump()
         return checkpoint.state_of(self.engine, self.seq, self.epoch, self.codec.stats, seen, alerts)

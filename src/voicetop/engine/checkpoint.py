@@ -108,12 +108,12 @@ def state_of(
     )
 
 
-def engine_of(state: State) -> Engine:
-    """An engine that goes on from `state`."""
+def engine_of(state: State, past: tuple[int, bytes] = (0, b"")) -> Engine:
+    """An engine that goes on from `state`; `past` spares it adding up the day (`Histograms.load`)."""
     engine = Engine(state.config)
     cells = state.config.max_cells
     engine.ledger.cells = state.cells
-    engine.ledger.windows = Histograms.load(state.windows, cells)
+    engine.ledger.windows = Histograms.load(state.windows, cells, past)
     engine.ledger.counts = Counts.load(state.counts, cells)
     engine.ledger.taps = Taps.load(state.taps)
     roster = engine.roster

@@ -20,6 +20,7 @@ from voicetop.engine.cells import EVERYBODY, FOLDED, Cells, Key
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.counts import Counts
 from voicetop.engine.spans import FINE
+from voicetop.engine.stories import noted_turns
 from voicetop.engine.taps import Taps
 from voicetop.engine.windows import METRIC, METRICS, ROW, Histograms
 from voicetop.wire.codec import pack_durations
@@ -116,9 +117,9 @@ class Ledger:
         return idle
 
     def _move_observations(self, call: Call, to: int) -> None:
-        for slot, rest in _records(b"".join([call.observed, call.waits])):
+        noted, turns = noted_turns(call)
+        for slot, rest in _records(b"".join([call.observed, call.waits, noted])):
             self._move(slot, rest, call.cell, to)
-        turns = [event for event in call.story if type(event) is Turn]
         if not turns:
             return
         known = (values := _matrix(turns)) >= 0

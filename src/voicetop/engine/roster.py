@@ -11,6 +11,7 @@ from sortedcontainers import SortedList
 from voicetop.engine.calls import Call
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.ledger import note, packed_turns
+from voicetop.engine.stories import noted_turns
 from voicetop.wire.events import AnyEvent, Turn
 
 
@@ -87,7 +88,9 @@ class Roster:
             if self.told <= goal:
                 break
             if call.story:
-                cut.append((call, [event for event in call.story if type(event) is Turn]))
+                notes, turns = noted_turns(call)
+                cut.append((call, turns))
+                note(call.observed, notes)
                 self.told -= len(call.story)
                 call.story = []
         _remember(cut)

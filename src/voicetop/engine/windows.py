@@ -341,9 +341,25 @@ class Histograms:
             [(*key, _block(self.coarse[key])) for key in sorted(self.coarse)],
         )
 
+    def past_until(self) -> int:
+        """Where the past ends that changes every quarter of an hour only (epoch s): well before the 30 minutes."""
+        return (self.edges.middle - MINUTE) // QUARTER * QUARTER
+
+    def past(self) -> bytes:
+        """The sum of the slots of that past, squeezed: what `load` takes instead of adding them all up."""
+        until = self.past_until()
+        index = np.flatnonzero(self.totals["24h"]).astype(np.uint32)
+        later = [slot.sorted() for (width, n), slot in self.coarse.items() if (n + 1) * width > until]
+        amounts = [self.totals["24h"][index].astype(np.int32), *(-count for _, count in later)]
+        return squeeze(*summed(np.concatenate([index, *(i for i, _ in later)]), np.concatenate(amounts)))
+
     @classmethod
-    def load(cls, state: HistogramState, max_cells: int) -> Histograms:
+    def load(cls, state: HistogramState, max_cells: int, past: tuple[int, bytes] = (0, b"")) -> Histograms:
+        """The histograms of a state; `past` is where their `past` ended, and what it was."""
         made = cls(max_cells)
+        until, block = past
+        if block:
+            made._add_slot("24h", *spread(block, np.int32))
         made.edges, made.late = state.edges, state.late
         made.reach = np.array(state.reach, np.int64).reshape(len(METRICS), 2)
         for _, number, block in state.fine:
@@ -353,6 +369,8 @@ class Histograms:
         for width, number, block in state.coarse:
             slot = made.coarse[width, number] = Slot.empty()
             slot.block = block
+            if (number + 1) * width <= until:
+                continue
             for span in made._longer(width * number) if width == MINUTE else ["24h"]:
                 made._count_again(span, slot)
         return made

@@ -1,10 +1,14 @@
 """States of a session at moments of a recording, in a file beside it: a cache that makes seeking fast.
 
-    a.vtr.ckpt      one JSON line (`_Head`), then for each checkpoint: sizes and hash | MessagePack of `Saved` | state
+    a.vtr.ckpt      one JSON line (`_Head`), then for each checkpoint:
+                    sizes and checksum | MessagePack of `Saved` | parts | body
+
+A state is taken apart (`engine.parts`): a part that an earlier checkpoint of the file holds isn't written again, and
+what stands in the recording (stories, ids) is only pointed to. A day of checkpoints is a fifth of its recording.
 
 It is never truth. It is keyed by what computed it (version, checkpoint format, the engine's settings) and by the
-recording's first bytes; one of another key is written anew, one that is torn is used up to there, and a state whose
-hash is wrong is passed over. Deleting it costs nothing but time.
+recording's first bytes; one of another key is written anew, one that is torn is used up to there, and a state with a
+wrong checksum is passed over. Deleting it costs nothing but time.
 """
 
 from __future__ import annotations
@@ -13,16 +17,20 @@ import fcntl
 import hashlib
 import os
 import struct
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import msgspec
 from msgspec import Struct
 
+from voicetop.engine.parts import TakenApart
+from voicetop.errors import CheckpointError
 from voicetop.locations import state_dir
 from voicetop.recording.reader import Place
 
-_RECORD = struct.Struct("<II16s")
+_RECORD = struct.Struct("<III")
 _ID_BYTES = 4096
 _MARK_BYTES = 256
 
@@ -31,15 +39,40 @@ class _Head(Struct, frozen=True, kw_only=True):
     key: str
     recording: str
     voicetop: str = "checkpoints"
+    form: int = 2
+
+
+class Ids(Struct, frozen=True):
+    """Where the ids that were seen can be read: the last `young` and, before them, `old` ones of the records from
+    `place` on; without these numbers all of them, on top of the part `base` if it has a name.
+    """
+
+    place: Place
+    epoch: str
+    young: int = -1
+    old: int = -1
+    base: bytes = b""
 
 
 class Saved(Struct, frozen=True):
-    """The state behind `place`, where time had come to `until` (epoch s); `block` knows the block again."""
+    """The state behind `place`, where time had come to `until` (epoch s); `block` knows the block again.
+
+    `names` are the parts that it brought, `sizes` and `sums` (crc32) theirs and, last, those of the body. `turns` and
+    `fresh` tell what went on until the checkpoint after it (`engine.parts`, `wire.duplicates.Unread`). All of it begins
+    at `position` of the file and takes `size` bytes.
+    """
 
     place: Place
     until: float
     epoch: str
+    deployment: str
     block: bytes
+    ids: Ids
+    names: list[bytes] = []
+    sizes: list[int] = []
+    sums: list[int] = []
+    turns: dict[int, bytes] = {}
+    fresh: int = 0
     position: int = 0
     size: int = 0
 
@@ -48,16 +81,19 @@ class Checkpoints:
     """The cache of one recording. Reading needs nothing; `begin_writing` takes the lock of those who add to it."""
 
     def __init__(self, recording: Path, key: str) -> None:
-        self._recording = recording
+        self.recording = recording
         self._head = _Head(key=key, recording=identity(recording))
         self._out: BinaryIO | None = None
         self.path = _place_for(recording)
-        self.saved: list[Saved] = self._read()
+        self.parts: dict[bytes, tuple[int, int, int]] = {}
+        """Where the parts are: (position, size, checksum) by name."""
+        self.saved: list[Saved] = []
+        self._take(self._read())
 
     @property
     def size(self) -> int:
         """Bytes of the states that are there."""
-        return sum(saved.size + _RECORD.size for saved in self.saved)
+        return self.saved[-1].position + self.saved[-1].size if self.saved else 0
 
     def begin_writing(self) -> bool:
         """Whether this process may add to it now: false where another does, or where it can't be written."""
@@ -69,7 +105,7 @@ class Checkpoints:
         out = os.fdopen(fd, "r+b")
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.saved = self._read()
+            self._take(self._read())
             self._cut(out)
         except OSError:
             out.close()
@@ -77,29 +113,32 @@ class Checkpoints:
         self._out = out
         return True
 
-    def add(self, saved: Saved, state: bytes) -> None:
+    def add(self, saved: Saved, state: TakenApart) -> None:
         """Append one. Raises OSError; without `begin_writing` nothing happens."""
         if self._out is None:
             return
-        meta = msgspec.msgpack.encode(msgspec.structs.replace(saved, position=0, size=len(state)))
-        head = _RECORD.pack(len(meta), len(state), _hash(meta + state))
-        position = self._out.tell() + len(head) + len(meta)
-        self._out.write(head + meta + state)
+        contents = [*state.parts.values(), state.body]
+        saved = msgspec.structs.replace(
+            saved,
+            names=list(state.parts),
+            sizes=list(map(len, contents)),
+            sums=list(map(zlib.crc32, contents)),
+        )
+        meta = msgspec.msgpack.encode(saved)
+        head = _RECORD.pack(len(meta), sum(saved.sizes), zlib.crc32(meta))
+        begin = self._out.tell() + len(head) + len(meta)
+        self._out.write(b"".join([head, meta, *contents]))
         self._out.flush()
-        self.saved.append(msgspec.structs.replace(saved, position=position, size=len(state)))
+        self._take([*self.saved, msgspec.structs.replace(saved, position=begin, size=sum(saved.sizes))])
 
-    def state(self, saved: Saved) -> bytes | None:
-        """The state itself; None where it is damaged, or the recording isn't the same there."""
-        meta = msgspec.msgpack.encode(msgspec.structs.replace(saved, position=0))
+    def open(self, saved: Saved) -> States | None:
+        """What the state can be read from; None where the recording isn't the same there."""
         try:
-            with self.path.open("rb") as file:
-                file.seek(saved.position - len(meta) - _RECORD.size)
-                _, _, told = _RECORD.unpack(file.read(_RECORD.size))
-                body = file.read(len(meta) + saved.size)
-        except (OSError, ValueError, struct.error):
+            if saved.block != block_mark(self.recording, saved.place.offset):
+                return None
+            return States(self.path, self.parts, saved)
+        except OSError:
             return None
-        right = told == _hash(body) and saved.block == block_mark(self._recording, saved.place.offset)
-        return body[len(meta) :] if right else None
 
     def close(self) -> None:
         """Let others add to it."""
@@ -107,10 +146,20 @@ class Checkpoints:
             self._out.close()
             self._out = None
 
+    def _take(self, saved: Iterable[Saved]) -> None:
+        found, parts = list(saved), dict[bytes, tuple[int, int, int]]()
+        for one in found[len(self.saved) :] if found[: len(self.saved)] == self.saved else found:
+            position = one.position
+            for name, size, checksum in zip(one.names, one.sizes, one.sums, strict=False):
+                parts[name] = (position, size, checksum)
+                position += size
+        self.parts = {**self.parts, **parts} if found[: len(self.saved)] == self.saved else parts
+        self.saved = found
+
     def _cut(self, out: BinaryIO) -> None:
         """Leave what is right of the file, and stand behind it."""
         if self.saved:
-            end = self.saved[-1].position + self.saved[-1].size
+            end = self.size
         else:
             head = msgspec.json.encode(self._head) + b"\n"
             out.truncate(0)
@@ -129,16 +178,54 @@ class Checkpoints:
             return []
 
 
+class States:
+    """One state and the parts it may be made of, read as asked for. Raises CheckpointError where one is wrong."""
+
+    def __init__(self, path: Path, parts: dict[bytes, tuple[int, int, int]], saved: Saved) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._parts = parts
+        self._saved = saved
+
+    def body(self) -> bytes:
+        """What the state is put together from."""
+        saved = self._saved
+        return self._at(saved.position + saved.size - saved.sizes[-1], saved.sizes[-1], saved.sums[-1])
+
+    def part(self, name: bytes) -> bytes:
+        """A part by its name."""
+        if name not in self._parts:
+            raise CheckpointError("a damaged checkpoint: a part of it is gone")
+        return self._at(*self._parts[name])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def _at(self, position: int, size: int, checksum: int) -> bytes:
+        try:
+            content = os.pread(self._file.fileno(), size, position)
+        except OSError as error:
+            raise CheckpointError(f"a checkpoint that can't be read: {error.strerror}") from None
+        if len(content) != size or zlib.crc32(content) != checksum:
+            raise CheckpointError("a damaged checkpoint: its checksum is wrong")
+        return content
+
+
 def _read_saved(file: BinaryIO, end: int) -> list[Saved]:
     found: list[Saved] = []
     while len(head := file.read(_RECORD.size)) == _RECORD.size:
-        meta_size, size, _ = _RECORD.unpack(head)
+        meta_size, size, checksum = _RECORD.unpack(head)
         position = file.tell() + meta_size
         if position + size > end:
             break
+        meta = file.read(meta_size)
+        if zlib.crc32(meta) != checksum:
+            break
         try:
-            saved = msgspec.msgpack.decode(file.read(meta_size), type=Saved)
-        except msgspec.MsgspecError:
+            saved = msgspec.msgpack.decode(meta, type=Saved)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             break
         found.append(msgspec.structs.replace(saved, position=position, size=size))
         file.seek(position + size)
@@ -153,11 +240,16 @@ def block_mark(recording: Path, offset: int) -> bytes:
 
 
 def identity(recording: Path) -> str:
-    """What tells this recording from others. One that grows stays the same: its header names epoch, source and time."""
+    """A file that grows stays the same: its header names epoch, source and time."""
     with recording.open("rb") as file:
         first = file.read(_ID_BYTES)
     size = min(first.find(b"\x28\xb5\x2f\xfd", 1) % (_ID_BYTES + 1), len(first))
     return _hash(first[:size]).hex()
+
+
+def named(part: bytes) -> bytes:
+    """The name of a part; that of nothing is empty."""
+    return _hash(part)[:12] if part else b""
 
 
 def _hash(data: bytes) -> bytes:

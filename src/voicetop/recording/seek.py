@@ -168,9 +168,10 @@ class Seeker(Generic[S]):
 
     def _go_on_from(self, saved: Saved, session: S) -> bool:
         """Bring `session` to a state that was kept; False where that is damaged or no longer of this recording."""
-        blocks = self.index.blocks[: bisect_right(self.index.blocks, saved.place.offset, key=lambda b: b.offset)]
+        until = bisect_right(self.index.blocks, saved.place.offset, key=lambda block: block.offset)
+        blocks = self.index.blocks[:until]
         try:
-            return go_on_from(session, self.checkpoints, saved, self.path, blocks, self._between)
+            return go_on_from(session, self.checkpoints, saved, blocks=blocks, frames=self._between)
         except CheckpointError:
             return False
 
@@ -193,7 +194,7 @@ class Seeker(Generic[S]):
             if self._go_on_from(saved, session):
                 last = saved
                 break
-        keeper = Keeper(session, self.path, self.checkpoints, last)
+        keeper = Keeper(session, self.checkpoints, last)
         until, size = (last.until, last.size) if last else (0.0, 4096)
         place, epoch = (last.place, last.epoch) if last else (Place(0, 0), "")
         kept_at = until

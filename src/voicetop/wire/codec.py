@@ -43,10 +43,14 @@ _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Batch(Struct, frozen=True, gc=False):
-    """Events between two heartbeats, in the order of their stamps; `at` has the receive time of each."""
+    """Events between two heartbeats, in the order of their stamps; `at` has the receive time of each.
+
+    `seq` is the stamp of the first, and those of the others follow on it; -1 where they don't.
+    """
 
     events: list[AnyEvent]
     at: list[float]
+    seq: int = -1
 
 
 class Beat(Struct, frozen=True, gc=False):
@@ -117,10 +121,9 @@ class Codec:
         self.seq = 0
         """The hub's last stamp that was decoded; what is local has none."""
 
-    def resume(self, seq: int, stats: WireStats, seen: tuple[list[str], list[str]]) -> None:
+    def resume(self, seq: int, stats: WireStats, seen: Duplicates) -> None:
         """Go on from a checkpoint: the last stamp, the counts, and the ids that were seen."""
-        self.seq, self.stats = seq, stats
-        self.duplicates = Duplicates(set(seen[0]), set(seen[1]))
+        self.seq, self.stats, self.duplicates = seq, stats, seen
 
     def reject(self, at: float, why: str, frame: bytes) -> None:
         """Count bytes that were no frame at all."""
@@ -158,11 +161,12 @@ class Codec:
             if not decoded.local:
                 self.seq = decoded.seq + stop - 1
             part = decoded.events[start:stop] if stop - start < count else decoded.events
-            yield from self._part(part, ats[start:stop], plain=plain, local=decoded.local)
+            first = -1 if decoded.local else decoded.seq + start
+            yield from self._part(part, ats[start:stop], first, plain=plain, local=decoded.local)
             start = stop
 
     def _part(
-        self, part: list[AnyEvent] | list[Raw], ats: list[float], *, plain: bool, local: bool
+        self, part: list[AnyEvent] | list[Raw], ats: list[float], first: int, *, plain: bool, local: bool
     ) -> Iterator[Step]:
         """What stands up to a heartbeat, and the heartbeat."""
         events, ats = self._events(part, ats)
@@ -170,9 +174,10 @@ class Codec:
             self.stats.cleaned += clean_events(events)
         if self.check_duplicates and not self.duplicates.all_new([event.event_id for event in events]):
             events, ats = self._without_duplicates(events, ats)
+        whole = len(events) == len(part)
         beat = events.pop() if events and type(events[-1]) is Heartbeat else None
         if events:
-            yield Batch(events, ats[: len(events)])
+            yield Batch(events, ats[: len(events)], first if whole else -1)
         if isinstance(beat, Heartbeat):
             yield Beat(ats[len(events)], beat.seq, beat.local or local)
 

@@ -1,0 +1,211 @@
+"""A state taken apart into what changes and what stays, so that a hundred states of one feed cost little more than one.
+
+body    what is of this moment: live calls, cells, feed, judgement
+parts   what many moments share, each named by a hash of it and kept once: slots of time, and ended calls in
+        chunks that keep their borders when calls come and go (a chunk ends with a call whose id's checksum says so)
+past    the sum of all that is older than some 30 minutes, of which a day has a hundred: adding it up takes a second
+stories of which only the numbers of their events are kept; the events stand in the recording (`stories.py`)
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable, Container, Iterable, Iterator
+from hashlib import blake2b
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from voicetop.engine.calls import Call
+from voicetop.engine.checkpoint import State, engine_of
+from voicetop.engine.fold import Engine
+from voicetop.engine.squeeze import spread, squeeze
+from voicetop.engine.stories import Seqs, Unread
+from voicetop.errors import CheckpointError
+from voicetop.wire.events import AnyEvent
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+CHUNK_CALLS = 32
+"""How many ended calls a chunk has on average."""
+_LEVEL = 6
+
+Slots: TypeAlias = list[tuple[int, int, bytes]]
+ReadStory: TypeAlias = Callable[[str, list[int]], dict[int, AnyEvent]]
+"""The events of a call with these stamps; what can't be read any more is left out."""
+Told: TypeAlias = Callable[[Call], Seqs]
+"""The stamps of the events of a call's story, -1 for those that stand in no recording."""
+
+
+class Body(Struct, frozen=True):
+    """What a state is put together from. `seqs` are the stamps of all stories, call after call, as many as `lengths`
+    says; `kept` are the events that have none.
+    """
+
+    state: State
+    ended: list[bytes]
+    failed: list[bytes]
+    past_until: int
+    past: bytes
+    lengths: list[int]
+    seqs: bytes
+    kept: list[AnyEvent]
+
+
+class TakenApart(Struct, frozen=True):
+    """`parts` are the new ones by name."""
+
+    body: bytes
+    parts: dict[bytes, bytes]
+
+
+def take_apart(state: State, engine: Engine, told: Told, known: Container[bytes]) -> TakenApart:
+    """The state of `engine`; of its parts those that are not `known`."""
+    parts: dict[bytes, bytes] = {}
+
+    def part(content: bytes) -> bytes:
+        name = _name(content)
+        if name not in known:
+            parts[name] = content
+        return name
+
+    calls = [*state.live, *state.ended, *state.failed]
+    seqs = [told(call) for call in calls]
+    windows = engine.ledger.windows
+    body = Body(
+        state=msgspec.structs.replace(
+            state,
+            live=_bare(state.live),
+            ended=[],
+            failed=[],
+            windows=msgspec.structs.replace(
+                state.windows,
+                fine=_named(state.windows.fine, part),
+                coarse=_named(state.windows.coarse, part),
+            ),
+            counts=msgspec.structs.replace(state.counts, slots=_named(state.counts.slots, part)),
+        ),
+        ended=[part(_packed(chunk)) for chunk in _chunks(_bare(state.ended))],
+        failed=[part(_packed(chunk)) for chunk in _chunks(_bare(state.failed))],
+        past_until=windows.past_until(),
+        past=_past(state, engine, known, parts),
+        lengths=[len(one) for one in seqs],
+        seqs=_column(np.concatenate([np.empty(0, np.int64), *seqs])),
+        kept=[event for call, one in zip(calls, seqs, strict=True) for event in _kept(call, one)],
+    )
+    return TakenApart(zstd.compress(msgspec.msgpack.encode(body), _LEVEL), parts)
+
+
+def put_together(
+    body: bytes, part: Callable[[bytes], bytes], read: ReadStory, turns: dict[int, bytes]
+) -> tuple[State, Engine]:
+    """The state whose body this is, and an engine that goes on from it. Raises CheckpointError where a part is gone.
+
+    `turns` are notes of the turns in the stories of some calls, by their place among all calls.
+    """
+    try:
+        made = msgspec.msgpack.decode(zstd.decompress(body), type=Body)
+        rings = [
+            [call for name in names for call in _unpacked(part(name))] for names in (made.ended, made.failed)
+        ]
+        state = msgspec.structs.replace(
+            made.state,
+            ended=rings[0],
+            failed=rings[1],
+            windows=msgspec.structs.replace(
+                made.state.windows,
+                fine=_found(made.state.windows.fine, part),
+                coarse=_found(made.state.windows.coarse, part),
+            ),
+            counts=msgspec.structs.replace(made.state.counts, slots=_found(made.state.counts.slots, part)),
+        )
+        past = (made.past_until, part(made.past)) if made.past else (0, b"")
+    except (zstd.ZstdError, msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
+        raise CheckpointError(f"a damaged checkpoint: {error}") from None
+    _give_stories(made, [*state.live, *state.ended, *state.failed], read, turns)
+    return state, engine_of(state, past)
+
+
+def _give_stories(made: Body, calls: list[Call], read: ReadStory, turns: dict[int, bytes]) -> None:
+    seqs, kept = _of_column(made.seqs), iter(made.kept)
+    start = 0
+    for place, (call, length) in enumerate(zip(calls, made.lengths, strict=True)):
+        if length:
+            own = seqs[start : start + length]
+            there = [next(kept) for _ in range(int((own < 0).sum()))]
+            call.story = Unread(own, _reading(call.call_id, own, there, read), turns.get(place))
+            start += length
+
+
+def _reading(call_id: str, seqs: Seqs, kept: list[AnyEvent], read: ReadStory) -> Callable[[], list[AnyEvent]]:
+    def story() -> list[AnyEvent]:
+        found, there = read(call_id, seqs[seqs >= 0].tolist()), iter(kept)
+        return [found[seq] if seq >= 0 else next(there) for seq in seqs.tolist() if seq < 0 or seq in found]
+
+    return story
+
+
+def _kept(call: Call, seqs: Seqs) -> Iterator[AnyEvent]:
+    if len(seqs) and int(seqs.min()) < 0:
+        yield from (event for event, seq in zip(call.story, seqs.tolist(), strict=True) if seq < 0)
+
+
+def _bare(calls: Iterable[Call]) -> list[Call]:
+    return [msgspec.structs.replace(call, story=[]) for call in calls]
+
+
+def _chunks(calls: list[Call]) -> Iterator[list[Call]]:
+    start = 0
+    for end, call in enumerate(calls, 1):
+        if zlib.crc32(call.call_id.encode()) % CHUNK_CALLS == 0 or end == len(calls):
+            yield calls[start:end]
+            start = end
+
+
+def _packed(calls: list[Call]) -> bytes:
+    return zstd.compress(msgspec.msgpack.encode(calls), _LEVEL)
+
+
+def _unpacked(chunk: bytes) -> list[Call]:
+    return msgspec.msgpack.decode(zstd.decompress(chunk), type=list[Call])
+
+
+def _named(slots: Slots, part: Callable[[bytes], bytes]) -> Slots:
+    return [(width, number, part(block)) for width, number, block in slots]
+
+
+def _found(slots: Slots, part: Callable[[bytes], bytes]) -> Slots:
+    return [(width, number, part(name)) for width, number, name in slots]
+
+
+def _past(state: State, engine: Engine, known: Container[bytes], parts: dict[bytes, bytes]) -> bytes:
+    """The name of the past's sum: it is that of the slots that are in it, so that nobody sums up what is there."""
+    windows = engine.ledger.windows
+    until = windows.past_until()
+    blocks = [block for width, number, block in state.windows.coarse if (number + 1) * width <= until]
+    if not blocks:
+        return b""
+    name = _name(b"".join(map(_name, blocks)))
+    if name not in known:
+        parts[name] = windows.past()
+    return name
+
+
+def _name(content: bytes) -> bytes:
+    return blake2b(content, digest_size=12).digest()
+
+
+def _column(values: Seqs) -> bytes:
+    """Stamps as their differences, which are small."""
+    steps = np.diff(values, prepend=np.int64(0))
+    return squeeze(np.arange(len(steps), dtype=np.uint32), steps)
+
+
+def _of_column(block: bytes) -> Seqs:
+    return np.cumsum(spread(block, np.int64)[1])
