@@ -81,8 +81,8 @@ async def test_a_picture_is_a_file_for_its_owner_named_by_its_moment(tmp_path: P
     drawn = picture(HOSTILE, DARK)
     saved = [await pictures.save(drawn, "overview", 1_760_000_000.0, tmp_path / "new") for _ in range(2)]
     assert [each.svg.name for each in saved if each.svg] == [
-        "voicetop-20251009T085320Z-overview.svg",
-        "voicetop-20251009T085320Z-overview-2.svg",
+        "20251009T085320Z-overview.svg",
+        "20251009T085320Z-overview-2.svg",
     ]
     for path in (tmp_path / "new").iterdir():
         assert path.stat().st_mode & 0o777 == 0o600
@@ -106,7 +106,7 @@ async def test_without_a_program_for_it_there_is_the_svg_and_what_to_install(
 ) -> None:
     saved = await pictures.save("<svg/>", "calls", 1.0, tmp_path)
     assert saved.png is None
-    assert saved.best == saved.svg == tmp_path / "voicetop-19700101T000001Z-calls.svg"
+    assert saved.best == saved.svg == tmp_path / "19700101T000001Z-calls.svg"
     assert saved.why == "no PNG: install rsvg-convert (librsvg2-bin), or pip install 'voicetop[png]'"
 
 

@@ -42,7 +42,7 @@ async def save(svg: str, name: str, at: float, folder: Path | None = None) -> Sa
     """Write the picture of what was on the screen at `at` (epoch s); an older one stays."""
     stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ") if at == at else "before"
     try:
-        path = _write(svg.encode(), folder or pictures_dir(), f"voicetop-{stamp}-{name}")
+        path = _write(svg.encode(), folder or pictures_dir(), f"{stamp}-{name}")
     except OSError as error:
         return Saved(None, None, f"cannot write a picture to {folder or pictures_dir()}: {error.strerror}")
     png = path.with_suffix(".png")

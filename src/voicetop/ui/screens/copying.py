@@ -12,7 +12,7 @@ from voicetop.ui.renderables.clippings import panel_text, status_text
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.boxes import Box
 
-PICTURES = "an SVG, and a PNG where one can be made; its path is copied"
+PICTURES = "an SVG, and a PNG where one can be made"
 
 
 class Choice(NamedTuple):
@@ -40,9 +40,9 @@ class CopyBox(Box):
         if under.links:
             found.append(Choice("copy_url", "URL", under.links[0].url))
         whole = under.lines(scene, self._width, self._height)[:-1]
-        found.append(Choice("save_picture", "screen", PICTURES, tuple(whole)))
+        found.append(Choice("save_picture", "screen picture", PICTURES, tuple(whole)))
         panel = under.focused(scene, scene.snap, self._width, self._height)
-        found.append(Choice("save_panel", "focused panel", PICTURES if panel else "", tuple(panel)))
+        found.append(Choice("save_panel", "panel picture", PICTURES if panel else "", tuple(panel)))
         return [choice for choice in found if choice.text]
 
     _width, _height = 80, 24
@@ -100,7 +100,7 @@ def _line(choice: Choice, key: str, width: int) -> Line:
         if "\n" in choice.text
         else f"{len(choice.text)} characters"
     )
-    row = Row().left(3, key, "key").left(13, choice.name, "strong")
+    row = Row().left(3, key, "key").left(16, choice.name, "strong")
     start = choice.text.strip().partition("\n")[0]
     row.add(clip(start, max(4, width - row.width - cells(size) - 2)), "muted")
     return fit(row.right(width, size, "faint").line(), width)
