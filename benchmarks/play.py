@@ -29,6 +29,7 @@ class Player:
         self.link = LinkState("live" if kind != "none" else "connecting", where="ws://127.0.0.1:8377")
         self.error = ""
         self.notes: list[str] = []
+        self.past = None
         self.latest: Snapshot | None = None
         self.view = View()
         self.pictures: list[Snapshot] = []
@@ -38,6 +39,10 @@ class Player:
     def ask(self, view: View, call: object = None) -> None:  # noqa: ARG002 - the next picture is soon enough
         self.view = view
         self.pictures = []
+
+    def operate(self, act: str, **_: object) -> str:
+        """Keep nothing."""
+        return f"{act}: this is only played"
 
     def _make(self, tick: int) -> Snapshot:
         from ui import synthetic

@@ -44,7 +44,8 @@ def test_wide_characters_and_marks_take_their_cells() -> None:
 @pytest.mark.parametrize("name", theme.names())
 def test_every_theme_has_a_ground_and_an_ink(name: str) -> None:
     drawn = picture(
-        [(("text", "text"), (" bad ", "down"), ("chosen", "text+"))], theme.load(name).limited_to("none")
+        [(("much text, as is usual", "text"), (" bad ", "down"), ("chosen", "text+"))],
+        theme.load(name).limited_to("none"),
     )
     root = ET.fromstring(drawn)
     grounds = [rect.attrib["fill"] for rect in root.iter(f"{SVG}rect")]
@@ -177,6 +178,7 @@ async def test_the_focused_panel_is_a_picture_of_its_own(folder: Path) -> None:
     drawn = drawn_in(folder, "*-overview-panel.svg")
     assert "DEGRADED" not in drawn
     assert "latency" in drawn
+    assert " ".join(words(drawn)).endswith("14:07:32 UTC")
 
 
 async def test_a_console_without_colours_has_pictures_with_them(

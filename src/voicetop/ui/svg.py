@@ -7,7 +7,7 @@ more in it than shapes and words: every text is made safe and escaped, and nothi
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import groupby
@@ -85,8 +85,9 @@ def _colours(style: Style, theme: Theme) -> tuple[str, str, bool]:
 
 
 def svg(lines: list[list[Cell]], title: str = "") -> str:
-    """The picture, in a frame of the screen's own colour."""
-    ground = next((cell.back for line in lines for cell in line), DARK[0])
+    """The picture, in a frame of the colour that most of it stands on."""
+    grounds = Counter(cell.back for line in lines for cell in line)
+    ground = max(grounds, key=grounds.__getitem__, default=DARK[0])
     width, height = 2 * PAD + W * max(map(len, lines), default=0), 2 * PAD + H * len(lines)
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '

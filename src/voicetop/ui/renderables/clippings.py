@@ -34,6 +34,16 @@ def status_text(scene: Scene) -> str:
     return " · ".join(part for part in parts if part)
 
 
+def caption(scene: Scene) -> Line:
+    """Of what and of when a picture is, for who gets it without the screen around it."""
+    snap, look = scene.snap, scene.look
+    if snap is None:
+        return ()
+    parts = [snap.deployment, narrowing(scene.view.where) if scene.view.where else ""]
+    parts.append(f"{figures.day(snap.at, utc=look.utc)} {look.clock(snap.at)} {look.zone(snap.at)}")
+    return ((" " + " · ".join(part for part in parts if part), "muted"),)
+
+
 def row_text(row: CallRow, look: Look) -> str:
     """A call in one line."""
     return " · ".join(part for part in _row_parts(row, look) if part)

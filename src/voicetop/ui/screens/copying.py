@@ -8,7 +8,7 @@ from voicetop.engine.snapshot import NAN
 from voicetop.ui.actions import written
 from voicetop.ui.lines import Line, Row, cells, clip, fit
 from voicetop.ui.renderables import boxes
-from voicetop.ui.renderables.clippings import panel_text, status_text
+from voicetop.ui.renderables.clippings import caption, panel_text, status_text
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.boxes import Box
 
@@ -42,7 +42,8 @@ class CopyBox(Box):
         whole = under.lines(scene, self._width, self._height)[:-1]
         found.append(Choice("save_picture", "screen picture", PICTURES, tuple(whole)))
         panel = under.focused(scene, scene.snap, self._width, self._height)
-        found.append(Choice("save_panel", "panel picture", PICTURES if panel else "", tuple(panel)))
+        captioned = (*panel, caption(scene))
+        found.append(Choice("save_panel", "panel picture", PICTURES if panel else "", captioned))
         return [choice for choice in found if choice.text]
 
     _width, _height = 80, 24
