@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from voicetop.errors import UsageError, nearest
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises UsageError where argparse would print a usage and leave."""
+    """Raises UsageError where argparse would print a usage and leave. A word like -90s is a moment, no option."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._negative_number_matcher = re.compile(r"-\d")
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(self._in_words(message))
