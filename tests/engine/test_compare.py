@@ -40,8 +40,9 @@ def test_what_was_planted_in_a_segment_is_found_there_first(seed: int) -> None:
     dice = np.random.default_rng(seed)
     key = CELLS[int(dice.integers(len(CELLS)))]
     where = key[:2] if seed % 2 else key[1:2]
-    kind = ({"times": 1.5}, {"more": 0.25}, {"less_success": 0.5})[seed % 3]
-    found = pair(seed, Odds(), Odds(where=where, **kind))
+    after = (Odds(times=1.5), Odds(more=0.25), Odds(less_success=0.5))[seed % 3]
+    after.where = where
+    found = pair(seed, Odds(), after)
     first = found.segments[0]
     assert first.where == where
     assert first.change.finding == "worse"

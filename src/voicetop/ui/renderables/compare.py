@@ -18,12 +18,12 @@ SIGNS: dict[Finding, tuple[str, str, str]] = {
     "changed": ("→", "changed", "accent"),
     "noise": ("·", "noise", "faint"),
     "few": ("·", "too few", "faint"),
-    "unknown": ("·", "one only", "faint"),
+    "unknown": ("·", "unknown", "faint"),
 }
 """Glyph, word and tone of what was found. A change of traffic is neither good nor bad."""
 KINDS = {"live calls": "live calls", "turns": "turns a minute", "interruptions": "interruptions a 100"}
-SIGN_WIDTH, VALUE_WIDTH, STEP_WIDTH, BOUNDS_WIDTH, N_WIDTH = 10, 9, 8, 16, 13
-GAP = 1
+SIGN_WIDTH, VALUE_WIDTH, STEP_WIDTH, BOUNDS_WIDTH, N_WIDTH, REST_WIDTH = 11, 9, 8, 16, 13, 22
+SHORT_N_WIDTH, GAP = 10, 1
 
 
 class Entry(NamedTuple):
@@ -107,15 +107,18 @@ def bounds_of(change: Change) -> str:
     return f"{step_of(change.low, change.unit)}…{step_of(change.high, change.unit)}"
 
 
-def counts_of(change: Change) -> str:
-    """What both rest on: "3,778/3.9k"."""
-    return f"{_short(change.n_a)}/{_short(change.n_b)}"
+def counts_of(change: Change, *, short: bool = False) -> str:
+    """What both rest on: "3,778/14k", short "3.8k/14k"."""
+    most = 1_000 if short else 10_000
+    return f"{_short(change.n_a, most)}/{_short(change.n_b, most)}"
 
 
-def _short(n: int) -> str:
-    if n < 10_000:
+def _short(n: int, most: int) -> str:
+    if n < most:
         return f"{n:,}"
-    return f"{n / 1000:.0f}k" if n < 1_000_000 else f"{n / 1e6:.1f}M"
+    if n < 9_950:
+        return f"{n / 1000:.1f}k"
+    return f"{n / 1000:.0f}k" if n < 999_500 else f"{n / 1e6:.1f}M"
 
 
 def probability(chance: float) -> str:
@@ -146,9 +149,9 @@ def summary(found: Comparison, width: int) -> Line:
     """What came out, in one line."""
     news, segments = len(found.news), len(found.segments)
     worse = any(row.finding == "worse" for row in (*found.news, *(one.change for one in found.segments)))
-    looked = f"of {found.tested} figures and {found.searched:,} in segments"
+    looked = f"{found.tested} figures and {found.searched:,} in segments looked at"
     if width < 100:
-        looked = f"of {found.tested} and {found.searched:,}"
+        looked = f"{found.tested} and {found.searched:,} looked at"
     if not news and not segments:
         return Row(1).add("● no change beyond noise", "ok").add(f" · {looked}", "muted").line()
     said = [_many(news, "figure") if news else "", _many(segments, "segment") if segments else ""]
@@ -187,20 +190,23 @@ class Widths(NamedTuple):
     """Cells of the columns; 0 where there is no room for one. `rest` is what everybody else did meanwhile."""
 
     name: int
+    step: int
     bounds: int
     n: int
     rest: int
 
 
 def widths(width: int) -> Widths:
-    """The interval stays as long as there is any room, since without it noise looks like news."""
-    room = width - SIGN_WIDTH - 2 * (VALUE_WIDTH + GAP) - STEP_WIDTH - 2
+    """Interval and n stay as long as there is any room, since without them noise looks like news; B − A is seen."""
+    room = width - SIGN_WIDTH - 2 * (VALUE_WIDTH + GAP) - 1
     bounds = BOUNDS_WIDTH if room >= 12 + BOUNDS_WIDTH else 0
     room -= bounds
-    n = N_WIDTH if room >= 14 + N_WIDTH else 0
+    n = N_WIDTH if room >= 40 else SHORT_N_WIDTH if room >= 14 + SHORT_N_WIDTH else 0
     room -= n
-    rest = 22 if room >= 36 + 22 else 0
-    return Widths(max(4, min(44, room - rest)), bounds, n, rest)
+    step = STEP_WIDTH if room >= 22 + STEP_WIDTH else 0
+    room -= step
+    rest = REST_WIDTH if room >= 36 + REST_WIDTH else 0
+    return Widths(max(4, min(44, room - rest)), step, bounds, n, rest)
 
 
 def heading(width: int) -> Line:
@@ -210,7 +216,8 @@ def heading(width: int) -> Line:
     row.to(SIGN_WIDTH + size.name)
     for title in ("A", "B"):
         row.right(row.width + VALUE_WIDTH + GAP, title, "faint")
-    row.right(row.width + STEP_WIDTH, "B − A", "faint")
+    if size.step:
+        row.right(row.width + size.step, "B − A", "faint")
     if size.bounds:
         row.right(row.width + size.bounds, "95 %", "faint")
     if size.n:
@@ -235,13 +242,13 @@ def line_of(entry: Entry, width: int, *, chosen: bool = False) -> Line:
     row.left(size.name, name, "strong" if change.news else "text")
     for value, least in ((change.a, change.least_a), (change.b, change.least_b)):
         row.right(row.width + VALUE_WIDTH + GAP, value_of(value, change.unit, least=least), "text")
-    row.right(
-        row.width + STEP_WIDTH, step_of(change.difference, change.unit), tone if change.news else "muted"
-    )
+    if size.step:
+        step = step_of(change.difference, change.unit)
+        row.right(row.width + size.step, step, tone if change.news else "muted")
     if size.bounds:
         row.right(row.width + size.bounds, bounds_of(change), "muted" if change.news else "faint")
     if size.n:
-        row.right(row.width + size.n, counts_of(change), "faint")
+        row.right(row.width + size.n, counts_of(change, short=size.n < N_WIDTH), "faint")
     if size.rest and entry.segment:
         rest = entry.segment.rest
         row.right(

@@ -12,6 +12,7 @@ from voicetop.ui.lines import BLANK, Line, Row, block
 from voicetop.ui.look import SPANS
 from voicetop.ui.renderables import compare
 from voicetop.ui.renderables.compare import Entry
+from voicetop.ui.renderables.prose import wrapped
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.page import HEAD, Host, Page
 
@@ -97,7 +98,7 @@ class ComparePage(Page):
             lines += [BLANK, *compare.why_lines(self.rows[self.place], width)]
         return block(lines, height, width)
 
-    def _nothing(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:  # noqa: ARG002 - as bodies have it
+    def _nothing(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:
         asked = self.view(snap.view)
         if snap.view.against != asked.against or snap.view.around != asked.around:
             return [BLANK, Row(3).add("comparing …", "muted").line()]
@@ -109,7 +110,8 @@ class ComparePage(Page):
             f"{marker.kind} {marker.label} at {clock(marker.at)}: too little is kept from before or after it"
         )
         why = "whole minutes are compared: the first after it must be over, and one before it must be known"
-        return [BLANK, Row(3).add(said, "strong").line(), Row(3).add(why, "muted").line()]
+        told = [Row(3).add(text, "strong").line() for text in wrapped(said, width - 4)]
+        return [BLANK, *told, *(Row(3).add(text, "muted").line() for text in wrapped(why, width - 4))]
 
     def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:
         """All of the table, also what is out of sight."""
