@@ -142,7 +142,7 @@ async def test_a_viewer_is_told_in_one_line_and_goes_on_watching(console: Open) 
         await shown(operator)
         where = hub.url.removeprefix("ws://")
         assert viewer.operate("note", text="x") == (
-            f"{where} takes no acts from here: your token is a viewer's; an operator's token may act"
+            f"{where}: a viewer's token only looks; an operator's token may act"
         )
         assert operator.operate("ack", target="i1") == ""
         assert operator.operate("note", text="seen") == ""

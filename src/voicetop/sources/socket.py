@@ -125,8 +125,8 @@ class SocketSource:
         if self._connection is None or self._link.phase != "live":
             return f"no connection to {self._link.where}: nothing was sent; try again once it is back"
         if self.role != "operator":
-            whose = "your token is a viewer's" if self._token else "it lets you look only"
-            return f"{self._link.where} takes no acts from here: {whose}; an operator's token may act"
+            only = "a viewer's token only looks" if self._token else "it lets you look only"
+            return f"{self._link.where}: {only}; an operator's token may act"
         return ""
 
     async def act(self, act: Operator) -> None:
