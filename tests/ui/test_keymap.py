@@ -91,7 +91,7 @@ async def test_footer_help_palette_and_bindings_follow_the_config() -> None:
     keymap = keymap_of([entry("window", "W"), entry("help", "f5"), entry("palette", "ctrl+k")])
     feed = FakeFeed()
     app = ConsoleApp(feed, keymap=keymap)
-    async with app.run_test(size=(160, 60)) as pilot:
+    async with app.run_test(size=(160, 80)) as pilot:
         for key, span in (("w", "5m"), ("W", "30m")):
             await pilot.press(key)
             assert feed.asked[-1].span == span
