@@ -61,8 +61,8 @@ from voicetop.alerts.notifiers.settings import (
     why_no_secret,
 )
 from voicetop.engine.config import EngineConfig, Price
-from voicetop.errors import ConfigError, nearest
-from voicetop.locations import config_file
+from voicetop.errors import ConfigError, line_of, nearest
+from voicetop.locations import config_file, rules_dir
 from voicetop.sources.address import DEFAULT_URL
 
 _DEFAULT = EngineConfig()
@@ -126,8 +126,15 @@ class Config(Struct, frozen=True):
         return _token_in(self.token_file)
 
     def engine(self) -> EngineConfig:
-        """The part that the engine is told."""
+        """The part that the engine is told, with the person's own rules. Raises ConfigError for a wrong one."""
+        from voicetop.alerts.rulebook import files_in, read  # noqa: PLC0415 - behind the first frame
+
+        book = read(files_in(rules_dir()))
+        if book.mistakes:
+            raise book.mistakes[0]
         return EngineConfig(
+            rules=book.rules,
+            policies=book.policies,
             capacity=self.capacity,
             prices=self.prices,
             terminal_steps=self.terminal_steps,
@@ -371,29 +378,3 @@ _PLAIN = {
     "bool": "true or false",
     "array": "a list",
 }
-
-
-def line_of(text: str, path: tuple[str, ...], key: str) -> int:
-    """The line in which `key` of the table `path` is set, from 1; 0 where it can't be told."""
-    here: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            here = _path_of(stripped)
-            if here == (*path, key):
-                return number
-        elif "=" in stripped and (*here, *_path_of(f"[{stripped.partition('=')[0]}]")) == (*path, key):
-            return number
-    return 0
-
-
-def _path_of(header: str) -> tuple[str, ...]:
-    try:
-        table: Any = tomllib.loads(header)
-    except tomllib.TOMLDecodeError:
-        return ()
-    path: list[str] = []
-    while isinstance(table, dict) and table:
-        ((name, table),) = table.items()
-        path.append(name)
-    return tuple(path)

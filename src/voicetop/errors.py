@@ -16,6 +16,7 @@ VoicetopError                 one clear line for a person; the command line prin
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class VoicetopError(Exception):
@@ -75,3 +76,31 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
+
+
+def line_of(text: str, path: tuple[str, ...], key: str) -> int:
+    """The line of a TOML text in which `key` of the table `path` is set, from 1; 0 where it can't be told."""
+    here: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            here = _path_of(stripped)
+            if here == (*path, key):
+                return number
+        elif "=" in stripped and (*here, *_path_of(f"[{stripped.partition('=')[0]}]")) == (*path, key):
+            return number
+    return 0
+
+
+def _path_of(header: str) -> tuple[str, ...]:
+    import tomllib  # noqa: PLC0415 - only where something was mistyped
+
+    try:
+        table: Any = tomllib.loads(header)
+    except tomllib.TOMLDecodeError:
+        return ()
+    path: list[str] = []
+    while isinstance(table, dict) and table:
+        ((name, table),) = table.items()
+        path.append(name)
+    return tuple(path)

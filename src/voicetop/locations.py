@@ -37,6 +37,11 @@ def config_file(env: Mapping[str, str] = os.environ) -> Path:
     return config_dir(env) / "config.toml"
 
 
+def rules_dir(env: Mapping[str, str] = os.environ) -> Path:
+    """A person's own rules of alerts, with their runbooks beside them."""
+    return config_dir(env) / "rules"
+
+
 def shipped_themes() -> Path:
     """The themes of the wheel, or of the checkout where voicetop is installed editable."""
     package = Path(__file__).parent

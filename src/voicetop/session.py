@@ -12,6 +12,7 @@ import msgspec
 from voicetop.alerts.alerts import Alerts
 from voicetop.alerts.desk import Desk
 from voicetop.alerts.panel import dressed
+from voicetop.alerts.rules import Rules
 from voicetop.alerts.signals import Effect
 from voicetop.engine import checkpoint
 from voicetop.engine.checkpoint import State
@@ -33,7 +34,7 @@ class Session:
     def __init__(self, config: EngineConfig | None = None, alerts: Alerts | None = None) -> None:
         self.codec = Codec()
         self.engine = Engine(config)
-        self.alerts = alerts or Alerts((Desk(),))
+        self.alerts = alerts or Alerts((Desk(), Rules()))
         self.picturer = Picturer(self.engine, self.codec.stats)
         self.epoch = ""
         self.deployment = ""

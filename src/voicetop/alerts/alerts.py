@@ -18,7 +18,9 @@ from msgspec import Struct
 
 from voicetop.alerts.acts import operate
 from voicetop.alerts.incidents import Incidents
+from voicetop.alerts.rules import policies_of
 from voicetop.alerts.signals import Effect, Signal
+from voicetop.engine.config import EngineConfig
 
 if TYPE_CHECKING:
     from voicetop.engine.fold import Engine
@@ -56,9 +58,12 @@ class Alerts:
     def __init__(self, detectors: Sequence[Detectors] = (), incidents: Incidents | None = None) -> None:
         self.detectors = tuple(detectors)
         self.incidents = incidents or Incidents()
+        self._config: EngineConfig | None = None
 
     def beat(self, engine: Engine, marks: Sequence[int], deployment: str) -> list[Effect]:
         """A heartbeat moved time past `marks` (epoch seconds, each a multiple of 5); mostly past none."""
+        if engine.config is not self._config:
+            self._config, self.incidents.policies = engine.config, policies_of(engine.config)
         effects = self._act(engine, deployment)
         local = engine.feed.local
         for mark in marks:

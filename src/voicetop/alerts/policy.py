@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from msgspec import Struct
-
 from voicetop.alerts.signals import Family
+from voicetop.engine.config import Policy
 
 RANK: dict[str, int] = {"info": 0, "warning": 1, "critical": 2}
 
@@ -26,13 +25,6 @@ WIDEN_S = 60.0
 FLAP_S = 1800.0
 """What comes back within this time is the same thing again: each time it keeps on firing for twice as long."""
 MOST_KEEP_S = 6 * 3600.0
-
-
-class Policy(Struct, frozen=True):
-    """Seconds: `for_s` from the first sign to firing, `keep_s` from the last sign to resolved."""
-
-    for_s: float = 0.0
-    keep_s: float = 300.0
 
 
 Policies: TypeAlias = dict[str, Policy]

@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from voicetop import config as configuration
 from voicetop.alerts.notifiers.settings import KINDS
-from voicetop.config import TABLES, Config, LinkTemplates, line_of
-from voicetop.errors import ConfigError, UsageError, VoicetopError, nearest
+from voicetop.config import TABLES, Config, LinkTemplates
+from voicetop.errors import ConfigError, UsageError, VoicetopError, line_of, nearest
 from voicetop.locations import config_file
 
 WHAT = ("check", "show")

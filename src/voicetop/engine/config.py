@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from msgspec import Struct
 
 
@@ -16,10 +18,51 @@ class Price(Struct, frozen=True):
     dated: str = ""
 
 
+RuleTier: TypeAlias = Literal["critical", "warning", "info", "line"]
+
+
+class Line(Struct, frozen=True):
+    """A threshold: `value` in the metric's own unit, or `value` times what is normal where `times`."""
+
+    value: float
+    times: bool = False
+
+
+class Rule(Struct, frozen=True):
+    """A rule of one's own over a figure of a panel (`alerts.rulebook` reads it, `alerts.rules` judges by it).
+
+    It is on from `fire` on until it is back at `clear`; `below` says on which side of `fire` it is bad. Not before
+    `min_n` observations. `tier` "line" is drawn on its chart and never fires. Times in seconds.
+    """
+
+    name: str
+    metric: str
+    fire: Line
+    clear: Line
+    tier: RuleTier = "warning"
+    where: tuple[tuple[str, str], ...] = ()
+    window: Literal["5m", "30m", "24h"] = "5m"
+    below: bool = False
+    min_n: int = 30
+    for_s: float = 0.0
+    keep_s: float = 300.0
+    runbook: str = ""
+    links: tuple[str, ...] = ()
+
+
+class Policy(Struct, frozen=True):
+    """Seconds: `for_s` from the first sign to firing, `keep_s` from the last sign to resolved."""
+
+    for_s: float = 0.0
+    keep_s: float = 300.0
+
+
 class EngineConfig(Struct, frozen=True):
     """Times in seconds. `prices` maps "provider/model", "model" or "component" to a `Price`, tried in this order.
 
-    `terminal_steps` are the steps at which a caller who hangs up has finished rather than abandoned.
+    `terminal_steps` are the steps at which a caller who hangs up has finished rather than abandoned. `rules` and
+    `policies` (by family of alerts) are judged by in the room of alerts; here they are in every checkpoint, so that
+    all consoles judge alike.
     """
 
     capacity: int = 0
@@ -36,5 +79,7 @@ class EngineConfig(Struct, frozen=True):
     ended_kept: int = 1_500
     failed_kept: int = 1_500
     story_budget: int = 60_000
+    rules: tuple[Rule, ...] = ()
+    policies: dict[str, Policy] = {}
     verdict: bool = True
     """Whether to judge for the verdict line: learning a baseline and back-tests do without, in a fifth of the time."""

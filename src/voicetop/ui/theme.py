@@ -15,8 +15,7 @@ from typing import Any, Literal, TypeAlias
 from rich.errors import StyleSyntaxError
 from rich.style import Style
 
-from voicetop.config import line_of
-from voicetop.errors import ConfigError
+from voicetop.errors import ConfigError, line_of
 from voicetop.locations import shipped_themes, theme_dirs
 from voicetop.ui.lines import LINK, SELECTED
 
