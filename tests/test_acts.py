@@ -17,6 +17,7 @@ import pytest
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.hub import Hub, HubConfig, Token
 from voicetop.live import LiveFeed
+from voicetop.past.bounds import Bounds
 from voicetop.recording import Recorder
 from voicetop.recording.notes import Notebook
 from voicetop.session import Session
@@ -42,7 +43,7 @@ def console() -> Iterator[Open]:
             backoff = Backoff(first=AT_ONCE, limit=0.2)
             return SocketSource(url, token, backoff=backoff), Recorder(record) if record else None
 
-        feeds.append(LiveFeed(source, author=by))
+        feeds.append(LiveFeed(source, author=by, keep=Bounds()))
         feeds[-1].start()
         return feeds[-1]
 
@@ -131,6 +132,21 @@ async def test_a_note_about_a_call_stands_in_that_call(hub: Hub, console: Open) 
 
     await until(lambda: "ada: she hears an echo" in noted())
     await agent.close()
+
+
+async def test_who_goes_back_sees_at_a_moment_what_was_noted_about_it_later(hub: Hub, console: Open) -> None:
+    feed = console(hub.url)
+    await shown(feed)
+    begun = (await shown(feed)).at
+    await until(lambda: feed.latest is not None and feed.latest.at > begun + 2.0)
+    feed.operate("note", text="it began here", at=begun + 0.5)
+    await until(lambda: memos(feed))
+    past = feed.past
+    assert past is not None
+    past.seek(begun + 1.0)
+    await until(lambda: past.latest is not None and abs(past.latest.at - begun - 1.0) < 0.3)
+    assert past.latest is not None
+    assert [memo.text for memo in past.latest.memos] == ["it began here"]
 
 
 async def test_a_viewer_is_told_in_one_line_and_goes_on_watching(console: Open) -> None:

@@ -124,3 +124,7 @@ def test_the_token_is_what_its_file_holds(tmp_path: Path) -> None:
 def test_links_are_templates_of_addresses() -> None:
     config = parse('[links]\ntrace = "https://t.example/{trace_id}?s={source}"', "c.toml")
     assert config.links == LinkTemplates(trace="https://t.example/{trace_id}?s={source}")
+
+
+def test_the_config_may_say_who_acts_at_this_console() -> None:
+    assert parse('user = "ada"\n', "here").user == "ada"

@@ -227,11 +227,13 @@ class LiveFeed:
             return
         from voicetop.past.rewind import LiveRemarks, Rewind  # noqa: PLC0415 - behind the first frame
 
+        remarks = LiveRemarks(self.operate)
+        session.on_beat.append(lambda _: remarks.hear(session.engine.operators))
         try:
             self._rewind = Rewind(
                 session,
                 where=where,
-                remarks=LiveRemarks(self.operate),
+                remarks=remarks,
                 bounds=self._keep,
                 config=self._config,
                 recorder=self._recorder,

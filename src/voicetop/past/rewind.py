@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicetop.clock import Clock, WallClock
-from voicetop.engine.chronicle import Chronicle
+from voicetop.engine.chronicle import MOST_NOTES, Chronicle
 from voicetop.engine.snapshot import NAN
 from voicetop.engine.timeline import Timeline
 from voicetop.past.bounds import Bounds
@@ -28,7 +28,7 @@ from voicetop.recording.reader import shard_files
 from voicetop.recording.reel import Reel
 from voicetop.recording.seek import last_beat, split
 from voicetop.recording.shards import Shards
-from voicetop.wire.events import Operator
+from voicetop.wire.events import NOTING, Operator
 from voicetop.wire.frames import Welcome
 
 if TYPE_CHECKING:
@@ -189,12 +189,25 @@ class Gathered:
 
 
 class LiveRemarks:
-    """A `player.Noting` of a live feed: what is noted goes to the hub, and comes back with the feed."""
+    """A `player.Noting` of a live feed: what is noted goes to the hub, and comes back with the feed.
+
+    Whoever goes back to a moment sees what was noted about it later: `hear` is told what the live session knows.
+    """
 
     def __init__(self, operate: Callable[..., str]) -> None:
         self.acts: list[Operator] = []
         self.failures: list[str] = []
         self.operate = operate
+        self._told: Sequence[Operator] = ()
+
+    def hear(self, told: Sequence[Operator]) -> None:
+        """The engine's acts by now; another sequence whenever there is one more."""
+        if told is self._told:
+            return
+        before = {act.event_id for act in self._told}
+        self._told = told
+        self.acts += [act for act in told if act.act in NOTING and act.event_id not in before]
+        del self.acts[:-MOST_NOTES]
 
     def load(self) -> None:
         """The feed itself brings them."""
