@@ -17,7 +17,7 @@ from voicetop.ui.look import Look
 from voicetop.ui.moments import moment_of
 from voicetop.ui.renderables.banner import written_speed
 from voicetop.ui.renderables.scene import Hint
-from voicetop.ui.renderables.strip import told
+from voicetop.ui.renderables.strip import read_up_to, told
 from voicetop.ui.screens.page import Host
 from voicetop.ui.stack import Stack
 from voicetop.ui.standpoint import Standpoint
@@ -116,7 +116,10 @@ def to_note(console: Traveller, steps: int) -> None:
         return
     same = [note for note in notes if abs(note.at - found.at) <= SAME_S]
     go(console, found.at)
-    console.say(_in_words(same, console.look))
+    unread = steps > 0 and stand.replay and found.at > read_up_to(stand.timeline)
+    console.say(
+        _in_words(same, console.look) + (" · what is before it is still being read" if unread else "")
+    )
 
 
 def _in_words(notes: list[Note], look: Look) -> str:

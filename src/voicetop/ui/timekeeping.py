@@ -179,6 +179,8 @@ def _keep(console: Traveller, act: str, text: str) -> None:
     moment = at if not isnan(at) else shown.at if shown is not None else NAN
     clock = f" at {console.look.clock(moment)}" if not isnan(moment) else ""
     where = (
-        f"kept with {console.feeds.current.name}" if stand.replay else "sent to the hub, for every recording"
+        f"kept with {PurePath(console.feeds.current.name).name}"
+        if stand.replay
+        else "sent to the hub, for every recording"
     )
     console.say(f"{act}{clock}: {where}")

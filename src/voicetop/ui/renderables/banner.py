@@ -8,12 +8,12 @@ from __future__ import annotations
 from math import floor, inf, isnan
 from typing import TypeAlias
 
-from voicetop.engine.snapshot import Snapshot
 from voicetop.engine.timeline import Timeline
 from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, cells, clip, fit, selected, width_of
 from voicetop.ui.look import SPANS, Look, severity
 from voicetop.ui.renderables.scene import Hint, Scene, When
+from voicetop.ui.renderables.strip import read_up_to
 
 Part: TypeAlias = tuple[tuple[str, ...], str]
 """A text in ever fewer words, of which the first that fits is shown, and its tone."""
@@ -41,16 +41,26 @@ def banner(scene: Scene, when: When, width: int) -> Line:
 def _head(scene: Scene, when: When, width: int) -> Line:
     """What this is, of what, at which moment, and how time goes there."""
     position = when.position
-    at = _moment(scene.snap, when)
-    clock = scene.look.clock(at) + (f" {scene.look.zone(at)}" if width >= FULL_WIDTH else "")
+    clock = _clock_of(scene, when, width)
     if when.kind != "replay":
         word = ("▶ PAST", "accent") if position.playing else ("❄ FROZEN", "blind")
         pace = f" · {speed_text(when)}" if position.playing else ""
-        return (word, (f" {clock}{pace}", "strong"))
+        return (word, (f"{clock}{pace}", "strong"))
     name = clip(when.name, LONGEST_NAME if width >= FULL_WIDTH else max(6, width // 4))
-    day = f" {figures.day(at, utc=scene.look.utc)}" if width >= FULL_WIDTH else ""
     word = ("▶ REPLAY", "accent") if position.playing else ("❄ REPLAY", "blind")
-    return (word, (f" {name}", "text"), (f"{day} {clock}{_pace(when)}", "strong"))
+    return (word, (f" {name}", "text"), (f"{clock}{_pace(when)}", "strong"))
+
+
+def _clock_of(scene: Scene, when: When, width: int) -> str:
+    """The picture's own moment, as far as there is room: clock and figures belong together."""
+    at = scene.snap.at if scene.snap is not None else when.position.at
+    if isnan(at):
+        return ""
+    clock = f" {scene.look.clock(at)}"
+    if width < FULL_WIDTH:
+        return clock
+    day = f" {figures.day(at, utc=scene.look.utc)}" if when.kind == "replay" else ""
+    return f"{day}{clock} {scene.look.zone(at)}"
 
 
 def _pace(when: When) -> str:
@@ -60,11 +70,6 @@ def _pace(when: When) -> str:
     if when.seeking:
         return ""
     return f" · {clip(when.position.why, LONGEST_NAME)}" if when.position.why else " · stands still"
-
-
-def _moment(snap: Snapshot | None, when: When) -> float:
-    """The picture's own moment: clock and figures belong together."""
-    return snap.at if snap is not None else when.position.at
 
 
 def _parts(scene: Scene, when: When) -> list[Part]:
@@ -96,7 +101,7 @@ def _read(line: Timeline) -> str:
     """How far a recording's events of note are known, where that isn't all of it."""
     if line.complete or isnan(line.start) or not line.last_at > line.first_at:
         return ""
-    share = (line.start + len(line.turns) * line.step - line.first_at) / (line.last_at - line.first_at)
+    share = (read_up_to(line) - line.first_at) / (line.last_at - line.first_at)
     return f"timeline read to {min(max(floor(share * 20) * 5, 0), 95)} %"
 
 

@@ -77,6 +77,11 @@ def track_of(line: Timeline, width: int) -> Track:
     return Track(floor(first / step) * step, step, width, first, last)
 
 
+def read_up_to(line: Timeline) -> float:
+    """Up to which moment all that happened is known."""
+    return line.last_at if line.complete or isnan(line.start) else line.start + len(line.turns) * line.step
+
+
 class Drawn(NamedTuple):
     """A timeline in columns: what is costly to gather and stays the same as long as it does.
 
