@@ -94,7 +94,8 @@ class Session:
         made = self.picturer.snapshot(
             view, epoch=self.epoch, seq=self.seq, deployment=self.deployment, noted=self.noted
         )
-        return dressed(made, self.alerts.incidents, self.alerts.learning_s(self.engine))
+        learning_s, rules = self.alerts.learning_s(self.engine), self.engine.config.rules
+        return dressed(made, self.alerts.incidents, learning_s, rules)
 
     def checkpoint(self) -> bytes:
         """The whole state, for a console that joins or a replay that seeks."""

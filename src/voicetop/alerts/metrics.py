@@ -141,7 +141,7 @@ class _Scope(Struct, frozen=True):
         kind = name.replace("errors", "error", 1).replace(".", ":")
         kinds = [kind] if kind == "error" or kind.count(":") == 2 else self._kinds(f"{kind}:")
         active = self.live + self.sums.get("ended", 0)
-        handling = handling_s(self.sums)
+        handling = handling_s(self.engine.ledger.counts.sums("30m", self.cells))
         normals = [self.usual.error_rate(one, self.window, handling) for one in kinds]
         known = [normal.value for normal in normals if normal.known]
         normal = Normal(sum(known), n=normals[0].n) if known else Normal()

@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from voicetop.alerts.incident import Incident
 from voicetop.alerts.incidents import Incidents
 from voicetop.alerts.policy import RANK, UPSTREAM
+from voicetop.alerts.rules import charted, drawn
 from voicetop.alerts.words import blame_line, span
+from voicetop.engine.config import Rule
 from voicetop.engine.sentence import sentence, standing
 from voicetop.engine.snapshot import (
     NAN,
@@ -32,14 +34,32 @@ KIND_OF = {"waiting": "stuck"}
 """What the judge calls a trouble where it isn't the family's own name."""
 
 
-def dressed(snap: Snapshot, incidents: Incidents, learning_s: float = 0.0) -> Snapshot:
-    """The picture with its panel of alerts, and with the incidents' voice in its verdict."""
+def dressed(
+    snap: Snapshot, incidents: Incidents, learning_s: float = 0.0, rules: tuple[Rule, ...] = ()
+) -> Snapshot:
+    """The picture with its panel of alerts, the rules' lines, and with the incidents' voice in its verdict."""
     panel = panel_of(incidents, learning_s)
     verdict = verdict_of(snap.verdict, incidents.opened, snap.at)
     if verdict.severity == "ok" and panel.last_resolved == panel.last_resolved:
         ago = span(max(0.0, snap.at - panel.last_resolved))
         verdict = replace(verdict, text=f"{verdict.text} · last alert {ago} ago, resolved")
-    return replace(snap, alerts=panel, verdict=verdict)
+    return ruled(replace(snap, alerts=panel, verdict=verdict), rules)
+
+
+def ruled(snap: Snapshot, rules: tuple[Rule, ...]) -> Snapshot:
+    """The picture with the rules' lines on its charts, where there are rules of one's own."""
+    if not rules:
+        return snap
+    for name, (place, part) in charted().items():
+        panel = getattr(snap, place)
+        holder = panel.e2e if place == "latency" else panel
+        figure = getattr(holder, part)
+        made = drawn(rules, snap.view.where, name, figure)
+        if made is not figure:
+            holder = replace(holder, **{part: made})
+            panel = replace(panel, e2e=holder) if place == "latency" else holder
+            snap = replace(snap, **{place: panel})
+    return snap
 
 
 def panel_of(incidents: Incidents, learning_s: float = 0.0) -> AlertsPanel:
