@@ -47,10 +47,10 @@ class FilmSource:
 
 
 @pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def home(_state_of_its_own: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(rewind, "APART_S", 5.0)
     monkeypatch.setattr(rewind, "COST", 100.0)
+    return _state_of_its_own
 
 
 def feed_of(source: FilmSource, recorder: Recorder | None = None, bounds: Bounds | None = None) -> LiveFeed:
@@ -160,20 +160,20 @@ def test_a_moment_that_is_being_written_is_waited_for(source: FilmSource, feed: 
     assert arrive(past_of(feed), now).at == now
 
 
-def test_all_of_it_is_private_and_gone_at_the_end(tmp_path: Path) -> None:
+def test_all_of_it_is_private_and_gone_at_the_end(home: Path) -> None:
     feed = feed_of(FilmSource(gate=5.0))
     until(lambda: at(feed) >= START + 5)
     arrive(past_of(feed), START + 2)
-    files = [file for file in (tmp_path / "state").rglob("*") if file.is_file()]
+    files = [file for file in home.rglob("*") if file.is_file()]
     assert any(file.suffix == ".vtr" for file in files)
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
     feed.close()
-    assert not [file for file in (tmp_path / "state").rglob("*") if file.is_file()]
+    assert not [file for file in home.rglob("*") if file.is_file()]
     assert not any("voicetop" in thread.name for thread in threading.enumerate())
 
 
-def test_what_a_crashed_console_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    left = tmp_path / "state" / "voicetop" / "scratch" / "1-gone"
+def test_what_a_crashed_console_left_is_removed_by_the_next(home: Path) -> None:
+    left = home / "voicetop" / "scratch" / "1-gone"
     left.mkdir(parents=True)
     (left / "lock").touch()
     (left / "a.state").write_bytes(b"x")
@@ -182,12 +182,14 @@ def test_what_a_crashed_console_left_is_removed_by_the_next(tmp_path: Path) -> N
     feed.close()
 
 
-def test_with_a_recorder_its_recording_is_gone_back_in(tmp_path: Path, played: dict[float, str]) -> None:
+def test_with_a_recorder_its_recording_is_gone_back_in(
+    tmp_path: Path, home: Path, played: dict[float, str]
+) -> None:
     feed = feed_of(FilmSource(gate=30.0), Recorder(tmp_path / "a.vtr"))
     until(lambda: at(feed) >= START + 30)
     assert arrive(past_of(feed), START + 17).at == START + 17
     assert digest(past_of(feed)) == played[START + 17]
-    assert not list((tmp_path / "state").rglob("*.vtr"))
+    assert not list(home.rglob("*.vtr"))
     feed.close()
     assert (tmp_path / "a.vtr").exists()
 

@@ -45,6 +45,17 @@ class Chronicle:
         self._standing: dict[str, str] = {}
         self._silent = False
 
+    @classmethod
+    def of(cls, timeline: Timeline) -> Chronicle:
+        """What goes on from a timeline that was gathered before."""
+        chronicle = cls()
+        chronicle.first_at, chronicle.last_at = timeline.first_at, timeline.last_at
+        chronicle._step = int(timeline.step)
+        chronicle._start = int(timeline.start // timeline.step) if timeline.turns else 0
+        chronicle._turns, chronicle._errors = list(timeline.turns), list(timeline.errors)
+        chronicle._notes = list(timeline.notes)
+        return chronicle
+
     def step(self, engine: Engine, at: float) -> None:
         """Time moved to `at` (stamp time): take what the engine has met since the last heartbeat."""
         if self.first_at != self.first_at:

@@ -5,6 +5,7 @@ It folds what a player folds, in a session of its own, when nobody waits for the
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import Severity
 from voicetop.engine.timeline import Note, Timeline
 from voicetop.errors import VoicetopError
+from voicetop.past import almanac
 from voicetop.past.remarks import Remarks
 from voicetop.recording.reader import Place
 from voicetop.recording.trail import Trail
@@ -55,6 +57,9 @@ class Survey:
         self._renewed = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._worked_at = self._told_at = 0.0
+        self._tell_more: Callable[[], None] = lambda: None
+        """Tells of what was found by now."""
 
     @property
     def timeline(self) -> Timeline:
@@ -77,37 +82,72 @@ class Survey:
         from voicetop.past.walk import Walker  # noqa: PLC0415 - behind the first frame
 
         session = Walker(self._make_config() if self._make_config is not None else None)
-        follow(session, self._chronicle)
-        trail = Trail(reel.files, reel.parts[0].path, Place(0, 0))
+        key = almanac.key_of(session)
         try:
+            told = almanac.look_up(reel, key)
+            if told is not None:
+                self._chronicle = Chronicle.of(told)
+            else:
+                follow(session, self._chronicle)
             self._hear_notes()
-            while not self._stop.is_set():
-                self._go_through(trail, session, reel, idle)
-                reel.refresh()
+            if told is None:
+                self._go_through(reel, session, key, idle)
+            else:
                 self._tell(reel, complete=True)
-                self._renewed.wait(GROWTH_S)
-                self._renewed.clear()
-                self._hear_notes()
+                self._build(reel, idle)
         except VoicetopError:  # the player says so when it comes there
             self._tell(reel, complete=True)
-        finally:
-            trail.close()
 
-    def _go_through(self, trail: Trail, session: Session, reel: Reel[Session], idle: threading.Event) -> None:
-        """All that was written by now."""
-        told = worked = self._clock.monotonic()
+    def _build(self, reel: Reel[Session], idle: threading.Event) -> None:
+        """The timeline is known: see that the checkpoints are there too, and hear of notes."""
+        for part in list(reel.parts):
+            part.build(lambda: self._pause(idle))
+        while not self._stop.is_set():
+            self._wait_for_notes()
+            self._tell(reel, complete=True)
+
+    def _go_through(self, reel: Reel[Session], session: Session, key: str, idle: threading.Event) -> None:
+        """All that was written by now, file after file; then what is written meanwhile."""
+        self._tell_more = lambda: self._tell(reel, complete=False)
+        place, epoch, part = Place(0, 0), "", reel.parts[0]
+        for part in list(reel.parts):
+            place, epoch = part.go_through(session, lambda: self._pause(idle))
+            if self._stop.is_set():
+                return
+        with contextlib.closing(Trail(reel.files, part.path, place, epoch)) as trail:
+            while self._fold(trail, session):
+                reel.refresh()
+                self._tell(reel, complete=True)
+                if key and not reel.growing:
+                    almanac.keep(reel, key, self._timeline)
+                    key = ""
+                self._wait_for_notes()
+
+    def _fold(self, trail: Trail, session: Session) -> bool:
+        """Fold what has come; False where it is to end."""
         for _, frame in trail:
             session.feed(frame)
-            if not idle.is_set():
-                idle.wait(BUSY_S)
-            now = self._clock.monotonic()
-            if now - worked >= WORK_S:
-                if self._stop.wait(PAUSE_S):
-                    return
-                worked = self._clock.monotonic()
-            if now - told >= TOLD_S:
-                told = now
-                self._tell(reel, complete=False)
+            if self._stop.is_set():
+                break
+        return not self._stop.is_set()
+
+    def _wait_for_notes(self) -> None:
+        self._renewed.wait(GROWTH_S)
+        self._renewed.clear()
+        self._hear_notes()
+
+    def _pause(self, idle: threading.Event) -> bool:
+        """Between two frames: let others go first, tell what was found; True where it is to end."""
+        if not idle.is_set():
+            idle.wait(BUSY_S)
+        now = self._clock.monotonic()
+        if now - self._worked_at >= WORK_S:
+            self._stop.wait(PAUSE_S)
+            self._worked_at = self._clock.monotonic()
+        if now - self._told_at >= TOLD_S:
+            self._told_at = now
+            self._tell_more()
+        return self._stop.is_set()
 
     def _tell(self, reel: Reel[Session], *, complete: bool) -> None:
         timeline = self._chronicle.timeline(complete=complete)

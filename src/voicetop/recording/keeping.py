@@ -65,7 +65,7 @@ class _Draft(Struct, frozen=True):
 class Keeper:
     """Follows a session through a recording, from its beginning, or from `resumed` on.
 
-    Call `moved` after each frame, `keep` at a heartbeat, and `finish` at the end. Raises OSError where the store does.
+    Call `moved` after each frame, `keep` at a heartbeat, and `close` at the end. Raises OSError where the store does.
     """
 
     def __init__(self, session: Keepable, store: Checkpoints, resumed: Saved | None = None) -> None:
@@ -109,6 +109,11 @@ class Keeper:
             session.codec.stats.duplicates,
         )
         return size
+
+    def close(self) -> None:
+        """Follow the session no longer. Raises OSError where the last checkpoint can't be written."""
+        self._retold.close()
+        self.finish()
 
     def finish(self) -> None:
         """Write the checkpoint that waits, with what is known by now."""

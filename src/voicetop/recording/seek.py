@@ -5,10 +5,12 @@ Who enters by seek comes to the same state at every later heartbeat as who playe
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import math
 import os
+import sys
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -102,7 +104,7 @@ class Seeker(Generic[S]):
         Reader(self.path).close()
         try:
             self.index = BlockIndex(self.path)
-            self.checkpoints = Checkpoints(self.path, _key(new_session()) + after(self.index))
+            self.checkpoints = Checkpoints(self.path, key_of(new_session()) + after(self.index))
         except OSError as error:
             raise RecordingError(f"cannot read {path}: {error.strerror}") from None
 
@@ -126,10 +128,25 @@ class Seeker(Generic[S]):
         """
         if not self.checkpoints.begin_writing():
             return
+        session, last = self._new_session(), None
+        for saved in reversed(self.checkpoints.saved):
+            if self._go_on_from(saved, session):
+                last = saved
+                break
         try:
-            self._build(stop)
-        except OSError:  # a full disk: what was kept stays right
-            pass
+            self._build(stop, session, last)
+        finally:
+            self.checkpoints.close()
+
+    def go_through(self, session: S, stop: Callable[[], bool] = lambda: False) -> tuple[Place, str]:
+        """Fold all of the file into `session`, which stands where it begins, and keep checkpoints on the way.
+
+        Where these can't be kept, or are already, it is folded all the same. Gives the place where it ended, and the
+        epoch there.
+        """
+        self.checkpoints.begin_writing()
+        try:
+            return self._build(stop, session, None)
         finally:
             self.checkpoints.close()
 
@@ -188,16 +205,12 @@ class Seeker(Generic[S]):
                 return
             yield step.frame
 
-    def _build(self, stop: Callable[[], bool]) -> None:
-        session, last = self._new_session(), None
-        for saved in reversed(self.checkpoints.saved):
-            if self._go_on_from(saved, session):
-                last = saved
-                break
+    def _build(self, stop: Callable[[], bool], session: S, last: Saved | None) -> tuple[Place, str]:
+        """Fold what follows on `last`. A full disk is no trouble: what was kept stays right."""
         keeper = Keeper(session, self.checkpoints, last)
         until, size = (last.until, last.size) if last else (0.0, 4096)
         place, epoch = (last.place, last.epoch) if last else (Place(0, 0), "")
-        kept_at = until
+        kept_at = max((saved.until for saved in self.checkpoints.saved), default=until)
         for step in _steps(self.path, place, epoch):
             if stop():
                 break
@@ -206,13 +219,31 @@ class Seeker(Generic[S]):
             if here and room >= size and until - kept_at >= APART_S and (beat := last_beat(rest)):
                 head, rest = split(rest, beat)
                 session.feed(head)
-                keeper.moved(here, step.epoch, welcome=head.startswith(_WELCOME))
+                _moved(keeper, here, step.epoch, head)
                 kept_at, here = until, Place(here.offset, here.frames, here.events + beat)
-                size = keeper.keep(here, until, room)
+                size = _kept(keeper, here, until, room)
             if rest:
                 session.feed(rest)
-                keeper.moved(here, step.epoch, welcome=rest.startswith(_WELCOME))
-        keeper.finish()
+                _moved(keeper, here, step.epoch, rest)
+            if step.place:
+                place, epoch = Place(step.place.offset, step.place.frames + 1), step.epoch
+        with contextlib.suppress(OSError):
+            keeper.close()
+        return place, epoch
+
+
+def _moved(keeper: Keeper, place: Place | None, epoch: str, frame: bytes) -> None:
+    """A frame was folded. What can't be written of a state before it is left out."""
+    with contextlib.suppress(OSError):
+        keeper.moved(place, epoch, welcome=frame.startswith(_WELCOME))
+
+
+def _kept(keeper: Keeper, place: Place, until: float, room: float) -> int:
+    """Keep a state; how many bytes it takes, too many where the disk is full."""
+    try:
+        return keeper.keep(place, until, room)
+    except OSError:
+        return sys.maxsize
 
 
 class _Step(Struct, frozen=True):
@@ -347,7 +378,7 @@ def _welcome(session: Folding) -> Welcome:
     )
 
 
-def _key(session: Folding) -> str:
+def key_of(session: Folding) -> str:
     """What decides how a state is computed: voicetop's version, the checkpoint's, and the settings of the engine."""
     try:
         ours = version("voicetop")

@@ -75,6 +75,10 @@ class Retold:
             for event in batch.events:
                 numbers.pop(id(event), None)
 
+    def close(self) -> None:
+        """Look no longer."""
+        self._session.on_batch.remove(self._look)
+
     def forget(self) -> None:
         """The numbering begins anew, or stories came from elsewhere: nothing of before can be found again."""
         self._numbers.clear()
