@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,3 +100,12 @@ def test_it_is_whole_small_and_names_no_machine(name: str) -> None:
     assert len(records) > 200
     assert not PERSONAL.search(repr(records).encode())
     assert not getattr(records[0], "state", b"")  # a state would be read by one version of voicetop only
+
+
+def test_the_script_makes_a_simulated_one_again_record_by_record(tmp_path: Path) -> None:
+    """Where the simulator was changed on purpose: python recordings/make.py llm-outage billing-es-v42."""
+    make = runpy.run_path(str(HERE / "make.py"))
+    make["main"]([str(tmp_path), "billing-es-v42"])
+    name = "billing-es-v42.vtr"
+    assert read_all(tmp_path / name) == read_all(HERE / name)
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o644
