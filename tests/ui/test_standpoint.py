@@ -81,8 +81,7 @@ def test_nothing_before_the_beginning_and_now_is_live_again() -> None:
     assert stand.go(FIRST - 1000.0) == FIRST
     assert stand.kind == "past"
     stand.go(LAST + 5.0)
-    assert stand.kind is None
-    assert stand.picture is stand.feed.latest
+    assert stand.live
 
 
 def test_going_on_is_live_again_as_long_as_nobody_has_moved() -> None:
@@ -98,7 +97,7 @@ def test_going_on_is_live_again_as_long_as_nobody_has_moved() -> None:
     assert stand.kind == "past"
     other = frozen()
     other.toggle()
-    assert other.kind is None
+    assert other.live
 
 
 def test_what_is_played_from_the_past_becomes_live_when_it_has_caught_up() -> None:
@@ -108,7 +107,7 @@ def test_what_is_played_from_the_past_becomes_live_when_it_has_caught_up() -> No
     assert not stand.caught_up()
     stand.past.move(at=LAST - 0.5)  # type: ignore[union-attr]
     assert stand.caught_up()
-    assert stand.kind is None
+    assert stand.live
     assert not stand.feed.past.position.playing  # type: ignore[union-attr]
 
 
@@ -138,7 +137,7 @@ def test_a_replay_is_its_own_past_and_has_no_now() -> None:
     assert past.position.playing
     assert stand.go(LAST + 100.0) == LAST
     stand.go(FIRST)
-    stand.live()
+    stand.go_live()
     assert past.position.at == LAST
     assert not stand.caught_up()
 
@@ -147,7 +146,7 @@ def test_the_end_of_a_recording_that_grows_is_where_it_ends_then() -> None:
     past = replay(instant=False)
     past.timeline = timeline(complete=False)
     stand = Standpoint(past)
-    stand.live()
+    stand.go_live()
     assert past.position.seeking == inf
     assert stand.go(LAST + 100.0) == LAST + 100.0
 
@@ -189,3 +188,35 @@ def test_out_of_sight_both_are_asked_for_a_verdict_only() -> None:
     stand.freeze(feed.latest)
     stand.out_of_sight()
     assert feed.asked[-1] == past.asked[-1] == OUT_OF_SIGHT
+
+
+def test_who_goes_live_sees_the_past_until_the_live_picture_is_there() -> None:
+    stand = frozen()
+    before = stand.picture
+    stand.go_live()
+    assert stand.live
+    assert stand.picture is before
+    assert stand.kind == "past"
+    stand.ask(View(span="24h"), nobody)
+    assert stand.picture is stand.feed.latest
+    assert stand.kind is None
+
+
+def test_who_goes_live_does_not_wait_for_a_feed_that_says_nothing() -> None:
+    stand = frozen()
+    stand.go_live()
+    stand.tick()
+    assert stand.kind == "past"
+    stand.tick()
+    assert stand.kind is None
+
+
+def test_who_turns_round_on_the_way_to_live_is_in_the_past() -> None:
+    stand = frozen()
+    stand.go_live()
+    stand.go(LAST - 60.0)
+    assert not stand.live
+    stand.tick()
+    stand.tick()
+    assert stand.kind == "past"
+    assert stand.here == LAST - 60.0

@@ -68,7 +68,7 @@ def step(console: Traveller, seconds: float) -> None:
     stand = console.standpoint
     if not can_move(console):
         return
-    if stand.kind is None and seconds > 0:
+    if stand.live and seconds > 0:
         console.say(f"this is live; {console.key_of('step_back')} steps back")
         return
     go(console, stand.here + seconds)
@@ -80,7 +80,7 @@ def go(console: Traveller, at: float) -> None:
     cut = stand.go(at)
     moved(console)
     clock = console.look.clock
-    if stand.kind is None:
+    if stand.live:
         console.say("this is live again")
     elif cut > at + 1:
         console.say(f"nothing is kept before {clock(cut)}")
@@ -111,7 +111,7 @@ def to_note(console: Traveller, steps: int) -> None:
         found = next((note for note in notes if note.at > here + SAME_S), None)
     else:
         found = next((note for note in reversed(notes) if note.at < here - SAME_S), None)
-    if found is None or (stand.kind is None and steps > 0):
+    if found is None or (stand.live and steps > 0):
         console.say(_nothing_there(console, steps))
         return
     same = [note for note in notes if abs(note.at - found.at) <= SAME_S]
@@ -129,7 +129,7 @@ def _in_words(notes: list[Note], look: Look) -> str:
 
 def _nothing_there(console: Traveller, steps: int) -> str:
     stand = console.standpoint
-    if stand.kind is None and steps > 0:
+    if stand.live and steps > 0:
         return f"this is live; {console.key_of('event_before')} goes to the last event of note"
     unread = stand.replay and not stand.timeline.complete
     where = "after this moment" if steps > 0 else "before this moment"

@@ -19,6 +19,8 @@ OUT_OF_SIGHT = View(limit=0)
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 125.0, 250.0, 500.0, 1000.0, inf)
 CAUGHT_UP_S = 1.0
 """So near to what is now, one who comes from the past is there."""
+PATIENCE = 2
+"""For so many frames at most the past stays on the screen until the live feed has a picture for it."""
 ARRIVED_S = 1.5
 """A moment that was aimed at counts as where one stands, though the picture's is the heartbeat beside it."""
 
@@ -36,6 +38,8 @@ class Standpoint:
         self.aim = NAN
         self._away = False
         self._moved = False
+        self._leaving = 0
+        self._wanted: View | None = None
 
     # -- what is looked at ----------------------------------------------------------------------------------------
 
@@ -57,6 +61,11 @@ class Standpoint:
         if not self._away:
             return None
         return "past" if self.feed.past is not None else "held"
+
+    @property
+    def live(self) -> bool:
+        """Whether what is looked at is what is now, or will be with the next picture."""
+        return self.kind is None or bool(self._leaving)
 
     @property
     def shown(self) -> FeedHandle:
@@ -81,15 +90,22 @@ class Standpoint:
     @property
     def picture(self) -> Snapshot | None:
         """What there is to show."""
+        latest = self.feed.latest
+        if self._leaving and latest is not None and latest.view == self._wanted:
+            self._come_home()
         past = self.past
         if past is None:
-            return self.held if self._away else self.feed.latest
+            return self.held if self._away else latest
         if self.held is not None and past.latest is not None and isnan(past.position.seeking):
             self.held = None
         return self.held or past.latest
 
     def ask(self, view: View, call: Callable[[Snapshot], None]) -> bool:
         """Ask for a view; False where a held picture is all there is, and it was made for another."""
+        if self._leaving:
+            self._wanted = view
+            self.feed.ask(view, call)
+            return True
         if self.kind == "held":
             return self.held is None or self.held.view == view
         self.shown.ask(view, call)
@@ -106,7 +122,7 @@ class Standpoint:
     @property
     def here(self) -> float:
         """The moment one stands at, or is on the way to (stamp time)."""
-        if self.kind is None:
+        if self.live:
             return self.feed.latest.at if self.feed.latest is not None else NAN
         position = self.position
         if self.seeking:
@@ -137,7 +153,7 @@ class Standpoint:
 
     def freeze(self, snap: Snapshot) -> None:
         """Stand still at this picture of what is now."""
-        self.held, self._away, self._moved = snap, True, False
+        self.held, self._away, self._moved, self._leaving = snap, True, False, 0
         past = self.feed.past
         if past is not None:
             self.feed.ask(OUT_OF_SIGHT)
@@ -147,7 +163,7 @@ class Standpoint:
     def go(self, at: float) -> float:
         """Go to a moment, cut to what is known to be kept; gives that moment. What is now is live again."""
         if self.replay or not at >= self.now - CAUGHT_UP_S:
-            if not self._away and not self.replay and self.feed.latest is not None:
+            if self.live and self.feed.latest is not None:
                 self.freeze(self.feed.latest)
             at = self._cut(at)
             past = self.past
@@ -155,7 +171,7 @@ class Standpoint:
                 self._moved = True
                 self._seek(past, at)
             return at
-        self.live()
+        self.go_live()
         return self.now
 
     def _cut(self, at: float) -> float:
@@ -167,21 +183,33 @@ class Standpoint:
         self.aim = at
         past.seek(at)
 
-    def live(self) -> None:
-        """What is now again; the end, in a replay."""
+    def go_live(self) -> None:
+        """What is now again, with the next picture of it; the end, in a replay."""
         if self.replay and self.past is not None:
             last = self.timeline.last_at
             self._seek(self.past, last if self.timeline.complete and not isnan(last) else inf)
             return
-        if self.past is not None:
+        if self.past is None:
+            self._come_home()
+        elif not self._leaving:
             self.past.pause()
-        self.held, self._away, self._moved, self.aim = None, False, False, NAN
+            self._leaving, self._wanted = PATIENCE, None
+
+    def _come_home(self) -> None:
+        self.held, self._away, self._moved, self.aim, self._leaving = None, False, False, NAN, 0
+
+    def tick(self) -> None:
+        """A frame has passed: whoever goes live doesn't wait for long."""
+        if self._leaving:
+            self._leaving -= 1
+            if not self._leaving:
+                self._come_home()
 
     def caught_up(self) -> bool:
         """Whether what was played from the past has come to what is now, and is live again."""
         done = self.kind == "past" and self.position.playing and self.position.at >= self.now - CAUGHT_UP_S
         if done:
-            self.live()
+            self.go_live()
         return done
 
     # -- how time goes there --------------------------------------------------------------------------------------
@@ -195,7 +223,7 @@ class Standpoint:
         """Go on, or stand still."""
         past = self.past
         if self.thaws:
-            self.live()
+            self.go_live()
         elif past is not None and past.position.playing:
             past.pause()
         elif past is not None:

@@ -41,7 +41,7 @@ class Timekeeping:
     def act_freeze(self: Traveller) -> None:
         """Stand still, or go on."""
         stand, snap = self.standpoint, self.standpoint.feed.latest
-        if stand.kind is not None:
+        if not stand.live:
             stand.toggle()
             moved(self)
         elif snap is None:
@@ -53,10 +53,10 @@ class Timekeeping:
     def act_live(self: Traveller) -> None:
         """What is now; in a replay, its end."""
         stand = self.standpoint
-        if stand.kind is None:
+        if stand.live:
             self.say(f"this is live; {self.key_of('freeze')} freezes the picture")
             return
-        stand.live()
+        stand.go_live()
         moved(self)
 
     def act_step_back(self: Traveller) -> None:
@@ -143,6 +143,7 @@ class Timekeeping:
     def keep_time(self: Traveller) -> None:
         """Look whether what is played has caught up, and tell what stopped it."""
         stand = self.standpoint
+        stand.tick()
         if stand.caught_up():
             moved(self)
             self.say("this is live again")
@@ -170,7 +171,7 @@ def _note(console: Traveller, text: str) -> str:
 def _keep(console: Traveller, act: str, text: str) -> None:
     """Bookmark or note: as of the moment on the screen, about the call that is open."""
     stand = console.standpoint
-    at = NAN if stand.kind is None else stand.here
+    at = NAN if stand.live else stand.here
     why = stand.feed.operate(act, text=text, at=at, call_id=console._stack.page.about)
     if why:
         console.say(why)
