@@ -48,11 +48,11 @@ class Delivery:
 
     def take(self, effects: Iterable[Effect | Change], *, held: bool = False) -> None:
         """Queue what is to be told, for the targets that it concerns. On disk when this returns."""
-        effects = list(effects)
-        for target in self.targets:
-            due = [one for one in effects if self._concerns(target, one)]
-            if due and self.outbox.put([target.name], due, self._clock.time(), held=held):
-                self._news[target.name].set()
+        due = [
+            (target.name, one) for one in effects for target in self.targets if self._concerns(target, one)
+        ]
+        if due and self.outbox.put(due, self._clock.time(), held=held):
+            self.wake()
         self._tell_of_disk()
 
     def wake(self) -> None:
@@ -128,7 +128,7 @@ class Delivery:
         wait = max(wait if not failure.busy else 0.0, failure.after_s, self._first if failure.busy else 0.0)
         if failure.busy:
             self._closed_until[name] = max(self._closed_until[name], now + wait)
-        self.outbox.again(job, now + wait, str(failure), now)
+        self.outbox.again(job, now + wait, str(failure), now, unsure=failure.unsure)
         if self.failing.get(name) != str(failure):
             self.failing[name] = str(failure)
             self._log(f"{name}: {failure}; kept, tried again")
@@ -172,4 +172,4 @@ async def in_thread(call: Callable[[], str]) -> str:
     try:
         return await asyncio.wait_for(answer, STUCK_S)
     except TimeoutError:
-        raise Failed(f"no answer within {STUCK_S:.0f} s") from None
+        raise Failed(f"no answer within {STUCK_S:.0f} s", unsure=True) from None

@@ -42,6 +42,7 @@ CREATE TABLE jobs (
   UNIQUE (target, thread, mark)
 );
 CREATE INDEX jobs_by_key ON jobs (target, key, id);
+CREATE INDEX jobs_by_thread ON jobs (thread);
 CREATE INDEX jobs_open ON jobs (target, id) WHERE state IN ('pending', 'sending');
 CREATE TABLE refs (target TEXT NOT NULL, thread TEXT NOT NULL, ref TEXT NOT NULL, PRIMARY KEY (target, thread));
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -76,7 +77,7 @@ class Job(Struct, frozen=True):
 
 
 class Tally(Struct, frozen=True):
-    """How much of what there is. `repeats`: tellings that may have arrived twice, for a process died while sending."""
+    """How much of what there is. `repeats`: what may arrive twice, since a process died or a connection broke meanwhile."""
 
     held: int = 0
     pending: int = 0
@@ -99,10 +100,9 @@ class Outbox:
 
     # -- in -----------------------------------------------------------------------------------------------------
 
-    def put(
-        self, targets: Iterable[str], what: Sequence[Effect | Change], now: float, *, held: bool = False
-    ) -> int:
-        """Take in what is to be told; how much of it is new. On disk when this returns, or `trouble` says why not.
+    def put(self, what: Iterable[tuple[str, Effect | Change]], now: float, *, held: bool = False) -> int:
+        """Take in what is to be told to which target; how much of it is new. All of it or nothing is on disk, whatever
+        dies meanwhile; where the disk takes no more, `trouble` says so.
 
         Held back, it is still told where this process has told of the same incident before: who began to tell of
         something tells it to the end.
@@ -110,8 +110,7 @@ class Outbox:
         rows = [
             {"target": target, "key": one.key, "thread": thread_of(one), "mark": _mark(one), "reason": _reason(one),
              "at": one.at, "body": msgspec.json.encode(one), "now": now, "held": held}
-            for one in what
-            for target in targets
+            for target, one in what
         ]  # fmt: skip
         before = self._db.total_changes
         self._do(_PUT, rows)
@@ -151,8 +150,10 @@ class Outbox:
             self._db.execute("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", (job.target, job.thread, ref))
         self._do("UPDATE jobs SET state = 'done', why = '', changed = ? WHERE id = ?", [(now, job.id)])
 
-    def again(self, job: Job, due: float, why: str, now: float) -> None:
-        """It did not arrive: not before `due`."""
+    def again(self, job: Job, due: float, why: str, now: float, *, unsure: bool = False) -> None:
+        """It did not arrive, or nobody knows whether it did: not before `due`."""
+        if unsure:
+            self._count_repeats(1)
         self._do(
             "UPDATE jobs SET state = 'pending', due = ?, why = ?, changed = ? WHERE id = ?",
             [(due, why, now, job.id)],
@@ -244,9 +245,13 @@ class Outbox:
         """What was being sent when the process died may have arrived: it is told again, and counted."""
         cut_off = self._db.execute("SELECT count(*) FROM jobs WHERE state = 'sending'").fetchone()[0]
         if cut_off:
-            repeats = int(self.fact("repeats") or 0) + cut_off
-            self._db.execute("INSERT OR REPLACE INTO facts VALUES ('repeats', ?)", (str(repeats),))
+            self._count_repeats(cut_off)
             self._do("UPDATE jobs SET state = 'pending' WHERE state = 'sending'", [()])
+
+    def _count_repeats(self, count: int) -> None:
+        """To be committed with what follows."""
+        repeats = int(self.fact("repeats") or 0) + count
+        self._db.execute("INSERT OR REPLACE INTO facts VALUES ('repeats', ?)", (str(repeats),))
 
     def _do(self, statement: str, rows: Iterable[Sequence[object] | dict[str, object]]) -> None:
         """Write, and commit. Where the disk takes no more, go on in memory: better told now than kept for later."""

@@ -104,7 +104,9 @@ class PagerDuty:
         response = error.response
         if response is None:
             cause = error.__cause__
-            return Failed(f"no answer ({type(cause).__name__ if cause is not None else 'network'})")
+            return Failed(
+                f"no answer ({type(cause).__name__ if cause is not None else 'network'})", unsure=True
+            )
         if response.is_success:
             return Failed("its answer is none of PagerDuty's: is the url right?")
         said = safe_text(self._vault.scrub(_said(response)), 200)

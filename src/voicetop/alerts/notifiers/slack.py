@@ -102,7 +102,8 @@ class Slack:
             ValueError,
             RuntimeError,
         ) as error:  # urllib's, and json's where a proxy answers in HTML
-            raise Failed(f"no answer ({safe_text(self._vault.scrub(str(error)), 200)})") from None
+            why = safe_text(self._vault.scrub(str(error)), 200)
+            raise Failed(f"no answer ({why})", unsure=True) from None
 
     def _failure(self, response: Any, *, changing: bool) -> Failed:
         headers = {str(key).lower(): value for key, value in (response.headers or {}).items()}

@@ -35,11 +35,20 @@ class Failed(Exception):
     """It did not arrive, or nobody knows whether it did. `after_s`: not before so many seconds (0: as you like).
 
     `refused`: the other end understood and said no; the same again would not help until somebody mends something.
-    `busy`: this holds for the whole target, not for this one thing.
+    `busy`: this holds for the whole target, not for this one thing. `unsure`: it may have arrived all the same.
     """
 
-    def __init__(self, why: str, *, after_s: float = 0.0, refused: bool = False, busy: bool = False) -> None:
+    def __init__(
+        self,
+        why: str,
+        *,
+        after_s: float = 0.0,
+        refused: bool = False,
+        busy: bool = False,
+        unsure: bool = False,
+    ) -> None:
         super().__init__(why)
+        self.unsure = unsure
         self.after_s = after_s
         self.refused = refused
         self.busy = busy

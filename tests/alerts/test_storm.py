@@ -1,0 +1,24 @@
+"""The watcher is killed again and again in a storm of incidents, while its pagers fail: nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts.storm import storm
+
+pytest.importorskip("pagerduty")
+pytest.importorskip("slack_sdk")
+
+
+async def test_a_few_kills_in_a_small_storm_lose_nothing() -> None:
+    report = await storm(12, 2, seconds=4.0)
+    assert (report.lost_pages, report.lost_resolves, report.duplicates, report.lost_messages) == (0, 0, 0, 0)
+    assert report.repeated_messages <= report.maybe_repeated
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1700)
+async def test_200_kills_in_a_storm_of_500_incidents_lose_nothing_and_page_nobody_twice() -> None:
+    report = await storm(500, 200, seconds=300.0)
+    assert (report.lost_pages, report.lost_resolves, report.duplicates, report.lost_messages) == (0, 0, 0, 0)
+    assert report.repeated_messages <= report.maybe_repeated
