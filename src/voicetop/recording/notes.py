@@ -82,8 +82,8 @@ class _Head(Struct, frozen=True, kw_only=True):
 class Notebook:
     """The notes of one recording: a file, a folder of files, or (by its header) one that comes through a pipe.
 
-    Reads and writes whole files, each time anew: others may note at the same time. A day's recording is found its end
-    in 0.2 s, a small one in no time.
+    Looks at the file anew each time: others may note at the same time. That goes from frame to frame: nothing for a
+    small recording, 1 to 2 s for a day of 170,000 blocks, so call it from a thread where somebody waits.
     """
 
     def __init__(self, recording: str | os.PathLike[str] | Header) -> None:
