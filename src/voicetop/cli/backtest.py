@@ -1,0 +1,199 @@
+"""A rule against what happened: recordings run twice through the ordinary Session, as it is and with the rules alone.
+
+Both know nothing of files: the same frames, heartbeats and 5-second marks, so that a rule fires here when it would have
+fired live. What happened is what did fire, and the troubles that the verdict showed where nothing did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from voicetop.alerts.alerts import Alerts
+from voicetop.alerts.metrics import Readings
+from voicetop.alerts.rules import Rules
+from voicetop.alerts.signals import Effect
+from voicetop.engine.config import EngineConfig, Rule
+from voicetop.engine.fold import Engine
+from voicetop.engine.snapshot import NAN
+from voicetop.recording import read
+from voicetop.session import Session
+from voicetop.wire.codec import Beat
+
+LOOK_S = 60.0
+"""How often it is looked whether a rule finds anything to look at."""
+FAMILY_OF = {"stuck": "waiting"}
+NEAR_S = 900.0
+"""What fires within a quarter of an hour of something else is about that, and so is what follows a marker."""
+
+
+class Fired(NamedTuple):
+    """Something that fired: from its onset until it was over (NaN: still on at the end). Stamp times."""
+
+    rule: str
+    incident: str
+    family: str
+    at: float
+    onset: float
+    over: float
+    text: str
+
+
+class Seen(NamedTuple):
+    """What one recording gave: by the rules under test, in truth, its markers, and the largest n of each rule."""
+
+    name: str
+    first: float
+    last: float
+    fired: list[Fired]
+    truth: list[Fired]
+    markers: list[tuple[float, str]]
+    most_n: dict[str, int]
+
+
+class _Alone(Alerts):
+    """Incidents of the rules under test; those that a checkpoint brings along are another's."""
+
+    def load(self, data: bytes) -> None:  # noqa: ARG002 - as all alerts have it
+        """Begin anew wherever a state comes."""
+        super().load(b"")
+
+
+class _UnderTest(Session):
+    """A session whose rules stay the ones under test, whatever a checkpoint says."""
+
+    def __init__(self, rules: Sequence[Rule], config: EngineConfig) -> None:
+        self._rules = tuple(rule for rule in rules if rule.tier != "line")
+        super().__init__(replace(config, rules=self._rules), _Alone((Rules(),)))
+
+    def load(self, state: bytes) -> None:
+        """Go on from a checkpoint, but for its rules."""
+        super().load(state)
+        self.engine.config = replace(self.engine.config, rules=self._rules)
+
+
+def run(recording: str, rules: Sequence[Rule], config: EngineConfig) -> Seen:
+    """One recording. Raises RecordingError."""
+    tried, truth = _UnderTest(rules, config), Session(config)
+    heard: tuple[list[Effect], list[Effect]] = ([], [])
+    tried.on_effect.append(heard[0].append)
+    truth.on_effect.append(heard[1].append)
+    most: dict[str, int] = {rule.name: 0 for rule in tried._rules}
+    looked = 0.0
+    first = NAN
+
+    def look(beat: Beat) -> None:
+        nonlocal looked
+        if beat.at - looked >= LOOK_S:
+            looked = beat.at
+            _measure(tried.engine, tried._rules, most)
+
+    tried.on_beat.append(look)
+    shown = _Shown(truth)
+    with read(recording) as reader:
+        for at, frame in reader.stamped():
+            first = at if first != first else first
+            tried.feed(frame)
+            truth.feed(frame)
+    _measure(tried.engine, tried._rules, most)
+    markers = [
+        (marker.ts, f"{marker.kind} {marker.version or marker.label}") for marker in truth.engine.markers
+    ]
+    ours, theirs = (list(_fired(effects)) for effects in heard)
+    return Seen(recording, first, truth.at, ours, [*theirs, *shown.beside(theirs)], markers, most)
+
+
+class _Shown:
+    """The troubles that a session's verdict shows, from when until when."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._on: dict[str, Fired] = {}
+        self._over: list[Fired] = []
+        session.on_beat.append(self._look)
+
+    def _look(self, beat: Beat) -> None:
+        standing = self._session.engine.judge.standing
+        for kind in [kind for kind in self._on if kind not in standing]:
+            self._over.append(self._on.pop(kind)._replace(over=beat.at))
+        for kind, held in standing.items():
+            if kind not in self._on:
+                family = FAMILY_OF.get(kind, kind.removeprefix("local "))
+                text = held.trouble.text
+                self._on[kind] = Fired(
+                    kind, "the verdict", family, beat.at, min(held.since, beat.at), NAN, text
+                )
+
+    def beside(self, fired: Sequence[Fired]) -> list[Fired]:
+        """Those that no incident of their family speaks for."""
+        every = [*self._over, *self._on.values()]
+        told = [
+            one
+            for one in every
+            if not any(_overlap(one, other) and one.family == other.family for other in fired)
+        ]
+        return sorted(told, key=lambda one: one.at)
+
+
+def _measure(engine: Engine, rules: Sequence[Rule], most: dict[str, int]) -> None:
+    readings = Readings(engine)
+    for rule in rules:
+        most[rule.name] = max(most[rule.name], readings.read(rule.metric, rule.where, rule.window).n)
+
+
+def _fired(effects: Sequence[Effect]) -> Iterator[Fired]:
+    """What fired, each with its end."""
+    ends = {effect.incident_id: effect.at for effect in effects if effect.reason == "resolved"}
+    for effect in effects:
+        if effect.reason == "fired":
+            over = ends.get(effect.incident_id, NAN)
+            name, onset = effect.incident_id, effect.onset
+            yield Fired(effect.rule, name, effect.family, effect.at, onset, over, effect.summary)
+
+
+class Match(NamedTuple):
+    """A firing of a rule with what it was about: something that fired in truth, a marker, or nothing."""
+
+    fired: Fired
+    truth: Fired | None
+    earlier_s: float
+    marker: str
+
+    @property
+    def false(self) -> bool:
+        return self.truth is None and not self.marker
+
+
+def matched(seen: Seen, rule: str) -> list[Match]:
+    """Each firing of a rule against what did fire and the markers."""
+    return [_match(fired, seen) for fired in seen.fired if fired.rule == rule]
+
+
+def _match(fired: Fired, seen: Seen) -> Match:
+    about = [truth for truth in seen.truth if _overlap(fired, truth)]
+    about.sort(key=lambda truth: (truth.family != fired.family, abs(truth.at - fired.at)))
+    lags = [(fired.onset - at, label) for at, label in seen.markers if 0 <= fired.onset - at <= NEAR_S]
+    marker = min(lags)[1] if lags else ""
+    if about:
+        return Match(fired, about[0], about[0].at - fired.at, marker)
+    return Match(fired, None, NAN, marker)
+
+
+def _overlap(fired: Fired, truth: Fired) -> bool:
+    """Whether both were on at one time, with a quarter of an hour's grace before."""
+    ends = [one.over if one.over == one.over else float("inf") for one in (fired, truth)]
+    return min(fired.onset, fired.at) - NEAR_S <= ends[1] and min(truth.onset, truth.at) - NEAR_S <= ends[0]
+
+
+def missed(seen: Seen, rules: Sequence[Rule]) -> list[Fired]:
+    """What fired in truth of the rules' families, and no rule said so."""
+    families = {fired.family for fired in seen.fired}
+    wanted = {rule.name: rule for rule in rules}
+    return [
+        truth
+        for truth in seen.truth
+        if truth.rule not in wanted and truth.family in (families or {truth.family})
+        and not any(_overlap(fired, truth) for fired in seen.fired)
+    ]  # fmt: skip

@@ -1,0 +1,196 @@
+"""`voicetop rules check|test`: whether rules of alerts are right, and when they would have fired."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from voicetop import config as configuration
+from voicetop.alerts import runbooks
+from voicetop.alerts.rulebook import PRESETS, RuleBook, files_in, read
+from voicetop.alerts.words import span
+from voicetop.cli import backtest
+from voicetop.cli.backtest import Match, Seen
+from voicetop.engine.config import EngineConfig, Rule
+from voicetop.errors import ConfigError, UsageError, nearest
+from voicetop.locations import rules_dir
+from voicetop.recording.format import clock_text
+
+WHAT = ("check", "test")
+_EPILOG = """\
+  voicetop rules check                             your rules and their runbooks
+  voicetop rules check slow.toml --with day.vtr    and whether each finds something to look at
+  voicetop rules test slow.toml day.vtr week/      when they would have fired, against what did fire
+  voicetop rules test playbook day.vtr             the same for rules that ship with voicetop
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """What to do, and with what."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument("what", metavar="check|test", help="look for mistakes, or back-test")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help=f"rules (default: all in {rules_dir()}); recordings"
+    )
+    parser.add_argument(
+        "--with", dest="recording", metavar="RECORDING", default="", help="a recording to look at"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0; 2 where a rule is wrong. Raises UsageError, ConfigError and RecordingError."""
+    if args.what == "check":
+        return _check(args.files, args.recording)
+    if args.what == "test":
+        return _test(args.files)
+    raise UsageError(f"voicetop rules {args.what}: there is no such thing{nearest(args.what, WHAT)}")
+
+
+# -- check ---------------------------------------------------------------------------------------------------------
+
+
+def _check(names: Sequence[str], recording: str) -> int:
+    files = [file for name in names for file in _files(name)] if names else files_in(rules_dir())
+    if not files:
+        print(f"{rules_dir()}: there are no rules of your own; the built-in detectors need none")
+        return 0
+    book = read(files)
+    for mistake in book.mistakes:
+        sys.stderr.write(f"voicetop: {mistake}\n")
+    for warning in _warnings(book, files):
+        print(f"note: {warning}")
+    if recording:
+        seen = backtest.run(recording, book.rules, _config())
+        for warning in _unmatched([seen], book):
+            print(f"note: {warning}")
+    if not book.mistakes:
+        count = len(book.rules)
+        print(f"{', '.join(str(file) for file in files)}: {count} rule{'s' * (count != 1)}, all right")
+    return 2 if book.mistakes else 0
+
+
+def _files(name: str) -> list[Path]:
+    """The rule files that a word means: a file, all of a folder, or rules that ship with voicetop."""
+    path = Path(name)
+    if path.is_dir():
+        return files_in(path)
+    preset = PRESETS / f"{name}.toml"
+    return [preset] if not path.exists() and "/" not in name and preset.is_file() else [path]
+
+
+def _warnings(book: RuleBook, files: Sequence[Path]) -> Iterator[str]:
+    """Runbooks that are missing or lead nowhere."""
+    shelf = runbooks.Shelf((*dict.fromkeys(file.parent for file in files), rules_dir()))
+    for name in dict.fromkeys(rule.runbook for rule in book.rules):
+        for said in runbooks.mistakes(shelf.find(name)):
+            rules = ", ".join(rule.name for rule in book.rules if rule.runbook == name)
+            yield f"{said} (named by {rules})"
+
+
+def _unmatched(seen: Sequence[Seen], book: RuleBook) -> Iterator[str]:
+    """Rules that found nothing to look at, or never enough."""
+    for rule in book.rules:
+        most = max((each.most_n.get(rule.name, 0) for each in seen), default=0)
+        place = book.places.get(rule.name, "")
+        who = " × ".join(f"{name}={value}" for name, value in rule.where) or "anybody"
+        if rule.tier == "line" or most >= rule.min_n:
+            continue
+        if not most:
+            yield f"{place}: rule {rule.name!r} matches nothing: no {rule.metric} of {who} in the recording"
+        else:
+            yield f"{place}: rule {rule.name!r} never had its min_n of {rule.min_n}: at most {most} of {who}"
+
+
+# -- test ----------------------------------------------------------------------------------------------------------
+
+
+def _test(names: Sequence[str]) -> int:
+    if len(names) < 2:
+        raise UsageError("voicetop rules test RULES RECORDING…: name the rules, then at least one recording")
+    book = _rules(names[0])
+    rules = [rule for rule in book.rules if rule.tier != "line"]
+    if not rules:
+        raise UsageError(f"{names[0]}: there is no rule in it that could fire")
+    config = _config()
+    seen = [backtest.run(name, rules, config) for name in names[1:]]
+    for each in seen:
+        print("\n".join(_report(each, rules)))
+    for warning in _unmatched(seen, book):
+        print(f"note: {warning}")
+    return 0
+
+
+def _rules(name: str) -> RuleBook:
+    """The rules under test. Raises ConfigError for the first mistake."""
+    files = _files(name)
+    if not files:
+        raise UsageError(f"{name}: there are no rules in it; a rule file ends in .toml")
+    book = read(files)
+    if book.mistakes:
+        raise book.mistakes[0]
+    return book
+
+
+def _config() -> EngineConfig:
+    """What the config says, whatever is wrong with the rules in its folder: they aren't under test."""
+    try:
+        return configuration.load().engine()
+    except ConfigError:
+        return EngineConfig()
+
+
+def _report(seen: Seen, rules: Sequence[Rule]) -> Iterator[str]:
+    """Rule by rule when it fired, what that was about, and how much earlier or later; then what all of them missed."""
+    if seen.last != seen.last or seen.first != seen.first:
+        yield f"{seen.name}: there is nothing in it"
+        return
+    length, alerts = (
+        span(seen.last - seen.first),
+        _count(len(seen.truth), "alert or trouble", "alerts and troubles"),
+    )
+    yield f"{seen.name}  {clock_text(seen.first)[:19]}Z, {length}: {alerts}"
+    for rule in rules:
+        matches = backtest.matched(seen, rule.name)
+        yield f"  {rule.name}: {summary(matches)}"
+        for match in matches:
+            yield f"    {_clock(match.fired.at)}  {match.fired.text}"
+            yield f"    {'':8}  {_about(match)}"
+    for truth in backtest.missed(seen, rules):
+        yield f"  missed: {_clock(truth.at)}  {truth.incident} {truth.family}: {truth.text}"
+
+
+def summary(matches: Sequence[Match]) -> str:
+    """Fires twice, 11 min earlier, 1 false."""
+    if not matches:
+        return "does not fire"
+    times = {1: "once", 2: "twice"}.get(len(matches), f"{len(matches)} times")
+    parts = [f"fires {times}"]
+    leads = sorted(match.earlier_s for match in matches if match.truth is not None)
+    if leads:
+        middle = leads[len(leads) // 2]
+        when = f"{span(abs(middle))} {'earlier' if middle > 0 else 'later'}"
+        parts.append(when if abs(middle) >= 5 else "at the same time")
+    alone = sum(match.false for match in matches)
+    parts.append(f"{alone} false")
+    return ", ".join(parts)
+
+
+def _about(match: Match) -> str:
+    if match.truth is not None:
+        lead = match.earlier_s
+        when = "with" if abs(lead) < 5 else f"{span(abs(lead))} {'before' if lead > 0 else 'after'}"
+        said = f"{when} {match.truth.incident} {match.truth.family}: {match.truth.text}"
+        return f"{said} · after {match.marker}" if match.marker else said
+    return f"after {match.marker}; nothing else fired" if match.marker else "false: nothing else fired"
+
+
+def _count(number: int, word: str, words: str) -> str:
+    return f"{number or 'no'} {word if number == 1 else words}"
+
+
+def _clock(at: float) -> str:
+    """14:05:10, UTC as all of a recording's moments."""
+    return clock_text(at)[11:19]
