@@ -18,7 +18,7 @@ from voicetop.cli.shelf import is_folder, shelf, shelf_options
 from voicetop.cli.telling import Telling
 from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
-from voicetop.locations import state_dir, theme_dirs
+from voicetop.locations import rules_dir, state_dir, theme_dirs
 from voicetop.past.bounds import Bounds
 from voicetop.sources import Source
 
@@ -181,6 +181,7 @@ def show_feeds(
     telling.listen()
     if patience_s and alone:
         first.start()
+    from voicetop.alerts.runbooks import Shelf
     from voicetop.ui.app import ConsoleApp
     from voicetop.ui.columns import Columns
     from voicetop.ui.feeds import NamedFeed
@@ -200,6 +201,7 @@ def show_feeds(
         fps=args.fps,
         links=asdict(settings.links),
         columns=Columns(state_dir() / "columns.json"),
+        shelf=Shelf((rules_dir(),)),
     )
     telling.show_on(app, title)
     app.when_painted = lambda: _start(feeds, telling)
