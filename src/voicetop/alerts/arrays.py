@@ -29,6 +29,6 @@ def _told(value: Any) -> Any:
     raise NotImplementedError(type(value).__name__)
 
 
-def _held(kind: type[Any], value: Any) -> Any:
+def _held(kind: type[Any], value: Any) -> Any:  # noqa: ARG001 - msgspec's signature
     name, shape, data = value
     return np.frombuffer(data, np.dtype(name)).reshape(shape).copy()

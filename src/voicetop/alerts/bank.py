@@ -22,7 +22,6 @@ SLACK = NAT
 CAP = 3 * NAT
 
 
-
 class Gauges(Struct, kw_only=True):
     """All CUSUMs as [stream, tilt], in the order of `names`; `local` ones as [scanned stream, tilt, conjunction].
 
@@ -104,6 +103,8 @@ def fitted(gauges: Gauges, weights: Weights, segments: Conjunctions, at: float) 
 
 def move(gauges: Gauges, weights: Weights, parts: dict[str, tuple[Ints, Ints]], at: float) -> None:
     """A mark: hits and trials by kind, as (rows, amounts)."""
+    if not any(stream.num in parts or stream.den in parts for stream in weights.streams):
+        return
     x = np.zeros((len(weights.streams), 1), np.int64)
     lost = np.zeros((len(weights.streams), TILTS), np.int64)
     for den, of in weights.groups.items():

@@ -47,6 +47,7 @@ class Baseline(Struct, kw_only=True):
     lines: dict[str, int] = field(default_factory=dict)
     lined: float = 0.0
     """Healthy seconds when the lines were drawn last."""
+    redrawn: bool = False
     keys: list[Key] = field(default_factory=lambda: [()])
     sums: dict[str, Floats] = field(default_factory=dict)
     hours: dict[str, Floats] = field(default_factory=dict)
@@ -81,7 +82,9 @@ class Baseline(Struct, kw_only=True):
     def keep_peak(self, name: str, peak: Ints) -> None:
         """An hour's greatest CUSUMs of one stream, by tilt."""
         held = self.peaks.get(name)
-        self.peaks[name] = peak[None].copy() if held is None else np.concatenate([held[-BLOCKS + 1 :], peak[None]])
+        self.peaks[name] = (
+            peak[None].copy() if held is None else np.concatenate([held[-BLOCKS + 1 :], peak[None]])
+        )
 
     def peaks_of(self, name: str) -> Ints:
         """[hour, tilt]; empty where nothing is known."""
@@ -126,26 +129,35 @@ class Hour(Struct, kw_only=True):
     troubled: bool = False
 
     def add(self, reading: Reading) -> None:
+        """One mark; its sums come with the slots (`watch.Slot`)."""
         self.marks += 1
-        self.times += reading.times
-        for kind, (rows, amounts) in reading.parts.items():
-            if not len(rows):
-                continue
-            held = self.sums.get(kind)
-            top = int(rows.max()) + 1
-            if held is None or len(held) < top:
-                grown = np.zeros(max(64, 2 * top), np.int64)
-                if held is not None:
-                    grown[: len(held)] = held
-                held = self.sums[kind] = grown
-            held[rows] += amounts
+        if len(reading.times):
+            np.add.at(self.times.reshape(-1), reading.times, 1)
         self._spread(reading)
         if "started" in reading.parts:
             self.started += int(reading.parts["started"][1].sum())
         self.dearest = max(self.dearest, reading.dearest[1])
 
+    def take(self, sums: dict[str, Ints]) -> None:
+        """Add five minutes' sums by row."""
+        for kind, amounts in sums.items():
+            held = self.sums.get(kind)
+            if held is None:
+                self.sums[kind] = amounts.copy()
+            elif len(held) < len(amounts):
+                grown = amounts.copy()
+                grown[: len(held)] += held
+                self.sums[kind] = grown
+            else:
+                held[: len(amounts)] += amounts
+
     def _spread(self, reading: Reading) -> None:
-        for num, den in (("x:cost", "cost"), ("x:sentiment", "sentiments"), ("x:rate", "v:rate"), ("x:loud", "v:loud")):
+        for num, den in (
+            ("x:cost", "cost"),
+            ("x:sentiment", "sentiments"),
+            ("x:rate", "v:rate"),
+            ("x:loud", "v:loud"),
+        ):
             if num in reading.parts and den in reading.parts:
                 n, x = reading.parts[den], reading.parts[num]
                 if len(n[0]) != len(x[0]) or (n[1] <= 0).any():

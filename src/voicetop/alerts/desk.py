@@ -1,61 +1,115 @@
 """Where all detectors sit: a step on each whole 5-second mark of stamp time, and at once on what can't wait.
 
-`Desk.step` takes what happened since the last mark out of the engine's taps and returns the `Signal`s that are on now.
-It moves by stamps only, and its state is part of the checkpoint.
+    engine.taps ──► Reading ──► Watch (baseline, CUSUMs, whose is it) ──► Signals
+    engine      ──► waiting callers, capacity, feed                   ──►    "
+    taps.urgent ──► compliance, security                              ──►    "    at any heartbeat
+
+It moves by stamps only, and its state is part of the checkpoint, the normals in force included.
 """
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import Struct, field
 
+from voicetop.alerts import arrays, readings
+from voicetop.alerts.baseline import Baseline
+from voicetop.alerts.blaming import blame
+from voicetop.alerts.detectors import capacity, feed, runaway, urgent, waiting
+from voicetop.alerts.detectors.intents import Intents
+from voicetop.alerts.detectors.runaway import Runaway
+from voicetop.alerts.rows import Rows
 from voicetop.alerts.signals import Signal
+from voicetop.alerts.telling import signal_of, usual_p95
+from voicetop.alerts.watch import LEARN_S, Watch, WatchState
 from voicetop.engine.fold import Engine
 from voicetop.engine.taps import Urgency
 
-URGENT_S = 300.0
-"""How long a violation or a security event stays on: it is an event and no state, and incidents keep it longer."""
 
-
-class DeskState(Struct):
+class DeskState(Struct, kw_only=True):
     """All that the desk knows, for a checkpoint."""
 
+    watch: WatchState = field(default_factory=WatchState)
     urgent: list[Urgency] = field(default_factory=list)
+    intents: Intents = field(default_factory=Intents)
+    runaway: Runaway = field(default_factory=Runaway)
 
 
 class Desk:
-    """The detectors of one session (`alerts.Detectors`)."""
+    """The detectors of one session (`alerts.Detectors`), over a baseline of its own or one that is given."""
 
-    def __init__(self) -> None:
-        self._state = DeskState()
+    def __init__(self, baseline: Baseline | None = None) -> None:
+        self._begin(DeskState())
+        if baseline is not None:
+            self.judge_by(baseline)
+
+    def _begin(self, state: DeskState) -> None:
+        self._state = state
+        self._watch = Watch(state.watch)
+        self._rows = Rows(state.watch.baseline.keys)
+
+    @property
+    def baseline(self) -> Baseline:
+        """The normals in force; learning goes on in it."""
+        return self._state.watch.baseline
+
+    def judge_by(self, baseline: Baseline) -> None:
+        """Take these normals from now on, and learn on from them."""
+        self._begin(DeskState(watch=WatchState(baseline=baseline)))
+
+    # -- alerts.Detectors ---------------------------------------------------------------------------------------
 
     def step(self, engine: Engine, at: float) -> list[Signal]:
         """All signals that are on at this 5-second mark."""
-        engine.ledger.taps.drain()
-        state = self._state
-        state.urgent = [one for one in state.urgent if one.ts > at - URGENT_S]
-        return [_urgent(one) for one in state.urgent]
+        state, baseline = self._state, self.baseline
+        state.urgent = urgent.recent(state.urgent, at)
+        self._rows.follow(engine.ledger.cells.keys)
+        reading = readings.read(engine.ledger.taps.drain(), self._rows.of, baseline.lines)
+        self._watch.step(reading, at)
+        return [
+            *urgent.signals(state.urgent),
+            *feed.signals(engine, at),
+            *waiting.signals(engine, at, baseline.times),
+            *capacity.signals(engine, at),
+            *self._alarms(engine),
+            *runaway.signals(state.runaway, reading.dearest, baseline, at),
+            *state.intents.step(reading.parts.get("ended"), baseline.keys, baseline, at),
+        ]
 
-    def urgent(self, engine: Engine, at: float) -> list[Signal]:  # noqa: ARG002
+    def urgent(self, engine: Engine, at: float) -> list[Signal]:  # noqa: ARG002 - one signature for all detectors
         """What came since the last heartbeat and can't wait for a mark."""
         new = engine.ledger.taps.hurry()
         self._state.urgent += new
-        return [_urgent(one) for one in new]
+        return urgent.signals(new)
 
     def learning_s(self, engine: Engine, at: float) -> float:  # noqa: ARG002
         """Seconds until the normals are learned; 0 where they are."""
-        return 0.0
+        if self._watch.weights is not None or self.baseline.lines:
+            return 0.0
+        return max(5.0, LEARN_S - self._state.watch.hour.marks * 5 - self.baseline.healthy_s)
 
     def dump(self) -> bytes:
         """The state, for a checkpoint."""
-        return msgspec.msgpack.encode(self._state)
+        return arrays.encode(self._state)
 
     def load(self, state: bytes) -> None:
-        """Go on from a checkpoint."""
-        self._state = msgspec.msgpack.decode(state, type=DeskState)
+        """Go on from a checkpoint. Raises msgspec.DecodeError."""
+        self._begin(arrays.decode(state, DeskState))
 
+    # -- words --------------------------------------------------------------------------------------------------
 
-def _urgent(one: Urgency) -> Signal:
-    what = one.label or one.kind
-    text = f"compliance violation: {what}" if one.family == "compliance" else f"security: {what}"
-    return Signal(one.family, one.family, "critical", text, one.ts, n=1, calls=int(bool(one.call_id)))
+    def _alarms(self, engine: Engine) -> list[Signal]:
+        weights = self._watch.weights
+        if weights is None:
+            return []
+        by_name = {stream.name: stream for stream in weights.streams}
+        return [
+            signal_of(
+                alarm,
+                by_name[alarm.stream],
+                engine,
+                blame(alarm, by_name[alarm.stream], engine.markers, self._watch),
+                usual_p95(self.baseline.times, by_name[alarm.stream]),
+            )
+            for alarm in self._state.watch.alarms
+            if alarm.stream in by_name
+        ]

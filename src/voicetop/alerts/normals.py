@@ -26,6 +26,7 @@ ROW_HITS = 6.0
 HOUR_HITS = 50.0
 """Expected hits with which a factor for a segment value, what is left for a row, and an hour's factor are mixed."""
 ROW_TRIALS = 30.0
+PRIOR_TRIALS = 50.0
 ROUNDS = 3
 
 
@@ -46,14 +47,16 @@ class Shape:
         self.columns: list[tuple[Ints, int]] = []
         for name in names:
             values: dict[str, int] = {}
-            column = [values.setdefault(dict(key)[name], len(values)) if name in dict(key) else -1 for key in keys]
+            column = [
+                values.setdefault(dict(key)[name], len(values)) if name in dict(key) else -1 for key in keys
+            ]
             self.columns.append((np.array(column, np.int64), len(values)))
 
 
-def rate(hits: Floats, trials: Floats, shape: Shape) -> Floats:
+def rate(hits: Floats, trials: Floats, shape: Shape, prior: float) -> Floats:
     """Hits among trials expected in each row: factors by segment value, fitted in turns, then the row's own."""
     total = trials.sum()
-    usual = (hits.sum() + 0.5) / (total + 1.0)
+    usual = (hits.sum() + PRIOR_TRIALS * prior) / (total + PRIOR_TRIALS)
     found: Floats = np.full(len(trials), min(usual, 0.9))
     for _ in range(ROUNDS):
         for column, values in shape.columns:
@@ -80,15 +83,14 @@ def mean(sums: Floats, trials: Floats, shape: Shape) -> Floats:
     return found
 
 
-def normal_of(stream: Stream, baseline: Baseline, shape: Shape) -> Normal:
+def normal_of(stream: Stream, baseline: Baseline, shape: Shape, rows: int) -> Normal:
     """What the baseline says of one stream."""
-    rows = len(baseline.keys)
     if stream.model == "arrivals":
         return Normal(np.zeros(rows), math.nan, math.inf)
     hits, trials = baseline.of(stream.num, rows), np.maximum(baseline.of(stream.den, rows), 0)
     n = float(trials.sum())
     if stream.model == "rate":
-        return Normal(rate(np.maximum(hits, 0), trials, shape), math.nan, n)
+        return Normal(rate(np.maximum(hits, 0), trials, shape, stream.prior), math.nan, n)
     by_row = mean(hits, trials, shape)
     return Normal(by_row, _deviation(stream, baseline, by_row, trials), n)
 

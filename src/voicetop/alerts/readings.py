@@ -36,10 +36,10 @@ _ADDED_UP = ("fault", "hangup")
 
 
 class Reading(Struct):
-    """One mark: (rows, amounts) by kind, and times by [metric, bucket]."""
+    """One mark: (rows, amounts) by kind, and every time that was measured as a position in [metric, bucket]."""
 
     parts: dict[str, Part]
-    times: NDArray[np.int64]
+    times: Rows
     dearest: tuple[int, int] = (-1, 0)
     """(cell, micro-dollars) of the most expensive call that ended."""
 
@@ -60,6 +60,13 @@ def read(pulse: Pulse, row_of: NDArray[np.int64], lines: dict[str, int]) -> Read
     _costs(pulse, row_of, parts)
     dearest = max(pulse.costs, key=lambda one: (one[1], -one[0]), default=(-1, 0))
     return Reading(parts, times, dearest)
+
+
+def within(parts: dict[str, Part], rows: int) -> dict[str, Part]:
+    """The same where only so many rows are known: the others are nobody's."""
+    if all(not len(part[0]) or int(part[0].max()) < rows for part in parts.values()):
+        return parts
+    return {kind: _summed(np.where(of < rows, of, 0), amounts) for kind, (of, amounts) in parts.items()}
 
 
 def _part(items: Iterable[tuple[int, int]], row_of: NDArray[np.int64]) -> Part:
@@ -101,35 +108,35 @@ def _verdicts(parts: dict[str, Part]) -> None:
         parts["x:sentiment"] = _joined((rows, 500 * n), (centi_rows, -centi))
 
 
-def _times(
-    index: NDArray[np.uint32], row_of: NDArray[np.int64], lines: dict[str, int], parts: dict[str, Part]
-) -> NDArray[np.int64]:
+def _times(index: NDArray[np.uint32], row_of: Rows, lines: dict[str, int], parts: dict[str, Part]) -> Rows:
+    if not len(index):
+        return _NONE
     cell, rest = np.divmod(index.astype(np.int64), ROW)
-    metric, bucket = np.divmod(rest, BUCKETS)
-    times = np.bincount(rest, minlength=ROW).reshape(len(METRICS), BUCKETS) if len(rest) else _NOTHING
-    waited = metric == METRIC["waited"]
-    if waited.any():
-        # a wait without a reply is a time only where it is already beyond the line: nobody knows what it would have been
-        line = lines.get("e2e", NO_LINE)
-        metric = np.where(waited & (bucket >= line), METRIC["e2e"], metric)
+    if not lines:
+        return rest
+    metric, bucket = rest // BUCKETS, rest % BUCKETS
     limits = np.full(len(METRICS), NO_LINE, np.int64)
     for number, name in _WATCHED.items():
         limits[number] = lines.get(name, NO_LINE)
+    if METRIC["waited"] in metric:
+        # a wait without a reply is a time only where it is beyond the line already
+        waited = (metric == METRIC["waited"]) & (bucket >= limits[METRIC["e2e"]])
+        metric = np.where(waited, METRIC["e2e"], metric)
+    places = metric * _MOST_ROWS + row_of[cell]
     over = bucket >= limits[metric]
-    rows = row_of[cell]
-    for number, name in _WATCHED.items():
-        if name not in lines:
-            continue
-        mine = metric == number
-        if mine.any():
-            ones = np.ones(int(mine.sum()), np.int64)
-            parts[f"n:{name}"] = _summed(rows[mine], ones)
-            both = mine & over
-            parts[f"o:{name}"] = _summed(rows[both], np.ones(int(both.sum()), np.int64))
-    return times
+    for letter, chosen in (("n", places), ("o", places[over])):
+        found, counts = np.unique(chosen, return_counts=True)
+        of = found // _MOST_ROWS
+        for number in np.unique(of).tolist():
+            name = _WATCHED.get(number, "")
+            if name in lines:
+                mine = of == number
+                parts[f"{letter}:{name}"] = found[mine] % _MOST_ROWS, counts[mine]
+    return rest
 
 
-_NOTHING = np.zeros((len(METRICS), BUCKETS), np.int64)
+_NONE = np.empty(0, np.int64)
+_MOST_ROWS = 1 << 16
 
 
 def _voice(pulse: Pulse, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:

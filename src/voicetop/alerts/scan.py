@@ -1,4 +1,4 @@
-"""Whose problem is it: everybody's, or that of one conjunction of segment values?
+"""Whose it is: everybody's, or that of one conjunction of segment values.
 
 A Poisson scan (Kulldorff, 1997) over every conjunction: what came inside against what was expected there, with the rate
 outside as it always was. Each hypothesis is weighed over the sizes that a change may have; conjunctions share one half

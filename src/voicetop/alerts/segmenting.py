@@ -60,14 +60,14 @@ class Conjunctions:
 
     def sums(self, rows: Ints, amounts: NDArray[np.int64]) -> Ints:
         """The sum of the amounts over each conjunction; 0 for number 0."""
-        found = np.zeros(len(self.where), np.int64)
-        np.add.at(found, self.members[rows].ravel(), np.repeat(amounts, self.members.shape[1]))
+        members = self.members[rows]
+        found = np.bincount(members.ravel(), np.repeat(amounts, members.shape[1]), len(self.where))
         found[0] = 0
-        return found
+        return found.astype(np.int64)  # exact: what is summed stays far below 2^53
 
     def weighed(self, values: Floats) -> Floats:
         """The sum of a value of every row over each conjunction."""
         flat = np.repeat(values, self.members.shape[1])
-        found: Floats = np.bincount(self.members.ravel(), flat, len(self.where))
+        found = np.bincount(self.members.ravel(), flat, len(self.where)).astype(np.float64)
         found[0] = 0.0
         return found

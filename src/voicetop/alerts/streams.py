@@ -20,8 +20,8 @@ TILTS = 3
 
 
 class Stream(Struct, frozen=True):
-    """`scanned` says that segments of it are watched by themselves, `hold_s` how long a change has to go on before it is
-    one (a latency blip that is over after 45 s is none). `unit` and `metric` are for words.
+    """`scanned` says that segments of it are watched by themselves, `hold_s` how long a change has to go on before
+    it is one (a latency blip that is over after 45 s is none). `unit` and `metric` are for words.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Stream(Struct, frozen=True):
     component: str = ""
     scanned: bool = False
     hold_s: float = 0.0
+    prior: float = 0.01
 
 
 def of_kinds(kinds: list[str]) -> list[Stream]:
@@ -57,7 +58,7 @@ def _latency(metric: str, stage: str) -> Stream:
     words = f"{stage.upper()} latency" if stage else "e2e latency"
     return Stream(
         f"latency.{stage or metric}", "latency", "rate", f"n:{metric}", f"o:{metric}", (2.0, 5.0, 15.0), words,
-        stage=stage, component=stage, scanned=True, hold_s=45.0,
+        stage=stage, component=stage, scanned=True, hold_s=45.0, prior=0.1,
     )  # fmt: skip
 
 

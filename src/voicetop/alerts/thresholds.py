@@ -1,8 +1,9 @@
 """How far a CUSUM may rise before it means something: from what it did in healthy hours.
 
-The greatest value of each hour is kept. Above their third quartile they fall off exponentially; the slope is the mean
-excess, but never steeper than e^−h, which is what a log-likelihood ratio does where its model is exact (Lorden, 1971).
-The threshold is where one hour in so many crosses it. Before enough hours are known it is a guess on the safe side.
+The greatest value of each hour is kept. The highest of them fall off exponentially; the slope is their mean excess,
+drawn towards e^−h, which is what a log-likelihood ratio does where its model is exact (Lorden, 1971), and never
+steeper. The threshold is where one hour in so many crosses it. Before enough hours are known it is a guess on the safe
+side.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from voicetop.alerts.normals import NAT
 ENOUGH_HOURS = 72
 UNLEARNED = 16 * NAT
 """Before that: e^−16 an hour, with room for a model that isn't exact yet."""
-QUARTILE = 0.75
+TAIL = 0.08
+"""The share of hours that the slope is read from. Not more: where errors are rare, most hours have one or none."""
 CROWN = 0.985
 """Hours beyond this share count as no more than it: one that had an incident in it may not teach."""
+EXACT_HOURS = 6.0
+"""The model's own slope weighs as much as so many hours."""
 
 
 def threshold(peaks: Ints, days_between: float) -> Ints:
@@ -28,12 +32,11 @@ def threshold(peaks: Ints, days_between: float) -> Ints:
     if len(peaks) < ENOUGH_HOURS:
         return np.full(tilts, UNLEARNED, np.int64)
     held: Floats = peaks / NAT
-    quartile = np.quantile(held, QUARTILE, axis=0)
-    crown = np.quantile(held, CROWN, axis=0)
+    start, crown = np.quantile(held, [1 - TAIL, CROWN], axis=0)
     found = np.zeros(tilts)
     for tilt in range(tilts):
-        above = np.minimum(held[:, tilt], crown[tilt]) - quartile[tilt]
+        above = np.minimum(held[:, tilt], crown[tilt]) - start[tilt]
         above = above[above > 0]
-        slope = max(1.0, float(above.mean()) if len(above) else 0.0)
-        found[tilt] = quartile[tilt] + slope * math.log((1 - QUARTILE) * 24 * days_between)
+        slope = max(1.0, (float(above.sum()) + EXACT_HOURS) / (len(above) + EXACT_HOURS))
+        found[tilt] = start[tilt] + slope * math.log(TAIL * 24 * days_between)
     return np.rint(found * NAT).astype(np.int64)

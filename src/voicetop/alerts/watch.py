@@ -9,8 +9,6 @@ that it is somebody's but not yet whose, it waits a little, so that the right se
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from msgspec import Struct, field
 
@@ -28,7 +26,7 @@ from voicetop.alerts.normals import (
     traffic_weights,
     weights,
 )
-from voicetop.alerts.readings import Reading
+from voicetop.alerts.readings import Reading, within
 from voicetop.alerts.scan import Verdict, scan
 from voicetop.alerts.segmenting import Conjunctions
 from voicetop.alerts.signals import Family, Tier
@@ -40,6 +38,7 @@ from voicetop.engine.windows import METRIC
 
 HOUR_S, SLOT_S, SLOTS = 3600, 300, 48
 LEARN_S, LEARN_TURNS = 900.0, 100
+DAY_S, WARM_S = 86_400.0, 2 * 86_400.0
 WEIGH_S = 900
 """How often the weights follow the hour of the day."""
 WARN_DAYS, SURE_DAYS = 400.0, 20_000.0
@@ -51,6 +50,10 @@ DECIDE_S, DECIDE_LOCAL_S = 900.0, 1800.0
 OFF_S = 60.0
 PAGES: dict[Family, float] = {"errors": 0.02, "latency": 0.35, "traffic": 0.0}
 """The share of trials that has to be hit, beyond what is normal, for a page."""
+
+
+_NAMED = ("fault:", "step:", "hangup:", "n:")
+_ALWAYS = ("fault", "expected", "started", "moody", "escalated", "hangup", "failed")
 
 
 class Alarm(Struct, kw_only=True):
@@ -67,6 +70,8 @@ class Alarm(Struct, kw_only=True):
     trials: float = 0.0
     expected: float = 0.0
     explains: float = NAN
+    version: str = ""
+    """The only version that it hits, where it is a version and no other segment."""
 
 
 class Slot(Struct):
@@ -87,8 +92,12 @@ class WatchState(Struct, kw_only=True):
     alarms: list[Alarm] = field(default_factory=list)
     open: dict[Family, float] = field(default_factory=dict)
     """Since when it is open whose a change of this family is."""
+    taken: int = -1
+    """The slot that the hour took last."""
     rebuilt: int = -1
     weighed: int = -1
+    rows: int = 0
+    """Rows that the weights know; what is newer counts as nobody's until they are made again."""
     known_kinds: list[str] = field(default_factory=list)
 
 
@@ -115,13 +124,13 @@ class Watch:
             state.rebuilt = int(at // HOUR_S)
         if int((at - 1) // HOUR_S) != state.rebuilt:
             self._close_hour(at)
-        state.hour.add(reading)
         self._remember(reading, at)
+        state.hour.add(reading)
         self._draw_lines()
         self._rebuild_where_due(reading, at)
         if self.weights is None:
             return []
-        parts = state.traffic.expect(reading.parts, self.baseline, at)
+        parts = state.traffic.expect(within(reading.parts, state.rows), self.baseline, at)
         bank.move(state.gauges, self.weights, parts, at)
         whole = int(at) % bank.LOCAL_EVERY_S == 0
         if whole:
@@ -133,6 +142,7 @@ class Watch:
         start = int((at - 1) // SLOT_S) * SLOT_S
         slots = self.state.slots
         if not slots or slots[-1].start != start:
+            self._take_slot()
             slots.append(Slot(start, {}))
             del slots[:-SLOTS]
         sums = slots[-1].sums
@@ -146,10 +156,18 @@ class Watch:
                 held = sums[kind] = grown
             held[of] += amounts
 
+    def _take_slot(self) -> None:
+        """The last five minutes are part of the hour, once."""
+        slots = self.state.slots
+        if slots and slots[-1].start > self.state.taken:
+            self.state.hour.take(slots[-1].sums)
+            self.state.taken = slots[-1].start
+
     # -- learning -----------------------------------------------------------------------------------------------
 
     def _close_hour(self, at: float) -> None:
         state = self.state
+        self._take_slot()
         hour, state.hour = state.hour, Hour()
         state.rebuilt = int((at - 1) // HOUR_S)
         healthy = not hour.troubled
@@ -161,12 +179,13 @@ class Watch:
                     expected[stream.name] = (stream.num, came, hoped)
             learn(self.baseline, hour, expected, at)
             state.traffic.learn(self.baseline, hour.started, hour.marks, at)
-        if self.weights is not None and self.baseline.days > 1.0:
-            self._keep_peaks(healthy=healthy)
+        if self.weights is not None and self._mature():
+            self._keep_peaks()
         if self.weights is not None:
             state.gauges.peak[:] = 0
             state.gauges.local_peak[:] = 0
-        self._redraw_lines()
+        if self._redraw_lines():
+            state.gauges = Gauges()
         state.weighed = -1
         self.weights = None
 
@@ -178,7 +197,11 @@ class Watch:
         size = min(len(n), len(normal.by_row))
         return float(x.sum()) if x is not None else 0.0, float((n[:size] * normal.by_row[:size]).sum())
 
-    def _keep_peaks(self, *, healthy: bool) -> None:
+    def _mature(self) -> bool:
+        """Whether what is expected has settled: only from then on do peaks tell of chance and not of ignorance."""
+        return self.baseline.healthy_s - self.baseline.lined >= WARM_S
+
+    def _keep_peaks(self) -> None:
         gauges = self.state.gauges
         for number, name in enumerate(gauges.names):
             self.baseline.keep_peak(name, gauges.peak[number])
@@ -195,70 +218,73 @@ class Watch:
             baseline.draw_lines(times)
             baseline.lined = baseline.healthy_s
 
-    def _redraw_lines(self) -> None:
-        """After the first day, and once what is over them is no longer about a tenth."""
+    def _redraw_lines(self) -> bool:
+        """After the first day, when all hours were seen."""
         baseline = self.baseline
-        if baseline.lines and baseline.lined < 86_400 <= baseline.healthy_s:
-            baseline.draw_lines(baseline.times)
-            baseline.lined = baseline.healthy_s
+        if not baseline.lines or baseline.redrawn or baseline.healthy_s < DAY_S:
+            return False
+        baseline.draw_lines(baseline.times)
+        baseline.lined, baseline.redrawn = baseline.healthy_s, True
+        return True
 
     # -- weights ------------------------------------------------------------------------------------------------
 
     def _rebuild_where_due(self, reading: Reading, at: float) -> None:
+        """Anew every hour and for kinds never seen; every quarter of an hour as the day goes on."""
         state = self.state
-        fresh = [k for k in reading.parts if k.startswith(("fault:", "step:", "hangup:", "n:")) and k not in state.known_kinds]
+        fresh = [kind for kind in reading.parts if kind.startswith(_NAMED) and kind not in state.known_kinds]
         if fresh:
             state.known_kinds = sorted({*state.known_kinds, *fresh})
         quarter = int(at // WEIGH_S)
-        if self.weights is None or fresh:
+        anew = (
+            state.weighed < 0 or fresh or (quarter != state.weighed and len(self.baseline.keys) > state.rows)
+        )
+        if anew:
+            state.rows = len(self.baseline.keys)
+        turned = quarter != state.weighed
+        state.weighed = quarter
+        if anew or self.weights is None:
             self._rebuild(at)
-            state.weighed = quarter
-        elif quarter != state.weighed:
-            grown = len(self.baseline.keys) > self.weights.rows
-            self._rebuild(at) if grown else self._weigh(at)
-            state.weighed = quarter
+        elif turned:
+            self._weigh(self.weights.streams)
 
     def _rebuild(self, at: float) -> None:
-        """Normals, weights and thresholds anew: what is expected of every stream in every row."""
+        """Normals, weights and thresholds: what is expected of every stream in every row. Follows from the state."""
         state, baseline = self.state, self.baseline
         if not baseline.lines or baseline.sums.get("turns") is None:
             return
-        kinds = {*baseline.sums, *state.known_kinds}
-        kinds |= {"fault", "expected", "started", "moody", "escalated", "hangup", "failed"}
-        for metric in STAGES:
-            if f"n:{metric}" in kinds:
-                kinds.add(f"o:{metric}")
-        streams = of_kinds(sorted(kinds))
-        self.segments.grow(baseline.keys)
-        shape = Shape(baseline.keys)
-        kept: list[Stream] = []
+        kinds = {*baseline.sums, *state.known_kinds, *_ALWAYS}
+        kinds |= {f"o:{metric}" for metric in STAGES if f"n:{metric}" in kinds}
+        keys = baseline.keys[: state.rows]
+        self.segments.grow(keys)
+        shape = Shape(keys)
+        streams: list[Stream] = []
         self.normals, self._factors = [], []
-        for stream in streams:
-            normal = normal_of(stream, baseline, shape)
+        for stream in of_kinds(sorted(kinds)):
+            normal = normal_of(stream, baseline, shape, state.rows)
             if stream.model == "mean" and not (normal.deviation > 0 and normal.n >= LEARN_TURNS):
                 continue
-            kept.append(stream)
+            streams.append(stream)
             self.normals.append(normal)
             self._factors.append(hour_factors(stream, baseline))
-        self._weigh(at, kept)
+        self._weigh(streams)
+        assert self.weights is not None
+        self._limit(self.weights)
+        state.gauges = bank.fitted(state.gauges, self.weights, self.segments, at)
 
-    def _weigh(self, at: float, streams: list[Stream] | None = None) -> None:
-        streams = self.weights.streams if streams is None and self.weights is not None else streams or []
+    def _weigh(self, streams: list[Stream]) -> None:
+        when = self.state.weighed * WEIGH_S + WEIGH_S / 2
         made = [
-            traffic_weights(stream.tilts, len(self.baseline.keys))
+            traffic_weights(stream.tilts, self.state.rows)
             if stream.model == "arrivals"
-            else weights(stream, normal, at_time(factors, at))
+            else weights(stream, normal, at_time(factors, when))
             for stream, normal, factors in zip(streams, self.normals, self._factors, strict=True)
         ]
-        found = Weights(streams, [w for w, _ in made], [c for _, c in made], len(self.baseline.keys))
-        if self.weights is None or streams is not self.weights.streams:
-            self._limit(found)
-            self.state.gauges = bank.fitted(self.state.gauges, found, self.segments, at)
-        else:
-            found.limit, found.sure, found.local_limit = (
-                self.weights.limit, self.weights.sure, self.weights.local_limit,
-            )  # fmt: skip
-        self.weights = found
+        before = self.weights
+        self.weights = Weights(streams, [w for w, _ in made], [c for _, c in made], self.state.rows)
+        if before is not None and before.streams is streams:
+            self.weights.limit, self.weights.sure = before.limit, before.sure
+            self.weights.local_limit = before.local_limit
 
     def _limit(self, found: Weights) -> None:
         for number, stream in enumerate(found.streams):
@@ -283,28 +309,38 @@ class Watch:
             fleet[family] = max(fleet.get(family, (0.0, 0, 0)), (margin, -int(number), -int(tilt)))
         local: dict[Family, tuple[float, int, int, int]] = {}
         if whole:
-            for place, tilt in zip(*np.nonzero((gauges.local >= found.local_limit[:, :, None]).any(axis=2)), strict=True):
+            for place, tilt in zip(
+                *np.nonzero((gauges.local >= found.local_limit[:, :, None]).any(axis=2)), strict=True
+            ):
                 family = found.streams[found.scanned[place]].family
                 best = int(gauges.local[place, tilt].argmax())
                 margin = float(gauges.local[place, tilt, best]) / float(found.local_limit[place, tilt])
-                local[family] = max(local.get(family, (0.0, 0, 0, 0)), (margin, -int(place), -int(tilt), -best))
+                local[family] = max(
+                    local.get(family, (0.0, 0, 0, 0)), (margin, -int(place), -int(tilt), -best)
+                )
         for family, (_, number, tilt) in sorted(fleet.items()):
             self._change(family, -number, -tilt, at, None)
         for family, (_, place, tilt, best) in sorted(local.items()):
             if family not in fleet:
                 self._change(family, found.scanned[-place], -tilt, at, (-place, -best))
-        for family in [family for family in state.open if family not in fleet and family not in local and whole]:
+        for family in [
+            family for family in state.open if family not in fleet and family not in local and whole
+        ]:
             del state.open[family]
         self._let_go(at)
 
-    def _change(self, family: Family, number: int, tilt: int, at: float, local: tuple[int, int] | None) -> None:
+    def _change(
+        self, family: Family, number: int, tilt: int, at: float, local: tuple[int, int] | None
+    ) -> None:
         """A stream of a family is over its threshold, for the fleet or (scanned place, conjunction) in a segment."""
         state, found = self.state, self.weights
         assert found is not None
         stream = found.streams[number]
         mine = [alarm for alarm in state.alarms if alarm.family == family]
         onset = float(
-            state.gauges.zero[number, tilt] if local is None else state.gauges.local_zero[local[0], tilt, local[1]]
+            state.gauges.zero[number, tilt]
+            if local is None
+            else state.gauges.local_zero[local[0], tilt, local[1]]
         )
         for alarm in mine:
             if alarm.where == () or local is not None:
@@ -312,7 +348,7 @@ class Watch:
         if any(alarm.where == () for alarm in mine):
             for alarm in mine:
                 if alarm.where == () and int(at) % bank.LOCAL_EVERY_S == 0:
-                    self._measure(alarm, stream, at)
+                    self._measure(alarm, stream)
             return
         verdict = Verdict()
         if stream.scanned:
@@ -329,11 +365,12 @@ class Watch:
             family=family, stream=stream.name, where=where, onset=onset, since=at, last=at,
             explains=verdict.explains if where else NAN,
         )  # fmt: skip
-        self._measure(alarm, stream, at)
+        self._measure(alarm, stream)
         state.alarms.append(alarm)
-        state.hour.troubled = True
 
-    def _whose(self, verdict: Verdict, family: Family, at: float, *, fleet: bool, known: bool) -> Where | None:
+    def _whose(
+        self, verdict: Verdict, family: Family, at: float, *, fleet: bool, known: bool
+    ) -> Where | None:
         """The segment, () for everybody, None while it is open."""
         since = self.state.open.setdefault(family, at)
         if verdict.local and verdict.best >= CERTAIN:
@@ -370,7 +407,7 @@ class Watch:
                         into[:size] += held[:size]
         return hits, trials
 
-    def _measure(self, alarm: Alarm, stream: Stream, at: float) -> None:
+    def _measure(self, alarm: Alarm, stream: Stream) -> None:
         """What was seen of it since its onset, in its segment; and whether that is worth a page."""
         found = self.weights
         assert found is not None
@@ -380,7 +417,11 @@ class Watch:
             alarm.trials = alarm.expected
         else:
             hits, trials = self._sums(stream, alarm.onset, found.rows)
-            _, hoped = self._window(stream, alarm.onset) if stream.model == "rate" else (hits, trials * self.normals[number].by_row[: found.rows])
+            _, hoped = (
+                self._window(stream, alarm.onset)
+                if stream.model == "rate"
+                else (hits, trials * self.normals[number].by_row[: found.rows])
+            )
             inside = self._inside(alarm.where, found.rows)
             alarm.came, alarm.trials, alarm.expected = (
                 float(hits[inside].sum()), float(trials[inside].sum()), float(hoped[inside].sum())
@@ -393,9 +434,49 @@ class Watch:
             if stream.model == "arrivals" or beyond >= share:
                 alarm.tier = "critical"
 
+    def fleet_slots(self, stream: Stream) -> list[tuple[int, float, float]]:
+        """(start, hits, expected hits) of everybody in each of the last five-minute slots."""
+        found = self.weights
+        assert found is not None
+        number = found.streams.index(stream)
+        if stream.model == "arrivals":
+            return [(start, hoped, float(came)) for start, came, hoped in self.state.traffic.slots]
+        made = []
+        for slot in self.state.slots:
+            hits, trials = slot.sums.get(stream.num), slot.sums.get(stream.den)
+            if trials is None:
+                continue
+            size = min(len(trials), found.rows)
+            hoped = float((trials[:size] * self.normals[number].by_row[:size]).sum())
+            came = float(hits.sum()) if hits is not None else 0.0
+            if stream.model == "mean":  # as deviations above the mean, of which as many as trials are usual
+                n = float(trials.sum())
+                came, hoped = n + max(-n, (came - hoped) / self.normals[number].deviation), n
+            made.append((slot.start, came, hoped))
+        return made
+
+    def version_since(
+        self, stream: Stream, since: float, version: str
+    ) -> tuple[tuple[float, float], tuple[float, float]] | None:
+        """(hits, expected) of one version and of the others since a time; None where there are no others."""
+        found = self.weights
+        assert found is not None
+        if stream.model != "rate":
+            return None
+        hits, hoped = self._window(stream, since)
+        mine = np.array([("version", version) in key for key in self.baseline.keys[: found.rows]])
+        if not mine.any() or mine.all():
+            return None
+        return (
+            (float(hits[mine].sum()), float(hoped[mine].sum())),
+            (float(hits[~mine].sum()), float(hoped[~mine].sum())),
+        )
+
     def _inside(self, where: Where, rows: int) -> Ints:
         wanted = set(where)
-        return np.array([n for n, key in enumerate(self.baseline.keys[:rows]) if wanted <= set(key)], np.int64)
+        return np.array(
+            [n for n, key in enumerate(self.baseline.keys[:rows]) if wanted <= set(key)], np.int64
+        )
 
     def _let_go(self, at: float) -> None:
         """What hasn't been on for a minute is over."""
@@ -413,6 +494,6 @@ class Watch:
                 place = found.scanned.index(number)
                 if (state.gauges.local[place] * 2 >= found.local_limit[place][:, None]).any():
                     alarm.last = at
-        if state.alarms:
+        if any(alarm.tier == "critical" or self._mature() for alarm in state.alarms):
             state.hour.troubled = True
         state.alarms = [alarm for alarm in state.alarms if at - alarm.last < OFF_S]

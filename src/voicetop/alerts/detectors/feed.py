@@ -1,0 +1,52 @@
+"""The feed's own health: who watches with a silent feed is blind, and should know it."""
+
+from __future__ import annotations
+
+from voicetop.alerts.signals import Signal, Tier
+from voicetop.engine.fold import Engine
+
+BLIND_S = 10.0
+LATE_S = 10.0
+LATE_LAGS = 5
+
+
+def signals(engine: Engine, at: float) -> list[Signal]:
+    feed = engine.feed
+    silent = at - feed.spoke_at if feed.spoke_at else 0.0
+    if silent > BLIND_S:
+        text = f"we are blind: the hub has been silent for {silent:.0f} s"
+        return [_signal("feed.silent", "critical", text, feed.spoke_at, silent, BLIND_S)]
+    found = []
+    told, mute = feed.speaking(at)
+    if mute:
+        every = mute == told
+        seen = [one.seen for one in feed.sources.values() if one.status_at]
+        since = max(seen) if every else at
+        text = f"{mute} of {told} publishers silent for over 15 s"
+        found.append(
+            _signal(
+                "feed.publishers", "critical" if every else "warning", text, since, float(mute), 0.0, told
+            )
+        )
+    late = feed.lags[-LATE_LAGS:]
+    if len(late) == LATE_LAGS and min(late) > LATE_S:
+        text = f"events come {min(late):.0f} s late"
+        found.append(_signal("feed.late", "warning", text, at, min(late), LATE_S))
+    return found
+
+
+def _signal(rule: str, tier: Tier, text: str, onset: float, value: float, line: float, n: int = 0) -> Signal:  # noqa: PLR0917
+    return Signal(
+        rule=rule,
+        family="feed",
+        tier=tier,
+        text=text,
+        onset=onset,
+        value=value,
+        normal=0.0,
+        line=line,
+        unit="calls" if n else "s",
+        n=n,
+        because="what isn't told can't be judged",
+        metric="feed",
+    )

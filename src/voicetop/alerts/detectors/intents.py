@@ -1,0 +1,144 @@
+"""What callers want changes: an intent that nobody knew, and a mix that is no longer the usual one.
+
+A label never seen before counts as new once it came five times in 24 hours: fewer are slips. The mix is looked at by a
+G-test over the calls of the last hours, and only counts where it has moved far enough to matter: a Jensen–Shannon
+distance of a tenth (its square is the divergence). PSI is unfit below some 200 calls and blind to a rare intent that
+doubles.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from msgspec import Struct, field
+
+from voicetop.alerts.baseline import Baseline
+from voicetop.alerts.readings import Part
+from voicetop.alerts.signals import Signal
+from voicetop.engine.cells import Key
+
+INTENT = "intent"
+NEW_CALLS, NEW_S = 5, 86_400.0
+KNOWN_AFTER_S = 7 * 86_400.0
+"""A new label is told of for so long, then it is one of the others."""
+MOST_NEW = 200
+LEARNED_DAYS = 1.0
+MIX_SLOTS, MIX_SLOT_S = 24, 900
+MIX_CALLS = 200
+MIX_DISTANCE = 0.1
+MIX_SURE = 30.0
+"""By how much G has to exceed its degrees of freedom, in nats: it is looked at every quarter of an hour."""
+
+
+class Intents(Struct, kw_only=True):
+    """Stamps of the calls with a label that isn't known yet; ended calls by label in the last quarters of an hour."""
+
+    fresh: dict[str, list[float]] = field(default_factory=dict)
+    slots: list[tuple[int, dict[str, int]]] = field(default_factory=list)
+    mixed: float = 0.0
+    """Since when the mix is another one; 0 where it isn't."""
+    distance: float = 0.0
+
+    def step(self, ended: Part | None, keys: list[Key], baseline: Baseline, at: float) -> list[Signal]:
+        """`ended` are the calls that ended since the last mark, by row."""
+        if ended is not None:
+            self._count(ended, keys, baseline, at)
+        if int(at) % MIX_SLOT_S == 0:
+            self._compare(baseline, at)
+        found = [_new(name, stamps) for name, stamps in sorted(self.fresh.items()) if _enough(stamps, at)]
+        if self.mixed:
+            found.append(_mix(self))
+        return found
+
+    def _count(self, ended: Part, keys: list[Key], baseline: Baseline, at: float) -> None:
+        slot = int((at - 1) // MIX_SLOT_S)
+        if not self.slots or self.slots[-1][0] != slot:
+            self.slots = [*self.slots[-MIX_SLOTS + 1 :], (slot, {})]
+        here = self.slots[-1][1]
+        for row, count in zip(ended[0].tolist(), ended[1].tolist(), strict=True):
+            name = dict(keys[row]).get(INTENT, "")
+            if not name or count <= 0:
+                continue
+            here[name] = here.get(name, 0) + count
+            if name in baseline.labels or baseline.days < LEARNED_DAYS:
+                baseline.labels[name] = baseline.labels.get(name, 0.0) + count
+            elif name in self.fresh or len(self.fresh) < MOST_NEW:
+                stamps = self.fresh.setdefault(name, [])
+                stamps += [at] * min(count, NEW_CALLS)
+                if len(stamps) > 2 * NEW_CALLS:
+                    del stamps[NEW_CALLS:-NEW_CALLS]
+        self._settle(baseline, at)
+
+    def _settle(self, baseline: Baseline, at: float) -> None:
+        for name, stamps in list(self.fresh.items()):
+            if at - stamps[0] > KNOWN_AFTER_S:
+                baseline.labels[name] = float(len(stamps))
+                del self.fresh[name]
+
+    def _compare(self, baseline: Baseline, at: float) -> None:
+        counts: dict[str, int] = {}
+        for _, slot in self.slots:
+            for name, count in slot.items():
+                counts[name] = counts.get(name, 0) + count
+        n = sum(counts.values())
+        if n < MIX_CALLS or baseline.days < LEARNED_DAYS:
+            self.mixed = 0.0
+            return
+        names = sorted({*counts, *baseline.labels})
+        now = np.array([counts.get(name, 0) for name in names], float)
+        usual = np.array([baseline.labels.get(name, 0.0) for name in names]) + 0.5
+        g, distance = compare(now, usual)
+        on = distance > MIX_DISTANCE and g - len(names) > MIX_SURE
+        self.mixed, self.distance = (self.mixed or at) if on else 0.0, distance
+
+
+def compare(now: np.ndarray, usual: np.ndarray) -> tuple[float, float]:
+    """(G of `now` against the shares of `usual`, Jensen–Shannon distance of the two mixes, natural logarithm)."""
+    p, q = now / now.sum(), usual / usual.sum()
+    seen = now > 0
+    g = 2 * float((now[seen] * np.log(p[seen] / q[seen])).sum())
+    middle = (p + q) / 2
+    divergence = float((p[seen] * np.log(p[seen] / middle[seen])).sum() + (q * np.log(q / middle)).sum()) / 2
+    return g, math.sqrt(max(0.0, divergence))
+
+
+def _enough(stamps: list[float], at: float) -> bool:
+    """Whether there were five within 24 hours at some time; then it stays on."""
+    close = any(b - a <= NEW_S for a, b in zip(stamps, stamps[NEW_CALLS - 1 :], strict=False))
+    return close and at - stamps[0] <= KNOWN_AFTER_S
+
+
+def _new(name: str, stamps: list[float]) -> Signal:
+    return Signal(
+        rule=f"intent.{name}"[:120],
+        family="intent",
+        tier="info",
+        text=f"new intent {name}: {len(stamps)} calls since its first",
+        onset=stamps[0],
+        value=float(len(stamps)),
+        normal=0.0,
+        line=float(NEW_CALLS),
+        unit="calls",
+        n=len(stamps),
+        calls=len(stamps),
+        because=f"a label never seen before, {NEW_CALLS} times in 24 hours",
+        metric="new intent",
+    )
+
+
+def _mix(held: Intents) -> Signal:
+    return Signal(
+        rule="intent.mix",
+        family="intent",
+        tier="info",
+        text=f"callers want other things than usual (distance {held.distance:.2f})",
+        onset=held.mixed,
+        value=held.distance,
+        normal=0.0,
+        line=MIX_DISTANCE,
+        unit="score",
+        n=sum(sum(slot.values()) for _, slot in held.slots),
+        because=f"G-test, and a Jensen–Shannon distance over {MIX_DISTANCE}",
+        metric="intent mix",
+    )

@@ -1,0 +1,52 @@
+"""Callers who wait and get no reply: nothing has failed yet, and no latency was measured, but they sit in silence."""
+
+from __future__ import annotations
+
+from voicetop.alerts.arrays import Floats
+from voicetop.alerts.signals import Signal, Tier
+from voicetop.engine import figures, waiting
+from voicetop.engine.fold import Engine
+from voicetop.engine.snapshot import WaitingPanel
+from voicetop.engine.windows import METRIC
+
+FEW, SHARE = 3, 0.5
+"""From so many stuck callers on, and of so many of those who wait, it is an outage."""
+BY_CHANCE = 100
+"""One live call in so many may be stuck by chance."""
+
+
+def signals(engine: Engine, at: float, times: Floats) -> list[Signal]:
+    """`times` are the normal times by [metric, bucket]."""
+    waits = waiting.waiting_calls(engine.roster.live.values(), None)
+    if len(waits) < 2:
+        return []
+    over = figures.stuck_after(times[METRIC["e2e"]].astype(int), engine.config.stuck_after_s)
+    panel = waiting.panel(waits, at, over)
+    live = len(engine.roster.live)
+    if panel.stuck < max(2, 1 + live // BY_CHANCE):
+        return []
+    down = panel.stuck >= max(FEW, live // 50) and panel.stuck >= SHARE * panel.waiting
+    return [_signal(panel, at, "critical" if down else "warning")]
+
+
+def _signal(panel: WaitingPanel, at: float, tier: Tier) -> Signal:
+    worst = panel.stages[0]
+    where = f" in {worst.stage}" if worst.stage else ""
+    return Signal(
+        rule="waiting",
+        family="waiting",
+        tier=tier,
+        text=f"{panel.stuck} of {panel.waiting} waiting callers stuck{where} for over {panel.over_s:.0f} s",
+        onset=at - panel.longest_s,
+        value=float(panel.stuck),
+        normal=0.0,
+        line=panel.over_s,
+        unit="calls",
+        n=panel.waiting,
+        calls=panel.stuck,
+        stage=worst.stage,
+        component=worst.stage,
+        provider=worst.provider,
+        because=f"stuck is a wait of over {panel.over_s:.0f} s = 3 × normal P99, never less than configured",
+        metric="stuck callers",
+    )
