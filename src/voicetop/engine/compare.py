@@ -21,6 +21,7 @@ from voicetop.engine.buckets import MIDDLES, QUANTILES, censored_quantile
 from voicetop.engine.comparison import NAN, Change, Comparison, Finding, Key, Moment, SegmentChange, Unit
 from voicetop.engine.doubt import Interval, Share
 from voicetop.engine.figures import FEW, FEW_CALLS
+from voicetop.engine.shares import earlier
 from voicetop.engine.sides import Part, Side, Vector
 from voicetop.engine.windows import METRICS, Histogram
 from voicetop.engine.wobble import RATES, TRAFFIC
@@ -119,7 +120,7 @@ def figure(name: str, a: Part, b: Part) -> Change:
 
 def _wobble(a: Part, b: Part, name: str) -> float:
     """By what share of its value a figure wobbles, as known at the earlier moment: a change isn't in it yet."""
-    return searching.earlier(a.side, b.side).wobble.get(name, 0.0)
+    return earlier(a.side, b.side).wobble.get(name, 0.0)
 
 
 def _tested(row: Change, interval: Callable[[float], Interval], *, few: bool) -> Change:

@@ -1,9 +1,8 @@
 """The search for segments that changed: every value and every pair of values, by evidence and not by size.
 
-Whatever is tested is a share (turns slower than everybody's P50 or P95 of both windows together, calls with an error,
-...), so that thousands of segments are a product of two matrices. What the likelihood ratio (G) finds likely is tested
-once more by Fisher's exact test. The best is taken, its cells are put aside, and what is left is searched again: a
-value that stands out only for a pair within it isn't named twice.
+What the likelihood ratio (G) finds likely is tested once more by Fisher's exact test. The best is taken, with another
+value where that makes it surer, its cells are put aside, and what is left is searched again: a value that stands out
+only for a pair within it isn't named twice.
 """
 
 from __future__ import annotations
@@ -16,33 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicetop.engine import doubt
-from voicetop.engine.buckets import BUCKETS, MIDDLES, QUANTILES
 from voicetop.engine.comparison import Key
+from voicetop.engine.shares import LEAST_CALLS, Measure, measures, tests
 from voicetop.engine.sides import Mask, Side, Vector, common
 
 MOST = 8
 """Segments that are named."""
 MOST_TESTED = 600
 """The largest ones: how large says nothing about how they changed."""
+MOST_VALUES = 3
+"""Values of one segment, as many as a verdict blames."""
+BEAM = 10
 PAIRED = ("intent", "language", "tier", "version", "channel", "region")
 """Dimensions that are paired where there are more than so many."""
-LEAST_CALLS, LEAST_TURNS, LEAST_HITS = 20, 50, 5
-LIKELY = 0.02
 MOSTLY = 0.6
-"""Of a value's evidence: a pair within it that has so much may be all there is to it."""
+"""Of a segment's evidence: a part of it that has so much may be all there is to it."""
+NOTHING = 0.03
+"""The chance below which the rest of a segment is taken to have changed, too."""
 
-Matrix = NDArray[np.float64]
-
-
-class Measure(NamedTuple):
-    """A share, by combination, in A and in B: (hits, n) each. `alike` and `wobble` as in a Moment."""
-
-    name: str
-    a: tuple[Vector, Vector]
-    b: tuple[Vector, Vector]
-    least: int
-    alike: tuple[float, float]
-    wobble: float
+Members = NDArray[np.bool_]
 
 
 class Found(NamedTuple):
@@ -63,95 +54,57 @@ def search(a: Side, b: Side, where: Key, level: float) -> Findings:
     keys, of_a, of_b = common(a, b)
     wanted = {part for part in where if part[0] != "hour"}
     inside = np.array([wanted <= set(key) for key in keys], bool)
-    measures = _measures(a, b, of_a, of_b, inside)
-    calls = sum((m.a[1] + m.b[1] for m in measures if m.name == "errors"), np.zeros(len(keys)))
+    by = measures(a, b, of_a, of_b, inside)
+    calls = sum((m.a[1] + m.b[1] for m in by if m.name == "errors"), np.zeros(len(keys)))
     names, members = _segments(keys, inside, {name for name, _ in wanted}, calls)
     if not names:
         return Findings([], 0)
-    chances, evidence = _tests(members, measures, inside)
+    chances, evidence = tests(members, by, inside)
     looked_at = chances[np.isfinite(chances)]
     line = doubt.cutoff(looked_at.tolist(), level)
     found: list[Found] = []
     left = inside.copy()
     while line > 0 and len(found) < MOST:
         evidence = np.where(chances <= line, evidence, -1.0)
-        best = int(np.argmax(evidence))
-        row, column = divmod(best, len(measures))
-        if evidence.flat[best] <= 0:
+        row, column = divmod(int(np.argmax(evidence)), len(by))
+        if evidence[row, column] <= 0:
             break
-        row = _closer(row, column, members, measures, (left, evidence))
-        found.append(Found(names[row], measures[column].name, float(chances[row, column])))
-        left &= ~members[row]
-        chances, evidence = _tests(members, measures, left)
+        one, mask = _sharpened(names, members, evidence[:, column], by[column], left)
+        found.append(one)
+        left &= ~mask
+        chances, evidence = tests(members, by, left)
     return Findings(found, len(looked_at))
 
 
-def earlier(a: Side, b: Side) -> Side:
-    """The one whose window ends first."""
-    return a if a.moment.end <= b.moment.end else b
+def _sharpened(
+    names: list[Key], members: Members, evidence: Vector, measure: Measure, left: Mask
+) -> tuple[Found, Mask]:
+    """The surest of the best segments and of what another value makes of them; or a part that is all there is to it.
+
+    The best of K values is surer by 2·ln K (of z²) by chance alone, so that each value more has to bring as much.
+    """
+    tried = {names[row]: members[row] for row in np.argsort(-evidence)[:BEAM].tolist() if evidence[row] > 0}
+    values = {where[0]: mask for where, mask in zip(names, members, strict=True) if len(where) == 1}
+    for where, mask in list(tried.items()):
+        if len(where) < MOST_VALUES:
+            more = (part for part in values if part[0] not in dict(where))
+            tried |= {tuple(sorted((*where, part))): mask & values[part] for part in more}
+    wheres, masks = list(tried), np.array(list(tried.values()))
+    chances, sure = (column[:, 0] for column in tests(masks, [measure], left))
+    dear = np.array([(len(where) - 1) * 2 * math.log(max(2, len(values))) for where in wheres])
+    best = int(np.argmax(np.where(np.isfinite(chances), sure - dear, -np.inf)))
+    part = _part(best, masks, sure, measure, left)
+    return Found(wheres[part], measure.name, float(chances[part])), masks[part]
 
 
-def _closer(
-    row: int, column: int, members: NDArray[np.bool_], measures: list[Measure], state: tuple[Mask, Matrix]
-) -> int:
-    """A pair within the value that was found, where it has most of the evidence and the rest of the value none."""
-    left, evidence = state
-    within = ~(members & ~members[row]).any(axis=1)
-    within[row] = False
-    inner = np.where(within, evidence[:, column], -1.0)
-    best = int(np.argmax(inner))
-    if inner[best] < MOSTLY * evidence[row, column]:
-        return row
-    chances, _ = _tests(members[row : row + 1], [measures[column]], left & ~members[best])
-    return row if chances[0, 0] < 2 * doubt.tail(doubt.Z95) else best
-
-
-def _measures(
-    a: Side, b: Side, of_a: NDArray[np.int64], of_b: NDArray[np.int64], inside: Mask
-) -> list[Measure]:
-    size = len(inside)
-
-    def put(side: Side, values: Vector) -> Vector:
-        """By cell of a side → by combination, those inside only."""
-        whole = np.bincount(of_a if side is a else of_b, np.maximum(values, 0), size)
-        return np.where(inside, whole, 0.0)
-
-    made: list[Measure] = []
-    together = [side.histograms(inside[of]).get("e2e") for side, of in ((a, of_a), (b, of_b))]
-    pooled = sum((counts for counts in together if counts is not None), np.zeros(BUCKETS, np.int64))
-    turns = [put(side, side.turns_by_cell(0)) for side in (a, b)]
-    if pooled.any():
-        done = np.cumsum(pooled)
-        for index in (1, 0):
-            bucket = int(np.searchsorted(done, QUANTILES[index] * done[-1])) + 1
-            name = f"e2e P{round(100 * QUANTILES[index])}"
-            slow = [put(side, side.turns_by_cell(bucket)) for side in (a, b)]
-            share = _share_of(pooled, bucket, earlier(a, b).wobble.get(name, 0.0))
-            alike = a.moment.alike[index], b.moment.alike[index]
-            made.append(Measure(name, (slow[0], turns[0]), (slow[1], turns[1]), LEAST_TURNS, alike, share))
-    for name, hit, of in (
-        ("errors", "error", ""),
-        ("success", "succeeded", "known"),
-        ("abandonment", "abandoned", "decided"),
-        ("escalation", "escalated", "talked"),
-    ):
-        parts = []
-        for side in (a, b):
-            n = side.by_cell(of) if of else side.by_cell("ended") + side.live
-            hits = put(side, side.by_cell(hit))
-            parts.append((np.minimum(hits, put(side, n)), put(side, n)))
-        wobble = earlier(a, b).wobble.get(name, 0.0)
-        made.append(Measure(name, parts[0], parts[1], LEAST_CALLS, (1.0, 1.0), wobble))
-    return made
-
-
-def _share_of(pooled: NDArray[np.int64], bucket: int, wobble: float) -> float:
-    """By how much the share beyond a bucket varies where all latencies vary by `wobble`, as a share of itself."""
-    beyond = float(pooled[bucket:].sum())
-    if not beyond or not wobble:
-        return 0.0
-    moved = int(np.searchsorted(MIDDLES, MIDDLES[min(bucket, BUCKETS - 1)] * math.exp(-wobble)))
-    return float(pooled[moved:].sum()) / beyond - 1
+def _part(best: int, masks: Members, sure: Vector, measure: Measure, left: Mask) -> int:
+    """A part of the best one that has most of its evidence, where the rest of it has none."""
+    within = ~(masks & ~masks[best]).any(axis=1) & (masks.sum(axis=1) < masks[best].sum())
+    inner = int(np.argmax(np.where(within, sure, -1.0)))
+    if not within[inner] or sure[inner] < MOSTLY * sure[best]:
+        return best
+    chances, _ = tests(masks[best : best + 1], [measure], left & ~masks[inner])
+    return best if chances[0, 0] < NOTHING else inner
 
 
 def _segments(
@@ -174,51 +127,3 @@ def _segments(
     for row, where in enumerate(kept):
         table[row, members[where]] = True
     return kept, table
-
-
-def _tests(members: NDArray[np.bool_], measures: list[Measure], left: Mask) -> tuple[Matrix, Matrix]:
-    """(chance, evidence) [segment, measure] of those combinations that are left; chance NaN where there is too little.
-
-    Evidence is the squared z: it orders what is far beyond any doubt, too.
-    """
-    columns = [np.where(left, part, 0.0) for m in measures for part in (*m.a, *m.b)]
-    sums = members.astype(np.float64) @ np.stack(columns, axis=1)
-    chances = np.full((len(members), len(measures)), np.nan)
-    evidence = np.zeros_like(chances)
-    for column, measure in enumerate(measures):
-        hits_a, n_a, hits_b, n_b = sums[:, 4 * column : 4 * column + 4].T
-        hits_a, n_a, hits_b, n_b = (
-            part / deff
-            for part, deff in zip((hits_a, n_a, hits_b, n_b), np.repeat(measure.alike, 2), strict=True)
-        )
-        hits, n = hits_a + hits_b, n_a + n_b
-        told = (np.minimum(n_a, n_b) >= measure.least) & (np.minimum(hits, n - hits) >= LEAST_HITS)
-        for row in np.flatnonzero(told).tolist():
-            cut = (float(hits_a[row]), float(n_a[row]), float(hits_b[row]), float(n_b[row]))
-            z = _z(*cut, measure.wobble)
-            chances[row, column], evidence[row, column] = doubt.tail(z), z * z
-    return chances, evidence
-
-
-def _z(hits_a: float, n_a: float, hits_b: float, n_b: float, wobble: float) -> float:
-    """How many standard errors two shares lie apart, the wobble taken in."""
-    a, b, share = hits_a / n_a, hits_b / n_b, (hits_a + hits_b) / (n_a + n_b)
-    g = 2 * sum(
-        _information(seen, n * of)
-        for seen, n, of in (
-            (hits_a, n_a, share),
-            (n_a - hits_a, n_a, 1 - share),
-            (hits_b, n_b, share),
-            (n_b - hits_b, n_b, 1 - share),
-        )
-    )
-    z = math.sqrt(max(0.0, g))
-    if doubt.tail(z) < LIKELY and z < 8:
-        z = min(z, doubt.z_of(doubt.exact(int(hits_a), int(n_a), math.floor(hits_b), math.floor(n_b))))
-    if not wobble or a == b or not z:
-        return z
-    return abs(b - a) / math.hypot((b - a) / z, math.hypot(a, b) * wobble)
-
-
-def _information(seen: float, expected: float) -> float:
-    return seen * math.log(seen / expected) if seen > 0 else 0.0

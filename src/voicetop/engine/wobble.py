@@ -148,8 +148,11 @@ def _share(name: str, told: list[tuple[float, float]]) -> float:
 
 
 def _steps(values: NDArray[np.float64], variances: NDArray[np.float64]) -> float:
-    """Traffic drifts with the day: what counts is the step from one unit to the next (von Neumann, 1941)."""
+    """Traffic drifts with the day: what counts is the step from one unit to the next (von Neumann, 1941).
+
+    The median step, so that one jump doesn't make all else look calm: half of a normal's squares are under 0.455.
+    """
     if len(values) < 3:
         return 0.0
-    squares = float((np.diff(values) ** 2).mean()) / 2
+    squares = float(np.median(np.diff(values) ** 2)) / 0.4549 / 2
     return math.sqrt(max(0.0, squares - float(variances.mean())))
