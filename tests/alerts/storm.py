@@ -124,19 +124,26 @@ class _Watcher:
         self._folder = folder
         self._hub = hub
         self._process: asyncio.subprocess.Process
+        self._said = folder / "said"
 
     async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
+        with self._said.open("ab") as said:
+            self._process = await self._start(said.fileno())
+
+    async def _start(self, stderr: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             *(sys.executable, __file__, "watch", self._hub),
             env={
                 **os.environ,
-                "PYTHONPATH": str(Path(__file__).parents[1]),
+                "PYTHONPATH": os.pathsep.join(
+                    [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+                ),
                 "XDG_CONFIG_HOME": str(self._folder),
                 "XDG_STATE_HOME": str(self._folder),
                 "SSL_CERT_FILE": str(CERT),
                 "KEY": "key-of-a-storm",
             },
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=stderr,
         )
 
     async def sees(self) -> None:
@@ -148,7 +155,7 @@ class _Watcher:
     async def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-        assert await self._process.wait() == -9
+        assert await self._process.wait() == -9, self._said.read_text()[-2000:]
 
     async def end(self) -> None:
         self._process.terminate()

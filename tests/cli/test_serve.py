@@ -14,6 +14,9 @@ from websockets.exceptions import ConnectionClosed
 
 from hub.clients import Watcher, publisher, send, turn
 from voicetop.cli import run
+from voicetop.errors import HistoryError
+from voicetop.history.incidents import PastIncident, incidents_since
+from voicetop.history.store import Store
 from voicetop.recording import Reader
 
 CERTIFICATE = str(Path(__file__).parent.parent / "hub" / "localhost-cert.pem")
@@ -125,3 +128,27 @@ def _keep_switch_interval() -> Iterator[None]:
     interval = sys.getswitchinterval()
     yield
     sys.setswitchinterval(interval)
+
+
+async def test_incidents_are_kept_in_a_history(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    async with serving("--history", str(path)) as served:
+        agent = await publisher(served.url)
+        await send(
+            agent, {"type": "security", "ts": 1.0, "kind": "leak", "label": "a token", "severity": "critical"}
+        )
+        async with asyncio.timeout(15):
+            while not _kept(path):  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.1)
+        await agent.close()
+    assert [(one.family, one.tier) for one in _kept(path)] == [("security", "critical")]
+
+
+def _kept(path: Path) -> list[PastIncident]:
+    with contextlib.suppress(HistoryError):
+        store = Store(path)
+        try:
+            return incidents_since(store, 0.0)
+        finally:
+            store.close()
+    return []

@@ -138,7 +138,8 @@ async def test_what_cannot_wait_pages_and_what_a_person_resolves_is_resolved(
     await happen(hub, security("token in a prompt"))
     await until(lambda: receiver.open and receiver.messages)
     payload = next(iter(receiver.open.values()))
-    assert payload["summary"] == "[acme-prod] security: token in a prompt"
+    assert payload["summary"].startswith("[acme-prod] security")
+    assert payload["summary"].endswith(": token in a prompt")
     await happen(hub, {"type": "operator", "act": "ack", "target": "i1", "by": "ana"})
     await until(lambda: receiver.acknowledged)
     await happen(hub, {"type": "operator", "act": "resolve", "target": "i1", "by": "ana"})

@@ -8,8 +8,10 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
 from voicetop.cli.shelf import is_folder, keep_bytes, keep_s, shard_s, shelf_options
@@ -17,6 +19,9 @@ from voicetop.clock import WallClock
 from voicetop.errors import UsageError
 from voicetop.hub import Hub, HubConfig, Token
 from voicetop.hub.config import DEFAULT_PORT, parse_tokens, read_tokens
+
+if TYPE_CHECKING:
+    from voicetop.hub.own_session import OwnSession
 
 SWITCH_S = 0.001
 """The hub's own session shares the interpreter with the loop that serves everybody: it must let go of it often."""
@@ -57,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="record all that it stamps; a folder (DIR/) gets a file an hour",
     )
     shelf_options(parser)
+    add("--history", metavar="FILE", default="", help="keep incidents with their times in this store")
     add("--capacity", metavar="N", type=int, default=0, help="the tested load limit, in calls at once")
     add(
         "--deployment",
@@ -82,7 +88,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes. Raises UsageError where it can't begin."""
     sys.setswitchinterval(SWITCH_S)
-    asyncio.run(_serve(hub_config(args)))
+    asyncio.run(_serve(hub_config(args), args.history))
     return 0
 
 
@@ -127,11 +133,8 @@ def _tokens(file: str | None) -> tuple[Token, ...]:
     return parse_tokens(told, "VOICETOP_TOKENS") if len(told.split()) > 1 else read_tokens(told)
 
 
-async def _serve(config: HubConfig) -> None:
-    from voicetop.hub.own_session import OwnSession
-
-    engine = configuration.load().engine()
-    hub = Hub(config, log=_log, new_session=lambda: OwnSession(engine))
+async def _serve(config: HubConfig, history: str) -> None:
+    hub = Hub(config, log=_log, new_session=_sessions(history))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
@@ -144,6 +147,25 @@ async def _serve(config: HubConfig) -> None:
     _log("stopping")
     await hub.close()
     _log("stopped")
+
+
+def _sessions(history: str) -> Callable[[], OwnSession]:
+    """Makes the hub's sessions; the first of them, which knows all, writes the history."""
+    from voicetop.history.incidents import open_log
+    from voicetop.hub.own_session import OwnSession
+
+    engine = configuration.load().engine()
+    chronicle = open_log(history, "serve", _log)
+    told: list[OwnSession] = []
+
+    def new_session() -> OwnSession:
+        session = OwnSession(engine)
+        if chronicle is not None and not told:
+            session.on_effect.append(lambda effect: chronicle.record([effect]))
+        told.append(session)
+        return session
+
+    return new_session
 
 
 def _log(line: str) -> None:

@@ -24,13 +24,12 @@ from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.targets import named, targets_of
 from voicetop.cli.hubs import HubChoice, chosen
 from voicetop.clock import WallClock
-from voicetop.errors import HistoryError, NotifyError, UsageError
+from voicetop.errors import NotifyError, UsageError
 from voicetop.locations import state_dir
 from voicetop.sources.address import client_tls
 
 if TYPE_CHECKING:
     from voicetop.config import Config
-    from voicetop.history.incidents import IncidentLog
     from voicetop.watch import Watch
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -42,7 +41,7 @@ STUCK_S = 600.0
 _EPILOG = """\
 whom to tell stands in [notify] of the config (docs/notify.md); `voicetop notify test` proves each of them. The token of
 the hub, role watcher, is read from VOICETOP_TOKEN or the config. Start two of them, on two machines: the hub lets one
-tell, and the other when that is gone. SIGTERM, SIGINT and SIGHUP end it; what waits is kept, and told after a new start.
+tell, and the other when that is gone. SIGTERM, SIGINT and SIGHUP end it; what waits is kept for the next start.
 """
 
 
@@ -97,6 +96,7 @@ async def _run(args: argparse.Namespace, settings: Config, hub: HubChoice) -> in
 async def _watch(
     args: argparse.Namespace, settings: Config, hub: HubChoice, path: Path, stop: asyncio.Event
 ) -> int:
+    from voicetop.history.incidents import open_log
     from voicetop.session import Session
     from voicetop.sources.socket import SocketSource
     from voicetop.watch import Watch
@@ -113,7 +113,7 @@ async def _watch(
         clock,
         _log,
         blind_after_s=settings.notify.blind_after_s,
-        chronicle=_history(args.history),
+        chronicle=open_log(args.history, "watch", _log),
     )
     jobs = [watch.run(), _tell_systemd(clock)]
     if settings.notify.heartbeat_url:
@@ -133,20 +133,6 @@ def _heartbeat(settings: Config, vault: Vault, clock: WallClock, watch: Watch, o
     notify = settings.notify
     url = vault.get(notify.heartbeat_url)
     return Heartbeat(url, vault, clock, _log, every_s=notify.heartbeat_s, well=well)
-
-
-def _history(path: str) -> IncidentLog | None:
-    """The history, where one is asked for; trouble with it never keeps a pager from its work."""
-    if not path:
-        return None
-    from voicetop.history.incidents import IncidentLog
-    from voicetop.history.store import Store
-
-    try:
-        return IncidentLog(Store(Path(path), writer="watch"), _log)
-    except HistoryError as error:
-        _log(f"{error}; going on without")
-        return None
 
 
 async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  # type: ignore[type-arg]

@@ -7,6 +7,7 @@ effect written twice changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -131,6 +132,17 @@ class IncidentLog:
         self.store.write(_BEGIN, [(*first, told.summary, told.blame, told.onset, int(told.silenced))])
         by = (told.by,) if told.reason in _NAMED else ()
         self.store.write(_MOMENT[told.reason], [(told.at, *by, thread)])
+
+
+def open_log(path: str, writer: str, log: Callable[[str], None]) -> IncidentLog | None:
+    """The log in the store at `path`, None for none; trouble with it is said and keeps nobody from anything."""
+    if not path:
+        return None
+    try:
+        return IncidentLog(Store(Path(path), writer=writer), log)
+    except HistoryError as error:
+        log(f"{error}; going on without a history")
+        return None
 
 
 def incidents_since(store: Store, at: float) -> list[PastIncident]:
