@@ -87,7 +87,12 @@ def _end(one: dict[str, Any]) -> list[tuple[float, ev.AnyEvent]]:
 def _judged(one: dict[str, Any]) -> list[tuple[float, ev.AnyEvent]]:
     t, success, sentiment = one["t"], one["success"], float(one["sentiment"])
     return [
-        (t, ev.CallOutcome(call_id=one["call"], ts=t, evaluator="judge", success=success, sentiment=sentiment))
+        (
+            t,
+            ev.CallOutcome(
+                call_id=one["call"], ts=t, evaluator="judge", success=success, sentiment=sentiment
+            ),
+        )
     ]
 
 
