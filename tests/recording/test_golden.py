@@ -2,6 +2,7 @@
 
 version-1.vtr          as first released: blocks only
 version-1-indexed.vtr  the same feed with index frames and a seek table
+version-1-noted.vtr    that one with two notes at its end, and another beside it in version-1-noted.vtr.notes
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pytest
 from recording.recording_samples import stamped
 from voicetop.recording import read
 from voicetop.recording.index import BlockIndex
+from voicetop.recording.notes import Notebook
 from voicetop.session import Session
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -53,3 +55,16 @@ def test_its_moments_are_found(name: str) -> None:
     assert (index.first_at, index.last_at) == (1_760_000_000.0, 1_760_000_060.0)
     block = index.blocks[index.passes(1_760_000_030.0)]
     assert block.first_at <= 1_760_000_030.25 <= block.last_at
+
+
+def test_notes_of_this_version_are_read_for_ever() -> None:
+    found = Notebook(GOLDEN / "version-1-noted.vtr").notes()
+    assert [(noted.act.ts, noted.act.act, noted.act.text, noted.act.call_id) for noted in found] == [
+        (1_760_000_010.0, "note", "before all that", ""),
+        (1_760_000_020.0, "bookmark", "it begins", ""),
+        (1_760_000_030.5, "note", "an echo", "c1"),
+    ]
+    assert {(noted.act.by, noted.at, noted.seq) for noted in found} == {("ada", 1_760_000_060.0, LAST_SEQ)}
+    with read(GOLDEN / "version-1-noted.vtr") as reader:
+        records = stamped([frame for frame in reader if frame != b"nonsense"])
+    assert hashlib.sha256(repr(records[:-2]).encode()).hexdigest() == CONTENT
