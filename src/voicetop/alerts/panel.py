@@ -15,7 +15,7 @@ from voicetop.alerts.incident import Incident
 from voicetop.alerts.incidents import Incidents
 from voicetop.alerts.policy import RANK, UPSTREAM
 from voicetop.alerts.rules import charted, drawn
-from voicetop.alerts.words import blame_line, span
+from voicetop.alerts.words import blame_line, in_short, span
 from voicetop.engine.config import Rule
 from voicetop.engine.sentence import sentence, standing
 from voicetop.engine.snapshot import (
@@ -175,10 +175,9 @@ def _as_bad(voice: Trouble, worst: dict[str, Severity]) -> Trouble:
 def _voice(incident: Incident) -> Trouble:
     lead = incident.lead
     down = incident.tier == "critical" and incident.family in UPSTREAM and not incident.segment
-    parts = [lead.text, *blame_line(lead).split(" · ")[1:]]
     return Trouble(
         kind=KIND_OF.get(incident.family, incident.family),
-        text=" · ".join(part for part in parts if part != "global"),
+        text=" · ".join((lead.text, *in_short(lead))),
         since=incident.onset,
         severity="down" if down else "degraded",
         value=lead.value,

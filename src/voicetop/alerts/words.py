@@ -79,13 +79,23 @@ def blame_line(signal: Signal) -> str:
     """In numbers, then which stage or component, which segment or "global", and since which marker."""
     figure = written(signal.value, signal.unit) if signal.value == signal.value else ""
     head = " ".join(part for part in (signal.metric, figure, compared(signal)) if part)
-    parts = [head, _stage(signal), _segment(signal)]
-    if signal.calls:
-        parts.append(f"{signal.calls:,} call{'s' * (signal.calls != 1)}")
-    if signal.marker:
-        lag = f" {span(signal.marker_lag_s)} after" if signal.marker_lag_s > 0 else " with"
-        parts.append(f"began{lag} {signal.marker}")
+    calls = f"{signal.calls:,} call{'s' * (signal.calls != 1)}" if signal.calls else ""
+    parts = (head, _stage(signal), _segment(signal), calls, _began(signal))
     return " · ".join(part for part in parts if part)
+
+
+def in_short(signal: Signal) -> list[str]:
+    """What the verdict says besides the text: the stage's share, the segment and the marker, where they are known."""
+    share = _stage(signal) if signal.stage_share == signal.stage_share else ""
+    segment = _segment(signal) if signal.where else ""
+    return [part for part in (share, segment, _began(signal)) if part]
+
+
+def _began(signal: Signal) -> str:
+    if not signal.marker:
+        return ""
+    lag = f" {span(signal.marker_lag_s)} after" if signal.marker_lag_s > 0 else " with"
+    return f"began{lag} {signal.marker}"
 
 
 def _stage(signal: Signal) -> str:

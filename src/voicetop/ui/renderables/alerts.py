@@ -38,7 +38,8 @@ def tab_line(panel: AlertsPanel, tab: str, width: int) -> Line:
     counts = {name: len(rows_of(panel, name)) for name in TABS} | {"silences": len(panel.silences)}
     labels = {name: f"{name} {counts[name]}" if counts[name] else name for name in TABS}
     bright = [label for name, label in labels.items() if counts[name]]
-    note = f"{panel.crowded} more found no room" if panel.crowded else ""
+    learning = f"learning, {figures.span(panel.learning_s)} to go" if panel.learning_s and width >= 100 else ""
+    note = f"{panel.crowded} more found no room" if panel.crowded else learning
     return tabs([*labels.values()], labels[tab], width, note, bright or [labels[tab]])
 
 
@@ -146,7 +147,7 @@ def nothing(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Line]:
     if tab == "active" and not isnan(panel.last_resolved):
         ago = figures.span(max(0.0, now - panel.last_resolved))
         lines.append(Row(3).add(f"The last alert was resolved {ago} ago.", "muted").line())
-    if panel.learning_s:
+    if tab == "active" and panel.learning_s:
         left = figures.span(panel.learning_s)
         lines.append(
             Row(3).add(f"Learning what is normal, {left} to go; presets judge meanwhile.", "muted").line()
