@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -99,3 +99,26 @@ def test_a_fleet_that_cannot_start_says_why() -> None:
     assert feed.error == (
         "the simulated fleet could not start: voicetop: --calls many: give a whole number from 1 to 200,000"
     )
+
+
+def test_who_plays_with_the_demo_may_note_something() -> None:
+    child = demo._start(["--calls", "5", "--history", "0"])
+    feed = LiveFeed(lambda: (demo.DemoSource(child), None), author="ada")
+    feed.start()
+    try:
+        assert feed.operate("note", text="x").endswith("nothing was sent")
+        until(lambda: feed.latest is not None and feed.link.phase == "live")
+        assert feed.operate("note", text="so that is a demo") == ""
+        until(lambda: feed.latest is not None and feed.latest.memos)
+        assert feed.latest is not None
+        assert [(memo.text, memo.by) for memo in feed.latest.memos] == [("so that is a demo", "ada")]
+    finally:
+        feed.close()
+        demo._end(child)
+
+
+def until(true: Callable[[], object], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)

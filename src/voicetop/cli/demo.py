@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -114,18 +115,24 @@ class DemoSource:
 
         assert self._child.stdout is not None
         assert self._child.stderr is not None
-        url = (await (await _lines_of(self._child.stdout)).readline()).decode().strip()
+        async with _lines_of(self._child.stdout) as lines:
+            url = (await lines.readline()).decode().strip()
         if not url:
-            said = (await (await _lines_of(self._child.stderr)).read()).decode("utf-8", "replace")
-            why = said.strip().splitlines()
+            async with _lines_of(self._child.stderr) as lines:
+                why = (await lines.read()).decode("utf-8", "replace").strip().splitlines()
             raise FeedError(f"the simulated fleet could not start: {why[-1] if why else 'it ended at once'}")
         self._source = SocketSource(url)
         async for frame in self._source.frames():
             yield frame
 
 
-async def _lines_of(pipe: IO[bytes]) -> asyncio.StreamReader:
-    """The pipe, so that whoever waits for it can be told to stop."""
+@contextlib.asynccontextmanager
+async def _lines_of(pipe: IO[bytes]) -> AsyncIterator[asyncio.StreamReader]:
+    """The pipe, so that whoever waits for it can be told to stop; it is closed afterwards."""
     reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    return reader
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    try:
+        yield reader
+    finally:
+        transport.close()
