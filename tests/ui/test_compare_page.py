@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from ui import synthetic
 from ui.fake_feed import FakeFeed
+from ui.fake_past import replay
 from ui.session_feed import SessionFeed
 from ui.synthetic_comparison import BLAMED, calm, incident, moment, picture
 from voicetop.engine.comparison import Comparison
@@ -216,6 +217,25 @@ async def test_enter_narrows_every_screen_to_the_segment_under_the_cursor() -> N
         assert feed.asked[-1].where == BLAMED
         await pilot.press("k", "G", "home", "pagedown")
         assert "▸" in shown(app)
+
+
+async def test_a_mark_made_on_the_way_is_that_of_the_moment_it_leads_to() -> None:
+    """In a replay, as in the past of a live feed."""
+    past = replay(picture, instant=False)
+    app = ConsoleApp(past)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("left_curly_bracket", "a")
+        await pilot.pause(0.3)
+        assert app.mark is None
+        past.arrive()
+        await until(pilot, lambda: app.mark is not None)
+        assert app.mark is not None
+        assert app.mark.moment.at == synthetic.AT + 240.0
+        await pilot.press("L")
+        past.arrive()
+        await pilot.press("C")
+        await until(pilot, lambda: "changed beyond noise" in shown(app))
+        assert past.asked[-1].against == app.mark.moment
 
 
 async def test_a_window_of_another_length_is_marked_anew() -> None:

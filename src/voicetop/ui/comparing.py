@@ -41,8 +41,8 @@ class Comparing:
         self.changed()
 
     def take_mark(self: Console, snap: Snapshot) -> None:
-        """A picture that was asked for with its moment came."""
-        if snap.moment is None or not self.outlook.marking:
+        """A picture that was asked for with its moment came; on the way to another moment it isn't that one's yet."""
+        if snap.moment is None or not self.outlook.marking or self.standpoint.seeking:
             return
         self.outlook.marking = False
         self.mark = Mark(snap.moment, snap.deployment)

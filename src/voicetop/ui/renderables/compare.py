@@ -122,12 +122,12 @@ def _short(n: int, most: int) -> str:
 
 
 def probability(chance: float) -> str:
-    """How often chance alone does that: "1 in 40", "1 in 12,000", "1 in 10^9"."""
+    """How often chance alone does that: "by chance once in 40", "by chance once in 10^9"."""
     if chance >= 0.5:
-        return "chance does that all the time"
+        return "as chance has it"
     if chance < 1e-6:
-        return f"by chance once in 10^{min(99, int(-log10(max(chance, 1e-99))))} comparisons"
-    return f"by chance once in {1 / chance:,.0f} comparisons"
+        return f"by chance once in 10^{min(99, int(-log10(max(chance, 1e-99))))}"
+    return f"by chance once in {1 / chance:,.0f}"
 
 
 # -- the head --------------------------------------------------------------------------------------------------------
@@ -169,9 +169,7 @@ def warnings(found: Comparison, width: int) -> list[Line]:
     said: list[tuple[str, str]] = []
     if found.overlap_s > 0:
         long = figures.long_span(found.overlap_s)
-        said.append(
-            (f"▲ the windows overlap by {long}: the same calls are in both, changes look smaller", "degraded")
-        )
+        said.append((f"▲ the windows overlap by {long}: calls in both make changes look smaller", "degraded"))
     if found.a.end > found.b.end:
         said.append(("A is the later of the two: the differences go back in time", "muted"))
     if min(found.a.end - found.a.start, found.b.end - found.b.start) < 60:
