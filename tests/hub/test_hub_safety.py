@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -77,6 +78,26 @@ async def test_a_token_may_be_its_role_and_what_that_implies(
         await watcher.read()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
+
+
+@pytest.mark.parametrize(
+    ("options", "token", "told"),
+    [
+        ({"tokens": TOKENS}, "viewer", "viewer"),
+        ({"tokens": TOKENS}, "operator", "viewer, operator"),
+        ({"tokens": TOKENS}, "watcher", "viewer, watcher"),
+        ({}, "", "publisher, viewer, operator, watcher"),
+        ({"transcripts_for_viewers": False}, "", "publisher, viewer"),
+    ],
+)
+async def test_who_is_let_in_is_told_what_it_may_be(
+    start_hub: StartHub, options: dict[str, Any], token: str, told: str
+) -> None:
+    hub = await start_hub(**options)
+    headers = {"Authorization": f"Bearer {SECRET[token]}"} if token else None  # type: ignore[index]
+    async with connect(hub.url, proxy=None, additional_headers=headers) as connection:
+        assert connection.response is not None
+        assert connection.response.headers["Voicetop-Roles"] == told
 
 
 async def test_an_operators_act_is_part_of_the_feed_and_a_viewers_is_refused(start_hub: StartHub) -> None:
