@@ -115,6 +115,12 @@ class Keeper:
         self._retold.close()
         self.finish()
 
+    @property
+    def waiting(self) -> int:
+        """Bytes of the checkpoint that isn't written yet."""
+        state = self._draft.state if self._draft else None
+        return len(state.body) + sum(map(len, state.parts.values())) if state else 0
+
     def finish(self) -> None:
         """Write the checkpoint that waits, with what is known by now."""
         draft, self._draft = self._draft, None

@@ -215,7 +215,7 @@ class Seeker(Generic[S]):
             if stop():
                 break
             until, rest, here = max(until, step.at), step.frame, step.place
-            room = (here.offset if here else 0) * self._share - self.checkpoints.size
+            room = (here.offset if here else 0) * self._share - self.checkpoints.size - keeper.waiting
             if here and room >= size and until - kept_at >= APART_S and (beat := last_beat(rest)):
                 head, rest = split(rest, beat)
                 session.feed(head)
@@ -330,10 +330,8 @@ def last_beat(frame: bytes) -> int:
         return 1
     if b"heartbeat" not in frame:
         return 0
-    batch = _batch(frame)
-    return (
-        0 if batch is None else max((n for n, raw in enumerate(batch.events, 1) if _is_beat(raw)), default=0)
-    )
+    events = batch.events if (batch := _batch(frame)) is not None else []
+    return next((number for number in range(len(events), 0, -1) if _is_beat(events[number - 1])), 0)
 
 
 def split(frame: bytes, count: int) -> tuple[bytes, bytes]:
