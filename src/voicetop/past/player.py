@@ -314,7 +314,9 @@ class Player:
         return session
 
     def _look(self) -> None:
-        """Before each frame, see whether something else is wanted by now."""
+        """Before each frame, see whether something else is wanted by now. Who builds checkpoints is let alone."""
+        if threading.get_ident() != self._thread.ident:
+            return
         if self._closing or self._target is not None:
             raise Replaced
         if self._wants_picture:

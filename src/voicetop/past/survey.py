@@ -100,6 +100,7 @@ class Survey:
 
     def _build(self, reel: Reel[Session], idle: threading.Event) -> None:
         """The timeline is known: see that the checkpoints are there too, and hear of notes."""
+        self._tell_more = lambda: self._tell(reel, complete=True)
         for part in list(reel.parts):
             part.build(lambda: self._pause(idle))
         while not self._stop.is_set():
@@ -146,6 +147,9 @@ class Survey:
             self._worked_at = self._clock.monotonic()
         if now - self._told_at >= TOLD_S:
             self._told_at = now
+            if self._renewed.is_set():
+                self._renewed.clear()
+                self._hear_notes()
             self._tell_more()
         return self._stop.is_set()
 
