@@ -132,3 +132,11 @@ def test_all_well_says_when_the_last_alert_was_over() -> None:
     snap = msgspec.structs.replace(synthetic.busy(), at=story.at + 3 * 3600)
     assert dressed(snap, story.incidents).verdict.text.endswith(" · last alert 3.0 h ago, resolved")
     assert dressed(synthetic.busy(), Story().incidents).alerts.last_resolved != NAN
+
+
+def test_what_fires_without_a_sign_any_more_is_named_and_makes_nothing_worse() -> None:
+    story = Story()
+    story.mark(signal())
+    story.quiet(60)
+    verdict = verdict_of(OK, story.incidents.opened, story.at)
+    assert (verdict.severity, verdict.text) == ("ok", f"{OK.text} · i1 errors: no sign for 65 s")

@@ -260,7 +260,7 @@ DERIVED = {
     "Roster": set[str](),
     "Histograms": {"totals", "everyone"},  # of its slots
     "Counts": {"totals"},
-    "Engine": set[str](),
+    "Engine": {"replies", "failures"},  # what this engine folded itself, for a timeline
 }
 
 

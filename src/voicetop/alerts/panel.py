@@ -17,6 +17,7 @@ from voicetop.alerts.policy import RANK, UPSTREAM
 from voicetop.alerts.rules import charted, drawn
 from voicetop.alerts.words import blame_line, in_short, span
 from voicetop.engine.config import Rule
+from voicetop.engine.judge import CLEAR_S
 from voicetop.engine.sentence import sentence, standing
 from voicetop.engine.snapshot import (
     NAN,
@@ -152,7 +153,9 @@ def row_of(incident: Incident, ends: dict[int, float]) -> IncidentRow:
 
 def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float) -> Verdict:
     """The verdict of judge and incidents together, as of stamp time `at`."""
-    firing = [incident for incident in opened if incident.firing]
+    open_still = [incident for incident in opened if incident.firing]
+    firing = [incident for incident in open_still if at - incident.seen < CLEAR_S]
+    plain = _fading(plain, [incident for incident in open_still if at - incident.seen >= CLEAR_S], at)
     voices = [_voice(incident) for incident in firing if not incident.part_of]
     spoken = {KIND_OF.get(incident.family, incident.family) for incident in firing}
     worst = {trouble.kind.removeprefix("local "): trouble.severity for trouble in plain.troubles}
@@ -165,6 +168,15 @@ def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float) -> Verdict
         return plain
     since = min(trouble.since for trouble in troubles)
     return Verdict(troubles[0].severity, sentence(troubles), min(since, at), troubles)
+
+
+def _fading(plain: Verdict, quiet: list[Incident], at: float) -> Verdict:
+    """The judge's verdict, with those named that still fire though there is no sign of them any more."""
+    named = [f"{one.id} {one.family}: no sign for {span(at - one.seen)}" for one in quiet if not one.part_of]
+    if not named or plain.severity == "blind":
+        return plain
+    more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+    return replace(plain, text=f"{plain.text} · {named[0]}{more}")
 
 
 def _as_bad(voice: Trouble, worst: dict[str, Severity]) -> Trouble:

@@ -86,7 +86,8 @@ def blame_line(signal: Signal) -> str:
 
 def in_short(signal: Signal) -> list[str]:
     """What the verdict says besides the text: the stage's share, the segment and the marker, where they are known."""
-    share = _stage(signal) if signal.stage_share == signal.stage_share else ""
+    whose = f"provider {signal.provider}" if signal.provider and signal.provider not in signal.text else ""
+    share = _stage(signal) if signal.stage_share == signal.stage_share else whose
     segment = _segment(signal) if signal.where else ""
     return [part for part in (share, segment, _began(signal)) if part]
 
