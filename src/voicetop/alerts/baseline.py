@@ -12,6 +12,8 @@ A baseline is taken elsewhere by `encode` and `decode`; its rows are named by se
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from msgspec import Struct, field
 
@@ -33,10 +35,24 @@ LINE_SHARE = 0.9
 MOST_LABELS = 2_000
 
 
+Spread: TypeAlias = tuple[float, float, float, float]
+"""(Σ X²/n, parts, Σ n, Σ X) over parts of n trials that sum to X: all that a variance needs."""
+_NONE: Spread = (0.0, 0.0, 0.0, 0.0)
+
+
+def _added(held: Spread, more: Spread, share: float = 1.0) -> Spread:
+    return (
+        held[0] + share * more[0],
+        held[1] + share * more[1],
+        held[2] + share * more[2],
+        held[3] + share * more[3],
+    )
+
+
 class Baseline(Struct, kw_only=True):
     """What was learned. `sums[kind]` are by row; `hours[kind]` are [24, 2] of what came and what was expected then.
 
-    `spread[kind]` is (Σ X²/n, parts) of what is averaged, for its variance. `peaks[stream]` is a ring of [hour, tilt]
+    `spread[kind]` is of what is averaged, for its variance. `peaks[stream]` is a ring of [hour, tilt]
     of the fleet's CUSUM and of the greatest among segments. `labels` are the intents ever seen, with their calls.
     """
 
@@ -51,7 +67,7 @@ class Baseline(Struct, kw_only=True):
     keys: list[Key] = field(default_factory=lambda: [()])
     sums: dict[str, Floats] = field(default_factory=dict)
     hours: dict[str, Floats] = field(default_factory=dict)
-    spread: dict[str, tuple[float, float]] = field(default_factory=dict)
+    spread: dict[str, Spread] = field(default_factory=dict)
     times: Floats = field(default_factory=lambda: np.zeros((len(METRICS), BUCKETS)))
     arrived: Floats = field(default_factory=lambda: np.zeros((7, BINS)))
     exposed: Floats = field(default_factory=lambda: np.zeros((7, BINS)))
@@ -111,7 +127,7 @@ class Baseline(Struct, kw_only=True):
             self.sums[kind] *= share
         for kind in self.hours:
             self.hours[kind] *= share
-        self.spread = {kind: (a * share, b * share) for kind, (a, b) in self.spread.items()}
+        self.spread = {kind: _added(_NONE, held, share) for kind, held in self.spread.items()}
         self.times *= share
         self.arrived *= share
         self.exposed *= share
@@ -121,7 +137,7 @@ class Hour(Struct, kw_only=True):
     """What came in the hour that is not over yet: learned from at its end, or dropped."""
 
     sums: dict[str, Ints] = field(default_factory=dict)
-    spread: dict[str, tuple[float, float]] = field(default_factory=dict)
+    spread: dict[str, Spread] = field(default_factory=dict)
     times: Ints = field(default_factory=lambda: np.zeros((len(METRICS), BUCKETS), np.int64))
     marks: int = 0
     started: int = 0
@@ -162,8 +178,13 @@ class Hour(Struct, kw_only=True):
                 n, x = reading.parts[den], reading.parts[num]
                 if len(n[0]) != len(x[0]) or (n[1] <= 0).any():
                     continue  # something amended an earlier mark: of no use for a spread
-                a, b = self.spread.get(num, (0.0, 0.0))
-                self.spread[num] = a + float((x[1] * x[1] / n[1]).sum()), b + len(n[0])
+                more = (
+                    float((x[1] * x[1] / n[1]).sum()),
+                    float(len(n[0])),
+                    float(n[1].sum()),
+                    float(x[1].sum()),
+                )
+                self.spread[num] = _added(self.spread.get(num, _NONE), more)
 
 
 def learn(baseline: Baseline, hour: Hour, expected: dict[str, tuple[str, float, float]], at: float) -> None:
@@ -177,9 +198,8 @@ def learn(baseline: Baseline, hour: Hour, expected: dict[str, tuple[str, float, 
     for kind, amounts in hour.sums.items():
         held = baseline.sums[kind] = baseline.of(kind, rows)
         held[: len(amounts)] += amounts[:rows]
-    for num, (a, b) in hour.spread.items():
-        before = baseline.spread.get(num, (0.0, 0.0))
-        baseline.spread[num] = before[0] + a, before[1] + b
+    for num, more in hour.spread.items():
+        baseline.spread[num] = _added(baseline.spread.get(num, _NONE), more)
     baseline.times += hour.times
     middle = at - seconds / 2
     of_day = int(middle // 3600) % 24

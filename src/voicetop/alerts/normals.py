@@ -92,18 +92,15 @@ def normal_of(stream: Stream, baseline: Baseline, shape: Shape, rows: int) -> No
     if stream.model == "rate":
         return Normal(rate(np.maximum(hits, 0), trials, shape, stream.prior), math.nan, n)
     by_row = mean(hits, trials, shape)
-    return Normal(by_row, _deviation(stream, baseline, by_row, trials), n)
+    return Normal(by_row, _deviation(stream, baseline), n)
 
 
-def _deviation(stream: Stream, baseline: Baseline, by_row: Floats, trials: Floats) -> float:
-    """Of one trial: Σ X²/n − Σ n·μ² over parts of n trials each is σ² a part."""
-    squares, parts = baseline.spread.get(stream.num, (0.0, 0.0))
-    n = trials.sum()
+def _deviation(stream: Stream, baseline: Baseline) -> float:
+    """Of one trial: Σ X²/n − (Σ X)²/Σ n over parts of n trials is σ² a part, the rows' differences included."""
+    squares, parts, n, total = baseline.spread.get(stream.num, (0.0, 0.0, 0.0, 0.0))
     if parts < 2 or n <= 0:
         return math.nan
-    whole = float((trials * by_row).sum() / n)
-    within = squares / parts - whole * whole * n / parts
-    return math.sqrt(max(within, 1e-9))
+    return math.sqrt(max((squares - total * total / n) / (parts - 1), 1e-9))
 
 
 def hour_factors(stream: Stream, baseline: Baseline) -> Floats:

@@ -33,6 +33,10 @@ class Conjunctions:
     def __len__(self) -> int:
         return len(self.where)
 
+    def number_of(self, where: Where) -> int | None:
+        """The number of a conjunction, if it has one."""
+        return self._ids.get(where)
+
     def grow(self, keys: list[Key]) -> None:
         """Take in the rows that are new since the last time."""
         for key in keys[len(self._members) :]:

@@ -48,6 +48,8 @@ CERTAIN, RATHER = 0.9, 0.5
 DECIDE_S, DECIDE_LOCAL_S = 900.0, 1800.0
 """How long it may be open whose a change is, before the likeliest answer is given."""
 OFF_S = 60.0
+OFTEN_S = 120.0
+"""While it is open whose a change is, it is asked at every mark for so long, then every 30 s."""
 PAGES: dict[Family, float] = {"errors": 0.02, "latency": 0.35, "traffic": 0.0}
 """The share of trials that has to be hit, beyond what is normal, for a page."""
 
@@ -61,6 +63,8 @@ class Alarm(Struct, kw_only=True):
 
     family: Family
     stream: str
+    tilt: int = 0
+    """The strongest change that its CUSUMs have told."""
     where: Where = ()
     tier: Tier = "warning"
     onset: float = 0.0
@@ -302,11 +306,11 @@ class Watch:
         assert found is not None
         gauges = state.gauges
         over = (gauges.value >= found.limit) & ((found.hold == 0) | (gauges.again >= AGAIN))
-        fleet: dict[Family, tuple[float, int, int]] = {}
+        fleet: dict[Family, tuple[int, float, int]] = {}
         for number, tilt in zip(*np.nonzero(over), strict=True):
             family = found.streams[number].family
             margin = float(gauges.value[number, tilt]) / float(found.limit[number, tilt])
-            fleet[family] = max(fleet.get(family, (0.0, 0, 0)), (margin, -int(number), -int(tilt)))
+            fleet[family] = max(fleet.get(family, (-1, 0.0, 0)), (int(tilt), margin, -int(number)))
         local: dict[Family, tuple[float, int, int, int]] = {}
         if whole:
             for place, tilt in zip(
@@ -318,8 +322,8 @@ class Watch:
                 local[family] = max(
                     local.get(family, (0.0, 0, 0, 0)), (margin, -int(place), -int(tilt), -best)
                 )
-        for family, (_, number, tilt) in sorted(fleet.items()):
-            self._change(family, -number, -tilt, at, None)
+        for family, (tilt, _, number) in sorted(fleet.items()):
+            self._change(family, -number, tilt, at, None)
         for family, (_, place, tilt, best) in sorted(local.items()):
             if family not in fleet:
                 self._change(family, found.scanned[-place], -tilt, at, (-place, -best))
@@ -335,38 +339,34 @@ class Watch:
         """A stream of a family is over its threshold, for the fleet or (scanned place, conjunction) in a segment."""
         state, found = self.state, self.weights
         assert found is not None
-        stream = found.streams[number]
-        mine = [alarm for alarm in state.alarms if alarm.family == family]
-        onset = float(
-            state.gauges.zero[number, tilt]
-            if local is None
-            else state.gauges.local_zero[local[0], tilt, local[1]]
-        )
+        stream, mine = found.streams[number], [alarm for alarm in state.alarms if alarm.family == family]
+        whole = int(at) % bank.LOCAL_EVERY_S == 0
         for alarm in mine:
-            if alarm.where == () or local is not None:
-                alarm.last = at
-        if any(alarm.where == () for alarm in mine):
-            for alarm in mine:
-                if alarm.where == () and int(at) % bank.LOCAL_EVERY_S == 0:
-                    self._measure(alarm, stream)
+            if alarm.stream == stream.name and local is None:
+                alarm.tilt = max(alarm.tilt, tilt)
+        early = not mine and at - state.open.get(family, at) < OFTEN_S
+        if any(alarm.where == () for alarm in mine) or not (whole or early):
             return
-        verdict = Verdict()
-        if stream.scanned:
-            if int(at) % bank.LOCAL_EVERY_S and (mine or family in state.open):
-                return
-            verdict = scan(*self._window(stream, onset), self.segments)
+        gauges = state.gauges
+        onset = gauges.zero[number, tilt] if local is None else gauges.local_zero[local[0], tilt, local[1]]
+        verdict = scan(*self._window(stream, float(onset)), self.segments) if stream.scanned else Verdict()
         where = self._whose(verdict, family, at, fleet=local is None, known=bool(mine))
-        if where is None:
-            return
-        if any(alarm.where == where for alarm in mine):
+        if where is None or any(alarm.where == where for alarm in mine):
             return
         state.open.pop(family, None)
-        alarm = Alarm(
-            family=family, stream=stream.name, where=where, onset=onset, since=at, last=at,
-            explains=verdict.explains if where else NAN,
-        )  # fmt: skip
-        self._measure(alarm, stream)
-        state.alarms.append(alarm)
+        state.alarms.append(
+            Alarm(
+                family=family,
+                stream=stream.name,
+                tilt=tilt,
+                where=where,
+                onset=float(onset),
+                since=at,
+                last=at,
+                explains=verdict.explains if where else NAN,
+            )
+        )
+        self._measure(state.alarms[-1])
 
     def _whose(
         self, verdict: Verdict, family: Family, at: float, *, fleet: bool, known: bool
@@ -407,11 +407,12 @@ class Watch:
                         into[:size] += held[:size]
         return hits, trials
 
-    def _measure(self, alarm: Alarm, stream: Stream) -> None:
+    def _measure(self, alarm: Alarm) -> None:
         """What was seen of it since its onset, in its segment; and whether that is worth a page."""
         found = self.weights
         assert found is not None
-        number = found.streams.index(stream)
+        number = self.state.gauges.names.index(alarm.stream)
+        stream = found.streams[number]
         if stream.model == "arrivals":
             alarm.came, alarm.expected = self.state.traffic.since(alarm.onset)
             alarm.trials = alarm.expected
@@ -479,21 +480,36 @@ class Watch:
         )
 
     def _let_go(self, at: float) -> None:
-        """What hasn't been on for a minute is over."""
+        """What hasn't been on for a minute is over, and its family's CUSUMs begin anew: the weak ones forget slowly."""
         state, found = self.state, self.weights
         assert found is not None
         names = {stream.name: number for number, stream in enumerate(found.streams)}
         for alarm in state.alarms:
             number = names.get(alarm.stream)
-            if number is None:
-                continue
-            half = state.gauges.value[number] * 2 >= found.limit[number]
-            if half.any():
+            if number is not None and self._is_on(alarm, number):
                 alarm.last = at
-            elif alarm.where and number in found.scanned:
-                place = found.scanned.index(number)
-                if (state.gauges.local[place] * 2 >= found.local_limit[place][:, None]).any():
-                    alarm.last = at
+            if number is not None and int(at) % bank.LOCAL_EVERY_S == 0:
+                self._measure(alarm)
         if any(alarm.tier == "critical" or self._mature() for alarm in state.alarms):
             state.hour.troubled = True
+        over = {alarm.family for alarm in state.alarms if at - alarm.last >= OFF_S}
+        if not over:
+            return
         state.alarms = [alarm for alarm in state.alarms if at - alarm.last < OFF_S]
+        for number, stream in enumerate(found.streams):
+            if stream.family in over and not any(alarm.family == stream.family for alarm in state.alarms):
+                state.gauges.value[number] = 0
+                if number in found.scanned:
+                    state.gauges.local[found.scanned.index(number)] = 0
+
+    def _is_on(self, alarm: Alarm, number: int) -> bool:
+        """Whether the CUSUM that told of it is still above half of its threshold."""
+        found, gauges = self.weights, self.state.gauges
+        assert found is not None
+        if gauges.value[number, alarm.tilt] * 2 >= found.limit[number, alarm.tilt]:
+            return True
+        if not alarm.where or number not in found.scanned:
+            return False
+        place, conjunction = found.scanned.index(number), self.segments.number_of(alarm.where)
+        limit = found.local_limit[place, alarm.tilt]
+        return conjunction is not None and bool(gauges.local[place, alarm.tilt, conjunction] * 2 >= limit)
