@@ -53,6 +53,16 @@ def test_it_begins_at_the_first_heartbeat_and_stands_there(player: Player) -> No
     assert player.past is player
 
 
+def test_of_long_frames_too_it_shows_the_first_heartbeat_and_no_more(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.vtr", film_frames(60, calls=1), per_block=1000)
+    player = player_of(path, playing=False)
+    player.start()
+    until(lambda: player.latest)
+    assert player.latest is not None
+    assert player.latest.at == START + 0.25
+    player.close()
+
+
 def test_wherever_it_came_from_a_moment_is_the_same(player: Player, played: dict[float, str]) -> None:
     dice = random.Random(4)
     for _ in range(20):

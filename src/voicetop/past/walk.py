@@ -113,7 +113,7 @@ class Course:
 
     def begin(self, at: float) -> None:
         """Before the first heartbeat there is nothing to show: go on to it, if it is stamped by `at`."""
-        while not self.session.at and self.next_at() <= at:
+        while not self.session.at and self.begins_at() <= at:
             stamp, frame = self._ahead[0]
             if count := _first_beat(frame):
                 self._ahead.popleft()
