@@ -175,7 +175,7 @@ class Watch:
         hour, state.hour = state.hour, Hour()
         state.rebuilt = int((at - 1) // HOUR_S)
         healthy = not hour.troubled
-        if hour.marks and healthy and (self.weights is not None or not self.baseline.lines):
+        if hour.marks and healthy and (self.weights is not None or "turns" not in self.baseline.sums):
             expected = {}
             if self.weights is not None:
                 for stream, normal in zip(self.weights.streams, self.normals, strict=True):
