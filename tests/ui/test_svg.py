@@ -9,6 +9,7 @@ from textual.app import App
 
 from ui import synthetic
 from ui.fake_feed import FakeFeed, Maker
+from ui.fake_past import replay
 from voicetop.ui.app import ConsoleApp
 
 
@@ -40,3 +41,8 @@ def test_the_screen_is_painted_as_it_was_last_approved(
     snap_compare: Compare, make: Maker, press: tuple[str, ...], size: tuple[int, int], theme: str
 ) -> None:
     assert snap_compare(ConsoleApp(FakeFeed(make), theme=theme), press=press, terminal_size=size)
+
+
+def test_a_replay_is_painted_as_it_was_last_approved(snap_compare: Compare) -> None:
+    """Banner and timeline; it stands still at a bookmark."""
+    assert snap_compare(ConsoleApp(replay(), title="outage.vtr"), terminal_size=(120, 40))

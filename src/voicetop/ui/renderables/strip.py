@@ -206,7 +206,7 @@ def _error_cell(value: float, known: float, look: Look) -> Span:
     level = int(value * (len(LEVELS) - 1) + 0.5)
     if not level:
         return "─", "rule"
-    return (str(max(1, min(9, round(value * 9)))) if look.ascii else LEVELS[level]), "down"
+    return (str(max(1, min(9, round(value * 9)))) if look.ascii else LEVELS[level]), "threshold"
 
 
 def _name(spans: list[Span], column: int, label: str, notes: Mapping[int, object]) -> None:
@@ -225,7 +225,7 @@ def _traffic(made: Drawn, here: int, look: Look) -> Line:
     text = spark(made.traffic, 1.0, ascii_only=look.ascii)
     if here < 0:
         return ((text, "chart"),)
-    return ((text[:here], "chart"), ("┃", "accent" + SELECTED), (text[here + 1 :], "chart"))
+    return ((text[:here], "chart"), ("┃", "strong" + SELECTED), (text[here + 1 :], "chart"))
 
 
 def _around(line: Timeline, at: float, look: Look, width: int) -> Line:
