@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from voicetop.alerts.signals import Family
+from voicetop.alerts.streams import STAGES
 from voicetop.engine.config import Policy
 
 RANK: dict[str, int] = {"info": 0, "warning": 1, "critical": 2}
@@ -43,6 +44,7 @@ USUAL: Policies = {
     "security": Policy(keep_s=3600.0),
     "feed": Policy(keep_s=10.0),
     "intent": Policy(keep_s=6 * 3600.0),
+    **{f"latency.{stage or metric}": Policy() for metric, stage in STAGES.items()},  # these have waited themselves
 }
 
 
