@@ -21,15 +21,24 @@ from voicetop.recording.reel import Reel
 from voicetop.recording.writer import FrameWriter
 from voicetop.session import Session
 from voicetop.sources.simulator import Fleet, FleetConfig
+from voicetop.sources.simulator.incidents import Incident
 from voicetop.wire.events import Heartbeat, Marker
 from voicetop.wire.frames import RawBatch, Welcome
 
 START = 1_760_000_000.0
 
 
-def film_frames(seconds: float, *, calls: int = 8, begin: float = START, seq: int = 0) -> Iterator[bytes]:
+def film_frames(
+    seconds: float,
+    *,
+    calls: int = 8,
+    begin: float = START,
+    seq: int = 0,
+    incidents: tuple[Incident, ...] = (),
+) -> Iterator[bytes]:
     """A hub's frames: a batch and a heartbeat every quarter of a second, a deploy after ten."""
-    fleet, encode = Fleet(FleetConfig(start=begin, seed=3, calls=calls)), msgspec.json.encode
+    encode = msgspec.json.encode
+    fleet = Fleet(FleetConfig(start=begin, seed=3, calls=calls, incidents=incidents))
     yield encode(Welcome(epoch="film", seq=seq, at=begin, deployment="prod"))
     for step in range(int(seconds * 4)):
         at = begin + (step + 1) / 4
