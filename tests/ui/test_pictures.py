@@ -136,7 +136,7 @@ async def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> No
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setattr("voicetop.ui.app.send", lambda *_: None)
+    monkeypatch.setattr("voicetop.ui.taking.send", lambda *_: None)
     monkeypatch.delenv("TMUX", raising=False)
     return tmp_path / "voicetop" / "pictures"
 

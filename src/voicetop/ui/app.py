@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
-from textual import events
 from textual._compositor import CompositorUpdate
-from textual.app import App, ComposeResult
+from textual.app import App
 from textual.binding import Binding, BindingsMap
 from textual.message import Message
-from textual.screen import Screen
 
 from voicetop.alerts.runbooks import Shelf
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.ui import clipboard, pictures
 from voicetop.ui import theme as themes
 from voicetop.ui.actions import BY_ID, Place
 from voicetop.ui.columns import Columns
@@ -40,7 +37,6 @@ from voicetop.ui.responding import Responding
 from voicetop.ui.screens.alerts import AlertsPage
 from voicetop.ui.screens.boxes import HelpBox, PaletteBox
 from voicetop.ui.screens.calls import CallsPage
-from voicetop.ui.screens.copying import CopyBox
 from voicetop.ui.screens.overview import OverviewPage
 from voicetop.ui.screens.page import Page
 from voicetop.ui.screens.segments import SegmentsPage
@@ -49,12 +45,13 @@ from voicetop.ui.sheet import Ink, Sheet
 from voicetop.ui.stack import Stack
 from voicetop.ui.steering import Steering
 from voicetop.ui.surroundings import ROOM, Surroundings
-from voicetop.ui.svg import picture
-from voicetop.ui.terminal import send, takes_links
+from voicetop.ui.taking import Taking
+from voicetop.ui.terminal import takes_links
 from voicetop.ui.theme import Colours
 from voicetop.ui.timebar import Timebar
 from voicetop.ui.timekeeping import Timekeeping
 from voicetop.ui.wardrobe import LOOK_S, Wardrobe
+from voicetop.ui.window import ConsoleScreen
 
 if TYPE_CHECKING:
     from textual.screen import Screen as AnyScreen
@@ -81,46 +78,8 @@ def _bindings(keymap: Keymap) -> BindingsMap:
     )
 
 
-class ConsoleScreen(Screen[None], inherit_bindings=False):
-    """Textual's screen: it holds the sheet and hands keys to whoever takes text before the bindings get them."""
-
-    app: ConsoleApp
-
-    def compose(self) -> ComposeResult:
-        """The sheet, and nothing else."""
-        yield self.app.sheet
-
-    def on_key(self, event: events.Key) -> None:
-        self.app.told = ""
-        if self.app.tour is not None:
-            self.app.end_tour()
-            if event.key == "escape":
-                event.stop()
-                event.prevent_default()
-                return
-        if self.app.page.key(event.key, event.character):
-            event.stop()
-            event.prevent_default()
-
-    def on_paste(self, event: events.Paste) -> None:
-        self.app.page.paste(event.text)
-
-    def on_click(self, event: events.Click) -> None:
-        if not self.app.clicked(event.screen_x, event.screen_y):
-            self.app.page.click(event.screen_y)
-
-    def on_mouse_scroll_down(self) -> None:
-        self.app.page.wheel(1)
-
-    def on_mouse_scroll_up(self) -> None:
-        self.app.page.wheel(-1)
-
-    def on_resize(self) -> None:
-        self.app.resized()
-
-
 class ConsoleApp(
-    Surroundings, Steering, Timekeeping, Comparing, Responding, App[None], inherit_bindings=False
+    Surroundings, Steering, Timekeeping, Comparing, Responding, Taking, App[None], inherit_bindings=False
 ):
     """The console on one feed, or on several with one of them on the screen."""
 
@@ -317,28 +276,6 @@ class ConsoleApp(
         self._stack.close()
         self.changed()
 
-    def copy(self, text: str, what: str) -> None:
-        """Copy a text out of the terminal, and say so."""
-        self.run_worker(self._copy(text, what))
-
-    async def _copy(self, text: str, what: str) -> None:
-        how = await clipboard.copy(text, lambda data: send(self._driver, data), os.environ)
-        self.say(f"copied the {what}, {len(text):,} characters, {how}")
-
-    def save_picture(self, lines: Sequence[Line], name: str, at: float) -> None:
-        """Write what was on the screen as a picture; its path is copied."""
-        title = f"voicetop · {name} · {self.look.clock(at)} {self.look.zone(at)}" if at == at else name
-        drawn = picture(lines, self.wardrobe.theme, title=title, ascii_only=self.look.ascii)
-        self.run_worker(self._save(drawn, name, at))
-
-    async def _save(self, drawn: str, name: str, at: float) -> None:
-        saved = await pictures.save(drawn, name, at)
-        if saved.best is None:
-            self.say(saved.why)
-            return
-        await clipboard.copy(str(saved.best), lambda data: send(self._driver, data), os.environ)
-        self.say(f"picture in {pictures.shown(saved.best)} · {saved.why or 'and as SVG beside it'}")
-
     # -- actions ------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -374,17 +311,6 @@ class ConsoleApp(
         """Paint all of it again, whatever the terminal shows."""
         self._outlet.forget()
         self.screen.refresh()
-
-    def act_copy(self) -> None:
-        self.lay(CopyBox(self))
-
-    def act_copy_link(self) -> None:
-        """The address of what the cursor stands on."""
-        links = self._stack.page.links
-        if links:
-            self.copy(links[0].url, f"{links[0].name} link")
-        else:
-            self.say("no link here: open a call; [links] in the config says where its trace is to be found")
 
     def act_help(self) -> None:
         self.lay(HelpBox(self))
