@@ -99,7 +99,7 @@ def test_a_signal_fires_at_once_and_resolves_when_there_was_no_sign_of_it_for_a_
 
 def test_a_latency_has_to_last_a_minute() -> None:
     story = Story()
-    slow = signal("latency.llm", "latency")
+    slow = signal("my_latency", "latency")
     assert story.mark(slow, times=12) == []
     assert story.only.phase == "pending"
     assert reasons(story.mark(slow)) == ["fired"]
@@ -107,7 +107,7 @@ def test_a_latency_has_to_last_a_minute() -> None:
 
 def test_what_stops_before_it_fires_was_nothing() -> None:
     story = Story()
-    slow = signal("latency.llm", "latency")
+    slow = signal("my_latency", "latency")
     story.mark(slow, times=8)
     story.mark()
     assert story.incidents.opened == []

@@ -125,7 +125,7 @@ class Watch:
         """What is on after this mark's reading."""
         state = self.state
         if state.rebuilt < 0:
-            state.rebuilt = int(at // HOUR_S)
+            state.rebuilt = int((at - 1) // HOUR_S)
         if int((at - 1) // HOUR_S) != state.rebuilt:
             self._close_hour(at)
         self._remember(reading, at)
