@@ -256,7 +256,7 @@ def test_when_the_feed_is_lost_it_says_so_and_nothing_else() -> None:
 
 def test_what_waits_to_fire_comes_no_nearer_while_blind() -> None:
     story = Story()
-    slow = signal("latency.llm", "latency")
+    slow = signal("my_latency", "latency")
     lost = signal("feed", "feed", "critical")
     story.mark(slow, times=6)
     story.mark(lost, times=100)
