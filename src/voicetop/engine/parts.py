@@ -13,16 +13,18 @@ import sys
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import Any, TypeAlias, get_type_hints
 
 import msgspec
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from voicetop.engine.calls import Call
 from voicetop.engine.checkpoint import State, engine_of
 from voicetop.engine.fold import Engine
-from voicetop.engine.squeeze import spread, squeeze
+from voicetop.engine.spans import FINE, MINUTE
+from voicetop.engine.squeeze import Index, spread, squeeze, summed
 from voicetop.engine.stories import Seqs, Unread
 from voicetop.errors import CheckpointError
 from voicetop.wire.events import AnyEvent
@@ -37,10 +39,18 @@ CHUNK_CALLS = 32
 _LEVEL = 6
 
 Slots: TypeAlias = list[tuple[int, int, bytes]]
+Kind: TypeAlias = type[np.signedinteger[Any]]
 ReadStory: TypeAlias = Callable[[str, list[int]], dict[int, AnyEvent]]
 """The events of a call with these stamps; what can't be read any more is left out."""
 Told: TypeAlias = Callable[[Call], Seqs]
 """The stamps of the events of a call's story, -1 for those that stand in no recording."""
+
+
+_FIELDS = Call.__struct_fields__
+_hints = get_type_hints(Call)
+_columns_decoder: msgspec.msgpack.Decoder[tuple[list[Any], ...]] = msgspec.msgpack.Decoder(
+    tuple[*(list[_hints[name]] for name in _FIELDS)]  # type: ignore[misc, valid-type]
+)
 
 
 class Body(Struct, frozen=True):
@@ -87,9 +97,11 @@ def take_apart(state: State, engine: Engine, told: Told, known: Container[bytes]
             windows=msgspec.structs.replace(
                 state.windows,
                 fine=_named(state.windows.fine, part),
-                coarse=_named(state.windows.coarse, part),
+                coarse=_named(_less(state.windows.coarse, state.windows.fine, np.int32), part),
             ),
-            counts=msgspec.structs.replace(state.counts, slots=_named(state.counts.slots, part)),
+            counts=msgspec.structs.replace(
+                state.counts, slots=_named(_less(state.counts.slots, state.counts.slots, np.int64), part)
+            ),
         ),
         ended=[part(_packed(chunk)) for chunk in _chunks(_bare(state.ended))],
         failed=[part(_packed(chunk)) for chunk in _chunks(_bare(state.failed))],
@@ -114,19 +126,17 @@ def put_together(
         rings = [
             [call for name in names for call in _unpacked(part(name))] for names in (made.ended, made.failed)
         ]
+        fine, slots = _found(made.state.windows.fine, part), _found(made.state.counts.slots, part)
+        coarse = _more(_found(made.state.windows.coarse, part), fine, np.int32)
         state = msgspec.structs.replace(
             made.state,
             ended=rings[0],
             failed=rings[1],
-            windows=msgspec.structs.replace(
-                made.state.windows,
-                fine=_found(made.state.windows.fine, part),
-                coarse=_found(made.state.windows.coarse, part),
-            ),
-            counts=msgspec.structs.replace(made.state.counts, slots=_found(made.state.counts.slots, part)),
+            windows=msgspec.structs.replace(made.state.windows, fine=fine, coarse=coarse),
+            counts=msgspec.structs.replace(made.state.counts, slots=_more(slots, slots, np.int64)),
         )
         past = (made.past_until, part(made.past)) if made.past else (0, b"")
-    except (zstd.ZstdError, msgspec.MsgspecError, UnicodeDecodeError, KeyError) as error:
+    except (zstd.ZstdError, msgspec.MsgspecError, UnicodeDecodeError, LookupError, ValueError) as error:
         raise CheckpointError(f"a damaged checkpoint: {error}") from None
     _give_stories(made, [*state.live, *state.ended, *state.failed], read, turns)
     return state, engine_of(state, past)
@@ -168,20 +178,54 @@ def _chunks(calls: list[Call]) -> Iterator[list[Call]]:
             start = end
 
 
-def _packed(calls: list[Call]) -> bytes:
-    return zstd.compress(msgspec.msgpack.encode(calls), _LEVEL)
+def _packed(chunk: list[Call]) -> bytes:
+    """Calls field by field: a field of many calls packs a sixth smaller than many fields of one."""
+    columns = [[getattr(call, name) for call in chunk] for name in _FIELDS]
+    return zstd.compress(msgspec.msgpack.encode(columns), _LEVEL)
 
 
 def _unpacked(chunk: bytes) -> list[Call]:
-    return msgspec.msgpack.decode(zstd.decompress(chunk), type=list[Call])
+    columns = _columns_decoder.decode(zstd.decompress(chunk))
+    return [Call(**dict(zip(_FIELDS, row, strict=True))) for row in zip(*columns, strict=True)]
 
 
 def _named(slots: Slots, part: Callable[[bytes], bytes]) -> Slots:
-    return [(width, number, part(block)) for width, number, block in slots]
+    return [(width, number, part(block) if block else b"") for width, number, block in slots]
 
 
 def _found(slots: Slots, part: Callable[[bytes], bytes]) -> Slots:
-    return [(width, number, part(name)) for width, number, name in slots]
+    return [(width, number, part(name) if name else b"") for width, number, name in slots]
+
+
+def _less(slots: Slots, fine: Slots, kind: Kind) -> Slots:
+    """Minutes that are no more than the sum of 10-second slots that are there too are left empty."""
+    sums = _minutes(fine, {number for width, number, _ in slots if width == MINUTE}, kind)
+    return [
+        (width, number, b"" if width == MINUTE and sums.get(number) == block else block)
+        for width, number, block in slots
+    ]
+
+
+def _more(slots: Slots, fine: Slots, kind: Kind) -> Slots:
+    """What `_less` left empty is summed up again."""
+    sums = _minutes(fine, {number for width, number, block in slots if width == MINUTE and not block}, kind)
+    return [
+        (width, number, block if block or width != MINUTE else sums[number]) for width, number, block in slots
+    ]
+
+
+def _minutes(fine: Slots, wanted: set[int], kind: Kind) -> dict[int, bytes]:
+    """The sums of 10-second slots by the minute, of some minutes."""
+    groups: dict[int, list[bytes]] = {}
+    for width, number, block in fine:
+        if width == FINE and number * FINE // MINUTE in wanted:
+            groups.setdefault(number * FINE // MINUTE, []).append(block)
+    return {minute: _sum([spread(block, kind) for block in blocks]) for minute, blocks in groups.items()}
+
+
+def _sum(parts: list[tuple[Index, NDArray[Any]]]) -> bytes:
+    indices, amounts = zip(*parts, strict=True)
+    return squeeze(*summed(np.concatenate(indices), np.concatenate(amounts)))
 
 
 def _past(state: State, engine: Engine, known: Container[bytes], parts: dict[bytes, bytes]) -> bytes:

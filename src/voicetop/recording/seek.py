@@ -35,6 +35,8 @@ SHARE = 0.2
 
 APART_S = 10.0
 """Checkpoints nearer to each other than this would save nothing that a person notices."""
+MARGIN = 1.1
+"""A checkpoint may turn out so much larger than the last one: to find that out is most of its work."""
 
 Stamped = tuple[float, bytes]
 _WELCOME = b'{"type":"welcome"'
@@ -216,7 +218,7 @@ class Seeker(Generic[S]):
                 break
             until, rest, here = max(until, step.at), step.frame, step.place
             room = (here.offset if here else 0) * self._share - self.checkpoints.size - keeper.waiting
-            if here and room >= size and until - kept_at >= APART_S and (beat := last_beat(rest)):
+            if here and room >= MARGIN * size and until - kept_at >= APART_S and (beat := last_beat(rest)):
                 head, rest = split(rest, beat)
                 session.feed(head)
                 _moved(keeper, here, step.epoch, head)
