@@ -217,6 +217,16 @@ def test_wide_screens_have_the_day() -> None:
     assert "outage.vtr 2026-11-22 14:12:32 UTC" in top("replay", 120)
 
 
+def test_a_recording_that_cannot_be_read_on_says_so() -> None:
+    old = synthetic.busy(None, 1200)
+    when = When("replay", Position(at=old.at), timeline(), "outage.vtr")
+    scene = Scene(
+        old, LinkState("ended"), view=old.view, error="outage.vtr is from a later voicetop", when=when
+    )
+    assert "stopped: outage.vtr is from a later voicetop" in text_of(banner(scene, when, 120))
+    assert "· stopped" in text_of(banner(scene, when, 80))
+
+
 @pytest.mark.parametrize("width", [1, 5, 20, 40, 60, 79])
 def test_any_width_holds_the_banner(width: int) -> None:
     for kind in ("past", "held", "replay"):

@@ -74,9 +74,9 @@ def _pace(when: When) -> str:
 
 def _parts(scene: Scene, when: When) -> list[Part]:
     """What else there is to say, the most needed first."""
-    parts: list[Part] = []
+    parts: list[Part] = [((f"stopped: {scene.error}", "stopped"), "down")] if scene.error else []
     live = when.live
-    if when.seeking:
+    if when.seeking and not scene.error:
         parts.append(((f"going to {_clock(when.position.seeking, scene.look)} …",), "accent"))
     elif live is not None and live.snap is not None and scene.snap is not None:
         behind = f"{figures.long_span(live.snap.at - scene.snap.at)} behind"
