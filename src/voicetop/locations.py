@@ -42,6 +42,11 @@ def rules_dir(env: Mapping[str, str] = os.environ) -> Path:
     return config_dir(env) / "rules"
 
 
+def history_file(env: Mapping[str, str] = os.environ) -> Path:
+    """The history store that is used where no other is named."""
+    return data_dir(env) / "history.db"
+
+
 def shipped_themes() -> Path:
     """The themes of the wheel, or of the checkout where voicetop is installed editable."""
     package = Path(__file__).parent

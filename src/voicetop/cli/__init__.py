@@ -30,6 +30,7 @@ VERBS = {
     "watch": ("watch", "no screen: the one process that pages"),
     "notify": ("notify", "prove that those who are to be told of alerts are reached"),
     "rules": ("rules", "check rules of alerts, or test them against recordings"),
+    "baseline": ("baseline", "learn what is normal from a recording, show it, or take it elsewhere"),
     "doctor": ("doctor", "what this terminal, the config and the feed are fit for, and what to mend"),
     "config": ("config", "check the config, or show where each value comes from"),
     "demo-feed": ("demo_feed", "the hub and fleet behind `voicetop demo`, which starts it"),
@@ -48,6 +49,7 @@ top for voice AI agents: is everything working right now?
   voicetop cut FILE     a part of it as a file; also merge, redact and export
   voicetop watch URL    no screen: the one process that pages; `notify test` proves that it reaches you
   voicetop rules test R FILE  when your rules would have fired, against what did fire
+  voicetop baseline ... what is normal here: learn it from a recording, show it, export it
   voicetop doctor       what this terminal and the feed are fit for, and what to mend
   voicetop config check is the config right? `config show`: where each value comes from
 """

@@ -19,6 +19,7 @@ from voicetop.clock import WallClock
 from voicetop.errors import UsageError
 from voicetop.hub import Hub, HubConfig, Token
 from voicetop.hub.config import DEFAULT_PORT, parse_tokens, read_tokens
+from voicetop.locations import history_file
 
 if TYPE_CHECKING:
     from voicetop.hub.own_session import OwnSession
@@ -62,7 +63,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="record all that it stamps; a folder (DIR/) gets a file an hour",
     )
     shelf_options(parser)
-    add("--history", metavar="FILE", default="", help="keep incidents with their times in this store")
+    add(
+        "--history",
+        metavar="FILE",
+        nargs="?",
+        default="",
+        const=str(history_file()),
+        help=f"keep normals and incidents in this store, and begin with them (without FILE {history_file()})",
+    )
+    add("--baseline", metavar="FILE", default="", help="begin with these normals (voicetop baseline export)")
     add("--capacity", metavar="N", type=int, default=0, help="the tested load limit, in calls at once")
     add(
         "--deployment",
@@ -88,7 +97,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes. Raises UsageError where it can't begin."""
     sys.setswitchinterval(SWITCH_S)
-    asyncio.run(_serve(hub_config(args), args.history))
+    asyncio.run(_serve(hub_config(args), _sessions(args)))
     return 0
 
 
@@ -133,8 +142,8 @@ def _tokens(file: str | None) -> tuple[Token, ...]:
     return parse_tokens(told, "VOICETOP_TOKENS") if len(told.split()) > 1 else read_tokens(told)
 
 
-async def _serve(config: HubConfig, history: str) -> None:
-    hub = Hub(config, log=_log, new_session=_sessions(history))
+async def _serve(config: HubConfig, new_session: Callable[[], OwnSession]) -> None:
+    hub = Hub(config, log=_log, new_session=new_session)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
@@ -149,20 +158,30 @@ async def _serve(config: HubConfig, history: str) -> None:
     _log("stopped")
 
 
-def _sessions(history: str) -> Callable[[], OwnSession]:
-    """Makes the hub's sessions; the first of them, which knows all, writes the history."""
+def _sessions(args: argparse.Namespace) -> Callable[[], OwnSession]:
+    """Makes the hub's sessions: each begins with the normals that are kept, and the first of them, which knows all,
+    writes the history. Raises HistoryError for a baseline that was named and cannot be judged by.
+    """
+    from voicetop.cli import normals
     from voicetop.history.incidents import open_log
     from voicetop.hub.own_session import OwnSession
 
-    engine = configuration.load().engine()
-    chronicle = open_log(history, "serve", _log)
-    told: list[OwnSession] = []
+    settings = configuration.load()
+    chronicle = open_log(args.history, "serve", _log)
+    name = args.deployment or normals.USUAL_NAME
+    first = normals.first_of(
+        args.baseline, chronicle.store if chronicle else None, name, args.deployment, _log
+    )
+    made: list[OwnSession] = []
 
     def new_session() -> OwnSession:
-        session = OwnSession(engine)
-        if chronicle is not None and not told:
+        session = OwnSession(settings.engine())
+        if first is not None:
+            normals.desk_of(session).judge_by(first())
+        if chronicle is not None and not made:
             session.on_effect.append(lambda effect: chronicle.record([effect]))
-        told.append(session)
+            normals.keep_hourly(session, chronicle.store, name, _log)
+        made.append(session)
         return session
 
     return new_session

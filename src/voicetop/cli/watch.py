@@ -25,7 +25,7 @@ from voicetop.alerts.notifiers.targets import named, targets_of
 from voicetop.cli.hubs import HubChoice, chosen
 from voicetop.clock import WallClock
 from voicetop.errors import NotifyError, UsageError
-from voicetop.locations import state_dir
+from voicetop.locations import history_file, state_dir
 from voicetop.sources.address import client_tls
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--history",
         metavar="FILE",
+        nargs="?",
         default="",
-        help="also write incidents into a history store, where no hub of yours does",
+        const=str(history_file()),
+        help="also keep incidents in a history store, where no hub of yours does",
     )
 
 

@@ -1,12 +1,24 @@
-"""Baselines in the store: bytes of the detectors' own, with what a person and a check must know about them."""
+"""Baselines in the store and in files: bytes of the detectors' own, with what a person and a check must know.
+
+A file is the line `voicetop baseline 1`, then a `KeptBaseline` as MessagePack: what `baseline export` writes, and what
+`serve --baseline` takes.
+"""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
+from voicetop.engine.windows import METRICS
+from voicetop.errors import HistoryError
 from voicetop.history.store import Store
+
+HEAD = b"voicetop baseline 1\n"
+KEPT = 48
+"""How many of one name stay in the store: two days of hours."""
 
 
 class KeptBaseline(Struct, frozen=True):
@@ -31,7 +43,7 @@ _COLUMNS = "name, deployment, made_at, first_at, last_at, calls, metrics, source
 
 
 def keep(store: Store, baseline: KeptBaseline) -> None:
-    """Add one; earlier ones of the same name stay. Raises HistoryError."""
+    """Add one; the last `KEPT` of a name stay. Raises HistoryError."""
     row = (
         *(
             baseline.name,
@@ -44,6 +56,11 @@ def keep(store: Store, baseline: KeptBaseline) -> None:
         *(json.dumps(baseline.metrics), baseline.source, baseline.format, baseline.data),
     )
     store.write(f"INSERT INTO baselines ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [row])  # noqa: S608
+    store.write(
+        "DELETE FROM baselines WHERE name = ? AND id NOT IN"
+        " (SELECT id FROM baselines WHERE name = ? ORDER BY made_at DESC, id DESC LIMIT ?)",
+        [(baseline.name, baseline.name, KEPT)],
+    )
 
 
 def newest(store: Store, name: str) -> KeptBaseline | None:
@@ -66,3 +83,39 @@ def _baseline(row: tuple[object, ...]) -> KeptBaseline:
     values = list(row)
     values[6] = tuple(json.loads(str(values[6])))
     return KeptBaseline(*values)  # type: ignore[arg-type]
+
+
+def write_file(path: Path, baseline: KeptBaseline) -> None:
+    """Take one elsewhere. Raises HistoryError."""
+    try:
+        path.write_bytes(HEAD + msgspec.msgpack.encode(baseline))
+    except OSError as error:
+        raise HistoryError(f"{path}: the baseline cannot be written: {error.strerror}") from None
+
+
+def read_file(path: Path) -> KeptBaseline:
+    """One that was taken here. Raises HistoryError for what is none."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise HistoryError(f"{path}: the baseline cannot be read: {error.strerror}") from None
+    if not data.startswith(HEAD):
+        raise HistoryError(f"{path}: this is no baseline: `voicetop baseline export` writes one")
+    try:
+        return msgspec.msgpack.decode(data[len(HEAD) :], type=KeptBaseline)
+    except msgspec.DecodeError:
+        raise HistoryError(f"{path}: the baseline is damaged: export it again") from None
+
+
+def check(baseline: KeptBaseline, deployment: str, where: str, format: str) -> str:  # noqa: A002
+    """A warning where it is another fleet's, else empty. Raises HistoryError where it measures something else."""
+    if baseline.metrics != METRICS or baseline.format != format:
+        differ = sorted(set(baseline.metrics) ^ set(METRICS))
+        what = f"its metrics differ ({', '.join(differ[:4])})" if differ else "it is of another version"
+        raise HistoryError(
+            f"{where}: this baseline cannot be judged by, {what}: learn it anew from a recording"
+        )
+    if baseline.deployment and deployment and baseline.deployment != deployment:
+        whose = f"a baseline of {baseline.deployment}, not of {deployment}"
+        return f"{where}: {whose}: what is normal there may not be normal here"
+    return ""

@@ -1,0 +1,189 @@
+"""`voicetop baseline learn|show|export`: what is normal here, out of a recording, the history or a file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from voicetop import config as configuration
+from voicetop.alerts.baseline import FORMAT
+from voicetop.cli import normals
+from voicetop.engine.buckets import quantile
+from voicetop.engine.windows import METRICS
+from voicetop.errors import UsageError, VoicetopError, nearest
+from voicetop.history import baselines
+from voicetop.history.baselines import KeptBaseline
+from voicetop.history.store import Store
+from voicetop.locations import history_file
+from voicetop.recording import read
+from voicetop.session import Session
+
+if TYPE_CHECKING:
+    from voicetop.alerts.baseline import Baseline
+
+WHAT = ("learn", "show", "export")
+
+_EPILOG = f"""\
+  voicetop baseline learn week.vtr              learn from a recording, into the history
+  voicetop baseline learn week.vtr -o week.vtb  … or into a file: voicetop serve --baseline week.vtb
+  voicetop baseline show [NAME|FILE]            what is normal: in the history, or in a file
+  voicetop baseline export NAME -o week.vtb     out of the history into a file
+
+the history is {history_file()} unless --history names another. What was wrong in a recording isn't learned from; a
+hub with --history goes on learning by itself.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """What to do, and with what."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("what", metavar="learn|show|export", help="learn from recordings, show, or write into a file")
+    add(
+        "names", metavar="RECORDING|NAME|FILE", nargs="*", help="recordings in their order, or which baseline"
+    )
+    add("--name", metavar="NAME", default="", help="what to call it (default: the feed's deployment)")
+    add("--history", metavar="FILE", default="", help="the history store")
+    add("-o", "--output", metavar="FILE", default="", help="into this file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it. Raises UsageError, HistoryError, RecordingError."""
+    if args.what not in WHAT:
+        raise UsageError(f"voicetop baseline {args.what}: there is no such thing{nearest(args.what, WHAT)}")
+    store = Path(args.history).expanduser() if args.history else history_file()
+    if args.what == "learn":
+        return _learn(args, store)
+    if args.what == "export":
+        return _export(args, store)
+    return _show(args, store)
+
+
+def _learn(args: argparse.Namespace, store: Path) -> int:
+    if not args.names:
+        raise UsageError("from which recording? voicetop baseline learn FILE")
+    session = Session(configuration.load().engine())
+    for name in args.names:
+        with read(name) as frames:
+            for frame in frames:
+                session.feed(frame)
+            for note in frames.notes:
+                sys.stderr.write(f"voicetop: {name}: {note}\n")
+    baseline = normals.desk_of(session).baseline
+    if not baseline.healthy_s:
+        raise UsageError(
+            f"{args.names[-1]}: no whole healthy hour with calls in it: a baseline needs a longer recording"
+        )
+    kept = normals.kept_of(
+        session, args.name or session.deployment or normals.USUAL_NAME, ", ".join(args.names)
+    )
+    if args.output:
+        baselines.write_file(Path(args.output), kept)
+    else:
+        with _opened(store, writer="baseline learn") as history:
+            baselines.keep(history, kept)
+    print(f"learned {_in_words(kept, baseline)}; kept in {args.output or f'{store} as {kept.name}'}")
+    return 0
+
+
+def _export(args: argparse.Namespace, store: Path) -> int:
+    if not args.output:
+        raise UsageError("into which file? add -o FILE")
+    with _opened(store) as history:
+        kept = _named(history, args.names, store)
+    baselines.write_file(Path(args.output), kept)
+    print(f"{kept.name} is in {args.output}")
+    return 0
+
+
+def _show(args: argparse.Namespace, store: Path) -> int:
+    if args.names and Path(args.names[0]).is_file():
+        kept = baselines.read_file(Path(args.names[0]))
+        print("\n".join(shown(kept, args.names[0])))
+        return 0
+    with _opened(store) as history:
+        if not args.names and len(every := baselines.all_kept(history)) != 1:
+            if not every:
+                raise UsageError(f"{store} holds no baseline yet: voicetop baseline learn RECORDING")
+            print(
+                "\n".join(
+                    f"{one.name:<20} {_in_words(one, normals.opened(one, str(store)))}" for one in every
+                )
+            )
+            return 0
+        kept = _named(history, args.names, store)
+    print("\n".join(shown(kept, str(store))))
+    return 0
+
+
+def _named(history: Store, names: list[str], store: Path) -> KeptBaseline:
+    every = {one.name: one for one in baselines.all_kept(history)}
+    if not every:
+        raise UsageError(f"{store} holds no baseline yet: voicetop baseline learn RECORDING")
+    wanted = names[0] if names else next(iter(every)) if len(every) == 1 else ""
+    if wanted not in every:
+        raise UsageError(f"which baseline? {wanted!r} is none{nearest(wanted, every)}")
+    return every[wanted]
+
+
+def shown(kept: KeptBaseline, where: str) -> Iterator[str]:
+    """A baseline for people: what it rests on, the latencies and rates that are normal."""
+    baseline = normals.opened(kept, where)
+    yield f"{kept.name}: {_in_words(kept, baseline)}"
+    yield f"from {_day(kept.first_at)} to {_day(kept.last_at)}, {len(baseline.keys):,} segments, out of {kept.source}"
+    if warning := _unfit(kept, where):
+        yield f"note: {warning}"
+    yield f"\n  {'latency':<20} {'P50':>9} {'P95':>9} {'n':>10}"
+    for number, name in enumerate(METRICS):
+        counts = baseline.times[number].astype(np.int64)
+        if counts.sum():
+            half, most = quantile(counts, 0.5), quantile(counts, 0.95)
+            yield f"  {name:<20} {half:>6,.0f} ms {most:>6,.0f} ms {counts.sum():>10,}"
+    yield f"\n  {'of calls':<44} {'normal':>9} {'n':>10}"
+    yield from _rates(baseline)
+
+
+def _rates(baseline: Baseline) -> Iterator[str]:
+    """What comes how often, of the calls that ended."""
+    calls = normals.calls_of(baseline)
+    if not calls:
+        return
+    for kind in sorted(baseline.sums):
+        family, _, rest = kind.partition(":")
+        if family in ("fault", "hangup") and rest:
+            share = float(baseline.sums[kind].sum()) / calls
+            yield f"  {family} {rest:<{43 - len(family)}} {share:>8.2%} {calls:>10,.0f}"
+
+
+def _unfit(kept: KeptBaseline, where: str) -> str:
+    try:
+        return baselines.check(kept, "", where, str(FORMAT))
+    except VoicetopError as error:
+        return str(error)
+
+
+def _in_words(kept: KeptBaseline, baseline: Baseline) -> str:
+    days = baseline.days
+    span = f"{days:.1f} healthy days" if days >= 1 else f"{days * 24:.1f} healthy hours"
+    return f"{span}, {kept.calls:,} calls" + (f" of {kept.deployment}" if kept.deployment else "")
+
+
+def _day(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+@contextlib.contextmanager
+def _opened(path: Path, writer: str = "") -> Iterator[Store]:
+    store = Store(path, writer=writer)
+    try:
+        yield store
+    finally:
+        store.close()
