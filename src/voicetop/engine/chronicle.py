@@ -100,12 +100,13 @@ class Chronicle:
     def _count(self, engine: Engine, at: float) -> None:
         """Replies and errors since the last look. Another engine takes over where a checkpoint was loaded.
 
-        What it has met before its first heartbeat is of before: a publisher may tell a whole day as it joins.
+        What came before the very first heartbeat is of before: a publisher may tell a whole day as it joins.
         """
         if engine is not self._engine:
+            met = (engine.replies, engine.failures) if self._engine is None else (0, 0)
             self._miss(self._engine, at)
             self._engine = engine
-            self._counted = (engine.replies, engine.failures, engine.feed.gaps, engine.feed.missed)
+            self._counted = (*met, engine.feed.gaps, engine.feed.missed)
         slot = self._slot(at)
         self._turns[slot] += engine.replies - self._counted[0]
         self._errors[slot] += engine.failures - self._counted[1]
