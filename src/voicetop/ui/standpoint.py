@@ -127,7 +127,7 @@ class Standpoint:
         position = self.position
         if self.seeking:
             return position.seeking if position.seeking < inf else self.timeline.last_at
-        if isnan(position.at):
+        if not position.at > 0:
             return self.picture.at if self.picture is not None else NAN
         on_aim = not position.playing and abs(position.at - self.aim) < ARRIVED_S
         return self.aim if on_aim else position.at

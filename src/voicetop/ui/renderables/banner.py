@@ -54,7 +54,7 @@ def _head(scene: Scene, when: When, width: int) -> Line:
 def _clock_of(scene: Scene, when: When, width: int) -> str:
     """The picture's own moment, as far as there is room: clock and figures belong together."""
     at = scene.snap.at if scene.snap is not None else when.position.at
-    if isnan(at):
+    if not at > 0:  # nothing is there yet
         return ""
     clock = f" {scene.look.clock(at)}"
     if width < FULL_WIDTH:
