@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -62,6 +63,7 @@ def wave(n: int, low: float, high: float, *, end: float = 0.0, tick: int = 0, st
     return Series((last - n + 1) * step, step, tuple(values))
 
 
+@lru_cache(maxsize=20_000)
 def call(index: int, tick: int = 0, *, trouble: str = "", seed: int = 7) -> CallRow:
     """The index-th call of the fleet at a tick; `trouble` is what its `eyes` say."""
     rnd = random.Random(f"{seed}-{index}")
