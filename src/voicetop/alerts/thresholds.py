@@ -22,6 +22,8 @@ TAIL = 0.08
 """The share of hours that the slope is read from. Not more: where errors are rare, most hours have one or none."""
 CROWN = 0.985
 """Hours beyond this share count as no more than it: one that had an incident in it may not teach."""
+KEPT = 1 - (1 - CROWN) / TAIL
+"""What is left of the mean excess of an exponential tail that is cut at the crown."""
 EXACT_HOURS = 6.0
 """The model's own slope weighs as much as so many hours."""
 
@@ -37,6 +39,7 @@ def threshold(peaks: Ints, days_between: float) -> Ints:
     for tilt in range(tilts):
         above = np.minimum(held[:, tilt], crown[tilt]) - start[tilt]
         above = above[above > 0]
-        slope = max(1.0, (float(above.sum()) + EXACT_HOURS) / (len(above) + EXACT_HOURS))
+        hours = len(above) * KEPT
+        slope = max(1.0, (float(above.sum()) + EXACT_HOURS) / (hours + EXACT_HOURS))
         found[tilt] = start[tilt] + slope * math.log(TAIL * 24 * days_between)
     return np.rint(found * NAT).astype(np.int64)
