@@ -15,6 +15,7 @@ import termios
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,11 @@ async def test_a_terminal_rings_pops_up_and_is_named_after_the_verdict(hub: Hub,
 
 async def test_a_replay_rings_nobody(hub: Hub, tmp_path: Path) -> None:
     path = tmp_path / "leak.vtr"
-    env = {"XDG_CONFIG_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "TERM": "xterm-kitty"}
+    env: dict[str, Any] = {
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "XDG_STATE_HOME": str(tmp_path),
+        "TERM": "xterm-kitty",
+    }
     recorder = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "voicetop", "record", hub.url, "-o", str(path)), stderr=subprocess.DEVNULL
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from voicetop.alerts.baseline import Baseline
 
 WHAT = ("learn", "show", "export")
+ENOUGH_DAYS = 7
 
 _EPILOG = f"""\
   voicetop baseline learn week.vtr              learn from a recording, into the history
@@ -91,6 +92,10 @@ def _learn(args: argparse.Namespace, store: Path) -> int:
         with _opened(store, writer="baseline learn") as history:
             baselines.keep(history, kept)
     print(f"learned {_in_words(kept, baseline)}; kept in {args.output or f'{store} as {kept.name}'}")
+    if baseline.days < ENOUGH_DAYS:
+        print(
+            f"note: {ENOUGH_DAYS} days or more make a baseline that knows the hours and how wild a calm week is"
+        )
     return 0
 
 

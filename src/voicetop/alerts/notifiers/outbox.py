@@ -77,7 +77,7 @@ class Job(Struct, frozen=True):
 
 
 class Tally(Struct, frozen=True):
-    """How much of what there is. `repeats`: what may arrive twice, as a process died or a connection broke meanwhile."""
+    """How much of what there is. `repeats`: what may arrive twice, as a process died or a connection broke then."""
 
     held: int = 0
     pending: int = 0
