@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 T = TypeVar("T")
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+SPARSE_FROM = 256
+"""Arrays of so many numbers or more are written without their zeros, where that is shorter."""
 
 
 def encode(value: Any) -> bytes:
-    """`value` as MessagePack; arrays as (dtype, shape, bytes), little-endian."""
+    """`value` as MessagePack; an array as (dtype, shape, bytes), or (dtype, shape, bytes, places) of what isn't 0."""
     return msgspec.msgpack.encode(value, enc_hook=_told)
 
 
@@ -24,11 +26,22 @@ def decode(data: bytes, kind: type[T]) -> T:
 
 
 def _told(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return (value.dtype.newbyteorder("<").str, value.shape, value.tobytes())
-    raise NotImplementedError(type(value).__name__)
+    if not isinstance(value, np.ndarray):
+        raise NotImplementedError(type(value).__name__)
+    name = value.dtype.newbyteorder("<").str
+    if value.size >= SPARSE_FROM:
+        flat = value.reshape(-1)
+        places = np.flatnonzero(flat)
+        if 2 * len(places) < value.size:
+            return name, value.shape, flat[places].tobytes(), places.astype("<u4").tobytes()
+    return name, value.shape, value.tobytes()
 
 
 def _held(kind: type[Any], value: Any) -> Any:  # noqa: ARG001 - msgspec's signature
-    name, shape, data = value
-    return np.frombuffer(data, np.dtype(name)).reshape(shape).copy()
+    name, shape, data, *places = value
+    found = np.frombuffer(data, np.dtype(name))
+    if not places:
+        return found.reshape(shape).copy()
+    made = np.zeros(int(np.prod(shape)), np.dtype(name))
+    made[np.frombuffer(places[0], "<u4")] = found
+    return made.reshape(shape)
