@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from hub.clients import Watcher, publisher, send, turn
-from voicetop.cli import run
+from voicetop.cli import parse, run
 from voicetop.errors import HistoryError
 from voicetop.history.incidents import PastIncident, incidents_since
 from voicetop.history.store import Store
@@ -82,6 +82,36 @@ async def test_a_signal_ends_it_with_goodbyes_and_a_whole_recording(
     recorded = b"".join(frame for frame in Reader(tmp_path / name))
     assert all(b'"event_id":"e%d"' % number in recorded for number in range(100))
     assert b'"limit":250' in recorded
+
+
+def test_the_service_file_calls_it_as_it_is() -> None:
+    service = Path(__file__).parents[2] / "examples" / "voicetop-serve.service"
+    line = next(line for line in service.read_text().splitlines() if line.startswith("ExecStart="))
+    args = parse(["serve", *line.partition("voicetop serve ")[2].split()])
+    assert (args.record, args.shard, args.keep, args.keep_size) == (
+        "${STATE_DIRECTORY}/recordings/",
+        "1h",
+        "7d",
+        "20GB",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--record", "a.vtr", "--keep", "7d"], "--keep goes with a folder of files: give --record FOLDER/"),
+        (["--keep-size", "2GB"], "--keep-size goes with a folder of files: give --record FOLDER/"),
+        (["--record", "a/", "--shard", "0.1s"], "--shard 0.1s: give at least 1s"),
+        (["--record", "a/", "--keep", "soon"], "'soon' is no length of time"),
+    ],
+)
+def test_options_of_a_folder_are_one_line_where_they_are_wrong(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["serve", *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
 
 
 async def test_tokens_come_from_the_file_that_the_environment_names(tmp_path: Path) -> None:
