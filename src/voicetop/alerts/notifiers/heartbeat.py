@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 from voicetop import __version__
 from voicetop.alerts.notifiers.delivery import in_thread
 from voicetop.alerts.notifiers.secrets import Vault
-from voicetop.alerts.notifiers.targets import TIMEOUT_S, Failed
+from voicetop.alerts.notifiers.targets import TIMEOUT_S, Failed, unreachable
 from voicetop.clock import Clock
 from voicetop.errors import NotifyError
 from voicetop.wire.text import safe_text
@@ -72,5 +72,5 @@ class Heartbeat:
             ) from None
         except (URLError, OSError, ValueError) as error:
             why = getattr(error, "reason", error)
-            raise Failed(f"no answer ({safe_text(self._vault.scrub(str(why)), 200)})") from None
+            raise unreachable(self._url, safe_text(self._vault.scrub(str(why)), 200)) from None
         return ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.settings import PagerDutyTarget
-from voicetop.alerts.notifiers.targets import TIMEOUT_S, Change, Failed, failure_of, hush
+from voicetop.alerts.notifiers.targets import TIMEOUT_S, Change, Failed, failure_of, hush, unreachable
 from voicetop.alerts.signals import Effect
 from voicetop.errors import NotifyError
 from voicetop.wire.text import safe_text
@@ -103,14 +103,25 @@ class PagerDuty:
     def _failure(self, error: Any) -> Failed:
         response = error.response
         if response is None:
-            cause = error.__cause__
-            return Failed(
-                f"no answer ({type(cause).__name__ if cause is not None else 'network'})", unsure=True
-            )
+            return unreachable(str(self._client.url), _trouble(error.__cause__))
         if response.is_success:
             return Failed("its answer is none of PagerDuty's: is the url right?")
         said = safe_text(self._vault.scrub(_said(response)), 200)
         return failure_of(response.status_code, said, response.headers.get("Retry-After"), mend=MEND)
+
+
+def _trouble(cause: BaseException | None) -> str:
+    """What the network did, in words.
+
+    >>> _trouble(None)
+    'the network failed'
+    """
+    name = type(cause).__name__
+    if "Timeout" in name:
+        return f"nothing came within {TIMEOUT_S:.0f} s"
+    return {"ConnectError": "no connection", "RemoteProtocolError": "it hung up"}.get(
+        name, "the network failed"
+    )
 
 
 def _said(response: Any) -> str:

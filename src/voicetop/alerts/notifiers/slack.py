@@ -11,7 +11,15 @@ from typing import Any
 from voicetop.alerts.notifiers import words
 from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.settings import SlackTarget
-from voicetop.alerts.notifiers.targets import TIMEOUT_S, Change, Failed, failure_of, hush, seconds_of
+from voicetop.alerts.notifiers.targets import (
+    TIMEOUT_S,
+    Change,
+    Failed,
+    failure_of,
+    hush,
+    seconds_of,
+    unreachable,
+)
 from voicetop.alerts.signals import Effect
 from voicetop.errors import NotifyError
 from voicetop.wire.text import safe_text
@@ -102,8 +110,8 @@ class Slack:
             ValueError,
             RuntimeError,
         ) as error:  # urllib's, and json's where a proxy answers in HTML
-            why = safe_text(self._vault.scrub(str(error)), 200)
-            raise Failed(f"no answer ({why})", unsure=True) from None
+            why = safe_text(self._vault.scrub(str(getattr(error, "reason", error))), 200)
+            raise unreachable(self._client.base_url, why) from None
 
     def _failure(self, response: Any, *, changing: bool) -> Failed:
         headers = {str(key).lower(): value for key, value in (response.headers or {}).items()}

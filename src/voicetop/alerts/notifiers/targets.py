@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -122,6 +123,14 @@ def seconds_of(retry_after: str | None) -> float:
         return min(3600.0, max(0.0, float(retry_after or 0)))
     except ValueError:
         return 0.0
+
+
+def unreachable(url: str, why: str) -> Failed:
+    """There was no answer, or nobody knows which: what to look at first."""
+    return Failed(
+        f"no answer from {urlsplit(url).netloc} ({why}): can this machine reach it, by HTTPS_PROXY if need be?",
+        unsure=True,
+    )
 
 
 def failure_of(status: int, said: str, retry_after: str | None, *, mend: str) -> Failed:
