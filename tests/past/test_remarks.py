@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recording.test_seek import START, fleet_frames, record_fleet
+from recording.fleet_samples import START, fleet_frames, record_fleet
 from voicetop.engine.snapshot import View
 from voicetop.past.remarks import Remarks
 from voicetop.recording.notes import Notebook

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from recording.fleet_samples import START, fleet_frames, record_fleet
 from recording.recording_samples import batch, beat, feed, read_all, record, stamped, welcome
-from recording.test_seek import START, digests, fleet_frames, record_fleet
+from recording.test_seek import digests
 from voicetop.cli import run
 from voicetop.errors import RecordingError
 from voicetop.recording import files, read

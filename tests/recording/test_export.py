@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from recording.fleet_samples import START, record_fleet
 from recording.recording_samples import batch, beat, read_all, record, welcome
-from recording.test_seek import START, record_fleet
 from voicetop.cli import run
 from voicetop.recording import export, read
 from voicetop.wire.frames import Welcome

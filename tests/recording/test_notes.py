@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from recording.fleet_samples import START, fleet_frames, record_fleet
 from recording.recording_samples import read_all, record, welcome
-from recording.test_seek import START, digests, fleet_frames, record_fleet
+from recording.test_seek import digests
 from voicetop.cli import run
 from voicetop.errors import RecordingError, UsageError
 from voicetop.recording import Recorder, read

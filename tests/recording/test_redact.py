@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from msgspec import Raw
 
+from recording.fleet_samples import fleet_frames
 from recording.recording_samples import batch, beat, read_all, record, welcome
-from recording.test_seek import fleet_frames
 from voicetop.cli import run
 from voicetop.recording.redact import Redactor
 from voicetop.session import Session

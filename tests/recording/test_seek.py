@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
 import pytest
-from msgspec import Raw
 
+from recording.fleet_samples import START, fleet_frames, record_fleet
 from recording.recording_samples import record_in_blocks
-from voicetop.clock import ManualClock
 from voicetop.engine.config import EngineConfig
 from voicetop.errors import RecordingError
-from voicetop.recording import Recorder, read
+from voicetop.recording import read
 from voicetop.recording.compose import write_recording
 from voicetop.recording.format import Header
 from voicetop.recording.seek import Seeker
 from voicetop.session import Session
-from voicetop.sources.simulator import Fleet, FleetConfig
-from voicetop.wire.events import Heartbeat
-from voicetop.wire.frames import RawBatch, Welcome
-
-START = 1_760_000_000.0
-
-
-def fleet_frames(seconds: float, *, calls: int = 10, epoch: str = "e1", seed: int = 5) -> Iterator[bytes]:
-    """A simulated fleet as a hub would send it, four batches a second, each with heartbeats anywhere."""
-    fleet, dice, seq = Fleet(FleetConfig(start=START, seed=seed, calls=calls)), random.Random(seed), 0
-    yield msgspec.json.encode(Welcome(epoch=epoch, seq=0, at=START, deployment="prod"))
-    for step in range(int(seconds * 4)):
-        at = START + (step + 1) / 4
-        raws = [Raw(msgspec.json.encode(event)) for event in fleet.until(at)]
-        beat = dice.randint(0, len(raws))
-        raws.insert(beat, Raw(msgspec.json.encode(Heartbeat(ts=at, seq=seq + beat + 1))))
-        stamps = [(at - 0.1, beat)] * (beat > 0) + [(at, len(raws) - beat)]
-        yield msgspec.json.encode(RawBatch(seq=seq + 1, at=stamps, events=raws))
-        seq += len(raws)
-
-
-def record_fleet(path: Path, seconds: float, *, per_block: int = 2, calls: int = 10) -> Path:
-    frames = list(fleet_frames(seconds, calls=calls))
-    blocks = [frames[n : n + per_block] for n in range(0, len(frames), per_block)]
-    clock = ManualClock(START)
-    with Recorder(path, clock=clock, flush_s=1e9, epoch="e1") as recorder:
-        for block in blocks:
-            for frame in block:
-                recorder.write(frame)
-            while recorder._writer.taken_bytes < recorder._put_bytes:
-                pass
-            clock.now += 1e9
-            recorder.write(b'{"type":"batch","seq":0,"at":[],"events":[]}')
-    return path
 
 
 def digests(session: Session, frames: Iterable[bytes]) -> dict[float, str]:
