@@ -5,8 +5,10 @@ import pytest
 from msgspec.structs import replace
 
 from engine.made_moments import CELLS, SEGMENTS, Odds, moment
-from voicetop.engine.compare import compare
-from voicetop.engine.comparison import Change, Comparison, Key
+from ui.session_feed import SessionFeed
+from voicetop.engine.compare import NEITHER, compare
+from voicetop.engine.comparison import Change, Comparison, Key, Moment
+from voicetop.engine.snapshot import View
 
 PAIR: Key = (("intent", "billing"), ("language", "es"))
 
@@ -33,6 +35,23 @@ def test_where_nothing_changed_one_comparison_in_twenty_has_news_at_most(odds: O
 def test_nor_in_hundreds_of_comparisons(odds: Odds) -> None:
     found = [pair(seed, odds, odds) for seed in range(1_000, 1_300)]
     assert sum(bool(one.news or one.segments) for one in found) <= 0.075 * len(found)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [3, 8, 21])
+def test_nor_in_a_fleet_whose_providers_are_now_a_little_slower_and_now_faster(seed: int) -> None:
+    """The simulator's: latencies and errors drift over twenty minutes, traffic with the hour."""
+    feed = SessionFeed(seed=seed, history=3 * 3_600.0)
+    windows: list[Moment] = []
+    for _ in range(12):
+        feed.run(300)
+        made = feed.session.snapshot(View(moment=True)).moment
+        assert made is not None
+        windows.append(made)
+    found = [compare(a, b) for gap in (1, 2, 4, 8) for a, b in zip(windows, windows[gap:], strict=False)]
+    calm = [one for one in found if not any(row.name in NEITHER for row in one.news)]
+    assert sum(bool(one.news or one.segments) for one in calm) <= 0.05 * len(calm)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from voicetop.engine import doubt
 from voicetop.engine.buckets import QUANTILES, value_of
-from voicetop.engine.figures import FEW, FEW_CALLS
+from voicetop.engine.figures import FEW_CALLS
 from voicetop.engine.spans import MINUTE, QUARTER, SlotKey
 from voicetop.engine.windows import METRICS, Histogram
 
 if TYPE_CHECKING:
     from voicetop.engine.fold import Engine
 
-LEAST_UNITS = 6
+LEAST_UNITS, LEAST_HITS = 6, 5
 SETTLED_S = 120
 RATES = (
     ("errors", "error", "ended"), ("success", "succeeded", "known"), ("escalation", "escalated", "talked"),
@@ -32,10 +32,11 @@ RATES = (
 _RATES = frozenset(name for name, _, _ in RATES)
 TRAFFIC = "traffic"
 
-Figures = dict[str, tuple[float, float]]
-"""(value, doubt) by name: the logarithm of a percentile ("e2e P95") or of the turns, and its variance; a rate and its
-n.
-"""
+LEAST_TURNS = {0.50: 20, 0.95: 100}
+"""Turns from which on a slot tells of a percentile."""
+
+Figures = dict[str, tuple[float, float, int]]
+"""(value, variance of a single one, n) by name: the logarithm of a percentile ("e2e P95") or of the turns; a rate."""
 
 
 class Wobble:
@@ -103,13 +104,13 @@ def _of_turns(table: Histogram) -> Figures:
     for metric, name in enumerate(METRICS[:-1]):
         done = np.cumsum(table[metric])
         n = int(done[-1])
-        for q in QUANTILES:
-            if n >= FEW[q]:
+        for q, least in LEAST_TURNS.items():
+            if n >= least:
                 low, high = doubt.quantile_bounds(done, q, n, 1.0)
                 value = value_of(int(np.searchsorted(done, max(1, math.ceil(q * n - 1e-9)))))
-                made[f"{name} P{round(100 * q)}"] = (math.log(value), (math.log(high / low) / 2) ** 2)
+                made[f"{name} P{round(100 * q)}"] = (math.log(value), n * (math.log(high / low) / 2) ** 2, n)
         if name == "e2e" and n:
-            made[TRAFFIC] = (math.log(n), 1 / n)
+            made[TRAFFIC] = (math.log(n), 1.0, n)
     return made
 
 
@@ -118,7 +119,8 @@ def _of_calls(sums: dict[str, int]) -> Figures:
     for name, hits, of in RATES:
         n = sums.get(of, 0)
         if n >= FEW_CALLS:
-            made[name] = (min(1.0, sums.get(hits, 0) / n), n)
+            share = min(1.0, sums.get(hits, 0) / n)
+            made[name] = (share, share * (1 - share), n)
     return made
 
 
@@ -130,21 +132,25 @@ def _shares(units: list[Figures]) -> tuple[tuple[str, float], ...]:
     names = {name for unit in units for name in unit}
     told = {name: _share(name, [unit[name] for unit in units if name in unit]) for name in names}
     doubtful = doubt.student_z(max(1.0, len(units) / 2), doubt.Z95) / doubt.Z95 if units else 1.0
-    for name in names:
-        metric, _, quantile = name.rpartition(" ")
-        if metric and quantile[0] == "P":
-            told[name] = max(told.get(f"{metric} P50", 0.0), told.get(f"{metric} P95", 0.0))
-    return tuple((name, told[name] * doubtful) for name in sorted(names))
+    for metric in {name.removesuffix(" P50") for name in names if name.endswith(" P50")}:
+        most = max(told[f"{metric} P50"], told.get(f"{metric} P95", 0.0))
+        told |= {f"{metric} P{round(100 * q)}": most for q in QUANTILES}
+    return tuple((name, told[name] * doubtful) for name in sorted(told))
 
 
-def _share(name: str, told: list[tuple[float, float]]) -> float:
-    values, doubts = np.array(told, float).T
+def _share(name: str, told: list[tuple[float, float, int]]) -> float:
+    """The variance of a single one is taken from all units: that of one with few turns is hardly known. Of a rate with
+    few hits in each it can't be told, and what there may be is little beside the doubt of n.
+    """
+    values, single, n = np.array(told, float).T
     if name == TRAFFIC:
-        return _steps(values, doubts)
+        return _steps(values, single / n)
     if name not in _RATES:
-        return doubt.spread_between(values, doubts)
-    centre = float((values * doubts).sum() / doubts.sum())
-    return doubt.spread_between(values, centre * (1 - centre) / doubts) / centre if centre else 0.0
+        return doubt.spread_between(values, float(np.median(single)) / n)
+    centre = float((values * n).sum() / n.sum())
+    if centre * float(n.mean()) < LEAST_HITS:
+        return 0.0
+    return doubt.spread_between(values, centre * (1 - centre) / n) / centre
 
 
 def _steps(values: NDArray[np.float64], variances: NDArray[np.float64]) -> float:

@@ -70,8 +70,13 @@ def segment_name(one: SegmentChange) -> str:
     return f"{name_of(one.change)} · {' × '.join(value for _, value in one.where)}"
 
 
+def _latency(value: float) -> str:
+    """3,910 ms, and 11.2 s where there would be no room for all of it."""
+    return figures.milliseconds(value) if not value >= 9_999.5 else f"{value / 1000:,.1f} s"
+
+
 WRITERS: dict[Unit, Callable[[float], str]] = {
-    "ms": figures.milliseconds,
+    "ms": _latency,
     "share": figures.percent,
     "dollars": figures.dollars,
     "of 5": lambda value: figures.DASH if isnan(value) else f"{value:.2f}",
