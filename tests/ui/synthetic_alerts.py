@@ -142,7 +142,7 @@ def learning(view: View | None = None, tick: int = 0) -> Snapshot:
     return msgspec.structs.replace(synthetic.empty(view, tick), alerts=AlertsPanel(learning_s=840.0))
 
 
-def hostile(text: str) -> Snapshot:
+def hostile(text: str, base: Snapshot | None = None) -> Snapshot:
     """`text` wherever somebody's words can come to stand."""
     note = IncidentNote(AT, text, text)
     rows = tuple(
@@ -165,6 +165,6 @@ def hostile(text: str) -> Snapshot:
     )
     silences = (msgspec.structs.replace(SILENCE, matcher=text, by=text, text=text),)
     return msgspec.structs.replace(
-        synthetic.incident(None, 0, 40),
+        base or synthetic.incident(None, 0, 40),
         alerts=msgspec.structs.replace(PANEL, incidents=rows, silences=silences),
     )

@@ -9,13 +9,14 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from ui import stories, synthetic
+from ui import stories, synthetic, synthetic_alerts
 from ui.fake_feed import FakeFeed, Maker
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.sources import LinkState
 from voicetop.ui.actions import ACTIONS, Place, available
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.lines import text_of
+from voicetop.ui.screens.alert import AlertPage
 from voicetop.ui.screens.call import CallPage
 from voicetop.ui.screens.calls import CallsPage
 
@@ -30,12 +31,15 @@ def calls_page(app: ConsoleApp) -> CallsPage:
     return page
 
 
-PLACES: tuple[Place, ...] = ("overview", "calls", "segments", "trends", "call")
+PLACES: tuple[Place, ...] = ("overview", "calls", "segments", "alerts", "trends", "call", "alert")
 
 
 def reach(app: ConsoleApp, place: Place) -> None:
     """Show a screen; a call over its list."""
-    app.go("calls" if place == "call" else place)
+    lists: dict[Place, Place] = {"call": "calls", "alert": "alerts"}
+    app.go(lists.get(place, place))
+    if place == "alert":
+        app.lay(AlertPage(app, synthetic_alerts.PAGE))
     if place == "call":
         app.lay(CallPage(app, calls_page(app), synthetic.call(0, trouble="stuck")))
 
@@ -89,6 +93,8 @@ async def test_every_action_may_be_done_twice_on_every_screen_and_in_every_box(m
             ("calls", "ended"),
             ("segments",),
             ("segments", "narrow"),
+            ("alerts",),
+            ("alerts", "open_alert"),
             ("trends",),
             ("trends", "read"),
             ("maximise",),

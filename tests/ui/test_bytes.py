@@ -23,12 +23,12 @@ import pyte
 PROGRAM = """
 import sys
 sys.path.insert(0, {tests!r})
-from ui import synthetic
+from ui import synthetic, synthetic_alerts
 from ui.fake_feed import FakeFeed
 from voicetop.sources import LinkState
 from voicetop.ui.app import ConsoleApp
 text = {text}
-feed = FakeFeed(lambda view, tick: synthetic.hostile(text, view, tick))
+feed = FakeFeed(lambda view, tick: synthetic_alerts.hostile(text, synthetic.hostile(text, view, tick)))
 feed.link = LinkState("live", where=text, why=text)
 feed.error = {error}
 ConsoleApp(feed, links={{"trace": "https://t.example/{{trace_id}}"}}).run()
@@ -104,6 +104,10 @@ def test_nothing_that_a_feed_says_acts_upon_the_terminal() -> None:
             b"G",
             b"y",
             b"\x1b",
+            b"\x1b",
+            b"4j",
+            b"\r",
+            b"jjj",
             b"\x1b",
             b"2jj",
             b"\r",
