@@ -14,6 +14,8 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import Figure, Normal, Snapshot, View
 from voicetop.session import Session
 from voicetop.sources.simulator import Incident
+from voicetop.ui.figures import bare_ms
+from voicetop.ui.figures import derivation as derived
 from voicetop.wire.events import Capacity, Error, Operator, Security
 
 SLOW = '[rules.slow]\nmetric = "p95_e2e"\nfire = "2 s"\nclear = "1 s"\nmin_n = 10\nfor = "10s"\n'
@@ -191,4 +193,10 @@ def test_a_rules_line_is_drawn_on_its_panel() -> None:
     feed, _ = line(SLOW)
     turns(feed, 500)
     feed.pass_(5)
-    assert feed.see().latency.e2e.p95.warn == 2000
+    shown = feed.see().latency.e2e.p95
+    assert derived(shown, bare_ms) == "warn 2,000 by rule slow"
+    times, _ = line(SLOW.replace('"2 s"', '"1.5 × normal"').replace('"1 s"', '"1.2 × normal"'))
+    made = drawn(
+        times.session.engine.config.rules, (), "p95_e2e", Figure(500, 90, normal=Normal(1800.0, n=900))
+    )
+    assert derived(made, bare_ms) == "warn 2,700 = 1.5 × normal 1,800"

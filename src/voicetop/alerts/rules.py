@@ -134,7 +134,7 @@ def drawn(rules: tuple[Rule, ...], where: tuple[tuple[str, str], ...], name: str
         return figure
     rule = min(mine, key=lambda rule: (rule.where != where, _MILD.index(rule.tier), rule.name))
     line = line_at(rule.fire, figure)
-    return replace(figure, warn=line if line == line else NAN)
+    return replace(figure, warn=line if line == line else NAN, rule="" if rule.fire.times else rule.name)
 
 
 def charted() -> dict[str, tuple[str, str]]:

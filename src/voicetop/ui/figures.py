@@ -181,9 +181,11 @@ def interval(figure: Figure) -> str:
 
 
 def derivation(figure: Figure, write: Callable[[float], str]) -> str:
-    """Where a warning line comes from: "warn 2,445 = 1.5 × normal 1,630"."""
+    """Where a warning line comes from: "warn 2,445 = 1.5 × normal 1,630", or "warn 2,000 by rule slow"."""
     if isnan(figure.warn):
         return ""
+    if figure.rule:
+        return f"warn {write(figure.warn)} by rule {figure.rule}"
     if not figure.normal.known or not figure.normal.value:
         return f"warn {write(figure.warn)}"
     return f"warn {write(figure.warn)} = {figure.warn / figure.normal.value:.1f} × normal {write(figure.normal.value)}"
