@@ -98,8 +98,11 @@ async def _run(words: list[str], png: Path) -> str:
     try:
         await asyncio.wait_for(child.wait(), PATIENCE_S)
     except TimeoutError:
-        child.kill()
-        await child.wait()
+        pass
+    finally:  # also where the console ends meanwhile
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
     return _finished(png) or (f"no PNG: {words[0]} failed" if child.returncode else "")
 
 
