@@ -110,7 +110,7 @@ def recorded(path: Path, frames: list[bytes]) -> tuple[Path, float, float]:
 
 
 def folded(frames: Iterable[bytes]) -> Session:
-    session = Session(check_duplicates=False)
+    session = Session()
     for frame in frames:
         session.feed(frame)
     return session
@@ -179,7 +179,7 @@ def paced_ingest(path: Path, frames: list[bytes]) -> None:
     """
 
     def on() -> None:
-        session = Session(check_duplicates=False)
+        session = Session()
         with Recorder(path) as recorder:
             for frame in frames:
                 recorder.write(frame)

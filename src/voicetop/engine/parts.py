@@ -34,8 +34,10 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-CHUNK_CALLS = 32
-"""How many ended calls a chunk has on average."""
+ENDED_CALLS, FAILED_CALLS = 128, 32
+"""How many ended calls a chunk has on average. Those that went well are soon gone and rarely the same at two moments:
+large chunks pack better. Failures are kept for long, and what changes in one costs its chunk.
+"""
 _LEVEL = 6
 
 Slots: TypeAlias = list[tuple[int, int, bytes]]
@@ -103,8 +105,8 @@ def take_apart(state: State, engine: Engine, told: Told, known: Container[bytes]
                 state.counts, slots=_named(_less(state.counts.slots, state.counts.slots, np.int64), part)
             ),
         ),
-        ended=[part(_packed(chunk)) for chunk in _chunks(_bare(state.ended))],
-        failed=[part(_packed(chunk)) for chunk in _chunks(_bare(state.failed))],
+        ended=[part(_packed(chunk)) for chunk in _chunks(_bare(state.ended), ENDED_CALLS)],
+        failed=[part(_packed(chunk)) for chunk in _chunks(_bare(state.failed), FAILED_CALLS)],
         past_until=windows.past_until(),
         past=_past(state, engine, known, parts),
         lengths=[len(one) for one in seqs],
@@ -148,7 +150,7 @@ def _give_stories(made: Body, calls: list[Call], read: ReadStory, turns: dict[in
     for place, (call, length) in enumerate(zip(calls, made.lengths, strict=True)):
         if length:
             own = seqs[start : start + length]
-            there = [next(kept) for _ in range(int((own < 0).sum()))]
+            there = [next(kept) for _ in range(int((own < 0).sum()))] if made.kept else []
             call.story = Unread(own, _reading(call.call_id, own, there, read), turns.get(place))
             start += length
 
@@ -170,10 +172,10 @@ def _bare(calls: Iterable[Call]) -> list[Call]:
     return [msgspec.structs.replace(call, story=[]) for call in calls]
 
 
-def _chunks(calls: list[Call]) -> Iterator[list[Call]]:
+def _chunks(calls: list[Call], about: int) -> Iterator[list[Call]]:
     start = 0
     for end, call in enumerate(calls, 1):
-        if zlib.crc32(call.call_id.encode()) % CHUNK_CALLS == 0 or end == len(calls):
+        if zlib.crc32(call.call_id.encode()) % about == 0 or end == len(calls):
             yield calls[start:end]
             start = end
 

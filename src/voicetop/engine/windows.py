@@ -365,18 +365,16 @@ class Histograms:
         for _, number, block in state.fine:
             made.fine[number] = Slot.empty()
             made.fine[number].hold(*spread(block, np.int32))
-            made._count_again("5m", made.fine[number])
+            made._add_slot("5m", *made.fine[number].base())
         for width, number, block in state.coarse:
             slot = made.coarse[width, number] = Slot.empty()
             slot.block = block
             if (number + 1) * width <= until:
                 continue
+            index, count = slot.base()
             for span in made._longer(width * number) if width == MINUTE else ["24h"]:
-                made._count_again(span, slot)
+                made._add_slot(span, index, count)
         return made
-
-    def _count_again(self, span: str, slot: Slot) -> None:
-        self._add_slot(span, *slot.base())
 
 
 class HistogramState(Struct, frozen=True):
