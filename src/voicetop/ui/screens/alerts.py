@@ -8,7 +8,7 @@ from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snaps
 from voicetop.ui.actions import written
 from voicetop.ui.lines import BLANK, Line, block, fit, rule
 from voicetop.ui.renderables import alerts
-from voicetop.ui.renderables.runbook import brief, runbook_rule
+from voicetop.ui.renderables.runbook import brief, runbook_rule, step_lines
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.acting import Acting
 from voicetop.ui.screens.alert import AlertPage
@@ -109,11 +109,16 @@ class AlertsPage(Acting):
         return [alerts.incident_line(made[i], now, scene.look, width, chosen=i == self.place) for i in shown]
 
     def _below(self, row: IncidentRow, scene: Scene, snap: Snapshot, width: int, room: int) -> list[Line]:
-        """Why it fired and its runbook in short, as far as there is room."""
+        """Why it fired and its runbook, in short where there is no room for all of it."""
         book = self.host.runbook(row.runbook)
         steps = [runbook_rule(book, row, width), *brief(book, row, width)]
+        whole = [runbook_rule(book, row, width)]
+        for step in book.steps:
+            whole += step_lines(step, row, snap, scene.look, width, chosen=False)
         head = [BLANK, rule(alerts.title(row), width, self._keys())]
         told = alerts.facts(row, snap.at, scene.look, width)
+        if book.steps and len(head) + len(told) + len(whole) <= room:
+            return [fit(line, width) for line in (*head, *told, *whole)]
         left = room - len(head) - len(steps)
         if left < min(4, len(told)):
             return [*head, *told[: room - len(head)]]
