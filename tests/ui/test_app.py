@@ -121,8 +121,8 @@ async def test_every_action_may_be_done_twice_on_every_screen_and_in_every_box(m
 async def test_a_door_says_calmly_that_its_screen_is_not_built() -> None:
     app = ConsoleApp(FakeFeed())
     async with app.run_test(size=(120, 36)) as pilot:
-        await pilot.press("4")
-        assert "Alerts isn't built yet" in text_of(app.sheet.lines[-1])
+        await pilot.press("6")
+        assert "Review isn't built yet" in text_of(app.sheet.lines[-1])
         await pilot.press("j")
         assert "isn't built" not in text_of(app.sheet.lines[-1])
 
