@@ -145,7 +145,7 @@ def change_speed(console: Traveller, steps: int) -> None:
     if speed is None:
         console.say("it can't go faster" if steps > 0 else "it can't go slower")
         return
-    later = "" if past.position.playing else f", once {console.key_of('freeze')} lets it go on"
+    later = "" if past.position.playing else ", once it goes on"
     console.say(("as fast as it goes" if speed == inf else f"{written_speed(speed)} its own pace") + later)
 
 

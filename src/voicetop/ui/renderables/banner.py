@@ -76,7 +76,8 @@ def _parts(scene: Scene, when: When) -> list[Part]:
     """What else there is to say, the most needed first."""
     parts: list[Part] = [((f"stopped: {scene.error}", "stopped"), "down")] if scene.error else []
     live = when.live
-    if when.seeking and not scene.error:
+    here = scene.snap.at if scene.snap is not None else when.position.at
+    if when.seeking and not scene.error and not abs(when.position.seeking - here) < 1:
         parts.append(((f"going to {_clock(when.position.seeking, scene.look)} …",), "accent"))
     elif live is not None and live.snap is not None and scene.snap is not None:
         behind = f"{figures.long_span(live.snap.at - scene.snap.at)} behind"
