@@ -14,7 +14,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).parents[1] / "tests")  # its hub/ is meant, not the hub.py beside this file
+sys.path.remove(str(Path(__file__).parent))  # whose hub.py would stand for hub/ of the tests
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from alerts.storm import Report, storm
 
