@@ -24,6 +24,8 @@ from voicetop.ui.renderables import alerts
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.alert import AlertPage
 from voicetop.ui.screens.alerts import AlertsPage
+from voicetop.ui.screens.calls import CallsPage
+from voicetop.ui.screens.overview import OverviewPage
 from voicetop.ui.screens.responder import Responder
 from voicetop.wire.text import safe_text
 
@@ -212,12 +214,8 @@ async def test_a_takes_and_gives_back() -> None:
 
 async def test_s_asks_for_an_end_and_silences_rule_and_segment() -> None:
     (act,) = await acts_of("4", "s", *"1h", "space", *"known", "enter")
-    assert act == (
-        "silence",
-        "rule=waiting intent=billing language=es version=v42",
-        "known",
-        pytest.approx(AT + 3600, abs=60),
-    )
+    assert act[:3] == ("silence", "rule=waiting intent=billing language=es version=v42", "known")
+    assert act[3] == pytest.approx(AT + 3600, abs=60)
 
 
 async def test_a_wrong_end_is_said_and_can_be_mended() -> None:
@@ -265,12 +263,12 @@ async def test_enter_on_a_step_goes_to_its_panel_for_the_incidents_segment() -> 
     app = console()
     async with app.run_test(size=(120, 40)) as run:
         await run.press("4", "enter", "enter")
-        assert app.page.name == "calls"
+        assert isinstance(app.page, CallsPage)
         assert app.asked is not None
         assert app.asked.where == synthetic_alerts.PAGE.where
         assert app.asked.text == "stuck"
         await run.press("4", "enter", "down", "down", "enter")
-        assert app.page.name == "overview"
+        assert isinstance(app.page, OverviewPage)
         assert app.asked.where == (), "the capacity is everybody's"
 
 

@@ -38,7 +38,9 @@ def tab_line(panel: AlertsPanel, tab: str, width: int) -> Line:
     counts = {name: len(rows_of(panel, name)) for name in TABS} | {"silences": len(panel.silences)}
     labels = {name: f"{name} {counts[name]}" if counts[name] else name for name in TABS}
     bright = [label for name, label in labels.items() if counts[name]]
-    learning = f"learning, {figures.span(panel.learning_s)} to go" if panel.learning_s and width >= 100 else ""
+    learning = (
+        f"learning, {figures.span(panel.learning_s)} to go" if panel.learning_s and width >= 100 else ""
+    )
     note = f"{panel.crowded} more found no room" if panel.crowded else learning
     return tabs([*labels.values()], labels[tab], width, note, bright or [labels[tab]])
 
