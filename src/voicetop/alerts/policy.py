@@ -44,7 +44,8 @@ USUAL: Policies = {
     "security": Policy(keep_s=3600.0),
     "feed": Policy(keep_s=10.0),
     "intent": Policy(keep_s=6 * 3600.0),
-    **{f"latency.{stage or metric}": Policy() for metric, stage in STAGES.items()},  # these have waited themselves
+    # the detectors of latency have waited themselves
+    **{f"latency.{stage or metric}": Policy() for metric, stage in STAGES.items()},
 }
 
 
