@@ -17,6 +17,9 @@ LEGEND = (
     ("◌", "learning", "LEARNING what is normal"),
     ("≥", "text", "at least: callers who still wait have pushed it up"),
     ("~", "text", "estimated from a price table"),
+    ("▼", "marker", "a deploy or another marker"),
+    ("◆", "accent", "on the timeline a bookmark; ◇ a note, § security, × something is missing"),
+    ("┃", "strong", "on the timeline, where you are"),
 )
 
 
