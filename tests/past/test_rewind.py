@@ -47,10 +47,10 @@ class FilmSource:
 
 
 @pytest.fixture(autouse=True)
-def home(_state_of_its_own: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(rewind, "APART_S", 5.0)
     monkeypatch.setattr(rewind, "COST", 100.0)
-    return _state_of_its_own
+    return state_home
 
 
 def feed_of(source: FilmSource, recorder: Recorder | None = None, bounds: Bounds | None = None) -> LiveFeed:
@@ -118,7 +118,7 @@ def test_any_moment_since_the_start_is_as_it_was(feed: LiveFeed, played: dict[fl
 def test_states_are_kept_as_it_goes(feed: LiveFeed) -> None:
     assert feed._rewind is not None
     states = feed._rewind._states
-    until(lambda: len(states._kept) >= 6)
+    until(lambda: len(states._kept) >= 7)
     entered = [states.nearest(START + second) for second in (4, 17, 40)]
     assert entered[0] is None
     assert [

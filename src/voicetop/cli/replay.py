@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import math
 import os
+from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,17 +61,20 @@ def run(args: argparse.Namespace) -> int:
             console.check_screen(args, settings)
             spool = PipeSpool(stream, STANDARD_INPUT)
             stack.callback(spool.close)
-            path, where = spool.path, STANDARD_INPUT
+            path, where, trouble = spool.path, STANDARD_INPUT, lambda: spool.note
         else:
-            path, where = Path(args.file), args.file
+            path, where, trouble = Path(args.file), args.file, lambda: ""
             extent(path)
             console.check_screen(args, settings)
-        player = open_player(path, where, start_of(args, path, speed), settings, args.user or settings.user)
+        start, author = start_of(args, path, speed), args.user or settings.user
+        player = open_player(path, where, start, settings, author=author, trouble=trouble)
         stack.callback(player.close)
         return console.show_feed(player, args, settings, where)
 
 
-def open_player(path: Path, where: str, start: Start, settings: Config, author: str) -> Player:
+def open_player(
+    path: Path, where: str, start: Start, settings: Config, *, author: str, trouble: Callable[[], str]
+) -> Player:
     """What plays the recording at `path`. Raises RecordingError."""
     from voicetop.past.player import Player
     from voicetop.past.remarks import Remarks
@@ -86,6 +90,7 @@ def open_player(path: Path, where: str, start: Start, settings: Config, author: 
         gathering=Survey(settings.engine, remarks),
         config=settings.engine,
         start=start,
+        trouble=trouble,
         remarks=remarks,
     )
 

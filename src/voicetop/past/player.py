@@ -83,7 +83,8 @@ class Gathering(Protocol):
 class Player:
     """A `ui.feed.Past`. `open_reel` is called on its own thread, with what makes its sessions.
 
-    `start` begins, `close` ends it. `ended` says that it stopped by itself: at the end, or at `until`.
+    `trouble` says what is wrong with what it plays from. `start` begins, `close` ends it. `ended` says that it stopped
+    by itself: at the end, or at `until`.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Player:
         remarks: Noting,
         config: Callable[[], EngineConfig] | None = None,
         start: Start | None = None,
+        trouble: Callable[[], str] = lambda: "",
         clock: Clock | None = None,
     ) -> None:
         start = start or Start()
@@ -104,6 +106,7 @@ class Player:
         self._make_config = config
         self._config: EngineConfig | None = None
         self._remarks = remarks
+        self._trouble = trouble
         self._clock = clock or WallClock()
         self._wish = threading.Condition()
         self._target: float | None = start.at if start.at == start.at else -math.inf
@@ -171,6 +174,7 @@ class Player:
     def notes(self) -> list[str]:
         """What could not be read, and that it is over."""
         notes = [self._named(note) for note in self._walk.notes] if self._walk else []
+        notes += [trouble] if (trouble := self._trouble()) else []
         why = self._position.why
         if self._done and why:
             notes = [" · ".join([f"{self._where} is {why}", *notes])]
@@ -338,10 +342,11 @@ class Player:
             self._rest(None)
 
     def _rest(self, seconds: float | None) -> None:
-        """Let others have the processor until somebody wants something."""
+        """Let others have the processor until somebody wants something; None: it stands still until then."""
         self._idle.set()
         with self._wish:
-            if not (self._closing or self._target is not None or self._wants_picture):
+            wanted = self._closing or self._target is not None or self._wants_picture
+            if not wanted and (seconds is not None or not self._position.playing):
                 self._wish.wait(seconds)
         self._idle.clear()
 

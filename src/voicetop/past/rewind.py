@@ -40,11 +40,15 @@ FILES = 8
 LEAST_FILE_S = 60.0
 STATE_SHARE = 0.25
 """How much of the bytes states may take."""
-APART_S = 30.0
+APART_S = 20.0
 COST = 0.01
 """How much of the feed's time may go into states."""
 TOLD_S = 1.0
 FLUSH_S = 0.25
+LEVEL = 1
+"""Of zstd: what is kept for two hours need not be packed as well as what is kept for ever."""
+QUEUE_BYTES = 16 * 1024 * 1024
+"""Frames that wait for a slow disk; beyond, the past has a gap, and the feed goes on."""
 
 
 class Rewind:
@@ -74,7 +78,7 @@ class Rewind:
         self._gathering = Gathered()
         self._session = session
         self._beat_at = self._stated_at = NAN
-        self._apart_s = APART_S
+        self._not_before = 0.0
         session.on_beat.append(lambda beat: self._beat(beat.at))
         follow(session, self._gathering.chronicle)
         self.past = Player(
@@ -105,8 +109,7 @@ class Rewind:
         self._beat_at = NAN
         if self._stated_at != self._stated_at:
             self._stated_at = at
-        due = at - self._stated_at >= self._apart_s and not self._session.engine.feed.local
-        if due and _ends_with_beat(frame):
+        if at - self._stated_at >= APART_S and self._may_state() and _ends_with_beat(frame):
             self._stated_at = at
             self._keep_state(at)
         if at - self._gathering.told_at >= TOLD_S or self._gathering.told_at > at:
@@ -136,7 +139,14 @@ class Rewind:
             clock=self._clock,
         )
         try:
-            self._own = Recorder(folder, shards=shards, flush_s=FLUSH_S, clock=self._clock)
+            self._own = Recorder(
+                folder,
+                shards=shards,
+                flush_s=FLUSH_S,
+                level=LEVEL,
+                queue_bytes=QUEUE_BYTES,
+                clock=self._clock,
+            )
         except BaseException:
             self._scratch.close()
             raise
@@ -157,6 +167,9 @@ class Rewind:
     def _beat(self, at: float) -> None:
         self._beat_at = at
 
+    def _may_state(self) -> bool:
+        return not self._session.engine.feed.local and self._clock.monotonic() >= self._not_before
+
     def _keep_state(self, at: float) -> None:
         """Keep the state, as often as it costs little."""
         session, began = self._session, self._clock.monotonic()
@@ -165,7 +178,8 @@ class Rewind:
             Welcome(epoch=session.epoch, seq=session.seq, at=at, deployment=session.deployment, state=state),
             at,
         )
-        self._apart_s = max(APART_S, (self._clock.monotonic() - began) / COST)
+        now = self._clock.monotonic()
+        self._not_before = now + (now - began) / COST
 
 
 class Gathered:
