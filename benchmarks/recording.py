@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import gc
 import random
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -20,12 +22,15 @@ import msgspec
 
 from voicetop.clock import WallClock
 from voicetop.recording import Recorder, read
+from voicetop.recording.format import record_lines
 from voicetop.session import Session
 from voicetop.wire import events as ev
 from voicetop.wire.codec import _frame_decoder as frame_decoder
+from voicetop.wire.frames import RawBatch
 
 START = 1_760_000_000.0
 BATCH_S = 0.02
+raw_decoder = msgspec.json.Decoder(RawBatch)
 USER = ("why was I charged twice", "I need to move my appointment", "yes please", "can I talk to a person")
 AGENT = (
     "I see two charges on your account.",
@@ -126,7 +131,8 @@ def main() -> None:
         path = Path(folder) / "a.vtr"
         sizes(path, events)
         speeds(path, feed(events, 20_000.0), events)
-        paced_ingest(path, feed(events, 20_000.0))
+        paced_ingest(path, feed(events, 20_000.0), events)
+        memory(Path(folder), events)
 
 
 def sizes(path: Path, events: int) -> None:
@@ -172,10 +178,9 @@ def speeds(path: Path, frames: list[bytes], events: int) -> None:
     )
 
 
-def paced_ingest(path: Path, frames: list[bytes]) -> None:
-    """Session and recorder side by side, as in a console: the recorder's thread takes its share of the GIL.
-
-    Splitting into lines holds the GIL, packing doesn't: it needs a core of its own to come near 100 %.
+def paced_ingest(path: Path, frames: list[bytes], events: int) -> None:
+    """Session and recorder side by side, as in a console: packing has a core of its own, cutting frames into lines
+    takes the interpreter from the feed. So where two cores are free the first figure comes to the second.
     """
 
     def on() -> None:
@@ -185,11 +190,46 @@ def paced_ingest(path: Path, frames: list[bytes]) -> None:
                 recorder.write(frame)
                 session.feed(frame)
 
-    pairs = [(seconds(lambda: folded(frames)), _fresh(path, on)) for _ in range(4)]
+    pairs = [(seconds(lambda: folded(frames)), _fresh(path, on)) for _ in range(5)]
     off, with_recording = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
+    feed = min(own_seconds(lambda: folded(frames)) for _ in range(3))
+    cut = min(
+        own_seconds(lambda: [record_lines(raw_decoder.decode(frame)) for frame in frames]) for _ in range(5)
+    )
     print(
         f"session with recording on        {off / with_recording:.0%} of its speed without (flat out, closing included)"
     )
+    print(
+        f"  … by processor time            {feed / (feed + cut):.0%}: {feed / events * 1e6:.2f} µs an event for the "
+        f"session, {cut / events * 1e6:.2f} for cutting lines"
+    )
+
+
+def own_seconds(work: Callable[[], object]) -> float:
+    """Processor time of this thread: the same beside others who use the machine."""
+    gc.collect()
+    began = time.thread_time()
+    work()
+    return time.thread_time() - began
+
+
+READ = """
+import resource, sys
+from voicetop.recording import read
+for _ in read(sys.argv[1]):
+    pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def memory(folder: Path, events: int) -> None:
+    """What a process holds at most that reads a recording, and one that is eight times as long."""
+    told = []
+    for times in (1, 8):
+        path = folder / f"{times}.vtr"
+        recorded(path, feed(events // 8 * times, 20_000.0))
+        told.append(int(subprocess.check_output([sys.executable, "-c", READ, str(path)])))
+    print(f"reading a recording 8 times as long holds {told[1] / told[0]:.2f} times the memory")
 
 
 def _fresh(path: Path, work: Callable[[], object]) -> float:
