@@ -15,9 +15,15 @@ from voicetop.alerts.metrics import Metric, Readings
 from voicetop.alerts.policy import Policies
 from voicetop.alerts.signals import Signal, Tier
 from voicetop.alerts.words import written
+from voicetop.engine import judge
+from voicetop.engine.blame import Blame
 from voicetop.engine.config import EngineConfig, Line, Policy, Rule
+from voicetop.engine.figures import Usual
 from voicetop.engine.fold import Engine
 from voicetop.engine.snapshot import NAN, Figure
+
+NEAR_S = 900.0
+"""What began within a quarter of an hour of a marker may have to do with it."""
 
 
 class RulesState(Struct):
@@ -47,7 +53,8 @@ class Rules:
             line = line_at(rule.clear if rule.name in held else rule.fire, figure)
             if figure.n >= rule.min_n and _beyond(figure.value, line, below=rule.below):
                 on[rule.name] = held.get(rule.name, at)
-                found.append(_signal(rule, metric, figure, on[rule.name]))
+                who = culprit_of(engine, rule, metric, figure, on[rule.name])
+                found.append(_signal(rule, metric, figure, on[rule.name], who))
         self._state.on = on
         return found
 
@@ -87,7 +94,7 @@ def derivation(rule: Rule, metric: Metric, figure: Figure) -> str:
     return said if back == line else f"{said}, over at {written(back, metric.unit)}"
 
 
-def _signal(rule: Rule, metric: Metric, figure: Figure, since: float) -> Signal:
+def _signal(rule: Rule, metric: Metric, figure: Figure, since: float, blamed: Culprit) -> Signal:
     tier: Tier = "info" if rule.tier == "line" else rule.tier
     sign = "≥ " if figure.at_least else ""
     value, line = written(figure.value, metric.unit), written(line_at(rule.fire, figure), metric.unit)
@@ -99,7 +106,7 @@ def _signal(rule: Rule, metric: Metric, figure: Figure, since: float) -> Signal:
         tier=tier,
         text=f"{metric.words}{who} {sign}{value}, {side} {line} (n {figure.n:,})",
         onset=since,
-        where=rule.where,
+        where=rule.where or blamed.who.where,
         value=figure.value,
         normal=figure.normal.value,
         line=line_at(rule.fire, figure),
@@ -109,12 +116,66 @@ def _signal(rule: Rule, metric: Metric, figure: Figure, since: float) -> Signal:
         runbook=rule.runbook,
         links=rule.links,
         metric=metric.words,
+        stage=blamed.stage,
+        component=blamed.component,
+        stage_share=blamed.share,
+        explains=NAN if rule.where else blamed.who.explains,
+        marker=blamed.marker,
+        marker_lag_s=blamed.lag_s,
     )
 
 
 def policies_of(config: EngineConfig) -> Policies:
     """How patient families and rules are, a rule by its own name."""
     return dict(config.policies) | {rule.name: Policy(rule.for_s, rule.keep_s) for rule in config.rules}
+
+
+# -- blame ---------------------------------------------------------------------------------------------------------
+
+
+class Culprit(Struct, frozen=True):
+    """Segment, stage with its share of the excess, or component; and what changed shortly before."""
+
+    who: Blame = Blame()
+    stage: str = ""
+    share: float = NAN
+    component: str = ""
+    marker: str = ""
+    lag_s: float = NAN
+
+
+def culprit_of(engine: Engine, rule: Rule, metric: Metric, figure: Figure, since: float) -> Culprit:
+    """Who is to blame for what a rule of everybody's sees since then; a rule of a segment has named it."""
+    who, stage, share, component = Blame(), "", NAN, ""
+    short = rule.window == "5m" and not rule.where
+    if metric.family == "latency" and short:
+        who, stage, share = _slow(engine, rule, figure)
+    elif metric.family == "errors" and short:
+        sums = engine.ledger.counts.sums("5m", None)
+        who, component = judge.blame_errors(engine, sums), judge.worst_component(sums)
+    return Culprit(who, stage, share, component, *_changed(engine, since))
+
+
+def _slow(engine: Engine, rule: Rule, figure: Figure) -> tuple[Blame, str, float]:
+    usual = Usual(engine.ledger, None, frozenset(engine.judge.troubled))
+    past = usual.histograms.get("e2e")
+    if past is None or not figure.normal.known:
+        return Blame(), "", NAN
+    who = judge.blame_latency(engine, judge.bucket_after(past))
+    now = engine.ledger.windows.histograms("5m", None, len(engine.ledger.cells))
+    stage, more = judge.culprit(now, usual.histograms)
+    excess = figure.value - figure.normal.value
+    share = min(1.0, more / excess) if stage and rule.metric.endswith("e2e") and excess > 0 else NAN
+    return who, stage, share
+
+
+def _changed(engine: Engine, at: float) -> tuple[str, float]:
+    """The last marker shortly before that moment, and how much earlier it was."""
+    near = [marker for marker in engine.markers if 0 <= at - marker.ts <= NEAR_S]
+    if not near:
+        return "", NAN
+    last = max(near, key=lambda marker: marker.ts)
+    return f"{last.kind} {last.version or last.label}", at - last.ts
 
 
 # -- lines on charts -----------------------------------------------------------------------------------------------

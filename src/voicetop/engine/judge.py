@@ -132,17 +132,18 @@ def _errors(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[T
     times = f" = {value / normal.value:.1f}× normal" if normal is not None and normal.value > 0 else ""
     text = f"errors {100 * value:.1f} %{times} (n {active}){kind}"
     severity: Severity = "down" if low > DOWN_ERRORS else "degraded"
-    who = _blame_errors(engine, sums)
+    who = blame_errors(engine, sums)
     usually = normal.value if normal else NAN
     return [
         Trouble(
             "errors", text + blame.in_words(who), at, severity, value, usually, active,
-            who.where, who.explains, _worst_component(sums),
+            who.where, who.explains, worst_component(sums),
         )
     ]  # fmt: skip
 
 
-def _blame_errors(engine: Engine, sums: dict[str, int], convincing: float = blame.CONVINCING) -> Blame:
+def blame_errors(engine: Engine, sums: dict[str, int], convincing: float = blame.CONVINCING) -> Blame:
+    """Calls with an error now, against how many of them each cell has always had."""
     ledger = engine.ledger
     used, counts = len(ledger.cells), ledger.counts
     hits, ended = (counts.by_cell("5m", kind)[:used].astype(float) for kind in ("error", "ended"))
@@ -156,7 +157,8 @@ def _blame_errors(engine: Engine, sums: dict[str, int], convincing: float = blam
     )
 
 
-def _worst_component(sums: dict[str, int]) -> str:
+def worst_component(sums: dict[str, int]) -> str:
+    """The component with the most calls in error; empty where there are none."""
     kinds = {kind: count for kind, count in sums.items() if kind.startswith("error:")}
     return max(sorted(kinds), key=lambda kind: kinds[kind]).split(":")[1] if kinds else ""
 
@@ -186,12 +188,12 @@ def _latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     normal = figures.normal_of(past, 0.95).value
     if n < MIN_TURNS or not value >= figures.WARN_RATIO * normal:
         return []
-    slow = int(counts[_bucket_after(past) :].sum())
+    slow = int(counts[bucket_after(past) :].sum())
     if figures.wilson(slow, n, 2.6)[0] < 0.07:
         return []
     stage, more = culprit(now, usual.histograms)
     sign = "≥ " if at_least else ""
-    who = _blame_latency(engine, _bucket_after(past))
+    who = blame_latency(engine, bucket_after(past))
     text = f"P95 e2e {sign}{value / 1000:.1f} s = {value / normal:.1f}× normal (n {n})"
     if stage:
         text += f" · {STAGE_WORDS.get(stage, stage)} +{more / 1000:.1f} s"
@@ -202,7 +204,7 @@ def _latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
 def _local_latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     """What is lost in everybody's percentiles: a conjunction that is slow while the rest is as ever."""
     past = usual.histograms.get("e2e")
-    who = _blame_latency(engine, _bucket_after(past), LOCAL) if past is not None else Blame()
+    who = blame_latency(engine, bucket_after(past), LOCAL) if past is not None else Blame()
     if not who.where:
         return []
     cells = engine.ledger.cells.matching(who.where)
@@ -224,7 +226,7 @@ def _local_latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
 
 def _local_errors(engine: Engine, at: float) -> list[Trouble]:
     sums = engine.ledger.counts.sums("5m", None)
-    who = _blame_errors(engine, sums, LOCAL)
+    who = blame_errors(engine, sums, LOCAL)
     if not who.where:
         return []
     cells = engine.ledger.cells.matching(who.where)
@@ -236,7 +238,7 @@ def _local_errors(engine: Engine, at: float) -> list[Trouble]:
         return []
     values = " × ".join(value for _, value in who.where)
     text = f"errors of {values} {100 * hits / active:.1f} % (n {active}){_worst_error(theirs)}"
-    stage = _worst_component(theirs)
+    stage = worst_component(theirs)
     return [
         Trouble(
             "local errors", text, at, "degraded", hits / active, NAN, active, who.where, who.explains, stage
@@ -244,7 +246,7 @@ def _local_errors(engine: Engine, at: float) -> list[Trouble]:
     ]
 
 
-def _blame_latency(engine: Engine, bucket: int, convincing: float = blame.CONVINCING) -> Blame:
+def blame_latency(engine: Engine, bucket: int, convincing: float = blame.CONVINCING) -> Blame:
     """Turns slower than the normal P95, against how many of them each cell has always had."""
     ledger = engine.ledger
     slow, n = ledger.windows.slow_by_cell("5m", bucket, len(ledger.cells))
@@ -252,7 +254,7 @@ def _blame_latency(engine: Engine, bucket: int, convincing: float = blame.CONVIN
     return blame.find(ledger.cells, slow, blame.expected(n, slow_day - slow, n_day - n), convincing)
 
 
-def _bucket_after(past: Histogram) -> int:
+def bucket_after(past: Histogram) -> int:
     """The bucket beyond which 5 % of the normal turns lie."""
     done = past.cumsum()
     return int((done < QUANTILES[1] * done[-1]).sum()) + 1
