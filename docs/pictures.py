@@ -1,7 +1,8 @@
 """Makes the pictures of the documentation from a seeded run: python docs/pictures.py [FOLDER].
 
 A simulated fleet is folded into a session, a day at once and then some minutes with an incident in them; the console
-looks at it without a terminal. The same seed gives the same picture, until voicetop itself changes.
+looks at it without a terminal. The same seed gives the same picture, until voicetop itself changes. One more is of a
+recording of `recordings/` that stands still.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw
 
+from voicetop.cli.replay import open_player
+from voicetop.config import Config
 from voicetop.engine.snapshot import Snapshot, View
+from voicetop.past.start import Start
 from voicetop.session import Session
 from voicetop.sources import LinkState
 from voicetop.sources.simulator import Fleet, FleetConfig, Incident
@@ -39,6 +43,8 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "trends": ("5",),
 }
 """The pictures, and the keys that lead to each screen from the Overview."""
+RECORDING = Path(__file__).parent.parent / "recordings" / "llm-outage.vtr"
+REPLAYED_AT_S = 152.0
 
 
 class Standing:
@@ -92,6 +98,22 @@ async def picture(session: Session, *keys: str) -> str:
         return drawn(app.sheet.lines, app.sheet.ink.theme)
 
 
+async def replay() -> str:
+    """The recording where the first callers are stuck, once all of its timeline is known."""
+    start = Start(at=START + REPLAYED_AT_S, playing=False)
+    player = open_player(RECORDING, RECORDING.name, start, Config(), author="docs", trouble=lambda: "")
+    app = ConsoleApp(player, title=RECORDING.name, utc=True)
+    app.when_painted = player.start
+    try:
+        async with app.run_test(size=SIZE) as pilot:
+            while not (player.timeline.complete and player.latest):
+                await pilot.pause(0.2)
+            await pilot.pause(1.0)
+            return drawn(app.sheet.lines, app.sheet.ink.theme)
+    finally:
+        player.close()
+
+
 def main(folder: Path) -> None:
     """Write them all."""
     os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
@@ -108,6 +130,7 @@ def main(folder: Path) -> None:
     session = session_of(Fleet(config))
     for name, keys in SCREENS.items():
         (folder / f"{name}.svg").write_text(asyncio.run(picture(session, *keys)), encoding="utf-8")
+    (folder / "replay.svg").write_text(asyncio.run(replay()), encoding="utf-8")
 
 
 if __name__ == "__main__":
