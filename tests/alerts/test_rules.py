@@ -89,7 +89,7 @@ def test_a_rule_of_a_segment_looks_at_that_segment() -> None:
 
 def test_the_blame_says_which_stage_which_segment_and_after_what() -> None:
     slow = Incident("seg_latency", at=20.0, duration=600.0, segment={"language": "es"})
-    feed = SessionFeed((slow,), seed=3, calls=150, history=3600.0)
+    feed = SessionFeed((slow,), seed=3, calls=200, history=7200.0)
     book = parse('[rules.slow]\nmetric = "p95_e2e"\nfire = "1.2 × normal"\nfor = "0s"\n')
     feed.session.engine.config = msgspec.structs.replace(feed.session.engine.config, rules=book.rules)
     feed.session.engine.markers.append(Marker(ts=feed.at + 15.0, kind="deploy", label="v42"))
