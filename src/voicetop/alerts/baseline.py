@@ -140,9 +140,10 @@ class Hour(Struct, kw_only=True):
     spread: dict[str, Spread] = field(default_factory=dict)
     times: Ints = field(default_factory=lambda: np.zeros((len(METRICS), BUCKETS), np.int64))
     marks: int = 0
-    started: int = 0
     dearest: int = 0
     troubled: bool = False
+    quiet: bool = False
+    """Whether too few calls came."""
 
     def add(self, reading: Reading) -> None:
         """One mark; its sums come with the slots (`watch.Slot`)."""
@@ -150,8 +151,6 @@ class Hour(Struct, kw_only=True):
         if len(reading.times):
             np.add.at(self.times.reshape(-1), reading.times, 1)
         self._spread(reading)
-        if "started" in reading.parts:
-            self.started += int(reading.parts["started"][1].sum())
         self.dearest = max(self.dearest, reading.dearest[1])
 
     def take(self, sums: dict[str, Ints]) -> None:

@@ -37,7 +37,7 @@ class Traffic(Struct, kw_only=True):
         """The reading with what was to be expected added to it, in thousandths of a call."""
         came = int(parts["started"][1].sum()) if "started" in parts else 0
         self._count(came, at)
-        if self.fitted != baseline.until:
+        if self.fitted != baseline.exposed.sum():
             self._fit(baseline)
         hoped = self._usual(at) * 5.0
         self._note(came, hoped, at)
@@ -51,9 +51,9 @@ class Traffic(Struct, kw_only=True):
         held = [slot for slot in self.slots if slot[0] + SLOT_S > onset]
         return float(sum(slot[1] for slot in held)), sum(slot[2] for slot in held)
 
-    def learn(self, baseline: Baseline, started: int, marks: int, at: float) -> None:  # noqa: ARG002
-        """A healthy hour is over."""
-        for number, calls, count in self.bins:
+    def learn(self, baseline: Baseline, *, healthy: bool) -> None:
+        """An hour is over. Calls come or don't whether or not they are answered well: only a drop teaches nothing."""
+        for number, calls, count in self.bins if healthy else ():
             day = weekday(number * BIN_S)
             baseline.arrived[day, number % BINS] += calls
             baseline.exposed[day, number % BINS] += count * 5.0 / BIN_S
@@ -65,7 +65,7 @@ class Traffic(Struct, kw_only=True):
             _, calls, marks = self.bins[-1]
             self.bins[-1] = (number, calls + came, marks + 1)
         else:
-            self.bins = [*self.bins[-2:], (number, came, 1)]
+            self.bins = [*self.bins[-3:], (number, came, 1)]
 
     def _note(self, came: int, hoped: float, at: float) -> None:
         start = int((at - 1) // SLOT_S) * SLOT_S
@@ -97,7 +97,7 @@ class Traffic(Struct, kw_only=True):
             profile = np.where(weight > LEAST_EXPOSED, arrived.sum(axis=0) / np.maximum(weight, 1e-9), 0.0)
             hoped = (exposed * profile).sum(axis=1)
             factors = (arrived.sum(axis=1) + WEEKDAY_CALLS) / (hoped + WEEKDAY_CALLS)
-        self.profile, self.weekdays, self.fitted = profile / BIN_S, factors, baseline.until
+        self.profile, self.weekdays, self.fitted = profile / BIN_S, factors, float(exposed.sum())
 
 
 _FIRST: Ints = np.zeros(1, np.int64)

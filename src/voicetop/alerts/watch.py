@@ -44,9 +44,10 @@ WEIGH_S = 900
 WARN_DAYS, SURE_DAYS = 400.0, 20_000.0
 """A stream's CUSUM crosses by chance once in so many days: to warn, and to be sure enough to page."""
 AGAIN = 3 * NAT
-CERTAIN, RATHER = 0.9, 0.5
-DECIDE_S, DECIDE_LOCAL_S = 900.0, 1800.0
-"""How long it may be open whose a change is, before the likeliest answer is given."""
+CERTAIN = 0.9
+PATIENCE, PATIENCE_LOCAL = ((0.7, 0.0), (0.3, 120.0), (0.0, 900.0)), 1800.0
+"""(probability that it is everybody's, seconds for which it may stay open whose it is until the likeliest answer is
+given); the second for what only a segment's own CUSUM says."""
 OFF_S = 60.0
 OFTEN_S = 120.0
 """While it is open whose a change is, it is asked at every mark for so long, then every 30 s."""
@@ -182,7 +183,7 @@ class Watch:
                     came, hoped = self._hoped(stream, normal, hour)
                     expected[stream.name] = (stream.num, came, hoped)
             learn(self.baseline, hour, expected, at)
-            state.traffic.learn(self.baseline, hour.started, hour.marks, at)
+        state.traffic.learn(self.baseline, healthy=not hour.quiet)
         if self.weights is not None and self._mature():
             self._keep_peaks()
         if self.weights is not None:
@@ -376,15 +377,14 @@ class Watch:
         if verdict.local and verdict.best >= CERTAIN:
             return verdict.where
         if not fleet:
-            late = verdict.local and at - since >= DECIDE_LOCAL_S
+            late = verdict.local and at - since >= PATIENCE_LOCAL
             return verdict.where if late else None
         if known:
             return () if verdict.everybody >= 0.95 else None
-        if verdict.everybody >= RATHER:
-            return ()
-        if at - since < DECIDE_S:
+        patience = next(wait for share, wait in PATIENCE if verdict.everybody >= share)
+        if at - since < patience:
             return None
-        return verdict.where if verdict.local else ()
+        return verdict.where if verdict.local and verdict.best > verdict.everybody else ()
 
     def _window(self, stream: Stream, onset: float) -> tuple[Floats, Floats]:
         """(hits, expected hits) by row since about `onset`."""
@@ -492,6 +492,8 @@ class Watch:
                 self._measure(alarm)
         if any(alarm.tier == "critical" or self._mature() for alarm in state.alarms):
             state.hour.troubled = True
+        if any(alarm.family == "traffic" for alarm in state.alarms):
+            state.hour.quiet = True
         over = {alarm.family for alarm in state.alarms if at - alarm.last >= OFF_S}
         if not over:
             return
