@@ -18,7 +18,8 @@ from voicetop.engine.chronicle import MOST_NOTES, Chronicle
 from voicetop.engine.snapshot import NAN
 from voicetop.engine.timeline import Timeline
 from voicetop.past.bounds import Bounds
-from voicetop.past.player import Noting, Player
+from voicetop.past.player import Player
+from voicetop.past.projector import Noting
 from voicetop.past.scratch import Scratch
 from voicetop.past.start import Start
 from voicetop.past.states import LiveStates
@@ -73,7 +74,7 @@ class Rewind:
         self._scratch = Scratch()
         self._own: Recorder | None = None
         self._path = self._where_recorded(recorder, bounds)
-        self._origin = next(iter(self._files()), None)
+        self._origin = next(iter(self._files()), None) if self._own is not None else None
         self._states = LiveStates(self._scratch.path, self._files, int(bounds.size * STATE_SHARE))
         self._gathering = Gathered()
         self._session = session
@@ -159,7 +160,7 @@ class Rewind:
         return Reel(self._path, new_session, states=self._states, floor=self._first_at)
 
     def _first_at(self) -> float:
-        """Before it, nothing can be gone to any more: the file that it all began with was deleted."""
+        """Before it, nothing can be gone to any more: of what is kept here, the file that it began with was deleted."""
         if self._origin is None or self._origin.exists():
             return 0.0
         return self._states.first_at()
@@ -183,7 +184,7 @@ class Rewind:
 
 
 class Gathered:
-    """A `player.Gathering` that the feed itself fills."""
+    """A `projector.Gathering` that the feed itself fills."""
 
     def __init__(self) -> None:
         self.chronicle = Chronicle()
@@ -203,7 +204,7 @@ class Gathered:
 
 
 class LiveRemarks:
-    """A `player.Noting` of a live feed: what is noted goes to the hub, and comes back with the feed.
+    """A `projector.Noting` of a live feed: what is noted goes to the hub, and comes back with the feed.
 
     Whoever goes back to a moment sees what was noted about it later: `hear` is told what the live session knows.
     """

@@ -39,7 +39,7 @@ GROWTH_S = 1.0
 
 
 class Survey:
-    """A `player.Gathering`. `remarks` are the notes about this recording."""
+    """A `projector.Gathering`. `remarks` are the notes about this recording."""
 
     def __init__(
         self,

@@ -111,7 +111,7 @@ class Reel(Generic[S]):
                 if part is not None:
                     head = head if head and not begins_with_state(part.index) else identity(file)
                     parts.append(part)
-            self.parts = parts
+            self.parts = parts or self.parts
 
     def nearest(self, at: float) -> float:
         """The stamp of the nearest state by `at`; -inf: there is only the beginning."""
