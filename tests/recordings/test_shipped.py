@@ -48,7 +48,7 @@ def finds(name: str) -> list[Find]:
 @contextmanager
 def playing(name: str) -> Iterator[Player]:
     """As `voicetop replay` opens it, standing still."""
-    player = open_player(HERE / name, name, Start(playing=False), config.Config(), "test")
+    player = open_player(HERE / name, name, Start(playing=False), config.Config(), author="test", trouble=str)
     player.start()
     yield player
     player.close()
