@@ -46,6 +46,9 @@ class Listener:
     def tell_change(self, change: Change) -> None:
         self.changes.append(change)
 
+    def close(self) -> None:
+        pass
+
     def heard(self, reason: str) -> list[str]:
         return [one.summary for one in self.effects if one.reason == reason]
 

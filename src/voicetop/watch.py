@@ -155,12 +155,14 @@ class Watch:
         news: list[Effect] = []
         here: set[str] = set()
         for incident in (*incidents.closed, *incidents.opened):
-            if not incident.number or incident.local or incident.part_of:
+            if not incident.number or incident.local:
                 continue
             told = self._effects_of(incident)
             thread = thread_of(told[0])
             here.add(thread)
             known = self._outbox.known(thread)
+            if incident.part_of and not known:
+                continue  # it is told of as a part of another
             if incident.phase != "resolved" or known or incident.resolved_at >= since:
                 news += _unsaid(told, known)
         self._fresh[:0] = sorted(news, key=lambda one: one.at)

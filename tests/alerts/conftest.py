@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -13,3 +14,4 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         monkeypatch.setenv(name, str(CERT))
     with receiving() as receiver:
         yield receiver
+    gc.collect()  # what the libraries left open, in the test that they left it in

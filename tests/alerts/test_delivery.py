@@ -46,6 +46,8 @@ async def delivering(receiver: Receiver, path: Path, log: list[str] | None = Non
         with contextlib.suppress(asyncio.CancelledError):
             await running
         delivery.outbox.close()
+        for target in targets:
+            target.close()
 
 
 async def until(true: Callable[[], object], seconds: float = 20.0) -> None:

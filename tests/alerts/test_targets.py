@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -36,7 +37,19 @@ def target(kind: str, receiver: Receiver, **options: Any) -> Target:
         else {},
         apprise={"x": AppriseTarget("env:HOOK", **options)} if kind == "apprise" else {},
     )
-    return targets_of(config, Vault(env), "acme-prod")[0]
+    (made,) = targets_of(config, Vault(env), "acme-prod")
+    _made.append(made)
+    return made
+
+
+_made: list[Target] = []
+
+
+@pytest.fixture(autouse=True)
+def _close_all() -> Iterator[None]:
+    yield
+    while _made:
+        _made.pop().close()
 
 
 def test_pagerduty_hears_trigger_acknowledge_and_resolve_under_one_key(receiver: Receiver) -> None:

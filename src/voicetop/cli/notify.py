@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from msgspec.structs import replace
 
@@ -73,8 +74,9 @@ def _proofs(config: NotifyConfig) -> Iterator[tuple[str, Proof]]:
 def _target(kind: str, name: str, config: NotifyConfig) -> str:
     target = open_target(kind, name, config, Vault(), "voicetop test")
     fired = example()
-    ref = target.tell(fired, "")
-    target.tell(replace(fired, reason="resolved", at=WallClock().time()), ref)
+    with closing(target):
+        ref = target.tell(fired, "")
+        target.tell(replace(fired, reason="resolved", at=WallClock().time()), ref)
     return "told, and told that it is over; look whether both are there"
 
 

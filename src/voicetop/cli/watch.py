@@ -125,6 +125,8 @@ async def _watch(
         return await _until(stop, jobs, delivery)
     finally:
         outbox.close()
+        for target in targets:
+            target.close()
 
 
 def _heartbeat(settings: Config, vault: Vault, clock: WallClock, watch: Watch, outbox: Outbox) -> Heartbeat:

@@ -105,6 +105,8 @@ def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
         if not path.is_file():
             raise HistoryError(f"{path}: there is no history yet: a hub or watcher with --history begins one")
         return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0, check_same_thread=False)
+    with contextlib.suppress(OSError):  # said better by SQLite
+        path.touch(mode=0o600)
     db = sqlite3.connect(path, timeout=5.0, check_same_thread=False)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")

@@ -65,6 +65,9 @@ class Others:
     def tell_change(self, change: Change) -> None:
         """Few of them have a place for it."""
 
+    def close(self) -> None:
+        """It keeps none open."""
+
     def _clean(self, text: str) -> str:
         return safe_text(self._vault.scrub(text), 300)
 

@@ -222,6 +222,7 @@ class Outbox:
     def _open(self) -> sqlite3.Connection:
         try:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            Path(self.path).touch(mode=0o600)
             return _connect(self.path)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):

@@ -72,6 +72,9 @@ class PagerDuty:
         }
         self._ask(lambda: self._client.send_change_event(payload=payload))
 
+    def close(self) -> None:
+        self._client.close()
+
     def _payload(self, effect: Effect) -> dict[str, Any]:
         details = {
             "blame": effect.blame,

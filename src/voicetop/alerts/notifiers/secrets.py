@@ -7,14 +7,15 @@ What a pager or a library says in an error passes `scrub` before anybody reads i
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from voicetop.errors import NotifyError
 
 HIDDEN = "***"
-SHORTEST = 4
-"""A shorter text than this may stand in any word; hiding it would hide the words."""
+SHORTEST, TOKEN = 4, 12
+"""A shorter text may stand in any word, and hiding it would hide the words; a part of a URL as long may be a token."""
 
 
 class Vault:
@@ -35,14 +36,9 @@ class Vault:
         return value
 
     def learn(self, value: str) -> None:
-        """Hide `value` from now on, as it is and as it looks in a URL; and its longer parts, where it is a URL."""
-        parts = (
-            [value, *value.replace("@", "/").replace(":", "/").replace("?", "/").split("/")]
-            if "://" in value
-            else [value]
-        )
-        for part in parts:
-            if len(part) >= (12 if part is not value else SHORTEST):
+        """Hide `value` from now on, as it is and as it looks in a URL; of a URL also its password and its tokens."""
+        for part in {value, *_secrets_in(value)}:
+            if len(part) >= SHORTEST:
                 self._known |= {part, quote(part, safe="")}
 
     def scrub(self, text: str) -> str:
@@ -56,6 +52,22 @@ class Vault:
         if not value.strip():
             raise NotifyError(f"{name} isn't set: put the secret into that environment variable")
         return value
+
+
+def _secrets_in(url: str) -> set[str]:
+    """What of a URL lets one in: its password, and whatever in it is long enough to be a token.
+
+    >>> sorted(_secrets_in("slack://bot:pw123@host/T0KENT0KENT0KEN/ops"))
+    ['T0KENT0KENT0KEN', 'pw123']
+    """
+    if "://" not in url:
+        return set()
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return set()
+    words = re.split(r"[/?&=:@]", f"{parts.netloc}/{parts.path}?{parts.query}")
+    return {unquote(parts.password or ""), *(word for word in words if len(word) >= TOKEN)}
 
 
 def _keyring(entry: str) -> str:

@@ -81,6 +81,9 @@ class Slack:
     def tell_change(self, change: Change) -> None:
         """A channel would drown in deploys."""
 
+    def close(self) -> None:
+        """It keeps none open."""
+
     def _post(self, effect: Effect) -> str:
         told = self._ask(self._client.chat_postMessage, channel=self._channel, **self._message(effect))
         return f"{told.get('channel') or self._channel} {told.get('ts') or ''}".strip()

@@ -70,6 +70,9 @@ class Target(Protocol):
     def tell_change(self, change: Change) -> None:
         """Tell of a change, where the target has a place for it. Raises Failed."""
 
+    def close(self) -> None:
+        """Let go of its connections."""
+
     @property
     def takes_changes(self) -> bool: ...
 
