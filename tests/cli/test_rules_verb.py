@@ -9,11 +9,12 @@ from voicetop.cli.backtest import Fired, Match, Seen, matched, missed
 from voicetop.cli.rules import summary
 from voicetop.engine.snapshot import NAN
 
-OUTAGE = Path(__file__).parents[2] / "recordings" / "llm-outage.vtr"
+CALL = Path(__file__).parents[2] / "recordings" / "pipecat-call.vtr"
 RULES = """
 [rules.errs]
 metric = "errors"
 fire = "2 %"
+min_n = 1
 
 [rules.nobody]
 metric = "p95_e2e"
@@ -68,7 +69,7 @@ def test_without_rules_there_is_nothing_to_check(
 
 
 @pytest.mark.parametrize(
-    "words", [["chek"], ["test"], ["test", "playbook"], ["test", "nowhere.toml", str(OUTAGE)]]
+    "words", [["chek"], ["test"], ["test", "playbook"], ["test", "nowhere.toml", str(CALL)]]
 )
 def test_what_is_mistyped_is_a_line(
     words: list[str], rules: Path, capsys: pytest.CaptureFixture[str]
@@ -78,10 +79,10 @@ def test_what_is_mistyped_is_a_line(
 
 
 def test_rules_run_against_a_recording(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["rules", "test", str(rules / "mine.toml"), str(OUTAGE)]) == 0
+    assert run(["rules", "test", str(rules / "mine.toml"), str(CALL)]) == 0
     said = capsys.readouterr().out
-    assert "errs: fires once" in said
-    assert "0 false" in said
+    assert "errs: fires once, 1 false" in said
+    assert "errors 100 %, over 2.0 % (n 1)" in said
     assert "nobody: does not fire" in said
     assert "rule 'nobody' matches nothing: no p95_e2e of language=klingon in the recording" in said
 
