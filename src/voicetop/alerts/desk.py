@@ -21,7 +21,7 @@ from voicetop.alerts.rows import Rows
 from voicetop.alerts.signals import Signal
 from voicetop.alerts.telling import signal_of, usual_p95
 from voicetop.alerts.watch import LEARN_S, Watch, WatchState
-from voicetop.engine.fold import Engine
+from voicetop.engine.fold import MARK_S, Engine
 from voicetop.engine.taps import Urgency
 
 
@@ -32,6 +32,8 @@ class DeskState(Struct, kw_only=True):
     urgent: list[Urgency] = field(default_factory=list)
     intents: Intents = field(default_factory=Intents)
     runaway: Runaway = field(default_factory=Runaway)
+    began: float = 0.0
+    """The first heartbeat: of marks before it nothing is known."""
 
 
 class Desk:
@@ -61,13 +63,22 @@ class Desk:
     def step(self, engine: Engine, at: float) -> list[Signal]:
         """All signals that are on at this 5-second mark."""
         state, baseline = self._state, self.baseline
+        state.began = state.began or engine.at
+        if at + MARK_S <= state.began:
+            return []
         state.urgent = urgent.recent(state.urgent, at)
         self._rows.follow(engine.ledger.cells.keys)
+        blind = feed.signals(engine, at)
+        if any(signal.tier == "critical" for signal in blind):
+            return [
+                *urgent.signals(state.urgent),
+                *blind,
+            ]  # nothing that comes or doesn't is a sign of anything
         reading = readings.read(engine.ledger.taps.drain(), self._rows.of, baseline.lines)
         self._watch.step(reading, at)
         return [
             *urgent.signals(state.urgent),
-            *feed.signals(engine, at),
+            *blind,
             *waiting.signals(engine, at, baseline.times),
             *capacity.signals(engine, at),
             *self._alarms(engine),
