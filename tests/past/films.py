@@ -73,7 +73,7 @@ def digests(frames: Iterator[bytes]) -> dict[float, str]:
 
 
 def player_of(path: Path, **start: float | bool) -> Player:
-    remarks = Remarks(Notebook(path), author="ada")
+    remarks = Remarks(lambda: Notebook(path), author="ada")
     return Player(
         lambda new_session: Reel(path, new_session),
         where=path.name,

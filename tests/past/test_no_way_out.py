@@ -98,7 +98,8 @@ def test_its_sessions_hand_effects_to_nobody_but_the_timeline(tmp_path: Path) ->
 
 
 def test_all_that_a_person_can_do_in_it_is_note(tmp_path: Path) -> None:
-    remarks = Remarks(Notebook(film(tmp_path / "a.vtr", film_frames(5))), author="ada")
+    path = film(tmp_path / "a.vtr", film_frames(5))
+    remarks = Remarks(lambda: Notebook(path), author="ada")
     for act in ("ack", "silence", "resolve", "duty", "page"):
         assert remarks.operate(act, target="i1", at=START) == (
             f"{act} is for a live feed: a recording takes notes and bookmarks"

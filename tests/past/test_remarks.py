@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 def noted(path: Path, *texts: str, call_id: str = "") -> Remarks:
     """Notes about START + 5, made one right after the other, and kept by now."""
-    remarks = Remarks(Notebook(path), author="ada")
+    remarks = Remarks(lambda: Notebook(path), author="ada")
     remarks.load()
     for text in texts:
         assert remarks.operate("note", text=text, at=START + 5, call_id=call_id) == ""
@@ -49,7 +49,7 @@ def test_a_note_is_shown_from_its_moment_on_and_is_there_the_next_time(path: Pat
     before, after = (at_moment(path, START + at, remarks).snapshot(View()) for at in (4, 6))
     assert before.memos == ()
     assert [(memo.text, memo.by, memo.at) for memo in after.memos] == [("it begins", "ada", START + 5)]
-    again = Remarks(Notebook(path))
+    again = Remarks(lambda: Notebook(path))
     again.load()
     assert [act.text for act in again.acts] == ["it begins"]
 
@@ -85,7 +85,7 @@ def test_a_note_about_a_call_stands_in_its_ladder_in_a_replay_too(path: Path) ->
 
 
 def test_what_can_not_be_noted_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    remarks = Remarks(Notebook(path), author="ada")
+    remarks = Remarks(lambda: Notebook(path), author="ada")
     assert remarks.operate("silence") == "silence is for a live feed: a recording takes notes and bookmarks"
     assert "shorten it" in remarks.operate("note", text="x" * 30_000, at=START)
     path.chmod(0o400)

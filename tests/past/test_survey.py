@@ -26,7 +26,7 @@ def recording(tmp_path: Path) -> Path:
 
 def survey(path: Path, *, wait: bool = True) -> tuple[Survey, Reel[Session]]:
     reel: Reel[Session] = Reel(path, Session, share=5.0)
-    remarks = Remarks(Notebook(path), author="ada")
+    remarks = Remarks(lambda: Notebook(path), author="ada")
     remarks.load()
     survey = Survey(remarks=remarks)
     idle = threading.Event()

@@ -50,16 +50,17 @@ class _Lines:
     def __init__(self, feed: RunningFeed, whose: str) -> None:
         self._feed = feed
         self._whose = whose
-        self._at = 0.0
+        self._said = ""
         self._why = ""
 
     def tell(self) -> None:
         """The newest picture; before the first one, what is in its way."""
         latest, link = self._feed.latest, self._feed.link
         if latest is not None:
-            if latest.at != self._at:
-                self._at = latest.at
-                _say(self._whose + line(latest))
+            said = line(latest)
+            if said != self._said:
+                self._said = said
+                _say(self._whose + said)
         elif link.phase == "reconnecting" and link.why != self._why:
             self._why = link.why
             _say(

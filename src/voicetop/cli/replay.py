@@ -17,15 +17,16 @@ from voicetop.errors import UsageError
 from voicetop.past.pacing import FASTEST, SLOWEST
 from voicetop.past.pipe import PipeSpool
 from voicetop.past.start import Start
+from voicetop.recording.extent import extent
 from voicetop.recording.format import clock_text
 from voicetop.recording.moments import parse_moment
-from voicetop.recording.notes import Notebook
-from voicetop.recording.reader import Reader
-from voicetop.recording.reel import extent
 
 if TYPE_CHECKING:
     from voicetop.config import Config
     from voicetop.past.player import Player
+    from voicetop.recording.notes import Notebook
+    from voicetop.recording.reel import Reel
+    from voicetop.session import Session
 
 STANDARD_INPUT = "standard input"
 
@@ -79,13 +80,10 @@ def open_player(
     from voicetop.past.player import Player
     from voicetop.past.remarks import Remarks
     from voicetop.past.survey import Survey
-    from voicetop.recording.reel import Reel
 
-    piped = where == STANDARD_INPUT
-    with Reader(path) as reader:
-        remarks = Remarks(Notebook(reader.header if piped else path), author=author)
+    remarks = Remarks(lambda: _notebook(path, piped=where == STANDARD_INPUT), author=author)
     return Player(
-        lambda new_session: Reel(path, new_session),
+        lambda new_session: _reel(path, new_session),
         where=where,
         gathering=Survey(settings.engine, remarks),
         config=settings.engine,
@@ -93,6 +91,22 @@ def open_player(
         trouble=trouble,
         remarks=remarks,
     )
+
+
+def _reel(path: Path, new_session: Callable[[], Session]) -> Reel[Session]:
+    from voicetop.recording.reel import Reel  # behind the first frame, as all that needs numpy
+
+    return Reel(path, new_session)
+
+
+def _notebook(path: Path, *, piped: bool) -> Notebook:
+    from voicetop.recording import Reader
+    from voicetop.recording.notes import Notebook
+
+    if not piped:
+        return Notebook(path)
+    with Reader(path) as reader:
+        return Notebook(reader.header)
 
 
 def start_of(args: argparse.Namespace, path: Path, speed: float) -> Start:

@@ -122,6 +122,8 @@ class Projector:
         self._anchored = False
         self._moved = False
         """Whether time has gone on since it was told to."""
+        self._unseen = True
+        """Whether something was folded since the last picture."""
         self._picture_due = 0.0
         self._idle = threading.Event()
         self._opened = threading.Event()
@@ -289,10 +291,12 @@ class Projector:
         course = self._walk.course
         assert course is not None
         while (coming := course.next_at()) <= due and coming < math.inf:
+            self._unseen = True
             course.fold()
             if self._clock.monotonic() >= stop:
                 return course.next_at() <= due and course.next_at() < math.inf
         if coming < math.inf and due < math.inf:
+            self._unseen = True
             course.fold_until(due)
         return False
 
@@ -302,7 +306,7 @@ class Projector:
         reel = self._walk.reel
         reel.refresh()
         now = self._clock.monotonic()
-        if self._latest is None or self._latest.at != self._walk.at:
+        if self._unseen:
             self._show()
         if reel.growing:
             with self._wish:
@@ -331,7 +335,7 @@ class Projector:
             return
         with self._wish:
             view, calls, self._asked = self._view, self._asked, []
-            self._wants_picture = False
+            self._wants_picture = self._unseen = False
         began = self._clock.monotonic()
         picture = session.snapshot(view)
         self._latest = picture

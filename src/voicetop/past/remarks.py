@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from voicetop.engine.snapshot import NAN
 from voicetop.errors import VoicetopError
-from voicetop.recording.notes import Notebook
 from voicetop.sources import acts
 from voicetop.wire.events import NOTING, Operator
+
+if TYPE_CHECKING:
+    from voicetop.recording.notes import Notebook
 
 
 class Remarks:
     """`acts` are the notes, new ones included. `failures` says, a line each, what could not be kept."""
 
-    def __init__(self, notebook: Notebook, *, author: str = "") -> None:
+    def __init__(self, notebook: Callable[[], Notebook], *, author: str = "") -> None:
         self.acts: list[Operator] = []
         self.failures: list[str] = []
         self.when_kept: Callable[[Operator], None] = lambda _: None
@@ -24,7 +27,7 @@ class Remarks:
 
     def load(self) -> None:
         """Read what is there. Raises RecordingError."""
-        self.acts[:] = [noted.act for noted in self._notebook.notes()]
+        self.acts[:] = [noted.act for noted in self._notebook().notes()]
 
     def operate(
         self,
@@ -56,7 +59,7 @@ class Remarks:
 
     def _keep(self, event: Operator) -> None:
         try:
-            self._notebook.add(event)
+            self._notebook().add(event)
         except VoicetopError as error:
             self.failures.append(str(error))
             return

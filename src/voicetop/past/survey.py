@@ -19,13 +19,11 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import Severity
 from voicetop.engine.timeline import Note, Timeline
 from voicetop.errors import VoicetopError
-from voicetop.past import almanac
 from voicetop.past.remarks import Remarks
-from voicetop.recording.reader import Place
-from voicetop.recording.trail import Trail
 
 if TYPE_CHECKING:
     from voicetop.recording.reel import Reel
+    from voicetop.recording.trail import Trail
     from voicetop.session import Session
 
 TOLD_S = 0.25
@@ -79,7 +77,8 @@ class Survey:
             self._thread.join(2.0)
 
     def _run(self, reel: Reel[Session], idle: threading.Event) -> None:
-        from voicetop.past.walk import Walker  # noqa: PLC0415 - behind the first frame
+        from voicetop.past import almanac  # noqa: PLC0415 - behind the first frame, as all that needs numpy
+        from voicetop.past.walk import Walker  # noqa: PLC0415
 
         session = Walker(self._make_config() if self._make_config is not None else None)
         key = almanac.key_of(session)
@@ -109,6 +108,10 @@ class Survey:
 
     def _go_through(self, reel: Reel[Session], session: Session, key: str, idle: threading.Event) -> None:
         """All that was written by now, file after file; then what is written meanwhile."""
+        from voicetop.past import almanac  # noqa: PLC0415
+        from voicetop.recording.reader import Place  # noqa: PLC0415
+        from voicetop.recording.trail import Trail  # noqa: PLC0415
+
         self._tell_more = lambda: self._tell(reel, complete=False)
         place, epoch, part = Place(0, 0), "", reel.parts[0]
         for part in list(reel.parts):

@@ -164,17 +164,6 @@ class Reel(Generic[S]):
         return None
 
 
-def extent(path: str | os.PathLike[str]) -> tuple[float, float]:
-    """The first and the last stamp of a recording, or of a folder of them; 0.0 of none. Raises RecordingError."""
-    Reader(path).close()
-    files = shard_files(path) if Path(path).is_dir() else [Path(path)]
-    try:
-        first, last = BlockIndex(files[0]), BlockIndex(files[-1])
-    except (OSError, ValueError) as error:  # ValueError: an empty file can't be mapped
-        raise RecordingError(f"cannot read {path}: {error}") from None
-    return first.first_at, max(first.last_at, last.last_at)
-
-
 def begins_with_state(index: BlockIndex) -> bool:
     """Whether a file of a folder stands for itself: the first records in it are a state."""
     first = next((block for block in index.blocks if block.first_seq >= 0 or block.marks), None)
