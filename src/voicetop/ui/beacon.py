@@ -55,9 +55,14 @@ class Beacon:
             if self._shown is None:
                 self._owed.append(self._terminal.begin())
             self._shown = standing
-            title = self._terminal.titled(f"{_HEADS[standing]} · {self._name}")
+            title = self._terminal.titled(f"{_HEADS[standing]} · {self._called()}")
             self._owed.append(title + self._terminal.progress(standing))
         self._send()
+
+    def _called(self) -> str:
+        """What the feed on the screen calls itself, else what the person typed."""
+        latest = self._app.feed.latest
+        return latest.deployment if latest is not None and latest.deployment else self._name
 
     def end(self) -> str:
         """The terminal as it was before."""
