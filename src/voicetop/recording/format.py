@@ -20,6 +20,8 @@ line, that it doesn't know:
   hub's numbering, its `seq` repeats the last one seen.
 - A welcome is the hub's frame as it came. Its `state` is the checkpoint that the console began from, so a replay
   begins from the same. A welcome without a state is a resume.
+- In a folder of files by time (`shards.py`) each file begins with a header, then a welcome: with the state of whoever
+  records and folds (hub, console), else without one, as of a resume. Read one after the other they are one recording.
 - A frame line holds a frame that is no batch and no welcome, just as it came: a replay refuses and counts what the
   console refused and counted. `seq` and `at` are those of the record before it.
 - Nothing computed is stored as truth; a later engine reads the same records by its own rules.
