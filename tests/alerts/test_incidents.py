@@ -11,6 +11,7 @@ from voicetop.alerts.incident import Incident
 from voicetop.alerts.incidents import MOST_CLOSED, MOST_OPEN, Incidents
 from voicetop.alerts.policy import AFTERMATH_S, WIDEN_S
 from voicetop.alerts.signals import Effect, Family, Signal, Tier
+from voicetop.engine.config import Policy
 from voicetop.engine.snapshot import NAN, Where
 from voicetop.wire.events import Operator
 
@@ -103,6 +104,14 @@ def test_a_latency_has_to_last_a_minute() -> None:
     assert story.mark(slow, times=12) == []
     assert story.only.phase == "pending"
     assert reasons(story.mark(slow)) == ["fired"]
+
+
+def test_what_joins_one_that_waits_to_fire_does_not_wait_for_it() -> None:
+    story = Story(Incidents(policies={"patient": Policy(for_s=300.0)}))
+    patient = signal("patient", "errors")
+    assert story.mark(patient, times=10) == []
+    assert reasons(story.mark(patient, signal(tier="critical"))) == ["fired"]
+    assert story.only.tier == "critical"
 
 
 def test_what_stops_before_it_fires_was_nothing() -> None:

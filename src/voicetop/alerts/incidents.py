@@ -104,6 +104,8 @@ class Incidents(Struct, kw_only=True):
                     continue
                 known[home.identity] = home
             self._support(signal, home, at)
+            if home.phase == "pending":
+                home.for_s = min(home.for_s, at - home.began + self._patience(signal))
             home.hear(signal, at)
 
     def _home(self, signal: Signal) -> Incident | None:
@@ -142,12 +144,17 @@ class Incidents(Struct, kw_only=True):
             began=at,
             seen=at,
             onset=min(signal.onset, at) if signal.onset == signal.onset else at,
-            for_s=max(policy.for_s, WIDEN_S if self._narrower(signal) else 0.0),
+            for_s=self._patience(signal),
             keep_s=min(MOST_KEEP_S, policy.keep_s * 2.0 ** min(times - 1, 16)),
             times=times,
         )
         self.opened.append(incident)
         return incident
+
+    def _patience(self, signal: Signal) -> float:
+        """How long a signal has to last before it fires; who joins a pending one doesn't wait for its founder."""
+        for_s = policy_of(self.policies, signal.rule, signal.family).for_s
+        return max(for_s, WIDEN_S if self._narrower(signal) else 0.0)
 
     def _narrower(self, signal: Signal) -> bool:
         """Whether a part of it fires already, at no lesser tier: then "everybody" has to last to be news."""

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from voicetop.alerts.alerts import Alerts
+from voicetop.alerts.incidents import Incidents
 from voicetop.alerts.metrics import Readings
-from voicetop.alerts.rules import Rules
+from voicetop.alerts.rules import Rules, policies_of
 from voicetop.alerts.signals import Effect
 from voicetop.engine.config import EngineConfig, Rule
 from voicetop.engine.fold import Engine
@@ -54,11 +55,25 @@ class Seen(NamedTuple):
 
 
 class _Alone(Alerts):
-    """Incidents of the rules under test; those that a checkpoint brings along are another's."""
+    """Each rule's incidents by themselves: live, those of a family would be one. A checkpoint's are another's."""
 
-    def load(self, data: bytes) -> None:  # noqa: ARG002 - as all alerts have it
-        """Begin anew wherever a state comes."""
-        super().load(b"")
+    def __init__(self, config: EngineConfig) -> None:
+        super().__init__((Rules(),))
+        policies = policies_of(config)
+        self._each = {rule.name: Incidents(policies=policies) for rule in config.rules}
+
+    def beat(self, engine: Engine, marks: Sequence[int], deployment: str) -> list[Effect]:
+        """A heartbeat that passed these marks."""
+        effects: list[Effect] = []
+        for mark in map(float, marks):
+            signals = [signal for each in self.detectors for signal in each.step(engine, mark)]
+            for name, incidents in self._each.items():
+                mine = [signal for signal in signals if signal.rule == name]
+                effects += incidents.step(mine, mark, deployment=deployment, local=engine.feed.local)
+        return effects
+
+    def load(self, data: bytes) -> None:
+        """Go on, whatever state comes."""
 
 
 class _UnderTest(Session):
@@ -66,7 +81,8 @@ class _UnderTest(Session):
 
     def __init__(self, rules: Sequence[Rule], config: EngineConfig) -> None:
         self._rules = tuple(rule for rule in rules if rule.tier != "line")
-        super().__init__(replace(config, rules=self._rules), _Alone((Rules(),)))
+        told = replace(config, rules=self._rules)
+        super().__init__(told, _Alone(told))
 
     def load(self, state: bytes) -> None:
         """Go on from a checkpoint, but for its rules."""
@@ -145,10 +161,10 @@ def _measure(engine: Engine, rules: Sequence[Rule], most: dict[str, int]) -> Non
 
 def _fired(effects: Sequence[Effect]) -> Iterator[Fired]:
     """What fired, each with its end."""
-    ends = {effect.incident_id: effect.at for effect in effects if effect.reason == "resolved"}
+    ends = {effect.key: effect.at for effect in effects if effect.reason == "resolved"}
     for effect in effects:
         if effect.reason == "fired":
-            over = ends.get(effect.incident_id, NAN)
+            over = ends.get(effect.key, NAN)
             name, onset = effect.incident_id, effect.onset
             yield Fired(effect.rule, name, effect.family, effect.at, onset, over, effect.summary)
 
