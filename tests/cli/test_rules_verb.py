@@ -66,6 +66,13 @@ def test_a_console_does_not_start_on_wrong_rules(rules: Path) -> None:
         config.load().engine()
 
 
+def test_the_configs_check_knows_of_wrong_rules(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["config", "check"]) == 0
+    (rules / "bad.toml").write_text("[rules.x]\n", encoding="utf-8")
+    assert run(["config", "check"]) == 2
+    assert "bad.toml, line 1: 'rules.x.metric'" in capsys.readouterr().err
+
+
 def test_without_rules_there_is_nothing_to_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

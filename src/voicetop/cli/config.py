@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from voicetop import config as configuration
+from voicetop.alerts import rulebook
 from voicetop.alerts.notifiers.settings import KINDS
 from voicetop.config import TABLES, Config, LinkTemplates
 from voicetop.errors import ConfigError, UsageError, VoicetopError, line_of, nearest
-from voicetop.locations import config_file
+from voicetop.locations import config_file, rules_dir
 
 WHAT = ("check", "show")
 
@@ -66,8 +67,9 @@ def _in_words(checked: Checked) -> str:
 def check(file: str | None = None) -> Checked:
     """Read a config and everything that it names. Raises ConfigError where a named file can't be read."""
     path = Path(file) if file else config_file()
+    rules = [*rulebook.read(rulebook.files_in(rules_dir())).mistakes] if not file else []
     if not file and not path.is_file():
-        return Checked(path, "", Config(), [], [])
+        return Checked(path, "", Config(), [*rules], [])
     text = configuration.read(path)
     config, mistakes = configuration.examine(text, str(path))
     from voicetop.ui import keymap
@@ -75,7 +77,7 @@ def check(file: str | None = None) -> Checked:
     keys, wrong = keymap.examine(config.keys)
     notes = [f"action {name!r} has no key any more; the palette still finds it" for name in keys.taken]
     every = sorted([*mistakes, *wrong, *_elsewhere(config, path, text)], key=_line_in)
-    return Checked(path, text, config, every, notes)
+    return Checked(path, text, config, [*every, *rules], notes)
 
 
 def _line_in(mistake: VoicetopError) -> int:
