@@ -76,10 +76,19 @@ class Telling:
             from voicetop.alerts.notifiers.herald import Herald
 
             self._herald = Herald(
-                self._settings.notify, os.environ, WallClock(), ring=self._ring, utc=self._utc
+                self._settings.notify,
+                os.environ,
+                WallClock(),
+                ring=self._ring,
+                complain=self._complain,
+                utc=self._utc,
             )
         return self._herald
 
     def _ring(self, notice: Notice) -> None:
         if self._beacon is not None:
             self._beacon.ring(notice)
+
+    def _complain(self, text: str) -> None:
+        if self._beacon is not None:
+            self._beacon.complain(text)

@@ -48,6 +48,13 @@ class Beacon:
             with contextlib.suppress(RuntimeError):  # the app has left meanwhile
                 loop.call_soon_threadsafe(self._send)
 
+    def complain(self, text: str) -> None:
+        """Say something in the last line; from any thread."""
+        loop = self._app._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._app.say, text)
+
     def look(self) -> None:
         """Say how things stand, where that has changed; and what the terminal didn't take before."""
         standing = standing_of(handle for _, handle in self._app.feeds.all)

@@ -19,7 +19,7 @@ from voicetop.clock import Clock
 
 
 class Herald:
-    """`hear` from any thread. `ring` writes a notice to the terminal; `trouble` is why the desktop showed nothing."""
+    """`hear` from any thread. `ring` writes a notice to the terminal; `complain` says, once, why nothing pops up."""
 
     def __init__(
         self,
@@ -28,9 +28,11 @@ class Herald:
         clock: Clock,
         *,
         ring: Callable[[Notice], None],
+        complain: Callable[[str], None] = lambda _: None,
         utc: bool = False,
     ) -> None:
-        self.trouble = ""
+        self._trouble = ""
+        self._complain = complain
         self._env = dict(env)
         self._clock = clock
         self._gate = Gate(config, utc=utc)
@@ -72,4 +74,6 @@ class Herald:
             try:
                 desktop.show(notice.title, notice.text, self._env)
             except Failed as failure:
-                self.trouble = str(failure)
+                if not self._trouble:
+                    self._trouble = f"no pop-up on the desktop: {failure}"
+                    self._complain(self._trouble)

@@ -33,6 +33,7 @@ class Others:
         self.tiers = config.tiers
         self.deployment = deployment
         self._vault = vault
+        self._where = config.url
         url = vault.get(config.url)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its plugins, about their age
@@ -59,7 +60,10 @@ class Others:
             except Exception as error:  # noqa: BLE001 - 100 plugins, each with errors of its own
                 raise Failed(self._clean(f"{type(error).__name__}: {error}")) from None
         if not arrived:
-            raise Failed(self._clean(said.last) or "Apprise could not deliver it, and doesn't say why")
+            why = self._clean(said.last).rstrip(".") or "Apprise could not deliver it, and doesn't say why"
+            raise Failed(
+                f"{why}: check what {self._where} holds, and that this machine reaches it", unsure=True
+            )
         return ref
 
     def tell_change(self, change: Change) -> None:
