@@ -13,7 +13,7 @@ import numpy as np
 
 from voicetop.alerts.streams import Stream
 from voicetop.alerts.telling import Blamed, near_markers
-from voicetop.alerts.watch import Alarm, Watch
+from voicetop.alerts.watch import SLOTS, Alarm, Watch
 from voicetop.wire.events import Marker
 
 LIKELIER, ALONE = 11.0, 40.0
@@ -47,7 +47,7 @@ def _likelier(alarm: Alarm, stream: Stream, began: float, watch: Watch) -> float
         return 0.0
     here = max(scores[place : place + 2])
     top = max(scores)
-    mean = float(np.mean(np.exp(np.array(scores) - top)))
+    mean = float(np.exp(np.array(scores) - top).sum()) / SLOTS  # of times before the feed nothing speaks
     return math.exp(here - top) / mean if alarm.trials else 0.0
 
 

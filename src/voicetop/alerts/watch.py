@@ -48,6 +48,7 @@ CERTAIN = 0.9
 PATIENCE, PATIENCE_LOCAL = ((0.7, 0.0), (0.3, 120.0), (0.0, 900.0)), 1800.0
 """(probability that it is everybody's, seconds for which it may stay open whose it is until the likeliest answer is
 given); the second for what only a segment's own CUSUM says."""
+VERSION = "version"
 OFF_S = 60.0
 OFTEN_S = 120.0
 """While it is open whose a change is, it is asked at every mark for so long, then every 30 s."""
@@ -77,6 +78,11 @@ class Alarm(Struct, kw_only=True):
     explains: float = NAN
     version: str = ""
     """The only version that it hits, where it is a version and no other segment."""
+
+    @property
+    def scope(self) -> Where:
+        """Whose calls it was measured on."""
+        return self.where or (((VERSION, self.version),) if self.version else ())
 
 
 class Slot(Struct):
@@ -354,6 +360,9 @@ class Watch:
         where = self._whose(verdict, family, at, fleet=local is None, known=bool(mine))
         if where is None or any(alarm.where == where for alarm in mine):
             return
+        version = where[0][1] if len(where) == 1 and where[0][0] == VERSION else ""
+        if version:
+            where = ()  # a version is what began it, and no part of the callers
         state.open.pop(family, None)
         state.alarms.append(
             Alarm(
@@ -364,7 +373,8 @@ class Watch:
                 onset=float(onset),
                 since=at,
                 last=at,
-                explains=verdict.explains if where else NAN,
+                explains=verdict.explains if where or version else NAN,
+                version=version,
             )
         )
         self._measure(state.alarms[-1])
@@ -423,7 +433,7 @@ class Watch:
                 if stream.model == "rate"
                 else (hits, trials * self.normals[number].by_row[: found.rows])
             )
-            inside = self._inside(alarm.where, found.rows)
+            inside = self._inside(alarm.scope, found.rows)
             alarm.came, alarm.trials, alarm.expected = (
                 float(hits[inside].sum()), float(trials[inside].sum()), float(hoped[inside].sum())
             )  # fmt: skip
@@ -490,7 +500,8 @@ class Watch:
                 alarm.last = at
             if number is not None and int(at) % bank.LOCAL_EVERY_S == 0:
                 self._measure(alarm)
-        if any(alarm.tier == "critical" or self._mature() for alarm in state.alarms):
+        fresh = [alarm for alarm in state.alarms if at - alarm.since < DAY_S]  # what lasts is the new normal
+        if any(alarm.tier == "critical" or self._mature() for alarm in fresh):
             state.hour.troubled = True
         if any(alarm.family == "traffic" for alarm in state.alarms):
             state.hour.quiet = True
@@ -510,8 +521,8 @@ class Watch:
         assert found is not None
         if gauges.value[number, alarm.tilt] * 2 >= found.limit[number, alarm.tilt]:
             return True
-        if not alarm.where or number not in found.scanned:
+        if not alarm.scope or number not in found.scanned:
             return False
-        place, conjunction = found.scanned.index(number), self.segments.number_of(alarm.where)
+        place, conjunction = found.scanned.index(number), self.segments.number_of(alarm.scope)
         limit = found.local_limit[place, alarm.tilt]
         return conjunction is not None and bool(gauges.local[place, alarm.tilt, conjunction] * 2 >= limit)
