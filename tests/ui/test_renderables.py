@@ -133,6 +133,12 @@ def test_before_there_is_a_hub_it_says_what_to_type() -> None:
         assert needed in text
 
 
+def test_why_a_feed_stopped_is_never_cut() -> None:
+    why = "/home/ana/.config/voicetop/rules/mine.toml, line 2: 'rules.x.metric' is no figure; did you mean 'p95_e2e'?"
+    lines = waiting_screen(Scene(None, LinkState(), error=why), 60, 12)
+    assert why in " ".join(" ".join(text_of(line).split()) for line in lines)
+
+
 def test_a_refusal_says_that_trying_again_is_no_use() -> None:
     link = LinkState("refused", why="wrong token", where="ws://hub:8377")
     text = "\n".join(text_of(line) for line in waiting_screen(Scene(None, link), 100, 20))

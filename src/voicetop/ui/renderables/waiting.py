@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from voicetop.ui.lines import BLANK, Line, Row, block, clip
+from voicetop.ui.renderables.prose import wrapped
 from voicetop.ui.renderables.scene import Scene
 
 REMEDIES = (
@@ -21,7 +22,8 @@ def _waiting(scene: Scene, width: int) -> list[Line]:
     link = scene.link
     where = link.where or "the hub"
     if scene.error:
-        return [_said(f"The feed stopped: {scene.error}"), BLANK, _said("q quits.")]
+        why = [_said(part) for part in wrapped(f"The feed stopped: {scene.error}", width - 6)]
+        return [*why, BLANK, _said("q quits.")]
     if link.phase == "live":
         return [
             _said(f"Connected to {where}."),
