@@ -15,7 +15,8 @@ import pytest
 
 from alerts.receivers import CERT, Receiver, receiving
 from hub.clients import publisher, send
-from voicetop.hub import Hub, HubConfig
+from voicetop.cli import parse
+from voicetop.hub import Hub, HubConfig, Token
 from voicetop.hub.own_session import OwnSession
 
 pytest.importorskip("pagerduty")
@@ -339,3 +340,39 @@ async def test_notify_test_proves_each_target_and_says_what_to_do(
         "FAIL  slack.s      Slack said no (not_in_channel): the bot isn't in the channel"
     )
     assert "secret" not in out.decode()
+
+
+def test_the_unit_for_systemd_starts_it_with_options_that_there_are() -> None:
+    line = next(line for line in SERVICE.read_text().splitlines() if line.startswith("ExecStart="))
+    args = parse(["watch", *line.partition("voicetop watch ")[2].split()])
+    assert args.url == "${HUB}"
+    assert args.queue == "${STATE_DIRECTORY}/outbox.db"
+    assert args.history == "${STATE_DIRECTORY}/history.db"
+
+
+async def test_systemd_is_told_that_it_is_ready_and_alive(
+    hub: Hub, watchers: Watchers, tmp_path: Path
+) -> None:
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.settimeout(20)
+        process = await watchers.start("watch", hub.url, NOTIFY_SOCKET=str(address))
+        assert await asyncio.to_thread(systemd.recv, 100) == b"READY=1"
+        assert await asyncio.to_thread(systemd.recv, 100) == b"WATCHDOG=1"
+        await ended(process)
+    assert process.returncode == 0
+
+
+async def test_a_hub_that_refuses_is_one_line_and_exit_2(watchers: Watchers) -> None:
+    config = HubConfig(port=0, tokens=(Token("viewer", "a-viewers-secret-token"),))
+    hub = Hub(config, new_session=OwnSession)
+    await hub.start()
+    try:
+        process = await watchers.start("watch", hub.url, VOICETOP_TOKEN="a-viewers-secret-token")
+        _, said = await asyncio.wait_for(process.communicate(), 20)
+    finally:
+        await hub.close()
+    assert process.returncode == 2
+    assert "no role 'watcher' for this token" in said.decode().splitlines()[-1]
+    assert "a-viewers-secret-token" not in said.decode()
