@@ -33,6 +33,11 @@ SILENT_DB = -120.0
 NO_LINE = BUCKETS + 1
 _WATCHED = {METRIC[name]: name for name in STAGES}
 _ADDED_UP = ("fault", "hangup")
+_USED = frozenset({
+    "started", "ended", "talked", "known", "succeeded", "escalated", "moody", "sentiments", "sentiment_centi",
+    "fault", "hangup", "step",
+})  # fmt: skip
+"""Kinds, or families of kinds, of the taps that a stream rests on."""
 
 
 class Reading(Struct):
@@ -49,6 +54,8 @@ def read(pulse: Pulse, row_of: NDArray[np.int64], lines: dict[str, int]) -> Read
     parts: dict[str, Part] = {}
     for kind, cells in pulse.counts.items():
         family = kind.partition(":")[0]
+        if family not in _USED:
+            continue
         parts[kind] = _part(cells.items(), row_of)
         if family in _ADDED_UP:
             parts[family] = _joined(parts.get(family), parts[kind])
@@ -106,6 +113,8 @@ def _verdicts(parts: dict[str, Part]) -> None:
         rows, n = parts["sentiments"]
         centi_rows, centi = parts["sentiment_centi"]
         parts["x:sentiment"] = _joined((rows, 500 * n), (centi_rows, -centi))
+    parts.pop("succeeded", None)
+    parts.pop("sentiment_centi", None)
 
 
 def _times(index: NDArray[np.uint32], row_of: Rows, lines: dict[str, int], parts: dict[str, Part]) -> Rows:
