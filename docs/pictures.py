@@ -40,6 +40,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "calls": ("2",),
     "call": ("enter",),
     "segments": ("3",),
+    "alerts": ("4", "enter"),
     "trends": ("5",),
 }
 """The pictures, and the keys that lead to each screen from the Overview."""
