@@ -178,7 +178,7 @@ def test_a_piped_recording_is_shown_with_keys_from_the_terminal(tmp_path: Path) 
     path = record(tmp_path / "a.vtr", frames)
     with path.open("rb") as file, Terminal("replay", "-", "--speed", "max", stdin=file.fileno()) as terminal:
         text = terminal.shows("is at its end")
-        assert "ENDED" in text
+        assert "REPLAY standard input" in text
         terminal.press("2")
         terminal.shows("── live calls")
         terminal.press("q")
