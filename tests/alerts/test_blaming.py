@@ -10,7 +10,7 @@ from voicetop.alerts.telling import Blamed
 from voicetop.alerts.watch import Alarm, Watch, WatchState
 from voicetop.wire.events import Marker
 
-FROM = 1_800.0
+FROM = 1_200.0
 
 
 def broken_since_deploy(version: str) -> Change:
@@ -25,7 +25,7 @@ def broken_since_deploy(version: str) -> Change:
 
 def found(version: str, *markers: Marker) -> tuple[Alarm, Blamed]:
     watch = Watch(WatchState(baseline=baseline()))
-    for at, reading in readings(45, broken_since_deploy(version)):
+    for at, reading in readings(32, broken_since_deploy(version)):
         watch.step(reading, at)
     assert watch.weights is not None
     (alarm,) = watch.state.alarms
@@ -49,4 +49,4 @@ def test_a_deploy_of_the_version_that_does_well_is_not() -> None:
 
 
 def test_a_deploy_long_before_is_not() -> None:
-    assert found("v2", deploy("v2", FROM - 1_500))[1] == Blamed()
+    assert found("v2", deploy("v2", FROM - 1_100))[1] == Blamed()

@@ -9,7 +9,7 @@ from alerts.planted import KEYS, START, Change, baseline, readings, rows_of, wat
 from voicetop.alerts import arrays
 from voicetop.alerts.watch import Watch, WatchState
 
-FROM = 600.0
+FROM = 300.0
 
 
 def planted(kind: str, to: float, where: np.ndarray | None = None, until: float = 1e9) -> Change:
@@ -39,51 +39,51 @@ def planted(kind: str, to: float, where: np.ndarray | None = None, until: float 
     ],
 )
 def test_a_change_is_found_soon_in_its_family(kind: str, to: float, family: str, within_s: float) -> None:
-    found = watched(10 + within_s / 60, planted(kind, to))
+    found = watched(5 + within_s / 60, planted(kind, to))
     assert (family, ()) in found
     after, alarm = found[family, ()]
-    assert FROM < after <= FROM + within_s
+    assert FROM <= after <= FROM + within_s
     assert abs(alarm.onset - START - FROM) < 120
 
 
 def test_nothing_is_found_where_nothing_is_wrong() -> None:
     for seed in (1, 2):
-        assert not watched(60, seed=seed)
+        assert not watched(30, seed=seed)
 
 
 def test_a_blip_of_slow_replies_that_is_over_in_45_seconds_is_none() -> None:
-    assert not watched(20, planted("o:llm_ttft", 0.95, until=FROM + 45))
+    assert not watched(12, planted("o:llm_ttft", 0.95, until=FROM + 45))
 
 
 def test_an_outage_is_worth_a_page_and_a_change_in_success_is_not() -> None:
-    assert watched(12, planted("fault:llm:server", 0.4))["errors", ()][1].tier == "critical"
-    assert watched(14, planted("failed", 0.8))["success", ()][1].tier == "warning"
+    assert watched(7, planted("fault:llm:server", 0.4))["errors", ()][1].tier == "critical"
+    assert watched(9, planted("failed", 0.8))["success", ()][1].tier == "warning"
 
 
 @pytest.mark.parametrize("kind", ["fault:tts:server", "o:llm_ttft"])
 def test_what_hits_one_conjunction_is_blamed_on_it_alone(kind: str) -> None:
     where = rows_of(intent="billing", language="es")
-    found = watched(30, planted(kind, 0.6, where))
+    found = watched(20, planted(kind, 0.6, where))
     assert {place for _, place in found} == {(("intent", "billing"), ("language", "es"))}
     assert all(alarm.explains > 0.8 for _, alarm in found.values())
 
 
 def test_what_hits_everybody_is_blamed_on_nobody() -> None:
-    assert {place for _, place in watched(20, planted("fault:tts:server", 0.05))} == {()}
+    assert {place for _, place in watched(15, planted("fault:tts:server", 0.05))} == {()}
 
 
 def test_twice_the_traffic_is_no_alarm() -> None:
     def double(name: str, rate: np.ndarray, seconds: float) -> np.ndarray:
         return rate * 2 if name in ("turns", "ended", "started") and seconds >= FROM else rate
 
-    assert not watched(30, double)
+    assert not watched(20, double)
 
 
 def test_an_alarm_is_over_soon_after_its_change() -> None:
     watch = Watch(WatchState(baseline=baseline()))
     on = [
         at
-        for at, reading in readings(25, planted("fault:llm:server", 0.4, until=FROM + 300))
+        for at, reading in readings(18, planted("fault:llm:server", 0.4, until=FROM + 300))
         if watch.step(reading, at)
     ]
     assert on
@@ -91,11 +91,11 @@ def test_an_alarm_is_over_soon_after_its_change() -> None:
 
 
 def test_a_watch_that_goes_on_from_its_state_says_the_same() -> None:
-    marks = readings(25, planted("fault:llm:server", 0.03))
+    marks = readings(15, planted("fault:llm:server", 0.03))
     watch = Watch(WatchState(baseline=baseline()))
-    for at, reading in marks[:130]:
+    for at, reading in marks[:90]:
         watch.step(reading, at)
     other = Watch(arrays.decode(arrays.encode(watch.state), WatchState))
-    for at, reading in marks[130:]:
-        assert watch.step(reading, at) == other.step(reading, at)
+    for at, reading in marks[90:]:
+        assert arrays.encode(watch.step(reading, at)) == arrays.encode(other.step(reading, at))
     assert arrays.encode(watch.state) == arrays.encode(other.state)
