@@ -52,6 +52,9 @@ class AlertState(Struct, frozen=True):
     detectors: tuple[bytes, ...] = ()
 
 
+_decoder = msgspec.msgpack.Decoder(AlertState)
+
+
 class Alerts:
     """Detectors and incidents of one session."""
 
@@ -100,7 +103,7 @@ class Alerts:
         if not data:
             self.incidents = Incidents()
             return
-        state = msgspec.msgpack.decode(data, type=AlertState)
+        state = _decoder.decode(data)
         self.incidents = state.incidents
         for each, dumped in zip(self.detectors, state.detectors, strict=False):
             each.load(dumped)

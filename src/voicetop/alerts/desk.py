@@ -36,6 +36,9 @@ class DeskState(Struct, kw_only=True):
     """The first heartbeat: of marks before it nothing is known."""
 
 
+arrays.meet(DeskState)
+
+
 class Desk:
     """The detectors of one session (`alerts.Detectors`), over a baseline of its own or one that is given."""
 

@@ -32,6 +32,9 @@ class RulesState(Struct):
     on: dict[str, float] = field(default_factory=dict)
 
 
+_decoder = msgspec.msgpack.Decoder(RulesState)
+
+
 class Rules:
     """The rules of one session (`alerts.Detectors`)."""
 
@@ -72,7 +75,7 @@ class Rules:
 
     def load(self, state: bytes) -> None:
         """Go on from a checkpoint."""
-        self._state = msgspec.msgpack.decode(state, type=RulesState)
+        self._state = _decoder.decode(state)
 
 
 def line_at(line: Line, figure: Figure) -> float:

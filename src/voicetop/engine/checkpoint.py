@@ -70,6 +70,11 @@ class State(Struct, frozen=True):
     """What the room of alerts dumped (`alerts.AlertState`); the engine only carries it."""
 
 
+_decoder = msgspec.msgpack.Decoder(State)
+"""Made once, while only one thread imports this: msgspec 0.22 crashes where two threads meet a type for the first time
+(as two feeds of a console would)."""
+
+
 def state_of(
     engine: Engine,
     seq: int,
@@ -158,7 +163,7 @@ def unpack(data: bytes) -> State:
             f"a checkpoint of version {data[4]}; this voicetop reads version {VERSION}: upgrade it"
         )
     try:
-        return msgspec.msgpack.decode(zstd.decompress(data[5:]), type=State)
+        return _decoder.decode(zstd.decompress(data[5:]))
     except (zstd.ZstdError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"a damaged checkpoint: {error}") from None
 

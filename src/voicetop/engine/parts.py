@@ -70,6 +70,9 @@ class Body(Struct, frozen=True):
     kept: list[AnyEvent]
 
 
+_body_decoder = msgspec.msgpack.Decoder(Body)
+
+
 class TakenApart(Struct, frozen=True):
     """`parts` are the new ones by name."""
 
@@ -124,7 +127,7 @@ def put_together(
     `turns` are notes of the turns in the stories of some calls, by their place among all calls.
     """
     try:
-        made = msgspec.msgpack.decode(zstd.decompress(body), type=Body)
+        made = _body_decoder.decode(zstd.decompress(body))
         rings = [
             [call for name in names for call in _unpacked(part(name))] for names in (made.ended, made.failed)
         ]
