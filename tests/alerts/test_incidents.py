@@ -422,6 +422,13 @@ def test_acts_that_name_nothing_are_counted_and_do_nothing() -> None:
     assert story.incidents.refused == 7
 
 
+def test_what_has_not_fired_has_no_name_and_can_not_be_acted_upon() -> None:
+    story = Story()
+    story.mark(signal("slow", "latency"))
+    story.act("ack", story.only.id)
+    assert (story.incidents.refused, story.only.acked_by) == (1, "")
+
+
 def test_notes_and_ticks_are_kept_with_their_author() -> None:
     story = Story()
     story.mark(signal())

@@ -33,7 +33,7 @@ def operate(incidents: Incidents, act: Operator, at: float, deployment: str = ""
     if apply is None or (act.act == "note" and not act.target):
         return []  # a bookmark, a note on the timeline: not about incidents
     incident = incidents.find(act.target)
-    if incident is None:
+    if incident is None or not incident.number:
         incidents.refused += 1
         return []
     return apply(incidents, incident, act, at, deployment)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import isnan
 
 from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot
@@ -243,8 +242,3 @@ def incident_text(row: IncidentRow, snap: Snapshot, look: Look) -> str:
     return " · ".join(
         part for part in (f"{name}{title(row)}", row.text, row.blame, times(row, snap.at, look)) if part
     )
-
-
-def page(lines: Sequence[Line], first: int, room: int) -> list[Line]:
-    """`room` of the lines, from `first` on."""
-    return list(lines[first : first + room])
