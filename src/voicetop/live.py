@@ -32,6 +32,10 @@ PICTURES_PER_S = 4
 REST = 3.0
 """After a picture, the feed has the thread for at least so many times as long: of 100,000 calls a picture takes a tenth
 of a second, and four a second would hold the feed up until the hub gives up on this console."""
+BORROWED_S = 0.5
+"""So much of the feed's time may pictures that were asked for take in advance: a key is answered at once, many keys as
+the feed can bear."""
+UNSEEN_PER_S = 1
 LOOK_S = 0.02
 
 Opener = Callable[[], tuple[Source, "Recorder | None"]]
@@ -282,20 +286,34 @@ class LiveFeed:
             self.frames += 1
 
     async def _picture(self, session: Session) -> None:
-        """Make pictures as time passes, and at once when one is asked for."""
+        """Make pictures as time passes, and at once when one is asked for.
+
+        After each, the feed has its thread; who asks needn't wait for that, but may borrow only so much of it.
+        """
         assert self._wanted is not None
         loop = asyncio.get_running_loop()
-        shown = -1.0
+        shown, free = -1.0, loop.time()
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), 1 / PICTURES_PER_S)
+            await self._wait(max(1 / self._rate, free - loop.time()))
             asked = self._wanted.is_set()
             self._wanted.clear()
+            await asyncio.sleep(free - loop.time() - (BORROWED_S if asked else 0.0))
             if asked or session.at != shown:
                 shown = session.at
                 began = loop.time()
                 self._show(session)
-                await asyncio.sleep(REST * (loop.time() - began))
+                free = max(free, began) + (1 + REST) * (loop.time() - began)
+
+    async def _wait(self, seconds: float) -> None:
+        """Until a picture is asked for, or so long."""
+        assert self._wanted is not None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wanted.wait(), seconds)
+
+    @property
+    def _rate(self) -> float:
+        """Pictures a second: of what is out of sight fewer will do."""
+        return PICTURES_PER_S if self._view.limit else UNSEEN_PER_S
 
     def _show(self, session: Session) -> None:
         if not (

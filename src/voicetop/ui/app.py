@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen as AnyScreen
 
 FRAMES_PER_S = 4
-RETRY_S = 0.05
+RETRY_S = 0.02
 SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
 
 
