@@ -124,3 +124,34 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordingError, match="cannot record to"):
         Recorder(tmp_path, shards=Shards(tmp_path / "file" / "day"))
+
+
+def test_a_folder_has_one_recorder_at_a_time(tmp_path: Path) -> None:
+    with (
+        Recorder(tmp_path, shards=Shards(tmp_path)),
+        pytest.raises(RecordingError, match="is being written by another recorder: record to another folder"),
+    ):
+        Recorder(tmp_path, shards=Shards(tmp_path))
+    with Recorder(tmp_path, shards=Shards(tmp_path)) as recorder:
+        recorder.write(welcome(0, START))
+    assert recorder.error == ""
+
+
+def test_a_full_file_waits_for_a_state_but_not_for_ever(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    shards = Shards(tmp_path, clock=clock, shard_s=60.0, patience_s=10.0)
+    with Recorder(tmp_path, epoch="e1", shards=shards, clock=clock) as recorder:
+        recorder.write(welcome(0, START))
+        for second in range(1, 131):
+            recorder.write(beat(second, START + second))
+            if second == 45:
+                recorder.write(welcome(45, START + 45, state=b"checkpoint"))
+    assert recorder.error == ""
+    first, second_file, third = (read_all(path)[0] for path in sorted(tmp_path.glob("*.vtr")))
+    assert len(first) == 46
+    assert isinstance(second_file[0], Welcome)
+    assert (second_file[0].seq, second_file[0].state) == (45, b"checkpoint")
+    assert isinstance(third[0], Welcome)
+    assert not third[0].state
+    assert not isinstance(third[1], Welcome)
+    assert third[1][1] == START + 110

@@ -46,6 +46,8 @@ COST = 0.01
 """How much of the feed's time may go into states."""
 TOLD_S = 1.0
 FLUSH_S = 0.25
+CLOSE_S = 2.0
+"""A disk that hangs holds nobody up for what is thrown away anyway."""
 LEVEL = 1
 """Of zstd: what is kept for two hours need not be packed as well as what is kept for ever."""
 QUEUE_BYTES = 16 * 1024 * 1024
@@ -119,7 +121,7 @@ class Rewind:
     def finish(self) -> None:
         """Nothing more comes: all of it is to be in the files. It can still be walked through."""
         if self._own is not None:
-            self._own.close()
+            self._own.close(CLOSE_S)
 
     def close(self) -> None:
         """End it, and remove what was kept."""
@@ -137,6 +139,7 @@ class Rewind:
             shard_s=max(LEAST_FILE_S, bounds.seconds / FILES),
             keep_s=bounds.seconds,
             keep_bytes=int(bounds.size * (1 - STATE_SHARE)),
+            durable=False,
             clock=self._clock,
         )
         try:

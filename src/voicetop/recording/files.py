@@ -29,8 +29,10 @@ _FULL = {
 class RecordingFile:
     """An open recording that this process alone may append to. Raises RecordingError where that can't be had."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, durable: bool = True) -> None:
+        """What isn't `durable` need not survive a power loss, and costs the disk less."""
         self.path = Path(path)
+        self._durable = durable
         self.index = IndexWriter()
         self._fd = _open(self.path)
         try:
@@ -74,7 +76,7 @@ class RecordingFile:
 
     def sync(self) -> None:
         """See that what was written survives a power loss. Raises OSError."""
-        if self._regular:
+        if self._regular and self._durable:
             os.fsync(self._fd)
 
     def close(self) -> None:

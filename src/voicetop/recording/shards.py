@@ -40,6 +40,7 @@ class Shards:
         keep_s: float = 0.0,
         keep_bytes: int = 0,
         patience_s: float = 0.0,
+        durable: bool = True,
         clock: Clock | None = None,
     ) -> None:
         self.folder = Path(folder)
@@ -48,6 +49,7 @@ class Shards:
         self._keep_bytes = keep_bytes
         self._clock = clock or WallClock()
         self._patience_s = patience_s
+        self._durable = durable
         self._until = math.inf
         self._full_at = math.nan
         self._lock = -1
@@ -73,7 +75,7 @@ class Shards:
             ) from None
         except OSError as error:
             raise RecordingError(f"cannot record to {self.folder}: {error.strerror}") from None
-        file = RecordingFile(self._free_name(at))
+        file = RecordingFile(self._free_name(at), durable=self._durable)
         self._full_at = math.nan
         self._until = (math.floor(at / self._shard_s) + 1) * self._shard_s
         self._forget(file.path)
