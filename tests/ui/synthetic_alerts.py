@@ -111,9 +111,14 @@ CLOSED = msgspec.structs.replace(
     SLOW,
     id="i4",
     state="resolved",
-    resolved=AT - 20_000,
+    began=AT - 21_062,
+    fired=AT - 21_000,
+    acked=AT - 20_932,
     ended=AT - 20_100,
+    resolved=AT - 20_000,
     resolved_by="ben",
+    notes=(),
+    times=1,
     runbook="ours",
 )
 SILENCE = SilenceRow("s2", "rule=cost", AT + 3000, "ben", "the new model is dearer, known", AT - 600, hits=1)

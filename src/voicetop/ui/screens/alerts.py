@@ -115,7 +115,7 @@ class AlertsPage(Acting):
         whole = [runbook_rule(book, row, width)]
         for step in book.steps:
             whole += step_lines(step, row, snap, scene.look, width, chosen=False)
-        head = [BLANK, rule(alerts.title(row), width, self._keys())]
+        head = [BLANK, rule(alerts.title(row), width, self._keys(row))]
         told = alerts.facts(row, snap.at, scene.look, width)
         if book.steps and len(head) + len(told) + len(whole) <= room:
             return [fit(line, width) for line in (*head, *told, *whole)]
@@ -124,9 +124,11 @@ class AlertsPage(Acting):
             return [*head, *told[: room - len(head)]]
         return [fit(line, width) for line in (*head, *told[:left], *steps)]
 
-    def _keys(self) -> str:
+    def _keys(self, row: IncidentRow) -> str:
         """What can be done to it: a narrow footer has no room for that."""
-        told = (("open_alert", "opens"), ("acknowledge", "takes"), ("silence", "silences"))
+        told = [("open_alert", "opens"), ("acknowledge", "takes"), ("silence", "silences")]
+        if row.state in ("resolved", "pending"):
+            del told[1:]
         keys = self.host.keymap.keys
         return " · ".join(f"{written(keys(name), 1)} {word}" for name, word in told if keys(name))
 
