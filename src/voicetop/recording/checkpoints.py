@@ -77,6 +77,10 @@ class Saved(Struct, frozen=True):
     size: int = 0
 
 
+_head_decoder = msgspec.json.Decoder(_Head)
+_saved_decoder = msgspec.msgpack.Decoder(Saved)
+
+
 class Checkpoints:
     """The cache of one recording. Reading needs nothing; `begin_writing` takes the lock of those who add to it."""
 
@@ -171,7 +175,7 @@ class Checkpoints:
     def _read(self) -> list[Saved]:
         try:
             with self.path.open("rb") as file:
-                if msgspec.json.decode(file.readline(65_536), type=_Head) != self._head:
+                if _head_decoder.decode(file.readline(65_536)) != self._head:
                     return []
                 return _read_saved(file, os.fstat(file.fileno()).st_size)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
@@ -224,7 +228,7 @@ def _read_saved(file: BinaryIO, end: int) -> list[Saved]:
         if zlib.crc32(meta) != checksum:
             break
         try:
-            saved = msgspec.msgpack.decode(meta, type=Saved)
+            saved = _saved_decoder.decode(meta)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             break
         found.append(msgspec.structs.replace(saved, position=position, size=size))

@@ -86,6 +86,7 @@ class _Line(Struct, frozen=True, gc=False):
 
 
 _line_decoder = msgspec.json.Decoder(_Line)
+_run_decoder = msgspec.msgpack.Decoder(_Run)
 
 
 class IndexWriter:
@@ -309,7 +310,7 @@ def _decode_run(body: memoryview, end: int) -> list[Block]:
     if bytes(body[: len(_TAG)]) != _TAG:
         return []
     try:
-        run = msgspec.msgpack.decode(ZstdDecompressor().decompress(bytes(body[len(_TAG) :])), type=_Run)
+        run = _run_decoder.decode(ZstdDecompressor().decompress(bytes(body[len(_TAG) :])))
         rows = list(zip(*msgspec.structs.astuple(run), strict=True))
     except (ZstdError, msgspec.MsgspecError, ValueError):
         return []

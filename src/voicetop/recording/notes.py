@@ -51,6 +51,7 @@ TABLE_SHARE = 0.001
 
 _line_decoder = msgspec.json.Decoder(Line)
 _act_decoder: msgspec.json.Decoder[Operator] = msgspec.json.Decoder(Operator)
+_batch_decoder = msgspec.json.Decoder(RawBatch)
 _encoder = msgspec.json.Encoder()
 _one_at_a_time = threading.Lock()
 """Two threads of this process that note at once wait for each other; of two processes one writes beside the file."""
@@ -69,7 +70,7 @@ class Noted(Struct, frozen=True):
 
     def redacted(self, redactor: Redactor) -> Noted:
         """The same without what is personal."""
-        batch = msgspec.json.decode(redactor.frame(self.frame(self.seq, self.at)), type=RawBatch)
+        batch = _batch_decoder.decode(redactor.frame(self.frame(self.seq, self.at)))
         return Noted(_act_decoder.decode(batch.events[0]), self.at, self.seq)
 
 
@@ -77,6 +78,9 @@ class _Head(Struct, frozen=True, kw_only=True):
     recording: str
     voicetop: str = "notes"
     version: int = 1
+
+
+_head_decoder = msgspec.json.Decoder(_Head)
 
 
 class Notebook:
@@ -291,7 +295,7 @@ def _head_of(place: Path) -> str | None:
     """Which recording a file of notes belongs to; None where there is none."""
     try:
         with place.open("rb") as file:
-            return msgspec.json.decode(file.readline(65_536), type=_Head).recording
+            return _head_decoder.decode(file.readline(65_536)).recording
     except FileNotFoundError:
         return None
     except (OSError, *UNDECODABLE):

@@ -37,6 +37,7 @@ from voicetop.recording.format import (
 RUN = 512
 MAX_LINE = 256 * 1024 * 1024
 _line_decoder = msgspec.json.Decoder(Line)
+_frame_line_decoder = msgspec.json.Decoder(FrameLine)
 _ats = operator.attrgetter("at")
 _seqs = operator.attrgetter("seq")
 _raws = operator.attrgetter("raw")
@@ -242,7 +243,7 @@ class Reader(Iterator[bytes]):
         elif line.type == "welcome":
             yield from self._take_welcome(line, text)
         elif line.type == "frame":
-            yield self.at, msgspec.json.decode(text, type=FrameLine).frame
+            yield self.at, _frame_line_decoder.decode(text).frame
 
     def _take_header(self, header: Header) -> None:
         if header.protocol > OURS:
@@ -297,9 +298,12 @@ class _Welcome(msgspec.Struct):
     epoch: str = ""
 
 
+_welcome_decoder = msgspec.json.Decoder(_Welcome)
+
+
 def _epoch_of(frame: bytes) -> str:
     try:
-        return msgspec.json.decode(frame, type=_Welcome).epoch
+        return _welcome_decoder.decode(frame).epoch
     except UNDECODABLE:
         return ""
 
