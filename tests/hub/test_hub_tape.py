@@ -70,7 +70,7 @@ async def test_nothing_is_lost_where_a_file_ends(tmp_path: Path) -> None:
     seqs = [record[0] for record in records if not isinstance(record, Welcome)]
     assert notes == []
     assert seqs == list(range(1, len(seqs) + 1))
-    assert all(file.stat().st_mode & 0o777 == 0o600 for file in tmp_path.iterdir())
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in shard_files(tmp_path))
 
 
 async def test_the_oldest_files_go_when_all_are_too_large(tmp_path: Path) -> None:
