@@ -188,10 +188,20 @@ async def _blow(hub: Hub, incidents: int, seconds: float) -> None:
         if what == "begin":
             event: dict[str, object] = {"type": "security", "kind": "storm", "label": str(number)}
         else:
+            await _known(hub, f"i{number}")
             event = {"type": "operator", "act": "resolve", "target": f"i{number}", "by": "storm"}
         await send(connection, {"ts": time.time(), **event})
         await asyncio.sleep(pause)
     await connection.close()
+
+
+async def _known(hub: Hub, incident_id: str) -> None:
+    """Until the hub has made an incident of it; nobody resolves what he doesn't see."""
+    session = hub.feed.everybody.mirror._session
+    assert isinstance(session, OwnSession)
+    async with asyncio.timeout(60):
+        while session.alerts.incidents.find(incident_id) is None:  # noqa: ASYNC110 - the hub's own thread
+            await asyncio.sleep(0.05)
 
 
 async def _settle(receiver: Receiver, incidents: int) -> None:

@@ -24,12 +24,12 @@ from voicetop.session import Session
 
 START = 1_760_001_000.0
 """Ten minutes past a whole hour."""
-HOURS = 2
-EVERY_S = 15
+HOURS = 1.2
+EVERY_S = 20
 
 
 def frames(hours: float = HOURS) -> Iterator[bytes]:
-    """A calm fleet: a call every 15 s, with one turn and an end."""
+    """A calm fleet: a call every 20 s, with one turn and an end."""
     dice = random.Random(3)
     seq = 1
     yield welcome(0, START)
@@ -68,7 +68,7 @@ def test_a_baseline_is_learned_shown_and_taken_elsewhere(
     where = ["--history", str(store)]
     assert run(["baseline", "learn", str(week), "--name", "prod", *where]) == 0
     said = capsys.readouterr().out
-    assert re.match(r"learned 1\.\d healthy hours, [\d,]+ calls; kept in \S+history\.db as prod", said)
+    assert re.match(r"learned 0\.\d healthy hours, [\d,]+ calls; kept in \S+history\.db as prod", said)
     assert run(["baseline", "show", *where]) == 0
     shown = capsys.readouterr().out
     assert re.search(r"e2e +(9|1,0)\d\d ms +1,\d\d\d ms", shown)
@@ -169,6 +169,6 @@ def test_a_session_keeps_what_it_learns_each_hour(store: Path) -> None:
         session.feed(frame)
     (newest,) = baselines.all_kept(history)
     assert newest.name == "prod"
-    assert newest.calls > 300
-    assert history.read("SELECT count(*) FROM baselines")[0][0] == HOURS
+    assert newest.calls > 100
+    assert history.read("SELECT count(*) FROM baselines")[0][0] == 1
     history.close()
