@@ -42,6 +42,10 @@ def test_what_is_not_known_is_left_out_of_the_blame() -> None:
     rate = Signal(
         "x", "errors", "warning", "x", AT, GOLD, value=0.5, unit="rate", n=1, metric="errors", calls=1
     )
+    silent = Signal(
+        "feed.silent", "feed", "critical", "x", AT, value=12.4, normal=0.0, unit="s", metric="feed"
+    )
+    assert blame_line(silent) == "feed 12 s (normal 0 s) · global"
     assert blame_line(rate) == "errors 50.0 % (n 1) · gold · 1 call"
 
 

@@ -46,6 +46,7 @@ WRITE: dict[str, Callable[[float], str]] = {
     "usd": dollars,
     "calls": calls,
     "score": lambda value: f"{value:.1f}",
+    "s": lambda value: f"{value:.0f} s",
 }
 
 
