@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,3 +173,34 @@ def test_a_damaged_state_leaves_the_session_as_it_was() -> None:
     with pytest.raises(CheckpointError, match="damaged"):
         session.load(b"VTCP" + bytes([VERSION]) + b"rubbish")
     assert session.digest() == before
+
+
+FOUR_AT_ONCE = """
+import sys, threading
+from pathlib import Path
+from voicetop.session import Session
+
+sys.setswitchinterval(1e-6)
+state, barrier, digests = Path(sys.argv[1]).read_bytes(), threading.Barrier(4), []
+
+
+def join():
+    session = Session()
+    barrier.wait()
+    session.load(state)
+    digests.append(session.digest())
+
+
+threads = [threading.Thread(target=join) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert len(digests) == 4 and len(set(digests)) == 1
+"""
+
+
+def test_feeds_that_begin_at_the_same_moment_on_threads_of_their_own_all_begin(tmp_path: Path) -> None:
+    """msgspec 0.22 crashes the process where two threads meet a type for the first time."""
+    state = tmp_path / "state"
+    state.write_bytes(Session().checkpoint())
+    done = subprocess.run([sys.executable, "-c", FOUR_AT_ONCE, str(state)], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
