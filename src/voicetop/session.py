@@ -131,4 +131,4 @@ class Session:
             read_all([*roster.live.values(), *roster.gone()])
         seen = self.codec.duplicates.known() if whole else ([], [])
         alerts = self.alerts.dump()
-        return checkpoint.state_of(self.engine, self.seq, self.epoch, self.codec.stats, seen, alerts)
+        return checkpoint.state_of(self.engine, self.seq, self.epoch, self.codec.stats, seen, alerts=alerts)

@@ -81,6 +81,7 @@ def state_of(
     epoch: str,
     wire: WireStats,
     seen: tuple[list[str], list[str]],
+    *,
     alerts: bytes = b"",
 ) -> State:
     """The state of an engine, sharing what it holds: encode it before the engine goes on."""

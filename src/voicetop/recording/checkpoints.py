@@ -39,7 +39,7 @@ class _Head(Struct, frozen=True, kw_only=True):
     key: str
     recording: str
     voicetop: str = "checkpoints"
-    form: int = 2
+    form: int = 3
 
 
 class Ids(Struct, frozen=True):
