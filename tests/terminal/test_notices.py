@@ -56,7 +56,7 @@ async def leak(hub: Hub) -> None:
 
 
 async def test_a_terminal_rings_pops_up_and_is_named_after_the_verdict(hub: Hub, tmp_path: Path) -> None:
-    env = {
+    env: dict[str, Any] = {
         **QUIET_SSH,
         "TERM": "xterm-kitty",
         "XDG_CONFIG_HOME": str(tmp_path),
