@@ -161,6 +161,7 @@ def test_a_moment_that_is_being_written_is_waited_for(source: FilmSource, feed: 
 
 
 def test_all_of_it_is_private_and_gone_at_the_end(home: Path) -> None:
+    before = set(threading.enumerate())
     feed = feed_of(FilmSource(gate=5.0))
     until(lambda: at(feed) >= START + 5)
     arrive(past_of(feed), START + 2)
@@ -169,7 +170,11 @@ def test_all_of_it_is_private_and_gone_at_the_end(home: Path) -> None:
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
     feed.close()
     assert not [file for file in home.rglob("*") if file.is_file()]
-    assert not any("voicetop" in thread.name for thread in threading.enumerate())
+    until(
+        lambda: (
+            not {thread.name for thread in set(threading.enumerate()) - before if "voicetop" in thread.name}
+        )
+    )
 
 
 def test_what_a_crashed_console_left_is_removed_by_the_next(home: Path) -> None:

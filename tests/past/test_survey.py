@@ -97,7 +97,8 @@ def test_while_somebody_waits_for_the_processor_it_takes_its_time(recording: Pat
 def test_it_ends_at_once_when_it_is_to(recording: Path) -> None:
     watched, _ = survey(recording, wait=False)
     watched.close()
-    assert not any(thread.name == "voicetop timeline" for thread in threading.enumerate())
+    assert watched._thread is not None
+    until(lambda: watched._thread and not watched._thread.is_alive())
 
 
 def test_files_of_a_folder_are_one_pass_and_one_timeline(tmp_path: Path, recording: Path) -> None:
