@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from textual import events
 
 from ui import synthetic
 from ui.fake_feed import FakeFeed
@@ -101,6 +102,19 @@ async def test_g_goes_to_a_moment_that_is_typed_and_a_mistake_stays_to_be_mended
         assert past.position.at == FIRST
         await pilot.press("g", *"0s ago", "enter")
         assert "this is live again" in foot(app)
+
+
+async def test_what_is_typed_in_one_go_behind_g_is_all_of_the_moment() -> None:
+    feed, _past = live_feed()
+    app = ConsoleApp(feed)
+    async with app.run_test(size=(80, 24)) as pilot:
+        theme = app.sheet.ink.theme.name
+        for character in "g2026-11-22T14:10Z":
+            app.post_message(events.Key(character, character))
+        await until(pilot, lambda: isinstance(app.page, PromptBox) and app.page.entry.text.endswith("Z"))
+        assert isinstance(app.page, PromptBox)
+        assert app.page.entry.text == "2026-11-22T14:10Z"
+        assert app.sheet.ink.theme.name == theme
 
 
 async def test_a_seek_is_told_and_no_key_waits_for_it() -> None:

@@ -284,6 +284,10 @@ class ConsoleApp(
             return self.can_do(str(parameters[0]))
         return super().check_action(action, parameters)
 
+    async def press(self, key: str) -> bool:
+        """Run what a key is bound to, before the next key is looked at; False where it is bound to nothing."""
+        return await self._check_bindings(key)
+
     def action_do(self, action_id: str) -> None:
         """What a key is bound to."""
         self.do(action_id)

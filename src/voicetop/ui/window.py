@@ -21,7 +21,12 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """The sheet, and nothing else."""
         yield self.app.sheet
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
+        """Give a key to the page, else to what it is bound to.
+
+        Textual would run a binding from the app's own queue, while this one went on to the next keys: what is typed
+        fast or pasted behind `g` would be keys of the screen that the prompt was to be laid over.
+        """
         self.app.told = ""
         if self.app.tour is not None:
             self.app.end_tour()
@@ -29,7 +34,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
                 event.stop()
                 event.prevent_default()
                 return
-        if self.app.page.key(event.key, event.character):
+        if self.app.page.key(event.key, event.character) or await self.app.press(event.key):
             event.stop()
             event.prevent_default()
 
