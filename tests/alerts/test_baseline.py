@@ -85,3 +85,4 @@ def test_the_first_lines_are_drawn_after_a_quarter_of_an_hour() -> None:
         if at - 1_760_000_400 < 895:
             assert not watch.baseline.lines
     assert watch.baseline.lines["e2e"] == pytest.approx(590, abs=1)
+    assert watch.weights is not None

@@ -137,7 +137,7 @@ class Watch:
             self._close_hour(at)
         self._remember(reading, at)
         state.hour.add(reading)
-        self._draw_lines()
+        self._draw_lines(at)
         self._rebuild_where_due(reading, at)
         if self.weights is None:
             return []
@@ -219,15 +219,21 @@ class Watch:
         for number, name in enumerate(gauges.scanned):
             self.baseline.keep_peak(f"{name} in segments", gauges.local_peak[number])
 
-    def _draw_lines(self) -> None:
-        """The first lines, as soon as there is enough to draw them by."""
-        baseline, hour = self.baseline, self.state.hour
+    def _draw_lines(self, at: float) -> None:
+        """The first lines, as soon as there is enough to draw them by; what came so far is what is normal then."""
+        state, baseline, hour = self.state, self.baseline, self.state.hour
         if baseline.lines or hour.marks * 5 + baseline.healthy_s < LEARN_S:
             return
         times = baseline.times + hour.times
-        if times[METRIC["e2e"]].sum() >= LEARN_TURNS:
-            baseline.draw_lines(times)
-            baseline.lined = baseline.healthy_s
+        if times[METRIC["e2e"]].sum() < LEARN_TURNS:
+            return
+        baseline.draw_lines(times)
+        self._take_slot()
+        state.hour = Hour()
+        learn(baseline, hour, {}, at)
+        state.traffic.learn(baseline, healthy=True)
+        baseline.lined = baseline.healthy_s
+        state.weighed = -1
 
     def _redraw_lines(self) -> bool:
         """After the first day, when all hours were seen."""
