@@ -10,7 +10,8 @@ import pytest
 
 from past.films import START, film, film_frames, until
 from voicetop.engine.timeline import Timeline
-from voicetop.past import almanac
+from voicetop.past import almanac, memory
+from voicetop.past.memory import MemoryStates
 from voicetop.past.remarks import Remarks
 from voicetop.past.survey import Survey
 from voicetop.recording import seek
@@ -61,6 +62,32 @@ def test_it_goes_through_a_recording_once(recording: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(seek.Seeker, "go_through", again)
     assert gathered(recording) == first
+
+
+@pytest.mark.parametrize("opened", [1, 2])
+def test_of_a_short_recording_states_are_left_in_memory(
+    recording: Path, opened: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "COST", 100.0)
+    for _ in range(opened - 1):
+        gathered(recording)
+    states, idle = MemoryStates(), threading.Event()
+    reel: Reel[Session] = Reel(recording, Session, share=0.0, states=states)
+    watched = Survey(states=states)
+    idle.set()
+    watched.begin(reel, idle)
+    until(lambda: watched.timeline.complete and states.nearest(START + 60))
+    until(lambda: reel.nearest(START + 60) >= START + 40)
+    session = reel.new_session()
+    trail = reel.enter(START + 45, session)
+    assert session.at >= START + 30
+    played = Session()
+    for _, frame in trail:
+        session.feed(frame)
+    for frame in film_frames(60):
+        played.feed(frame)
+    assert session.digest() == played.digest()
+    watched.close()
 
 
 def test_other_records_are_gone_through_anew(recording: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from voicetop.recording.moments import parse_moment
 
 if TYPE_CHECKING:
     from voicetop.config import Config
+    from voicetop.past.memory import MemoryStates
     from voicetop.past.player import Player
     from voicetop.recording.notes import Notebook
     from voicetop.recording.reel import Reel
@@ -77,15 +78,17 @@ def open_player(
     path: Path, where: str, start: Start, settings: Config, *, author: str, trouble: Callable[[], str]
 ) -> Player:
     """What plays the recording at `path`. Raises RecordingError."""
+    from voicetop.past.memory import MemoryStates
     from voicetop.past.player import Player
     from voicetop.past.remarks import Remarks
     from voicetop.past.survey import Survey
 
+    states = MemoryStates()
     remarks = Remarks(lambda: _notebook(path, piped=where == STANDARD_INPUT), author=author)
     return Player(
-        lambda new_session: _reel(path, new_session),
+        lambda new_session: _reel(path, new_session, states),
         where=where,
-        gathering=Survey(settings.engine, remarks),
+        gathering=Survey(settings.engine, remarks, states),
         config=settings.engine,
         start=start,
         trouble=trouble,
@@ -93,10 +96,10 @@ def open_player(
     )
 
 
-def _reel(path: Path, new_session: Callable[[], Session]) -> Reel[Session]:
+def _reel(path: Path, new_session: Callable[[], Session], states: MemoryStates) -> Reel[Session]:
     from voicetop.recording.reel import Reel  # behind the first frame, as all that needs numpy
 
-    return Reel(path, new_session)
+    return Reel(path, new_session, states=states)
 
 
 def _notebook(path: Path, *, piped: bool) -> Notebook:

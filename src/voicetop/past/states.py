@@ -135,7 +135,7 @@ class LiveStates:
         while len(self._kept) > MOST or sum(kept.size for kept in self._kept) > self._budget:
             if len(self._kept) < 3:
                 break
-            self._forget(_least_missed(self._kept))
+            self._forget(least_missed(self._kept))
 
     def _forget(self, kept: Kept) -> None:
         self._kept = [other for other in self._kept if other is not kept]
@@ -143,7 +143,7 @@ class LiveStates:
             (self._folder / kept.name).unlink()
 
 
-def _least_missed(kept: list[Kept]) -> Kept:
+def least_missed(kept: list[Kept]) -> Kept:
     """The one whose neighbours are nearest to each other, for its age. The first and the last stay."""
     now = kept[-1].until
     gaps = [

@@ -22,6 +22,7 @@ from voicetop.errors import VoicetopError
 from voicetop.past.remarks import Remarks
 
 if TYPE_CHECKING:
+    from voicetop.past.memory import MemoryStates
     from voicetop.recording.reel import Reel
     from voicetop.recording.trail import Trail
     from voicetop.session import Session
@@ -34,19 +35,23 @@ PAUSE_S = 0.005
 BUSY_S = 0.1
 """While somebody waits for the processor, it folds a frame in such a time."""
 GROWTH_S = 1.0
+SHORT = 16 * 1024 * 1024
+"""A recording of so many bytes is gone through each time it is opened, for the sake of states in memory."""
 
 
 class Survey:
-    """A `projector.Gathering`. `remarks` are the notes about this recording."""
+    """A `projector.Gathering`. `remarks` are the notes about this recording; `states` takes states in memory."""
 
     def __init__(
         self,
         config: Callable[[], EngineConfig] | None = None,
         remarks: Remarks | None = None,
+        states: MemoryStates | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._make_config = config
         self._remarks = remarks
+        self._states = states
         if remarks is not None:
             remarks.when_kept = lambda _: self._renewed.set()
         self._clock = clock or WallClock()
@@ -91,8 +96,11 @@ class Survey:
             self._hear_notes()
             if told is None:
                 self._go_through(reel, session, key, idle)
+                return
+            self._tell(reel, complete=True)
+            if self._states is not None and sum(part.path.stat().st_size for part in reel.parts) <= SHORT:
+                self._go_through(reel, session, "", idle)
             else:
-                self._tell(reel, complete=True)
                 self._build(reel, idle)
         except VoicetopError:  # the player says so when it comes there
             self._tell(reel, complete=True)
@@ -107,17 +115,24 @@ class Survey:
             self._tell(reel, complete=True)
 
     def _go_through(self, reel: Reel[Session], session: Session, key: str, idle: threading.Event) -> None:
-        """All that was written by now, file after file; then what is written meanwhile."""
+        """All that was written by now, file after file; then what is written meanwhile.
+
+        With `key` the timeline is gathered, and kept under it.
+        """
         from voicetop.past import almanac  # noqa: PLC0415
         from voicetop.recording.reader import Place  # noqa: PLC0415
         from voicetop.recording.trail import Trail  # noqa: PLC0415
 
-        self._tell_more = lambda: self._tell(reel, complete=False)
+        if (states := self._states) is not None:
+            session.on_beat.append(lambda _: states.look(reel, session))
+        self._tell_more = lambda: self._tell(reel, complete=not key)
         place, epoch, part = Place(0, 0), "", reel.parts[0]
         for part in list(reel.parts):
             place, epoch = part.go_through(session, lambda: self._pause(idle))
             if self._stop.is_set():
                 return
+        if not key:  # the timeline was known; it goes on with what is written meanwhile
+            follow(session, self._chronicle)
         with contextlib.closing(Trail(reel.files, part.path, place, epoch)) as trail:
             while self._fold(trail, session):
                 reel.refresh()
