@@ -127,7 +127,12 @@ class Projector:
         self._picture_due = 0.0
         self._idle = threading.Event()
         self._opened = threading.Event()
-        self._position = Position(playing=start.playing, speed=self._pacing.speed, loop=start.loop)
+        self._position = Position(
+            playing=start.playing,
+            speed=self._pacing.speed,
+            loop=start.loop,
+            seeking=start.at if math.isfinite(start.at) else NAN,
+        )
         self._thread = threading.Thread(target=self._run, name="voicetop past", daemon=True)
 
     def _aim(self, at: float) -> None:
