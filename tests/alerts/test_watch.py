@@ -99,3 +99,15 @@ def test_a_watch_that_goes_on_from_its_state_says_the_same() -> None:
     for at, reading in marks[90:]:
         assert arrays.encode(watch.step(reading, at)) == arrays.encode(other.step(reading, at))
     assert arrays.encode(watch.state) == arrays.encode(other.state)
+
+
+def test_when_an_outage_is_over_what_callers_felt_of_it_is_over_too() -> None:
+    def outage(kind: str, rate: np.ndarray, seconds: float) -> np.ndarray:
+        if not FROM <= seconds < FROM + 300:
+            return rate
+        return {"fault:llm:server": rate * 0 + 0.5, "failed": rate * 0 + 0.9}.get(kind, rate)
+
+    watch = Watch(WatchState(baseline=baseline()))
+    families = [{alarm.family for alarm in watch.step(reading, at)} for at, reading in readings(18, outage)]
+    assert {"errors", "success"} in families
+    assert not families[-1]

@@ -26,6 +26,7 @@ from voicetop.alerts.normals import (
     traffic_weights,
     weights,
 )
+from voicetop.alerts.policy import DOWNSTREAM, UPSTREAM
 from voicetop.alerts.readings import Reading, within
 from voicetop.alerts.scan import Verdict, scan
 from voicetop.alerts.segmenting import Conjunctions
@@ -511,10 +512,15 @@ class Watch:
             state.hour.troubled = True
         if any(alarm.family == "traffic" for alarm in state.alarms):
             state.hour.quiet = True
-        over = {alarm.family for alarm in state.alarms if at - alarm.last >= OFF_S}
-        if not over:
+        ended = [alarm for alarm in state.alarms if at - alarm.last >= OFF_S]
+        if not ended:
             return
+        over = {alarm.family for alarm in ended}
         state.alarms = [alarm for alarm in state.alarms if at - alarm.last < OFF_S]
+        if any(alarm.tier == "critical" and alarm.family in UPSTREAM for alarm in ended):
+            # what callers felt of an outage is over with it: where calls are few, it would be spoken of for hours
+            over |= DOWNSTREAM
+            state.alarms = [alarm for alarm in state.alarms if alarm.family not in DOWNSTREAM]
         for number, stream in enumerate(found.streams):
             if stream.family in over and not any(alarm.family == stream.family for alarm in state.alarms):
                 state.gauges.value[number] = 0
