@@ -57,7 +57,7 @@ def of_kinds(kinds: list[str]) -> list[Stream]:
 def _latency(metric: str, stage: str) -> Stream:
     words = f"{stage.upper()} latency" if stage else "e2e latency"
     return Stream(
-        f"latency.{stage or metric}", "latency", "rate", f"n:{metric}", f"o:{metric}", (2.0, 5.0, 15.0), words,
+        f"latency.{stage or metric}", "latency", "rate", f"n:{metric}", f"o:{metric}", (3.0, 6.0, 15.0), words,
         stage=stage, component=stage, scanned=True, hold_s=45.0, prior=0.1,
     )  # fmt: skip
 
@@ -91,8 +91,8 @@ _FIXED = (
     Stream("abandonment", "abandonment", "rate", "ended", "hangup", (1.7, 3.0, 8.0), "abandonment"),
     Stream("cost", "cost", "mean", "cost", "x:cost", (0.5, 1.0, 2.0), "cost per call", unit="usd"),
     Stream("sentiment", "sentiment", "mean", "sentiments", "x:sentiment", (0.25, 0.5, 1.0), "sentiment", unit="score"),
-    Stream("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.3, 0.7, 1.4), "speech rate"),
-    Stream("frustration.loudness", "frustration", "mean", "v:loud", "x:loud", (0.3, 0.7, 1.4), "loudness"),
+    Stream("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.5, 0.8, 1.4), "speech rate"),
+    Stream("frustration.loudness", "frustration", "mean", "v:loud", "x:loud", (0.5, 0.8, 1.4), "loudness"),
     Stream("frustration.calls", "frustration", "rate", "ended", "moody", (2.0, 4.0, 10.0), "frustrated callers"),
     Stream("traffic", "traffic", "arrivals", "expected", "started", (0.6, 0.35, 0.1), "calls", unit="calls"),
 )  # fmt: skip
