@@ -71,6 +71,15 @@ def painted(
     return [text_of(line).rstrip() for line in lines]
 
 
+def test_an_empty_list_says_in_whose_hands_is_what_fires_all_the_same() -> None:
+    snap = ALERTING()
+    held = tuple(row for row in snap.alerts.incidents if row.state in ("acknowledged", "silenced"))
+    panel = msgspec.structs.replace(snap.alerts, incidents=held, critical=0, warning=1)
+    lines = painted(msgspec.structs.replace(snap, alerts=panel), "active", "", (120, 40))
+    assert "   Nothing else fires: 1 acknowledged, 1 silenced." in lines
+    assert not any("was resolved" in line for line in lines)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("kind", SHOWN)
 def test_the_screen_looks_as_it_was_last_approved(kind: str, size: tuple[int, int]) -> None:

@@ -266,7 +266,9 @@ class _File:
         value = table.get(key, usual)
         if value in known:
             return str(value)
-        self.wrong(path, key, f"has to be one of {', '.join(known)}{nearest(str(value), known)}")
+        near = nearest(str(value), known)
+        hint = near if near.endswith("?") else ""
+        self.wrong(path, key, f"has to be one of {', '.join(known)}{hint}")
         return usual
 
     def _where(self, path: tuple[str, ...], table: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -165,7 +165,7 @@ def _rates(baseline: Baseline) -> Iterator[str]:
         family, _, rest = kind.partition(":")
         if family in ("fault", "hangup") and rest:
             share = float(baseline.sums[kind].sum()) / calls
-            yield f"  {family} {rest:<{43 - len(family)}} {share:>8.2%} {calls:>10,.0f}"
+            yield f"  {family} {rest:<{43 - len(family)}} {share * 100:>6.2f} % {calls:>10,.0f}"
 
 
 def _unfit(kept: KeptBaseline, where: str) -> str:

@@ -136,23 +136,27 @@ def _nth(number: int) -> str:
 
 
 def nothing(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Line]:
-    """What stands in an empty list: that all is well, and what is still being learned."""
+    """What stands in an empty list: that all is well, or in whose hands it is, and what is still being learned."""
+    elsewhere = [
+        f"{sum(row.state == state for row in panel.incidents)} {state}"
+        for state in ("acknowledged", "silenced")
+        if any(row.state == state for row in panel.incidents)
+    ]
     said = {
-        "active": "Nothing fires.",
+        "active": f"Nothing else fires: {', '.join(elsewhere)}." if elsewhere else "Nothing fires.",
         "acknowledged": "Nobody has taken anything.",
         "silenced": "Nothing that fires is silenced.",
         "resolved": "Nothing has fired yet that is over.",
         "silences": "No silence is in force.",
     }[tab]
     lines: list[Line] = [BLANK, Row(3).add(said, "text").line()]
-    if tab == "active" and not isnan(panel.last_resolved):
+    if tab == "active" and not elsewhere and not isnan(panel.last_resolved):
         ago = figures.span(max(0.0, now - panel.last_resolved))
         lines.append(Row(3).add(f"The last alert was resolved {ago} ago.", "muted").line())
     if tab == "active" and panel.learning_s:
         left = figures.span(panel.learning_s)
-        lines.append(
-            Row(3).add(f"Learning what is normal, {left} to go; presets judge meanwhile.", "muted").line()
-        )
+        learning = f"Learning what is normal, {left} to go; what needs no normal fires already."
+        lines.append(Row(3).add(learning, "muted").line())
     return [fit(line, width) for line in lines]
 
 

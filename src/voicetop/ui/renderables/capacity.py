@@ -47,7 +47,7 @@ def _notes(panel: CapacityPanel, look: Look, width: int) -> Line:
         row.add(
             f", {figures.age(panel.handling_s)} each" if panel.handling_s == panel.handling_s else "", "muted"
         )
-    if panel.minutes_to_line == panel.minutes_to_line:
+    if panel.minutes_to_line > 0:
         row.add(" · ", "faint").add(f"line in {figures.span(panel.minutes_to_line * 60)}", "degraded")
     return row.line()
 

@@ -109,7 +109,7 @@ def _capacity(snap: Snapshot, _: Look) -> str:
     panel = snap.capacity
     limit = f" of {panel.limit:,} tested" if panel.limit else ", limit not told"
     line = panel.minutes_to_line
-    return f"{panel.live:,}{limit}" + ("" if isnan(line) else f" · line in {figures.span(line * 60)}")
+    return f"{panel.live:,}{limit}" + (f" · line in {figures.span(line * 60)}" if line > 0 else "")
 
 
 def _success(snap: Snapshot, _: Look) -> str:

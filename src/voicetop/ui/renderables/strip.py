@@ -214,7 +214,7 @@ def _name(spans: list[Span], column: int, label: str, notes: Mapping[int, object
     free = 0
     while free < LABEL and column + free + 1 < len(spans) and column + free + 1 not in notes:
         free += 1
-    text = clip(label, free)
+    text = clip(label.removeprefix("deploy "), free)  # what the sign itself says needs no room
     if free >= 2 and len(text) == cells(text):  # a cell a character: what is wider would move all behind it
         for index, char in enumerate(text):
             spans[column + 1 + index] = (char, "marker")
