@@ -34,6 +34,8 @@ class Tmux:
             "LC_ALL": "C.UTF-8",
             "XDG_CONFIG_HOME": str(folder),
         }
+        for name in ("COLUMNS", "LINES"):  # pytest's own terminal is not this one
+            self._env.pop(name, None)
         self._run("new-session", "-d", "-x", str(columns), "-y", str(lines), "sh")
 
     def _run(self, *words: str) -> str:
@@ -100,10 +102,11 @@ def test_the_demo_is_alive_obeys_keys_and_leaves_nothing_behind(tmux: Tmux) -> N
     tmux.press("2")
     tmux.shows("── live calls")
     tmux.press("j", "j", "Enter")
-    tmux.shows("caller")
+    tmux.shows("── turns")
     tmux.press("Escape")
-    tmux.shows("── live calls")
+    tmux.until(lambda text: "── turns" not in text and "── live calls" in text)
     tmux.press("/")
+    tmux.shows("Esc clear")
     tmux.type("billing")
     tmux.until(lambda text: re.search(r"/ billing +\d+ of \d+", text) and "billing" in text.splitlines()[6])
     tmux.press("Escape")
