@@ -12,7 +12,9 @@ async def next_duty(watcher: Watcher) -> bool:
     return bool(frame["on"])
 
 
-async def test_the_second_watcher_stands_by_and_takes_over_when_the_first_is_gone(start_hub: StartHub) -> None:
+async def test_the_second_watcher_stands_by_and_takes_over_when_the_first_is_gone(
+    start_hub: StartHub,
+) -> None:
     hub = await start_hub()
     first = await Watcher.open(hub.url, role="watcher")
     assert await next_duty(first)

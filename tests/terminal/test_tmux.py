@@ -119,7 +119,7 @@ def test_the_demo_is_alive_obeys_keys_and_leaves_nothing_behind(tmux: Tmux) -> N
     tmux.shows("latency, ear to ear")
 
     tmux.press("q")
-    text = tmux.until(lambda text: "LIVE CALLS" not in text and PROMPT in text)
+    tmux.until(lambda text: "LIVE CALLS" not in text and PROMPT in text)
     assert tmux.asks("alternate_on") == "0"
     assert tmux.asks("cursor_flag") == "1"
     assert tmux.asks("mouse_any_flag") == "0"
