@@ -305,6 +305,25 @@ def test_what_can_not_wait_fires_between_two_marks_and_touches_nothing_else() ->
     assert story.incidents.opened[0].seen == before
 
 
+def test_another_kind_of_security_event_pages_though_one_is_open() -> None:
+    story = Story()
+    leak = signal("security.leak", "security", "critical")
+    probe = signal("security.probe", "security", "critical")
+    story.mark(leak)
+    (told,) = story.mark(leak, probe)
+    assert (told.rule, told.incident_id, told.reason) == ("security.probe", "i2", "fired")
+
+
+def test_a_security_event_after_one_that_was_resolved_by_hand_pages_again() -> None:
+    story = Story()
+    leak = signal("security.leak", "security", "critical")
+    story.mark(leak)
+    story.act("resolve", "i1")
+    assert reasons(story.mark(leak)) == ["resolved"]
+    (told,) = story.mark(msgspec.structs.replace(leak, n=leak.n + 1))
+    assert (told.reason, told.incident_id) == ("fired", "i2")
+
+
 # -- flapping and keys ---------------------------------------------------------------------------------------------
 
 

@@ -209,6 +209,9 @@ def learn(baseline: Baseline, hour: Hour, expected: dict[str, tuple[str, float, 
         baseline.dearest = [*baseline.dearest[-BLOCKS + 1 :], hour.dearest]
 
 
+arrays.meet(Baseline)
+
+
 def weekday(at: float) -> int:
     """0 is Thursday, on which the epoch began."""
     return int(at // 86_400) % 7

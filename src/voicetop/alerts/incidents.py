@@ -15,7 +15,16 @@ from msgspec import Struct, field
 
 from voicetop.alerts.incident import Incident, identity, within
 from voicetop.alerts.muting import mute
-from voicetop.alerts.policy import EVENTS, FLAP_S, MOST_KEEP_S, RANK, WIDEN_S, Policies, policy_of
+from voicetop.alerts.policy import (
+    EVENTS,
+    FLAP_S,
+    MOST_KEEP_S,
+    ONE_BY_ONE,
+    RANK,
+    WIDEN_S,
+    Policies,
+    policy_of,
+)
 from voicetop.alerts.signals import Effect, Reason, Signal
 from voicetop.alerts.silences import Silence
 from voicetop.alerts.words import blame_line
@@ -115,6 +124,7 @@ class Incidents(Struct, kw_only=True):
             for one in self.opened
             if one.family == signal.family and (one.phase != "resolved" or one.held)
             and within(signal.where, one.where)
+            and (one.rule == signal.rule or one.family not in ONE_BY_ONE)
         ]  # fmt: skip
         return min(homes, key=lambda one: (one.held, -len(one.where)), default=None)
 
@@ -238,8 +248,9 @@ class Incidents(Struct, kw_only=True):
 
 
 def _breaks(home: Incident, signal: Signal) -> bool:
-    """Whether a signal is news though somebody resolved its incident by hand: it is worse than it was."""
-    return home.phase == "resolved" and RANK[signal.tier] > RANK[home.tier]
+    """Whether a signal is news though somebody resolved its incident by hand: it is worse, or happened once more."""
+    again = signal.family in ONE_BY_ONE and signal.n > home.lead.n
+    return home.phase == "resolved" and (again or RANK[signal.tier] > RANK[home.tier])
 
 
 def _news(incident: Incident) -> Reason | None:

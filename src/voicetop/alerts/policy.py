@@ -19,6 +19,8 @@ UPSTREAM: frozenset[Family] = frozenset({"errors", "waiting", "traffic"})
 DOWNSTREAM: frozenset[Family] = frozenset({"success", "sentiment", "abandonment"})
 EVENTS: frozenset[Family] = frozenset({"compliance", "security", "feed"})
 """Families that a silent feed doesn't make doubtful: they speak of what happened, or of the feed itself."""
+ONE_BY_ONE: frozenset[Family] = frozenset({"compliance", "security"})
+"""Families in which each kind of event is an incident by itself: a second kind pages though the first is open."""
 AFTERMATH_S = 1800.0
 """Outcomes are looked at over 30 minutes: for so long after an outage they still speak of it."""
 WIDEN_S = 60.0

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST = 200
 VERSION = 1
+_decoder = msgspec.msgpack.Decoder(Timeline)
 
 
 def key_of(session: Session) -> str:
@@ -36,7 +37,7 @@ def key_of(session: Session) -> str:
 def look_up(reel: Reel[Session], key: str) -> Timeline | None:
     """The timeline of exactly these records; None where it isn't known."""
     try:
-        return msgspec.msgpack.decode(_place(reel, key).read_bytes(), type=Timeline)
+        return _decoder.decode(_place(reel, key).read_bytes())
     except (OSError, msgspec.MsgspecError):
         return None
 

@@ -22,6 +22,8 @@ APART_S = 10.0
 COST = 0.3
 """How much of the survey's time may go into states."""
 
+_welcome_decoder = msgspec.msgpack.Decoder(Welcome)
+
 
 class MemoryStates:
     """A `recording.reel.States`. `look` is called at heartbeats of a session that goes through `reel`."""
@@ -40,7 +42,7 @@ class MemoryStates:
     def load(self, kept: Kept) -> bytes | None:
         """Its welcome frame."""
         state = self._states.get(kept.name)
-        return msgspec.json.encode(msgspec.msgpack.decode(state, type=Welcome)) if state else None
+        return msgspec.json.encode(_welcome_decoder.decode(state)) if state else None
 
     def look(self, reel: Reel[Session], session: Session) -> None:
         """A heartbeat was folded: now and then keep the state behind it, where no checkpoint is near."""

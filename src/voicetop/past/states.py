@@ -29,6 +29,7 @@ PATIENCE = 40
 GRACE_S = 60.0
 
 _batch_decoder = msgspec.json.Decoder(RawBatch)
+_welcome_decoder = msgspec.msgpack.Decoder(Welcome)
 
 
 class _Made(Struct, frozen=True):
@@ -70,7 +71,7 @@ class LiveStates:
             state = (self._folder / kept.name).read_bytes()
         except OSError:
             return None
-        return msgspec.json.encode(msgspec.msgpack.decode(state, type=Welcome))
+        return msgspec.json.encode(_welcome_decoder.decode(state))
 
     def first_at(self) -> float:
         """The first moment that can be gone to, where the file that it all began with is gone; else 0.0."""

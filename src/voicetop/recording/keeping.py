@@ -34,6 +34,7 @@ Frames: TypeAlias = Callable[[Place, str, Place], Iterable[bytes]]
 """The frames of a recording from one place (and its epoch) to another."""
 
 _BEGINNING = Place(0, 0)
+_base_decoder = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 
 
 class Keepable(Protocol):
@@ -236,9 +237,7 @@ def _seen(saved: Saved, base: bytes, frames: Frames) -> tuple[set[str], set[str]
 def _base_of(base: bytes) -> Duplicates:
     if not base:
         return Duplicates.none()
-    return Duplicates.of(
-        msgspec.msgpack.decode(ZstdDecompressor().decompress(base), type=tuple[list[str], list[str]])
-    )
+    return Duplicates.of(_base_decoder.decode(ZstdDecompressor().decompress(base)))
 
 
 def _count(codec: Codec, frame: bytes) -> None:

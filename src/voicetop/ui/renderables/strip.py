@@ -22,6 +22,9 @@ from voicetop.ui.look import Look, severity
 
 GROWTH = 1.08
 """A column of a strip that has become too long stands for so many times as much time as before."""
+BURST = 8.0
+"""A column of more than so many times the usual one is full and doesn't set the scale: a publisher that tells hours of
+history within seconds would flatten all that came after."""
 FULL_SHARE = 0.1
 """Errors of so many of a hundred replies fill a column, or more where there are more."""
 LEFT = 8
@@ -100,7 +103,8 @@ def drawn(line: Timeline, width: int) -> Drawn:
     """A timeline in `width` columns."""
     track = track_of(line, width)
     turns, errors = _rates(line, line.turns, track), _rates(line, line.errors, track)
-    most = ceiling(tuple(turns))
+    known = sorted(rate for rate in turns if rate > 0)
+    most = ceiling(tuple(rate for rate in known if rate <= BURST * known[len(known) // 2]))
     shares = [_share(bad, good) for bad, good in zip(errors, turns, strict=True)]
     full = max([FULL_SHARE, *shares])
     notes: dict[int, list[Note]] = {}
@@ -109,7 +113,7 @@ def drawn(line: Timeline, width: int) -> Drawn:
     return Drawn(
         line,
         track,
-        tuple(value / most for value in turns),
+        tuple(min(value / most, 1.0) for value in turns),
         tuple(share / full for share in shares),
         {column: tuple(sorted(some, key=_rank)) for column, some in notes.items()},
     )
