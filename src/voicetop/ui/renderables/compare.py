@@ -97,6 +97,8 @@ STEPS: dict[Unit, Callable[[float], str]] = {
 
 
 def value_of(value: float, unit: Unit, *, least: bool = False) -> str:
+    if least and unit == "ms" and value >= 1_000:
+        return f"≥ {figures.seconds_of_ms(value)}"  # no wider than what is exact
     return ("≥ " if least else "") + WRITERS[unit](value)
 
 

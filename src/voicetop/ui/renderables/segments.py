@@ -308,8 +308,12 @@ def _said(row: SegmentRow) -> tuple[str, ...]:
     if not row.worse and row.p95.few and row.errors.few:
         return (f"{row.calls:,} calls are too few to judge", "too few to judge")
     worse = ", ".join(row.worse)
-    long = f"worse than its own normal and the rest: {worse}" if row.worse else "no worse than its normal"
-    short = f"worse: {worse}" if row.worse else "as normal"
+    long = (
+        f"worse than its own normal and the rest: {worse}"
+        if row.worse
+        else "nothing stands out against its normal and the rest"
+    )
+    short = f"worse: {worse}" if row.worse else "nothing stands out"
     stuck = f" · {row.stuck:,} stuck" if row.stuck else ""
     explains = f"explains {row.explains * 100:.0f} %" if row.explains >= 0.005 else ""
     of = " of the slow turns beyond normal"
