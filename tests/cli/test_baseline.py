@@ -161,7 +161,7 @@ async def test_a_hub_begins_with_what_was_learned(week: Path, tmp_path: Path) ->
         await viewer.connection.close()
 
 
-def test_a_session_keeps_what_it_learns_each_hour(store: Path) -> None:
+def test_a_session_keeps_what_it_learned_first_and_then_each_hour(store: Path) -> None:
     history = Store(store, writer="test")
     session = Session()
     normals.keep_hourly(session, history, "prod", print)
@@ -170,5 +170,5 @@ def test_a_session_keeps_what_it_learns_each_hour(store: Path) -> None:
     (newest,) = baselines.all_kept(history)
     assert newest.name == "prod"
     assert newest.calls > 100
-    assert history.read("SELECT count(*) FROM baselines")[0][0] == 1
+    assert history.read("SELECT count(*) FROM baselines")[0][0] == 2
     history.close()

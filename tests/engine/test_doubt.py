@@ -88,4 +88,5 @@ def test_turns_that_are_all_alike_in_a_call_count_as_one() -> None:
 def test_what_varies_beyond_n_is_found(wobble: float, seed: int) -> None:
     dice = np.random.default_rng(seed)
     values = dice.normal(5.0, wobble, 400) + dice.normal(0.0, 0.05, 400)
-    assert doubt.spread_between(values, np.full(400, 0.0025)) == pytest.approx(wobble, abs=0.02)
+    found = doubt.spread_between(values, np.full(400, 0.0025))
+    assert found**2 == pytest.approx(wobble**2, abs=5 * (wobble**2 + 0.0025) * (2 / 400) ** 0.5)

@@ -95,7 +95,7 @@ def _found(
 
 
 def keep_hourly(session: Session, store: Store, name: str, log: Callable[[str], None]) -> None:
-    """Keep what the session learns, each time an hour of stamp time is over."""
+    """Keep what the session learns: as soon as it knows anything, then each time an hour of stamp time is over."""
     kept_until = [0.0]
 
     def keep(beat: Beat) -> None:
