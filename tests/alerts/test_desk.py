@@ -132,6 +132,32 @@ def test_one_call_that_costs_what_no_call_costs_is_told() -> None:
     assert found["cost.runaway"] == "one call cost $3.00"
 
 
+def test_while_it_learns_the_presets_of_the_verdict_speak() -> None:
+    line = Line()
+    for n in range(60):
+        line.begin(f"c{n}")
+        if n % 2 == 0:
+            line.tell(Error, f"c{n}", component="llm", category="timeout")
+    line.pass_(30)
+    snap = line.see()
+    assert snap.alerts is not None
+    assert snap.alerts.learning_s > 0
+    (row,) = [row for row in snap.alerts.incidents if row.family == "errors"]
+    assert (row.tier, row.where) == ("critical", ())
+    assert "n 60" in row.text
+
+
+def test_what_has_learned_needs_no_presets() -> None:
+    line = Room()
+    for n in range(60):
+        line.begin(f"c{n}")
+        line.tell(Error, f"c{n}", component="llm", category="timeout")
+    line.pass_(10)
+    desk = Desk(baseline())
+    line.pass_(5)
+    assert not [signal for signal in desk.step(line.session.engine, line.at) if "preset" in signal.rule]
+
+
 def test_a_desk_says_how_long_it_still_learns() -> None:
     line, desk = Room(), Desk()
     assert desk.learning_s(line.session.engine, line.at) == 900.0

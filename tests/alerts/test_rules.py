@@ -91,7 +91,8 @@ def test_the_blame_says_which_stage_which_segment_and_after_what() -> None:
     slow = Incident("seg_latency", at=20.0, duration=600.0, segment={"language": "es"})
     feed = SessionFeed((slow,), seed=3, calls=200, history=7200.0)
     book = parse('[rules.slow]\nmetric = "p95_e2e"\nfire = "1.2 × normal"\nfor = "0s"\n')
-    feed.session.engine.config = msgspec.structs.replace(feed.session.engine.config, rules=book.rules)
+    alone = msgspec.structs.replace(feed.session.engine.config, rules=book.rules, verdict=False)
+    feed.session.engine.config = alone
     feed.session.engine.markers.append(Marker(ts=feed.at + 15.0, kind="deploy", label="v42"))
     for _ in range(20):
         feed.run(10)

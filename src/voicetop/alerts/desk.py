@@ -2,6 +2,7 @@
 
     engine.taps ──► Reading ──► Watch (baseline, CUSUMs, whose is it) ──► Signals
     engine      ──► waiting callers, capacity, feed                   ──►    "
+    engine      ──► presets, as long as the Watch still learns        ──►    "
     taps.urgent ──► compliance, security                              ──►    "    at any heartbeat
 
 It moves by stamps only, and its state is part of the checkpoint, the normals in force included.
@@ -14,7 +15,7 @@ from msgspec import Struct, field
 from voicetop.alerts import arrays, readings
 from voicetop.alerts.baseline import Baseline
 from voicetop.alerts.blaming import blame
-from voicetop.alerts.detectors import capacity, feed, runaway, urgent, waiting
+from voicetop.alerts.detectors import capacity, feed, presets, runaway, urgent, waiting
 from voicetop.alerts.detectors.intents import Intents
 from voicetop.alerts.detectors.runaway import Runaway
 from voicetop.alerts.rows import Rows
@@ -84,7 +85,7 @@ class Desk:
             *blind,
             *waiting.signals(engine, at, baseline.times),
             *capacity.signals(engine, at),
-            *self._alarms(engine),
+            *(presets.signals(engine, at) if self._watch.weights is None else self._alarms(engine)),
             *runaway.signals(state.runaway, reading.dearest, baseline, at),
             *state.intents.step(reading.parts.get("ended"), baseline.keys, baseline, at),
         ]
@@ -113,8 +114,7 @@ class Desk:
 
     def _alarms(self, engine: Engine) -> list[Signal]:
         weights = self._watch.weights
-        if weights is None:
-            return []
+        assert weights is not None
         by_name = {stream.name: stream for stream in weights.streams}
         return [
             signal_of(

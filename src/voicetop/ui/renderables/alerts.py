@@ -155,7 +155,7 @@ def nothing(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Line]:
         lines.append(Row(3).add(f"The last alert was resolved {ago} ago.", "muted").line())
     if tab == "active" and panel.learning_s:
         left = figures.span(panel.learning_s)
-        learning = f"Learning what is normal, {left} to go; what needs no normal fires already."
+        learning = f"Learning what is normal, {left} to go; presets judge meanwhile."
         lines.append(Row(3).add(learning, "muted").line())
     return [fit(line, width) for line in lines]
 
