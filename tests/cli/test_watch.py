@@ -201,8 +201,9 @@ async def test_of_two_watchers_one_tells_and_the_other_takes_over(
     await first.wait()
     await says(second, "this one tells people now")
     await happen(hub, security("two"))
-    await until(lambda: len(receiver.open) >= 1 and len(receiver.requests) > told)
-    await happen(hub, {"type": "operator", "act": "resolve", "target": "i1", "by": "ana"})
+    await until(lambda: len(receiver.open) == 2 and len(receiver.requests) > told)
+    for incident in ("i1", "i2"):
+        await happen(hub, {"type": "operator", "act": "resolve", "target": incident, "by": "ana"})
     await until(lambda: not receiver.open)
     assert set(receiver.opened.values()) == {1}
 
