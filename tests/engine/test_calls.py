@@ -200,6 +200,18 @@ def test_calls_that_reached_nobody_are_no_conversations(reason: str) -> None:
     assert (seen.outcome.success.n, seen.outcome.coverage.n, seen.abandonment.rate.n) == (0, 0, 0)
 
 
+def test_the_chart_shows_what_was_decided_after_its_minute_though_somebody_looked_before() -> None:
+    line = Line()
+    line.begin("c1")
+    line.tell(CallEnd, "c1", reason="user_hangup")
+    for _ in range(60):
+        line.pass_(5)
+        line.see()
+    chart = line.see().abandonment.chart
+    assert chart is not None
+    assert 1.0 in chart.values
+
+
 def test_a_hang_up_is_abandonment_once_the_grace_time_is_over() -> None:
     line = ended("user_hangup", step="verify")
     line.pass_(119)

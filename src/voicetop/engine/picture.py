@@ -54,6 +54,7 @@ SENTIMENT_LESS = 0.4
 """How far under their normal success (a share) and sentiment (of 5) warn."""
 NAMED_STEPS = 6
 MOMENT_S = 5
+SETTLED_S = 30
 CHART_POINTS = 30
 SPLIT = ("stt", "eou", "llm_ttft", "tool", "tts_ttfb")
 
@@ -283,17 +284,19 @@ class Picturer:
         return Series(slots[0][0] * slots[0][1], slots[0][0], tuple(values))
 
     def _slot(self, scope: _Scope, slot: SlotKey, make: Callable[[_Scope, SlotKey], T]) -> T:
-        """What a chart shows of one slot of time. That of slots that can hardly change any more is kept; that of the
-        others too, but for this picture only.
+        """What a chart shows of one slot of time; that of a slot which has just ended is for this picture only.
+
+        The others are kept a while, not for ever: whether calls were abandoned is decided minutes after their end, and
+        evaluators and bills come later still.
         """
-        settled = (slot[1] + 1) * slot[0] < scope.at - 30
-        kept, key = self._charts if settled else scope.charts, (make, scope.view.where, slot)
-        made: T | None = kept.get(key)
-        if made is None:
+        age = scope.at - (slot[1] + 1) * slot[0]
+        kept, key = self._charts if age > SETTLED_S else scope.charts, (make, scope.view.where, slot)
+        made: tuple[float, T] | None = kept.get(key)
+        if made is None or scope.at - made[0] >= max(SETTLED_S, age / 10):
             if len(kept) > 8_000:
                 kept.clear()
-            made = kept[key] = make(scope, slot)
-        return made
+            made = kept[key] = scope.at, make(scope, slot)
+        return made[1]
 
     def _errors(self, scope: _Scope) -> ErrorPanel:
         sums, active = scope.sums, scope.live + scope.sums.get("ended", 0)

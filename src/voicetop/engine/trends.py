@@ -2,7 +2,7 @@
 
 A quarter of which too little is known for a figure is a hole in its line, not a spike.
 
-A quarter that is over can hardly change any more: what was read off it is kept.
+A quarter that was over for half an hour can hardly change any more: what was read off it is kept.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from voicetop.engine.fold import Engine
 
 QUARTERS = 96
+LATE_S = 1800
+"""How late outcomes and bills may come and still be drawn in their quarter."""
 BAND = 16
 """Buckets of one row of the heat map: a quarter of an octave, 19 %."""
 NEW_AT_LEAST = 5
@@ -58,7 +60,7 @@ class Trends:
     ) -> tuple[Histogram, dict[str, int]]:
         at = self._engine.at
         kept = self._kept.get((chosen, number))
-        if kept is not None and (at < kept[0] + 60 or (number + 1) * QUARTER < kept[0] - 120):
+        if kept is not None and (at < kept[0] + 60 or (number + 1) * QUARTER < kept[0] - LATE_S):
             return kept[1], kept[2]
         ledger = self._engine.ledger
         slots: list[SlotKey] = [(QUARTER, number)]
