@@ -143,4 +143,4 @@ def test_what_fires_without_a_sign_any_more_is_named_and_makes_nothing_worse() -
     story.mark(signal())
     story.quiet(60)
     verdict = verdict_of(OK, story.incidents.opened, story.at)
-    assert (verdict.severity, verdict.text) == ("ok", f"{OK.text} · i1 errors: no sign for 65 s")
+    assert (verdict.severity, verdict.text) == ("ok", f"{OK.text} · errors alert (i1) quiet for 65 s")

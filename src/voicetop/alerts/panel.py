@@ -172,7 +172,9 @@ def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float) -> Verdict
 
 def _fading(plain: Verdict, quiet: list[Incident], at: float) -> Verdict:
     """The judge's verdict, with those named that still fire though there is no sign of them any more."""
-    named = [f"{one.id} {one.family}: no sign for {span(at - one.seen)}" for one in quiet if not one.part_of]
+    named = [
+        f"{one.family} alert ({one.id}) quiet for {span(at - one.seen)}" for one in quiet if not one.part_of
+    ]
     if not named or plain.severity == "blind":
         return plain
     more = f" and {len(named) - 1} more" if len(named) > 1 else ""

@@ -130,7 +130,7 @@ def _errors(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[T
         return []
     kind = _worst_error(sums)
     times = f" = {value / normal.value:.1f}× normal" if normal is not None and normal.value > 0 else ""
-    text = f"errors {100 * value:.1f} %{times} (n {active}){kind}"
+    text = f"errors {100 * value:.1f} %{times} (n {active:,}){kind}"
     severity: Severity = "down" if low > DOWN_ERRORS else "degraded"
     who = blame_errors(engine, sums)
     usually = normal.value if normal else NAN
@@ -194,7 +194,7 @@ def _latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     stage, more = culprit(now, usual.histograms)
     sign = "≥ " if at_least else ""
     who = blame_latency(engine, bucket_after(past))
-    text = f"P95 e2e {sign}{value / 1000:.1f} s = {value / normal:.1f}× normal (n {n})"
+    text = f"P95 e2e {sign}{value / 1000:.1f} s = {value / normal:.1f}× normal (n {n:,})"
     if stage:
         text += f" · {STAGE_WORDS.get(stage, stage)} +{more / 1000:.1f} s"
     text += blame.in_words(who)
@@ -218,7 +218,7 @@ def _local_latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
         return []
     stage, more = culprit(now, theirs.histograms)
     values, n = " × ".join(v for _, v in who.where), int(now["e2e"].sum())
-    text = f"P95 e2e of {values} {value / 1000:.1f} s = {value / normal:.1f}× its normal (n {n})"
+    text = f"P95 e2e of {values} {value / 1000:.1f} s = {value / normal:.1f}× its normal (n {n:,})"
     if stage:
         text += f" · {STAGE_WORDS.get(stage, stage)} +{more / 1000:.1f} s"
     return [Trouble("local latency", text, at, "degraded", value, normal, n, who.where, who.explains, stage)]
@@ -237,7 +237,7 @@ def _local_errors(engine: Engine, at: float) -> list[Trouble]:
     if hits < 5 or not active:
         return []
     values = " × ".join(value for _, value in who.where)
-    text = f"errors of {values} {100 * hits / active:.1f} % (n {active}){_worst_error(theirs)}"
+    text = f"errors of {values} {100 * hits / active:.1f} % (n {active:,}){_worst_error(theirs)}"
     stage = worst_component(theirs)
     return [
         Trouble(
@@ -284,18 +284,18 @@ def _business(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     if known >= MIN_CALLS and good.known:
         value = sums.get("succeeded", 0) / known
         if figures.wilson(sums.get("succeeded", 0), known, 3.0)[1] < good.value - 0.02:
-            text = f"task success {100 * value:.0f} %, normal {100 * good.value:.0f} % (n {known})"
+            text = f"task success {100 * value:.0f} %, normal {100 * good.value:.0f} % (n {known:,})"
             found.append(Trouble("success", text, at, "degraded", value, good.value, known))
     decided, left = sums.get("decided", 0), usual.rate("abandoned", "decided")
     if decided >= MIN_CALLS and left.known:
         value = sums.get("abandoned", 0) / decided
         if figures.wilson(sums.get("abandoned", 0), decided, 3.0)[0] > figures.leaving_line(left):
-            text = f"abandonment {100 * value:.1f} %, normal {100 * left.value:.1f} % (n {decided})"
+            text = f"abandonment {100 * value:.1f} %, normal {100 * left.value:.1f} % (n {decided:,})"
             found.append(Trouble("abandonment", text, at, "degraded", value, left.value, decided))
     priced, dear = sums.get("priced", 0), usual.mean("cost_micro", "priced", 1e6)
     if priced >= MIN_CALLS and dear.known and dear.value > 0:
         value = sums.get("cost_micro", 0) / priced / 1e6
         if value > figures.WARN_RATIO * dear.value:
-            text = f"cost per call ${value:.3f} = {value / dear.value:.1f}× normal (n {priced})"
+            text = f"cost per call ${value:.3f} = {value / dear.value:.1f}× normal (n {priced:,})"
             found.append(Trouble("cost", text, at, "degraded", value, dear.value, priced))
     return found

@@ -27,7 +27,7 @@ def banner(scene: Scene, when: When, width: int) -> Line:
     tail: Line = ((f"{SPANS[scene.view.span]} ▾", "strong"),)
     row = Row(1).put(_head(scene, when, width))
     room = width - width_of(tail) - 3
-    way_out = width_of(_hints(when.hints[:1], width)) if width >= 60 else 0
+    way_out = width_of(_hints(when.hints[:1], width)) if width >= 60 and not when.seeking else 0
     for said, tone in _parts(scene, when):
         for text in said:
             if row.width + cells(text) + 3 <= room - way_out:
@@ -78,7 +78,8 @@ def _parts(scene: Scene, when: When) -> list[Part]:
     live = when.live
     here = scene.snap.at if scene.snap is not None else when.position.at
     if when.seeking and not scene.error and not abs(when.position.seeking - here) < 1:
-        parts.append(((f"going to {_clock(when.position.seeking, scene.look)} …",), "accent"))
+        there = _clock(when.position.seeking, scene.look)
+        parts.append(((f"going to {there} …", f"to {there} …"), "accent"))
     elif live is not None and live.snap is not None and scene.snap is not None:
         behind = f"{figures.long_span(live.snap.at - scene.snap.at)} behind"
         parts.append(((behind if live_now(live) else f"{behind} live",), "strong"))
