@@ -80,7 +80,7 @@ def _keyring(entry: str) -> str:
             f"keyring:{entry} needs the keyring library: pip install 'voicetop[keyring]', or use env:NAME"
         ) from None
     try:
-        value = keyring.get_password(service, name)
+        value: str | None = keyring.get_password(service, name)
     except (KeyringError, RuntimeError) as error:
         raise NotifyError(f"keyring:{entry} cannot be read ({error}): unlock it, or use env:NAME") from None
     if not value:
