@@ -80,13 +80,17 @@ def _only_theirs(lines: list[str], feed: SessionFeed, case: Case) -> bool:
 
 
 def _a_transcript(lines: list[str], feed: SessionFeed, case: Case) -> bool:
-    """Words of both sides stand on the screen, of a call of this segment that fails or is slow."""
+    """Words of both sides stand on the screen, of a call of this segment that fails or is slow.
+
+    A caller stuck since the first turn has said nothing that the feed tells: its page has no words to show.
+    """
     detail = feed.look().detail
     if detail is None or any(detail.row.segment(name) != value for name, value in case.segment.items()):
         return False
     text = "\n".join(lines)
     words = [turn.user_text[:12] for turn in detail.turns if turn.user_text]
-    return any(word in text for word in words) and _ails(detail, feed)
+    speechless = len(detail.turns) == 1 and detail.row.eyes == "stuck" and "waiting for" in text
+    return (any(word in text for word in words) or speechless) and _ails(detail, feed)
 
 
 def _ails(detail: CallDetail, feed: SessionFeed) -> bool:
