@@ -1,0 +1,73 @@
+"""What a screen may know: a frozen picture of the session, made for one `View`.
+
+Widgets paint from this and hold no data of their own. Every figure comes with its n; a figure that isn't known is
+NaN (numbers) or None (panels), never a guess. Texts in here are already safe to paint.
+
+One module a screen; everybody imports from here.
+"""
+
+from __future__ import annotations
+
+from voicetop.engine.snapshot.alerts import AlertsPanel, IncidentNote, IncidentRow, SilenceRow
+from voicetop.engine.snapshot.calls import CallDetail, CallRow, CallsPanel, KnownSegment, StoryItem, TurnRow
+from voicetop.engine.snapshot.figures import Figure, Latencies, Normal, Series
+from voicetop.engine.snapshot.overview import (
+    AbandonPanel,
+    CapacityPanel,
+    CostPanel,
+    ErrorKind,
+    ErrorPanel,
+    LatencyPanel,
+    MoodPanel,
+    OutcomePanel,
+    StepShare,
+)
+from voicetop.engine.snapshot.segments import SegmentRow, SegmentsPanel
+from voicetop.engine.snapshot.state import FeedState, StuckStage, Trouble, Verdict, WaitingPanel
+from voicetop.engine.snapshot.trends import HeatMap, MarkerNote, Memo, MixRow, TrendsPanel
+from voicetop.engine.snapshot.view import NAN, Severity, Span, View, Where
+from voicetop.engine.snapshot.whole import Snapshot
+
+__all__ = [
+    "NAN",
+    "AbandonPanel",
+    "AlertsPanel",
+    "CallDetail",
+    "CallRow",
+    "CallsPanel",
+    "CapacityPanel",
+    "CostPanel",
+    "ErrorKind",
+    "ErrorPanel",
+    "FeedState",
+    "Figure",
+    "HeatMap",
+    "IncidentNote",
+    "IncidentRow",
+    "KnownSegment",
+    "Latencies",
+    "LatencyPanel",
+    "MarkerNote",
+    "Memo",
+    "MixRow",
+    "MoodPanel",
+    "Normal",
+    "OutcomePanel",
+    "SegmentRow",
+    "SegmentsPanel",
+    "Series",
+    "Severity",
+    "SilenceRow",
+    "Snapshot",
+    "Span",
+    "StepShare",
+    "StoryItem",
+    "StuckStage",
+    "TrendsPanel",
+    "Trouble",
+    "TurnRow",
+    "Verdict",
+    "View",
+    "WaitingPanel",
+    "Where",
+]

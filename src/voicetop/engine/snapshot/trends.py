@@ -1,0 +1,59 @@
+"""Screen 5: the day, its heat map and its mix; and what happened meanwhile."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from voicetop.engine.snapshot.figures import Series
+from voicetop.engine.snapshot.overview import StepShare
+
+
+class HeatMap(Struct, frozen=True):
+    """Turns by time and latency: `counts[column][row]`, column i from `start + i × step` on (epoch s), row j from
+    `edges[j]` to `edges[j + 1]` ms. Two humps that a percentile hides are two bands here.
+    """
+
+    start: float
+    step: float
+    edges: tuple[float, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class MixRow(Struct, frozen=True):
+    """One intent's share of the calls that began in the window, against its share of the day; `new` is one that the
+    day before hadn't.
+    """
+
+    value: str
+    calls: int
+    share: float
+    usual: float
+    new: bool = False
+
+
+class TrendsPanel(Struct, frozen=True):
+    """24 hours by the quarter of an hour: (name, unit, series), with what is needed to read them."""
+
+    lines: tuple[tuple[str, str, Series], ...] = ()
+    heat: HeatMap | None = None
+    mix: tuple[MixRow, ...] = ()
+    funnel: tuple[StepShare, ...] = ()
+
+
+class MarkerNote(Struct, frozen=True):
+    """A change in the world, for charts."""
+
+    at: float
+    kind: str
+    label: str
+
+
+class Memo(Struct, frozen=True):
+    """What a person noted (`act` is note or bookmark) about the moment `at`, epoch s; maybe about one call."""
+
+    at: float
+    act: str
+    text: str
+    by: str
+    call_id: str = ""
+    target: str = ""

@@ -1,0 +1,45 @@
+"""What a screen asks for."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from voicetop.engine.comparison import Moment
+
+NAN = float("nan")
+
+Span: TypeAlias = Literal["5m", "30m", "24h"]
+Severity: TypeAlias = Literal["ok", "learning", "degraded", "down", "blind"]
+Where: TypeAlias = tuple[tuple[str, str], ...]
+"""A conjunction of segment values, (("intent", "billing"), ("language", "es")); empty is everybody."""
+
+
+class View(Struct, frozen=True):
+    """What a screen asks for. Rows `offset` to `offset + limit` of the live calls are filled in.
+
+    `sort` is a column name of `CallRow` ("eyes" is the order of who needs eyes first). `ended` asks for the ended
+    calls instead of the live ones. `text` filters rows: words that must all occur in a row, `field:value`,
+    `field>number`, `!word`.
+
+    What costs is made only when asked for: `call_id` asks for that call's `CallDetail`, `dimension` for the
+    `SegmentsPanel` of a dimension, `trends` for the `TrendsPanel`, `moment` for a `Moment` of the window, to be kept.
+    `against` asks for a `Comparison` of that moment with the window, `around` (stamp time; 0: none) for one of the
+    windows before and after it.
+    """
+
+    span: Span = "5m"
+    where: Where = ()
+    sort: str = "eyes"
+    reverse: bool = False
+    text: str = ""
+    offset: int = 0
+    limit: int = 60
+    ended: bool = False
+    call_id: str = ""
+    dimension: str = ""
+    trends: bool = False
+    moment: bool = False
+    against: Moment | None = None
+    around: float = 0.0
