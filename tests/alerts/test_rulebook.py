@@ -115,6 +115,21 @@ def test_a_mistake_names_file_line_key_and_the_nearest_match(text: str, needed: 
         assert part in said
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[rules.x]\nmetrik = "p95_llm"\nfire = 1', "'rules.x.metrik' is no key here; did you mean 'metric'?"),
+        ('[rules.x]\nmetric = "p95_llm"\nfires = 1', "'rules.x.fires' is no key here; did you mean 'fire'?"),
+        ("[rules.x]\nfire = 1", "'rules.x.metric' is missing: which figure? metric = \"p95_llm\""),
+        ('[rules.x]\nmetric = "zzz"\nfire = 1', "is no figure of a panel; there are: p50 p95 p99 with _e2e"),
+    ],
+)
+def test_one_mistake_is_one_line(text: str, said: str) -> None:
+    (mistake,) = parse(text, "my.toml").mistakes
+    assert said in str(mistake)
+    assert len(str(mistake)) < 300
+
+
 def test_a_wrong_rule_is_left_out_and_the_others_are_kept() -> None:
     book = parse(f'[rules.bad]\nmetric = "x"\n{RULE}')
     assert [rule.name for rule in book.rules] == ["slow_llm"]

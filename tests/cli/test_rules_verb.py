@@ -91,6 +91,23 @@ def test_what_is_mistyped_is_a_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("verb", "ways"),
+    [
+        ("rules", ("voicetop rules check", "voicetop rules test")),
+        ("baseline", ("voicetop baseline learn", "voicetop baseline show", "voicetop baseline export")),
+        ("notify", ("voicetop notify test",)),
+    ],
+)
+def test_a_verb_alone_says_what_can_be_done(
+    verb: str, ways: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([verb]) == 2
+    assert capsys.readouterr().err == (
+        f"voicetop: say what to do: {', '.join(ways)}; voicetop {verb} --help says how\n"
+    )
+
+
 def test_rules_run_against_a_recording(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["rules", "test", str(rules / "mine.toml"), str(CALL)]) == 0
     said = capsys.readouterr().out

@@ -65,6 +65,13 @@ def names() -> list[str]:
     return [*latencies, *_SIMPLE, *(f"errors.{component}" for component in COMPONENTS)]
 
 
+def names_in_short() -> str:
+    """What a rule may speak of, for a line of text."""
+    simple = [name for name in _SIMPLE if name != "errors"]
+    latencies = f"{' '.join(QUANTILES)} with {' '.join(f'_{stage}' for stage in STAGES)}"
+    return f"{latencies}; errors, errors.llm and the like; {', '.join(simple)}"
+
+
 def find(name: str) -> Metric | None:
     """The metric of that name."""
     quantile, _, stage = name.partition("_")

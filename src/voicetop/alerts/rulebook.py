@@ -188,12 +188,21 @@ class _File:
             if key not in known:
                 self.wrong(path, key, f"is no key here{nearest(key, known)}")
 
+    def missing(self, path: tuple[str, ...], table: dict[str, Any], key: str, hint: str) -> None:
+        """A key that a rule can't be without; one that is only misspelt was told already."""
+        strange = [other for other in table if other not in KEYS]
+        if not any(nearest(other, KEYS) == nearest(key, (key,)) for other in strange):
+            self.wrong(path, key, f"is missing: {hint}")
+
     def rule(self, name: str, table: dict[str, Any]) -> Rule | None:
         path = ("rules", name)
         metric_name = table.get("metric", "")
         metric = metrics.find(metric_name) if isinstance(metric_name, str) else None
+        if "metric" not in table:
+            self.missing(path, table, "metric", 'which figure? metric = "p95_llm"')
+            return None
         if metric is None:
-            self.wrong(path, "metric", f"is no figure of a panel{nearest(str(metric_name), metrics.names())}")
+            self.wrong(path, "metric", f"is no figure of a panel{_near(str(metric_name))}")
             return None
         fire = self.line(path, table, "fire", metric)
         if fire is None:
@@ -230,7 +239,7 @@ class _File:
     def line(self, path: tuple[str, ...], table: dict[str, Any], key: str, metric: Metric) -> Line | None:
         """A threshold; what is absurd for the metric is refused."""
         if key not in table:
-            self.wrong(path, key, 'is missing: from where on is it bad? fire = "1.5 × normal"')
+            self.missing(path, table, key, 'from where on is it bad? fire = "1.5 × normal"')
             return None
         made = _line(table[key], metric)
         if made is None:
@@ -308,6 +317,16 @@ class _File:
         if where == self.where and path:  # a key that is missing: name its table's line
             where = self.place(path[:-1], path[-1])
         self.mistakes.append(ConfigError(f"{where}: {'.'.join((*path, key))!r} {why}"))
+
+
+def _near(name: str) -> str:
+    """The nearest figure, or all that there are, in short.
+
+    >>> _near("p95_lm")
+    "; did you mean 'p95_llm'?"
+    """
+    near = nearest(name, metrics.names())
+    return near if near.endswith("?") else f"; there are: {metrics.names_in_short()}"
 
 
 def _line(value: object, metric: Metric) -> Line | None:

@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
         if found := re.fullmatch(r"unrecognized arguments: (\S+).*", message, re.DOTALL):
             return self._unknown(found[1])
         if found := re.fullmatch(r"the following arguments are required: (.+)", message):
-            return f"{found[1]} is missing: {self.prog} {found[1]}"
+            return self._missing(found[1])
         if found := re.fullmatch(r"argument (\S+): expected one argument", message):
             return f"{found[1]} needs a value after it; {self.prog} --help says which"
         if found := re.fullmatch(r"argument (\S+): invalid int value: '(.*)'", message):
@@ -36,6 +36,15 @@ class Parser(argparse.ArgumentParser):
         if found := re.fullmatch(r"argument (\S+): ignored explicit argument '(.*)'", message):
             return f"{found[1]} takes no value: {found[1]}={found[2]}"
         return " ".join(message.split())
+
+    def _missing(self, names: str) -> str:
+        """Argparse counts what may be left out among what is missing. Words to be typed as they are stand for verbs."""
+        free = {action.metavar for action in self._actions if action.nargs in ("*", "?")}
+        needed = [name for name in names.split(", ") if name not in free] or [names]
+        ways = needed[0].split("|")
+        if all(way.islower() for way in ways):
+            return f"say what to do: {', '.join(f'{self.prog} {way}' for way in ways)}; {self.prog} --help says how"
+        return f"{', '.join(needed)} is missing: {self.prog} {' '.join(needed)}"
 
     def _unknown(self, word: str) -> str:
         if not word.startswith("-"):
