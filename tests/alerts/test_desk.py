@@ -16,6 +16,7 @@ from voicetop.alerts.desk import Desk
 from voicetop.alerts.detectors import capacity, feed, waiting
 from voicetop.alerts.detectors.intents import compare
 from voicetop.alerts.detectors.runaway import line_of
+from voicetop.alerts.words import blame_line
 from voicetop.engine.capacity import Load
 from voicetop.session import Session
 from voicetop.wire.events import (
@@ -72,16 +73,28 @@ def test_callers_who_sit_in_silence_are_an_outage_though_nothing_failed() -> Non
     assert found.text == "4 of 4 waiting callers stuck for over 8 s"
 
 
-@pytest.mark.parametrize(("live", "tier"), [(8, None), (9, "warning"), (10, "critical")])
-def test_a_line_that_is_nearly_full_is_told(live: int, tier: str | None) -> None:
+@pytest.mark.parametrize(
+    ("live", "tier", "because"),
+    [
+        (8, None, ""),
+        (9, "warning", "warn at 9 = 90 % of the tested limit of 10"),
+        (10, "critical", "critical from the tested limit of 10 on"),
+        (12, "critical", "critical from the tested limit of 10 on"),
+    ],
+)
+def test_a_line_that_is_nearly_full_is_told_by_the_line_it_crossed(
+    live: int, tier: str | None, because: str
+) -> None:
     line = Room()
     line.session.engine.load = Load(limit=10)
     for number in range(live):
         line.begin(f"c{number}")
     line.pass_(1.0)
-    assert [signal.tier for signal in capacity.signals(line.session.engine, line.at)] == (
-        [tier] if tier else []
-    )
+    found = capacity.signals(line.session.engine, line.at)
+    assert [(signal.tier, signal.because) for signal in found] == ([(tier, because)] if tier else [])
+    for signal in found:
+        assert signal.text == f"{live} live calls, {live}0 % of the tested capacity of 10"
+        assert blame_line(signal) == f"{live / 5:.0f} calls a minute begin (n {live} in 5 min) · global"
 
 
 def test_who_hears_nothing_says_that_it_is_blind() -> None:

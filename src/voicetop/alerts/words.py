@@ -77,8 +77,13 @@ def span(seconds: float) -> str:
 
 
 def blame_line(signal: Signal) -> str:
-    """In numbers, then which stage or component, which segment or "global", and since which marker."""
+    """In numbers, then which stage or component, which segment or "global", and since which marker.
+
+    A figure that the text has and nothing is compared with is not said twice.
+    """
     figure = written(signal.value, signal.unit) if signal.value == signal.value else ""
+    if not compared(signal) and figure in signal.text:
+        figure = ""
     head = " ".join(part for part in (signal.metric, figure, compared(signal)) if part)
     calls = f"{signal.calls:,} call{'s' * (signal.calls != 1)}" if signal.calls else ""
     parts = (head, _stage(signal), _segment(signal), calls, _began(signal))

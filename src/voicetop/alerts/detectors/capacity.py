@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from voicetop.alerts.signals import Signal, Tier
+from voicetop.alerts.words import span
 from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.fold import Engine
 from voicetop.engine.judge import handling_s
@@ -17,24 +18,35 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     limit, live = engine.load.limit, len(engine.roster.live)
     if not limit:
         return []
-    share = live / limit
+    share, sums = live / limit, engine.ledger.counts.sums("5m", None)
+    text = f"{live} live calls, {100 * share:.0f} % of the tested capacity of {limit}"
+    if live >= limit:
+        because = f"critical from the tested limit of {limit} on"
+        return [_signal("capacity", "critical", text, at, live, float(limit), because, sums)]
     if share >= NEAR:
-        tier: Tier = "critical" if live >= limit else "warning"
-        text = f"{live} live calls, {100 * share:.0f} % of the tested capacity of {limit}"
-        return [_signal("capacity", tier, text, at, live, limit)]
-    sums = engine.ledger.counts.sums("5m", None)
+        because = f"warn at {NEAR * limit:.0f} = {100 * NEAR:.0f} % of the tested limit of {limit}"
+        return [_signal("capacity", "warning", text, at, live, NEAR * limit, because, sums)]
     if sums.get("ended", 0) < FEW_CALLS:
         return []
     left = minutes_to_line(live, limit, sums.get("started", 0) / MINUTES_OF_SHORT, handling_s(sums))
     if not left < MINUTES:
         return []
     text = f"{live} live calls reach the tested capacity of {limit} in {left:.0f} min at this rate"
-    return [_signal("capacity.minutes", "warning", text, at, live, limit)]
+    because = f"warn when the tested limit of {limit} is less than {MINUTES:.0f} min away"
+    return [_signal("capacity.minutes", "warning", text, at, live, float(limit), because, sums)]
 
 
-def _signal(rule: str, tier: Tier, text: str, at: float, live: int, limit: int) -> Signal:  # noqa: PLR0917
+def _signal(  # noqa: PLR0917 - what its three kinds differ in
+    rule: str, tier: Tier, text: str, at: float, live: int, line: float, because: str, sums: dict[str, int]
+) -> Signal:
     return Signal(
-        rule=rule, family="capacity", tier=tier, text=text, onset=at, value=float(live), line=NEAR * limit,
-        unit="calls", n=live, calls=live, because=f"warn at {100 * NEAR:.0f} % of the tested limit of {limit}",
-        metric="live calls",
+        rule=rule, family="capacity", tier=tier, text=text, onset=at, value=float(live), line=line,
+        unit="calls", because=because, metric=_load(sums),
     )  # fmt: skip
+
+
+def _load(sums: dict[str, int]) -> str:
+    """What makes a line full: how many calls come, and how long each takes."""
+    started, ended = sums.get("started", 0), sums.get("ended", 0)
+    came = f"{started / MINUTES_OF_SHORT:.0f} calls a minute begin (n {started:,} in 5 min)"
+    return f"{came} and take {span(handling_s(sums))} (n {ended:,})" if ended else came
