@@ -68,14 +68,14 @@ def test_a_baseline_is_learned_shown_and_taken_elsewhere(
     where = ["--history", str(store)]
     assert run(["baseline", "learn", str(week), "--name", "prod", *where]) == 0
     said = capsys.readouterr().out
-    assert re.match(r"learned 0\.\d healthy hours, [\d,]+ calls; kept in \S+history\.db as prod", said)
+    assert re.match(r"learned \d\d healthy minutes, [\d,]+ calls; kept in \S+history\.db as prod", said)
     assert run(["baseline", "show", *where]) == 0
     shown = capsys.readouterr().out
     assert re.search(r"e2e +(9|1,0)\d\d ms +1,\d\d\d ms", shown)
     file = tmp_path / "prod.vtb"
     assert run(["baseline", "export", "prod", "-o", str(file), *where]) == 0
     assert run(["baseline", "show", str(file)]) == 0
-    assert "healthy hours" in capsys.readouterr().out
+    assert "healthy minutes" in capsys.readouterr().out
     assert baselines.read_file(file).metrics == METRICS
 
 

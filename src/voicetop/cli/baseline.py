@@ -176,9 +176,21 @@ def _unfit(kept: KeptBaseline, where: str) -> str:
 
 
 def _in_words(kept: KeptBaseline, baseline: Baseline) -> str:
-    days = baseline.days
-    span = f"{days:.1f} healthy days" if days >= 1 else f"{days * 24:.1f} healthy hours"
-    return f"{span}, {kept.calls:,} calls" + (f" of {kept.deployment}" if kept.deployment else "")
+    of = f" of {kept.deployment}" if kept.deployment else ""
+    return f"{_healthy(baseline.healthy_s)}, {kept.calls:,} calls{of}"
+
+
+def _healthy(seconds: float) -> str:
+    """How long it was looked at, in the unit that says something.
+
+    >>> _healthy(480), _healthy(5400), _healthy(259_200)
+    ('8 healthy minutes', '1.5 healthy hours', '3.0 healthy days')
+    """
+    if seconds < 3600:
+        minutes = max(1, round(seconds / 60))
+        return f"{minutes} healthy minute{'s' * (minutes != 1)}"
+    hours = seconds / 3600
+    return f"{hours:.1f} healthy hours" if hours < 24 else f"{hours / 24:.1f} healthy days"
 
 
 def _day(at: float) -> str:
