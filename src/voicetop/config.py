@@ -285,9 +285,7 @@ class _Reader:
             return NotifyConfig()
         targets = {kind: self._targets(kind, table.pop(kind, {})) for kind in KINDS}
         told = self._fields(NotifyConfig, ("notify",), table, but=tuple(KINDS))
-        if told.get("quiet") and minutes_of(told["quiet"]) is None:
-            self._mistake(("notify",), "quiet", 'has to be two times of the day, like "22:00-07:00"')
-            del told["quiet"]
+        self._check_quiet(("notify",), told)
         self._check_secret(("notify",), "heartbeat_url", told)
         return NotifyConfig(**{**told, **targets})
 
@@ -303,12 +301,18 @@ class _Reader:
                 self._mistake(path[:2], name, f"has to be a table with a name, like [notify.{kind}.NAME]")
                 continue
             told = self._fields(KINDS[kind], path, table)
+            self._check_quiet(path, told)
             missing = [key for key in NEEDED[kind] if not table.get(key)]
             if missing:
                 self._mistake(path[:2], name, f"needs {' and '.join(missing)}")
             elif self._check_secret(path, SECRETS[kind], told):
                 whole[name] = KINDS[kind](**told)
         return whole
+
+    def _check_quiet(self, path: tuple[str, ...], told: dict[str, Any]) -> None:
+        if told.get("quiet") and minutes_of(told["quiet"]) is None:
+            self._mistake(path, "quiet", 'has to be two times of the day, like "22:00-07:00"')
+            del told["quiet"]
 
     def _check_secret(self, path: tuple[str, ...], key: str, told: dict[str, Any]) -> bool:
         why = why_no_secret(told[key]) if told.get(key) else ""

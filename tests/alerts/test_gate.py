@@ -6,8 +6,8 @@ from alerts.receivers import effect
 from voicetop.alerts.notifiers.gate import MOST_A_MINUTE, Gate, Notice
 from voicetop.alerts.notifiers.settings import NotifyConfig
 
-NOON, NIGHT = 1_700_049_600.0, 1_700_092_800.0
-"""12:00 and 24:00 UTC of one day."""
+NOON, NIGHT, MORNING = 1_700_049_600.0, 1_700_092_800.0, 1_700_118_000.0
+"""12:00, 24:00 and 7:00 UTC."""
 
 
 def shown(gate: Gate, now: float) -> Notice | None:
@@ -58,12 +58,40 @@ def test_a_storm_is_told_a_few_times_a_minute_and_nothing_of_it_is_dropped() -> 
 def test_at_night_warnings_are_quiet_and_critical_alerts_are_not() -> None:
     gate = Gate(NotifyConfig(quiet="22:00-07:00"), utc=True)
     gate.let_in(effect(tier="warning"), NIGHT)
-    assert gate.wait(NIGHT) is None
-    gate.let_in(effect(tier="critical"), NIGHT)
-    assert gate.wait(NIGHT) is not None
+    assert gate.wait(NIGHT) == MORNING - NIGHT
+    assert gate.due(NIGHT + 60) is None
+    gate.let_in(effect(number=2, tier="critical"), NIGHT)
+    notice = shown(gate, NIGHT)
+    assert notice is not None
+    assert notice.title.startswith("■ CRITICAL")
     by_day = Gate(NotifyConfig(quiet="22:00-07:00"), utc=True)
     by_day.let_in(effect(tier="warning"), NOON)
     assert by_day.wait(NOON) is not None
+
+
+def test_what_a_night_held_back_is_one_notice_in_the_morning_and_every_end_is_told() -> None:
+    gate = Gate(NotifyConfig(quiet="22:00-07:00"), utc=True)
+    gate.let_in(effect(tier="warning"), NOON)
+    assert shown(gate, NOON) is not None
+    gate.let_in(effect("resolved", tier="warning"), NIGHT)
+    gate.let_in(effect(number=2, tier="warning"), NIGHT)
+    gate.let_in(effect("resolved", 2, tier="warning"), NIGHT + 600)
+    gate.let_in(effect(number=3, tier="warning"), NIGHT + 700)
+    assert gate.due(MORNING - 1) is None
+    assert gate.due(MORNING) is None
+    notice = shown(gate, MORNING)
+    assert notice is not None
+    assert notice.title == "voicetop: 1 alert, 2 resolved"
+    gate.let_in(effect("resolved", 3, tier="warning"), MORNING + 60)
+    assert shown(gate, MORNING + 60) is not None
+
+
+def test_what_gets_worse_at_night_is_told_at_once_and_not_again_in_the_morning() -> None:
+    gate = Gate(NotifyConfig(quiet="22:00-07:00"), utc=True)
+    gate.let_in(effect(tier="warning"), NIGHT)
+    gate.let_in(effect("worse", tier="critical"), NIGHT + 60)
+    assert shown(gate, NIGHT + 60) is not None
+    assert gate.wait(NIGHT + 120) is None
 
 
 def test_only_what_was_told_of_is_told_to_be_over() -> None:

@@ -2,25 +2,26 @@
 
     effect ──► great enough? ──► quiet hours? ──► gathers for a moment ──► room in this minute? ──► one notice
 
-What found no room is told as a number with the next notice. Pure: times are handed in.
+What found no room is told as a number with the next notice; what quiet hours held back, as one notice when they are
+over. Pure: times are handed in.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from voicetop.alerts.notifiers import words
-from voicetop.alerts.notifiers.settings import NotifyConfig, minutes_of
+from voicetop.alerts.notifiers.quiet import QuietHours, waits_until
+from voicetop.alerts.notifiers.settings import NotifyConfig
 from voicetop.alerts.notifiers.words import RANK
 from voicetop.alerts.signals import Effect, Tier
 
 GATHER_S = 0.3
 MOST_A_MINUTE = 6
 NAMED = 3
+MOST_OF_A_NIGHT = 500
 
 
 class Notice(Struct, frozen=True):
@@ -37,55 +38,59 @@ class Gate:
 
     def __init__(self, config: NotifyConfig, *, utc: bool = False) -> None:
         self._least = RANK[config.least]
-        self._quiet = minutes_of(config.quiet) if config.quiet else None
-        self._minute_of: Callable[[float], int] = _utc_minute if utc else _local_minute
+        self._quiet = QuietHours.of(config.quiet, utc=utc)
         self._gathered: list[Effect] = []
+        self._night: dict[str, Effect] = {}
         self._since = 0.0
         self._shown: deque[float] = deque()
         self._known: set[str] = set()
 
     def let_in(self, effect: Effect, now: float) -> None:
         """Take an effect in, unless nobody wants to hear of it."""
-        if not self._wanted(effect, now):
+        if not self._wanted(effect):
             return
-        if not self._gathered:
-            self._since = now
-        self._gathered.append(effect)
+        if waits_until(self._quiet, effect, now):
+            if len(self._night) < MOST_OF_A_NIGHT or effect.key in self._night:
+                self._night[effect.key] = effect
+            return
+        self._night.pop(effect.key, None)
+        self._gather([effect], now)
 
     def wait(self, now: float) -> float | None:
         """Seconds until something may be due; None while nothing waits."""
-        if not self._gathered:
-            return None
-        ready = max(self._since + GATHER_S, self._room_at(now))
-        return max(0.0, ready - now)
+        ready = []
+        if self._gathered:
+            ready.append(max(self._since + GATHER_S, self._room_at(now)))
+        if self._night and self._quiet is not None:
+            ready.append(self._quiet.until(now) or now)
+        return max(0.0, min(ready) - now) if ready else None
 
     def due(self, now: float) -> Notice | None:
         """The notice to show now, if it is time."""
-        if not self._gathered or self.wait(now):
+        if self._night and self._quiet is not None and not self._quiet.until(now):
+            night, self._night = list(self._night.values()), {}
+            self._gather(night, now)
+        if not self._gathered or now < max(self._since + GATHER_S, self._room_at(now)):
             return None
         gathered, self._gathered = self._gathered, []
         self._shown.append(now)
         return _notice(gathered)
 
-    def _wanted(self, effect: Effect, now: float) -> bool:
+    def _gather(self, effects: list[Effect], now: float) -> None:
+        if not self._gathered:
+            self._since = now
+        self._gathered += effects
+
+    def _wanted(self, effect: Effect) -> bool:
         """What was told is told to its end; acknowledging is something a person here sees anyway."""
         if effect.reason == "resolved":
             told = effect.key in self._known
             self._known.discard(effect.key)
-            return told and not self._is_quiet(effect, now)
+            return told
         if effect.reason == "acknowledged" or effect.silenced or RANK[effect.tier] < self._least:
-            return False
-        if self._is_quiet(effect, now):
             return False
         self._known.add(effect.key)
         return True
-
-    def _is_quiet(self, effect: Effect, now: float) -> bool:
-        if self._quiet is None or effect.tier == "critical":
-            return False
-        begin, end = self._quiet
-        minute = self._minute_of(now)
-        return begin <= minute < end if begin <= end else minute >= begin or minute < end
 
     def _room_at(self, now: float) -> float:
         """When there is room for one more in a minute."""
@@ -113,13 +118,3 @@ def _notice(effects: list[Effect]) -> Notice:
         " · ".join([*lines, f"and {more} more"] if more > 0 else lines),
         worst.tier,
     )
-
-
-def _utc_minute(now: float) -> int:
-    at = datetime.fromtimestamp(now, UTC)
-    return at.hour * 60 + at.minute
-
-
-def _local_minute(now: float) -> int:
-    at = datetime.fromtimestamp(now, UTC).astimezone()
-    return at.hour * 60 + at.minute

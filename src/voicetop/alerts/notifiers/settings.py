@@ -6,7 +6,7 @@ terminal = "auto"               # auto, bell, osc9, osc777, osc99 or none
 title = true                    # the verdict in the terminal's title
 progress = "auto"               # OSC 9;4 in the taskbar or tab: auto, on, off
 least = "warning"               # the least tier that a console tells of
-quiet = "22:00-07:00"           # then a console tells of critical alerts only
+quiet = "22:00-07:00"           # then consoles and chats are told of critical alerts only
 blind_after_s = 30              # without a feed for so long, `watch` says that we are blind
 heartbeat_url = "env:HEARTBEAT_URL"   # pinged as long as `watch` sees and can tell: a dead man's switch
 heartbeat_s = 60
@@ -18,6 +18,7 @@ routing_key = "env:PAGERDUTY_KEY"     # or "keyring:voicetop/pagerduty"
 token = "env:SLACK_TOKEN"
 channel = "#voice-ops"
 tiers = ["critical", "warning"]
+quiet = "20:00-08:00"                 # its own hours; "" for none
 
 [notify.apprise.mail]                 # e-mail, Opsgenie, Jira, Teams, webhooks and 100 more
 url = "env:MAIL_URL"
@@ -58,6 +59,7 @@ class SlackTarget(Struct, frozen=True):
     channel: str = ""
     url: str = SLACK_URL
     tiers: tuple[Tier, ...] = ("critical", "warning")
+    quiet: str | None = None
 
 
 class AppriseTarget(Struct, frozen=True):
@@ -65,10 +67,14 @@ class AppriseTarget(Struct, frozen=True):
 
     url: Secret = ""
     tiers: tuple[Tier, ...] = ("critical",)
+    quiet: str | None = None
 
 
 class NotifyConfig(Struct, frozen=True):
-    """`[notify]`. Times in seconds; `quiet` is local time, or UTC where `utc = true`."""
+    """`[notify]`. Times in seconds; `quiet` is local time, or UTC where `utc = true`.
+
+    Targets that say nothing of `quiet` take this one; PagerDuty has urgencies and hours of its own, and is told at once.
+    """
 
     desktop: bool = True
     terminal: TerminalWay = "auto"
