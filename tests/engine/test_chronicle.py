@@ -74,7 +74,7 @@ def test_slots_widen_and_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_told_of_before_counts_for_nothing_and_a_checkpoint_takes_over_in_between() -> None:
     chronicle, first = Chronicle(), Engine()
     step(chronicle, first, AT, turns(7, AT))
-    step(chronicle, first, AT, [Marker(ts=AT, kind="deploy", label="v42"), *turns(3, AT)])
+    step(chronicle, first, AT, [Marker(ts=AT, kind="deploy", label="v42", version="v42"), *turns(3, AT)])
     second = Engine()
     second.markers, second.feed = first.markers, replace(first.feed, gaps=5, missed=100)
     step(chronicle, second, AT + 1, turns(2, AT + 1))

@@ -74,7 +74,7 @@ def test_a_recording_is_played_by_keys_to_its_events_its_end_and_back(tmux: Tmux
     tmux.type(f"clear; {sys.executable} -m voicetop replay {copy} --utc")
     tmux.until(lambda text: "▶ REPLAY outage.vtr" in text and "14:00:" in text and "LIVE CALLS" in text, 60)
     tmux.press("Space")
-    tmux.shows("stands still")
+    tmux.shows("paused")
     tmux.press("g")
     tmux.shows("go to █")
     tmux.type("14:01:30")

@@ -14,7 +14,7 @@ from voicetop.ui.lines import text_of, width_of
 from voicetop.ui.look import Look, to_ascii
 from voicetop.ui.renderables.calls import ENDED_COLUMNS, LIVE_COLUMNS, fit_columns
 from voicetop.ui.renderables.capacity import capacity_line
-from voicetop.ui.renderables.footer import footer
+from voicetop.ui.renderables.footer import entry_line, footer
 from voicetop.ui.renderables.overview import overview
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.top import header, verdict
@@ -221,3 +221,15 @@ def test_the_registry_has_no_key_twice_in_one_place() -> None:
 def test_the_table_shows_what_a_view_asks_for() -> None:
     snap = synthetic.busy(View(ended=True, sort="ended"))
     assert all(row.ended_at == row.ended_at for row in snap.calls.rows)
+
+
+@pytest.mark.parametrize(
+    "note", ["short", "how long, then why: 30m · 2h · until 15:00 · 1h family=latency maintenance"]
+)
+def test_what_is_typed_is_not_cut_for_the_sake_of_a_hint(note: str) -> None:
+    for text in ("", "3m ago", "30m looking at the provider's status page", "x" * 60):
+        said = text_of(entry_line("silence i2", text, note, 80))
+        assert text in said
+        assert "█ " in said
+        assert width_of(entry_line("silence i2", text, note, 80)) == 80
+    assert "y" * 60 + "█" in text_of(entry_line("note", "x" * 80 + "y" * 60, note, 80))

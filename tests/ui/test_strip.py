@@ -199,7 +199,7 @@ def test_a_seek_that_is_under_way_is_told_calmly() -> None:
 @pytest.mark.parametrize(
     ("position", "said"),
     [
-        (Position(), "❄ REPLAY outage.vtr 14:12:32 · stands still"),
+        (Position(), "❄ REPLAY outage.vtr 14:12:32 · paused"),
         (Position(playing=True, speed=8.0, reached=8.1), "▶ REPLAY outage.vtr 14:12:32 · 8× "),
         (Position(playing=True, speed=500.0, reached=213.7), "· 500× (210× reached)"),
         (Position(playing=True, speed=inf, reached=1234.0), "· max (1,200× reached)"),

@@ -146,7 +146,7 @@ async def test_a_replay_is_played_paused_hurried_looped_and_ended_by_keys() -> N
     past = replay()
     app = ConsoleApp(past, title="recordings/outage.vtr")
     async with app.run_test(size=(120, 36)) as pilot:
-        await until(pilot, lambda: "❄ REPLAY outage.vtr 2026-11-22 14:12:32 UTC · stands still" in top(app))
+        await until(pilot, lambda: "❄ REPLAY outage.vtr 2026-11-22 14:12:32 UTC · paused" in top(app))
         assert "┃" in shown(app)
         await pilot.press("space", "plus", "plus", "plus")
         await until(pilot, lambda: "▶ REPLAY" in top(app) and "· 8×" in top(app))

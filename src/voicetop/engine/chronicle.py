@@ -196,7 +196,8 @@ def _words(event: _Told) -> str:
     if isinstance(event, Operator):
         return safe_label(event.text or event.target)
     if isinstance(event, Marker):
-        return safe_label(" ".join(filter(None, (event.kind, event.label, event.version))))
+        told = dict.fromkeys((event.kind, event.label, event.version))  # a label is often the version itself
+        return safe_label(" ".join(filter(None, told)))
     return safe_label(" ".join(filter(None, (event.kind, event.label))))
 
 

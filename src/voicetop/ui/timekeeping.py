@@ -95,7 +95,7 @@ class Timekeeping:
             self.say("only a replay can begin again at its end")
             return
         past.set_loop(not past.position.loop)
-        self.say("at its end it begins again" if past.position.loop else "at its end it stands still")
+        self.say("it begins again at its end" if past.position.loop else "it stops at its end")
 
     def act_bookmark(self: Traveller) -> None:
         _keep(self, "bookmark", "")

@@ -69,7 +69,7 @@ def _pace(when: When) -> str:
         return f" · {speed_text(when)}"
     if when.seeking:
         return ""
-    return f" · {clip(when.position.why, LONGEST_NAME)}" if when.position.why else " · stands still"
+    return f" · {clip(when.position.why, LONGEST_NAME)}" if when.position.why else " · paused"
 
 
 def _parts(scene: Scene, when: When) -> list[Part]:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from voicetop.ui.actions import Action, Place, written
 from voicetop.ui.keymap import USUAL, Keymap
-from voicetop.ui.lines import Line, Row, cells, fit
+from voicetop.ui.lines import Line, Row, cells, clip, fit
 
 GAP = "  "
 NEEDED = 2
 """Screens, help and quit."""
+LEAST_NOTE = 12
+"""A note that has to be cut shorter says nothing any more."""
 
 
 def footer(place: Place, page: Place, width: int, keymap: Keymap = USUAL) -> Line:
@@ -83,12 +85,17 @@ def _size(action: Action, *, short: bool) -> int:
 def entry_line(
     prompt: str, text: str, note: str, width: int, *, bad: bool = False, typing: bool = True
 ) -> Line:
-    """What is being typed, with its cursor, and what it finds."""
+    """What is being typed, with its cursor, and what it finds.
+
+    What is typed goes before the note: that is cut, and left out where it would say nothing any more.
+    """
     row = Row(1).add(f"{prompt} ", "key")
-    room = max(4, width - row.width - cells(note) - 6)
-    shown = text if cells(text) <= room else "…" + text[-(room - 1) :]
+    most = max(4, width - row.width - 2)
+    shown = text if cells(text) <= most else "…" + text[-(most - 1) :]
     row.add(shown, "strong").add("█" if typing else "", "accent")
-    return fit(row.right(width - 1, note, "degraded" if bad else "muted").line(), width)
+    room = width - row.width - len(GAP) - 1
+    said = clip(note, room) if cells(note) <= room or room >= LEAST_NOTE else ""
+    return fit(row.right(width - 1, said, "degraded" if bad else "muted").line(), width)
 
 
 def message_line(text: str, width: int) -> Line:
