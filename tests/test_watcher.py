@@ -17,7 +17,8 @@ from hub.clients import publisher, send
 from voicetop import watch as watching
 from voicetop.alerts.notifiers.delivery import Delivery
 from voicetop.alerts.notifiers.outbox import Outbox
-from voicetop.alerts.notifiers.targets import Change
+from voicetop.alerts.notifiers.quiet import QuietHours
+from voicetop.alerts.notifiers.targets import Change, Digest
 from voicetop.alerts.signals import Effect, Tier
 from voicetop.clock import WallClock
 from voicetop.errors import FeedRefused
@@ -33,11 +34,14 @@ class Listener:
     name = "listener"
     tiers: tuple[Tier, ...] = ("critical",)
     deployment = ""
+    quiet: QuietHours | None = None
     takes_changes = True
+    changes_in_place = False
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []
         self.changes: list[Change] = []
+        self.digests: list[Digest] = []
 
     def tell(self, effect: Effect, ref: str) -> str:
         self.effects.append(effect)
@@ -45,6 +49,9 @@ class Listener:
 
     def tell_change(self, change: Change) -> None:
         self.changes.append(change)
+
+    def tell_digest(self, digest: Digest) -> None:
+        self.digests.append(digest)
 
     def close(self) -> None:
         pass

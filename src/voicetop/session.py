@@ -11,7 +11,8 @@ import msgspec
 
 from voicetop.alerts.alerts import Alerts
 from voicetop.alerts.desk import Desk
-from voicetop.alerts.panel import dressed
+from voicetop.alerts.news import between
+from voicetop.alerts.panel import dressed, severity_of
 from voicetop.alerts.rules import Rules
 from voicetop.alerts.signals import Effect
 from voicetop.engine import checkpoint
@@ -19,7 +20,7 @@ from voicetop.engine.checkpoint import State
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.fold import Engine
 from voicetop.engine.picture import Picturer
-from voicetop.engine.snapshot import Snapshot, View
+from voicetop.engine.snapshot import Severity, Snapshot, View
 from voicetop.engine.stories import read_all
 from voicetop.errors import CheckpointError, WireError
 from voicetop.wire.codec import Batch, Beat, Codec, Step
@@ -84,10 +85,20 @@ class Session:
             hook(beat)
 
     def _welcome(self, welcome: Welcome) -> None:
+        known, begun = self.alerts.incidents, self.at > 0
         if welcome.state:
             self.load(welcome.state)
         self.epoch = welcome.epoch
         self.deployment = welcome.deployment
+        if begun:
+            for effect in between(known, self.alerts.incidents, self.at, self.deployment):
+                for tell in self.on_effect:
+                    tell(effect)
+
+    @property
+    def severity(self) -> Severity:
+        """The verdict's severity, without the picture around it: cheap enough for every heartbeat."""
+        return severity_of(self.engine, self.alerts.incidents, self.at)
 
     def snapshot(self, view: View) -> Snapshot:
         """What a screen that asks with `view` may know now."""

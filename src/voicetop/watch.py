@@ -5,12 +5,13 @@
 
 What was handed over once is told once, whatever dies: on joining, all that the hub's state knows of incidents is handed
 over again, and the outbox drops what it has. Of several watchers the hub lets one tell; the others hold theirs back
-until it is their turn.
+until it is their turn, and hear from it, by way of the hub, what it has told and which message it was.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -30,6 +31,7 @@ from voicetop.session import Session
 from voicetop.sources import LinkState
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.events import Marker
+from voicetop.wire.frames import Told
 
 LOOK_S = 0.25
 NOTED_EVERY_S = 5.0
@@ -40,6 +42,8 @@ FORGOTTEN_S = 120.0
 HANDED_OVER_S = 120.0
 """What is older was told by the watcher that did the telling before; only what is still open is told again."""
 LAST_WORDS_S = 5.0
+MOST_SHARED = 2_000
+"""How much of what it told a watcher lets the others know at once."""
 BLIND = "watch.blind"
 
 
@@ -81,7 +85,10 @@ class Watch:
         self._noted_at = 0.0
         self._forget_at: float | None = None
         self._name(self._outbox.fact("deployment"))
+        self._told: asyncio.Queue[Told] = asyncio.Queue(MOST_SHARED)
         session.on_effect.append(self._fresh.append)
+        delivery.on_told = self._share_later
+        source.on_told = self._hear_told
 
     @property
     def on_duty(self) -> bool:
@@ -92,7 +99,8 @@ class Watch:
         looking = asyncio.create_task(self._look_around())
         telling = asyncio.create_task(self._delivery.run())
         following = asyncio.create_task(self._follow())
-        tasks = {looking, telling, following}
+        sharing = asyncio.create_task(self._share())
+        tasks = {looking, telling, following, sharing}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -113,6 +121,7 @@ class Watch:
             self._session.feed(frame)
             self._heed_duty()
             if joined:
+                self._fresh.clear()  # what is news to the queue goes by the queue, and what is gone has its time
                 self._join()
             self._hand_over()
 
@@ -170,6 +179,8 @@ class Watch:
             thread not in here and told.rule != BLIND for thread, told in self._outbox.open_threads().items()
         )
         self._forget_at = self._clock.monotonic() + FORGOTTEN_S if gone else None
+        for one in self._outbox.told_of_open(MOST_SHARED):
+            self._share_later(one)
 
     def _effects_of(self, incident: Incident) -> list[Effect]:
         """What a watcher that had been here all along would have been told."""
@@ -209,6 +220,20 @@ class Watch:
             [_change(marker) for marker in markers if marker.ts >= since], held=not self._on_duty
         )
 
+    # -- the other watchers -------------------------------------------------------------------------------------
+
+    def _share_later(self, told: Told) -> None:
+        """What was told by this one, so that whoever takes over goes on from there."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self._told.put_nowait(told)
+
+    async def _share(self) -> None:
+        while True:
+            await self._source.share(await self._told.get())
+
+    def _hear_told(self, told: Told) -> None:
+        self._outbox.told_elsewhere(told, self._clock.time())
+
     # -- what goes on beside the feed ---------------------------------------------------------------------------
 
     async def _look_around(self) -> None:
@@ -239,14 +264,14 @@ class Watch:
         """The hub said whose turn it is."""
         if self._source.on_duty == self._on_duty:
             return
-        self._on_duty = self._source.on_duty
+        self._on_duty = self._delivery.on_duty = self._source.on_duty
         if not self._on_duty:
             self._log("another watcher tells people; standing by")
             return
         still = [
             thread_of(self._effects_of(one)[0]) for one in self._session.alerts.incidents.opened if one.number
         ]
-        count = self._outbox.release(self._session.at - HANDED_OVER_S, still)
+        count = self._outbox.release(self._session.at - HANDED_OVER_S, still, self._clock.time())
         self._log(f"the watcher before is gone: this one tells people now ({count} alerts taken over)")
         self._delivery.wake()
 

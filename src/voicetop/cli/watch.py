@@ -104,7 +104,8 @@ async def _watch(
     from voicetop.watch import Watch
 
     clock, vault = WallClock(), Vault()
-    targets = targets_of(settings.notify, vault, hub.name if "://" not in hub.name else "")
+    name = hub.name if "://" not in hub.name else ""
+    targets = targets_of(settings.notify, vault, name, utc=settings.utc)
     source = SocketSource(hub.url, hub.token or None, "watcher", ssl=client_tls(hub.url, args.cafile))
     outbox = Outbox(path)
     delivery = Delivery(outbox, targets, clock, _log)

@@ -21,12 +21,13 @@ from voicetop.hub.feed import Audience, Feed
 from voicetop.hub.gate import Client
 from voicetop.hub.mirror import Joint
 from voicetop.wire.events import Gap, Operator
-from voicetop.wire.frames import Resume
+from voicetop.wire.frames import Resume, Told, WantState
 
 POLICY = 1008
 SEND_BUFFER = 128 * 1024
 FRAGMENT = 64 * 1024
 
+_aside_decoder = msgspec.json.Decoder(WantState | Told)
 _operator_decoder = msgspec.json.Decoder(Operator | list[Operator])
 
 
@@ -34,7 +35,14 @@ class Console:
     """`seq` is the last stamp it was sent; `index` the next batch it gets."""
 
     def __init__(
-        self, client: Client, role: Role, feed: Feed, *, welcome_s: float, log: Callable[[str], None]
+        self,
+        client: Client,
+        role: Role,
+        feed: Feed,
+        *,
+        welcome_s: float,
+        log: Callable[[str], None],
+        on_told: Callable[[Console, Told], None] = lambda *_: None,
     ) -> None:
         self.name = peer_name(client)
         self.client = client
@@ -45,6 +53,8 @@ class Console:
         self._feed = feed
         self._welcome_s = welcome_s
         self._log = log
+        self._on_told = on_told
+        self._wants_state = False
         self._audience: Audience = feed.viewers if role == "viewer" else feed.everybody
 
     @property
@@ -68,12 +78,20 @@ class Console:
     async def _send(self, resume: Resume | None) -> None:
         backlog = self._feed.backlog
         await self._greet(resume)
+        joint: Joint | None = None
         while True:
             await backlog.grown_to(self.index)
+            if self._wants_state and joint is None:
+                joint = await self._joint_ahead()
+            if joint is not None and self.index == joint.index:
+                await self._send_state(joint)
+                joint, self._wants_state = None, False
+                continue
             entry = backlog.get(self.index)
             if entry is None:
                 self._log(f"console {self.name} read too slowly and begins anew")
                 await self._begin_anew("slow")
+                joint, self._wants_state = None, False
                 continue
             frame = self._audience.frame(entry)
             if entry.first <= self.seq:
@@ -111,6 +129,13 @@ class Console:
     async def _joint(self) -> Joint:
         return await self._audience.mirror.joint(self._feed.backlog.start)
 
+    async def _joint_ahead(self) -> Joint:
+        """A state that this console reaches with what it is still to be sent."""
+        while True:
+            joint = await self._audience.mirror.joint(max(self._feed.backlog.start, self.index))
+            if joint.index >= self.index:
+                return joint
+
     async def _send_state(self, joint: Joint) -> None:
         self.seq, self.index = joint.seq, joint.index
         try:
@@ -131,11 +156,27 @@ class Console:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 frame = await self.client.recv(decode=False)
+                if self._takes_aside(frame):
+                    continue
                 refusal = self._refusal(frame)
                 if refusal:
                     await self.client.close(POLICY, refusal)
                     return
                 self._feed.take(frame, sender=self.name, may_operate=True)
+
+    def _takes_aside(self, frame: bytes) -> bool:
+        """Whether a frame was a word between console and hub that is no part of the feed."""
+        try:
+            said = _aside_decoder.decode(frame)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return False
+        if isinstance(said, WantState):
+            self._wants_state = True
+            return True
+        if self.role == "watcher":
+            self._on_told(self, said)
+            return True
+        return False
 
     def _refusal(self, frame: bytes) -> str:
         """Why this connection may not send that; empty where it may."""

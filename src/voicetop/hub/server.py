@@ -184,7 +184,12 @@ class Hub:
             )
             return
         role: Role = next(role for role in client.grant.roles if role == hello.role)
-        console = Console(client, role, self.feed, welcome_s=self.config.welcome_s, log=self._log)
+        console = Console(
+            *(client, role, self.feed),
+            welcome_s=self.config.welcome_s,
+            log=self._log,
+            on_told=self._rota.hear,
+        )
         self.consoles.add(console)
         try:
             async with self._rota.turn(console):

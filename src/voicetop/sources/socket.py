@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl as tls
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,7 +30,7 @@ from voicetop.sources.acts import Unheard
 from voicetop.sources.address import check_token, check_url, client_tls, is_local
 from voicetop.sources.backoff import Backoff
 from voicetop.wire.events import PROTOCOL_VERSION, Event, Gap, Heartbeat, Operator
-from voicetop.wire.frames import Duty, Hello, RawBatch, Resume
+from voicetop.wire.frames import Duty, Hello, RawBatch, Resume, Told, WantState
 from voicetop.wire.text import safe_label
 
 MAX_WELCOME = 512 * 1024 * 1024
@@ -39,6 +39,7 @@ MAX_WELCOME = 512 * 1024 * 1024
 SILENT_AFTER_S = 1.5
 BEAT_S = 0.25
 QUEUED_FRAMES = 64
+ASK_EVERY_S = 60.0
 _PASSING = {408, 425, 429, *range(500, 600)}
 """HTTP statuses of a gateway whose hub is away; any other says that trying again is no use."""
 
@@ -57,9 +58,10 @@ class _WelcomeHead(Struct, frozen=True, tag_field="type", tag="welcome"):
     seq: int
     at: float = 0.0
     protocol: int = 1
+    state: Raw = Raw()
 
 
-_head_decoder = msgspec.json.Decoder(_BatchHead | _WelcomeHead | Gap | Duty)
+_head_decoder = msgspec.json.Decoder(_BatchHead | _WelcomeHead | Gap | Duty | Told)
 
 
 class SocketSource:
@@ -85,6 +87,8 @@ class SocketSource:
         self.seq = 0
         self.on_duty = True
         """Of a watcher: whether it is this one that tells people, as the hub said last."""
+        self.on_told: Callable[[Told], None] = lambda _: None
+        """Of a watcher: called with what another one has told."""
         self._token = check_token(token)
         self._asked_role = role
         self.role = role
@@ -98,6 +102,8 @@ class SocketSource:
         self._unheard = Unheard()
         self._at = self._clock.time()
         self._heard = self._clock.monotonic()
+        self._made_up = False
+        self._asked_at = -ASK_EVERY_S
 
     @property
     def link(self) -> LinkState:
@@ -138,6 +144,12 @@ class SocketSource:
         frame = self._unheard.hold(act)
         with contextlib.suppress(ConnectionClosed):
             await self._connection.send(frame, text=True)
+
+    async def share(self, told: Told) -> None:
+        """Of a watcher: let the others know what was told. Where there is no connection, they don't get to know."""
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await self._connection.send(msgspec.json.encode(told), text=True)
 
     async def _keep_connected(self) -> None:
         try:
@@ -204,13 +216,25 @@ class SocketSource:
             if isinstance(head, _BatchHead):
                 self._unheard.hear(frame)
                 await self._take_batch(head, frame)
+                await self._ask_for_state(connection)
             elif isinstance(head, _WelcomeHead):
                 await self._take_welcome(head, frame)
                 await self._send_again(connection)
             elif isinstance(head, Duty):
                 self.on_duty = head.on
+            elif isinstance(head, Told):
+                self.on_told(head)
             else:
                 await self._frames.put(self._local(head))
+
+    async def _ask_for_state(self, connection: ClientConnection) -> None:
+        """Time that was made up here passed without what the hub has of it: what fired, and under which number, may
+        not be the same. Not more often than once in a while, should the hub be too busy to be heard in time.
+        """
+        now = self._clock.monotonic()
+        if self._made_up and now >= self._asked_at + ASK_EVERY_S:
+            self._asked_at = now
+            await connection.send(msgspec.json.encode(WantState()), text=True)
 
     async def _send_again(self, connection: ClientConnection) -> None:
         """What a connection that broke may have lost."""
@@ -225,6 +249,7 @@ class SocketSource:
             )
         self.epoch, self.seq = head.epoch, head.seq
         self._at = head.at or self._at
+        self._made_up = self._made_up and memoryview(head.state).nbytes <= len('""')
         await self._frames.put(frame)
 
     async def _take_batch(self, head: _BatchHead, frame: bytes) -> None:
@@ -249,6 +274,7 @@ class SocketSource:
             await self._clock.sleep(BEAT_S)
             silent = self._clock.monotonic() - self._heard
             if silent >= self._silent_after and self._frames.empty():
+                self._made_up = self._made_up or bool(self.epoch)
                 await self._frames.put(self._local(Heartbeat(ts=self._at + silent, seq=self.seq, local=True)))
 
     def _local(self, event: Event) -> bytes:

@@ -5,6 +5,8 @@
                      {"type":"batch","seq":901,"at":[[1760000000.25,3],[1760000000.27,1]],"events":[{…},{…},{…},{…}]}
                      {"type":"gap", …}      an event of its own, see `events.Gap`
                      {"type":"duty","on":true}    to watchers only: of several, this one tells people
+    console → hub    {"type":"state"}             what the hub holds, once what was sent by now has been
+    watcher ↔ hub    {"type":"told", …}           what one of several watchers has told, for the others to know
     publisher → hub  {"type":"hello","role":"publisher","source":"agent-7"}, then events, or arrays of them
 
 A batch carries consecutive events from `seq` on; `at` says in runs [receive time, number of events] when the hub
@@ -14,7 +16,9 @@ is `local`: it has no place in the hub's numbering and `seq` repeats the last on
 
 from __future__ import annotations
 
-from msgspec import Raw, Struct
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
 
 
 class Resume(Struct, frozen=True):
@@ -50,6 +54,29 @@ class Duty(Struct, frozen=True, tag_field="type", tag="duty"):
     """To a watcher: whether it is the one that tells people. Ahead of the welcome, and when that changes."""
 
     on: bool
+
+
+class WantState(Struct, frozen=True, tag_field="type", tag="state"):
+    """A console's wish for the hub's state: it made up time of its own, so that what it holds may not be the hub's.
+
+    The hub sends on what came by then, and after it a welcome with the state as of there.
+    """
+
+
+MAX_TOLD = 400
+_Short = Annotated[str, Meta(max_length=MAX_TOLD)]
+
+
+class Told(Struct, frozen=True, tag_field="type", tag="told"):
+    """One watcher has told `target` of `thread` (an incident); `mark` says what of it, `ref` is what the target gave.
+
+    The hub hands it to the other watchers and reads nothing of it. No part of the feed.
+    """
+
+    target: _Short
+    thread: _Short
+    mark: _Short
+    ref: _Short = ""
 
 
 class RawBatch(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="batch"):

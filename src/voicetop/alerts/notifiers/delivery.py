@@ -11,14 +11,17 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from voicetop.alerts.notifiers.outbox import Job, Outbox
+from voicetop.alerts.notifiers.outbox import Job, Outbox, Post, mark_of
+from voicetop.alerts.notifiers.quiet import waits_until
 from voicetop.alerts.notifiers.targets import Change, Failed, Target
 from voicetop.alerts.notifiers.words import RANK
 from voicetop.alerts.signals import Effect
 from voicetop.clock import Clock
+from voicetop.wire.frames import Told
 
 LANES = 4
 FIRST_WAIT_S, LONGEST_WAIT_S, AFTER_NO_S = 1.0, 60.0, 300.0
+STANDING_BY_S = 120.0
 STUCK_S = 45.0
 """Longer than any library's own limits add up to: then the thread is given up."""
 
@@ -39,6 +42,10 @@ class Delivery:
         self.targets = targets
         self.failing: dict[str, str] = {}
         """Why a target takes nothing at the moment, by its name."""
+        self.on_duty = True
+        """Whether it is this process that tells people, and not another watcher."""
+        self.on_told: Callable[[Told], None] = lambda _: None
+        """Called with what was told, for the other watchers to know."""
         self._clock = clock
         self._log = log
         self._first = first_wait_s
@@ -48,10 +55,14 @@ class Delivery:
 
     def take(self, effects: Iterable[Effect | Change], *, held: bool = False) -> None:
         """Queue what is to be told, for the targets that it concerns. On disk when this returns."""
+        now = self._clock.time()
         due = [
-            (target.name, one) for one in effects for target in self.targets if self._concerns(target, one)
+            _post(target, one, now)
+            for one in effects
+            for target in self.targets
+            if self._concerns(target, one)
         ]
-        if due and self.outbox.put(due, self._clock.time(), held=held):
+        if due and self.outbox.put(due, now, held=held):
             self.wake()
         self._tell_of_disk()
 
@@ -88,12 +99,18 @@ class Delivery:
         news = self._news[target.name]
         while True:
             now = self._clock.time()
+            self._end_quiet(target.name, now)
             job = self.outbox.claim(target.name, now) if now >= self._closed_until[target.name] else None
             if job is not None:
                 await self._tell(target, job)
                 continue
             news.clear()
             await self._wait(target.name, news)
+
+    def _end_quiet(self, name: str, now: float) -> None:
+        """One that stands by lets the other go first: what that one tells of a night needs no second digest."""
+        after = 0.0 if self.on_duty else STANDING_BY_S
+        self.outbox.end_quiet(name, now - after, held=not self.on_duty)
 
     async def _wait(self, name: str, news: asyncio.Event) -> None:
         """Until there is news, or something is due again."""
@@ -115,6 +132,7 @@ class Delivery:
             self._again(target.name, job, failure)
         else:
             self.outbox.done(job, ref, self._clock.time())
+            self.on_told(Told(job.target, job.thread, mark_of(job.what), ref))
             self._news[target.name].set()
             if self.failing.pop(target.name, ""):
                 self._log(f"{target.name}: takes alerts again")
@@ -139,11 +157,20 @@ class Delivery:
             self._log(self._told_of)
 
 
+def _post(target: Target, one: Effect | Change, now: float) -> Post:
+    if isinstance(one, Change):
+        return Post(target.name, one)
+    return Post(target.name, one, waits_until(target.quiet, one, now), target.changes_in_place)
+
+
 def _say(target: Target, job: Job) -> str:
+    if isinstance(job.what, Effect):
+        return target.tell(job.what, job.ref)
     if isinstance(job.what, Change):
         target.tell_change(job.what)
-        return job.ref
-    return target.tell(job.what, job.ref)
+    else:
+        target.tell_digest(job.what)
+    return job.ref
 
 
 async def in_thread(call: Callable[[], str]) -> str:

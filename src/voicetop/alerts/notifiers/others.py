@@ -11,9 +11,10 @@ import warnings
 from typing import Self
 
 from voicetop.alerts.notifiers import words
+from voicetop.alerts.notifiers.quiet import QuietHours
 from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.settings import AppriseTarget
-from voicetop.alerts.notifiers.targets import Change, Failed
+from voicetop.alerts.notifiers.targets import Change, Digest, Failed
 from voicetop.alerts.signals import Effect
 from voicetop.errors import NotifyError
 from voicetop.wire.text import safe_text
@@ -27,11 +28,13 @@ class Others:
     """A `Target`. Raises NotifyError where the secret or the library is missing, or Apprise can't read the URL."""
 
     takes_changes = False
+    changes_in_place = False
 
     def __init__(self, name: str, config: AppriseTarget, vault: Vault, deployment: str) -> None:
         self.name = f"apprise.{name}"
         self.tiers = config.tiers
         self.deployment = deployment
+        self.quiet: QuietHours | None = None
         self._vault = vault
         self._where = config.url
         url = vault.get(config.url)
@@ -49,14 +52,18 @@ class Others:
             )
 
     def tell(self, effect: Effect, ref: str) -> str:
-        name = f"[{self.deployment}] " if self.deployment else ""
         kind = "success" if effect.reason == "resolved" else _TYPES[effect.tier]
-        lines = "\n".join(words.body(effect)) or effect.summary
+        self._notify(words.title(effect), "\n".join(words.body(effect)) or effect.summary, kind)
+        return ref
+
+    def tell_digest(self, digest: Digest) -> None:
+        self._notify(digest.title, "\n".join(digest.lines), "info")
+
+    def _notify(self, title: str, text: str, kind: str) -> None:
+        name = f"[{self.deployment}] " if self.deployment else ""
         with _one_at_a_time, _Said() as said:
             try:
-                arrived = self._apprise.notify(
-                    title=f"{name}{words.title(effect)}", body=lines, notify_type=kind
-                )
+                arrived = self._apprise.notify(title=f"{name}{title}", body=text, notify_type=kind)
             except Exception as error:  # noqa: BLE001 - 100 plugins, each with errors of its own
                 raise Failed(self._clean(f"{type(error).__name__}: {error}")) from None
         if not arrived:
@@ -64,7 +71,6 @@ class Others:
             raise Failed(
                 f"{why}: check what {self._where} holds, and that this machine reaches it", unsure=True
             )
-        return ref
 
     def tell_change(self, change: Change) -> None:
         """Few of them have a place for it."""

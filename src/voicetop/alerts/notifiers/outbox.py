@@ -3,13 +3,15 @@
 One SQLite file in WAL mode, every change fsync'd. A row is one telling to one target; a second hand-over of the same
 is ignored, so that whoever starts again may simply hand over all that it knows.
 
-    held ──► pending ──► sending ──► done
-               ▲            │
-               └────────────┘  not now, or died meanwhile: it may have arrived, and is told again (`repeats` counts)
+    held ──┬──► pending ──► sending ──► done
+    quiet ─┘       ▲            │
+                   └────────────┘  not now, or died meanwhile: it may have arrived, and is told again (`repeats` counts)
 
-`held` is what a watcher knows while another one does the telling. What belongs to one key is told in order: nothing
-overtakes an earlier telling that is still pending. A hub that begins anew counts its incidents anew, so a key may come
-again: key and onset together are a `thread`, which is one incident. Not thread-safe: one thread owns it.
+`held` is what a watcher knows while another one does the telling, `told` what that other one said that it told;
+`quiet` is what waits for the end of quiet hours: what came and went in them becomes one digest then, what is still on
+is told. What belongs to one key is told in order: nothing overtakes an earlier telling that is still pending. A hub
+that begins anew counts its incidents anew, so a key may come again: key and onset together are a `thread`, which is one
+incident. Not thread-safe: one thread owns it.
 """
 
 from __future__ import annotations
@@ -23,36 +25,33 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from voicetop.alerts.notifiers.targets import Change
+from voicetop.alerts.notifiers import queue_file
+from voicetop.alerts.notifiers.targets import Change, Digest
+from voicetop.alerts.notifiers.words import digest
 from voicetop.alerts.signals import Effect
-from voicetop.errors import NotifyError
+from voicetop.wire.frames import Told
 
-State: TypeAlias = Literal["held", "pending", "sending", "done"]
-VERSION = 1
+State: TypeAlias = Literal["held", "told", "quiet", "pending", "sending", "done"]
+What: TypeAlias = Effect | Change | Digest
 KEPT_S = 14 * 86_400.0
 """How long what was told is remembered: a hub tells of an incident for as long as it holds it, and no longer."""
 
-_SCHEMA = """
-CREATE TABLE jobs (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  target TEXT NOT NULL, key TEXT NOT NULL, thread TEXT NOT NULL, mark TEXT NOT NULL,
-  reason TEXT NOT NULL, at REAL NOT NULL,
-  body BLOB NOT NULL, state TEXT NOT NULL, due REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
-  why TEXT NOT NULL DEFAULT '', changed REAL NOT NULL,
-  UNIQUE (target, thread, mark)
-);
-CREATE INDEX jobs_by_key ON jobs (target, key, id);
-CREATE INDEX jobs_by_thread ON jobs (thread);
-CREATE INDEX jobs_open ON jobs (target, id) WHERE state IN ('pending', 'sending');
-CREATE TABLE refs (target TEXT NOT NULL, thread TEXT NOT NULL, ref TEXT NOT NULL, PRIMARY KEY (target, thread));
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""
-_PUT = """
+_ELSEWHERE = "SELECT 1 FROM elsewhere WHERE target = :target AND thread = :thread AND mark = :mark"
+_MINE = "SELECT 1 FROM jobs WHERE target = :target AND thread = :thread AND state"
+_WAITS = f"(:quiet > :now AND NOT (:silent AND EXISTS ({_MINE} IN ('told', 'pending', 'sending', 'done'))))"
+_PUT = f"""
 INSERT OR IGNORE INTO jobs (target, key, thread, mark, reason, at, body, due, changed, state)
-SELECT :target, :key, :thread, :mark, :reason, :at, :body, :now, :now, CASE
-  WHEN :held AND NOT EXISTS (SELECT 1 FROM jobs WHERE target = :target AND thread = :thread AND state != 'held')
-  THEN 'held' ELSE 'pending' END
+SELECT :target, :key, :thread, :mark, :reason, :at, :body, CASE WHEN {_WAITS} THEN :quiet ELSE :now END, :now, CASE
+  WHEN EXISTS ({_ELSEWHERE}) THEN 'told'
+  WHEN :held AND NOT EXISTS ({_MINE} NOT IN ('held', 'told')) THEN 'held'
+  WHEN {_WAITS} THEN 'quiet'
+  ELSE 'pending' END
 WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE target = :target AND thread = :thread AND reason = 'resolved')
+"""  # noqa: S608
+_OUTDONE = """
+UPDATE jobs SET state = 'done', why = 'told as worse' WHERE state = 'quiet' AND EXISTS (
+  SELECT 1 FROM jobs AS w WHERE w.target = jobs.target AND w.thread = jobs.thread AND w.id > jobs.id
+  AND w.reason = 'worse' AND w.state IN ('pending', 'sending', 'done'))
 """
 _NEXT = """
 SELECT id, target, thread, reason, at, body, tries FROM jobs AS j
@@ -61,6 +60,29 @@ WHERE target = ? AND state = 'pending' AND due <= ? AND NOT EXISTS (
   AND e.state IN ('pending', 'sending'))
 ORDER BY id LIMIT 1
 """
+_RELEASE = (
+    "UPDATE jobs SET state = CASE WHEN due > ? THEN 'quiet' ELSE 'pending' END WHERE state = 'held' AND "
+)
+_QUIET_OVER = """
+SELECT thread, max(due), sum(reason = 'fired') > 0, sum(reason = 'resolved') > 0 FROM jobs
+WHERE target = ? AND state = 'quiet' AND due <= ? GROUP BY thread ORDER BY min(id)
+"""
+_TOLD_OF_OPEN = """
+SELECT j.target, j.thread, j.mark, coalesce(r.ref, '') FROM jobs AS j LEFT JOIN refs AS r USING (target, thread)
+WHERE j.state = 'done' AND j.thread NOT IN (SELECT thread FROM jobs WHERE reason = 'resolved')
+ORDER BY j.id DESC LIMIT ?
+"""
+
+
+class Post(Struct, frozen=True):
+    """What is to be told to whom. `quiet_until`: not before, unless the target was told of it already and `silent`
+    says that another word on it rings nobody there.
+    """
+
+    target: str
+    what: What
+    quiet_until: float = 0.0
+    silent: bool = False
 
 
 class Job(Struct, frozen=True):
@@ -71,7 +93,7 @@ class Job(Struct, frozen=True):
     thread: str
     reason: str
     at: float
-    what: Effect | Change
+    what: What
     tries: int = 0
     ref: str = ""
 
@@ -80,6 +102,7 @@ class Tally(Struct, frozen=True):
     """How much of what there is. `repeats`: what may arrive twice, as a process died or a connection broke then."""
 
     held: int = 0
+    quiet: int = 0
     pending: int = 0
     done: int = 0
     repeats: int = 0
@@ -91,8 +114,7 @@ class Outbox:
 
     def __init__(self, path: Path | str) -> None:
         self.path = str(path)
-        self.trouble = ""
-        self._db = self._open()
+        self._db, self.trouble = queue_file.opened(self.path)
         self._recover()
 
     def close(self) -> None:
@@ -100,31 +122,79 @@ class Outbox:
 
     # -- in -----------------------------------------------------------------------------------------------------
 
-    def put(self, what: Iterable[tuple[str, Effect | Change]], now: float, *, held: bool = False) -> int:
+    def put(self, what: Iterable[Post], now: float, *, held: bool = False) -> int:
         """Take in what is to be told to which target; how much of it is new. All of it or nothing is on disk, whatever
         dies meanwhile; where the disk takes no more, `trouble` says so.
 
         Held back, it is still told where this process has told of the same incident before: who began to tell of
         something tells it to the end.
         """
-        rows = [
-            {"target": target, "key": one.key, "thread": thread_of(one), "mark": _mark(one), "reason": _reason(one),
-             "at": one.at, "body": msgspec.json.encode(one), "now": now, "held": held}
-            for target, one in what
-        ]  # fmt: skip
+        rows = [_row(one) | {"now": now, "held": held} for one in what]
         before = self._db.total_changes
         self._do(_PUT, rows)
-        return self._db.total_changes - before
+        new = self._db.total_changes - before
+        if any(row["reason"] == "worse" for row in rows):
+            self._do(_OUTDONE, [()])
+        return new
 
-    def release(self, since: float, threads: Iterable[str]) -> int:
-        """Tell what was held back: all of these incidents, and whatever else is not older than `since`."""
+    def release(self, since: float, threads: Iterable[str], now: float) -> int:
+        """Tell what was held back: all of these incidents, whatever else is not older than `since`, and what the other
+        can't have told since it waits for the end of quiet hours, as it goes on doing here.
+        """
         before = self._db.total_changes
-        self._do("UPDATE jobs SET state = 'pending' WHERE state = 'held' AND at >= ?", [(since,)])
-        self._do(
-            "UPDATE jobs SET state = 'pending' WHERE state = 'held' AND thread = ?",
-            [(thread,) for thread in threads],
+        self._do(f"{_RELEASE} (at >= ? OR due > ?)", [(now, since, now)])
+        self._do(f"{_RELEASE} thread = ?", [(now, thread) for thread in threads])
+        released = self._db.total_changes - before
+        self._do(_OUTDONE, [()])
+        return released
+
+    def end_quiet(self, target: str, now: float, *, held: bool = False) -> None:
+        """Where quiet hours are over for a target: one digest of what came and went in them; what else waited is told,
+        or `held` where another one tells it.
+        """
+        waiting = self._db.execute(_QUIET_OVER, (target, now)).fetchall()
+        if not waiting:
+            return
+        over = [str(thread) for thread, _, came, went in waiting if came and went]
+        if over:
+            told = [self._first_and_last(target, thread) for thread in over]
+            still = sum(not went for *_, went in waiting)
+            made = digest(told, max(due for _, due, *_ in waiting), still)
+            self._db.execute(_PUT, _row(Post(target, made)) | {"now": now, "held": False})
+        self._db.executemany(
+            "UPDATE jobs SET state = 'done', why = 'in the digest' WHERE target = ? AND thread = ? AND state = 'quiet'",
+            [(target, thread) for thread in over],
         )
-        return self._db.total_changes - before
+        state = "held" if held else "pending"
+        self._do(
+            "UPDATE jobs SET state = ? WHERE target = ? AND state = 'quiet' AND due <= ?",
+            [(state, target, now)],
+        )
+
+    def _first_and_last(self, target: str, thread: str) -> tuple[Effect, Effect]:
+        rows = self._db.execute(
+            "SELECT body FROM jobs WHERE target = ? AND thread = ? ORDER BY id", (target, thread)
+        ).fetchall()
+        first, last = (msgspec.json.decode(row[0], type=Effect) for row in (rows[0], rows[-1]))
+        return first, last
+
+    def told_elsewhere(self, told: Told, now: float) -> None:
+        """Another watcher has told this to the target of that name, and got a ref for it."""
+        name = (told.target, told.thread, told.mark)
+        self._db.execute("INSERT OR IGNORE INTO elsewhere VALUES (?, ?, ?, ?)", (*name, now))
+        if told.ref:
+            self._db.execute(
+                "INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", (told.target, told.thread, told.ref)
+            )
+        self._do(
+            "UPDATE jobs SET state = 'told', changed = ? WHERE target = ? AND thread = ? AND mark = ?"
+            " AND state IN ('held', 'quiet', 'pending')",
+            [(now, *name)],
+        )
+
+    def told_of_open(self, most: int) -> list[Told]:
+        """What this one told of incidents that aren't over, for another watcher to know; the newest."""
+        return [Told(*row) for row in self._db.execute(_TOLD_OF_OPEN, (most,))]
 
     # -- out ----------------------------------------------------------------------------------------------------
 
@@ -178,7 +248,7 @@ class Outbox:
     def open_threads(self) -> dict[str, Effect]:
         """Incidents that somebody was told of, or will be, and that are not known to be over: what was told last."""
         rows = self._db.execute(
-            "SELECT thread, body, max(id) FROM jobs WHERE reason != 'change' GROUP BY thread"
+            "SELECT thread, body, max(id) FROM jobs WHERE reason NOT IN ('change', 'digest') GROUP BY thread"
             " HAVING sum(reason = 'resolved') = 0 AND sum(state != 'held') > 0"
         )
         return {str(row[0]): msgspec.json.decode(row[1], type=Effect) for row in rows}
@@ -201,6 +271,7 @@ class Outbox:
         ).fetchone()[0]
         return Tally(
             counts.get("held", 0),
+            counts.get("quiet", 0),
             counts.get("pending", 0) + counts.get("sending", 0),
             counts.get("done", 0),
             int(self.fact("repeats") or 0),
@@ -211,36 +282,16 @@ class Outbox:
         """Forget what was told long ago."""
         old = now - KEPT_S
         self._do(
-            "DELETE FROM jobs WHERE changed < ? AND state IN ('done', 'held') AND thread NOT IN"
+            "DELETE FROM jobs WHERE changed < ? AND state IN ('done', 'held', 'told') AND thread NOT IN"
             " (SELECT thread FROM jobs WHERE state IN ('pending', 'sending'))",
             [(old,)],
         )
-        self._do("DELETE FROM refs WHERE thread NOT IN (SELECT thread FROM jobs)", [()])
-
-    # -- the file -----------------------------------------------------------------------------------------------
-
-    def _open(self) -> sqlite3.Connection:
-        try:
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            Path(self.path).touch(mode=0o600)
-            return _connect(self.path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise NotifyError(
-                    f"{self.path}: the queue cannot be opened ({error}): free it, or name another"
-                ) from None
-            return self._begin_anew()
-        except OSError as error:
-            raise NotifyError(f"{self.path}: the queue cannot be made: {error.strerror or error}") from None
-
-    def _begin_anew(self) -> sqlite3.Connection:
-        """Who is paged tonight must not depend on a damaged file."""
-        aside = Path(f"{self.path}.damaged")
-        Path(self.path).replace(aside)
-        for end in ("-wal", "-shm"):
-            Path(self.path + end).unlink(missing_ok=True)
-        self.trouble = f"{self.path}: the queue was damaged; it is put aside as {aside.name}, a new one begun"
-        return _connect(self.path)
+        self._do("DELETE FROM elsewhere WHERE at < ?", [(old,)])
+        self._do(
+            "DELETE FROM refs WHERE thread NOT IN (SELECT thread FROM jobs)"
+            " AND thread NOT IN (SELECT thread FROM elsewhere)",
+            [()],
+        )
 
     def _recover(self) -> None:
         """What was being sent when the process died may have arrived: it is told again, and counted."""
@@ -267,64 +318,39 @@ class Outbox:
             )
             with contextlib.suppress(sqlite3.Error):
                 self._db.rollback()
-            self._db = _copy_in_memory(self._db)
+            self._db = queue_file.in_memory(self._db)
             self._db.executemany(statement, rows)
             self._db.commit()
 
 
-def _connect(path: str) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=5.0)
-    try:
-        _prepare(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
+def _row(post: Post) -> dict[str, object]:
+    one = post.what
+    return {
+        "target": post.target, "key": one.key, "thread": thread_of(one), "mark": mark_of(one), "reason": _reason(one),
+        "at": one.at, "body": msgspec.json.encode(one), "quiet": post.quiet_until, "silent": post.silent,
+    }  # fmt: skip
 
 
-def _prepare(db: sqlite3.Connection, path: str) -> None:
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-    elif version != VERSION:
-        raise NotifyError(f"{path}: the queue is of another voicetop (schema {version}): name another file")
-    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise sqlite3.DatabaseError(path)
-
-
-def _copy_in_memory(db: sqlite3.Connection) -> sqlite3.Connection:
-    memory = sqlite3.connect(":memory:")
-    try:
-        db.backup(memory)
-        db.close()
-    except sqlite3.Error:
-        memory.close()
-        memory = sqlite3.connect(":memory:")
-        memory.executescript(_SCHEMA)
-    return memory
-
-
-def thread_of(what: Effect | Change) -> str:
+def thread_of(what: What) -> str:
     """One incident: the key, and when it began."""
-    return what.key if isinstance(what, Change) else f"{what.key}@{what.onset!r}"
+    return f"{what.key}@{what.onset!r}" if isinstance(what, Effect) else what.key
 
 
-def _mark(what: Effect | Change) -> str:
+def mark_of(what: What) -> str:
     """What makes a telling the same as another: an incident fires once, gets worse once per tier, is over once."""
-    if isinstance(what, Change):
-        return "change"
+    if not isinstance(what, Effect):
+        return _reason(what)
     if what.reason == "worse":
         return f"worse:{what.tier}"
     return f"acknowledged:{what.at!r}" if what.reason == "acknowledged" else what.reason
 
 
-def _reason(what: Effect | Change) -> str:
-    return "change" if isinstance(what, Change) else what.reason
+def _reason(what: What) -> str:
+    if isinstance(what, Effect):
+        return what.reason
+    return "change" if isinstance(what, Change) else "digest"
 
 
-def _what(reason: str, body: bytes) -> Effect | Change:
-    if reason == "change":
-        return msgspec.json.decode(body, type=Change)
-    return msgspec.json.decode(body, type=Effect)
+def _what(reason: str, body: bytes) -> What:
+    kinds: dict[str, type[What]] = {"change": Change, "digest": Digest}
+    return msgspec.json.decode(body, type=kinds.get(reason, Effect))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from voicetop.alerts.notifiers.quiet import QuietHours
 from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.settings import PagerDutyTarget
-from voicetop.alerts.notifiers.targets import TIMEOUT_S, Change, Failed, failure_of, hush, unreachable
+from voicetop.alerts.notifiers.targets import TIMEOUT_S, Change, Digest, Failed, failure_of, hush, unreachable
 from voicetop.alerts.signals import Effect
 from voicetop.errors import NotifyError
 from voicetop.wire.text import safe_text
@@ -25,12 +26,14 @@ class PagerDuty:
     """A `Target`. Raises NotifyError where the secret or the library is missing."""
 
     takes_changes = True
+    changes_in_place = True
 
     def __init__(self, name: str, config: PagerDutyTarget, vault: Vault, deployment: str) -> None:
         self.name = f"pagerduty.{name}"
         self.tiers = config.tiers
         self.takes_changes = config.changes
         self.deployment = deployment
+        self.quiet: QuietHours | None = None
         try:
             import pagerduty  # noqa: PLC0415 - an optional extra
         except ImportError:
@@ -71,6 +74,9 @@ class PagerDuty:
             "custom_details": {key: value for key, value in details.items() if value},
         }
         self._ask(lambda: self._client.send_change_event(payload=payload))
+
+    def tell_digest(self, digest: Digest) -> None:
+        """It has no quiet hours here: it has urgencies and support hours of its own."""
 
     def close(self) -> None:
         self._client.close()

@@ -73,7 +73,7 @@ class AppriseTarget(Struct, frozen=True):
 class NotifyConfig(Struct, frozen=True):
     """`[notify]`. Times in seconds; `quiet` is local time, or UTC where `utc = true`.
 
-    Targets that say nothing of `quiet` take this one; PagerDuty has urgencies and hours of its own, and is told at once.
+    Targets that say nothing of `quiet` take this one; PagerDuty has urgencies and hours of its own: it is told at once.
     """
 
     desktop: bool = True

@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from voicetop.alerts.notifiers import words
+from voicetop.alerts.notifiers.quiet import QuietHours
 from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.settings import SlackTarget
 from voicetop.alerts.notifiers.targets import (
     TIMEOUT_S,
     Change,
+    Digest,
     Failed,
     failure_of,
     hush,
@@ -48,11 +50,13 @@ class Slack:
     """A `Target`. Its `ref` is "CHANNEL TS" of the message. Raises NotifyError where secret or library is missing."""
 
     takes_changes = False
+    changes_in_place = True
 
     def __init__(self, name: str, config: SlackTarget, vault: Vault, deployment: str) -> None:
         self.name = f"slack.{name}"
         self.tiers = config.tiers
         self.deployment = deployment
+        self.quiet: QuietHours | None = None
         self._channel = config.channel
         self._vault = vault
         try:
@@ -81,6 +85,21 @@ class Slack:
     def tell_change(self, change: Change) -> None:
         """A channel would drown in deploys."""
 
+    def tell_digest(self, digest: Digest) -> None:
+        lines = "\n".join(_escaped(line) for line in digest.lines)
+        self._ask(
+            self._client.chat_postMessage,
+            channel=self._channel,
+            text=_escaped(f"{self._called}{digest.title}"),
+            attachments=[{"color": CALM, "text": lines, "fallback": lines}],
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+
+    @property
+    def _called(self) -> str:
+        return f"[{self.deployment}] " if self.deployment else ""
+
     def close(self) -> None:
         """It keeps none open."""
 
@@ -89,8 +108,7 @@ class Slack:
         return f"{told.get('channel') or self._channel} {told.get('ts') or ''}".strip()
 
     def _message(self, effect: Effect) -> dict[str, Any]:
-        name = f"[{self.deployment}] " if self.deployment else ""
-        text = _escaped(f"{name}{words.title(effect)}")
+        text = _escaped(f"{self._called}{words.title(effect)}")
         lines = "\n".join(_escaped(line) for line in words.body(effect))
         colour = CALM if effect.reason == "resolved" else COLOURS[effect.tier]
         return {

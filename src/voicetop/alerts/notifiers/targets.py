@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from voicetop.alerts.notifiers.quiet import QuietHours
 from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.settings import NotifyConfig
 from voicetop.alerts.signals import Effect, Tier
@@ -30,6 +31,15 @@ class Change(Struct, frozen=True):
     label: str
     version: str = ""
     source: str = ""
+
+
+class Digest(Struct, frozen=True):
+    """What came and went in quiet hours, for a target that was told nothing of it then."""
+
+    key: str
+    at: float
+    title: str
+    lines: tuple[str, ...]
 
 
 class Failed(Exception):
@@ -63,6 +73,8 @@ class Target(Protocol):
     tiers: tuple[Tier, ...]
     deployment: str
     """What the feed is called; known for sure once the hub has said it."""
+    quiet: QuietHours | None
+    """When it is told of critical alerts only."""
 
     def tell(self, effect: Effect, ref: str) -> str:
         """Tell it; `ref` is what the last telling of this incident gave, and what is given is kept. Raises Failed."""
@@ -70,16 +82,25 @@ class Target(Protocol):
     def tell_change(self, change: Change) -> None:
         """Tell of a change, where the target has a place for it. Raises Failed."""
 
+    def tell_digest(self, digest: Digest) -> None:
+        """Tell what quiet hours held back. Raises Failed."""
+
     def close(self) -> None:
         """Let go of its connections."""
 
     @property
     def takes_changes(self) -> bool: ...
 
+    @property
+    def changes_in_place(self) -> bool:
+        """Whether more of what it was told of changes what is there, and rings nobody."""
 
-def targets_of(config: NotifyConfig, vault: Vault, deployment: str = "") -> list[Target]:
+
+def targets_of(
+    config: NotifyConfig, vault: Vault, deployment: str = "", *, utc: bool = False
+) -> list[Target]:
     """All targets of the config, ready to tell. Raises NotifyError for the first that lacks a secret or a library."""
-    return [open_target(kind, name, config, vault, deployment) for kind, name in named(config)]
+    return [open_target(kind, name, config, vault, deployment, utc=utc) for kind, name in named(config)]
 
 
 def named(config: NotifyConfig) -> list[tuple[str, str]]:
@@ -92,8 +113,18 @@ def named(config: NotifyConfig) -> list[tuple[str, str]]:
     return [(kind, name) for kind, tables in kinds.items() for name in tables]
 
 
-def open_target(kind: str, name: str, config: NotifyConfig, vault: Vault, deployment: str) -> Target:
+def open_target(
+    kind: str, name: str, config: NotifyConfig, vault: Vault, deployment: str, *, utc: bool = False
+) -> Target:
     """One target. Raises NotifyError."""
+    target = _open(kind, name, config, vault, deployment)
+    if kind != "pagerduty":
+        own = (config.slack if kind == "slack" else config.apprise)[name].quiet
+        target.quiet = QuietHours.of(config.quiet if own is None else own, utc=utc)
+    return target
+
+
+def _open(kind: str, name: str, config: NotifyConfig, vault: Vault, deployment: str) -> Target:
     if kind == "pagerduty":
         from voicetop.alerts.notifiers.pagerduty import PagerDuty  # noqa: PLC0415 - its library is an extra
 

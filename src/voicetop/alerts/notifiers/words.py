@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from voicetop.alerts.notifiers.targets import Digest
 from voicetop.alerts.signals import Effect, Tier
 from voicetop.wire.text import safe_text
 
 MOST_TITLE, MOST_LINE = 200, 400
+MOST_DIGESTED = 20
 RANK: dict[Tier, int] = {"info": 0, "warning": 1, "critical": 2}
 _GLYPHS: dict[Tier, str] = {"critical": "■ CRITICAL", "warning": "▲ WARNING", "info": "● INFO"}
 
@@ -36,6 +39,22 @@ def body(effect: Effect) -> list[str]:
         *effect.links,
     ]
     return [safe_text(line, MOST_LINE) for line in lines if line]
+
+
+def digest(came: Sequence[tuple[Effect, Effect]], at: float, still: int) -> Digest:
+    """What came and went in quiet hours that end at `at`, each by its first and last word; `still` are on."""
+    count = f"{len(came)} alert{'s' * (len(came) != 1)} came and went in quiet hours"
+    more = f"; {still} still on, told by itself" if still == 1 else f"; {still} still on, told one by one"
+    lines = [
+        safe_text(
+            f"{_GLYPHS[last.tier]} · {last.summary} · {_clock(first.onset)}, {_span(last.at - first.onset)}",
+            MOST_LINE,
+        )
+        for first, last in came[:MOST_DIGESTED]
+    ]
+    if len(came) > MOST_DIGESTED:
+        lines.append(f"and {len(came) - MOST_DIGESTED} more")
+    return Digest(f"digest-{at:.0f}", at, count + (more if still else ""), tuple(lines))
 
 
 def _since(effect: Effect) -> str:

@@ -1,0 +1,103 @@
+"""The file behind `outbox`: its tables, how it is opened, and what becomes of a damaged one or a full disk."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from voicetop.errors import NotifyError
+
+VERSION = 2
+
+_SHARED = """
+CREATE TABLE elsewhere (
+  target TEXT NOT NULL, thread TEXT NOT NULL, mark TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (target, thread, mark)
+);
+CREATE INDEX jobs_quiet ON jobs (target) WHERE state = 'quiet';
+"""
+_SCHEMA = (
+    """
+CREATE TABLE jobs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  target TEXT NOT NULL, key TEXT NOT NULL, thread TEXT NOT NULL, mark TEXT NOT NULL,
+  reason TEXT NOT NULL, at REAL NOT NULL,
+  body BLOB NOT NULL, state TEXT NOT NULL, due REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
+  why TEXT NOT NULL DEFAULT '', changed REAL NOT NULL,
+  UNIQUE (target, thread, mark)
+);
+CREATE INDEX jobs_by_key ON jobs (target, key, id);
+CREATE INDEX jobs_by_thread ON jobs (thread);
+CREATE INDEX jobs_open ON jobs (target, id) WHERE state IN ('pending', 'sending');
+CREATE TABLE refs (target TEXT NOT NULL, thread TEXT NOT NULL, ref TEXT NOT NULL, PRIMARY KEY (target, thread));
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+    + _SHARED
+)
+_UPGRADES = {1: _SHARED}
+"""What a file of an earlier version lacks."""
+
+
+def opened(path: str) -> tuple[sqlite3.Connection, str]:
+    """The queue at `path`, and what a person should know of it: a damaged one is put aside.
+
+    Raises NotifyError where the file can't be had.
+    """
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(path).touch(mode=0o600)
+        return _connect(path), ""
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise NotifyError(
+                f"{path}: the queue cannot be opened ({error}): free it, or name another"
+            ) from None
+        return _begun_anew(path)
+    except OSError as error:
+        raise NotifyError(f"{path}: the queue cannot be made: {error.strerror or error}") from None
+
+
+def _begun_anew(path: str) -> tuple[sqlite3.Connection, str]:
+    """Who is paged tonight must not depend on a damaged file."""
+    aside = Path(f"{path}.damaged")
+    Path(path).replace(aside)
+    for end in ("-wal", "-shm"):
+        Path(path + end).unlink(missing_ok=True)
+    said = f"{path}: the queue was damaged; it is put aside as {aside.name}, a new one begun"
+    return _connect(path), said
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=5.0)
+    try:
+        _prepare(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: str) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version in _UPGRADES:
+        db.executescript(f"BEGIN; {_UPGRADES[version]} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version != VERSION:
+        raise NotifyError(f"{path}: the queue is of another voicetop (schema {version}): name another file")
+    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise sqlite3.DatabaseError(path)
+
+
+def in_memory(db: sqlite3.Connection) -> sqlite3.Connection:
+    """A copy that needs no disk; an empty one where nothing can be read any more."""
+    memory = sqlite3.connect(":memory:")
+    try:
+        db.backup(memory)
+        db.close()
+    except sqlite3.Error:
+        memory.close()
+        memory = sqlite3.connect(":memory:")
+        memory.executescript(_SCHEMA)
+    return memory
