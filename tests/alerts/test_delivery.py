@@ -18,7 +18,7 @@ from voicetop.alerts.notifiers.outbox import Outbox
 from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.settings import NotifyConfig, PagerDutyTarget, SlackTarget
 from voicetop.alerts.notifiers.targets import Change, targets_of
-from voicetop.clock import WallClock
+from voicetop.clock import Clock, WallClock
 
 pytest.importorskip("pagerduty")
 pytest.importorskip("slack_sdk")
@@ -28,16 +28,33 @@ pytestmark = [
 ]
 
 
+class Shifted(WallClock):
+    """A clock whose time of the day a test sets."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+    def set(self, hour: int, minute: int = 0) -> None:
+        """That time of the day, UTC; later than before."""
+        wanted = hour * 3600 + minute * 60
+        self.ahead += (wanted - self.time()) % 86_400
+
+
 @asynccontextmanager
-async def delivering(receiver: Receiver, path: Path, log: list[str] | None = None) -> AsyncIterator[Delivery]:
+async def delivering(
+    receiver: Receiver, path: Path, log: list[str] | None = None, clock: Clock | None = None, quiet: str = ""
+) -> AsyncIterator[Delivery]:
     """To PagerDuty and Slack, both played by `receiver`."""
     config = NotifyConfig(
+        quiet=quiet,
         pagerduty={"p": PagerDutyTarget("env:A", receiver.url)},
         slack={"s": SlackTarget("env:A", "#ops", f"{receiver.url}/api/")},
     )
-    targets = targets_of(config, Vault({"A": "secret-secret"}))
+    targets = targets_of(config, Vault({"A": "secret-secret"}), utc=True)
     said = [] if log is None else log
-    delivery = Delivery(Outbox(path), targets, WallClock(), said.append, first_wait_s=0.05)
+    delivery = Delivery(Outbox(path), targets, clock or WallClock(), said.append, first_wait_s=0.05)
     running = asyncio.create_task(delivery.run())
     try:
         yield delivery
@@ -143,3 +160,40 @@ async def test_what_waits_when_the_process_ends_is_told_by_the_next(
     receiver.chance = lambda: ""
     async with delivering(receiver, tmp_path / "q.db"):
         await until(lambda: receiver.open and receiver.messages)
+
+
+def texts_of(receiver: Receiver) -> list[str]:
+    """How each message at Slack begins and what it says by now."""
+    return [message[-1]["text"] for message in receiver.messages.values()]
+
+
+async def test_at_night_a_chat_hears_of_pages_only_and_in_the_morning_of_the_rest(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    clock = Shifted()
+    clock.set(21)
+    async with delivering(receiver, tmp_path / "q.db", clock=clock, quiet="22:00-07:00") as delivery:
+        delivery.take([effect(tier="warning")])
+        assert await delivery.flush(10)
+        clock.set(23)
+        delivery.take([effect("resolved", tier="warning")])
+        for number in (2, 3, 4):
+            delivery.take([effect(number=number, tier="warning")])
+        delivery.take([effect("resolved", 2, tier="warning"), effect("resolved", 3, tier="warning")])
+        delivery.take([effect(number=5)])
+        assert await delivery.flush(10)
+        assert len(receiver.messages) == 2
+        assert "RESOLVED" in texts_of(receiver)[0], "a message that is changed rings nobody"
+        assert "CRITICAL" in texts_of(receiver)[1]
+        clock.set(7, 1)
+        delivery.wake()
+        await until(lambda: len(receiver.messages) == 4)
+        assert await delivery.flush(10)
+        assert sorted(texts_of(receiver)[2:]) == [
+            "2 alerts came and went in quiet hours; 1 still on, told by itself",
+            "▲ WARNING · LLM errors 41 % (normal 0.4 %, n 312), incident 4",
+        ]
+        delivery.take([effect("resolved", 4, tier="warning")])
+        assert await delivery.flush(10)
+    assert len(receiver.messages) == 4
+    assert sum("RESOLVED" in text for text in texts_of(receiver)) == 2

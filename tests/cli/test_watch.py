@@ -202,10 +202,13 @@ async def test_of_two_watchers_one_tells_and_the_other_takes_over(
     await says(second, "this one tells people now")
     await happen(hub, security("two"))
     await until(lambda: len(receiver.open) == 2 and len(receiver.requests) > told)
+    await until(lambda: len(receiver.messages) == 2)
     for incident in ("i1", "i2"):
         await happen(hub, {"type": "operator", "act": "resolve", "target": incident, "by": "ana"})
     await until(lambda: not receiver.open)
     assert set(receiver.opened.values()) == {1}
+    await until(lambda: all("RESOLVED" in message[-1]["text"] for message in receiver.messages.values()))
+    assert len(receiver.messages) == 2, "what the first posted is changed by the second, not posted again"
 
 
 async def test_of_two_on_one_machine_the_second_waits_for_the_queue(

@@ -194,3 +194,22 @@ async def test_a_recording_that_cannot_begin_refuses_the_start_and_leaves_the_po
     with pytest.raises(RecordingError, match="disk is full"):
         await start_hub(port=port, record="/dev/full")
     await start_hub(port=port)
+
+
+async def test_a_console_that_asks_for_the_state_gets_it_behind_what_came_by_then(
+    start_hub: StartHub,
+) -> None:
+    hub = await start_hub()
+    viewer = await Watcher.open(hub.url)
+    agent = await publisher(hub.url)
+    await send(agent, turn(1))
+    await viewer.read_until(lambda me: me.ids == ["e1"])
+    await viewer.connection.send('{"type":"state"}')
+    await send(agent, turn(2))
+    await viewer.read_until(lambda me: sum(frame["type"] == "welcome" for frame in me.frames) == 2)
+    welcome = viewer.frames[-1]
+    assert welcome["seq"] == viewer.seq, "as of what it was sent last"
+    assert "gap" not in {frame["type"] for frame in viewer.frames}
+    await send(agent, turn(3))
+    await viewer.read_until(lambda me: "e3" in me.ids)
+    assert viewer.ids == ["e1", "e2", "e3"]

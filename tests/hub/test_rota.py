@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from websockets.exceptions import ConnectionClosed
+
 from hub.clients import Watcher
 from hub.conftest import StartHub
+
+TOLD = {"type": "told", "target": "slack.ops", "thread": "k@1.5", "mark": "fired", "ref": "C1 17.01"}
 
 
 async def next_duty(watcher: Watcher) -> bool:
@@ -42,3 +51,42 @@ async def test_consoles_hear_nothing_of_duty(start_hub: StartHub) -> None:
     assert (await viewer.read())["type"] == "welcome"
     watcher = await Watcher.open(hub.url, role="watcher")
     assert (await watcher.read())["type"] == "duty"
+
+
+async def next_told(watcher: Watcher) -> dict[str, Any]:
+    while (frame := await watcher.read())["type"] != "told":
+        pass
+    return frame
+
+
+async def test_what_one_of_them_told_the_others_know_and_so_does_who_comes_later(start_hub: StartHub) -> None:
+    hub = await start_hub()
+    first = await Watcher.open(hub.url, role="watcher")
+    second = await Watcher.open(hub.url, role="watcher")
+    assert not await next_duty(second)
+    await first.connection.send(msgspec.json.encode(TOLD), text=True)
+    assert await next_told(second) == TOLD
+    third = await Watcher.open(hub.url, role="watcher")
+    assert [(await third.read())["type"] for _ in range(3)] == ["duty", "told", "welcome"]
+    assert TOLD in third.frames
+    assert TOLD not in first.frames
+    viewer = await Watcher.open(hub.url, role="viewer")
+    assert (await viewer.read())["type"] == "welcome"
+
+
+@pytest.mark.parametrize(
+    ("role", "frame"),
+    [
+        ("viewer", TOLD),
+        ("watcher", {**TOLD, "ref": "x" * 401}),
+        ("watcher", {"type": "operator", "act": "ack", "target": "i1", "by": "x", "ts": 1.0}),
+    ],
+)
+async def test_who_may_not_say_such_a_thing_is_sent_away(
+    start_hub: StartHub, role: str, frame: dict[str, Any]
+) -> None:
+    hub = await start_hub()
+    client = await Watcher.open(hub.url, role=role)
+    await client.connection.send(msgspec.json.encode(frame), text=True)
+    with pytest.raises(ConnectionClosed, match="only an operator may act"):
+        await asyncio.wait_for(client.read_until(lambda _: False), 10)

@@ -215,6 +215,37 @@ async def test_time_goes_on_locally_while_the_hub_is_silent(open_console: Open) 
     assert beats[0]["ts"] == console.local[0]["at"][0][0]
 
 
+async def test_after_time_of_its_own_it_asks_for_the_hubs_state_once(open_console: Open) -> None:
+    asked: list[bytes] = []
+    goes_on = asyncio.Event()
+
+    def beat(seq: int, at: float) -> str:
+        told = f'{{"type":"heartbeat","ts":{at},"seq":{seq}}}'
+        return f'{{"type":"batch","seq":{seq},"at":[[{at},1]],"events":[{told}]}}'
+
+    async def hanging_hub(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send('{"type":"welcome","epoch":"x","seq":7,"at":1000.0}')
+        await connection.send(beat(8, 1000.25))
+        await goes_on.wait()
+        for seq in (9, 10):
+            await connection.send(beat(seq, 1001.0 + seq))
+        asked.append(await connection.recv(decode=False))
+        await connection.send('{"type":"welcome","epoch":"x","seq":10,"at":1011.0,"state":"W10="}')
+        await connection.send(beat(11, 1012.0))
+        await connection.wait_closed()
+
+    async with serve(hanging_hub, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        console = open_console(f"ws://127.0.0.1:{port}", silent_after_s=0.3)
+        await until(lambda: len(console.local) >= 1)
+        goes_on.set()
+        await until(lambda: len(console.frames) > 1 and console.source.seq == 11)
+        assert asked == [b'{"type":"state"}']
+        assert not console.source._made_up
+        await console.close()
+
+
 async def test_it_waits_for_a_hub_that_is_not_there_yet(start_hub: StartHub, open_console: Open) -> None:
     first = await start_hub()
     port = first.port
