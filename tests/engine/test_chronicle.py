@@ -13,8 +13,8 @@ from voicetop.engine import chronicle as module
 from voicetop.engine.chronicle import Chronicle
 from voicetop.engine.fold import Engine
 from voicetop.engine.judge import Standing
-from voicetop.engine.snapshot import Trouble
-from voicetop.engine.timeline import Note
+from voicetop.engine.snapshot import Severity, Trouble
+from voicetop.engine.timeline import GRAVITY, Note
 from voicetop.wire.codec import Batch
 from voicetop.wire.events import AnyEvent, CallStart, Error, Gap, Marker, Operator, Security, Turn
 
@@ -143,3 +143,25 @@ def test_what_is_no_longer_kept_is_left_out_and_a_timeline_can_be_gone_on_with()
     assert (line.first_at, line.start, line.turns[:2], line.notes) == (AT + 4, AT + 4, (4, 5), ())
     again = Chronicle.of(chronicle.timeline(complete=True))
     assert again.timeline(complete=True) == chronicle.timeline(complete=True)
+
+
+def test_how_bad_it_was_stands_in_its_seconds_and_the_worst_survives_wider_slots(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_SLOTS", 16)
+    chronicle, engine = Chronicle(), Engine()
+    told: list[Severity] = ["ok", "learning", "degraded", "down", "degraded", "blind", "ok", "ok"]
+    for second, severity in enumerate(told):
+        engine.advance(AT + second)
+        chronicle.step(engine, AT + second, severity)
+    line = chronicle.timeline(complete=False)
+    assert [GRAVITY[bad] for bad in line.gravity] == ["ok", "ok", *told[2:]]
+    assert Chronicle.of(line).timeline(complete=False).gravity == line.gravity
+    for second in range(8, 40):
+        engine.advance(AT + second)
+        chronicle.step(engine, AT + second)
+    wide = chronicle.timeline(complete=False)
+    assert wide.step > 1
+    assert len(wide.gravity) == len(wide.turns)
+    assert max(wide.gravity) == GRAVITY.index("down")
+    assert sum(map(bool, wide.gravity)) * wide.step <= 4 + 2 * wide.step

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ui import synthetic
 from ui.fake_feed import FakeFeed, Maker
 from voicetop.engine.snapshot import NAN, Snapshot, View
-from voicetop.engine.timeline import Note, Timeline
+from voicetop.engine.timeline import GRAVITY, Note, Timeline
 from voicetop.sources import LinkState
 from voicetop.ui.feed import Position
 
@@ -39,7 +39,7 @@ NOTES = (
 def timeline(
     notes: tuple[Note, ...] = NOTES, *, last: float = LAST, step: float = 5.0, complete: bool = True
 ) -> Timeline:
-    """Traffic in a calm wave, errors in the middle."""
+    """Traffic in a calm wave, errors in the middle and once later; trouble as the notes tell."""
     slots = int((last - FIRST) / step)
     return Timeline(
         first_at=FIRST,
@@ -47,10 +47,16 @@ def timeline(
         start=FIRST,
         step=step,
         turns=tuple(40 + (i * 7) % 13 for i in range(slots)),
-        errors=tuple(9 if 0.2 < i / slots < 0.6 else 0 for i in range(slots)),
+        errors=tuple(9 if 0.2 < i / slots < 0.6 or 0.85 < i / slots < 0.9 else 0 for i in range(slots)),
+        gravity=tuple(_gravity(i / slots) for i in range(slots)),
         notes=notes,
         complete=complete,
     )
+
+
+def _gravity(share: float) -> int:
+    """Degraded for a fifth of the time, then down for three tenths."""
+    return GRAVITY.index("degraded" if 0.2 <= share < 0.4 else "down" if 0.4 <= share < 0.7 else "ok")
 
 
 class FakePast:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ui import synthetic
 from ui.fake_past import FIRST, NOTES, note, timeline
 from voicetop.engine.snapshot import NAN
-from voicetop.engine.timeline import Note, Timeline
+from voicetop.engine.timeline import GRAVITY, Note, Timeline
 from voicetop.sources import LinkState
 from voicetop.ui.feed import Position
 from voicetop.ui.lines import Line, text_of, width_of
@@ -33,10 +33,11 @@ def bar(line: Timeline, at: float = FIRST + 300, width: int = 80, height: int = 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_it_shows_traffic_errors_events_and_where_one_stands(width: int, height: int) -> None:
-    upper, lower, *_ = bar(timeline(), FIRST + 330, width, height)
-    assert upper.startswith(" errors ───")
-    for sign in ("▼v42", "▲", "■", "◆", "●", "×", "▇"):
+    upper, *errors, lower = bar(timeline(), FIRST + 330, width, height)[: 2 if height < 30 else 3]
+    assert upper.startswith(" status ───")
+    for sign in ("▼v42", "▲", "■", "◆", "●", "×", "━", "█"):
         assert sign in upper
+    assert "▇" in "".join(errors or [upper])
     assert [upper.index(sign) for sign in ("▼", "▲", "■", "◆", "●", "×")] == sorted(
         upper.index(sign) for sign in ("▼", "▲", "■", "◆", "●", "×")
     )
@@ -44,6 +45,32 @@ def test_it_shows_traffic_errors_events_and_where_one_stands(width: int, height:
     assert lower.rstrip().endswith("to   14:17:32")
     here = lower.index("┃")
     assert upper.index("◆") < here < upper.index("●")
+
+
+def test_trouble_is_drawn_as_long_as_it_lasted() -> None:
+    for width, height in ((80, 24), (120, 40)):
+        upper = bar(timeline(()), NAN, width, height)[0]
+        track = track_of(timeline(()), upper.index(" from") - LEFT)
+        degraded, down = (upper.count(sign) * track.step for sign in "━█")
+        assert degraded == pytest.approx(120, abs=2 * track.step)
+        assert down == pytest.approx(180, abs=2 * track.step)
+        assert upper.index("━") < upper.index("█")
+        assert to_ascii(upper)[LEFT:].count("#") == upper.count("█")
+
+
+def test_a_silent_feed_is_drawn_as_what_it_is() -> None:
+    blind = replace(timeline(()), gravity=(0,) * 60 + (GRAVITY.index("blind"),) * 20 + (0,) * 40)
+    assert "░░░" in bar(blind, NAN)[0]
+    assert "..." in to_ascii(bar(blind, NAN)[0])
+
+
+def test_errors_of_calm_times_stand_in_the_first_line_and_on_tall_screens_in_their_own() -> None:
+    short, tall = bar(timeline(())), bar(timeline(()), NAN, 120, 40)
+    assert [line.split()[0] for line in short] == ["status", "turns"]
+    assert [line.split()[0] for line in tall[:3]] == ["status", "errors", "turns"]
+    assert "▇" in short[0][short[0].rindex("█") :]
+    assert "▇" not in tall[0]
+    assert tall[1].count("▇") > tall[0].count("━")
 
 
 def test_at_80_by_24_it_costs_two_lines_and_on_tall_screens_says_what_is_near() -> None:
@@ -71,7 +98,7 @@ def test_a_strip_that_grows_changes_in_its_last_columns_only() -> None:
 def test_hours_told_within_seconds_do_not_flatten_what_came_after() -> None:
     turns = (9_000, *(40 + 20 * (i > 50) for i in range(119)))
     line = Timeline(FIRST, FIRST + 600, FIRST, 5.0, turns, (0,) * 120, ())
-    _upper, lower, *_ = bar(line, NAN, width=150)
+    _upper, lower = bar(line, NAN, width=150)
     column = lower[LEFT : lower.index("to  ")]
     assert column[0] == "▇"
     assert column[20] < column[80]
@@ -86,7 +113,7 @@ def test_a_strip_of_a_day_says_its_days() -> None:
 
 def test_nothing_known_yet_is_an_empty_strip() -> None:
     upper, lower = bar(Timeline(), NAN)
-    assert upper.startswith(" errors ")
+    assert upper.startswith(" status ")
     assert "┃" not in lower
 
 

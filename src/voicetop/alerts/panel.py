@@ -17,6 +17,7 @@ from voicetop.alerts.policy import RANK, UPSTREAM
 from voicetop.alerts.rules import charted, drawn
 from voicetop.alerts.words import blame_line, in_short, span
 from voicetop.engine.config import Rule
+from voicetop.engine.fold import Engine
 from voicetop.engine.judge import CLEAR_S
 from voicetop.engine.sentence import sentence, standing
 from voicetop.engine.snapshot import (
@@ -168,6 +169,17 @@ def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float) -> Verdict
         return plain
     since = min(trouble.since for trouble in troubles)
     return Verdict(troubles[0].severity, sentence(troubles), min(since, at), troubles)
+
+
+def severity_of(engine: Engine, incidents: Incidents, at: float) -> Severity:
+    """The severity of that verdict for everybody; what is still being learned is no trouble."""
+    if engine.feed.blind:
+        return "blind"
+    if not engine.judge.standing and not incidents.opened:
+        return "ok"
+    troubles = tuple(standing([held.trouble for held in engine.judge.standing.values()]))
+    plain = Verdict(troubles[0].severity if troubles else "ok", "", troubles=troubles)
+    return verdict_of(plain, incidents.opened, at).severity
 
 
 def _fading(plain: Verdict, quiet: list[Incident], at: float) -> Verdict:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from voicetop.engine.snapshot import NAN
-from voicetop.engine.timeline import Note, NoteKind, Timeline
+from voicetop.engine.snapshot import NAN, Severity
+from voicetop.engine.timeline import GRAVITY, Note, NoteKind, Timeline
 from voicetop.wire.events import Marker, Operator, Security
 from voicetop.wire.text import safe_label
 
@@ -36,6 +36,7 @@ class Chronicle:
         self._start = 0
         self._turns: list[int] = []
         self._errors: list[int] = []
+        self._gravity: list[int] = []
         self._notes: list[Note] = []
         self._engine: Engine | None = None
         self._counted = (0, 0, 0, 0)
@@ -53,15 +54,20 @@ class Chronicle:
         chronicle._step = int(timeline.step)
         chronicle._start = int(timeline.start // timeline.step) if timeline.turns else 0
         chronicle._turns, chronicle._errors = list(timeline.turns), list(timeline.errors)
+        chronicle._gravity = list(timeline.gravity)
         chronicle._notes = list(timeline.notes)
         return chronicle
 
-    def step(self, engine: Engine, at: float) -> None:
-        """Time moved to `at` (stamp time): take what the engine has met since the last heartbeat."""
+    def step(self, engine: Engine, at: float, severity: Severity = "ok") -> None:
+        """Time moved to `at` (stamp time): take what the engine has met since the last heartbeat.
+
+        `severity` is the verdict's as of now.
+        """
         if self.first_at != self.first_at:
             self.first_at = at
         self.last_at = max(at, self.last_at) if self.last_at == self.last_at else at
         self._count(engine, at)
+        self._weigh(at, severity)
         self._hear(engine, at)
         self._judge(engine, at)
         self._listen(engine, at)
@@ -91,6 +97,7 @@ class Chronicle:
             step=float(self._step),
             turns=tuple(self._turns[skip:]),
             errors=tuple(self._errors[skip:]),
+            gravity=tuple(self._gravity[skip:]),
             notes=tuple(note for note in self._notes if note.at >= since),
             complete=complete,
         )
@@ -113,6 +120,12 @@ class Chronicle:
         self._miss(engine, at)
         self._counted = (engine.replies, engine.failures, engine.feed.gaps, engine.feed.missed)
 
+    def _weigh(self, at: float, severity: Severity) -> None:
+        """The worst of a slot stands for all of it. Learning what is normal is no trouble."""
+        slot = self._slot(at)
+        bad = GRAVITY.index(severity) if severity in GRAVITY else 0
+        self._gravity[slot] = max(self._gravity[slot], bad)
+
     def _miss(self, engine: Engine | None, at: float) -> None:
         if engine is not None and engine.feed.gaps > self._counted[2]:
             missed = engine.feed.missed - self._counted[3]
@@ -129,12 +142,14 @@ class Chronicle:
         while len(self._turns) <= number - self._start:
             self._turns.append(0)
             self._errors.append(0)
+            self._gravity.append(0)
         return max(0, number - self._start)
 
     def _widen(self) -> None:
         """Two slots become one. Slots 3, 4, 5 of 1 s become 1 (3) and 2 (4, 5) of 2 s."""
         odd = self._start % 2
-        self._turns, self._errors = (_pairs(column, odd) for column in (self._turns, self._errors))
+        self._turns, self._errors = (_pairs(column, odd, sum) for column in (self._turns, self._errors))
+        self._gravity = _pairs(self._gravity, odd, max)
         self._start //= 2
         self._step *= 2
 
@@ -201,6 +216,6 @@ def _words(event: _Told) -> str:
     return safe_label(" ".join(filter(None, (event.kind, event.label))))
 
 
-def _pairs(column: list[int], odd: int) -> list[int]:
+def _pairs(column: list[int], odd: int, join: Callable[[list[int]], int]) -> list[int]:
     padded = [0] * odd + column
-    return [sum(padded[n : n + 2]) for n in range(0, len(padded), 2)]
+    return [join(padded[n : n + 2]) for n in range(0, len(padded), 2)]

@@ -11,6 +11,7 @@ SKEW_FROM = 2.0
 SKEW_TURN = 30.0
 MAX_SOURCES = 2_000
 SILENT_AFTER = 15.0
+BLIND_AFTER = 3.0
 
 
 class SourceSeen(Struct, gc=False):
@@ -103,6 +104,18 @@ class FeedSeen(Struct, kw_only=True):
         gone = [name for name, source in self.sources.items() if source.seen < at - 600]
         for name in gone:
             del self.sources[name]
+
+    @property
+    def blind(self) -> bool:
+        """Whether what is shown is old: the hub is silent, or every publisher that tells of itself is."""
+        if self.local and self.at - self.spoke_at >= BLIND_AFTER:
+            return True
+        told = False
+        for source in self.sources.values():
+            if source.status_at and self.at - source.seen <= SILENT_AFTER:
+                return False
+            told = told or bool(source.status_at)
+        return told
 
     def speaking(self, at: float) -> tuple[int, int]:
         """(publishers that send their status, those of them that have been silent for 15 s)."""

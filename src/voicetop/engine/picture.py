@@ -14,6 +14,7 @@ from voicetop.engine.buckets import censored_quantile
 from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.compare import compare
 from voicetop.engine.comparison import Comparison, Moment
+from voicetop.engine.feedstate import BLIND_AFTER
 from voicetop.engine.figures import Usual
 from voicetop.engine.fold import Engine
 from voicetop.engine.judge import STAGE_WORDS, culprit, handling_s
@@ -48,7 +49,6 @@ from voicetop.wire.codec import WireStats
 from voicetop.wire.events import Operator
 
 T = TypeVar("T")
-BLIND_AFTER = 3.0
 SUCCESS_LESS = 0.05
 SENTIMENT_LESS = 0.4
 """How far under their normal success (a share) and sentiment (of 5) warn."""

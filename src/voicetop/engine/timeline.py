@@ -16,6 +16,10 @@ NoteKind: TypeAlias = Literal[
 ]
 
 
+GRAVITY: tuple[Severity, ...] = ("ok", "degraded", "blind", "down")
+"""How bad a stretch of time was, the worse the later: `Timeline.gravity` counts by it."""
+
+
 class Note(Struct, frozen=True):
     """An event of note. `label` is safe to paint; `by` is the author where a person made it."""
 
@@ -29,7 +33,8 @@ class Note(Struct, frozen=True):
 class Timeline(Struct, frozen=True):
     """From `first_at` to `last_at` (stamp time): slot i begins at `start + i × step` s.
 
-    `turns` counts replies, `errors` final errors. `complete` is False while a recording is still being gone through.
+    `turns` counts replies, `errors` final errors, `gravity` is the worst that the verdict was meanwhile, as a place in
+    `GRAVITY`. `complete` is False while a recording is still being gone through.
     """
 
     first_at: float = NAN
@@ -40,3 +45,4 @@ class Timeline(Struct, frozen=True):
     errors: tuple[int, ...] = ()
     notes: tuple[Note, ...] = ()
     complete: bool = False
+    gravity: tuple[int, ...] = ()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voicetop.session import Session
 
 MOST = 200
-VERSION = 1
+VERSION = 2
 _decoder = msgspec.msgpack.Decoder(Timeline)
 
 

@@ -184,7 +184,7 @@ class Survey:
 
 def follow(session: Session, chronicle: Chronicle) -> None:
     """Let `chronicle` gather what happens in `session`."""
-    session.on_beat.append(lambda beat: chronicle.step(session.engine, beat.at))
+    session.on_beat.append(lambda beat: chronicle.step(session.engine, beat.at, session.severity))
     session.on_effect.append(lambda effect: _tell_effect(chronicle, effect))
 
 

@@ -8,10 +8,10 @@ from voicetop.engine.snapshot import NAN
 from voicetop.engine.timeline import Note, Timeline
 from voicetop.ui.lines import Line
 from voicetop.ui.look import Look
-from voicetop.ui.renderables.strip import LEFT, Drawn, drawn, moment_under, room_for, strip_lines
+from voicetop.ui.renderables.strip import LEFT, ROOMY, Drawn, drawn, moment_under, room_for, strip_lines
 
 TALL = 30
-"""From this height on a third line says what came last and what comes next."""
+"""From this height on errors have a line of their own, and another says what came last and what comes next."""
 SHORT = 16
 """Below this height there is room for one line."""
 
@@ -33,7 +33,7 @@ class Timebar:
     def lines(self, line: Timeline, at: float, look: Look, width: int, height: int) -> list[Line]:
         """The strip for a screen of that size."""
         made = self._drawn(line, look, width)
-        rows = 3 if height >= TALL else 2 if height >= SHORT else 1
+        rows = ROOMY if height >= TALL else 2 if height >= SHORT else 1
         lines = strip_lines(made, look, width, at=at, rows=rows)
         self.rows = len(lines)
         return lines
@@ -47,7 +47,7 @@ class Timebar:
 
     def under(self, x: int, y: int) -> tuple[float, Note | None]:
         """The moment at a place of the screen, and its event; NaN where no timeline is."""
-        if not self.top <= y < self.top + min(self.rows, 2) or self._made is None:
+        if not self.top <= y < self.top + min(self.rows, ROOMY - 1) or self._made is None:
             return NAN, None
         at, note = moment_under(self._made, x - LEFT)
         return (NAN, None) if at == -inf else (at, note)

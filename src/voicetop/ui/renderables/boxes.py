@@ -19,6 +19,7 @@ LEGEND = (
     ("~", "text", "estimated from a price table"),
     ("▼", "marker", "a deploy or another marker"),
     ("◆", "accent", "on the timeline a bookmark; ◇ a note, § security, × something is missing"),
+    ("━", "degraded", "on the timeline, as long as it lasted, DEGRADED; █ DOWN, ░ BLIND"),
     ("┃", "strong", "on the timeline, where you are"),
 )
 

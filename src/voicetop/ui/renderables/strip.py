@@ -1,8 +1,9 @@
 """The timeline under a screen that doesn't show what is now: what happened when, and where one stands.
 
-Two lines: final errors with the events of note over them, then the traffic with where one stands in it. A third says
-what came last and what comes next. Columns stand for whole steps of time, so that a strip which grows
-stands still: only its last column changes, until all of it is drawn a little closer.
+How everything stood with the events of note over it, then the traffic with where one stands in it. On a tall screen
+final errors have a line of their own between them, and a last one says what came last and what comes next; else their
+bars stand in the first line, where nothing worse does. Columns stand for whole steps of time, so that a strip which
+grows stands still: only its last column changes, until all of it is drawn a little closer.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import NamedTuple
 
 from voicetop.charts.blocks import LEVELS, spark
 from voicetop.charts.scale import ceiling
-from voicetop.engine.snapshot import NAN
-from voicetop.engine.timeline import Note, Timeline
+from voicetop.engine.snapshot import NAN, Severity
+from voicetop.engine.timeline import GRAVITY, Note, Timeline
 from voicetop.ui import figures
 from voicetop.ui.lines import SELECTED, Line, Row, Span, cells, clip, fit
 from voicetop.ui.look import Look, severity
@@ -27,6 +28,8 @@ BURST = 8.0
 history within seconds would flatten all that came after."""
 FULL_SHARE = 0.1
 """Errors of so many of a hundred replies fill a column, or more where there are more."""
+ROOMY = 4
+"""With so many lines, errors have one of their own."""
 LEFT = 8
 """Where the columns begin, behind the words."""
 LABEL = 8
@@ -44,6 +47,12 @@ KINDS: Mapping[str, tuple[str, str, str, int]] = {
     "resolved": ("●", "resolved", "ok", 8),
 }
 """Glyph, word, tone, and who goes before whom in one column. Troubles and alerts have those of their severity."""
+STRETCHES: Mapping[Severity, Span] = {
+    "degraded": ("━", "degraded"),
+    "blind": ("░", "blind"),
+    "down": ("█", "down"),
+}
+"""What a column is filled with while the verdict wasn't OK: told apart without colours, and in ASCII."""
 BAD = ("down", "blind", "degraded")
 UNKNOWN = ("·", "event", "muted", 9)
 
@@ -89,13 +98,15 @@ class Drawn(NamedTuple):
     """A timeline in columns: what is costly to gather and stays the same as long as it does.
 
     `traffic` is the share of a round figure above the busiest column (NaN: nothing known), `errors` how full the
-    column is of them, and `notes` what happened in a column, the most grave first.
+    column is of them, `gravity` the worst that the verdict was in it (a place in `GRAVITY`), and `notes` what happened
+    in a column, the most grave first.
     """
 
     line: Timeline
     track: Track
     traffic: tuple[float, ...]
     errors: tuple[float, ...]
+    gravity: tuple[int, ...]
     notes: Mapping[int, tuple[Note, ...]]
 
 
@@ -115,6 +126,7 @@ def drawn(line: Timeline, width: int) -> Drawn:
         track,
         tuple(min(value / most, 1.0) for value in turns),
         tuple(share / full for share in shares),
+        tuple(_worst(line, track)),
         {column: tuple(sorted(some, key=_rank)) for column, some in notes.items()},
     )
 
@@ -132,6 +144,17 @@ def _rates(line: Timeline, counts: Sequence[int], track: Track) -> list[float]:
         known = high > low and begin + track.step / line.step > 0
         rates.append((sums[high] - sums[low]) / (high - low) if known else NAN)
     return rates
+
+
+def _worst(line: Timeline, track: Track) -> list[int]:
+    """The worst that the verdict was in each column; 0 where nothing is known."""
+    worst = [0] * track.width
+    for index, bad in enumerate(line.gravity):
+        if bad:
+            begin = line.start + index * line.step
+            for column in range(track.column(begin), track.column(begin + line.step - 1e-6) + 1):
+                worst[column] = max(worst[column], bad)
+    return worst
 
 
 def _share(errors: float, turns: float) -> float:
@@ -181,18 +204,28 @@ def room_for(line: Timeline, look: Look, width: int) -> int:
 
 
 def strip_lines(made: Drawn, look: Look, width: int, *, at: float, rows: int) -> list[Line]:
-    """The strip in `rows` lines, 1 to 3; `at` is where one stands."""
+    """The strip in `rows` lines, 1 to 4; `at` is where one stands."""
     begin, end = ends(made.track, look)
     here = -1 if isnan(at) else made.track.column(at)
-    upper = Row().left(LEFT, " errors", "faint").put(_events(made, here, look)).add(begin, "muted").line()
-    lower = Row().left(LEFT, " turns", "faint").put(_traffic(made, here, look)).add(end, "muted").line()
-    lines = [upper, lower, _around(made.line, at, look, width)][:rows]
+    upper = Row().left(LEFT, " status", "faint").put(_events(made, here, look, alone=rows < ROOMY))
+    errors = Row().left(LEFT, " errors", "faint").put(_error_bars(made, look))
+    lower = Row().left(LEFT, " turns", "faint").put(_traffic(made, here, look))
+    whole = [
+        upper.add(begin, "muted").line(),
+        errors.line(),
+        lower.add(end, "muted").line(),
+        _around(made.line, at, look, width),
+    ]
+    lines = whole if rows >= ROOMY else [whole[0], whole[2]][:rows]
     return [fit(made_line, width) for made_line in lines]
 
 
-def _events(made: Drawn, here: int, look: Look) -> Line:
-    """Events of note where there are any, else how many errors there were, else a thin line."""
-    spans = [_error_cell(value, known, look) for value, known in zip(made.errors, made.traffic, strict=True)]
+def _events(made: Drawn, here: int, look: Look, *, alone: bool) -> Line:
+    """Events of note where there are any, else how everything stood; `alone`, it has the errors of calm times too."""
+    spans = [
+        _stretch(bad, bar if alone else ("─", "rule"), known)
+        for bad, bar, known in zip(made.gravity, _error_bars(made, look), made.traffic, strict=True)
+    ]
     for column, notes in made.notes.items():
         spans[column] = sign(notes[0])
         if notes[0].kind == "marker":
@@ -201,6 +234,17 @@ def _events(made: Drawn, here: int, look: Look) -> Line:
         text, tone = spans[here]
         spans[here] = (text, tone + SELECTED)
     return tuple(spans)
+
+
+def _stretch(bad: int, calm: Span, known: float) -> Span:
+    """A column of the first line: how bad it was, or what stands there while all is well."""
+    return (" ", "text") if isnan(known) else STRETCHES.get(GRAVITY[bad], calm)
+
+
+def _error_bars(made: Drawn, look: Look) -> Line:
+    return tuple(
+        _error_cell(value, known, look) for value, known in zip(made.errors, made.traffic, strict=True)
+    )
 
 
 def _error_cell(value: float, known: float, look: Look) -> Span:
