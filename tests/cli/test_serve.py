@@ -6,18 +6,22 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from hub.clients import Watcher, publisher, send, turn
+from hub.clients import Watcher, publisher, send, turn, until
 from voicetop.cli import parse, run
 from voicetop.errors import HistoryError
 from voicetop.history.incidents import PastIncident, incidents_since
 from voicetop.history.store import Store
 from voicetop.recording import Reader
+from voicetop.session import Session
+from voicetop.sources.socket import SocketSource
+from voicetop.wire.codec import Beat
 
 CERTIFICATE = str(Path(__file__).parent.parent / "hub" / "localhost-cert.pem")
 
@@ -182,3 +186,38 @@ def _kept(path: Path) -> list[PastIncident]:
         finally:
             store.close()
     return []
+
+
+async def test_a_console_that_told_the_time_by_itself_is_soon_as_all_others_again() -> None:
+    async with serving() as served:
+        agent = await publisher(served.url)
+        await send(agent, *({"type": "call.start", "ts": time.time(), "call_id": f"c{i}"} for i in range(9)))
+        await send(agent, *({"type": "turn.start", "ts": time.time(), "call_id": f"c{i}"} for i in range(9)))
+        digests: dict[str, dict[int, str]] = {"here": {}, "fresh": {}}
+        local: list[Beat] = []
+
+        async def follow(name: str) -> None:
+            session = Session()
+
+            def note(beat: Beat) -> None:
+                local.extend([beat] * beat.local)
+                digests[name][beat.seq] = session.digest()
+
+            session.on_beat.append(note)
+            async for frame in SocketSource(served.url, silent_after_s=0.6).frames():
+                session.feed(frame)
+
+        tasks = [asyncio.create_task(follow("here"))]
+        await until(lambda: len(digests["here"]) >= 2)
+        served.process.send_signal(signal.SIGSTOP)
+        await until(lambda: len(local) >= 3)
+        served.process.send_signal(signal.SIGCONT)
+        tasks.append(asyncio.create_task(follow("fresh")))
+        await until(lambda: len(digests["fresh"]) >= 4, 20)
+        await until(lambda: max(digests["here"]) >= max(digests["fresh"]), 20)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        both = sorted(digests["here"].keys() & digests["fresh"].keys())
+        assert digests["here"][both[-1]] == digests["fresh"][both[-1]]
+        await agent.close()
