@@ -256,7 +256,7 @@ def _tuple_setter(parts: tuple[Any, ...], n: int, put: Put) -> Put:
 
 
 DERIVED = {
-    "Ledger": set[str](),
+    "Ledger": {"columns"},  # of its cells
     "Roster": set[str](),
     "Histograms": {"totals", "everyone"},  # of its slots
     "Counts": {"totals"},

@@ -14,10 +14,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from voicetop.engine.cells import Cells
+from voicetop.engine.cells import Columns
 from voicetop.engine.snapshot import NAN, Where
 
 Vector = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 CONVINCING = 10.0
 EXPLAINS = 0.5
 VALUES_TRIED = 6
@@ -45,7 +46,7 @@ def expected(n_now: Vector, hits_before: Vector, n_before: Vector) -> Vector:
     return n_now * (hits_before + PRIOR * rate) / (n_before + PRIOR)
 
 
-def find(cells: Cells, observed: Vector, expect: Vector, convincing: float = CONVINCING) -> Blame:
+def find(columns: Columns, observed: Vector, expect: Vector, convincing: float = CONVINCING) -> Blame:
     """The conjunction to blame for `observed` being more than `expect`, cell by cell.
 
     `convincing` is the least log-likelihood ratio: higher where nothing else says that something is wrong.
@@ -54,11 +55,10 @@ def find(cells: Cells, observed: Vector, expect: Vector, convincing: float = CON
     if observed.sum() < 5 or excess <= 0:
         return Blame()
     busy = np.flatnonzero((observed > 0) | (expect > 0))
-    keys = [dict(cells.keys[cell] or ()) for cell in busy.tolist()]
     o, e = observed[busy], np.maximum(expect[busy], 1e-6)
-    masks = _masks(keys, o, e)
-    best: tuple[float, Where, NDArray[np.bool_] | None] = (convincing, (), None)
-    beam: list[tuple[float, Where, NDArray[np.bool_]]] = [(0.0, (), np.ones(len(keys), bool))]
+    masks = _masks(columns, busy, o, e)
+    best: tuple[float, Where, Mask | None] = (convincing, (), None)
+    beam: list[tuple[float, Where, Mask]] = [(0.0, (), np.ones(len(busy), bool))]
     for size in range(1, MOST + 1):
         beam = _wider(beam, masks, o, e)
         if beam and beam[0][0] > best[0] * (1.02 if size > 1 else 1.0):
@@ -73,44 +73,48 @@ def find(cells: Cells, observed: Vector, expect: Vector, convincing: float = CON
 
 
 def _wider(
-    beam: list[tuple[float, Where, NDArray[np.bool_]]],
-    masks: dict[tuple[str, str], NDArray[np.bool_]],
-    o: Vector,
-    e: Vector,
-) -> list[tuple[float, Where, NDArray[np.bool_]]]:
+    beam: list[tuple[float, Where, Mask]], masks: dict[tuple[str, str], Mask], o: Vector, e: Vector
+) -> list[tuple[float, Where, Mask]]:
     """Each conjunction of the beam with one value more, the most convincing first."""
-    found: dict[Where, tuple[float, Where, NDArray[np.bool_]]] = {}
+    found: dict[Where, tuple[float, Where, Mask, Mask]] = {}
+    whole = float(o.sum()), float(e.sum())
     for _, where, inside in beam:
         taken = {name for name, _ in where}
-        for part, mask in masks.items():
-            longer = tuple(sorted((*where, part)))
-            if part[0] not in taken and longer not in found:
-                both = inside & mask
-                found[longer] = (_ratio(o, e, both), longer, both)
-    return sorted(found.values(), key=lambda one: (-one[0], one[1]))[:BEAM]
+        longer = {tuple(sorted((*where, part))): part for part in masks if part[0] not in taken}
+        fresh = [(key, masks[part]) for key, part in longer.items() if key not in found]
+        if not fresh:
+            continue
+        held = np.flatnonzero(inside)
+        table = np.stack([mask for _, mask in fresh])[:, held]
+        sums = [np.where(table, values[held], 0.0).sum(axis=1).tolist() for values in (o, e)]
+        for (key, mask), hits, hoped in zip(fresh, *sums, strict=True):
+            found[key] = (_ratio(hits, hoped, *whole), key, inside, mask)
+    most = sorted(found.values(), key=lambda one: (-one[0], one[1]))[:BEAM]
+    return [(ratio, key, inside & mask) for ratio, key, inside, mask in most]
 
 
-def _masks(keys: list[dict[str, str]], o: Vector, e: Vector) -> dict[tuple[str, str], NDArray[np.bool_]]:
-    """The values of each dimension with most excess, as masks over the cells."""
-    found: dict[tuple[str, str], NDArray[np.bool_]] = {}
-    for name in sorted({name for key in keys for name in key}):
-        values = sorted({key[name] for key in keys if name in key})
-        masks = {value: np.array([key.get(name) == value for key in keys]) for value in values}
-        worst = sorted(values, key=lambda value: (-(o[masks[value]].sum() - e[masks[value]].sum()), value))
-        for value in worst[:VALUES_TRIED]:
-            if o[masks[value]].sum() > e[masks[value]].sum():
-                found[name, value] = masks[value]
+def _masks(columns: Columns, busy: NDArray[np.intp], o: Vector, e: Vector) -> dict[tuple[str, str], Mask]:
+    """The values of each dimension with most excess, as masks over the busy cells."""
+    found: dict[tuple[str, str], Mask] = {}
+    for name, values, codes in columns:
+        of = codes[busy]
+        hits, hoped = (np.bincount(of, each, len(values)) for each in (o, e))
+        more = (hits - hoped).tolist()
+        worst = sorted(
+            (-more[code], values[code]) for code in np.unique(of).tolist() if values[code] is not None
+        )
+        for excess, value in worst[:VALUES_TRIED]:
+            if excess < 0:
+                found[name, value] = of == values.index(value)
     return found
 
 
-def _ratio(o: Vector, e: Vector, mask: NDArray[np.bool_]) -> float:
+def _ratio(inside: float, e_in: float, whole: float, e_whole: float) -> float:
     """How much better two rates, inside and outside, tell what was seen than one; 0 where inside is no worse."""
-    inside, outside = float(o[mask].sum()), float(o.sum() - o[mask].sum())
-    e_in, e_out = float(e[mask].sum()), float(e.sum() - e[mask].sum())
-    if e_in <= 0 or e_out <= 0 or inside / e_in <= (inside + outside) / (e_in + e_out):
+    outside, e_out = whole - inside, e_whole - e_in
+    if e_in <= 0 or e_out <= 0 or inside / e_in <= whole / e_whole:
         return 0.0
-    whole = inside + outside
-    return _term(inside, e_in) + _term(outside, e_out) - _term(whole, e_in + e_out)
+    return _term(inside, e_in) + _term(outside, e_out) - _term(whole, e_whole)
 
 
 def _term(hits: float, expect: float) -> float:

@@ -7,7 +7,8 @@ goes to the cell `FOLDED`, and the screen says how many calls that were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import operator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from msgspec import Struct
@@ -128,3 +129,39 @@ class Cells(Struct):
         """The dimensions seen, the usual ones first."""
         usual = ["intent", "language", "tier", "version", "channel", "region"]
         return [d for d in usual if d in self.values] + sorted(set(self.values) - set(usual))
+
+
+class Columns:
+    """Which value the cells have in each dimension, as (dimension, values, code of each cell); code 0 is none.
+
+    Asked for every 5 seconds, so it only takes in what is new; cells that were given to others begin it anew.
+    """
+
+    def __init__(self) -> None:
+        self._keys: list[Key | None] = []
+        self._codes: dict[str, tuple[dict[str | None, int], list[int]]] = {}
+        self._columns: list[tuple[str, list[str | None], NDArray[np.intp]]] = []
+
+    def __iter__(self) -> Iterator[tuple[str, list[str | None], NDArray[np.intp]]]:
+        return iter(self._columns)
+
+    def follow(self, cells: Cells) -> Columns:
+        """Those of this registry, as it is now."""
+        keys, known = cells.keys, len(self._keys)
+        if known > len(keys) or not all(map(operator.is_, keys, self._keys)):
+            self._codes, known = {}, 0
+        if known != len(keys):
+            for cell, key in enumerate(keys[known:], known):
+                self._take(cell, key or ())
+            self._keys = list(keys)
+            self._columns = [
+                (name, list(values), np.array(codes + [0] * (len(keys) - len(codes)), np.intp))
+                for name, (values, codes) in sorted(self._codes.items())
+            ]
+        return self
+
+    def _take(self, cell: int, key: Key) -> None:
+        for name, value in key:
+            values, codes = self._codes.setdefault(name, ({None: 0}, []))
+            codes += [0] * (cell - len(codes))
+            codes.append(values.setdefault(value, len(values)))

@@ -37,13 +37,6 @@ class Slot(Struct):
     since: dict[int, int]
     block: bytes = b""
 
-    def add(self, key: int, amount: int) -> None:
-        value = self.since.get(key, 0) + amount
-        if value:
-            self.since[key] = value
-        else:
-            del self.since[key]
-
     def sums(self) -> tuple[Index, Sums]:
         """Keys and sums, sorted, without zeros."""
         count = len(self.since)
@@ -70,8 +63,11 @@ class Counts:
         self.kinds = {kind: row for row, kind in enumerate(KNOWN)}
         self.slots: dict[SlotKey, Slot] = {}
         self.totals = {span: sparse_zeros((MAX_KINDS, max_cells), np.int64) for span in SPANS}
-        self._entry = {span: memoryview(total.data) for span, total in self.totals.items()}
-        """The same memory: one number of it is reached several times as fast."""
+        self._short, self._middle, self._day = (
+            memoryview(self.totals[span].reshape(-1).data) for span in SPANS
+        )
+        """The same memory, flat: one number of it is reached several times as fast."""
+        self._width = max_cells
 
     def add(self, kind: str, cell: int, ts: float, amount: int) -> None:
         """Add to every window that still holds the slot of `ts`; a negative amount takes back."""
@@ -84,15 +80,15 @@ class Counts:
         row = self.kinds.get(kind)
         if row is None:
             row = self._row(kind)
-        key = row * _CELLS + cell
+        key, entry = row * _CELLS + cell, row * self._width + cell
         fine = int(ts // FINE)
         if fine * FINE >= edges.short:
             self._put((FINE, fine), key, amount)
-            self._entry["5m"][row, cell] += amount
+            self._short[entry] += amount
         self._put((width, number), key, amount)
         if start >= edges.middle:
-            self._entry["30m"][row, cell] += amount
-        self._entry["24h"][row, cell] += amount
+            self._middle[entry] += amount
+        self._day[entry] += amount
 
     def _row(self, kind: str) -> int:
         """The row of a kind that has none yet; the last one of a family is its "other"."""
@@ -105,7 +101,12 @@ class Counts:
         held = self.slots.get(slot)
         if held is None:
             held = self.slots[slot] = Slot({})
-        held.add(key, amount)
+        since = held.since
+        value = since.get(key, 0) + amount
+        if value:
+            since[key] = value
+        else:
+            del since[key]
 
     def advance(self, at: float) -> None:
         """Move time on: what is too old for a window leaves its total."""

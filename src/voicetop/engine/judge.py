@@ -152,9 +152,8 @@ def blame_errors(engine: Engine, sums: dict[str, int], convincing: float = blame
     width = SPANS["5m"]
     handling = handling_s(sums)
     share = width / (width + handling) if handling == handling else 1.0
-    return blame.find(
-        ledger.cells, hits, blame.expected(active * share, before - hits, of - ended), convincing
-    )
+    expect = blame.expected(active * share, before - hits, of - ended)
+    return blame.find(ledger.columns.follow(ledger.cells), hits, expect, convincing)
 
 
 def worst_component(sums: dict[str, int]) -> str:
@@ -251,7 +250,8 @@ def blame_latency(engine: Engine, bucket: int, convincing: float = blame.CONVINC
     ledger = engine.ledger
     slow, n = ledger.windows.slow_by_cell("5m", bucket, len(ledger.cells))
     slow_day, n_day = ledger.windows.slow_by_cell("24h", bucket, len(ledger.cells))
-    return blame.find(ledger.cells, slow, blame.expected(n, slow_day - slow, n_day - n), convincing)
+    expect = blame.expected(n, slow_day - slow, n_day - n)
+    return blame.find(ledger.columns.follow(ledger.cells), slow, expect, convincing)
 
 
 def bucket_after(past: Histogram) -> int:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from voicetop.engine.buckets import BUCKETS, bucket_of
 from voicetop.engine.calls import Call, Mark
-from voicetop.engine.cells import EVERYBODY, FOLDED, Cells, Key
+from voicetop.engine.cells import EVERYBODY, FOLDED, Cells, Columns, Key
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.counts import Counts
 from voicetop.engine.spans import FINE
@@ -47,6 +47,7 @@ class Ledger:
         """`count_turns` counts what was met but not counted yet; `gone` are the ended calls that are still known."""
         self._count_turns, self._gone = count_turns, gone
         self.cells = Cells.empty(config)
+        self.columns = Columns()
         self.windows = Histograms(config.max_cells)
         self.counts = Counts(config.max_cells)
         self.taps = Taps()
@@ -118,20 +119,14 @@ class Ledger:
 
     def _move_observations(self, call: Call, to: int) -> None:
         noted, turns = noted_turns(call)
-        for slot, rest in _records(b"".join([call.observed, call.waits, noted])):
-            self._move(slot, rest, call.cell, to)
-        if not turns:
-            return
-        known = (values := _matrix(turns)) >= 0
-        metric = np.nonzero(known)[1]
-        rest = (metric * BUCKETS + bucket_of(values[known])).astype(np.uint32)
-        first = 0
-        for slot, last in zip(_slots(turns).tolist(), np.cumsum(known.sum(axis=1)).tolist(), strict=True):
-            self._move(slot, rest[first:last], call.cell, to)
-            first = last
-
-    def _move(self, slot: int, rest: NDArray[np.uint32], cell: int, to: int) -> None:
-        self.windows.move(slot, rest + np.uint32(cell * ROW), rest + np.uint32(to * ROW))
+        parts = list(_records(b"".join([call.observed, call.waits, noted])))
+        if turns:
+            known = (values := _matrix(turns)) >= 0
+            metric = np.nonzero(known)[1]
+            rest = (metric * BUCKETS + bucket_of(values[known])).astype(np.uint32)
+            lasts = np.cumsum(known.sum(axis=1))[:-1]
+            parts += zip(_slots(turns).tolist(), np.split(rest, lasts), strict=True)
+        self.windows.move(parts, call.cell, to)
 
     # -- counting -----------------------------------------------------------------------------------------------
 
@@ -146,6 +141,8 @@ class Ledger:
         else:
             more = amount - held.amount
             if held.ts == ts:
+                if not more:
+                    return
                 amount, held.amount = more, amount
             else:
                 self.counts.add(kind, call.cell, held.ts, -held.amount)

@@ -156,19 +156,27 @@ class Histograms:
         np.add.at(self.totals[span], index, _ONE)
         np.add.at(self.everyone[span], index % _ROW, _MORE)
 
-    def move(self, slot: int, index: Index, to: Index) -> None:
-        """What was counted at `index` in a slot belongs at `to`: its call turned out to be of another cell."""
-        start = slot * FINE
-        touched: list[str] = []
-        if start >= self.edges.short:
-            self._shift(self._fine(slot), index, to)
-            touched.append("5m")
-        if start < self.edges.open and not self.edges.too_late(start):
-            self._shift(self._coarse(self.edges.coarse(start)), index, to)
-            touched += self._longer(start)
-        for span in touched:
-            np.subtract.at(self.totals[span], index, _ONE)
-            np.add.at(self.totals[span], to, _ONE)
+    def move(self, parts: list[tuple[int, Index]], cell: int, to: int) -> None:
+        """What was counted in a cell belongs to another: its call turned out to be of that one.
+
+        `parts` are 10-second slots with positions in a cell's row.
+        """
+        here, there = np.uint32(cell * ROW), np.uint32(to * ROW)
+        touched: dict[str, list[Index]] = {span: [] for span in SPANS}
+        for slot, rest in parts:
+            start = slot * FINE
+            if start >= self.edges.short:
+                self._shift(self._fine(slot), rest + here, rest + there)
+                touched["5m"].append(rest)
+            if start < self.edges.open and not self.edges.too_late(start):
+                self._shift(self._coarse(self.edges.coarse(start)), rest + here, rest + there)
+                for span in self._longer(start):
+                    touched[span].append(rest)
+        for span, rests in touched.items():
+            if rests:
+                rest = np.concatenate(rests)
+                np.subtract.at(self.totals[span], rest + here, _ONE)
+                np.add.at(self.totals[span], rest + there, _ONE)
 
     @staticmethod
     def _shift(slot: Slot, index: Index, to: Index) -> None:
@@ -285,8 +293,9 @@ class Histograms:
         """
         low, high = self.reach[METRIC["e2e"]].tolist()
         table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)[:used, METRIC["e2e"]]
-        slow = table[:, max(bucket, low) : high].sum(axis=1, dtype=np.float64)
-        return slow, table[:, low:high].sum(axis=1, dtype=np.float64)
+        border = min(max(bucket, low), high)
+        slow = table[:, border:high].sum(axis=1, dtype=np.uint32).astype(np.float64)
+        return slow, slow + table[:, low:border].sum(axis=1, dtype=np.uint32)
 
     def _open_counts(self, cells: NDArray[np.intp] | None) -> Histogram | None:
         open_slots = [slot for number, slot in self.fine.items() if number * FINE >= self.edges.open]

@@ -15,31 +15,28 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from voicetop.wire.events import EVENT_TYPES, MAX_LABEL, MAX_TEXT, Agent, Event
-from voicetop.wire.text import safe_label, safe_text
+from voicetop.wire.text import is_safe, safe_label, safe_text
 
 
 def is_plain(frame: bytes) -> bool:
     """Whether nothing in this JSON can be dangerous, seen from its bytes alone, a whole frame at a time.
 
-    JSON must escape control characters, so that ASCII without a backslash or DEL has none. Beyond ASCII the Latin
-    letters (UTF-8 leads C3 to C5) pass whole, C2 but for C1 controls, the no-break space and the soft hyphen, and of
-    U+2000 to U+203F the dashes, quotes and dots. All other scripts are looked at event by event.
+    JSON must escape control characters, so that ASCII without a backslash or DEL has none. What is beyond ASCII is
+    looked at together: marks that pile up only because what stood between them is left out cost a closer look.
     """
     if b"\x7f" in frame or (b"\\" in frame and _ESCAPE.search(frame)):
         return False
     if frame.isascii():
         return True
-    return not (
-        frame.translate(None, _HARMLESS)
-        or (b"\xc2" in frame and _BAD_C2.search(frame))
-        or (b"\xe2" in frame and _BAD_E2.search(frame))
-    )
+    try:
+        beyond = frame.translate(None, _ASCII).decode()
+    except UnicodeDecodeError:
+        return False
+    return is_safe(beyond)
 
 
 _ESCAPE = re.compile(rb'\\[^"\\/]')
-_BAD_C2 = re.compile(rb"\xc2[\x80-\xa0\xad]")
-_BAD_E2 = re.compile(rb"\xe2(?!\x80[\x90-\xa7])")
-_HARMLESS = bytes(range(0x7F)) + bytes(range(0x80, 0xC0)) + b"\xc2\xc3\xc4\xc5\xe2"
+_ASCII = bytes(range(0x80))
 
 
 def clean_events(events: Iterable[Event]) -> int:
@@ -47,7 +44,7 @@ def clean_events(events: Iterable[Event]) -> int:
     changed = 0
     for event in events:
         kind = type(event)
-        if kind in _NESTED or not _is_safe("".join(_TEXTS[kind](event))):
+        if kind in _NESTED or not is_safe("".join(_TEXTS[kind](event))):
             changed += clean_struct(event)
     return changed
 
@@ -78,10 +75,6 @@ def clean_segments(segments: dict[str, Any]) -> dict[str, Any]:
         safe_label(name): safe_label(value) if isinstance(value, str) else value
         for name, value in segments.items()
     }
-
-
-def _is_safe(text: str) -> bool:
-    return text.isprintable() and (text.isascii() or safe_text(text, len(text)) is text)
 
 
 def _texts_of(kind: type[Event]) -> Callable[[Event], tuple[str, ...]]:

@@ -14,6 +14,8 @@ from unicodedata import category
 from voicetop.wire.events import MAX_LABEL, MAX_TEXT
 
 MAX_MARKS = 3
+_MARKS_FROM = "\u0300"
+"""Before the first mark there are Latin letters."""
 
 
 def safe_text(text: str, limit: int = MAX_TEXT) -> str:
@@ -22,7 +24,7 @@ def safe_text(text: str, limit: int = MAX_TEXT) -> str:
     >>> safe_text("a\x1b]0;pwned\x07b\nc")
     'a]0;pwnedb c'
     """
-    if len(text) <= limit and text.isprintable() and (text.isascii() or not _piles_marks(text)):
+    if len(text) <= limit and is_safe(text):
         return text
     return _clean(text[: limit * 4], limit)
 
@@ -30,6 +32,11 @@ def safe_text(text: str, limit: int = MAX_TEXT) -> str:
 def safe_label(text: str) -> str:
     """The same for names and segment values, at most `MAX_LABEL` characters."""
     return safe_text(text, MAX_LABEL)
+
+
+def is_safe(text: str) -> bool:
+    """Whether `text` may be painted as it is, but for its length."""
+    return text.isprintable() and (text.isascii() or max(text) < _MARKS_FROM or not _piles_marks(text))
 
 
 def _piles_marks(text: str) -> bool:
@@ -57,7 +64,7 @@ _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
 def _is_mark(char: str) -> bool:
-    return char > "\u02ff" and category(char)[0] == "M"
+    return char >= _MARKS_FROM and category(char)[0] == "M"
 
 
 def _clean(text: str, limit: int) -> str:
