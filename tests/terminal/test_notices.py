@@ -77,6 +77,35 @@ async def test_a_terminal_rings_pops_up_and_is_named_after_the_verdict(hub: Hub,
         assert terminal.raw.rstrip().endswith(b"\x1b[23;0t")
 
 
+async def test_lines_instead_of_a_screen_ring_too_and_stay_lines(hub: Hub, tmp_path: Path) -> None:
+    env: dict[str, Any] = {**QUIET_SSH, "TERM": "xterm-kitty", "XDG_CONFIG_HOME": str(tmp_path)}
+    with Terminal(hub.url, "--plain", **env) as terminal:
+        await until(lambda: b" | live 0" in terminal.raw, terminal.pump)
+        await leak(hub)
+        await until(lambda: b"\x1b]99;" in terminal.raw and rings(terminal.raw), terminal.pump)
+        assert f"p=title;{NOTICE}".encode() in terminal.raw
+        assert b"\x1b]2;" not in terminal.raw
+        await until(lambda: b"DOWN" in terminal.raw or b"DEGRADED" in terminal.raw, terminal.pump)
+
+
+async def test_lines_in_a_pipe_have_no_bells(hub: Hub, tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "voicetop", hub.url, "--plain"),
+        env={**os.environ, **QUIET_SSH, "XDG_CONFIG_HOME": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    said = await asyncio.wait_for(process.stdout.readline(), 20)
+    await leak(hub)
+    while b"security" not in said:
+        said += await asyncio.wait_for(process.stdout.readline(), 20)
+    process.terminate()
+    out, err = await process.communicate()
+    assert b"\x07" not in said + out + err
+    assert b"\x1b" not in said + out + err
+
+
 async def test_a_replay_rings_nobody(hub: Hub, tmp_path: Path) -> None:
     path = tmp_path / "leak.vtr"
     env: dict[str, Any] = {

@@ -170,14 +170,18 @@ def show_feeds(
     With `patience_s` a feed begins before the screen and may end it: a hub that says no at once raises FeedRefused.
     Without, the first frame is painted first. One of several feeds that says no is shown as such.
     """
+    utc = settings.utc if args.utc is None else args.utc
+    telling = Telling(feeds, settings, utc=utc)
     if args.plain:
         from voicetop.cli.plain import print_lines
 
-        return print_lines(feeds)
+        telling.show_beside(sys.stdout, sys.stderr)
+        try:
+            return print_lines(feeds)
+        finally:
+            telling.end()
     title, first = feeds[0]
     alone = len(feeds) == 1
-    utc = settings.utc if args.utc is None else args.utc
-    telling = Telling(feeds, settings, utc=utc)
     telling.listen()
     if patience_s and alone:
         first.start()

@@ -1,6 +1,7 @@
 """A live console tells its person of alerts: by the terminal, and by the desktop where it runs on one.
 
-Only live feeds have effects to listen to; a replay has nobody to hand them to.
+Only live feeds have effects to listen to; a replay has nobody to hand them to. Lines instead of a screen ring too where
+they go to a terminal; in a pipe or a log nobody is in front of them.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from voicetop.clock import WallClock
 from voicetop.live import LiveFeed
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class Telling:
-    """`listen` before a feed starts, `show_on` before the app runs, `begin` once it paints, `end` when it has left."""
+    """`listen` before a feed starts, `show_on` before the app runs, `begin` once it paints, `end` when it has left.
+
+    Without an app `show_beside` the lines.
+    """
 
     def __init__(self, feeds: Sequence[tuple[str, RunningFeed]], settings: Config, *, utc: bool) -> None:
         self._live = [(name, feed) for name, feed in feeds if isinstance(feed, LiveFeed)]
@@ -32,6 +36,7 @@ class Telling:
         self._utc = utc
         self._herald: Herald | None = None
         self._beacon: Beacon | None = None
+        self._beside: TextIO | None = None
 
     def listen(self) -> None:
         """Hear what the live feeds have to tell."""
@@ -47,6 +52,12 @@ class Telling:
         from voicetop.ui.beacon import Beacon
 
         self._beacon = Beacon(app, Terminal.of(self._settings.notify, os.environ), name)
+
+    def show_beside(self, *streams: TextIO) -> None:
+        """Ring the first of these that is a terminal; where none is, listen to nothing."""
+        self._beside = next((stream for stream in streams if stream.isatty()), None)
+        if self._beside is not None:
+            self.listen()
 
     def begin(self) -> None:
         """The app runs."""
@@ -88,7 +99,15 @@ class Telling:
     def _ring(self, notice: Notice) -> None:
         if self._beacon is not None:
             self._beacon.ring(notice)
+        elif self._beside is not None:
+            from voicetop.alerts.notifiers.terminal import Terminal
+
+            terminal = Terminal.of(self._settings.notify, os.environ)
+            self._beside.write(terminal.notice(notice.title, notice.text, notice.name))
+            self._beside.flush()
 
     def _complain(self, text: str) -> None:
         if self._beacon is not None:
             self._beacon.complain(text)
+        elif self._beside is not None:
+            sys.stderr.write(f"voicetop: {text}\n")
