@@ -158,6 +158,15 @@ async def test_viewers_can_be_kept_from_transcripts_in_batches_states_and_odditi
     operator = await Watcher.open(hub.url, SECRET["operator"], role="operator")
     agent = await publisher(hub.url, SECRET["publisher"])
     spoken = {"user_text": "SECRET", "agent_text": "SECRET", "transcript": "SECRET"}
+    for act, text in (("note", "SECRET"), ("runbook_tick", "SECRET"), ("runbook_tick", "-3")):
+        note = {"type": "operator", "ts": 1.0, "act": act, "by": "ana", "target": "i1", "text": text}
+        await operator.connection.send(msgspec.json.encode(note), text=True)
+    await operator.read_until(lambda it: len(it.events) == 3)
+    call = {"ts": 1.0, "call_id": "c"}
+    await send(agent, {"type": "call.outcome", **call, "evaluator": "judge", "reason": "SECRET"})
+    await send(
+        agent, {"type": "error", **call, "component": "tool", "category": "server", "message": "SECRET"}
+    )
     await send(agent, turn(1, **spoken, latency={"llm_ttft": 12.5}))
     await agent.send('{"type":"turn","ts":3,"call_id":"c","event_id":"u","user\\u005ftext":"SECRET"}')
     await send(agent, {"type": "words", "ts": 1.0, "event_id": "w", "said": "SECRET"})
@@ -172,7 +181,13 @@ async def test_viewers_can_be_kept_from_transcripts_in_batches_states_and_odditi
     assert b"SECRET" in msgspec.json.encode(operator.events)
     assert b"SECRET" not in msgspec.json.encode(viewer.events)
     assert [event["type"] for event in viewer.events] == [event["type"] for event in operator.events]
-    assert viewer.events[0] == turn(1, latency={"llm_ttft": 12.5})
+    acts, told = viewer.events[:3], viewer.events[5]
+    assert [(act["by"], act["target"], act.get("text")) for act in acts] == [
+        ("ana", "i1", None),
+        ("ana", "i1", None),
+        ("ana", "i1", "-3"),
+    ]
+    assert told == turn(1, latency={"llm_ttft": 12.5})
     assert (viewer.seq > 0, viewer.ids) == (True, operator.ids)
     assert seen
     assert not any(b"SECRET" in frame for frame in seen)

@@ -83,7 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--no-transcripts-for-viewers",
         dest="transcripts_for_viewers",
         action="store_false",
-        help="viewers get figures but not what callers and agents say",
+        help="viewers get figures but not what callers and agents say, nor free text that may repeat it",
     )
     add(
         "--backlog-mb",

@@ -1,8 +1,9 @@
 """Batches for viewers who may not read what callers and agents say.
 
 An event is taken apart and only the fields that voicetop knows are kept, without the spoken words: a transcript in
-a field or a type of event that nobody has told us of must not pass. Numbers and stamps stay, so that a viewer's
-figures are everybody's.
+a field or a type of event that nobody has told us of must not pass. So is free text that is likely to repeat them: what
+operators note, why an evaluator judged as it did, what an error says. Who did what to which incident stays, as numbers
+and stamps do, so that a viewer's figures and incidents are everybody's.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from voicetop.wire.events import EVENT_TYPES
 from voicetop.wire.frames import RawBatch
 
 SPOKEN = frozenset({"user_text", "agent_text", "arguments", "result"})
-_KEPT = {name: (frozenset(kind.__struct_fields__) | {"type"}) - SPOKEN for name, kind in EVENT_TYPES.items()}
+RETOLD = {
+    "operator": frozenset({"text"}),
+    "call.outcome": frozenset({"reason"}),
+    "error": frozenset({"message"}),
+}
+NUMBERED = "runbook_tick"
+"""The one act whose text is no prose: the number of a step."""
+_KEPT = {
+    name: (frozenset(kind.__struct_fields__) | {"type"}) - SPOKEN - RETOLD.get(name, frozenset())
+    for name, kind in EVENT_TYPES.items()
+}
 _ENVELOPE = frozenset({"type", "ts", "event_id", "source"})
 _batch = msgspec.json.Decoder(RawBatch)
 
@@ -32,8 +43,15 @@ def _strip(raw: Raw) -> bytes:
     try:
         event: dict[str, Any] = msgspec.json.decode(raw)
         kept = {name: event[name] for name in event.keys() & _KEPT.get(event["type"], _ENVELOPE)}
+        if event.get("act") == NUMBERED and _is_step(event.get("text")):
+            kept["text"] = event["text"]
         if kept["type"] == "malformed":
             kept["payload"] = ""
         return msgspec.json.encode({"type": kept.pop("type"), **kept})
     except (msgspec.MsgspecError, OverflowError, RecursionError):  # a number that no decoder here can hold
         return b'{"type":"withheld"}'
+
+
+def _is_step(text: object) -> bool:
+    """Whether a text is a number, with a minus or without, and nothing else."""
+    return isinstance(text, str) and len(text) < 8 and text.strip().removeprefix("-").isdecimal()
