@@ -13,15 +13,17 @@ from voicetop.ui.renderables.footer import keys_line
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.acting import Acting
 from voicetop.ui.screens.responder import Responder
+from voicetop.ui.screens.walking import Walking
 
 FOOT_KEYS = (
     *("back", "open_alert", "tick", "acknowledge", "silence", "note", "help", "quit"),
     *("resolve", "blame", "copy", "copy_link"),
 )
 SAID = {"open_alert": "go to panel"}
+STEPS_A_PAGE = 3
 
 
-class AlertPage(Acting):
+class AlertPage(Walking, Acting):
     """The incident that was chosen. What was known of it last stays where it is forgotten."""
 
     name = "alert"
@@ -95,30 +97,17 @@ class AlertPage(Acting):
         steps = self.steps
         return steps[self.at] if self.at < len(steps) else None
 
-    def _move(self, by: int) -> None:
-        self.at = max(0, min(self.at + by, len(self.steps) - 1))
+    @property
+    def row_count(self) -> int:
+        return len(self.steps)
+
+    @property
+    def page_rows(self) -> int:
+        return STEPS_A_PAGE
+
+    def _move(self, steps: int) -> None:
+        self.at = max(0, min(self.at + steps, len(self.steps) - 1))
         self.host.changed()
-
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(3)
-
-    def act_page_up(self) -> None:
-        self._move(-3)
-
-    def act_first(self) -> None:
-        self._move(-len(self.steps))
-
-    def act_last(self) -> None:
-        self._move(len(self.steps))
-
-    def wheel(self, steps: int) -> None:
-        self._move(steps)
 
     def act_open_alert(self) -> None:
         """Go where the step leads, narrowed to what the incident is about."""

@@ -14,6 +14,7 @@ from voicetop.ui.screens.acting import Acting
 from voicetop.ui.screens.alert import AlertPage
 from voicetop.ui.screens.page import HEAD
 from voicetop.ui.screens.responder import Responder
+from voicetop.ui.screens.walking import Walking
 
 TITLES = 2
 """Lines above the first row: the tabs and the column titles."""
@@ -22,7 +23,7 @@ LEAST_BELOW = 6
 """So many lines have to be left for what the row under the cursor is about."""
 
 
-class AlertsPage(Acting):
+class AlertsPage(Walking, Acting):
     """The incidents of a tab."""
 
     name = "alerts"
@@ -139,33 +140,20 @@ class AlertsPage(Acting):
 
     # -- moving -------------------------------------------------------------------------------------------------
 
+    @property
+    def row_count(self) -> int:
+        return len(self.ids)
+
+    @property
+    def page_rows(self) -> int:
+        return self._visible(self.height)
+
     def _move(self, steps: int) -> None:
         ids = self.ids
         if ids:
             self.place = max(0, min(self.place + steps, len(ids) - 1))
             self.chosen_id = ids[self.place]
         self.host.changed()
-
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(self._visible(self.height))
-
-    def act_page_up(self) -> None:
-        self._move(-self._visible(self.height))
-
-    def act_first(self) -> None:
-        self._move(-len(self.ids))
-
-    def act_last(self) -> None:
-        self._move(len(self.ids))
-
-    def wheel(self, steps: int) -> None:
-        self._move(steps)
 
     def click(self, y: int) -> None:
         row = y - HEAD - TITLES

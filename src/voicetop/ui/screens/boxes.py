@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from voicetop.ui.actions import Place
+from voicetop.ui.actions import Action, Place
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables import boxes
 from voicetop.ui.renderables.footer import footer
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.page import FOOT, HEAD, Entry, Host, Page
+from voicetop.ui.screens.walking import Walking
+
+LINES_A_PAGE = 10
 
 
 class Box(Page):
@@ -39,7 +42,7 @@ class Box(Page):
         self.host.close()
 
 
-class HelpBox(Box):
+class HelpBox(Walking, Box):
     """What the keys do here, and what the signs mean."""
 
     name = "help"
@@ -58,33 +61,20 @@ class HelpBox(Box):
         title = f"help · {self.place}"
         return boxes.box(title, body[self.first :], width, min(rows, len(body)) + 2, note)
 
-    def _scroll(self, steps: int) -> None:
+    @property
+    def row_count(self) -> int:
+        return self._most
+
+    @property
+    def page_rows(self) -> int:
+        return LINES_A_PAGE
+
+    def _move(self, steps: int) -> None:
         self.first = max(0, min(self.first + steps, self._most))
         self.host.changed()
 
-    def act_down(self) -> None:
-        self._scroll(1)
 
-    def act_up(self) -> None:
-        self._scroll(-1)
-
-    def act_page_down(self) -> None:
-        self._scroll(10)
-
-    def act_page_up(self) -> None:
-        self._scroll(-10)
-
-    def act_first(self) -> None:
-        self._scroll(-self._most)
-
-    def act_last(self) -> None:
-        self._scroll(self._most)
-
-    def wheel(self, steps: int) -> None:
-        self._scroll(steps)
-
-
-class PaletteBox(Box):
+class PaletteBox(Walking, Box):
     """Finds an action by its name and runs it."""
 
     name = "palette"
@@ -95,7 +85,7 @@ class PaletteBox(Box):
         self.chosen = 0
 
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
-        matches = boxes.palette_matches(self.place, self.entry.text, self.host.keymap)
+        matches = self._matches
         self.chosen = max(0, min(self.chosen, len(matches) - 1))
         rows = max(1, min(12, height - 4))
         body = boxes.palette_body(matches, self.chosen, self.entry.text, width - 5, rows)
@@ -111,8 +101,12 @@ class PaletteBox(Box):
             return False
         return True
 
+    @property
+    def _matches(self) -> list[Action]:
+        return boxes.palette_matches(self.place, self.entry.text, self.host.keymap)
+
     def _run(self) -> None:
-        matches = boxes.palette_matches(self.place, self.entry.text, self.host.keymap)
+        matches = self._matches
         self.host.close()
         if matches:
             self.host.do(matches[self.chosen].id)
@@ -121,27 +115,14 @@ class PaletteBox(Box):
         self.entry.paste(text)
         self.host.changed()
 
+    @property
+    def row_count(self) -> int:
+        return len(self._matches)
+
+    @property
+    def page_rows(self) -> int:
+        return LINES_A_PAGE
+
     def _move(self, steps: int) -> None:
-        self.chosen = max(0, self.chosen + steps)
+        self.chosen = max(0, min(self.chosen + steps, len(self._matches) - 1))
         self.host.changed()
-
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(8)
-
-    def act_page_up(self) -> None:
-        self._move(-8)
-
-    def act_first(self) -> None:
-        self._move(-self.chosen)
-
-    def act_last(self) -> None:
-        self._move(100)
-
-    def wheel(self, steps: int) -> None:
-        self._move(steps)

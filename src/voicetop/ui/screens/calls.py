@@ -15,13 +15,14 @@ from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.call import CallPage
 from voicetop.ui.screens.columns import ColumnsBox
 from voicetop.ui.screens.page import HEAD, Cursor, Entry, Host, Page
+from voicetop.ui.screens.walking import Walking
 from voicetop.ui.standing import Standing
 
 TITLES = 2
 """Lines above the first row: the rule and the column titles."""
 
 
-class CallsPage(Page):
+class CallsPage(Walking):
     """The list of calls."""
 
     name = "calls"
@@ -165,22 +166,18 @@ class CallsPage(Page):
 
     # -- moving -------------------------------------------------------------------------------------------------
 
+    @property
+    def row_count(self) -> int:
+        return self.total
+
+    @property
+    def page_rows(self) -> int:
+        return self.visible
+
     def _move(self, steps: int) -> None:
         self.cursor.move(self.rows, steps, self.offset, self.first)
         self._keep_in_sight()
         self.host.changed()
-
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(self.visible)
-
-    def act_page_up(self) -> None:
-        self._move(-self.visible)
 
     def act_first(self) -> None:
         self._jump(0)

@@ -10,9 +10,10 @@ from voicetop.ui.renderables import boxes, calls
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.boxes import Box
 from voicetop.ui.screens.page import Host
+from voicetop.ui.screens.walking import Walking
 
 
-class ColumnsBox(Box):
+class ColumnsBox(Walking, Box):
     """A column a line, with a mark for those that are shown."""
 
     name = "columns"
@@ -53,30 +54,17 @@ class ColumnsBox(Box):
         self.columns.toggle(self.known[self.at].title)
         self.host.changed()
 
+    @property
+    def row_count(self) -> int:
+        return len(self.known)
+
+    @property
+    def page_rows(self) -> int:
+        return self._rows
+
     def _move(self, steps: int) -> None:
         self.at = max(0, min(self.at + steps, len(self.known) - 1))
         self.host.changed()
 
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(self._rows)
-
-    def act_page_up(self) -> None:
-        self._move(-self._rows)
-
-    def act_first(self) -> None:
-        self._move(-len(self.known))
-
-    def act_last(self) -> None:
-        self._move(len(self.known))
-
     def act_columns(self) -> None:
         self.host.close()
-
-    def wheel(self, steps: int) -> None:
-        self._move(steps)

@@ -14,7 +14,8 @@ from voicetop.ui.renderables import compare
 from voicetop.ui.renderables.compare import Entry
 from voicetop.ui.renderables.prose import wrapped
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.page import HEAD, Host, Page
+from voicetop.ui.screens.page import HEAD, Host
+from voicetop.ui.screens.walking import Walking
 
 WHY = 4
 """Lines below the table: the figure with the cursor in full, after a blank one."""
@@ -28,7 +29,7 @@ class Mark(NamedTuple):
     feed: str
 
 
-class ComparePage(Page):
+class ComparePage(Walking):
     """A table of every panel. `mark` is A; without one it compares before and after `marker`."""
 
     name = "compare"
@@ -141,32 +142,19 @@ class ComparePage(Page):
         self.first = min(max(self.first, self.place - self._visible + 1), top)
         self.first = max(0, min(self.first, len(self.rows) - self._visible))
 
+    @property
+    def row_count(self) -> int:
+        return len(self.rows)
+
+    @property
+    def page_rows(self) -> int:
+        return self._visible
+
     def _move(self, steps: int) -> None:
         if self.rows:
             place = max(0, min(self.place + steps, len(self.rows) - 1))
             self.place = self._nearest(place, 1 if steps > 0 else -1)
         self.host.changed()
-
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(self._visible)
-
-    def act_page_up(self) -> None:
-        self._move(-self._visible)
-
-    def act_first(self) -> None:
-        self._move(-len(self.rows))
-
-    def act_last(self) -> None:
-        self._move(len(self.rows))
-
-    def wheel(self, steps: int) -> None:
-        self._move(steps)
 
     def click(self, y: int) -> None:
         heads = self.height - self._visible - (WHY if self.height - self._visible > WHY + 2 else 0)

@@ -14,11 +14,12 @@ from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.call import CallPage
 from voicetop.ui.screens.page import HEAD, Cursor, Host, Page
 from voicetop.ui.screens.panels import PanelPage
+from voicetop.ui.screens.walking import Walking
 
 LIMIT = 80
 
 
-class OverviewPage(PanelPage):
+class OverviewPage(Walking, PanelPage):
     """The Overview."""
 
     name = "overview"
@@ -69,28 +70,16 @@ class OverviewPage(PanelPage):
         """The rows that are on the screen."""
         return self.rows[: max(0, self.height - self._top)]
 
+    @property
+    def row_count(self) -> int:
+        return len(self.rows)
+
+    @property
+    def page_rows(self) -> int:
+        return max(1, len(self.shown) - 1)
+
     def _move(self, steps: int) -> None:
         self.cursor.move(self.shown, steps)
-        self.host.changed()
-
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(max(1, len(self.shown) - 1))
-
-    def act_page_up(self) -> None:
-        self._move(-max(1, len(self.shown) - 1))
-
-    def act_first(self) -> None:
-        self.cursor.put(self.shown, 0)
-        self.host.changed()
-
-    def act_last(self) -> None:
-        self.cursor.put(self.shown, len(self.rows))
         self.host.changed()
 
     def act_open(self) -> None:
@@ -124,6 +113,3 @@ class OverviewPage(PanelPage):
         if 0 <= row < len(self.shown):
             self.cursor.put(self.rows, row)
             self.host.changed()
-
-    def wheel(self, steps: int) -> None:
-        self._move(steps)

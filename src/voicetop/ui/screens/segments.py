@@ -10,7 +10,8 @@ from voicetop.ui.outlook import blamed
 from voicetop.ui.renderables import segments
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.tabs import tabs
-from voicetop.ui.screens.page import HEAD, Host, Page
+from voicetop.ui.screens.page import HEAD, Host
+from voicetop.ui.screens.walking import Walking
 
 TITLES = 3
 """Lines above the first row: the tabs, the rule and the column titles."""
@@ -18,7 +19,7 @@ WHY = 4
 """Lines below the rows: what stands out in the one with the cursor, after a blank one."""
 
 
-class SegmentsPage(Page):
+class SegmentsPage(Walking):
     """The values of a dimension."""
 
     name = "segments"
@@ -97,33 +98,20 @@ class SegmentsPage(Page):
 
     # -- moving -------------------------------------------------------------------------------------------------
 
+    @property
+    def row_count(self) -> int:
+        return len(self.rows)
+
+    @property
+    def page_rows(self) -> int:
+        return self.visible
+
     def _move(self, steps: int) -> None:
         if self.rows:
             self.place = max(0, min(self.place + steps, len(self.rows) - 1))
             self.value = self.rows[self.place].value
             self._follow()
         self.host.changed()
-
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(self.visible)
-
-    def act_page_up(self) -> None:
-        self._move(-self.visible)
-
-    def act_first(self) -> None:
-        self._move(-len(self.rows))
-
-    def act_last(self) -> None:
-        self._move(len(self.rows))
-
-    def wheel(self, steps: int) -> None:
-        self._move(steps)
 
     def click(self, y: int) -> None:
         row = y - HEAD - TITLES
