@@ -14,6 +14,7 @@ from hub.conftest import StartHub
 from voicetop.errors import UsageError
 from voicetop.hub import Hub, HubConfig, Token
 from voicetop.hub.config import Role, read_tokens
+from voicetop.hub.privacy import without_transcripts
 
 TOKENS = (
     Token("publisher", "publisher-secret"),
@@ -195,6 +196,18 @@ async def test_viewers_can_be_kept_from_transcripts_in_batches_states_and_odditi
     await late.read_until(lambda it: "e2" in it.ids)
     for each in (viewer.connection, operator.connection, late.connection, agent):
         await each.close()
+
+
+def test_an_alert_that_is_named_after_a_judges_words_is_the_same_alert_without_them() -> None:
+    outcome = {"type": "call.outcome", "ts": 1.0, "call_id": "c", "compliance_violation": True}
+    told = [{**outcome, "reason": "SECRET one"}, {**outcome, "reason": "SECRET two"}] * 2
+    named = {**outcome, "reason": "SECRET", "label": "no consent"}
+    frame = {"type": "batch", "seq": 1, "at": [[1.0, 5]], "events": [*told, named]}
+    events = msgspec.json.decode(without_transcripts(msgspec.json.encode(frame)))["events"]
+    reasons = [event.get("reason") for event in events]
+    assert reasons[0] == reasons[2] != reasons[1] == reasons[3]
+    assert events[4] == {**outcome, "label": "no consent"}
+    assert "SECRET" not in str(events)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ and stamps do, so that a viewer's figures and incidents are everybody's.
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from typing import Any
 
 import msgspec
@@ -29,6 +31,7 @@ _KEPT = {
     for name, kind in EVENT_TYPES.items()
 }
 _ENVELOPE = frozenset({"type", "ts", "event_id", "source"})
+_KEY = secrets.token_bytes(16)
 _batch = msgspec.json.Decoder(RawBatch)
 
 
@@ -45,11 +48,18 @@ def _strip(raw: Raw) -> bytes:
         kept = {name: event[name] for name in event.keys() & _KEPT.get(event["type"], _ENVELOPE)}
         if event.get("act") == NUMBERED and _is_step(event.get("text")):
             kept["text"] = event["text"]
+        if event.get("compliance_violation") and event.get("reason") and not event.get("label"):
+            kept["reason"] = _mark(str(event["reason"]))
         if kept["type"] == "malformed":
             kept["payload"] = ""
         return msgspec.json.encode({"type": kept.pop("type"), **kept})
     except (msgspec.MsgspecError, OverflowError, RecursionError):  # a number that no decoder here can hold
         return b'{"type":"withheld"}'
+
+
+def _mark(text: str) -> str:
+    """Stands for a text that an alert is named after, so that who may not read it counts the same alerts."""
+    return f"withheld {hashlib.blake2b(text.encode(), key=_KEY, digest_size=4).hexdigest()}"
 
 
 def _is_step(text: object) -> bool:
