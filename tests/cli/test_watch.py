@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 from alerts.receivers import CERT, Receiver, receiving
 from hub.clients import publisher, send
+from voicetop.alerts.notifiers.outbox import Outbox
 from voicetop.cli import parse, run
 from voicetop.history.incidents import incidents_since
 from voicetop.history.store import Store
@@ -185,6 +187,10 @@ async def test_what_came_while_the_watcher_was_dead_is_told_by_the_next(
     await says(third, "live")
     await until(lambda: len(receiver.opened) == 2)
     assert set(receiver.opened.values()) == {1}
+    said = await ended(third)
+    with contextlib.closing(Outbox(watchers.folder / "state" / "voicetop" / "outbox.db")) as queue:
+        repeats = queue.tally().repeats
+    assert ("may have been told twice" in said) == (repeats > 0)
 
 
 async def test_of_two_watchers_one_tells_and_the_other_takes_over(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from voicetop import config as configuration
 from voicetop.alerts.notifiers.delivery import Delivery
 from voicetop.alerts.notifiers.heartbeat import Heartbeat
-from voicetop.alerts.notifiers.outbox import Outbox
+from voicetop.alerts.notifiers.outbox import Outbox, Tally
 from voicetop.alerts.notifiers.secrets import Vault
 from voicetop.alerts.notifiers.targets import named, targets_of
 from voicetop.cli.hubs import HubChoice, chosen
@@ -153,12 +153,21 @@ async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  #
     for task in (*running, stopping):
         task.cancel()
     results = await asyncio.gather(*running, return_exceptions=True)
-    waiting = delivery.outbox.tally().pending
-    _log(f"stopped; {waiting} wait to be told" if waiting else "stopped; everything was told")
+    _log(f"stopped; {_left(delivery.outbox.tally())}")
     for result in results:
         if isinstance(result, Exception):
             raise result
     return 0
+
+
+def _left(tally: Tally) -> str:
+    """What a queue still holds, and what of it may have been told twice."""
+    parts = [f"{tally.pending} wait to be told" if tally.pending else "everything was told"]
+    if tally.quiet:
+        parts.append(f"{tally.quiet} wait for the end of quiet hours")
+    if tally.repeats:
+        parts.append(f"{tally.repeats} may have been told twice")
+    return ", ".join(parts)
 
 
 async def _tell_systemd(clock: WallClock) -> None:
