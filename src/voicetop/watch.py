@@ -317,6 +317,7 @@ class Watch:
             where=(),
             at=onset,
             onset=onset,
+            fired_at=onset,
             summary=f"we are blind: no feed from {name}" + (f" ({why})" if why else ""),
             blame="nobody looks at the calls of this feed until it is back: is the hub running?",
             runbook="feed",

@@ -143,6 +143,16 @@ def test_an_incident_is_remembered_with_its_times(path: Path) -> None:
     store.close()
 
 
+def test_who_began_to_write_in_the_middle_still_knows_how_long_it_took(path: Path) -> None:
+    store = Store(path, writer="hub")
+    onset = 1_700_000_000.0
+    over = effect("resolved", at=onset + 400, fired_at=onset + 40, acked_at=onset + 100)
+    IncidentLog(store, print).record([over])
+    (incident,) = incidents_since(store, onset)
+    assert (incident.to_detect_s, incident.to_acknowledge_s, incident.to_resolve_s) == (40.0, 60.0, 400.0)
+    store.close()
+
+
 def test_the_newest_baseline_of_a_name_is_the_one_in_force(path: Path) -> None:
     store = Store(path, writer="hub")
     first = KeptBaseline("prod", "acme", 1.0, 0.0, 1.0, 10, ("cost", "fault"), "a.vtr", "1", b"\x00\x01")

@@ -283,4 +283,10 @@ def effect(incident: Incident, reason: Reason, at: float, deployment: str, by: s
         links=lead.links,
         by=by or incident.resolved_by if reason == "resolved" else by,
         silenced=bool(incident.silence),
+        fired_at=_or_0(incident.fired_at),
+        acked_at=_or_0(incident.acked_at),
     )
+
+
+def _or_0(at: float) -> float:
+    return at if at == at else 0.0

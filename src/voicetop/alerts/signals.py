@@ -60,7 +60,8 @@ class Signal(Struct, frozen=True):
 class Effect(Struct, frozen=True):
     """What the outside should hear. `key` is the dedup key: deployment, family, rule, segment, the incident's number.
 
-    `at` is stamp time; `summary` one safe line; `tier` that of the incident at its worst.
+    `at` is stamp time; `summary` one safe line; `tier` that of the incident at its worst. `fired_at` and `acked_at` are
+    0 where it did not come to that: what it took to see, to take and to end it is known to whoever is told.
     """
 
     reason: Reason
@@ -78,3 +79,20 @@ class Effect(Struct, frozen=True):
     links: tuple[str, ...] = ()
     by: str = ""
     silenced: bool = False
+    fired_at: float = 0.0
+    acked_at: float = 0.0
+
+    @property
+    def to_detect_s(self) -> float:
+        """From the estimated onset to the alert; NaN where it isn't known."""
+        return self.fired_at - self.onset if self.fired_at else NAN
+
+    @property
+    def to_acknowledge_s(self) -> float:
+        """From the alert to somebody's taking it; NaN where nobody has."""
+        return self.acked_at - self.fired_at if self.fired_at and self.acked_at else NAN
+
+    @property
+    def to_resolve_s(self) -> float:
+        """From the estimated onset to the end; NaN before that."""
+        return self.at - self.onset if self.reason == "resolved" else NAN

@@ -47,6 +47,10 @@ class Told(Protocol):
     def by(self) -> str: ...
     @property
     def silenced(self) -> bool: ...
+    @property
+    def fired_at(self) -> float: ...
+    @property
+    def acked_at(self) -> float: ...
 
 
 class PastIncident(Struct, frozen=True):
@@ -94,6 +98,10 @@ _MOMENT = {
     "acknowledged": "UPDATE incidents SET acked_at = coalesce(acked_at, ?), acked_by = ? WHERE thread = ?",
     "resolved": "UPDATE incidents SET resolved_at = ?, resolved_by = ? WHERE thread = ?",
 }
+_BEFORE = """
+UPDATE incidents SET fired_at = coalesce(fired_at, ?), acked_at = coalesce(acked_at, ?) WHERE thread = ?
+"""
+"""What a later word knows of earlier moments, where whoever writes came in between."""
 _NAMED = ("acknowledged", "resolved")
 
 
@@ -132,6 +140,8 @@ class IncidentLog:
         self.store.write(_BEGIN, [(*first, told.summary, told.blame, told.onset, int(told.silenced))])
         by = (told.by,) if told.reason in _NAMED else ()
         self.store.write(_MOMENT[told.reason], [(told.at, *by, thread)])
+        if told.reason != "fired":
+            self.store.write(_BEFORE, [(told.fired_at or None, told.acked_at or None, thread)])
 
 
 def open_log(path: str, writer: str, log: Callable[[str], None]) -> IncidentLog | None:

@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
+from voicetop.alerts.notifiers import words
 from voicetop.alerts.notifiers.outbox import Job, Outbox, Post, mark_of
 from voicetop.alerts.notifiers.quiet import waits_until
 from voicetop.alerts.notifiers.targets import Change, Failed, Target
@@ -136,6 +137,7 @@ class Delivery:
             self._news[target.name].set()
             if self.failing.pop(target.name, ""):
                 self._log(f"{target.name}: takes alerts again")
+            self._log(f"told {target.name}: {words.in_short(job.what)}")
         self._tell_of_disk()
 
     def _again(self, name: str, job: Job, failure: Failed) -> None:

@@ -86,6 +86,7 @@ class PagerDuty:
             "blame": effect.blame,
             "segment": " × ".join(f"{name}={value}" for name, value in effect.where) or "all calls",
             "began": _iso(effect.onset),
+            "to detect": f"{effect.to_detect_s:.0f} s" if effect.fired_at else "",
             "incident": effect.incident_id,
             "runbook": effect.runbook,
         }

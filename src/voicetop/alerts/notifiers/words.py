@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from voicetop.alerts.notifiers.targets import Digest
+from voicetop.alerts.notifiers.targets import Change, Digest
 from voicetop.alerts.signals import Effect, Tier
 from voicetop.wire.text import safe_text
 
@@ -41,6 +41,13 @@ def body(effect: Effect) -> list[str]:
     return [safe_text(line, MOST_LINE) for line in lines if line]
 
 
+def in_short(what: Effect | Change | Digest) -> str:
+    """What was told, for a log."""
+    if isinstance(what, Effect):
+        return safe_text(f"{what.incident_id} {what.reason} · {what.summary}", MOST_TITLE)
+    return safe_text(what.title if isinstance(what, Digest) else f"{what.kind} {what.label}", MOST_TITLE)
+
+
 def digest(came: Sequence[tuple[Effect, Effect]], at: float, still: int) -> Digest:
     """What came and went in quiet hours that end at `at`, each by its first and last word; `still` are on."""
     count = f"{len(came)} alert{'s' * (len(came) != 1)} came and went in quiet hours"
@@ -58,11 +65,28 @@ def digest(came: Sequence[tuple[Effect, Effect]], at: float, still: int) -> Dige
 
 
 def _since(effect: Effect) -> str:
-    lasted = _span(effect.at - effect.onset)
+    """When it began or ended, and how long it took to see, to take and to end it."""
     if effect.reason == "resolved":
         by = f" by {effect.by}" if effect.by else ""
-        return f"resolved {_clock(effect.at)}{by} after {lasted}"
-    return f"since {_clock(effect.onset)} ({lasted})"
+        taken = effect.to_acknowledge_s
+        parts = [
+            f"resolved {_clock(effect.at)}{by}, {_span(effect.to_resolve_s)} after it began",
+            _seen(effect),
+            f"taken {_span(taken)} later" if taken == taken else "",
+        ]
+        return ", ".join(part for part in parts if part)
+    if effect.reason == "acknowledged" and effect.fired_at:
+        return f"taken {_clock(effect.at)}, {_span(effect.at - effect.fired_at)} after the alert"
+    if effect.reason == "fired" and (seen := _seen(effect)):
+        return f"began {_clock(effect.onset)}, {seen}"
+    return f"since {_clock(effect.onset)} ({_span(effect.at - effect.onset)})"
+
+
+def _seen(effect: Effect) -> str:
+    took = effect.to_detect_s
+    if took != took:
+        return ""
+    return f"seen {_span(took)} later" if took >= 0.5 else "seen at once"
 
 
 def _clock(at: float) -> str:
