@@ -11,7 +11,7 @@ import pytest
 from ui import synthetic, synthetic_alerts
 from ui.fake_feed import FakeFeed
 from voicetop.alerts.runbooks import Shelf
-from voicetop.engine.snapshot import NAN, Snapshot, View
+from voicetop.engine.snapshot import Snapshot, View
 from voicetop.errors import UsageError
 from voicetop.sources import LinkState
 from voicetop.ui.app import ConsoleApp
@@ -24,8 +24,6 @@ from voicetop.ui.renderables import alerts
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.alert import AlertPage
 from voicetop.ui.screens.alerts import AlertsPage
-from voicetop.ui.screens.calls import CallsPage
-from voicetop.ui.screens.overview import OverviewPage
 from voicetop.ui.screens.responder import Responder
 from voicetop.wire.text import safe_text
 
@@ -65,6 +63,7 @@ def painted(
         page = AlertPage(host, row)
     elif isinstance(page, AlertsPage):
         page.tab = tab
+    snap = msgspec.structs.replace(snap, view=page.view(snap.view))
     page.see(snap)
     lines = page.lines(Scene(snap, LinkState("live"), look or Look(), snap.view), *size)
     assert [width_of(line) for line in lines] == [size[0]] * size[1]
@@ -177,159 +176,3 @@ def test_a_silence_is_typed_with_its_end(typed: str, until: float, matcher: str,
 def test_what_is_no_end_is_said(typed: str) -> None:
     with pytest.raises(UsageError):
         ending_of(typed, AT, utc=True)
-
-
-# -- keys ----------------------------------------------------------------------------------------------------------
-
-
-class Acts(FakeFeed):
-    """A feed that remembers what people did."""
-
-    def __init__(self) -> None:
-        super().__init__(small)
-        self.acts: list[tuple[str, str, str, float]] = []
-        self.refusal = ""
-
-    def operate(
-        self,
-        act: str,
-        *,
-        target: str = "",
-        text: str = "",
-        until: float = NAN,
-        at: float = NAN,
-        call_id: str = "",
-    ) -> str:
-        self.acts.append((act, target, text, until))
-        return self.refusal
-
-
-async def press(app: ConsoleApp, *keys: str) -> None:
-    pilot = app.run_test(size=(120, 40))
-    async with pilot as run:
-        await run.press(*keys)
-
-
-async def acts_of(*keys: str) -> list[tuple[str, str, str, float]]:
-    feed = Acts()
-    await press(console(feed), *keys)
-    return feed.acts
-
-
-async def test_a_takes_and_gives_back() -> None:
-    assert [act[:2] for act in await acts_of("4", "a")] == [("ack", "i7")]
-    assert [act[:2] for act in await acts_of("4", "right", "a")] == [("unack", "i8")]
-
-
-async def test_s_asks_for_an_end_and_silences_rule_and_segment() -> None:
-    (act,) = await acts_of("4", "s", *"1h", "space", *"known", "enter")
-    assert act[:3] == ("silence", "rule=waiting intent=billing language=es version=v42", "known")
-    assert act[3] == pytest.approx(AT + 3600, abs=60)
-
-
-async def test_a_wrong_end_is_said_and_can_be_mended() -> None:
-    acts = await acts_of("4", "s", *"soon", "enter", *["backspace"] * 4, *"2h", "enter")
-    assert [act[0] for act in acts] == ["silence"]
-
-
-async def test_s_ends_a_silence_by_its_incident_or_in_the_list_of_silences() -> None:
-    assert [act[:2] for act in await acts_of("4", "right", "right", "s")] == [("unsilence", "s2")]
-    assert [act[:2] for act in await acts_of("4", "left", "s")] == [("unsilence", "s2")]
-
-
-async def test_resolving_asks_why_first() -> None:
-    assert await acts_of("4", "R", "escape") == []
-    (act,) = await acts_of("4", "R", *"over", "enter")
-    assert act[:3] == ("resolve", "i7", "over")
-
-
-async def test_n_notes_on_the_incident() -> None:
-    (act,) = await acts_of("4", "enter", "n", *"hi", "enter")
-    assert act[:3] == ("note", "i7", "hi")
-
-
-async def test_x_ticks_a_step_and_takes_it_back() -> None:
-    assert [act[:3] for act in await acts_of("4", "enter", "x")] == [("runbook_tick", "i7", "1")]
-    keys = ("4", "right", "enter", "down", "x")
-    assert [act[:3] for act in await acts_of(*keys)] == [("runbook_tick", "i8", "-2")]
-
-
-async def test_what_is_over_or_has_not_fired_is_not_acted_upon() -> None:
-    assert await acts_of("4", "left", "left", "a", "s", "R") == []
-    assert await acts_of("4", "down", "down", "a", "x") == []
-
-
-async def test_a_refusal_is_told() -> None:
-    feed = Acts()
-    feed.refusal = "this token may only look: nothing was sent"
-    app = console(feed)
-    async with app.run_test(size=(120, 40)) as run:
-        await run.press("4", "a")
-        assert app.told == feed.refusal
-
-
-async def test_enter_on_a_step_goes_to_its_panel_for_the_incidents_segment() -> None:
-    app = console()
-    async with app.run_test(size=(120, 40)) as run:
-        await run.press("4", "enter", "enter")
-        assert isinstance(app.page, CallsPage)
-        assert app.asked is not None
-        assert app.asked.where == synthetic_alerts.PAGE.where
-        assert app.asked.text == "stuck"
-        await run.press("4", "enter", "down", "down", "enter")
-        assert isinstance(app.page, OverviewPage)
-        assert app.asked.where == (), "the capacity is everybody's"
-
-
-async def test_every_step_of_every_shipped_runbook_can_be_entered() -> None:
-    from voicetop.alerts.runbooks import SHIPPED
-
-    app = console()
-    async with app.run_test(size=(120, 40)) as run:
-        for path in sorted(SHIPPED.glob("*.md")):
-            for step in app.runbook(path.stem).steps:
-                if step.door is not None:
-                    app.enter(step.door, synthetic_alerts.PAGE.where)
-                    assert app.page.name in ("overview", "calls", "segments", "trends")
-        await run.pause()
-
-
-async def test_b_narrows_to_what_the_incident_is_about() -> None:
-    app = console()
-    async with app.run_test(size=(120, 40)) as run:
-        await run.press("4", "b")
-        assert app.where == synthetic_alerts.PAGE.where
-
-
-async def test_the_cursor_stays_on_its_incident_when_others_come() -> None:
-    feed = FakeFeed(small)
-    app = console(feed)
-    async with app.run_test(size=(120, 40)) as run:
-        await run.press("4", "down")
-        page = app.page
-        assert isinstance(page, AlertsPage)
-        assert page.incident is not None
-        assert page.incident.id == "i9"
-        new = msgspec.structs.replace(synthetic_alerts.PAGE, id="i10")
-        panel = msgspec.structs.replace(
-            synthetic_alerts.PANEL, incidents=(new, *synthetic_alerts.PANEL.incidents)
-        )
-        page.see(msgspec.structs.replace(ALERTING(), alerts=panel))
-        assert page.incident.id == "i9"
-
-
-async def test_every_key_of_the_screens_does_something_or_says_why_not() -> None:
-    from voicetop.ui.actions import available
-
-    for place, opened in (("alerts", ()), ("alert", ("open_alert",))):
-        app = console(Acts())
-        async with app.run_test(size=(80, 24)) as run:
-            for action in available(place):  # type: ignore[arg-type]
-                if action.id in ("quit", "copy", "copy_link"):
-                    continue
-                app.go("alerts")
-                for opening in opened:
-                    app.do(opening)
-                assert app.page.name == place, action.id
-                await run.press(action.keys.split(",")[0])
-                assert app.is_running, action.id

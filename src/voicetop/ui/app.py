@@ -260,6 +260,7 @@ class ConsoleApp(
 
     def go(self, place: Place) -> None:
         """Show a screen, without anything over it."""
+        self.came_from = None
         self._stack.go(self._screens[place])
         self._seen = None
         self.changed()
@@ -297,6 +298,8 @@ class ConsoleApp(
         action = BY_ID[action_id]
         if action.door:
             self.say(f"{action.label} isn't built yet; 1 is Overview, 2 is Calls")
+            return
+        if action_id == "back" and self.returned():
             return
         handler = getattr(self.page, f"act_{action_id}", None) or getattr(self, f"act_{action_id}")
         handler()

@@ -13,6 +13,7 @@ from voicetop.ui.screens.calls import CallsPage
 from voicetop.ui.screens.page import Page
 from voicetop.ui.screens.panels import PanelPage
 from voicetop.ui.screens.segments import SegmentsPage
+from voicetop.ui.stack import Stack
 from voicetop.ui.standpoint import Standpoint
 
 PANEL_OF = {"mood": "sentiment", "markers": "latency", "escalation": "escalation"}
@@ -25,12 +26,15 @@ class Console(Protocol):
     outlook: Outlook
     look: Look
     shelf: Shelf
+    came_from: tuple[Page, Where] | None
     _screens: dict[Place, Page]
+    _stack: Stack
 
     @property
     def standpoint(self) -> Standpoint: ...
     def key_of(self, action_id: str) -> str: ...
     def go(self, place: Place) -> None: ...
+    def lay(self, page: Page) -> None: ...
     def say(self, text: str) -> None: ...
     def changed(self) -> None: ...
     def act_note(self) -> None: ...
@@ -38,6 +42,9 @@ class Console(Protocol):
 
 class Responding:
     """What people do about incidents."""
+
+    came_from: tuple[Page, Where] | None = None
+    """The runbook that led here, and how the screens were narrowed before; None once somebody went on elsewhere."""
 
     def act_alerts(self: Console) -> None:
         self.go("alerts")
@@ -73,9 +80,23 @@ class Responding:
         if place is None:
             self.say(f"there is no panel {door.panel!r}: known are {', '.join(PANELS)}")
             return
+        page, before = self._stack.page, self.outlook.where
         self.outlook.where = () if door.everybody else where
         _set(self._screens[place], door)
         self.go(place)
+        if page is not self._stack.bottom and page.name == "alert":
+            self.came_from = page, before
+            self.say(f"{self.key_of('back')} is back at the runbook")
+
+    def returned(self: Console) -> bool:
+        """Back to the runbook that led here, as it was left; False where none did."""
+        screen = self._stack.bottom
+        if self.came_from is None or self._stack.top is not screen or screen.engaged:
+            return False
+        page, self.outlook.where = self.came_from
+        self.go("alerts")
+        self.lay(page)
+        return True
 
     def narrow_to(self: Console, where: Where) -> None:
         """Show every screen for this segment only."""

@@ -234,10 +234,10 @@ def stands(row: IncidentRow, look: Look) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def title(row: IncidentRow) -> str:
+def title(row: IncidentRow, *, rule: bool = True) -> str:
     """I12 · latency · critical · firing."""
-    rule = f" · rule {row.rule}" if row.rule != row.family else ""
-    return f"{row.id} · {row.family}{rule} · {row.tier} · {row.state}"
+    by = f" · rule {row.rule}" if rule and row.rule != row.family else ""
+    return f"{row.id} · {row.family}{by} · {row.tier} · {row.state}"
 
 
 def incident_text(row: IncidentRow, snap: Snapshot, look: Look) -> str:

@@ -211,7 +211,8 @@ def eyes_first(snap: Snapshot, limit: int) -> list[CallRow]:
 def eyes_panel(snap: Snapshot, look: Look, width: int, height: int, cursor: str) -> list[Line]:
     """Who needs eyes first, with a line for the rest."""
     rows = eyes_first(snap, height - 2)
-    head = rule("need eyes first", width, headcount(snap), f"{snap.capacity.live:,} live")
+    live = snap.calls.of if snap.view.where else snap.capacity.live
+    head = rule("need eyes first", width, headcount(snap), f"{live:,} live")
     if not rows:
         return [
             head,

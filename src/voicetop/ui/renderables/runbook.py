@@ -14,6 +14,10 @@ from voicetop.ui.renderables.alerts import broken
 from voicetop.ui.renderables.capacity import headcount
 
 INDENT = 8
+VALUES_END = 110
+"""Live values stand no further to the right: on a wide screen the eye loses the line."""
+EVERYBODYS = ("capacity", "markers", "segments", "trends")
+"""Panels that say the same however the screen is narrowed."""
 
 
 def runbook_rule(book: Runbook, row: IncidentRow, width: int) -> Line:
@@ -43,10 +47,10 @@ def step_lines(
     note = ticked.get(step.number)
     if note is not None:
         head.add(f"  {_by(note, look)}", "ok")
-    value = live(step.door, snap, look) if step.door is not None else ""
+    value = live(step.door, snap, look) if step.door is not None and _theirs(step.door, row, snap) else ""
     room = width - head.width - 3
     if value and cells(value) <= room:
-        head.right(width - 1, value, "text")
+        head.right(min(width - 1, max(VALUES_END, head.width + cells(value) + 3)), value, "text")
         value = ""
     lines = [fit(head.line(), width)]
     if value:
@@ -88,6 +92,11 @@ def live(door: Door, snap: Snapshot, look: Look) -> str:
     """What the panel says right now, in a few words; empty where there is nothing to say."""
     write = _LIVE.get(door.panel)
     return write(snap, look) if write is not None else ""
+
+
+def _theirs(door: Door, row: IncidentRow, snap: Snapshot) -> bool:
+    """Whether the picture's figures are of those whom the step is about."""
+    return door.panel in EVERYBODYS or snap.view.where == (() if door.everybody else row.where)
 
 
 def _latency(snap: Snapshot, _: Look) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from voicetop.alerts.runbooks import Step
 from voicetop.engine.snapshot import IncidentRow, Snapshot, View
 from voicetop.ui.lines import BLANK, Line, Row, block, fit, rule
@@ -36,7 +38,8 @@ class AlertPage(Walking, Acting):
         self.first = 0
 
     def view(self, base: View) -> View:
-        return base
+        """Narrowed to whom it is about: the live values of its runbook are theirs."""
+        return replace(base, where=self.row.where)
 
     def see(self, snap: Snapshot) -> None:
         super().see(snap)

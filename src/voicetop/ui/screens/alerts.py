@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot, View
 from voicetop.ui.actions import written
-from voicetop.ui.lines import BLANK, Line, block, fit, rule
+from voicetop.ui.lines import BLANK, Line, block, cells, fit, rule
 from voicetop.ui.renderables import alerts
 from voicetop.ui.renderables.runbook import brief, runbook_rule, step_lines
 from voicetop.ui.renderables.scene import Scene
@@ -19,6 +19,8 @@ from voicetop.ui.screens.walking import Walking
 TITLES = 2
 """Lines above the first row: the tabs and the column titles."""
 LEAST_ROWS, MOST_ROWS = 5, 14
+TITLE_FRAME = 10
+"""Cells of dashes and spaces around a title with a note."""
 LEAST_BELOW = 6
 """So many lines have to be left for what the row under the cursor is about."""
 
@@ -55,7 +57,14 @@ class AlertsPage(Walking, Acting):
 
     @property
     def rows(self) -> list[IncidentRow]:
-        return alerts.rows_of(self.panel, self.tab)
+        """Those of the tab. One that the cursor was put on stays until it is moved, though it belongs elsewhere by now:
+        whoever takes an incident goes on with it, and no key meets another that slipped under the cursor.
+        """
+        rows = alerts.rows_of(self.panel, self.tab)
+        if self.chosen_id and all(_key(row) != self.chosen_id for row in rows):
+            stays = [row for row in self.panel.incidents if _key(row) == self.chosen_id]
+            rows[self.place : self.place] = stays
+        return rows
 
     @property
     def incident(self) -> IncidentRow | None:
@@ -67,6 +76,12 @@ class AlertsPage(Walking, Acting):
     def silence(self) -> SilenceRow | None:
         silences = self.panel.silences if self.tab == "silences" else ()
         return silences[self.place] if self.place < len(silences) else None
+
+    def _known(self) -> IncidentRow | None:
+        row = super()._known()
+        if row is not None:
+            self.chosen_id = _key(row)
+        return row
 
     def _follow(self) -> None:
         """The cursor stays on its incident, wherever it moves."""
@@ -116,7 +131,7 @@ class AlertsPage(Walking, Acting):
         whole = [runbook_rule(book, row, width)]
         for step in book.steps:
             whole += step_lines(step, row, snap, scene.look, width, chosen=False)
-        head = [BLANK, rule(alerts.title(row), width, self._keys(row))]
+        head = [BLANK, self._title(row, width)]
         told = alerts.facts(row, snap.at, scene.look, width)
         if book.steps and len(head) + len(told) + len(whole) <= room:
             return [fit(line, width) for line in (*head, *told, *whole)]
@@ -124,6 +139,12 @@ class AlertsPage(Walking, Acting):
         if left < min(4, len(told)):
             return [*head, *told[: room - len(head)]]
         return [fit(line, width) for line in (*head, *told[:left], *steps)]
+
+    def _title(self, row: IncidentRow, width: int) -> Line:
+        """Which incident it is, and what can be done to it; where both have no room, without the rule's name."""
+        keys, whole = self._keys(row), alerts.title(row)
+        room = width - cells(keys) - TITLE_FRAME
+        return rule(whole if cells(whole) <= room else alerts.title(row, rule=False), width, keys)
 
     def _keys(self, row: IncidentRow) -> str:
         """What can be done to it: a narrow footer has no room for that."""

@@ -164,6 +164,10 @@ class CallsPage(Walking):
             self.cursor.clear()
         self.host.changed()
 
+    @property
+    def engaged(self) -> bool:
+        return self.entry is not None
+
     # -- moving -------------------------------------------------------------------------------------------------
 
     @property

@@ -101,6 +101,11 @@ class Page:
         """The wheel was turned; down is positive."""
 
     @property
+    def engaged(self) -> bool:
+        """Whether Esc has something to end here, ahead of leaving."""
+        return False
+
+    @property
     def about(self) -> str:
         """The call that a bookmark or a note made here is about; empty for everybody's."""
         return ""

@@ -48,6 +48,10 @@ class PanelPage(Page):
             self.large = before
 
     @property
+    def engaged(self) -> bool:
+        return self.reading or self.large
+
+    @property
     def reading(self) -> bool:
         return self.at == self.at
 
