@@ -189,6 +189,23 @@ async def test_one_that_stands_by_says_that_it_is_blind_later_than_the_one_that_
         assert telling.effects[0].summary.startswith("we are blind: no feed from acme")
 
 
+async def test_a_hub_that_hangs_on_an_open_line_makes_us_blind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "SILENT_S", 0.6)
+    listener = Listener()
+    async with (
+        hub_at(0) as hub,
+        watcher(hub.url, listener, tmp_path / "q.db", blind_after_s=1.0) as watch,
+    ):
+        await until(lambda: watch.seeing)
+        for task in hub._tasks:
+            task.cancel()  # it takes connections and says nothing any more
+        await until(lambda: listener.effects)
+        assert not watch.seeing
+        assert "the line is open, the hub says nothing" in listener.effects[0].summary
+
+
 async def test_a_hub_that_says_no_for_good_is_told_of_before_the_watcher_ends(tmp_path: Path) -> None:
     listener, port = Listener(), free_port()
     async with hub_at(port) as hub, watcher(hub.url, listener, tmp_path / "q.db") as watch:

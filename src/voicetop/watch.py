@@ -35,6 +35,8 @@ from voicetop.wire.frames import Told
 
 LOOK_S = 0.25
 NOTED_EVERY_S = 5.0
+SILENT_S = 5.0
+"""A hub beats four times a second: one that says nothing for so long hangs, though its line is open."""
 MARGIN_S = 60.0
 """How far behind what was noted last the state is looked at again: what is known already is dropped."""
 FORGOTTEN_S = 120.0
@@ -244,7 +246,8 @@ class Watch:
     def _look(self) -> None:
         now = self._clock.monotonic()
         link = self._source.link
-        self.seeing = link.phase == "live" and self._session.at > 0
+        heard = self._source.silent_s < SILENT_S
+        self.seeing = link.phase == "live" and self._session.at > 0 and heard
         self._heed_duty()
         if self.seeing:
             self._lost_at = now
@@ -254,7 +257,7 @@ class Watch:
                 self._outbox.note("seen", repr(self._session.at))
                 self._outbox.prune(self._clock.time())
         elif now - self._lost_at >= self._blind_after * (1 if self._on_duty else 2):
-            self._say_blind(_why_blind(link))
+            self._say_blind(_why_blind(link, heard=heard))
         if self._forget_at is not None and now >= self._forget_at and self.seeing:
             self._forget_at = None
             self._forget()
@@ -324,7 +327,9 @@ class Watch:
         )
 
 
-def _why_blind(link: LinkState) -> str:
+def _why_blind(link: LinkState, *, heard: bool) -> str:
+    if link.phase == "live" and not heard:
+        return "the line is open, the hub says nothing"
     return link.why or link.phase
 
 

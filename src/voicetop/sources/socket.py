@@ -109,6 +109,11 @@ class SocketSource:
     def link(self) -> LinkState:
         return self._link
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the hub said anything; an open line may hang for a minute before it is known to be broken."""
+        return self._clock.monotonic() - self._heard
+
     async def frames(self) -> AsyncGenerator[bytes, None]:
         """Welcomes and batches, for as long as somebody asks. Raises FeedRefused."""
         tasks = [asyncio.create_task(self._keep_connected()), asyncio.create_task(self._beat_when_silent())]
@@ -272,7 +277,7 @@ class SocketSource:
         """Time goes on without the hub: heartbeats of our own, on from the hub's last stamp."""
         while True:
             await self._clock.sleep(BEAT_S)
-            silent = self._clock.monotonic() - self._heard
+            silent = self.silent_s
             if silent >= self._silent_after and self._frames.empty():
                 self._made_up = self._made_up or bool(self.epoch)
                 await self._frames.put(self._local(Heartbeat(ts=self._at + silent, seq=self.seq, local=True)))
