@@ -9,7 +9,7 @@ import numpy as np
 
 from voicetop.engine.buckets import BUCKETS
 from voicetop.engine.segments import KINDS, _Group, _row
-from voicetop.engine.snapshot import SegmentsPanel
+from voicetop.engine.snapshot import NAN, SegmentsPanel
 from voicetop.engine.windows import Histogram
 
 HOUR_S = 3600
@@ -38,11 +38,12 @@ def panel(quarters: list[tuple[float, Histogram, dict[str, int]]]) -> SegmentsPa
             business=sums,
             live=0,
             stuck=0,
-            slow_excess=0.0,
+            slow=0.0,
+            slow_expected=0.0,
         )
         for hour, (counts, sums) in hours.items()
     ]
     all_ended = max(1, whole["ended"])
-    rows = [_row(group, groups, all_ended, 0.0, "24h") for group in groups if group.active]
+    rows = [_row(group, groups, all_ended, NAN, "24h") for group in groups if group.active]
     rows.sort(key=lambda row: (-len(row.worse), row.value))
     return SegmentsPanel(DIMENSION, tuple(rows))

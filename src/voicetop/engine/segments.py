@@ -25,6 +25,8 @@ UNTOLD = "(not told)"
 """Calls that have no value in the dimension."""
 Z_WORSE = 2.6
 """Both its own past and the rest must be left behind by this many standard errors before a row says "worse"."""
+LEAST_EXCESS, Z_EXCESS = 5.0, 3.0
+"""So many more than expected, and by so many standard errors: turns of one call are alike, and values are many."""
 KINDS = (
     "error", "ended", "succeeded", "known", "abandoned", "decided", "cost_micro", "priced",
     "sentiment_centi", "sentiments", "handled_ms",
@@ -42,7 +44,8 @@ class _Group(Struct):
     business: dict[str, int]
     live: int
     stuck: int
-    slow_excess: float
+    slow: float
+    slow_expected: float
 
     @property
     def active(self) -> int:
@@ -56,10 +59,35 @@ def panel(
     dimension, span = view.dimension, view.span
     groups = _groups(engine, view, cells, usual, stuck_after)
     everybody = max(1, sum(group.active for group in groups))
-    excess = sum(max(0.0, group.slow_excess) for group in groups)
-    rows = [_row(group, groups, everybody, excess, span) for group in groups if group.active or group.live]
+    shares = _shares(groups, span)
+    rows = [
+        _row(group, groups, everybody, share, span)
+        for group, share in zip(groups, shares, strict=True)
+        if group.active or group.live
+    ]
     rows.sort(key=_worst_first)
     return SegmentsPanel(dimension, tuple(rows), engine.ledger.cells.folded)
+
+
+def _shares(groups: list[_Group], span: str) -> list[float]:
+    """Each group's share of the slow turns and the failed calls beyond what its own past lets expect.
+
+    A kind counts where one group has more of it than chance brings; NaN where neither does.
+    """
+    failed = [_error_normal(group, span).value * group.active for group in groups]
+    kinds = (
+        [(group.slow, group.slow_expected) for group in groups],
+        [
+            (float(group.sums["error"]), expected if expected == expected else float(group.sums["error"]))
+            for group, expected in zip(groups, failed, strict=True)
+        ],
+    )
+    excess = [0.0] * len(groups)
+    for kind in kinds:
+        if any(seen - of > max(LEAST_EXCESS, Z_EXCESS * of**0.5) for seen, of in kind):
+            excess = [total + max(0.0, seen - of) for total, (seen, of) in zip(excess, kind, strict=True)]
+    whole = sum(excess)
+    return [part / whole if whole else NAN for part in excess]
 
 
 def _worst_first(row: SegmentRow) -> tuple[float | str, ...]:
@@ -107,7 +135,8 @@ def _groups(
             },
             live=sum(ledger.cells.live[cell] for cell in own),
             stuck=stuck.get(value, 0),
-            slow_excess=float(slow_now[own].sum() - expect[own].sum()) if slow_from < BUCKETS else 0.0,
+            slow=float(slow_now[own].sum()) if slow_from < BUCKETS else 0.0,
+            slow_expected=float(expect[own].sum()) if slow_from < BUCKETS else 0.0,
         )
         for value, own in members.items()
     ]
@@ -131,7 +160,7 @@ def _slow_from(usual: Usual) -> int:
     return int((done < QUANTILES[1] * done[-1]).sum()) + 1
 
 
-def _row(group: _Group, groups: list[_Group], everybody: int, excess: float, span: str) -> SegmentRow:
+def _row(group: _Group, groups: list[_Group], everybody: int, explains: float, span: str) -> SegmentRow:
     others = [other for other in groups if other is not group]
     rest_now = np.sum([other.now for other in others], axis=0) if others else np.zeros(BUCKETS, np.int64)
     p95 = figures.latencies("e2e", group.now, None, group.before).p95
@@ -156,7 +185,7 @@ def _row(group: _Group, groups: list[_Group], everybody: int, excess: float, spa
             _mean(past, "sentiment_centi", "sentiments", 100),
         ),
         stuck=group.stuck,
-        explains=max(0.0, group.slow_excess) / excess if excess > 5 else NAN,
+        explains=explains,
         rest_p95=censored_quantile(rest_now, None, 0.95)[0],
         rest_errors=_rest(others, "error"),
     )

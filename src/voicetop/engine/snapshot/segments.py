@@ -11,9 +11,9 @@ from voicetop.engine.snapshot.view import NAN
 class SegmentRow(Struct, frozen=True):
     """One value of a dimension against its own normal, and against the rest.
 
-    `calls` are those active in the window, `share` their part of all. `explains` is its share of the excess of slow
-    and failed turns over normal (NaN where there is no excess). `worse` says in which figure it is worse than both
-    its own normal and the rest, beyond the doubt of its n; empty where in none.
+    `calls` are those active in the window, `share` their part of all. `explains` is its share of the slow
+    turns and failed calls beyond normal (NaN where there are no more than chance brings). `worse` says in which figure
+    it is worse than both its own normal and the rest, beyond the doubt of its n; empty where in none.
     """
 
     value: str

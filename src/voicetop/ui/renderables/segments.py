@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from voicetop.engine.snapshot import Figure, SegmentRow, SegmentsPanel, Snapshot
 from voicetop.ui import figures
-from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected
+from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected, width_of
 from voicetop.ui.look import SPANS
 
 GAP = 2
@@ -160,6 +160,26 @@ def _sentiment(row: SegmentRow) -> Figure:
     return row.sentiment
 
 
+JUDGED: tuple[tuple[str, Callable[[SegmentRow], Figure], bool], ...] = (
+    ("latency", _p95, False),
+    ("errors", _errors, False),
+    ("success", _success, True),
+    ("abandonment", _abandonment, False),
+    ("cost", _cost, False),
+    ("sentiment", _sentiment, True),
+)
+"""Name, figure, and whether a low one is bad."""
+
+
+def off_normal(row: SegmentRow) -> tuple[str, ...]:
+    """In which figures a value is worse than its own normal beyond doubt, however the rest does."""
+    return tuple(
+        name
+        for name, pick, low_is_bad in JUDGED
+        if not pick(row).few and _unlike(pick(row), low_is_bad=low_is_bad)[0]
+    )
+
+
 VALUE = Column("value", "VALUE", 12, 30, 0, _value, lambda _: 0.0, right=False)
 COLUMNS = (
     VALUE,
@@ -283,46 +303,55 @@ def _is_few(spans: Line) -> bool:
 
 
 def mark(row: SegmentRow) -> Span:
-    """Stuck callers, worse than it should be, too few to tell, or fine."""
+    """Stuck callers, worse than its normal (perhaps as everybody is), too few to tell, or fine."""
     if "stuck" in row.worse:
         return ("■", "down")
-    if row.worse:
+    if row.worse or off_normal(row):
         return ("▲", "degraded")
     if row.p95.few and row.errors.few:
         return ("·", "faint")
     return ("●", "ok")
 
 
-def why_lines(row: SegmentRow, dimension: str, width: int) -> list[Line]:
-    """What stands out in one value, in words, then its latency and its errors against normal and the rest."""
+def why_lines(row: SegmentRow, dimension: str, width: int, hint: str = "") -> list[Line]:
+    """What stands out in one value, in words, then its latency and its errors against normal and the rest.
+
+    `hint` says what can be done with it, below where there is room.
+    """
     glyph, tone = mark(row)
     head = Row(1).add(f"{glyph} ", tone).add(f"{dimension}={clip(row.value, 40)}", "strong").add("  ")
-    for said in _said(row):
-        if head.width + cells(said) <= width:
-            return [fit(line, width) for line in (head.add(said, "text").line(), *_against(row))]
-    return [fit(line, width) for line in (head.add(_said(row)[-1], "text").line(), *_against(row))]
+    words = _said(row)
+    said = next((said for said in words if head.width + cells(said) <= width), words[-1])
+    latency, errors = _against(row)
+    if hint and width_of(errors) + cells(hint) + GAP < width:
+        errors = Row().put(errors).right(width - 1, hint, "muted").line()
+    return [fit(line, width) for line in (head.add(said, "text").line(), latency, errors)]
 
 
 def _said(row: SegmentRow) -> tuple[str, ...]:
     """Why a row stands where it stands, the longest wording first."""
     if not row.worse and row.p95.few and row.errors.few:
         return (f"{row.calls:,} calls are too few to judge", "too few to judge")
-    worse = ", ".join(row.worse)
-    long = (
-        f"worse than its own normal and the rest: {worse}"
-        if row.worse
-        else "nothing stands out against its normal and the rest"
-    )
-    short = f"worse: {worse}" if row.worse else "nothing stands out"
+    long, short = _stands_out(row)
     stuck = f" · {row.stuck:,} stuck" if row.stuck else ""
     explains = f"explains {row.explains * 100:.0f} %" if row.explains >= 0.005 else ""
-    of = " of the slow turns beyond normal"
+    of = " of what is slow or failed beyond normal"
     whole = [
         f"{long} · {explains}{of}{stuck}" if explains else long + stuck,
         f"{long} · {explains}{stuck}" if explains else long + stuck,
         f"{short} · {explains}{stuck}" if explains else short + stuck,
     ]
     return (*whole, short)
+
+
+def _stands_out(row: SegmentRow) -> tuple[str, str]:
+    """In what it is worse, and than whom; in many words and in few."""
+    worse, off = ", ".join(row.worse), ", ".join(off_normal(row))
+    if worse:
+        return f"worse than its own normal and the rest: {worse}", f"worse: {worse}"
+    if off:
+        return f"worse than its own normal, not than the rest: {off}", f"bad as the rest: {off}"
+    return "nothing stands out against its normal and the rest", "nothing stands out"
 
 
 def _against(row: SegmentRow) -> list[Line]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import SegmentRow, SegmentsPanel, Snapshot, View
-from voicetop.ui.lines import BLANK, Line, block
+from voicetop.ui.actions import written
+from voicetop.ui.lines import BLANK, Line, block, text_of
 from voicetop.ui.outlook import blamed
 from voicetop.ui.renderables import segments
 from voicetop.ui.renderables.scene import Scene
@@ -13,6 +14,7 @@ from voicetop.ui.renderables.tabs import tabs
 from voicetop.ui.screens.page import HEAD, Host
 from voicetop.ui.screens.walking import Walking
 
+COPIED_WIDTH = 160
 TITLES = 3
 """Lines above the first row: the tabs, the rule and the column titles."""
 WHY = 4
@@ -93,8 +95,19 @@ class SegmentsPage(Walking):
         if not self.rows:
             lines += segments.empty(snap, self.dimension)
         if here is not None and self.visible < height - TITLES:
-            lines += [BLANK, *segments.why_lines(here, self.dimension, width)]
+            lines += [BLANK, *segments.why_lines(here, self.dimension, width, self._hint())]
         return block(lines, height, width)
+
+    def _hint(self) -> str:
+        keys = self.host.keymap.keys("narrow")
+        return f"{written(keys, 1)} narrows to it" if keys else ""
+
+    def row_text(self, scene: Scene) -> str:  # noqa: ARG002 - as pages have it
+        here = self.chosen
+        if here is None:
+            return ""
+        lines = segments.why_lines(here, self.dimension, COPIED_WIDTH)
+        return " · ".join(filter(None, (" ".join(text_of(line).split()) for line in lines)))
 
     # -- moving -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,63 @@
+"""Whose fault it is: each value's share of what is slow or failed beyond what its own past lets expect."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.feeding import Line
+from voicetop.engine.snapshot import SegmentRow
+from voicetop.wire.events import CallEnd, Error
+
+SHARES = {"en": 60, "es": 30}
+TURNS = 10
+
+
+def calls(
+    line: Line, name: str, *, failed: dict[str, int] | None = None, slow: dict[str, int] | None = None
+) -> None:
+    """Calls of both languages, of which so many fail, or have so many slow turns."""
+    for language, many in SHARES.items():
+        for number in range(many):
+            call_id = f"{name}-{language}-{number}"
+            line.begin(call_id, language=language)
+            for turn in range(TURNS):
+                far = (slow or {}).get(language, 0) > number * TURNS + turn
+                line.turn(call_id, 5000.0 if far else 800.0 + 40 * (turn % 5), turn=turn)
+            if number < (failed or {}).get(language, 0):
+                line.tell(Error, call_id, component="llm", category="timeout", final=True)
+            line.tell(CallEnd, call_id, reason="user_hangup")
+
+
+def shares(line: Line) -> dict[str, SegmentRow]:
+    panel = line.see(dimension="language").segments
+    assert panel is not None
+    return {row.value: row for row in panel.rows}
+
+
+@pytest.fixture
+def line() -> Line:
+    """After a quiet past of some hours."""
+    line = Line()
+    for hour in range(6):
+        calls(line, f"past{hour}", failed={"en": 1}, slow={"en": 6, "es": 3})
+        line.pass_(3600, every=60)
+    return line
+
+
+def test_failed_calls_count_as_the_verdict_counts_them(line: Line) -> None:
+    calls(line, "now", failed={"es": 12})
+    found = shares(line)
+    assert found["es"].explains == pytest.approx(1.0)
+    assert found["en"].explains == 0.0
+
+
+def test_slow_turns_count(line: Line) -> None:
+    calls(line, "now", slow={"en": 120, "es": 40})
+    found = shares(line)
+    assert 0.6 < found["en"].explains < 0.85
+    assert found["en"].explains + found["es"].explains == pytest.approx(1.0)
+
+
+def test_what_chance_brings_is_nobodys_fault(line: Line) -> None:
+    calls(line, "now", failed={"en": 2, "es": 1}, slow={"en": 8, "es": 5})
+    assert all(row.explains != row.explains for row in shares(line).values())
