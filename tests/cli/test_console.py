@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from recording.recording_samples import beat, record, welcome
 from terminal.emulator import Terminal
 from voicetop.cli import run
 
@@ -90,8 +91,6 @@ def test_the_token_file_of_the_config_is_named_where_it_cannot_be_read(
 
 @pytest.mark.parametrize("verb", [[], ["demo"], ["replay", "a.vtr"]])
 def test_without_a_terminal_it_names_plain_and_ends(verb: list[str], tmp_path: Path) -> None:
-    from recording.recording_samples import beat, record, welcome
-
     record(tmp_path / "a.vtr", [welcome(0, 1.76e9), beat(1, 1.76e9)])
     done = subprocess.run(
         [sys.executable, "-m", "voicetop", *verb],
@@ -125,3 +124,19 @@ def test_what_the_terminal_or_theme_lacks_is_said_before_the_screen_opens(
     with Terminal(*words, columns=120, **env) as terminal:
         assert terminal.ended() == 2
         assert terminal.raw == f"voicetop: {said}\r\n".encode()
+
+
+def test_errors_may_go_to_a_file_while_the_screen_stands(tmp_path: Path) -> None:
+    """`voicetop replay FILE 2>err.log`: the screen is drawn on stdout then."""
+    record(tmp_path / "a.vtr", [welcome(0, 1.76e9), beat(1, 1.76e9)])
+    log = tmp_path / "err.log"
+    with (
+        log.open("wb") as errors,
+        Terminal("replay", str(tmp_path / "a.vtr"), stderr=errors.fileno()) as terminal,
+    ):
+        terminal.shows("REPLAY a.vtr")
+        terminal.press("?")
+        terminal.shows("help · overview")
+        terminal.press("q")
+        assert terminal.ended() == 0
+    assert log.read_bytes() == b""

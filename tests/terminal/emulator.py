@@ -21,16 +21,22 @@ import pyte
 IN_A_TERMINAL = """
 import fcntl, os, sys, termios
 os.setsid()
-fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+fcntl.ioctl(1, termios.TIOCSCTTY, 0)
 os.execv(sys.executable, [sys.executable, "-m", "voicetop", *sys.argv[1:]])
 """
 
 
 class Terminal:
-    """A terminal in which `voicetop *words` runs. `stdin` is what is piped into it, if anything."""
+    """A terminal in which `voicetop *words` runs. `stdin` is what is piped into it, `stderr` where it goes."""
 
     def __init__(
-        self, *words: str, columns: int = 100, lines: int = 30, stdin: int | None = None, **env: str
+        self,
+        *words: str,
+        columns: int = 100,
+        lines: int = 30,
+        stdin: int | None = None,
+        stderr: int | None = None,
+        **env: str,
     ) -> None:
         self.screen = pyte.Screen(columns, lines)
         self.raw = b""
@@ -42,7 +48,7 @@ class Terminal:
             [sys.executable, "-c", IN_A_TERMINAL, *words],
             stdin=terminal if stdin is None else stdin,
             stdout=terminal,
-            stderr=terminal,
+            stderr=terminal if stderr is None else stderr,
             env={**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **env},
         )
         os.close(terminal)

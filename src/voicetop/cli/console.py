@@ -132,7 +132,7 @@ def check_screen(args: argparse.Namespace, settings: Config) -> None:
     """Raises UsageError where there is no terminal that could show a screen, or no such theme."""
     if args.plain:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "this is no terminal, so there is no screen to draw on: add --plain for a line a second"
         )

@@ -16,6 +16,7 @@ from rich.console import RenderableType
 from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.binding import Binding, BindingsMap
+from textual.driver import Driver
 from textual.message import Message
 
 from voicetop.alerts.runbooks import Shelf
@@ -46,7 +47,7 @@ from voicetop.ui.stack import Stack
 from voicetop.ui.steering import Steering
 from voicetop.ui.surroundings import ROOM, Surroundings
 from voicetop.ui.taking import Taking
-from voicetop.ui.terminal import takes_links
+from voicetop.ui.terminal import driver_for, takes_links
 from voicetop.ui.theme import Colours
 from voicetop.ui.timebar import Timebar
 from voicetop.ui.timekeeping import Timekeeping
@@ -133,6 +134,10 @@ class ConsoleApp(
             "trends": TrendsPage(self),
         }
         self._stack = Stack(self._screens["overview"])
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's own, unless stderr goes elsewhere."""
+        return driver_for(super().get_driver_class())
 
     def get_default_screen(self) -> ConsoleScreen:
         return ConsoleScreen(id="console")

@@ -1,4 +1,4 @@
-"""The one module that looks behind Textual's driver: whether the terminal has taken what was written, and how to write.
+"""The one module that looks behind Textual's driver: where it draws, whether the terminal has taken it, how to write.
 
 Textual writes from a thread with a queue of 30 places; once it is full the whole app stands still. So nothing is
 painted while the queue or the terminal still holds the last frame.
@@ -7,8 +7,27 @@ painted while the queue or the terminal still holds the last frame.
 from __future__ import annotations
 
 import select
+import sys
 from collections.abc import Mapping
 from typing import Any
+
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+
+
+class StdoutDriver(LinuxDriver):
+    """Draws on stdout. Textual's own draws on stderr, which somebody may want in a file: `voicetop 2>err.log`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._file = sys.__stdout__
+
+
+def driver_for(usual: type[Driver]) -> type[Driver]:
+    """The driver that Textual would take, or one that draws on stdout where stderr isn't the terminal."""
+    errors = sys.__stderr__
+    elsewhere = errors is None or not errors.isatty()
+    return StdoutDriver if usual is LinuxDriver and elsewhere else usual
 
 
 def has_taken_all(driver: Any) -> bool:
