@@ -88,6 +88,11 @@ def test_a_threshold_is_written_as_people_write_it(metric: str, said: str, line:
         ('[rules.x]\nmetric = "errors"\nfire = 5', ("absurd for errors", "between 0 and 1", '"5 %"')),
         ('[rules.x]\nmetric = "errors"\nfire = "900 x"', ("absurd",)),
         ('[rules.x]\nmetric = "stuck"\nfire = "2 x"', ("nothing is learned as normal",)),
+        ('[rules.x]\nmetric = "success"\nfire = "3 x"', ("absurd", "less than 1 × normal")),
+        ('[rules.x]\nmetric = "p95_e2e"\nfire = 0', ("absurd for P95 e2e", "would always fire")),
+        ('[rules.x]\nmetric = "errors"\nfire = "100 %"', ("nothing is over 1", "would never fire")),
+        ('[rules.x]\nmetric = "sentiment"\nfire = 1', ("nothing is under 1", "would never fire")),
+        ('[rules.x]\nmetric = "errors"\nfire = nan', ("absurd",)),
         ('[rules.x]\nmetric = "errors"\nfire = 0.1\nclear = 0.2', ("line 4", "at or below fire")),
         ('[rules.x]\nmetric = "success"\nfire = 0.8\nclear = 0.7', ("line 4", "at or above fire")),
         ('[rules.x]\nmetric = "errors"\nfire = 0.1\nfor = "soon"', ("line 4", 'like "60s"')),
@@ -118,7 +123,10 @@ def test_a_mistake_names_file_line_key_and_the_nearest_match(text: str, needed: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[rules.x]\nmetrik = "p95_llm"\nfire = 1', "'rules.x.metrik' is no key here; did you mean 'metric'?"),
+        (
+            '[rules.x]\nmetrik = "p95_llm"\nfire = 1',
+            "'rules.x.metrik' is no key here; did you mean 'metric'?",
+        ),
         ('[rules.x]\nmetric = "p95_llm"\nfires = 1', "'rules.x.fires' is no key here; did you mean 'fire'?"),
         ("[rules.x]\nfire = 1", "'rules.x.metric' is missing: which figure? metric = \"p95_llm\""),
         ('[rules.x]\nmetric = "zzz"\nfire = 1', "is no figure of a panel; there are: p50 p95 p99 with _e2e"),

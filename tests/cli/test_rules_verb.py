@@ -45,7 +45,10 @@ def test_check_reads_a_persons_own_rules_and_misses_runbooks(
     assert run(["rules", "check"]) == 0
     said = capsys.readouterr().out
     assert f"note: no runbook 'nope' yet: write {rules / 'nope.md'} (named by nobody)" in said
-    assert "3 rules, all right" in said
+    assert "3 rules, no mistakes, but see the notes" in said
+    (rules / "nope.md").write_text("# Nope\n\n1. **Look.** [calls](panel:calls)\n", encoding="utf-8")
+    assert run(["rules", "check"]) == 0
+    assert "3 rules, all right" in capsys.readouterr().out
 
 
 def test_check_names_file_line_key_and_nearest_match(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,6 +119,21 @@ def test_rules_run_against_a_recording(rules: Path, capsys: pytest.CaptureFixtur
     assert "errors 100 %, over 2.0 % (n 1)" in said
     assert "nobody: does not fire" in said
     assert "rule 'nobody' matches nothing: no p95_e2e of language=klingon in the recording" in said
+
+
+@pytest.mark.parametrize(
+    ("segment", "near"),
+    [('intnt = "billing"', "; did you mean 'intent'?"), ('intent = "boking"', "; did you mean 'booking'?")],
+)
+def test_check_against_a_recording_names_the_segment_that_was_meant(
+    segment: str, near: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "r.toml"
+    file.write_text(f'[rules.x]\nmetric = "errors"\nfire = 0.1\nmin_n = 1\nwhere = {{ {segment} }}\n')
+    assert run(["rules", "check", str(file), "--with", str(CALL)]) == 0
+    (note, _) = capsys.readouterr().out.splitlines()
+    assert note.startswith(f"note: {file}, line 1: rule 'x' matches nothing")
+    assert note.endswith(near)
 
 
 # -- what a firing was about ---------------------------------------------------------------------------------------

@@ -242,17 +242,21 @@ class _File:
             self.missing(path, table, key, 'from where on is it bad? fire = "1.5 × normal"')
             return None
         made = _line(table[key], metric)
+        below = bool(table.get("below", metric.low_is_bad))
         if made is None:
             self.wrong(path, key, f'has to be a threshold in {_unit_word(metric)}, or like "1.5 × normal"')
         elif made.times and not metric.normal:
             self.wrong(path, key, f"can't be a multiple: nothing is learned as normal for {metric.words}")
         elif made.times and not 0 < made.value <= MOST_TIMES:
             self.wrong(path, key, f"is absurd: between 0 and {MOST_TIMES:g} times normal")
-        elif made.times and not metric.low_is_bad and made.value <= 1 and not table.get("below"):
-            self.wrong(path, key, "is absurd: what is normal would fire; say more than 1 × normal")
+        elif made.times and (made.value >= 1 if below else made.value <= 1):
+            side = "less" if below else "more"
+            self.wrong(path, key, f"is absurd: what is normal would fire; say {side} than 1 × normal")
         elif not made.times and not 0 <= made.value <= metric.most:
             hint = ' (a share: 0.05 or "5 %")' if metric.unit == "rate" else ""
             self.wrong(path, key, f"is absurd for {metric.words}: between 0 and {metric.most:g}{hint}")
+        elif key == "fire" and (why := _never_or_always(made, metric, below=below)):
+            self.wrong(path, key, f"is absurd for {metric.words}: {why}")
         else:
             return made
         return None
@@ -327,6 +331,20 @@ def _near(name: str) -> str:
     """
     near = nearest(name, metrics.names())
     return near if near.endswith("?") else f"; there are: {metrics.names_in_short()}"
+
+
+def _never_or_always(line: Line, metric: Metric, *, below: bool) -> str:
+    """Why a figure is no line at all; empty where it is one."""
+    if line.times:
+        return ""
+    least = 1.0 if metric.unit == "score" else 0.0
+    if below and line.value <= least:
+        return f"nothing is under {least:g}, it would never fire"
+    if not below and metric.unit in ("rate", "score") and line.value >= metric.most:
+        return f"nothing is over {metric.most:g}, it would never fire"
+    if not below and metric.unit in ("ms", "usd") and not line.value:
+        return "everything is over 0, it would always fire"
+    return ""
 
 
 def _line(value: object, metric: Metric) -> Line | None:

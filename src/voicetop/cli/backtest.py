@@ -43,7 +43,10 @@ class Fired(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What one recording gave: by the rules under test, in truth, its markers, and the largest n of each rule."""
+    """What one recording gave: by the rules under test, in truth, its markers, and the largest n of each rule.
+
+    `segments` are those that calls had at its end, with their values.
+    """
 
     name: str
     first: float
@@ -52,6 +55,7 @@ class Seen(NamedTuple):
     truth: list[Fired]
     markers: list[tuple[float, str]]
     most_n: dict[str, int]
+    segments: dict[str, set[str]] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
 
 class _Alone(Alerts):
@@ -118,7 +122,16 @@ def run(recording: str, rules: Sequence[Rule], config: EngineConfig) -> Seen:
         (marker.ts, f"{marker.kind} {marker.version or marker.label}") for marker in truth.engine.markers
     ]
     ours, theirs = (list(_fired(effects)) for effects in heard)
-    return Seen(recording, first, truth.at, ours, [*theirs, *shown.beside(theirs)], markers, most)
+    told = [*theirs, *shown.beside(theirs)]
+    return Seen(recording, first, truth.at, ours, told, markers, most, _segments(truth.engine))
+
+
+def _segments(engine: Engine) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for key in engine.ledger.cells.keys:
+        for name, value in key or ():
+            found.setdefault(name, set()).add(value)
+    return found
 
 
 class _Shown:

@@ -19,6 +19,7 @@ from voicetop.locations import rules_dir
 from voicetop.recording.format import clock_text
 
 WHAT = ("check", "test")
+MOST_NAMED = 20
 _EPILOG = """\
   voicetop rules check                             your rules and their runbooks
   voicetop rules check slow.toml --with day.vtr    and whether each finds something to look at
@@ -60,15 +61,16 @@ def _check(names: Sequence[str], recording: str) -> int:
     book = read(files)
     for mistake in book.mistakes:
         sys.stderr.write(f"voicetop: {mistake}\n")
-    for warning in _warnings(book, files):
-        print(f"note: {warning}")
+    notes = list(_warnings(book, files))
     if recording:
         seen = backtest.run(recording, book.rules, _config())
-        for warning in _unmatched([seen], book):
-            print(f"note: {warning}")
+        notes += _unmatched([seen], book)
+    for note in notes:
+        print(f"note: {note}")
     if not book.mistakes:
         count = len(book.rules)
-        print(f"{', '.join(str(file) for file in files)}: {count} rule{'s' * (count != 1)}, all right")
+        well = "no mistakes, but see the notes" if notes else "all right"
+        print(f"{', '.join(str(file) for file in files)}: {count} rule{'s' * (count != 1)}, {well}")
     return 2 if book.mistakes else 0
 
 
@@ -99,9 +101,26 @@ def _unmatched(seen: Sequence[Seen], book: RuleBook) -> Iterator[str]:
         if rule.tier == "line" or most >= rule.min_n:
             continue
         if not most:
-            yield f"{place}: rule {rule.name!r} matches nothing: no {rule.metric} of {who} in the recording"
+            near = _nearest_segment(rule, seen)
+            yield f"{place}: rule {rule.name!r} matches nothing: no {rule.metric} of {who} in the recording{near}"
         else:
             yield f"{place}: rule {rule.name!r} never had its min_n of {rule.min_n}: at most {most} of {who}"
+
+
+def _nearest_segment(rule: Rule, seen: Sequence[Seen]) -> str:
+    """What of a rule's segment no call had, and what comes nearest to it."""
+    every: dict[str, set[str]] = {}
+    for each in seen:
+        for name, values in each.segments.items():
+            every.setdefault(name, set()).update(values)
+    for name, value in rule.where if every else ():
+        known = every.get(name)
+        if known is None:
+            return nearest(name, sorted(every))
+        if value not in known:
+            near = nearest(value, known)
+            return near if near.endswith("?") else nearest(value, sorted(known)[:MOST_NAMED])
+    return ""
 
 
 # -- test ----------------------------------------------------------------------------------------------------------
