@@ -47,7 +47,7 @@ def test_the_score_is_the_weighted_mean_of_the_signals_that_are_told() -> None:
     known = mood.WEIGHTS["interrupts"] + mood.WEIGHTS["repeats"] + mood.WEIGHTS["waiting"]
     score, of = mood.score(call(repeats=2))
     assert of == 3
-    assert score == pytest.approx(mood.WEIGHTS["repeats"] / known)
+    assert score == pytest.approx(mood.WEIGHTS["repeats"] / known, abs=0.001)
     assert mood.score(call(voice=Voice(told=4, rate_start=100, rate_now=120)))[1] == 4
 
 

@@ -14,26 +14,35 @@ not a fit: what a person does who isn't understood (repeats, interrupts) weighs 
 from __future__ import annotations
 
 from voicetop.engine.calls import Call, Voice
+from voicetop.wire.events import NAN
 
 FRUSTRATED = 0.5
 PATIENCE_MS = 2_500.0
-WEIGHTS = {"faster": 0.15, "louder": 0.20, "interrupts": 0.20, "repeats": 0.25, "waiting": 0.20}
+WEIGHTS = {"interrupts": 0.20, "repeats": 0.25, "waiting": 0.20, "faster": 0.15, "louder": 0.20}
+_WEIGHTS = tuple(WEIGHTS.values())
 
 
 def signals(call: Call, now: float = 0.0) -> dict[str, float]:
     """The signals that are known for this call, each 0 to 1; `now` (epoch s) lets a wait that goes on count."""
-    found = {
-        "interrupts": min(1.0, 2 * call.barge_ins / max(4, call.turns)),
-        "repeats": min(1.0, call.repeats / 2),
-        "waiting": min(1.0, (call.slow_ms + _going_on(call, now)) / 12_000),
-    }
+    return {name: value for name, value in zip(WEIGHTS, _signals(call, now), strict=True) if value == value}
+
+
+def _signals(call: Call, now: float) -> tuple[float, ...]:
+    """All of them in the order of `WEIGHTS`; NaN where the feed doesn't tell."""
+    faster = louder = NAN
     voice = call.voice
     if voice is not None and voice.told >= 2:
         if voice.rate_start > 0 and voice.rate_now == voice.rate_now:
-            found["faster"] = min(1.0, max(0.0, (voice.rate_now / voice.rate_start - 1) / 0.4))
+            faster = min(1.0, max(0.0, (voice.rate_now / voice.rate_start - 1) / 0.4))
         if voice.loud_now == voice.loud_now and voice.loud_start == voice.loud_start:
-            found["louder"] = min(1.0, max(0.0, (voice.loud_now - voice.loud_start) / 9))
-    return found
+            louder = min(1.0, max(0.0, (voice.loud_now - voice.loud_start) / 9))
+    return (
+        min(1.0, 2 * call.barge_ins / max(4, call.turns)),
+        min(1.0, call.repeats / 2),
+        min(1.0, (call.slow_ms + _going_on(call, now)) / 12_000),
+        faster,
+        louder,
+    )
 
 
 def _going_on(call: Call, now: float) -> float:
@@ -46,13 +55,15 @@ def felt(call: Call, at: float) -> float:
 
 
 def score(call: Call, now: float = 0.0) -> tuple[float, int]:
-    """(frustration 0–1, number of signals it rests on)."""
-    known = signals(call, now)
+    """(frustration 0–1 to a thousandth, number of signals it rests on)."""
     total = weight = 0.0
-    for name, value in known.items():
-        total += WEIGHTS[name] * value
-        weight += WEIGHTS[name]
-    return total / weight, len(known)
+    known = 0
+    for share, value in zip(_WEIGHTS, _signals(call, now), strict=True):
+        if value == value:
+            total += share * value
+            weight += share
+            known += 1
+    return round(total / weight, 3), known
 
 
 def hear(voice: Voice, rate: float, loudness: float) -> None:
@@ -68,7 +79,8 @@ def hear(voice: Voice, rate: float, loudness: float) -> None:
 
 
 def _drift(held: float, new: float, share: float) -> float:
-    return new if held != held else held + share * (new - held)
+    """To a hundredth of a word or of a dB: nobody measures finer, and states pack better."""
+    return new if held != held else round(held + share * (new - held), 2)
 
 
 def repeats(words: str, before: str) -> bool:

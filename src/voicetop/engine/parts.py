@@ -1,19 +1,17 @@
 """A state taken apart into what changes and what stays, so that a hundred states of one feed cost little more than one.
 
-body    what is of this moment: live calls, cells, feed, judgement
-parts   what many moments share, each named by a hash of it and kept once: slots of time, and ended calls in
-        chunks that keep their borders when calls come and go (a chunk ends with a call whose id's checksum says so)
+parts   each slot of time, the live, ended and failed calls, what detectors hold, and the body: all else and the names
+        of the others. A part is named by a hash of it and kept once; the same part of the state before is its kin,
+        from which it mostly differs little, and only the difference is kept (`recording.patches`)
 past    the sum of all that is older than some 30 minutes, of which a day has a hundred: adding it up takes a second
 stories of which only the numbers of their events are kept; the events stand in the recording (`stories.py`)
 """
 
 from __future__ import annotations
 
-import sys
-import zlib
 from collections.abc import Callable, Container, Iterator
 from hashlib import blake2b
-from typing import Any, TypeAlias, get_type_hints
+from typing import Any, Protocol, TypeAlias, get_type_hints
 
 import msgspec
 import numpy as np
@@ -24,21 +22,10 @@ from voicetop.engine.calls import Call, Mark
 from voicetop.engine.checkpoint import State, engine_of
 from voicetop.engine.fold import Engine
 from voicetop.engine.spans import FINE, MINUTE
-from voicetop.engine.squeeze import Index, spread, squeeze, summed
+from voicetop.engine.squeeze import Index, flat, spread, squeeze, summed
 from voicetop.engine.stories import Seqs, Unread
 from voicetop.errors import CheckpointError
 from voicetop.wire.events import AnyEvent
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-ENDED_CALLS, FAILED_CALLS = 128, 32
-"""How many ended calls a chunk has on average. Those that went well are soon gone and rarely the same at two moments:
-large chunks pack better. Failures are kept for long, and what changes in one costs its chunk.
-"""
-_LEVEL = 6
 
 Slots: TypeAlias = list[tuple[int, int, bytes]]
 Kind: TypeAlias = type[np.signedinteger[Any]]
@@ -48,6 +35,8 @@ Told: TypeAlias = Callable[[Call], Seqs]
 """The stamps of the events of a call's story, -1 for those that stand in no recording."""
 
 
+_PAST = "past"
+_WIDE = 0xFFFF
 _FAR = 1e11
 """Times beyond this, in seconds, are none."""
 _FIELDS = tuple(name for name in Call.__struct_fields__ if name not in {"marks", "story"})
@@ -76,15 +65,38 @@ _column_decoders: dict[str, msgspec.msgpack.Decoder[list[Any]]] = {
 }
 
 
+class Part(Struct, frozen=True):
+    """A part by its content, or squeezed in a `block`; `kin` is what it has in common with its like in other states."""
+
+    kin: str
+    content: bytes = b""
+    block: bytes = b""
+
+    def flat(self) -> bytes:
+        """What is in it."""
+        return flat(self.block) if self.block else self.content
+
+
+class Parts(Protocol):
+    """Where parts are found by their names. Raises CheckpointError where one is gone or wrong."""
+
+    def content(self, name: bytes) -> bytes:
+        """What is in a part."""
+
+    def block(self, name: bytes) -> bytes:
+        """The same squeezed, as it was given."""
+
+
 class Body(Struct, frozen=True):
-    """What a state is put together from. `seqs` are the stamps of all stories, call after call, as many as `lengths`
-    says; `kept` are the events that have none.
+    """What a state is put together from: itself without what the named parts hold. `seqs` are the stamps of all
+    stories, call after call, as many as `lengths` says; `kept` are the events that have none.
     """
 
     state: State
     live: bytes
-    ended: list[bytes]
-    failed: list[bytes]
+    ended: bytes
+    failed: bytes
+    alerts: bytes
     past_until: int
     past: bytes
     lengths: list[int]
@@ -96,83 +108,92 @@ _body_decoder = msgspec.msgpack.Decoder(Body)
 
 
 class TakenApart(Struct, frozen=True):
-    """`parts` are the new ones by name."""
+    """The name of the body; the parts that are new by their names; and the kin of all, new or not."""
 
     body: bytes
-    parts: dict[bytes, bytes]
+    parts: dict[bytes, Part]
+    kin: set[str]
 
 
 def take_apart(state: State, engine: Engine, told: Told, known: Container[bytes]) -> TakenApart:
     """The state of `engine`; of its parts those that are not `known`."""
-    parts: dict[bytes, bytes] = {}
+    parts: dict[bytes, Part] = {}
+    kin: set[str] = set()
 
-    def part(content: bytes) -> bytes:
-        name = _name(content)
+    def put(of: str, content: bytes = b"", block: bytes = b"") -> bytes:
+        kin.add(of)
+        name = _name(block or content)
         if name not in known:
-            parts[name] = content
+            parts[name] = Part(of, content, block)
         return name
+
+    def named(of: str, slots: Slots) -> Slots:
+        return [
+            (width, number, put(f"{of} {width} {number}", block=block) if block else b"")
+            for width, number, block in slots
+        ]
 
     calls = [*state.live, *state.ended, *state.failed]
     seqs = [told(call) for call in calls]
-    windows = engine.ledger.windows
+    windows, counts = state.windows, state.counts
+    fine = named("fine", windows.fine)
+    coarse = named("coarse", _less(windows.coarse, windows.fine, np.int32))
+    slots = named("count", _less(counts.slots, counts.slots, np.int64))
     body = Body(
         state=msgspec.structs.replace(
             state,
             live=[],
             ended=[],
             failed=[],
-            windows=msgspec.structs.replace(
-                state.windows,
-                fine=_named(state.windows.fine, part),
-                coarse=_named(_less(state.windows.coarse, state.windows.fine, np.int32), part),
-            ),
-            counts=msgspec.structs.replace(
-                state.counts, slots=_named(_less(state.counts.slots, state.counts.slots, np.int64), part)
-            ),
+            alerts=b"",
+            windows=msgspec.structs.replace(windows, fine=fine, coarse=coarse),
+            counts=msgspec.structs.replace(counts, slots=slots),
         ),
-        live=_columns(state.live),
-        ended=[part(_packed(chunk)) for chunk in _chunks(state.ended, ENDED_CALLS)],
-        failed=[part(_packed(chunk)) for chunk in _chunks(state.failed, FAILED_CALLS)],
-        past_until=windows.past_until(),
+        live=put("live", _columns(state.live)),
+        ended=put("ended", _columns(state.ended)),
+        failed=put("failed", _columns(state.failed)),
+        alerts=put("alerts", state.alerts),
+        past_until=engine.ledger.windows.past_until(),
         past=_past(state, engine, known, parts),
         lengths=[len(one) for one in seqs],
-        seqs=_column(np.concatenate([np.empty(0, np.int64), *seqs])),
+        seqs=put("seqs", _column(np.concatenate([np.empty(0, np.int64), *seqs]))),
         kept=[event for call, one in zip(calls, seqs, strict=True) for event in _kept(call, one)],
     )
-    return TakenApart(zstd.compress(msgspec.msgpack.encode(body), _LEVEL), parts)
+    return TakenApart(put("body", _encode(body)), parts, kin | {_PAST})
 
 
-def put_together(
-    body: bytes, part: Callable[[bytes], bytes], read: ReadStory, turns: dict[int, bytes]
-) -> tuple[State, Engine]:
-    """The state whose body this is, and an engine that goes on from it. Raises CheckpointError where a part is gone.
+def put_together(body: bytes, parts: Parts, read: ReadStory, turns: dict[int, bytes]) -> tuple[State, Engine]:
+    """The state whose body has this name, and an engine that goes on from it. Raises CheckpointError where a part is
+    gone.
 
     `turns` are notes of the turns in the stories of some calls, by their place among all calls.
     """
     try:
-        made = _body_decoder.decode(zstd.decompress(body))
-        rings = [
-            [call for name in names for call in _unpacked(part(name))] for names in (made.ended, made.failed)
-        ]
-        fine, slots = _found(made.state.windows.fine, part), _found(made.state.counts.slots, part)
-        coarse = _more(_found(made.state.windows.coarse, part), fine, np.int32)
+        made = _body_decoder.decode(parts.content(body))
+        live, ended, failed = (_rows(parts.content(name)) for name in (made.live, made.ended, made.failed))
+        fine, slots = _found(made.state.windows.fine, parts), _found(made.state.counts.slots, parts)
+        coarse = _more(_found(made.state.windows.coarse, parts), fine, np.int32)
         state = msgspec.structs.replace(
             made.state,
-            live=_rows(made.live),
-            ended=rings[0],
-            failed=rings[1],
+            live=live,
+            ended=ended,
+            failed=failed,
+            alerts=parts.content(made.alerts),
             windows=msgspec.structs.replace(made.state.windows, fine=fine, coarse=coarse),
             counts=msgspec.structs.replace(made.state.counts, slots=_more(slots, slots, np.int64)),
         )
-        past = (made.past_until, part(made.past)) if made.past else (0, b"")
-    except (zstd.ZstdError, msgspec.MsgspecError, UnicodeDecodeError, LookupError, ValueError) as error:
+        past = (made.past_until, parts.block(made.past)) if made.past else (0, b"")
+        seqs = _of_column(parts.content(made.seqs), sum(made.lengths))
+    except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, ValueError) as error:
         raise CheckpointError(f"a damaged checkpoint: {error}") from None
-    _give_stories(made, [*state.live, *state.ended, *state.failed], read, turns)
+    _give_stories(made, seqs, [*live, *ended, *failed], read, turns)
     return state, engine_of(state, past)
 
 
-def _give_stories(made: Body, calls: list[Call], read: ReadStory, turns: dict[int, bytes]) -> None:
-    seqs, kept = _of_column(made.seqs), iter(made.kept)
+def _give_stories(
+    made: Body, seqs: Seqs, calls: list[Call], read: ReadStory, turns: dict[int, bytes]
+) -> None:
+    kept = iter(made.kept)
     start = 0
     for place, (call, length) in enumerate(zip(calls, made.lengths, strict=True)):
         if length:
@@ -193,22 +214,6 @@ def _reading(call_id: str, seqs: Seqs, kept: list[AnyEvent], read: ReadStory) ->
 def _kept(call: Call, seqs: Seqs) -> Iterator[AnyEvent]:
     if len(seqs) and int(seqs.min()) < 0:
         yield from (event for event, seq in zip(call.story, seqs.tolist(), strict=True) if seq < 0)
-
-
-def _chunks(calls: list[Call], about: int) -> Iterator[list[Call]]:
-    start = 0
-    for end, call in enumerate(calls, 1):
-        if zlib.crc32(call.call_id.encode()) % about == 0 or end == len(calls):
-            yield calls[start:end]
-            start = end
-
-
-def _packed(chunk: list[Call]) -> bytes:
-    return zstd.compress(_columns(chunk), _LEVEL)
-
-
-def _unpacked(chunk: bytes) -> list[Call]:
-    return _rows(zstd.decompress(chunk))
 
 
 def _columns(calls: list[Call]) -> bytes:
@@ -266,12 +271,8 @@ def _planes(values: Seqs) -> bytes:
     return values.astype("<i8").view(np.uint8).reshape(-1, 8).T.tobytes()
 
 
-def _named(slots: Slots, part: Callable[[bytes], bytes]) -> Slots:
-    return [(width, number, part(block) if block else b"") for width, number, block in slots]
-
-
-def _found(slots: Slots, part: Callable[[bytes], bytes]) -> Slots:
-    return [(width, number, part(name) if name else b"") for width, number, name in slots]
+def _found(slots: Slots, parts: Parts) -> Slots:
+    return [(width, number, parts.block(name) if name else b"") for width, number, name in slots]
 
 
 def _less(slots: Slots, fine: Slots, kind: Kind) -> Slots:
@@ -305,7 +306,7 @@ def _sum(parts: list[tuple[Index, NDArray[Any]]]) -> bytes:
     return squeeze(*summed(np.concatenate(indices), np.concatenate(amounts)))
 
 
-def _past(state: State, engine: Engine, known: Container[bytes], parts: dict[bytes, bytes]) -> bytes:
+def _past(state: State, engine: Engine, known: Container[bytes], parts: dict[bytes, Part]) -> bytes:
     """The name of the past's sum: it is that of the slots that are in it, so that nobody sums up what is there."""
     windows = engine.ledger.windows
     until = windows.past_until()
@@ -314,7 +315,7 @@ def _past(state: State, engine: Engine, known: Container[bytes], parts: dict[byt
         return b""
     name = _name(b"".join(map(_name, blocks)))
     if name not in known:
-        parts[name] = windows.past()
+        parts[name] = Part(_PAST, block=windows.past())
     return name
 
 
@@ -323,10 +324,13 @@ def _name(content: bytes) -> bytes:
 
 
 def _column(values: Seqs) -> bytes:
-    """Stamps as their differences, which are small."""
+    """Stamps as their differences: of two bytes each, and of eight those that don't fit, behind them."""
     steps = np.diff(values, prepend=np.int64(0))
-    return squeeze(np.arange(len(steps), dtype=np.uint32), steps)
+    fits = (steps >= 0) & (steps < _WIDE)
+    return np.where(fits, steps, _WIDE).astype("<u2").tobytes() + steps[~fits].astype("<i8").tobytes()
 
 
-def _of_column(block: bytes) -> Seqs:
-    return np.cumsum(spread(block, np.int64)[1])
+def _of_column(column: bytes, count: int) -> Seqs:
+    steps = np.frombuffer(column, "<u2", count).astype(np.int64)
+    steps[steps == _WIDE] = np.frombuffer(column, "<i8", offset=2 * count)
+    return np.cumsum(steps)

@@ -25,9 +25,7 @@ _LEVEL = 1
 def squeeze(index: Index, amounts: NDArray[Any]) -> bytes:
     """The block of sorted `index` and of `amounts` (i4 or i8)."""
     steps = np.diff(index, prepend=np.uint32(0))
-    return zstd.compress(
-        _planes(steps.astype("<u4")) + _planes(amounts.astype(_little(amounts.dtype))), _LEVEL
-    )
+    return pressed(_planes(steps.astype("<u4")) + _planes(amounts.astype(_little(amounts.dtype))))
 
 
 def spread(block: bytes, kind: type[np.signedinteger[Any]]) -> tuple[Index, NDArray[Any]]:
@@ -43,6 +41,11 @@ def spread(block: bytes, kind: type[np.signedinteger[Any]]) -> tuple[Index, NDAr
 def flat(block: bytes) -> bytes:
     """The planes of a block, which depend on no version of zstd."""
     return zstd.decompress(block)
+
+
+def pressed(planes: bytes) -> bytes:
+    """The block of these planes."""
+    return zstd.compress(planes, _LEVEL)
 
 
 def summed(index: Index, amounts: NDArray[Any]) -> tuple[Index, NDArray[Any]]:

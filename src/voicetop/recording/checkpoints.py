@@ -1,10 +1,11 @@
 """States of a session at moments of a recording, in a file beside it: a cache that makes seeking fast.
 
     a.vtr.ckpt      one JSON line (`_Head`), then for each checkpoint:
-                    sizes and checksum | MessagePack of `Saved` | parts | body
+                    sizes and checksum | MessagePack of `Saved` | parts
 
-A state is taken apart (`engine.parts`): a part that an earlier checkpoint of the file holds isn't written again, and
-what stands in the recording (stories, ids) is only pointed to. A day of checkpoints is a fifth of its recording.
+A state is taken apart (`engine.parts`): a part that an earlier checkpoint of the file holds isn't written again, of one
+that was another before mostly the difference is (`patches.py`), and what stands in the recording (stories, ids) is only
+pointed to. A day of checkpoints is a fifth of its recording.
 
 It is never truth. It is keyed by what computed it (version, checkpoint format, the engine's settings) and by the
 recording's first bytes; one of another key is written anew, one that is torn is used up to there, and a state with a
@@ -25,9 +26,11 @@ from typing import BinaryIO, Self
 import msgspec
 from msgspec import Struct
 
-from voicetop.engine.parts import TakenApart
+from voicetop.engine.squeeze import pressed
 from voicetop.errors import CheckpointError
 from voicetop.locations import state_dir
+from voicetop.recording.compression import ZstdError, zstd_decompress
+from voicetop.recording.patches import Packed, patched
 from voicetop.recording.reader import Place
 
 _RECORD = struct.Struct("<III")
@@ -39,7 +42,7 @@ class _Head(Struct, frozen=True, kw_only=True):
     key: str
     recording: str
     voicetop: str = "checkpoints"
-    form: int = 3
+    form: int = 4
 
 
 class Ids(Struct, frozen=True):
@@ -57,9 +60,10 @@ class Ids(Struct, frozen=True):
 class Saved(Struct, frozen=True):
     """The state behind `place`, where time had come to `until` (epoch s); `block` knows the block again.
 
-    `names` are the parts that it brought, `sizes` and `sums` (crc32) theirs and, last, those of the body. `turns` and
-    `fresh` tell what went on until the checkpoint after it (`engine.parts`, `wire.duplicates.Unread`). All of it begins
-    at `position` of the file and takes `size` bytes.
+    `body` is the part to begin with. `names` are the parts that it brought, `bases` those that these differ from
+    (empty: they are whole), `sizes` and `sums` (crc32) as they stand there. `turns` (the name of a part) and `fresh`
+    tell what went on until the checkpoint after it (`engine.parts`, `wire.duplicates.Unread`). All of it begins at
+    `position` of the file and takes `size` bytes.
     """
 
     place: Place
@@ -68,13 +72,22 @@ class Saved(Struct, frozen=True):
     deployment: str
     block: bytes
     ids: Ids
+    body: bytes
     names: list[bytes] = []
+    bases: list[bytes] = []
     sizes: list[int] = []
     sums: list[int] = []
-    turns: dict[int, bytes] = {}
+    turns: bytes = b""
     fresh: int = 0
     position: int = 0
     size: int = 0
+
+
+class _Where(Struct, frozen=True):
+    position: int
+    size: int
+    checksum: int
+    base: bytes
 
 
 _head_decoder = msgspec.json.Decoder(_Head)
@@ -89,8 +102,8 @@ class Checkpoints:
         self._head = _Head(key=key, recording=identity(recording))
         self._out: BinaryIO | None = None
         self.path = _place_for(recording)
-        self.parts: dict[bytes, tuple[int, int, int]] = {}
-        """Where the parts are: (position, size, checksum) by name."""
+        self.parts: dict[bytes, _Where] = {}
+        """Where the parts are, by name."""
         self.saved: list[Saved] = []
         self._take(self._read())
 
@@ -117,14 +130,15 @@ class Checkpoints:
         self._out = out
         return True
 
-    def add(self, saved: Saved, state: TakenApart) -> None:
+    def add(self, saved: Saved, parts: dict[bytes, Packed]) -> None:
         """Append one. Raises OSError; without `begin_writing` nothing happens."""
         if self._out is None:
             return
-        contents = [*state.parts.values(), state.body]
+        contents = [part.packed for part in parts.values()]
         saved = msgspec.structs.replace(
             saved,
-            names=list(state.parts),
+            names=list(parts),
+            bases=[part.base for part in parts.values()],
             sizes=list(map(len, contents)),
             sums=list(map(zlib.crc32, contents)),
         )
@@ -135,12 +149,20 @@ class Checkpoints:
         self._out.flush()
         self._take([*self.saved, msgspec.structs.replace(saved, position=begin, size=sum(saved.sizes))])
 
-    def open(self, saved: Saved) -> States | None:
+    def content(self, name: bytes) -> bytes:
+        """What is in a part. Raises CheckpointError."""
+        try:
+            with Contents(self.path, self.parts) as contents:
+                return contents.content(name)
+        except OSError as error:
+            raise CheckpointError(f"a checkpoint that can't be read: {error.strerror}") from None
+
+    def open(self, saved: Saved) -> Contents | None:
         """What the state can be read from; None where the recording isn't the same there."""
         try:
             if saved.block != block_mark(self.recording, saved.place.offset):
                 return None
-            return States(self.path, self.parts, saved)
+            return Contents(self.path, self.parts)
         except OSError:
             return None
 
@@ -151,11 +173,11 @@ class Checkpoints:
             self._out = None
 
     def _take(self, saved: Iterable[Saved]) -> None:
-        found, parts = list(saved), dict[bytes, tuple[int, int, int]]()
+        found, parts = list(saved), dict[bytes, _Where]()
         for one in found[len(self.saved) :] if found[: len(self.saved)] == self.saved else found:
             position = one.position
-            for name, size, checksum in zip(one.names, one.sizes, one.sums, strict=False):
-                parts[name] = (position, size, checksum)
+            for name, base, size, checksum in zip(one.names, one.bases, one.sizes, one.sums, strict=False):
+                parts[name] = _Where(position, size, checksum, base)
                 position += size
         self.parts = {**self.parts, **parts} if found[: len(self.saved)] == self.saved else parts
         self.saved = found
@@ -182,24 +204,30 @@ class Checkpoints:
             return []
 
 
-class States:
-    """One state and the parts it may be made of, read as asked for. Raises CheckpointError where one is wrong."""
+class Contents:
+    """The parts that states are made of (`engine.parts.Parts`), read as asked for. Raises CheckpointError."""
 
-    def __init__(self, path: Path, parts: dict[bytes, tuple[int, int, int]], saved: Saved) -> None:
+    def __init__(self, path: Path, parts: dict[bytes, _Where]) -> None:
         self._file = path.open("rb", buffering=0)
         self._parts = parts
-        self._saved = saved
 
-    def body(self) -> bytes:
-        """What the state is put together from."""
-        saved = self._saved
-        return self._at(saved.position + saved.size - saved.sizes[-1], saved.sizes[-1], saved.sums[-1])
+    def content(self, name: bytes) -> bytes:
+        """What is in a part: the whole one that it goes back to, and all differences since."""
+        chain = [self._where(name)]
+        while chain[-1].base:
+            chain.append(self._where(chain[-1].base))
+        try:
+            content = zstd_decompress(self._at(chain.pop()))
+            while chain:
+                content = patched(content, self._at(chain.pop()))
+        except (ZstdError, ValueError) as error:
+            raise CheckpointError(f"a damaged checkpoint: {error}") from None
+        return content
 
-    def part(self, name: bytes) -> bytes:
-        """A part by its name."""
-        if name not in self._parts:
-            raise CheckpointError("a damaged checkpoint: a part of it is gone")
-        return self._at(*self._parts[name])
+    def block(self, name: bytes) -> bytes:
+        """The same squeezed: as it stands there, where it is whole."""
+        where = self._where(name)
+        return pressed(self.content(name)) if where.base else self._at(where)
 
     def __enter__(self) -> Self:
         return self
@@ -207,12 +235,18 @@ class States:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def _at(self, position: int, size: int, checksum: int) -> bytes:
+    def _where(self, name: bytes) -> _Where:
+        found = self._parts.get(name)
+        if found is None:
+            raise CheckpointError("a damaged checkpoint: a part of it is gone")
+        return found
+
+    def _at(self, where: _Where) -> bytes:
         try:
-            content = os.pread(self._file.fileno(), size, position)
+            content = os.pread(self._file.fileno(), where.size, where.position)
         except OSError as error:
             raise CheckpointError(f"a checkpoint that can't be read: {error.strerror}") from None
-        if len(content) != size or zlib.crc32(content) != checksum:
+        if len(content) != where.size or zlib.crc32(content) != where.checksum:
             raise CheckpointError("a damaged checkpoint: its checksum is wrong")
         return content
 

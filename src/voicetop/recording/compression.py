@@ -9,19 +9,36 @@ if sys.version_info >= (3, 14):
         CompressionParameter,
         ZstdCompressor,
         ZstdDecompressor,
+        ZstdDict,
         ZstdError,
         get_frame_size,
     )
+    from compression.zstd import compress as zstd_compress
+    from compression.zstd import decompress as zstd_decompress
 else:
     from backports.zstd import (
         CompressionParameter,
         ZstdCompressor,
         ZstdDecompressor,
+        ZstdDict,
         ZstdError,
         get_frame_size,
     )
+    from backports.zstd import compress as zstd_compress
+    from backports.zstd import decompress as zstd_decompress
 
-__all__ = ["DATA_MAGIC", "ZstdDecompressor", "ZstdError", "compressor", "get_frame_size", "is_skippable"]
+__all__ = [
+    "DATA_MAGIC",
+    "CompressionParameter",
+    "ZstdDecompressor",
+    "ZstdDict",
+    "ZstdError",
+    "compressor",
+    "get_frame_size",
+    "is_skippable",
+    "zstd_compress",
+    "zstd_decompress",
+]
 
 DATA_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE_MAGIC = b"\x2a\x4d\x18"

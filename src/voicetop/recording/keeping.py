@@ -17,12 +17,12 @@ from voicetop.engine.calls import Call
 from voicetop.engine.checkpoint import State
 from voicetop.engine.fold import Engine
 from voicetop.engine.ledger import packed_turns
-from voicetop.engine.parts import TakenApart, put_together, take_apart
+from voicetop.engine.parts import Part, put_together, take_apart
 from voicetop.engine.stories import Unread
 from voicetop.errors import RecordingError, WireError
 from voicetop.recording.checkpoints import Checkpoints, Ids, Saved, block_mark, named
-from voicetop.recording.compression import ZstdDecompressor, compressor
 from voicetop.recording.index import Block
+from voicetop.recording.patches import Packed, Patches, whole
 from voicetop.recording.reader import Place
 from voicetop.recording.stories import Retold, StoryReader
 from voicetop.wire.codec import Batch, Codec
@@ -34,6 +34,7 @@ Frames: TypeAlias = Callable[[Place, str, Place], Iterable[bytes]]
 """The frames of a recording from one place (and its epoch) to another."""
 
 _BEGINNING = Place(0, 0)
+_turns_decoder = msgspec.msgpack.Decoder(dict[int, bytes])
 _base_decoder = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 
 
@@ -57,7 +58,7 @@ class _Draft(Struct, frozen=True):
     """
 
     saved: Saved
-    state: TakenApart
+    parts: dict[bytes, Packed]
     calls: list[tuple[int, Call, int, list[AnyEvent], int]]
     came: int
     dropped: int
@@ -73,6 +74,7 @@ class Keeper:
         self._session = session
         self._store = store
         self._retold = Retold(session)
+        self._patches = Patches(store.content)
         self._draft: _Draft | None = None
         self._ids = _IdsFrom(
             session, resumed.place if resumed else _BEGINNING, resumed.epoch if resumed else ""
@@ -96,15 +98,17 @@ class Keeper:
         self._retold.go_on()
         ids, base = self._ids.at(place, session.epoch)
         if base and ids.base not in self._store.parts:
-            apart.parts[ids.base] = base
-        size = len(apart.body) + sum(map(len, apart.parts.values()))
+            apart.parts[ids.base] = Part("ids", base)
+        parts = self._patches.pack(apart)
+        size = _size(parts)
         if size > room:
             return size
+        self._patches.go_on()
         mark = block_mark(self._store.recording, place.offset)
         calls = [*state.live, *state.ended, *state.failed]
         self._draft = _Draft(
-            Saved(place, until, session.epoch, session.deployment, mark, ids),
-            apart,
+            Saved(place, until, session.epoch, session.deployment, mark, ids, apart.body),
+            parts,
             [(n, call, call.cell, call.story, len(call.story)) for n, call in enumerate(calls) if call.story],
             self._ids.came,
             session.codec.stats.duplicates,
@@ -119,8 +123,7 @@ class Keeper:
     @property
     def waiting(self) -> int:
         """Bytes of the checkpoint that isn't written yet."""
-        state = self._draft.state if self._draft else None
-        return len(state.body) + sum(map(len, state.parts.values())) if state else 0
+        return _size(self._draft.parts) if self._draft else 0
 
     def finish(self) -> None:
         """Write the checkpoint that waits, with what is known by now."""
@@ -133,12 +136,21 @@ class Keeper:
             if call.cell != cell or call.story is not story
         }
         none_twice = draft.dropped == self._session.codec.stats.duplicates
+        told = {number: notes for number, notes in touched.items() if notes is not None}
+        turns = msgspec.msgpack.encode(told) if told else b""
+        parts = dict(draft.parts)
+        if turns and named(turns) not in self._store.parts:
+            parts[named(turns)] = whole(turns)
         saved = msgspec.structs.replace(
             draft.saved,
-            turns={number: notes for number, notes in touched.items() if notes is not None},
+            turns=named(turns),
             fresh=max(0, self._ids.came - draft.came) if none_twice else 0,
         )
-        self._store.add(saved, draft.state)
+        self._store.add(saved, parts)
+
+
+def _size(parts: dict[bytes, Packed]) -> int:
+    return sum(len(part.packed) for part in parts.values())
 
 
 def _notes(story: list[AnyEvent], length: int) -> bytes | None:
@@ -168,7 +180,7 @@ class _IdsFrom:
         """Whatever was seen by now is the base of what comes."""
         ids = self._session.codec.duplicates
         known = ids.known()
-        self._base = compressor(3)(msgspec.msgpack.encode(known)) if any(known) else b""
+        self._base = msgspec.msgpack.encode(known) if any(known) else b""
         self._from = (place, epoch)
         self._starts: list[tuple[Place, str, int]] = []
         self._turns_full = 0
@@ -208,10 +220,9 @@ def go_on_from(
     if states is None:
         return False
     with states:
-        state, engine = put_together(
-            states.body(), states.part, StoryReader(store.recording, blocks), saved.turns
-        )
-        base = states.part(saved.ids.base) if saved.ids.base else b""
+        turns = _turns_decoder.decode(states.content(saved.turns)) if saved.turns else {}
+        state, engine = put_together(saved.body, states, StoryReader(store.recording, blocks), turns)
+        base = states.content(saved.ids.base) if saved.ids.base else b""
     seen = UnreadIds.later(lambda: _seen(saved, base, frames), saved.fresh)
     session.go_on(state, engine, seen)
     session.deployment = saved.deployment
@@ -237,7 +248,7 @@ def _seen(saved: Saved, base: bytes, frames: Frames) -> tuple[set[str], set[str]
 def _base_of(base: bytes) -> Duplicates:
     if not base:
         return Duplicates.none()
-    return Duplicates.of(_base_decoder.decode(ZstdDecompressor().decompress(base)))
+    return Duplicates.of(_base_decoder.decode(base))
 
 
 def _count(codec: Codec, frame: bytes) -> None:
