@@ -58,7 +58,7 @@ class Receiver:
                 return 202, {"status": "success", "message": "Change event processed"}
             if path.endswith(("chat.postMessage", "chat.update")):
                 return self._slack(path, body)
-            return 200, {"ok": True}
+            return 200, {"ok": True, "requestId": f"r{len(self.requests)}"}
 
     def next_failure(self) -> str:
         with self._lock:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +126,58 @@ def test_a_webhook_is_told_by_apprise(receiver: Receiver) -> None:
     assert sent["title"].startswith("[acme-prod] ■ CRITICAL · LLM errors")
     assert "82 % in LLM" in sent["message"]
     assert sent["type"] == "failure"
+
+
+def pager(url: str) -> Target:
+    (made,) = targets_of(NotifyConfig(apprise={"x": AppriseTarget("env:P")}), Vault({"P": url}))
+    _made.append(made)
+    return made
+
+
+def test_splunk_on_call_hears_of_each_incident_under_its_own_key(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from apprise.plugins.splunk import NotifySplunk
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(NotifySplunk, "notify_url", f"{receiver.url}/splunk/{{apikey}}/{{routing_key}}")
+    monkeypatch.setattr(NotifySplunk, "request_rate_per_sec", 0)
+    splunk = pager("splunk://team@134b8gh0-eba0-4fa9-ab9c-257ced0e8221")
+    for one in (effect(), effect(number=2), effect("acknowledged", by="ana"), effect("resolved")):
+        splunk.tell(one, "")
+    assert [(body["entity_id"], body["message_type"]) for _, body in receiver.requests] == [
+        ("voicetop-1", "CRITICAL"),
+        ("voicetop-2", "CRITICAL"),
+        ("voicetop-1", "ACKNOWLEDGEMENT"),
+        ("voicetop-1", "RECOVERY"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["opsgenie", "jira"])
+def test_opsgenie_and_jira_close_the_incidents_own_alert_after_a_restart_too(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    plugin = importlib.import_module(f"apprise.plugins.{kind}")
+    addresses = getattr(plugin, f"{kind.upper()}_API_LOOKUP")
+    for region in list(addresses):
+        monkeypatch.setitem(addresses, region, f"{receiver.url}/alerts")
+    monkeypatch.setattr(getattr(plugin, f"Notify{kind.title()}"), "request_rate_per_sec", 0)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    url = f"{kind}://a-secret-key-of-{kind}"
+    first = pager(url)
+    first.tell(effect(), "")
+    first.tell(effect(number=2), "")
+    del first
+    _made.pop()
+    gc.collect()
+    second = pager(url)
+    second.tell(effect("acknowledged", by="ana"), "")
+    second.tell(effect("resolved"), "")
+    paths = [path.partition("?")[0] for path, _ in receiver.requests]
+    assert paths == ["/alerts", "/alerts", "/alerts/r1/acknowledge", "/alerts/r1/close"]
+    assert [body["alias"] for _, body in receiver.requests[:2]] == ["voicetop-1", "voicetop-2"]
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"secret" not in kept
 
 
 @pytest.mark.parametrize("kind", ["pagerduty", "slack", "apprise"])
