@@ -176,6 +176,8 @@ class Watch:
                 continue  # it is told of as a part of another
             if incident.phase != "resolved" or known or incident.resolved_at >= since:
                 news += _unsaid(told, known)
+                if known and known[-1].reason == "acknowledged" and incident.firing and not incident.acked_by:
+                    news.append(effect(incident, "returned", self._session.at, self._session.deployment))
         self._fresh[:0] = sorted(news, key=lambda one: one.at)
         gone = any(
             thread not in here and told.rule != BLIND for thread, told in self._outbox.open_threads().items()

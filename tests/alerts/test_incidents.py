@@ -367,8 +367,10 @@ def test_unack_gives_it_back() -> None:
     story = Story()
     story.mark(signal())
     story.act("ack", "i1")
-    story.act("unack", "i1")
+    (told,) = story.act("unack", "i1", by="ben")
     assert story.only.acked_by == ""
+    assert (told.reason, told.by) == ("returned", "ben"), "whoever was told that somebody has it is told"
+    assert story.act("unack", "i1") == []
 
 
 def test_resolved_by_hand_stays_resolved_while_its_signal_goes_on() -> None:

@@ -69,6 +69,16 @@ def test_nothing_overtakes_what_is_told_before_it_of_the_same_incident(path: Pat
     outbox.close()
 
 
+def test_it_may_be_taken_and_given_back_again_and_again(path: Path) -> None:
+    outbox = Outbox(path)
+    acts: list[Reason] = ["acknowledged", "returned", "acknowledged", "returned"]
+    effects = [effect(reason, at=1_700_000_200.0 + place) for place, reason in enumerate(acts)]
+    assert put(outbox, [effect(), *effects], 1.0) == 5
+    assert put(outbox, list(effects), 2.0) == 0
+    assert [job.reason for job in claim_all(outbox)] == ["fired", *acts]
+    outbox.close()
+
+
 def test_a_hub_that_counts_anew_gives_a_key_again_and_is_still_told_of(path: Path) -> None:
     outbox = Outbox(path)
     put(outbox, [effect(), effect("resolved")], 1.0)

@@ -97,12 +97,14 @@ def test_slack_has_one_message_for_an_incident_and_changes_it(receiver: Receiver
     ref = slack.tell(effect("worse"), ref)
     ref = slack.tell(effect("acknowledged", by="ana"), ref)
     ref = slack.tell(effect("resolved", at=1_700_000_460.0), ref)
+    slack.tell(effect("returned", by="ben"), ref)
     assert len(receiver.messages) == 1
     texts = [message["text"] for message in next(iter(receiver.messages.values()))]
     assert texts[0] == "[acme-prod] ▲ WARNING · P95 &lt;b&gt; &amp; more"
     assert texts[1].startswith("[acme-prod] ■ CRITICAL · LLM errors")
     assert "taken by ana" in texts[2]
     assert texts[3].startswith("[acme-prod] ● RESOLVED")
+    assert "■ CRITICAL, given back by ben" in texts[4]
     assert receiver.authorization[0] == f"Bearer {TOKEN}"
 
 

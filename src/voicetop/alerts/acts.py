@@ -47,11 +47,12 @@ def _ack(_: Incidents, incident: Incident, act: Operator, at: float, deployment:
     return [effect(incident, "acknowledged", at, deployment, act.by)] if incident.told else []
 
 
-def _unack(_: Incidents, incident: Incident, act: Operator, at: float, __: str) -> list[Effect]:
-    if incident.phase != "resolved":
-        incident.acked_at, incident.acked_by = NAN, ""
-        _remark(incident, act, at)
-    return []
+def _unack(_: Incidents, incident: Incident, act: Operator, at: float, deployment: str) -> list[Effect]:
+    if incident.phase == "resolved" or not incident.acked_by:
+        return []
+    incident.acked_at, incident.acked_by = NAN, ""
+    _remark(incident, act, at)
+    return [effect(incident, "returned", at, deployment, act.by)] if incident.told else []
 
 
 def _resolve(incidents: Incidents, incident: Incident, act: Operator, at: float, _: str) -> list[Effect]:

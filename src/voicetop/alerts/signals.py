@@ -17,7 +17,7 @@ Family: TypeAlias = Literal[
     "errors", "latency", "waiting", "capacity", "success", "escalation", "abandonment", "cost", "sentiment",
     "frustration", "compliance", "security", "traffic", "feed", "intent",
 ]  # fmt: skip
-Reason: TypeAlias = Literal["fired", "worse", "acknowledged", "resolved"]
+Reason: TypeAlias = Literal["fired", "worse", "acknowledged", "returned", "resolved"]
 
 
 class Signal(Struct, frozen=True):

@@ -139,7 +139,8 @@ class IncidentLog:
         )
         self.store.write(_BEGIN, [(*first, told.summary, told.blame, told.onset, int(told.silenced))])
         by = (told.by,) if told.reason in _NAMED else ()
-        self.store.write(_MOMENT[told.reason], [(told.at, *by, thread)])
+        if told.reason in _MOMENT:
+            self.store.write(_MOMENT[told.reason], [(told.at, *by, thread)])
         if told.reason != "fired":
             self.store.write(_BEFORE, [(told.fired_at or None, told.acked_at or None, thread)])
 

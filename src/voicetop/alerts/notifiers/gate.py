@@ -82,12 +82,16 @@ class Gate:
         self._gathered += effects
 
     def _wanted(self, effect: Effect) -> bool:
-        """What was told is told to its end; acknowledging is something a person here sees anyway."""
+        """What was told is told to its end; who takes or gives it back is something a person here sees anyway."""
         if effect.reason == "resolved":
             told = effect.key in self._known
             self._known.discard(effect.key)
             return told
-        if effect.reason == "acknowledged" or effect.silenced or RANK[effect.tier] < self._least:
+        if (
+            effect.reason in ("acknowledged", "returned")
+            or effect.silenced
+            or RANK[effect.tier] < self._least
+        ):
             return False
         self._known.add(effect.key)
         return True

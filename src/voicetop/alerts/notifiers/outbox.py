@@ -337,12 +337,15 @@ def thread_of(what: What) -> str:
 
 
 def mark_of(what: What) -> str:
-    """What makes a telling the same as another: an incident fires once, gets worse once per tier, is over once."""
+    """What makes a telling the same as another: an incident fires once, gets worse once per tier, is over once.
+
+    It may be taken and given back any number of times.
+    """
     if not isinstance(what, Effect):
         return _reason(what)
     if what.reason == "worse":
         return f"worse:{what.tier}"
-    return f"acknowledged:{what.at!r}" if what.reason == "acknowledged" else what.reason
+    return f"{what.reason}:{what.at!r}" if what.reason in ("acknowledged", "returned") else what.reason
 
 
 def _reason(what: What) -> str:

@@ -61,7 +61,7 @@ class PagerDuty:
             self._send("resolve", key)
         elif effect.reason == "acknowledged":
             self._send("acknowledge", key)
-        else:
+        elif effect.reason != "returned":  # which it has no event for
             self._send("trigger", key, payload=self._payload(effect), links=_links(effect), client="voicetop")
         return ref
 

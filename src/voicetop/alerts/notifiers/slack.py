@@ -70,7 +70,7 @@ class Slack:
         )
 
     def tell(self, effect: Effect, ref: str) -> str:
-        if not ref and effect.reason in ("acknowledged", "resolved"):
+        if not ref and effect.reason in ("acknowledged", "returned", "resolved"):
             return ref  # nobody was told of it
         channel, _, stamp = ref.partition(" ")
         if stamp:

@@ -26,6 +26,8 @@ def title(effect: Effect) -> str:
         head = "● RESOLVED"
     elif effect.reason == "acknowledged":
         head = f"{head}, taken by {effect.by}" if effect.by else f"{head}, acknowledged"
+    elif effect.reason == "returned":
+        head = f"{head}, given back by {effect.by}" if effect.by else f"{head}, given back"
     return safe_text(f"{head} · {effect.summary}", MOST_TITLE)
 
 
@@ -77,6 +79,8 @@ def _since(effect: Effect) -> str:
         return ", ".join(part for part in parts if part)
     if effect.reason == "acknowledged" and effect.fired_at:
         return f"taken {_clock(effect.at)}, {_span(effect.at - effect.fired_at)} after the alert"
+    if effect.reason == "returned":
+        return f"given back {_clock(effect.at)}, on for {_span(effect.at - effect.onset)}"
     if effect.reason == "fired" and (seen := _seen(effect)):
         return f"began {_clock(effect.onset)}, {seen}"
     return f"since {_clock(effect.onset)} ({_span(effect.at - effect.onset)})"
