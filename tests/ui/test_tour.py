@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ui import synthetic
+from ui import synthetic, synthetic_alerts
 from ui.fake_feed import FakeFeed
 from ui.test_app import shown, until
 from voicetop.clock import ManualClock
@@ -14,6 +14,7 @@ from voicetop.ui.tour import KEYS, STAY_S, STOPS, WAIT_S, Tour
 class Person:
     def __init__(self) -> None:
         self.did: list[str] = []
+        self.said = "of before"
 
     def can_do(self, action_id: str) -> bool:
         return True
@@ -21,13 +22,16 @@ class Person:
     def do(self, action_id: str) -> None:
         self.did.append(action_id)
 
+    def say(self, text: str) -> None:
+        self.said = text
+
     def key_of(self, action_id: str) -> str:
         return f"<{action_id}>"
 
 
 def test_a_tour_takes_about_a_minute_and_ends_by_itself() -> None:
     person, now = Person(), 0.0
-    tour, snap = Tour(person), synthetic.incident()
+    tour, snap = Tour(person), synthetic_alerts.alerting()
     captions = []
     while tour.step(now, snap):
         if tour.caption not in captions:
@@ -35,7 +39,9 @@ def test_a_tour_takes_about_a_minute_and_ends_by_itself() -> None:
         now += 0.25
     assert 45 <= now <= 75
     assert len(captions) == len(STOPS)
-    assert {"blame", "segments", "calls", "open", "trends"} <= set(person.did)
+    assert {"blame", "segments", "calls", "open", "alerts", "open_alert", "trends"} <= set(person.did)
+    assert person.did.index("event_before") < person.did.index("live")
+    assert person.said == ""
 
 
 def test_it_waits_for_what_it_speaks_of_but_not_forever() -> None:
@@ -66,7 +72,7 @@ def test_every_caption_names_actions_and_keys_that_exist() -> None:
 def test_a_caption_fits_80_columns_in_two_lines() -> None:
     for number, stop in enumerate(STOPS, 1):
         caption = stop.caption.format(**dict.fromkeys(KEYS, "ctrl+p"))
-        lines = tour_lines(caption, f"{number} of 10", 80)
+        lines = tour_lines(caption, f"{number} of {len(STOPS)}", 80)
         assert [width_of(line) for line in lines] == [80, 80]
         assert "…" not in "".join(map(text_of, lines)), caption
 

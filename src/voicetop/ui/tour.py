@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from voicetop.engine.snapshot import Snapshot
 
-STAY_S = 6.0
+STAY_S = 5.5
 WAIT_S = 30.0
 """How long a stop waits for what it speaks of; then it is left out."""
 
@@ -28,6 +28,10 @@ def _blamed(snap: Snapshot) -> bool:
     return any(trouble.where for trouble in snap.verdict.troubles)
 
 
+def _alerted(snap: Snapshot) -> bool:
+    return bool(snap.alerts.critical or snap.alerts.warning)
+
+
 def _has_calls(snap: Snapshot) -> bool:
     return bool(snap.needing_eyes or snap.calls.rows)
 
@@ -35,13 +39,15 @@ def _has_calls(snap: Snapshot) -> bool:
 class Stop(NamedTuple):
     """What is done on arrival (ids of actions), and the caption.
 
-    One whose `when` isn't so is left out, unless it is `patient`: then it is waited for.
+    One whose `when` isn't so is left out, unless it is `patient`: then it is waited for. What the actions say stays on
+    the screen where it is `told`.
     """
 
     actions: tuple[str, ...]
     caption: str
     when: Callable[[Snapshot], bool] = _always
     patient: bool = False
+    told: bool = False
 
 
 STOPS = (
@@ -84,11 +90,23 @@ STOPS = (
         _has_calls,
     ),
     Stop(
+        ("alerts", "open_alert"),
+        "{alerts} Alerts, {open_alert} opens one: why it fired, for whom, a runbook with live values. "
+        "{acknowledge} takes it.",
+        _alerted,
+    ),
+    Stop(
         ("trends",),
         "{trends} Trends: the day, what changed in the world, and what percentiles hide.",
     ),
     Stop(
-        ("overview",),
+        ("overview", "event_before"),
+        "{event_before} goes back to the last event, {freeze} freezes: every screen works in the past. "
+        "{live} is live again.",
+        told=True,
+    ),
+    Stop(
+        ("live", "overview"),
         "That is all: {help} lists the keys, {palette} finds an action by its name. The screen is yours.",
     ),
 )
@@ -100,6 +118,7 @@ class Guide(Protocol):
     def can_do(self, action_id: str) -> bool: ...
     def do(self, action_id: str) -> None: ...
     def key_of(self, action_id: str) -> str: ...
+    def say(self, text: str) -> None: ...
 
 
 class Tour:
@@ -143,9 +162,12 @@ class Tour:
 
     def _arrive(self, index: int, now: float) -> None:
         self.index, self._since, self._asked_at = index, now, float("nan")
-        for action in self.stops[index].actions:
+        stop = self.stops[index]
+        for action in stop.actions:
             if self._guide.can_do(action):
                 self._guide.do(action)
+        if not stop.told:  # what was said at a stop before, or by an action that had nothing to do
+            self._guide.say("")
 
 
 KEYS = (
@@ -156,7 +178,13 @@ KEYS = (
     "filter",
     "sort_right",
     "open",
+    "alerts",
+    "open_alert",
+    "acknowledge",
     "trends",
+    "event_before",
+    "freeze",
+    "live",
     "help",
     "palette",
 )
