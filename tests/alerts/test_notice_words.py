@@ -48,10 +48,12 @@ def test_an_incident_knows_its_times_to_its_last_word() -> None:
     story = Story()
     (fired,) = story.mark(signal(onset=AT - 30))
     story.at += 60
-    (taken,) = story.act("ack", "i1")
-    story.act("resolve", "i1")
+    (taken,) = story.act("ack", "i1", "looking at it")
+    assert words.body(taken)[0] == "ana: looking at it"
+    story.act("resolve", "i1", "rolled back")
     over = effect_of(story.only, "resolved", story.only.resolved_at, "acme")
-    assert (fired.to_detect_s, fired.to_detect_s) == (30, 30)
+    assert words.body(over)[0] == "ana: rolled back"
+    assert (fired.to_detect_s, fired.note) == (30, "")
     assert fired.to_acknowledge_s != fired.to_acknowledge_s
     assert taken.to_acknowledge_s == over.to_acknowledge_s == 65
     assert over.to_resolve_s == 95

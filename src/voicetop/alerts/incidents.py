@@ -285,7 +285,14 @@ def effect(incident: Incident, reason: Reason, at: float, deployment: str, by: s
         silenced=bool(incident.silence),
         fired_at=_or_0(incident.fired_at),
         acked_at=_or_0(incident.acked_at),
+        note=_said_at(incident, at),
     )
+
+
+def _said_at(incident: Incident, at: float) -> str:
+    """What somebody said with what he did at that moment."""
+    last = incident.notes[-1] if incident.notes else None
+    return last.text if last is not None and last.at == at else ""
 
 
 def _or_0(at: float) -> float:

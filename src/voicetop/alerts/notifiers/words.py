@@ -35,6 +35,7 @@ def body(effect: Effect) -> list[str]:
     """What else there is to know: blame, segment, since when, what to do."""
     where = " × ".join(value for _, value in effect.where) or "all calls"
     lines = [
+        f"{effect.by}: {effect.note}" if effect.by and effect.note else effect.note,
         effect.blame,
         f"{where} · {_since(effect)} · {effect.incident_id}",
         f"runbook: {effect.runbook}" if effect.runbook and effect.reason != "resolved" else "",
