@@ -61,8 +61,8 @@ class Effect(Struct, frozen=True):
     """What the outside should hear. `key` is the dedup key: deployment, family, rule, segment, the incident's number.
 
     `at` is stamp time; `summary` one safe line; `tier` that of the incident at its worst. `fired_at` and `acked_at` are
-    0 where it did not come to that: what it took to see, to take and to end it is known to whoever is told. `note` is what
-    `by` said with it.
+    0 where it did not come to that: what it took to see, to take and to end it is known to whoever is told. `note` is
+    what `by` said with it.
     """
 
     reason: Reason
