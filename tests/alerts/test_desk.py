@@ -106,6 +106,25 @@ def test_who_hears_nothing_says_that_it_is_blind() -> None:
     assert "we are blind" in found.text
 
 
+def test_events_that_go_on_coming_late_are_told() -> None:
+    line = Room()
+    for beat in range(1, 40):
+        line.begin(f"c{beat}", ts=line.at - 30.0)
+        line.pass_(0.25, every=0.25)
+        found = feed.signals(line.session.engine, line.at)
+        assert not found or beat >= 20
+    assert [(signal.rule, signal.text) for signal in found] == [("feed.late", "events come 30 s late")]
+
+
+def test_a_day_that_is_told_at_once_is_not_late() -> None:
+    """A publisher that was away, or joins with its history, catches up: each event is less late than the last."""
+    line = Room()
+    for beat in range(1, 60):
+        line.begin(f"c{beat}", ts=line.at - 86_400 * 0.9**beat)
+        line.pass_(0.25, every=0.25)
+        assert feed.signals(line.session.engine, line.at) == []
+
+
 def test_before_the_first_heartbeat_nothing_is_known() -> None:
     desk, line = Desk(baseline()), Room()
     for second in range(-295, 0, 5):

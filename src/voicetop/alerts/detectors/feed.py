@@ -7,7 +7,10 @@ from voicetop.engine.fold import Engine
 
 BLIND_S = 10.0
 LATE_S = 10.0
-LATE_LAGS = 5
+LATE_LAGS = 20
+"""So many heartbeats in a row, five seconds: all that the feed's own figures keep."""
+CATCHES_UP = 0.8
+"""Who was away tells what happened meanwhile, each event less late than the one before: that passes by itself."""
 
 
 def signals(engine: Engine, at: float) -> list[Signal]:
@@ -29,7 +32,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
             )
         )
     late = feed.lags[-LATE_LAGS:]
-    if len(late) == LATE_LAGS and min(late) > LATE_S:
+    if len(late) == LATE_LAGS and min(late) > LATE_S and late[-1] > CATCHES_UP * late[0]:
         text = f"events come {min(late):.0f} s late"
         found.append(_signal("feed.late", "warning", text, at, min(late), LATE_S))
     return found
