@@ -13,9 +13,11 @@ import msgspec
 import pytest
 
 from hub.clients import publisher, send, turn
-from voicetop.cli.doctor_feed import feed_findings
+from recording.recording_samples import batch, welcome
+from voicetop.cli.doctor_feed import _rules, feed_findings
 from voicetop.cli.doctor_terminal import Surroundings, terminal_findings
 from voicetop.cli.findings import Finding, written
+from voicetop.engine.config import EngineConfig, Line, Rule
 from voicetop.hub import Hub, HubConfig
 from voicetop.hub.own_session import OwnSession
 from voicetop.session import Session
@@ -174,6 +176,21 @@ def test_a_feed_that_answers_is_listened_to_without_a_terminal(tmp_path: Path) -
     assert "well formed" in done.stdout
     assert "textual 8" in done.stdout
     assert not done.stderr
+
+
+def test_a_rule_of_the_hub_that_matches_nothing_is_named(tmp_path: Path) -> None:
+    rules = tuple(
+        Rule(name, "errors", Line(0.1), Line(0.1), where=where)
+        for name, where in (("all", ()), ("good", (("intent", "billing"),)), ("bad", (("intent", "biling"),)))
+    )
+    session = Session(EngineConfig(rules=rules))
+    events = [{"type": "call.start", "ts": 100.0, "call_id": "c", "segments": {"intent": "billing"}}]
+    for frame in (welcome(0, 100.0), batch(1, 100.0, *events)):
+        session.feed(frame)
+    (finding,) = _rules(session)
+    assert finding.level == "note"
+    assert finding.said.startswith("rule 'bad' matches nothing: no call of intent=biling is known here")
+    assert finding.said.endswith("; did you mean 'billing'?")
 
 
 def test_where_nothing_listens_it_says_what_to_type_and_exits_with_1(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from voicetop.alerts.incidents import Incidents
 from voicetop.alerts.metrics import Readings
 from voicetop.alerts.rules import Rules, policies_of
 from voicetop.alerts.signals import Effect
+from voicetop.cli.segments import Segments, segments_of
 from voicetop.engine.config import EngineConfig, Rule
 from voicetop.engine.fold import Engine
 from voicetop.engine.snapshot import NAN
@@ -55,7 +56,7 @@ class Seen(NamedTuple):
     truth: list[Fired]
     markers: list[tuple[float, str]]
     most_n: dict[str, int]
-    segments: dict[str, set[str]] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
+    segments: Segments = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
 
 class _Alone(Alerts):
@@ -123,15 +124,7 @@ def run(recording: str, rules: Sequence[Rule], config: EngineConfig) -> Seen:
     ]
     ours, theirs = (list(_fired(effects)) for effects in heard)
     told = [*theirs, *shown.beside(theirs)]
-    return Seen(recording, first, truth.at, ours, told, markers, most, _segments(truth.engine))
-
-
-def _segments(engine: Engine) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for key in engine.ledger.cells.keys:
-        for name, value in key or ():
-            found.setdefault(name, set()).add(value)
-    return found
+    return Seen(recording, first, truth.at, ours, told, markers, most, segments_of(truth.engine))
 
 
 class _Shown:

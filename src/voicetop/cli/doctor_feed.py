@@ -111,6 +111,7 @@ def _told(heard: Heard, session: Session) -> Iterator[Finding]:
     yield _events(heard, session, snap)
     yield from _figures(heard, snap.feed)
     yield _verdict(snap)
+    yield from _rules(session)
     yield from _oddities(session.codec.stats)
 
 
@@ -162,6 +163,20 @@ def _verdict(snap: Snapshot) -> Finding:
     return Finding(
         "ok" if verdict.severity == "ok" else "note", "verdict", f"{verdict.severity.upper()}: {verdict.text}"
     )
+
+
+def _rules(session: Session) -> Iterator[Finding]:
+    """Rules in force at this hub whose segment no call has had: they can never fire."""
+    from voicetop.cli.segments import nearest_segment, segments_of
+
+    known = segments_of(session.engine)
+    for rule in session.engine.config.rules if known else ():
+        hits = session.engine.ledger.cells.matching(rule.where)
+        if hits is not None and not len(hits):
+            who = " × ".join(f"{name}={value}" for name, value in rule.where)
+            said = f"rule {rule.name!r} matches nothing: no call of {who} is known here"
+            said += nearest_segment(rule.where, known)
+            yield Finding("note", "rules", said, "mend it where `voicetop serve` reads its rules")
 
 
 def _oddities(stats: WireStats) -> Iterator[Finding]:

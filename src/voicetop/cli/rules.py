@@ -13,13 +13,13 @@ from voicetop.alerts.rulebook import PRESETS, RuleBook, files_in, read
 from voicetop.alerts.words import span
 from voicetop.cli import backtest
 from voicetop.cli.backtest import Match, Seen
+from voicetop.cli.segments import Segments, nearest_segment
 from voicetop.engine.config import EngineConfig, Rule
 from voicetop.errors import ConfigError, UsageError, nearest
 from voicetop.locations import rules_dir
 from voicetop.recording.format import clock_text
 
 WHAT = ("check", "test")
-MOST_NAMED = 20
 _EPILOG = """\
   voicetop rules check                             your rules and their runbooks
   voicetop rules check slow.toml --with day.vtr    and whether each finds something to look at
@@ -94,6 +94,9 @@ def _warnings(book: RuleBook, files: Sequence[Path]) -> Iterator[str]:
 
 def _unmatched(seen: Sequence[Seen], book: RuleBook) -> Iterator[str]:
     """Rules that found nothing to look at, or never enough."""
+    known: Segments = {}
+    for name, values in (pair for each in seen for pair in each.segments.items()):
+        known.setdefault(name, set()).update(values)
     for rule in book.rules:
         most = max((each.most_n.get(rule.name, 0) for each in seen), default=0)
         place = book.places.get(rule.name, "")
@@ -101,26 +104,10 @@ def _unmatched(seen: Sequence[Seen], book: RuleBook) -> Iterator[str]:
         if rule.tier == "line" or most >= rule.min_n:
             continue
         if not most:
-            near = _nearest_segment(rule, seen)
+            near = nearest_segment(rule.where, known)
             yield f"{place}: rule {rule.name!r} matches nothing: no {rule.metric} of {who} in the recording{near}"
         else:
             yield f"{place}: rule {rule.name!r} never had its min_n of {rule.min_n}: at most {most} of {who}"
-
-
-def _nearest_segment(rule: Rule, seen: Sequence[Seen]) -> str:
-    """What of a rule's segment no call had, and what comes nearest to it."""
-    every: dict[str, set[str]] = {}
-    for each in seen:
-        for name, values in each.segments.items():
-            every.setdefault(name, set()).update(values)
-    for name, value in rule.where if every else ():
-        known = every.get(name)
-        if known is None:
-            return nearest(name, sorted(every))
-        if value not in known:
-            near = nearest(value, known)
-            return near if near.endswith("?") else nearest(value, sorted(known)[:MOST_NAMED])
-    return ""
 
 
 # -- test ----------------------------------------------------------------------------------------------------------
