@@ -22,6 +22,7 @@ from voicetop.session import Session
 from voicetop.wire.events import (
     CallEnd,
     CallOutcome,
+    CallStart,
     Error,
     Heartbeat,
     Latency,
@@ -109,7 +110,7 @@ def test_who_hears_nothing_says_that_it_is_blind() -> None:
 def test_events_that_go_on_coming_late_are_told() -> None:
     line = Room()
     for beat in range(1, 40):
-        line.begin(f"c{beat}", ts=line.at - 30.0)
+        line.tell(CallStart, f"c{beat}", ts=line.at - 30.0)
         line.pass_(0.25, every=0.25)
         found = feed.signals(line.session.engine, line.at)
         assert not found or beat >= 20
@@ -120,7 +121,7 @@ def test_a_day_that_is_told_at_once_is_not_late() -> None:
     """A publisher that was away, or joins with its history, catches up: each event is less late than the last."""
     line = Room()
     for beat in range(1, 60):
-        line.begin(f"c{beat}", ts=line.at - 86_400 * 0.9**beat)
+        line.tell(CallStart, f"c{beat}", ts=line.at - 86_400 * 0.9**beat)
         line.pass_(0.25, every=0.25)
         assert feed.signals(line.session.engine, line.at) == []
 
