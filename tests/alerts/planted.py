@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from voicetop.alerts.alarms import Alarm
 from voicetop.alerts.baseline import BINS, Baseline
 from voicetop.alerts.normals import NAT
 from voicetop.alerts.readings import Reading
-from voicetop.alerts.watch import Alarm, Watch, WatchState
+from voicetop.alerts.watch import Watch, WatchState
 from voicetop.engine.cells import Key
 from voicetop.engine.snapshot import Where
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from alerts.planted import START, Change, baseline, readings, rows_of
+from voicetop.alerts.alarms import Alarm
 from voicetop.alerts.blaming import blame
 from voicetop.alerts.telling import Blamed
-from voicetop.alerts.watch import Alarm, Watch, WatchState
+from voicetop.alerts.watch import Watch, WatchState
 from voicetop.wire.events import Marker
 
 FROM = 1_200.0
@@ -27,10 +28,10 @@ def found(version: str, *markers: Marker) -> tuple[Alarm, Blamed]:
     watch = Watch(WatchState(baseline=baseline()))
     for at, reading in readings(32, broken_since_deploy(version)):
         watch.step(reading, at)
-    assert watch.weights is not None
+    assert watch.evidence is not None
     (alarm,) = watch.state.alarms
-    stream = next(stream for stream in watch.weights.streams if stream.name == alarm.stream)
-    return alarm, blame(alarm, stream, list(markers), watch)
+    stream = next(stream for stream in watch.evidence.weights.streams if stream.name == alarm.stream)
+    return alarm, blame(alarm, stream, list(markers), watch.evidence)
 
 
 def deploy(version: str, seconds: float) -> Marker:

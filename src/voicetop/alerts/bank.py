@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from voicetop.alerts.arrays import Floats, Ints
 from voicetop.alerts.normals import NAT
-from voicetop.alerts.segmenting import Conjunctions
+from voicetop.alerts.segmenting import MOST_VALUES, Conjunctions
 from voicetop.alerts.streams import TILTS, Stream
 
 LOCAL_EVERY_S = 30
@@ -158,6 +158,8 @@ def move_segments(gauges: Gauges, weights: Weights, segments: Conjunctions, at: 
         for tilt in range(TILTS):
             more = x * weights.w[number, tilt] - n * weights.c[number][tilt, rows]
             value = np.maximum(gauges.local[place, tilt] + segments.sums(rows, more), 0)
+            if weights.streams[number].deep < MOST_VALUES:
+                value[segments.sizes > weights.streams[number].deep] = 0
             gauges.local_peak[place, tilt] = max(int(gauges.local_peak[place, tilt]), int(value.max()))
             gauges.local[place, tilt] = np.minimum(value, weights.local_limit[place, tilt] + CAP)
             gauges.local_zero[place, tilt][value == 0] = at

@@ -11,28 +11,30 @@ import math
 
 import numpy as np
 
+from voicetop.alerts.alarms import Alarm
+from voicetop.alerts.evidence import Evidence
+from voicetop.alerts.slots import SLOTS
 from voicetop.alerts.streams import Stream
 from voicetop.alerts.telling import Blamed, near_markers
-from voicetop.alerts.watch import SLOTS, Alarm, Watch
 from voicetop.wire.events import Marker
 
 LIKELIER, ALONE = 11.0, 40.0
 Z = 2.0
 
 
-def blame(alarm: Alarm, stream: Stream, markers: list[Marker], watch: Watch) -> Blamed:
+def blame(alarm: Alarm, stream: Stream, markers: list[Marker], evidence: Evidence) -> Blamed:
     """The marker that it began with; empty where none convinces."""
     for marker in near_markers(markers, alarm.onset):
-        ratio = _likelier(alarm, stream, marker.ts, watch)
-        z = _difference(stream, marker, watch)
+        ratio = _likelier(alarm, stream, marker.ts, evidence)
+        z = _difference(stream, marker, evidence)
         if (ratio > LIKELIER and z > Z) or (math.isnan(z) and ratio > ALONE):
             return Blamed(marker.label, marker.version, alarm.onset - marker.ts)
     return Blamed()
 
 
-def _likelier(alarm: Alarm, stream: Stream, began: float, watch: Watch) -> float:
+def _likelier(alarm: Alarm, stream: Stream, began: float, evidence: Evidence) -> float:
     """The likelihood of a change at `began` against the mean over all times of the last hours."""
-    slots = watch.fleet_slots(stream)
+    slots = evidence.by_slot(stream)
     if len(slots) < 3:
         return 0.0
     starts = np.array([start for start, _, _ in slots])
@@ -51,11 +53,11 @@ def _likelier(alarm: Alarm, stream: Stream, began: float, watch: Watch) -> float
     return math.exp(here - top) / mean if alarm.trials else 0.0
 
 
-def _difference(stream: Stream, marker: Marker, watch: Watch) -> float:
+def _difference(stream: Stream, marker: Marker, evidence: Evidence) -> float:
     """The z of how much more the marker's version grew than the others; NaN where there is nothing to compare."""
     if not marker.version:
         return math.nan
-    new = watch.version_since(stream, marker.ts, marker.version)
+    new = evidence.version_since(stream, marker.ts, marker.version)
     if new is None:
         return math.nan
     (came, expected), (came_else, expected_else) = new

@@ -85,7 +85,7 @@ class Desk:
             *blind,
             *waiting.signals(engine, at, baseline.times),
             *capacity.signals(engine, at),
-            *(presets.signals(engine, at) if self._watch.weights is None else self._alarms(engine)),
+            *(presets.signals(engine, at) if self._watch.evidence is None else self._alarms(engine)),
             *runaway.signals(state.runaway, reading.dearest, baseline, at),
             *state.intents.step(reading.parts.get("ended"), baseline.keys, baseline, at),
         ]
@@ -98,7 +98,7 @@ class Desk:
 
     def learning_s(self, engine: Engine, at: float) -> float:  # noqa: ARG002
         """Seconds until the normals are learned; 0 where they are."""
-        if self._watch.weights is not None or self.baseline.lines:
+        if self._watch.evidence is not None or self.baseline.lines:
             return 0.0
         return max(5.0, LEARN_S - self._state.watch.hour.marks * 5 - self.baseline.healthy_s)
 
@@ -113,15 +113,15 @@ class Desk:
     # -- words --------------------------------------------------------------------------------------------------
 
     def _alarms(self, engine: Engine) -> list[Signal]:
-        weights = self._watch.weights
-        assert weights is not None
-        by_name = {stream.name: stream for stream in weights.streams}
+        evidence = self._watch.evidence
+        assert evidence is not None
+        by_name = {stream.name: stream for stream in evidence.weights.streams}
         return [
             signal_of(
                 alarm,
                 by_name[alarm.stream],
                 engine,
-                blame(alarm, by_name[alarm.stream], engine.markers, self._watch),
+                blame(alarm, by_name[alarm.stream], engine.markers, evidence),
                 usual_p95(self.baseline.times, by_name[alarm.stream]),
             )
             for alarm in self._state.watch.alarms

@@ -16,7 +16,7 @@ from voicetop.alerts.arrays import Floats
 from voicetop.alerts.segmenting import Conjunctions
 from voicetop.engine.snapshot import NAN, Where
 
-RATIOS = np.array([1.4, 2.0, 3.0, 4.5, 7.0, 10.0, 16.0, 25.0, 40.0, 70.0, 120.0, 250.0])
+RATIOS = np.array([1.25, 1.5, 2.0, 3.0, 4.5, 7.0, 10.0, 16.0, 25.0, 40.0, 70.0, 120.0, 250.0])
 CONVINCING = 10.0
 EXPLAINS = 0.5
 OUTSIDE = 3.0
@@ -53,7 +53,7 @@ def scan(hits: Floats, expected: Floats, segments: Conjunctions) -> Verdict:
     inside, there = float(o[best]), float(e[best])
     explains = (inside - there) / max(total - hoped, 1e-9)
     ratio = inside * math.log(inside / there) - (inside - there) if inside > there else 0.0
-    local = ratio > CONVINCING and explains >= EXPLAINS and _excess(total - inside, hoped - there) < OUTSIDE
+    local = ratio > CONVINCING and explains >= EXPLAINS and excess(total - inside, hoped - there) < OUTSIDE
     return Verdict(
         math.exp(everybody - top) / whole,
         float(shares[best]) / whole,
@@ -71,7 +71,8 @@ def _weighed(o: Floats, e: Floats) -> Floats:
     return found
 
 
-def _excess(hits: float, expected: float) -> float:
+def excess(hits: float, expected: float) -> float:
+    """The log-likelihood ratio of as many hits as came against what was expected, in nats; 0 of too few."""
     if hits <= expected or hits <= 0:
         return 0.0
     return hits * math.log(hits / max(expected, 1e-9)) - (hits - expected)

@@ -37,6 +37,8 @@ class Stream(Struct, frozen=True):
     scanned: bool = False
     hold_s: float = 0.0
     prior: float = 0.01
+    deep: int = 3
+    """Values of a segment that is watched by itself, at most."""
 
 
 def of_kinds(kinds: list[str]) -> list[Stream]:
@@ -85,12 +87,13 @@ def _leaving(step: str) -> Stream:
 
 
 _FIXED = (
-    Stream("errors", "errors", "rate", "turns", "fault", (2.5, 8.0, 40.0), "errors", scanned=True),
+    Stream("errors", "errors", "rate", "turns", "fault", (4.0, 12.0, 60.0), "errors", scanned=True),
     Stream("success", "success", "rate", "known", "failed", (1.6, 2.5, 6.0), "failed calls", scanned=True),
     Stream("escalation", "escalation", "rate", "talked", "escalated", (1.7, 3.0, 8.0), "escalation"),
     Stream("abandonment", "abandonment", "rate", "ended", "hangup", (1.7, 3.0, 8.0), "abandonment"),
     Stream("cost", "cost", "mean", "cost", "x:cost", (0.5, 1.0, 2.0), "cost per call", unit="usd"),
-    Stream("sentiment", "sentiment", "mean", "sentiments", "x:sentiment", (0.25, 0.5, 1.0), "sentiment", unit="score"),
+    Stream("sentiment", "sentiment", "mean", "sentiments", "x:sentiment", (0.25, 0.5, 1.0), "sentiment", unit="score",
+           scanned=True, deep=1),
     Stream("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.5, 0.8, 1.4), "speech rate"),
     Stream("frustration.loudness", "frustration", "mean", "v:loud", "x:loud", (0.5, 0.8, 1.4), "loudness"),
     Stream("frustration.calls", "frustration", "rate", "ended", "moody", (2.0, 4.0, 10.0), "frustrated callers"),

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from msgspec import Struct
 
+from voicetop.alerts.alarms import Alarm
 from voicetop.alerts.arrays import Floats
 from voicetop.alerts.signals import Signal
 from voicetop.alerts.streams import Stream
-from voicetop.alerts.watch import Alarm
 from voicetop.engine.buckets import censored_quantile
 from voicetop.engine.fold import Engine
 from voicetop.engine.snapshot import NAN

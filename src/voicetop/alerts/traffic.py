@@ -2,7 +2,7 @@
 goes so far.
 
 Today's factor comes from the last hours up to 20 minutes ago, so that a drop doesn't explain itself away at once; it
-never promises more than a little above normal, so that the end of a busy hour is no drop.
+never promises more than normal, so that the end of a busy hour is no drop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from voicetop.alerts.baseline import BINS, Baseline, weekday
 from voicetop.alerts.readings import Part
 
 SLOT_S, SLOTS, RECENT = 300, 48, 4
-LEAST, MOST = 0.3, 1.1
+LEAST, MOST = 0.3, 1.0
 WEEKDAY_CALLS = 30.0
 TODAY_CALLS = 20.0
 BIN_S = 86_400 // BINS
