@@ -93,6 +93,34 @@ class TestOnABus:
         _, over_the_screen = shown(tmp_path / "log", script, "hang")
         assert over_the_screen == ""
 
+    def test_a_bus_without_a_notification_service_is_said(self, tmp_path: Path) -> None:
+        script = (
+            "from voicetop.alerts.notifiers import desktop\n"
+            "from voicetop.alerts.notifiers.targets import Failed\n"
+            "try:\n"
+            "    desktop.show('a', 'b')\n"
+            "except Failed as failure:\n"
+            "    assert 'nobody on this desktop shows notifications' in str(failure), failure\n"
+            "else:\n"
+            "    raise SystemExit('it says that it was shown')\n"
+        )
+        config = tmp_path / "session.conf"
+        config.write_text(
+            f"<busconfig><type>session</type><listen>unix:tmpdir={tmp_path}</listen>"
+            '<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>'
+            '<allow own="*"/></policy></busconfig>'
+        )
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("SSH_", "DBUS_"))}
+        done = subprocess.run(
+            ["dbus-run-session", "--config-file", str(config), "--", sys.executable, "-c", script],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
 
 def test_there_is_no_desktop_over_ssh_or_without_a_bus(tmp_path: Path) -> None:
     bus = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/user/1000/bus"}

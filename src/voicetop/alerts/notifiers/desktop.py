@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from voicetop.alerts.notifiers.desktop_child import NOBODY
 from voicetop.alerts.notifiers.targets import Failed
 from voicetop.wire.text import safe_text
 
@@ -61,6 +62,10 @@ def show(title: str, text: str, env: Mapping[str, str] = os.environ, limit_s: fl
         pass
     finally:
         _end(child)
+    if child.returncode == NOBODY:
+        raise Failed(
+            "nobody on this desktop shows notifications: start its notification service, like dunst or mako"
+        )
     if child.returncode:
         raise Failed("plyer has no way to show it: install notify-send (libnotify-bin) or python3-dbus")
 
