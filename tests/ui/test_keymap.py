@@ -5,10 +5,11 @@ import pytest
 from ui.fake_feed import FakeFeed
 from voicetop.config import KeyEntry
 from voicetop.errors import ConfigError
-from voicetop.ui.actions import ACTIONS, BY_ID
+from voicetop.ui.actions import ACTIONS, BY_ID, EVERYWHERE, Place, available, written
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.keymap import USUAL, examine, key_name, keymap_of
 from voicetop.ui.lines import text_of
+from voicetop.ui.renderables.boxes import help_body
 
 
 def entry(action: str, keys: str, line: int = 1) -> KeyEntry:
@@ -106,3 +107,15 @@ async def test_footer_help_palette_and_bindings_follow_the_config() -> None:
         await pilot.press("escape", "ctrl+k", *"window")
         row = next(text_of(line) for line in app.sheet.lines if "▸ window" in text_of(line))
         assert row.split()[-1] == "W"
+
+
+@pytest.mark.parametrize("place", EVERYWHERE)
+def test_the_help_tells_every_action_whole_in_one_group_each_at_80_columns(place: Place) -> None:
+    lines = [text_of(line).rstrip() for line in help_body(place, 75)]
+    assert not any("…" in line for line in lines)
+    titles = [line for line in lines if line and not line.startswith(" ")]
+    assert len(titles) == len(set(titles))
+    told = " ".join(" ".join(lines).split())
+    for action in available(place):
+        assert f"{action.label} {action.help}" in told
+        assert f"  {written(action.keys).split()[0]} " in " ".join(lines)

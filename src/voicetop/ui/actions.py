@@ -145,16 +145,22 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("widen", "backspace", "widen", "take the last narrowing back", "narrowing", EVERYWHERE, 7),
     Action(
-        "blame", "b", "blame", "narrow every screen to what the verdict blames", "narrowing", EVERYWHERE, 4
+        "blame",
+        "b",
+        "blame",
+        "narrow every screen to what the verdict blames, or the incident",
+        "narrowing",
+        EVERYWHERE,
+        4,
     ),
     Action(
-        "left", "left", "left", "sort column, dimension, panel, or moment at the left", "moving", SIDEWAYS
+        "left", "left", "left", "sort column, dimension, panel, tab or moment at the left", "moving", SIDEWAYS
     ),
     Action(
         "right",
         "right",
         "right",
-        "sort column, dimension, panel, or moment at the right",
+        "sort column, dimension, panel, tab or moment at the right",
         "moving",
         SIDEWAYS,
     ),
@@ -182,7 +188,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("slower", "minus", "slower", "0.25 to 1000 times its own pace, or max", "time"),
     Action("loop", "l", "loop", "a replay begins again at its end, or not", "time"),
     Action("bookmark", "m", "bookmark", "this moment, with the call that is open", "time"),
-    Action("note", "n", "note", "words on this moment or the call that is open", "time"),
+    Action("note", "n", "note", "words on this moment, or on the call or incident that is open", "time"),
     Action("mark", "a", "mark A", "keep this moment as A, to compare another with it", "comparing", MARKABLE),
     Action("compare", "C", "compare", "A with this moment: every figure, noise told from news", "comparing"),
     Action(

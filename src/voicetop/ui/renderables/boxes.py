@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from voicetop.ui.actions import Action, Place, written
 from voicetop.ui.keymap import USUAL, Keymap
-from voicetop.ui.lines import BLANK, Line, Row, clip, fit, lay_over, rule, selected
+from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, lay_over, rule, selected
+from voicetop.ui.renderables.prose import wrapped
 
 FADED = "rule"
+KEYS, LABEL = 14, 13
+"""Cells of the help's columns."""
 LEGEND = (
     ("●", "ok", "OK, within its normal"),
     ("▲", "degraded", "DEGRADED, or a figure over its warning line (▼ under it)"),
@@ -19,7 +22,7 @@ LEGEND = (
     ("~", "text", "estimated from a price table"),
     ("▼", "marker", "a deploy or another marker"),
     ("◆", "accent", "on the timeline a bookmark; ◇ a note, § security, × something is missing"),
-    ("━", "degraded", "on the timeline, as long as it lasted, DEGRADED; █ DOWN, ░ BLIND"),
+    ("━", "degraded", "on the timeline, while DEGRADED; █ while DOWN, ░ BLIND"),
     ("┃", "strong", "on the timeline, where you are"),
 )
 
@@ -45,24 +48,39 @@ def centred(under: Sequence[Line], over: Sequence[Line], head: int, width: int, 
 
 def help_body(place: Place, width: int, keymap: Keymap = USUAL) -> list[Line]:
     """Every action that works here, by group, then what the signs mean."""
-    lines: list[Line] = []
-    group = ""
+    groups: dict[str, list[Action]] = {}
     for action in keymap.available(place):
-        if action.group != group:
-            group = action.group
-            lines += [*([BLANK] if lines else []), Row().add(group, "title").line()]
-        lines.append(_help_line(action, width))
+        groups.setdefault(action.group, []).append(action)
+    lines: list[Line] = []
+    for group, actions in groups.items():
+        lines += [*([BLANK] if lines else []), Row().add(group, "title").line()]
+        for action in actions:
+            lines += _help_lines(action, width)
     lines += [BLANK, Row().add("signs", "title").line()]
-    lines += [Row(2).left(14, glyph, tone).add(said, "text").line() for glyph, tone, said in LEGEND]
+    for glyph, tone, said in LEGEND:
+        lines += _told(Row(2).left(KEYS, glyph, tone), said, "text", width)
     return [fit(line, width) for line in lines]
 
 
-def _help_line(action: Action, width: int) -> Line:
+def _help_lines(action: Action, width: int) -> list[Line]:
     said = f"{action.help} (not built yet)" if action.door else action.help
-    row = Row(2).left(14, written(action.keys), "faint" if action.door else "key")
-    return fit(
-        row.left(12, action.label, "faint" if action.door else "strong").add(said, "muted").line(), width
-    )
+    keys = _as_many(written(action.keys), KEYS - 1)
+    row = Row(2).left(KEYS, keys, "faint" if action.door else "key")
+    return _told(row.left(LABEL, action.label, "faint" if action.door else "strong"), said, "muted", width)
+
+
+def _told(head: Row, said: str, tone: str, width: int) -> list[Line]:
+    """What a key or a sign stands for, beside it, in as many lines as that takes."""
+    at = head.width
+    first, *rest = wrapped(said, max(8, width - at))
+    return [head.add(first, tone).line(), *(Row(at).add(part, tone).line() for part in rest)]
+
+
+def _as_many(keys: str, width: int) -> str:
+    """As many whole keys as there is room for."""
+    while cells(keys) > width and " " in keys:
+        keys = keys.rpartition(" ")[0]
+    return keys
 
 
 def palette_matches(place: Place, text: str, keymap: Keymap = USUAL) -> list[Action]:

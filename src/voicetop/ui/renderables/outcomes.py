@@ -141,7 +141,8 @@ def feed_panel(snap: Snapshot, width: int) -> list[Line]:
     ]
     said = " · ".join(f"{n:,} {word}" for n, word in trouble if n) or "nothing dropped"
     silent = f", {feed.publishers_silent:,} silent" if feed.publishers_silent else ""
-    skewed = f"{len(feed.skewed):,} clocks off" if feed.skewed else "clocks agree"
+    off = len(feed.skewed)
+    skewed = f"{off:,} clock{'s' * (off != 1)} off" if off else "clocks agree"
     return [
         rule("feed", width, f"seq {feed.seq:,}"),
         Row(2)
