@@ -68,6 +68,30 @@ def test_what_hits_one_conjunction_is_blamed_on_it_alone(kind: str) -> None:
     assert all(alarm.explains > 0.8 for _, alarm in found.values())
 
 
+def test_a_second_segment_that_breaks_is_told_too_and_no_segment_that_shares_callers_with_them() -> None:
+    first, second = rows_of(intent="billing", language="es"), rows_of(intent="sales", language="en")
+
+    def change(name: str, rate: np.ndarray, seconds: float) -> np.ndarray:
+        hit = (first & (seconds >= FROM)) | (second & (seconds >= FROM + 600))
+        return np.where(hit & (name == "fault:tts:server"), 0.3, rate)
+
+    places = {place for _, place in watched(40, change)}
+    assert places == {
+        (("intent", "billing"), ("language", "es")),
+        (("intent", "sales"), ("language", "en")),
+    }
+
+
+def test_who_is_less_content_is_named_where_it_is_one_value() -> None:
+    found = watched(30, planted("x:sentiment", 60.0, rows_of(intent="billing")))
+    assert {place for family, place in found if family == "sentiment"} == {(("intent", "billing"),)}
+
+
+def test_what_hits_one_version_is_everybodys_and_names_the_version() -> None:
+    found = watched(30, planted("x:sentiment", 60.0, rows_of(version="v2")))
+    assert found["sentiment", ()][1].version == "v2"
+
+
 def test_what_hits_everybody_is_blamed_on_nobody() -> None:
     assert {place for _, place in watched(15, planted("fault:tts:server", 0.05))} == {()}
 
