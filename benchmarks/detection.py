@@ -4,8 +4,9 @@
 
 For each traffic, a session learns 14 healthy days; then each labelled episode runs through an ordinary headless
 `Session` that judges by what was learned. What its incidents tell (`Effect`s) is written as the yardstick's alert files
-and scored by it, with the placebo row: what the same alerts would have "found" on healthy days. Heartbeats come every
-5 s: detectors step on marks of 5 s and nothing else moves them. The verdict line, which has no part in it, is off.
+and scored by it, with the placebo row: what the same alerts would have "found" on healthy days; then it is shown by
+kind of incident and as multiples of the floor (`detection_rows.py`). Heartbeats come every 5 s: detectors step on marks
+of 5 s and nothing else moves them. The verdict line, which has no part in it, is off.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import detection_rows
 import yardstick_feed
 
 import voicetop
@@ -162,6 +164,7 @@ def main() -> None:
         for number, job in enumerate(jobs, 1):
             _say(f"{number}/{len(jobs)} {job.result()}")
     yardstick.score(str(out / "truth"), str(out / "alerts"))
+    detection_rows.show(yardstick, out)
     print(f"alerts: {out / 'alerts'}")
 
 
