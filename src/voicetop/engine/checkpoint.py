@@ -123,8 +123,9 @@ def engine_of(state: State, past: tuple[int, bytes] = (0, b"")) -> Engine:
     engine.ledger.counts = Counts.load(state.counts, cells)
     engine.ledger.taps = Taps.load(state.taps)
     roster = engine.roster
+    shared: dict[int, dict[str, str]] = {}
     for call in (*state.live, *state.ended, *state.failed):
-        _share(call, engine)
+        _share(call, engine, shared)
     roster.live = {call.call_id: call for call in state.live}
     roster.ended.update((call.call_id, call) for call in state.ended)
     roster.failed.update((call.call_id, call) for call in state.failed)
@@ -136,11 +137,17 @@ def engine_of(state: State, past: tuple[int, bytes] = (0, b"")) -> Engine:
     return engine
 
 
-def _share(call: Call, engine: Engine) -> None:
-    """What many calls have in common is decoded once for each of them: hold it once, as the engine does."""
-    call.segments = engine.ledger.shared(call.segments)
-    for name in ("state", "source", "step", "measured_from"):
-        setattr(call, name, sys.intern(getattr(call, name)))
+def _share(call: Call, engine: Engine, shared: dict[int, dict[str, str]]) -> None:
+    """What many calls have in common may be decoded once for each of them: hold it once, as the engine does.
+
+    `shared` are the segments that were met already, by their identity.
+    """
+    segments = shared.get(id(call.segments))
+    if segments is None:
+        segments = shared[id(call.segments)] = engine.ledger.shared(call.segments)
+    call.segments = segments
+    call.state, call.source = sys.intern(call.state), sys.intern(call.source)
+    call.step, call.measured_from = sys.intern(call.step), sys.intern(call.measured_from)
     call.slow_ms = call.slow_ms or 0.0
     call.mood = call.mood or 0.0
     call.e2e = call.e2e if call.e2e == call.e2e else NAN

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
 from hashlib import blake2b
-from typing import Any, Protocol, TypeAlias, get_type_hints
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from voicetop.engine.calls import Call, Mark
+from voicetop.engine.calls import Call
 from voicetop.engine.checkpoint import State, engine_of
+from voicetop.engine.columns import columns, rows
 from voicetop.engine.fold import Engine
 from voicetop.engine.spans import FINE, MINUTE
 from voicetop.engine.squeeze import Index, flat, spread, squeeze, summed
@@ -37,32 +38,7 @@ Told: TypeAlias = Callable[[Call], Seqs]
 
 _PAST = "past"
 _WIDE = 0xFFFF
-_FAR = 1e11
-"""Times beyond this, in seconds, are none."""
-_FIELDS = tuple(name for name in Call.__struct_fields__ if name not in {"marks", "story"})
-_hints = get_type_hints(Call)
-
-
-class _Columns(Struct, frozen=True, array_like=True):
-    fields: list[Any]
-    kinds: list[list[str]]
-    amounts: list[int]
-    times: bytes
-
-
-class _ReadColumns(Struct, frozen=True, array_like=True):
-    fields: list[msgspec.Raw]
-    kinds: list[list[str]]
-    amounts: list[int]
-    times: bytes
-
-
 _encode = msgspec.msgpack.Encoder().encode
-_columns_decoder = msgspec.msgpack.Decoder(_ReadColumns)
-_column_decoders: dict[str, msgspec.msgpack.Decoder[list[Any]]] = {
-    name: msgspec.msgpack.Decoder(list[_hints[name]])  # type: ignore[valid-type]
-    for name in _FIELDS
-}
 
 
 class Part(Struct, frozen=True):
@@ -149,9 +125,9 @@ def take_apart(state: State, engine: Engine, told: Told, known: Container[bytes]
             windows=msgspec.structs.replace(windows, fine=fine, coarse=coarse),
             counts=msgspec.structs.replace(counts, slots=slots),
         ),
-        live=put("live", _columns(state.live)),
-        ended=put("ended", _columns(state.ended)),
-        failed=put("failed", _columns(state.failed)),
+        live=put("live", columns(state.live)),
+        ended=put("ended", columns(state.ended)),
+        failed=put("failed", columns(state.failed)),
         alerts=put("alerts", state.alerts),
         past_until=engine.ledger.windows.past_until(),
         past=_past(state, engine, known, parts),
@@ -170,7 +146,7 @@ def put_together(body: bytes, parts: Parts, read: ReadStory, turns: dict[int, by
     """
     try:
         made = _body_decoder.decode(parts.content(body))
-        live, ended, failed = (_rows(parts.content(name)) for name in (made.live, made.ended, made.failed))
+        live, ended, failed = (rows(parts.content(name)) for name in (made.live, made.ended, made.failed))
         fine, slots = _found(made.state.windows.fine, parts), _found(made.state.counts.slots, parts)
         coarse = _more(_found(made.state.windows.coarse, parts), fine, np.int32)
         state = msgspec.structs.replace(
@@ -214,61 +190,6 @@ def _reading(call_id: str, seqs: Seqs, kept: list[AnyEvent], read: ReadStory) ->
 def _kept(call: Call, seqs: Seqs) -> Iterator[AnyEvent]:
     if len(seqs) and int(seqs.min()) < 0:
         yield from (event for event, seq in zip(call.story, seqs.tolist(), strict=True) if seq < 0)
-
-
-def _columns(calls: list[Call]) -> bytes:
-    """Calls field by field: a field of many calls packs a sixth smaller than many fields of one. Of the marks, names,
-    amounts and times are columns of their own.
-    """
-    marks = [mark for call in calls for mark in call.marks.values()]
-    return _encode(
-        _Columns(
-            fields=[[getattr(call, name) for call in calls] for name in _FIELDS],
-            kinds=[list(call.marks) for call in calls],
-            amounts=[mark.amount for mark in marks],
-            times=_times([mark.ts for mark in marks], [call.started for call in calls for _ in call.marks]),
-        )
-    )
-
-
-def _rows(columns: bytes) -> list[Call]:
-    made = _columns_decoder.decode(columns)
-    fields = [
-        _column_decoders[name].decode(column) for name, column in zip(_FIELDS, made.fields, strict=True)
-    ]
-    calls = [Call(**dict(zip(_FIELDS, row, strict=True))) for row in zip(*fields, strict=True)]
-    starts = [call.started for call, kinds in zip(calls, made.kinds, strict=True) for _ in kinds]
-    marks = map(Mark, _of_times(made.times, starts), made.amounts)
-    for call, kinds in zip(calls, made.kinds, strict=True):
-        call.marks = dict(zip(kinds, marks, strict=False))
-    return calls
-
-
-def _times(values: list[float], bases: list[float]) -> bytes:
-    """Times as their distance from others, in whole µs where that is exact, else by their bits."""
-    times, since = np.array(values, np.float64), np.array(bases, np.float64)
-    if np.isfinite(times).all() and np.isfinite(since).all() and (np.abs(times) < _FAR).all():
-        micro = np.round(times * 1e6)
-        if (micro / 1e6 == times).all():
-            return b"\x01" + _planes(micro.astype(np.int64) - _micro(since))
-    return b"\x00" + _planes(times.view(np.int64) - since.view(np.int64))
-
-
-def _of_times(block: bytes, bases: list[float]) -> list[float]:
-    since = np.array(bases, np.float64)
-    steps = np.frombuffer(block, np.uint8, offset=1).reshape(8, -1).T.copy().view("<i8").ravel()
-    if block[0]:
-        return [micro / 1e6 for micro in (steps + _micro(since)).tolist()]
-    times: list[float] = (steps + since.view(np.int64)).view(np.float64).tolist()
-    return times
-
-
-def _micro(times: NDArray[np.float64]) -> Seqs:
-    return np.round(np.clip(times, -_FAR, _FAR) * 1e6).astype(np.int64)
-
-
-def _planes(values: Seqs) -> bytes:
-    return values.astype("<i8").view(np.uint8).reshape(-1, 8).T.tobytes()
 
 
 def _found(slots: Slots, parts: Parts) -> Slots:

@@ -253,11 +253,11 @@ class Histograms:
             self._subtract_slot("24h", index, count)
 
     def _add_slot(self, span: str, index: Index, count: NDArray[np.int32]) -> None:
-        self.totals[span][index] += count.astype(np.uint32)
+        np.add.at(self.totals[span], index, count.astype(np.uint32))
         self.everyone[span] += _binned(index, None, count)
 
     def _subtract_slot(self, span: str, index: Index, count: NDArray[np.int32]) -> None:
-        self.totals[span][index] -= count.astype(np.uint32)
+        np.subtract.at(self.totals[span], index, count.astype(np.uint32))
         self.everyone[span] -= _binned(index, None, count)
 
     # -- questions ----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from voicetop.engine.calls import Call
 from voicetop.engine.checkpoint import State
+from voicetop.engine.columns import pack_notes, unpack_notes
 from voicetop.engine.fold import Engine
 from voicetop.engine.ledger import packed_turns
 from voicetop.engine.parts import Part, put_together, take_apart
@@ -34,7 +35,7 @@ Frames: TypeAlias = Callable[[Place, str, Place], Iterable[bytes]]
 """The frames of a recording from one place (and its epoch) to another."""
 
 _BEGINNING = Place(0, 0)
-_turns_decoder = msgspec.msgpack.Decoder(dict[int, bytes])
+_turns_decoder = msgspec.msgpack.Decoder(tuple[list[int], bytes])
 _base_decoder = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 
 
@@ -137,7 +138,7 @@ class Keeper:
         }
         none_twice = draft.dropped == self._session.codec.stats.duplicates
         told = {number: notes for number, notes in touched.items() if notes is not None}
-        turns = msgspec.msgpack.encode(told) if told else b""
+        turns = msgspec.msgpack.encode((list(told), pack_notes(list(told.values())))) if told else b""
         parts = dict(draft.parts)
         if turns and named(turns) not in self._store.parts:
             parts[named(turns)] = whole(turns)
@@ -220,13 +221,18 @@ def go_on_from(
     if states is None:
         return False
     with states:
-        turns = _turns_decoder.decode(states.content(saved.turns)) if saved.turns else {}
+        turns = _turns_of(states.content(saved.turns)) if saved.turns else {}
         state, engine = put_together(saved.body, states, StoryReader(store.recording, blocks), turns)
         base = states.content(saved.ids.base) if saved.ids.base else b""
     seen = UnreadIds.later(lambda: _seen(saved, base, frames), saved.fresh)
     session.go_on(state, engine, seen)
     session.deployment = saved.deployment
     return True
+
+
+def _turns_of(content: bytes) -> dict[int, bytes]:
+    places, noted = _turns_decoder.decode(content)
+    return dict(zip(places, unpack_notes(noted), strict=True))
 
 
 def _seen(saved: Saved, base: bytes, frames: Frames) -> tuple[set[str], set[str]]:
