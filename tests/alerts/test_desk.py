@@ -180,6 +180,19 @@ def test_while_it_learns_the_presets_of_the_verdict_speak() -> None:
     assert "n 60" in row.text
 
 
+def test_an_outage_before_anything_is_learned_is_not_learned_from() -> None:
+    line, desk = Room(), Desk()
+    for n in range(60):
+        line.begin(f"c{n}")
+        line.tell(Error, f"c{n}", component="llm", category="timeout")
+    line.pass_(10)
+    for _ in range(12):
+        line.pass_(5)
+        line.see()
+        desk.step(line.session.engine, line.at)
+    assert desk.learning_s(line.session.engine, line.at) > 880
+
+
 def test_what_has_learned_needs_no_presets() -> None:
     line = Room()
     for n in range(60):

@@ -79,13 +79,14 @@ class Desk:
                 *blind,
             ]  # nothing that comes or doesn't is a sign of anything
         reading = readings.read(engine.ledger.taps.drain(), self._rows.of, baseline.lines)
-        self._watch.step(reading, at)
+        standing = presets.signals(engine, at) if self._watch.learning else []
+        self._watch.step(reading, at, down=any(signal.tier == "critical" for signal in standing))
         return [
             *urgent.signals(state.urgent),
             *blind,
             *waiting.signals(engine, at, baseline.times),
             *capacity.signals(engine, at),
-            *(presets.signals(engine, at) if self._watch.evidence is None else self._alarms(engine)),
+            *(standing if self._watch.evidence is None else self._alarms(engine)),
             *runaway.signals(state.runaway, reading.dearest, baseline, at),
             *state.intents.step(reading.parts.get("ended"), baseline.keys, baseline, at),
         ]

@@ -30,10 +30,12 @@ from voicetop.alerts.slots import SLOTS, Slot, start_of
 from voicetop.alerts.streams import STAGES, Stream, of_kinds
 from voicetop.alerts.thresholds import threshold
 from voicetop.alerts.traffic import Traffic
+from voicetop.engine.fold import MARK_S
 from voicetop.engine.windows import METRIC
 
 HOUR_S = 3600
 LEARN_S, LEARN_TURNS = 900.0, 100
+LEAVE_OUT_S = 3600.0
 DAY_S, WARM_S = 86_400.0, 2 * 86_400.0
 WEIGH_S = 900
 """How often the weights follow the hour of the day."""
@@ -61,6 +63,8 @@ class WatchState(Struct, kw_only=True):
     rows: int = 0
     """Rows that the weights know; what is newer counts as nobody's until they are made again."""
     known_kinds: list[str] = field(default_factory=list)
+    left_out_s: float = 0.0
+    """Seconds of trouble that nothing was learned from before there was anything to judge by."""
 
 
 class Watch:
@@ -79,11 +83,22 @@ class Watch:
     def baseline(self) -> Baseline:
         return self.state.baseline
 
+    @property
+    def learning(self) -> bool:
+        """Whether there is nothing yet to judge by."""
+        return not self.baseline.lines or self.baseline.sums.get("turns") is None
+
     # -- a mark -------------------------------------------------------------------------------------------------
 
-    def step(self, reading: Reading, at: float) -> list[Alarm]:
-        """What is on after this mark's reading."""
+    def step(self, reading: Reading, at: float, *, down: bool = False) -> list[Alarm]:
+        """What is on after this mark's reading; `down` says that something is broken by plain lines.
+
+        What is broken isn't learned from as long as nothing else tells that it is; what lasts is what this fleet is like.
+        """
         state = self.state
+        if down and self.learning and state.left_out_s < LEAVE_OUT_S:
+            state.left_out_s += MARK_S
+            return []
         if state.rebuilt < 0:
             state.rebuilt = int((at - 1) // HOUR_S)
         if int((at - 1) // HOUR_S) != state.rebuilt:
@@ -221,7 +236,7 @@ class Watch:
     def _rebuild(self, at: float) -> None:
         """Normals, weights and thresholds: what is expected of every stream in every row. Follows from the state."""
         state, baseline = self.state, self.baseline
-        if not baseline.lines or baseline.sums.get("turns") is None:
+        if self.learning:
             return
         kinds = {*baseline.sums, *state.known_kinds, *_ALWAYS}
         kinds |= {f"o:{metric}" for metric in STAGES if f"n:{metric}" in kinds}
