@@ -6,10 +6,10 @@ Late binding rests on the memories of a call: the turns in its story, `observed`
 
 from __future__ import annotations
 
+import functools
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from sys import intern
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,14 +119,13 @@ class Ledger:
 
     def _move_observations(self, call: Call, to: int) -> None:
         noted, turns = noted_turns(call)
-        parts = list(_records(b"".join([call.observed, call.waits, noted])))
+        slots, positions = _records(b"".join([call.observed, call.waits, noted]))
         if turns:
             known = (values := _matrix(turns)) >= 0
-            metric = np.nonzero(known)[1]
-            rest = (metric * BUCKETS + bucket_of(values[known])).astype(np.uint32)
-            lasts = np.cumsum(known.sum(axis=1))[:-1]
-            parts += zip(_slots(turns).tolist(), np.split(rest, lasts), strict=True)
-        self.windows.move(parts, call.cell, to)
+            slots += _slots(turns).tolist()
+            rest = np.nonzero(known)[1] * BUCKETS + bucket_of(values[known])
+            positions += np.split(rest.astype(np.uint32), np.cumsum(known.sum(axis=1))[:-1])
+        self.windows.move(slots, positions, call.cell, to)
 
     # -- counting -----------------------------------------------------------------------------------------------
 
@@ -226,14 +225,18 @@ def _packed(slots: NDArray[np.int64], rest: NDArray[np.int64], known: NDArray[np
     ]
 
 
-def _records(block: bytes) -> Iterator[tuple[int, NDArray[np.uint32]]]:
-    """(10-second slot, positions in a cell's row) of each record."""
+def _records(block: bytes) -> tuple[list[int], list[NDArray[np.uint32]]]:
+    """The 10-second slots of the records, and the positions in a cell's row of each."""
+    slots: list[int] = []
+    positions: list[NDArray[np.uint32]] = []
     start = 0
     while start < len(block):
         slot, count = RECORD.unpack_from(block, start)
         start += RECORD.size
-        yield slot, np.frombuffer(block, "<u2", count, start).astype(np.uint32)
+        slots.append(slot)
+        positions.append(np.frombuffer(block, "<u2", count, start).astype(np.uint32))
         start += 2 * count
+    return slots, positions
 
 
 def _slots(turns: list[Turn]) -> NDArray[np.int64]:
@@ -243,11 +246,14 @@ def _slots(turns: list[Turn]) -> NDArray[np.int64]:
 
 def _matrix(turns: list[Turn]) -> NDArray[np.float64]:
     block, width, offsets = pack_durations(turns)
-    names = list(METRICS[1 : _STAGES + 1])
-    layout = {"names": names, "formats": [">f8"] * _STAGES, "offsets": list(offsets), "itemsize": width}
-    rows: Any = np.frombuffer(block, np.dtype(layout))  # type: ignore[call-overload]
+    rows = np.frombuffer(block, np.uint8).reshape(-1, width)
     values = np.empty((len(turns), _STAGES + 1))
     values[:, 0] = [turn.e2e_ms for turn in turns]
-    for column, name in enumerate(METRICS[1 : _STAGES + 1], 1):
-        values[:, column] = rows[name]
+    values[:, 1:] = rows.take(_bytes_of(offsets), axis=1).view(">f8")
     return values
+
+
+@functools.cache
+def _bytes_of(offsets: tuple[int, ...]) -> NDArray[np.intp]:
+    """Which bytes of a row are those of the stages."""
+    return (np.array(offsets[:_STAGES])[:, None] + np.arange(8)).ravel()

@@ -19,7 +19,8 @@ from voicetop.wire.events import NAN
 FRUSTRATED = 0.5
 PATIENCE_MS = 2_500.0
 WEIGHTS = {"interrupts": 0.20, "repeats": 0.25, "waiting": 0.20, "faster": 0.15, "louder": 0.20}
-_WEIGHTS = tuple(WEIGHTS.values())
+_INTERRUPTS, _REPEATS, _WAITING, _FASTER, _LOUDER = WEIGHTS.values()
+_ALWAYS = _INTERRUPTS + _REPEATS + _WAITING
 
 
 def signals(call: Call, now: float = 0.0) -> dict[str, float]:
@@ -27,7 +28,7 @@ def signals(call: Call, now: float = 0.0) -> dict[str, float]:
     return {name: value for name, value in zip(WEIGHTS, _signals(call, now), strict=True) if value == value}
 
 
-def _signals(call: Call, now: float) -> tuple[float, ...]:
+def _signals(call: Call, now: float) -> tuple[float, float, float, float, float]:
     """All of them in the order of `WEIGHTS`; NaN where the feed doesn't tell."""
     faster = louder = NAN
     voice = call.voice
@@ -56,14 +57,14 @@ def felt(call: Call, at: float) -> float:
 
 def score(call: Call, now: float = 0.0) -> tuple[float, int]:
     """(frustration 0–1 to a thousandth, number of signals it rests on)."""
-    total = weight = 0.0
-    known = 0
-    for share, value in zip(_WEIGHTS, _signals(call, now), strict=True):
-        if value == value:
-            total += share * value
-            weight += share
-            known += 1
-    return round(total / weight, 3), known
+    interrupts, repeated, waiting, faster, louder = _signals(call, now)
+    total = _INTERRUPTS * interrupts + _REPEATS * repeated + _WAITING * waiting
+    weight, known = _ALWAYS, 3
+    if faster == faster:
+        total, weight, known = total + _FASTER * faster, weight + _FASTER, known + 1
+    if louder == louder:
+        total, weight, known = total + _LOUDER * louder, weight + _LOUDER, known + 1
+    return round(1000 * total / weight) / 1000, known
 
 
 def hear(voice: Voice, rate: float, loudness: float) -> None:
@@ -80,7 +81,7 @@ def hear(voice: Voice, rate: float, loudness: float) -> None:
 
 def _drift(held: float, new: float, share: float) -> float:
     """To a hundredth of a word or of a dB: nobody measures finer, and states pack better."""
-    return new if held != held else round(held + share * (new - held), 2)
+    return new if held != held else round(100 * (held + share * (new - held))) / 100
 
 
 def repeats(words: str, before: str) -> bool:

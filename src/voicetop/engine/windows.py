@@ -156,27 +156,38 @@ class Histograms:
         np.add.at(self.totals[span], index, _ONE)
         np.add.at(self.everyone[span], index % _ROW, _MORE)
 
-    def move(self, parts: list[tuple[int, Index]], cell: int, to: int) -> None:
+    def move(self, slots: list[int], positions: list[Index], cell: int, to: int) -> None:
         """What was counted in a cell belongs to another: its call turned out to be of that one.
 
-        `parts` are 10-second slots with positions in a cell's row.
+        `positions` are those in a cell's row of what was counted in each of the 10-second `slots`.
         """
-        here, there = np.uint32(cell * ROW), np.uint32(to * ROW)
-        touched: dict[str, list[Index]] = {span: [] for span in SPANS}
-        for slot, rest in parts:
+        if not slots:
+            return
+        joined = np.concatenate(positions)
+        taken, added = joined + np.uint32(cell * ROW), joined + np.uint32(to * ROW)
+        touched: dict[str, list[slice]] = {span: [] for span in SPANS}
+        edges, end = self.edges, 0
+        for slot, rest in zip(slots, positions, strict=True):
+            here = slice(end, end := end + len(rest))
             start = slot * FINE
-            if start >= self.edges.short:
-                self._shift(self._fine(slot), rest + here, rest + there)
-                touched["5m"].append(rest)
-            if start < self.edges.open and not self.edges.too_late(start):
-                self._shift(self._coarse(self.edges.coarse(start)), rest + here, rest + there)
+            if start >= edges.short:
+                self._shift(self._fine(slot), taken[here], added[here])
+                touched["5m"].append(here)
+            if start < edges.open and not edges.too_late(start):
+                self._shift(self._coarse(edges.coarse(start)), taken[here], added[here])
                 for span in self._longer(start):
-                    touched[span].append(rest)
-        for span, rests in touched.items():
-            if rests:
-                rest = np.concatenate(rests)
-                np.subtract.at(self.totals[span], rest + here, _ONE)
-                np.add.at(self.totals[span], rest + there, _ONE)
+                    touched[span].append(here)
+        for span, parts in touched.items():
+            if len(parts) == len(slots):
+                self._recount(span, taken, added)
+            elif parts:
+                self._recount(
+                    span, *(np.concatenate([index[part] for part in parts]) for index in (taken, added))
+                )
+
+    def _recount(self, span: str, taken: Index, added: Index) -> None:
+        np.subtract.at(self.totals[span], taken, _ONE)
+        np.add.at(self.totals[span], added, _ONE)
 
     @staticmethod
     def _shift(slot: Slot, index: Index, to: Index) -> None:
