@@ -87,7 +87,7 @@ def _leaving(step: str) -> Stream:
 
 
 _FIXED = (
-    Stream("errors", "errors", "rate", "turns", "fault", (4.0, 12.0, 60.0), "errors", scanned=True),
+    Stream("errors", "errors", "rate", "turns", "fault", (6.0, 20.0, 80.0), "errors", scanned=True),
     Stream("success", "success", "rate", "known", "failed", (1.6, 2.5, 6.0), "failed calls", scanned=True),
     Stream("escalation", "escalation", "rate", "talked", "escalated", (1.7, 3.0, 8.0), "escalation"),
     Stream("abandonment", "abandonment", "rate", "ended", "hangup", (1.7, 3.0, 8.0), "abandonment"),

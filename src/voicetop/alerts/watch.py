@@ -39,7 +39,7 @@ LEAVE_OUT_S = 3600.0
 DAY_S, WARM_S = 86_400.0, 2 * 86_400.0
 WEIGH_S = 900
 """How often the weights follow the hour of the day."""
-WARN_DAYS, SURE_DAYS = 400.0, 20_000.0
+WARN_DAYS, SURE_DAYS = 600.0, 20_000.0
 """A stream's CUSUM crosses by chance once in so many days: to warn, and to be sure enough to page."""
 _NAMED = ("fault:", "step:", "hangup:", "n:")
 _ALWAYS = ("fault", "expected", "started", "moody", "escalated", "hangup", "failed")
