@@ -14,7 +14,7 @@ from voicetop.ui.lines import text_of, width_of
 from voicetop.ui.look import Look, to_ascii
 from voicetop.ui.renderables.calls import ENDED_COLUMNS, LIVE_COLUMNS, fit_columns
 from voicetop.ui.renderables.capacity import capacity_line
-from voicetop.ui.renderables.footer import entry_line, footer
+from voicetop.ui.renderables.footer import entry_line, footer, message_lines
 from voicetop.ui.renderables.overview import overview
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.top import header, verdict
@@ -233,3 +233,14 @@ def test_what_is_typed_is_not_cut_for_the_sake_of_a_hint(note: str) -> None:
         assert "█ " in said
         assert width_of(entry_line("silence i2", text, note, 80)) == 80
     assert "y" * 60 + "█" in text_of(entry_line("note", "x" * 80 + "y" * 60, note, 80))
+
+
+@pytest.mark.parametrize("width", [80, 40, 20, 1])
+def test_a_message_is_told_whole_in_as_many_lines_as_it_takes(width: int) -> None:
+    text = "this is everybody already: Enter on a row of Segments narrows, b goes to what is to blame"
+    lines = message_lines(text, width)
+    assert 1 <= len(lines) <= 3
+    assert all(width_of(line) == width for line in lines)
+    if width >= 40:
+        assert " ".join(" ".join(map(text_of, lines)).split()) == text
+    assert len(message_lines(text, width, 1)) == 1

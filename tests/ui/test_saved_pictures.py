@@ -15,7 +15,7 @@ from ui import synthetic
 from ui.fake_feed import FakeFeed
 from voicetop.ui import pictures, theme
 from voicetop.ui.app import ConsoleApp
-from voicetop.ui.lines import Line, text_of
+from voicetop.ui.lines import Line
 from voicetop.ui.svg import PAD, Cell, W, picture, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -151,9 +151,9 @@ async def said(pilot: Pilot[None], text: str) -> str:
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     async with asyncio.timeout(20):
-        while text not in (line := text_of(app.sheet.lines[-1])):
+        while text not in app.told:
             await pilot.pause(0.02)
-    return line
+    return app.told
 
 
 async def test_a_key_in_the_copy_box_pictures_the_screen_without_the_box(folder: Path) -> None:

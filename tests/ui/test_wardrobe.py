@@ -81,5 +81,5 @@ async def test_the_console_wears_what_is_saved_while_it_runs(themes: Path) -> No
         await until(pilot, lambda: "theme mine read again" in shown(app))
         assert app.sheet.ink.theme.tones["accent"] == "#00ff00"
         save(themes, '[tones]\nacent = "#00ff00"\n', age=2)
-        await until(pilot, lambda: "did you mean 'accent'" in shown(app))
+        await until(pilot, lambda: "did you mean 'accent'" in app.told)
         assert app.sheet.ink.theme.tones["accent"] == "#00ff00"

@@ -32,7 +32,7 @@ from voicetop.ui.lines import Line
 from voicetop.ui.look import Look
 from voicetop.ui.outlet import Outlet
 from voicetop.ui.outlook import Outlook
-from voicetop.ui.renderables.footer import message_line
+from voicetop.ui.renderables.footer import MOST_TOLD, message_lines
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.responding import Responding
 from voicetop.ui.screens.alerts import AlertsPage
@@ -186,8 +186,11 @@ class ConsoleApp(
             self.take_mark(scene.snap)
             self._ask()
         lines = self.page.lines(scene, width, height - len(strip))
-        foot = message_line(self.told, width) if self.told else lines[-1]
-        return [*lines[:-1], *strip, foot]
+        above = [*lines[:-1], *strip]
+        if not self.told:
+            return [*above, lines[-1]]
+        told = message_lines(self.told, width, MOST_TOLD if height > ROOM else 1)
+        return [*above[: height - len(told)], *told]
 
     def _note(self) -> None:
         """Tell what the feed has to say besides its figures, once."""

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from voicetop.ui.actions import Action, Place, written
 from voicetop.ui.keymap import USUAL, Keymap
 from voicetop.ui.lines import Line, Row, cells, clip, fit
+from voicetop.ui.renderables.prose import wrapped
 
 GAP = "  "
+MOST_TOLD = 3
 NEEDED = 2
 """Screens, help and quit."""
 LEAST_NOTE = 12
@@ -98,6 +100,9 @@ def entry_line(
     return fit(row.right(width - 1, said, "degraded" if bad else "muted").line(), width)
 
 
-def message_line(text: str, width: int) -> Line:
-    """Something to be told, calmly, instead of the keys."""
-    return fit(Row(1).add(text, "accent").line(), width)
+def message_lines(text: str, width: int, most: int = MOST_TOLD) -> list[Line]:
+    """Something to be told, calmly, instead of the keys; in more lines where it would be cut, `most` of them."""
+    parts = wrapped(text, width - 2)
+    if len(parts) > most:
+        parts = [*parts[: most - 1], " ".join(parts[most - 1 :])]
+    return [fit(Row(1).add(part, "accent").line(), width) for part in parts]

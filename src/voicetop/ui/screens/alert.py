@@ -18,10 +18,12 @@ from voicetop.ui.screens.responder import Responder
 from voicetop.ui.screens.walking import Walking
 
 FOOT_KEYS = (
-    *("back", "open_alert", "tick", "acknowledge", "silence", "note", "help", "quit"),
-    *("resolve", "blame", "copy", "copy_link"),
+    *("back", "open_alert", "tick", "acknowledge", "silence", "help", "quit"),
+    *("note", "resolve", "blame", "copy", "copy_link"),
 )
-SAID = {"open_alert": "go to panel"}
+STEP_KEYS = ("open_alert", "tick")
+OPEN_KEYS, OVER = ("acknowledge", "silence", "resolve"), ("resolved", "pending")
+"""What can be done only where there are steps, and only while it fires."""
 STEPS_A_PAGE = 3
 
 
@@ -85,8 +87,15 @@ class AlertPage(Walking, Acting):
         self.first = max(0, min(first, len(lines) - height))
         return lines[self.first :]
 
-    def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - the same at all times
-        return keys_line(self.name, FOOT_KEYS, width, self.host.keymap, SAID)
+    def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - no clocks here
+        row = self.row
+        said = {"open_alert": "go there"}
+        said |= {"acknowledge": "give back"} if row.acked_by else {}
+        said |= {"silence": "end silence"} if row.silence else {}
+        dead = {*(STEP_KEYS if not self.steps else ()), *(OPEN_KEYS if row.state in OVER else ())}
+        return keys_line(
+            self.name, [key for key in FOOT_KEYS if key not in dead], width, self.host.keymap, said
+        )
 
     def row_text(self, scene: Scene) -> str:
         snap = scene.snap

@@ -148,7 +148,12 @@ class AlertsPage(Walking, Acting):
 
     def _keys(self, row: IncidentRow) -> str:
         """What can be done to it: a narrow footer has no room for that."""
-        told = [("open_alert", "opens"), ("acknowledge", "takes"), ("silence", "silences")]
+        takes = "gives back" if row.acked_by else "takes"
+        told = [
+            ("open_alert", "opens"),
+            ("acknowledge", takes),
+            ("silence", "ends silence" if row.silence else "silences"),
+        ]
         if row.state in ("resolved", "pending"):
             del told[1:]
         keys = self.host.keymap.keys
