@@ -27,6 +27,7 @@ from voicetop.wire.events import (
     Heartbeat,
     Latency,
     Security,
+    SourceStatus,
     Turn,
     TurnStart,
     Usage,
@@ -72,6 +73,21 @@ def test_callers_who_sit_in_silence_are_an_outage_though_nothing_failed() -> Non
     (found,) = waiting.signals(line.session.engine, line.at, Baseline().times)
     assert (found.tier, found.calls, found.n) == ("critical", 4, 4)
     assert found.text == "4 of 4 waiting callers stuck for over 8 s"
+
+
+def test_callers_whose_publishers_are_not_heard_are_not_known_to_sit_in_silence() -> None:
+    line = Room()
+    for name in "abcd":
+        line.begin(name)
+        line.wait(name)
+    line.hear(SourceStatus(ts=line.at, source="agent-1"))
+    line.pass_(12.0)
+    assert waiting.signals(line.session.engine, line.at, Baseline().times) == []
+    line.hear(SourceStatus(ts=line.at, source="agent-1"))
+    line.pass_(1.0)
+    assert [one.tier for one in waiting.signals(line.session.engine, line.at, Baseline().times)] == [
+        "critical"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from voicetop.engine.windows import METRIC
 
 FEW, SHARE = 3, 0.5
 """From so many stuck callers on, and of so many of those who wait, it is an outage."""
+HUSHED_S = 8.0
+"""Publishers speak of themselves every 5 s. While all that do are silent for so long, replies to their callers aren't
+heard either: a hub that stood still, or a network, and no outage."""
 BY_CHANCE = 100
 """One live call in so many may be stuck by chance."""
 
@@ -18,7 +21,7 @@ BY_CHANCE = 100
 def signals(engine: Engine, at: float, times: Floats) -> list[Signal]:
     """`times` are the normal times by [metric, bucket]."""
     waits = waiting.waiting_calls(engine.roster.live.values(), None)
-    if len(waits) < 2:
+    if len(waits) < 2 or _hushed(engine, at):
         return []
     over = figures.stuck_after(times[METRIC["e2e"]].astype(int), engine.config.stuck_after_s)
     panel = waiting.panel(waits, at, over)
@@ -27,6 +30,11 @@ def signals(engine: Engine, at: float, times: Floats) -> list[Signal]:
         return []
     down = panel.stuck >= max(FEW, live // 50) and panel.stuck >= SHARE * panel.waiting
     return [_signal(panel, at, "critical" if down else "warning")]
+
+
+def _hushed(engine: Engine, at: float) -> bool:
+    told = [source.seen for source in engine.feed.sources.values() if source.status_at]
+    return bool(told) and at - max(told) > HUSHED_S
 
 
 def _signal(panel: WaitingPanel, at: float, tier: Tier) -> Signal:
