@@ -20,7 +20,7 @@ from voicetop.alerts.detectors.intents import Intents
 from voicetop.alerts.detectors.runaway import Runaway
 from voicetop.alerts.rows import Rows
 from voicetop.alerts.signals import Signal
-from voicetop.alerts.telling import signal_of, usual_p95
+from voicetop.alerts.telling import signal_of
 from voicetop.alerts.watch import LEARN_S, Watch, WatchState
 from voicetop.engine.fold import MARK_S, Engine
 from voicetop.engine.taps import Urgency
@@ -123,7 +123,7 @@ class Desk:
                 by_name[alarm.stream],
                 engine,
                 blame(alarm, by_name[alarm.stream], engine.markers, evidence),
-                usual_p95(self.baseline.times, by_name[alarm.stream]),
+                self.baseline,
             )
             for alarm in self._state.watch.alarms
             if alarm.stream in by_name

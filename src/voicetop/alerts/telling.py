@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from voicetop.alerts.alarms import Alarm
 from voicetop.alerts.arrays import Floats
+from voicetop.alerts.baseline import Baseline
 from voicetop.alerts.signals import Signal
-from voicetop.alerts.streams import Stream
-from voicetop.engine.buckets import censored_quantile
+from voicetop.alerts.streams import STAGES, Stream
+from voicetop.alerts.words import in_text, milliseconds
+from voicetop.engine.buckets import EDGES, MIDDLES, censored_quantile
 from voicetop.engine.fold import Engine
 from voicetop.engine.snapshot import NAN
-from voicetop.engine.windows import METRIC
+from voicetop.engine.windows import METRIC, Histogram
 from voicetop.wire.events import Marker
 
 DEPLOYS = frozenset({"deploy", "model_update", "prompt", "knowledge_base", "config", "campaign"})
 NEAR_MARKER_S = 1800.0
 LEAST_TURNS = 20
+STANDS_OUT = 0.3
 
 
 class Blamed(Struct, frozen=True):
@@ -30,65 +34,80 @@ class Blamed(Struct, frozen=True):
     lag_s: float = NAN
 
 
-def signal_of(alarm: Alarm, stream: Stream, engine: Engine, blamed: Blamed, usual_ms: float) -> Signal:
-    """`usual_ms` is the normal P95 of a latency, NaN of all else."""
-    value, normal, unit, metric = _figures(alarm, stream, engine, usual_ms)
-    times = (
-        f" ({value / normal:.1f}× normal {_amount(normal, unit)})" if normal > 0 and unit != "score" else ""
-    )
-    return Signal(
+def signal_of(alarm: Alarm, stream: Stream, engine: Engine, blamed: Blamed, baseline: Baseline) -> Signal:
+    """What an alarm tells."""
+    figure = _figure(alarm, stream, engine, baseline)
+    stage, share = _stage(alarm, stream, engine, baseline)
+    signal = Signal(
         rule=alarm.stream,
         family=alarm.family,
         tier=alarm.tier,
-        text=f"{metric} {_amount(value, unit)}{times}",
+        text="",
         onset=alarm.onset,
         where=alarm.where,
-        value=value,
-        normal=normal,
-        unit=unit,
-        n=round(alarm.trials),
+        value=figure.value,
+        normal=figure.normal,
+        unit=figure.unit,
+        n=0 if stream.model == "arrivals" else round(alarm.trials),
         calls=max(0, round(alarm.came - alarm.expected)) if stream.model != "mean" else round(alarm.trials),
-        stage=stream.stage,
+        stage=stage,
         component=stream.component,
+        stage_share=share,
         version=alarm.version or blamed.version,
         marker=blamed.marker,
         marker_lag_s=blamed.lag_s,
         explains=alarm.explains,
         because=_because(alarm, stream),
-        metric=metric,
+        metric=figure.metric,
     )
+    return structs.replace(signal, text=in_text(signal))
 
 
-def _figures(alarm: Alarm, stream: Stream, engine: Engine, usual_ms: float) -> tuple[float, float, str, str]:
-    """(value, normal, unit, metric)."""
+class _Figure(NamedTuple):
+    value: float
+    normal: float
+    unit: str
+    metric: str
+
+
+def _figure(alarm: Alarm, stream: Stream, engine: Engine, baseline: Baseline) -> _Figure:
+    """What people know it by: a P95 where there are turns enough, else the share of trials that were hit."""
     n = alarm.trials
-    if stream.family == "latency" and usual_ms == usual_ms:
-        now = _p95_now(alarm, stream, engine)
-        if now == now:
-            return now, usual_ms, "ms", f"P95 {stream.metric}"
+    if stream.family == "latency":
+        now, usual = _p95_now(alarm, stream, engine), usual_p95(baseline.times, stream)
+        if now == now and usual == usual:
+            return _Figure(now, usual, "ms", f"P95 {stream.metric}")
+        line = milliseconds(float(EDGES[baseline.lines[stream.num.partition(":")[2]]]))
+        share, hoped = (alarm.came / n, alarm.expected / n) if n > 0 else (NAN, NAN)
+        return _Figure(share, hoped, "rate", f"turns with {stream.metric} over {line}")
     if stream.model == "arrivals":
-        return alarm.came, alarm.expected, "calls", stream.metric
+        return _Figure(alarm.came, alarm.expected, "calls", "calls arriving")
     if n <= 0:
-        return NAN, NAN, stream.unit, stream.metric
+        return _Figure(NAN, NAN, stream.unit, stream.metric)
     value, normal = alarm.came / n, alarm.expected / n
     if stream.num == "x:cost":
-        return math.exp(value / 100) / 1e6, math.exp(normal / 100) / 1e6, "usd", "typical cost per call"
+        return _Figure(
+            math.exp(value / 100) / 1e6, math.exp(normal / 100) / 1e6, "usd", "typical cost per call"
+        )
     if stream.num == "x:sentiment":
-        return 5 - value / 100, 5 - normal / 100, "score", stream.metric
+        return _Figure(5 - value / 100, 5 - normal / 100, "score", stream.metric)
     if stream.num == "x:loud":
-        return value / 100, normal / 100, "score", "loudness of callers (dBFS)"
+        return _Figure(value / 100, normal / 100, "dbfs", "callers' loudness")
     if stream.num == "x:rate":
-        return value, normal, "score", "speech rate of callers (words a minute)"
-    return value, normal, "rate", stream.metric
+        return _Figure(value, normal, "wpm", "callers' speech rate")
+    return _Figure(value, normal, "rate", stream.metric)
 
 
 def _p95_now(alarm: Alarm, stream: Stream, engine: Engine) -> float:
-    metric = stream.num.partition(":")[2]
-    cells = engine.ledger.cells.matching(alarm.where)
-    counts = engine.ledger.windows.histograms("5m", cells, len(engine.ledger.cells)).get(metric)
+    counts = _now(alarm, engine).get(stream.num.partition(":")[2])
     if counts is None or int(counts.sum()) < LEAST_TURNS:
         return NAN
     return censored_quantile(counts, None, 0.95)[0]
+
+
+def _now(alarm: Alarm, engine: Engine) -> dict[str, Histogram]:
+    cells = engine.ledger.cells.matching(alarm.scope)
+    return engine.ledger.windows.histograms("5m", cells, len(engine.ledger.cells))
 
 
 def usual_p95(times: Floats, stream: Stream) -> float:
@@ -100,23 +119,36 @@ def usual_p95(times: Floats, stream: Stream) -> float:
     return censored_quantile(counts, None, 0.95)[0] if counts.sum() >= LEAST_TURNS else NAN
 
 
+def _stage(alarm: Alarm, stream: Stream, engine: Engine, baseline: Baseline) -> tuple[str, float]:
+    """The stage, and of a slow e2e its share of what the mean turn takes longer; "" where none stands out."""
+    if stream.family != "latency" or stream.stage:
+        return stream.stage, NAN
+    now = _now(alarm, engine)
+    turns, more = _mean_excess(now, "e2e", baseline.times)
+    if turns < LEAST_TURNS or more <= 0:
+        return "", NAN
+    found = [(n / turns * longer / more, name) for name in STAGES if name != "e2e"
+             for n, longer in [_mean_excess(now, name, baseline.times)]]  # fmt: skip
+    share, name = max(found)
+    return (STAGES[name], min(1.0, share)) if share >= STANDS_OUT else ("", NAN)
+
+
+def _mean_excess(now: dict[str, Histogram], name: str, times: Floats) -> tuple[int, float]:
+    """(how many, ms by which their mean lies over the normal one)."""
+    counts, usual = now.get(name), times[METRIC[name]]
+    if counts is None or not counts.sum() or not usual.sum():
+        return 0, 0.0
+    mean = float((counts * MIDDLES).sum() / counts.sum())
+    return int(counts.sum()), mean - float((usual * MIDDLES).sum() / usual.sum())
+
+
 def _because(alarm: Alarm, stream: Stream) -> str:
     if stream.model == "mean":
         return f"CUSUM over its learned threshold (n {round(alarm.trials)})"
     came = f"{alarm.came:.0f} where {alarm.expected:.1f} were expected of {round(alarm.trials)}"
+    if stream.model == "arrivals":
+        came = f"{alarm.came:.0f} where {alarm.expected:.0f} were expected"
     return f"{came}: CUSUM over its learned threshold"
-
-
-def _amount(value: float, unit: str) -> str:
-    if value != value:
-        return "–"
-    if unit == "ms":
-        return f"{value / 1000:.1f} s" if value >= 1000 else f"{value:.0f} ms"
-    if unit == "rate":
-        return f"{100 * value:.1f} %"
-    if unit == "usd":
-        return f"${value:.3f}"
-    return f"{value:.0f}" if unit == "calls" else f"{value:.1f}"
 
 
 def near_markers(markers: list[Marker], onset: float) -> list[Marker]:

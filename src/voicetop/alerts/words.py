@@ -46,6 +46,8 @@ WRITE: dict[str, Callable[[float], str]] = {
     "usd": dollars,
     "calls": calls,
     "score": lambda value: f"{value:.1f}",
+    "dbfs": lambda value: f"{value:.1f} dBFS".replace("-", "−"),
+    "wpm": lambda value: f"{value:.0f} words a minute",
     "s": lambda value: f"{value:.0f} s",
 }
 
@@ -58,15 +60,32 @@ def written(value: float, unit: str) -> str:
     return write(value) if write is not None else f"{value:,.3g}"
 
 
+_NO_RATIO = frozenset({"score", "dbfs"})
+"""Units of scales whose zero means nothing: a sentiment of 4 is not twice one of 2."""
+
+
 def compared(signal: Signal) -> str:
     """(2.4× normal 1.6 s, n 312): what a figure is against its normal, and what it rests on."""
     parts = []
     if signal.normal == signal.normal:
-        times = f"{signal.value / signal.normal:.1f}× " if signal.normal > 0 and signal.value > 0 else ""
-        parts.append(f"{times}normal {written(signal.normal, signal.unit)}")
+        parts.append(f"{_times(signal)}normal {written(signal.normal, signal.unit)}")
     if signal.n:
         parts.append(f"n {signal.n:,}")
     return f"({', '.join(parts)})" if parts else ""
+
+
+def _times(signal: Signal) -> str:
+    if signal.unit in _NO_RATIO or not (signal.normal > 0 and signal.value > 0):
+        return ""
+    return f"{signal.value / signal.normal:.1f}× "
+
+
+def in_text(signal: Signal) -> str:
+    """P95 e2e 3.9 s (2.4× normal 1.6 s): the figure alone, where few words have to do."""
+    figure = f"{signal.metric} {written(signal.value, signal.unit)}"
+    if signal.normal != signal.normal or (not signal.normal and signal.unit == "score"):
+        return figure
+    return f"{figure} ({_times(signal)}normal {written(signal.normal, signal.unit)})"
 
 
 def span(seconds: float) -> str:

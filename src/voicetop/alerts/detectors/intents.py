@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from voicetop.alerts.baseline import Baseline
 from voicetop.alerts.readings import Part
 from voicetop.alerts.signals import Signal
+from voicetop.alerts.words import percent
 from voicetop.engine.cells import Key
 
 INTENT = "intent"
@@ -39,6 +40,10 @@ class Intents(Struct, kw_only=True):
     mixed: float = 0.0
     """Since when the mix is another one; 0 where it isn't."""
     distance: float = 0.0
+    grown: str = ""
+    share: float = 0.0
+    usual: float = 0.0
+    """The label that has grown most, its share now and before."""
 
     def step(self, ended: Part | None, keys: list[Key], baseline: Baseline, at: float) -> list[Signal]:
         """`ended` are the calls that ended since the last mark, by row."""
@@ -91,6 +96,13 @@ class Intents(Struct, kw_only=True):
         g, distance = compare(now, usual)
         on = distance > MIX_DISTANCE and g - len(names) > MIX_SURE
         self.mixed, self.distance = (self.mixed or at) if on else 0.0, distance
+        more = now / n - usual / usual.sum()
+        grown = int(more.argmax())
+        self.grown, self.share, self.usual = (
+            names[grown],
+            float(now[grown] / n),
+            float(usual[grown] / usual.sum()),
+        )
 
 
 def compare(now: np.ndarray, usual: np.ndarray) -> tuple[float, float]:
@@ -132,13 +144,12 @@ def _mix(held: Intents) -> Signal:
         rule="intent.mix",
         family="intent",
         tier="info",
-        text=f"callers want other things than usual (distance {held.distance:.2f})",
+        text=f"callers want other things than usual: {held.grown} {percent(held.share)}, normal {percent(held.usual)}",
         onset=held.mixed,
-        value=held.distance,
-        normal=0.0,
-        line=MIX_DISTANCE,
-        unit="score",
+        value=held.share,
+        normal=held.usual,
+        unit="rate",
         n=sum(sum(slot.values()) for _, slot in held.slots),
-        because=f"G-test, and a Jensen–Shannon distance over {MIX_DISTANCE}",
-        metric="intent mix",
+        because=f"G-test, and a Jensen–Shannon distance of {held.distance:.2f}, over {MIX_DISTANCE}",
+        metric=f"calls about {held.grown}",
     )
