@@ -37,6 +37,11 @@ def seconds(text: str) -> int:
     return hours * 3600 + minutes * 60 + rest
 
 
+def last_line(text: str) -> str:
+    """What was said last, or the keys."""
+    return text.rstrip().rpartition("\n")[2]
+
+
 def test_a_live_feed_is_frozen_gone_back_in_bookmarked_and_live_again(tmux: Tmux) -> None:
     tmux.type(f"clear; {sys.executable} -m voicetop demo --history 1 --calls 30 --utc")
     live = tmux.until(lambda text: "● LIVE" in text and re.search(r"LIVE CALLS +\d+", text), 60)
@@ -58,10 +63,10 @@ def test_a_live_feed_is_frozen_gone_back_in_bookmarked_and_live_again(tmux: Tmux
     tmux.type("+0s")
     first = tmux.until(lambda text: "FROZEN" in text and seconds(text) < seconds(back))
     while "◆ bookmark" not in first:  # trouble may have come before
+        before = last_line(first)
         tmux.press("e")
-        before = seconds(first)
-        # both may lie in one second
-        first = tmux.until(lambda text: "◆ bookmark" in text or seconds(text) > before)  # noqa: B023 - used at once
+        # two may lie in one second, but each has words of its own
+        first = tmux.until(lambda text: last_line(text) != before)  # noqa: B023 - used at once
     tmux.press("L")
     tmux.until(lambda text: "● LIVE" in text and "errors ──" not in text)
     tmux.press("q")
