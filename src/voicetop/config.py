@@ -300,6 +300,10 @@ class _Reader:
             if not isinstance(table, dict):
                 self._mistake(path[:2], name, f"has to be a table with a name, like [notify.{kind}.NAME]")
                 continue
+            if kind == "pagerduty" and table.pop("quiet", None) is not None:
+                self._mistake(
+                    path, "quiet", "is no key here: pages are not held back, PagerDuty has hours of its own"
+                )
             told = self._fields(KINDS[kind], path, table)
             self._check_quiet(path, told)
             missing = [key for key in NEEDED[kind] if not table.get(key)]
@@ -310,7 +314,8 @@ class _Reader:
         return whole
 
     def _check_quiet(self, path: tuple[str, ...], told: dict[str, Any]) -> None:
-        if told.get("quiet") and minutes_of(told["quiet"]) is None:
+        minutes = minutes_of(told["quiet"]) if told.get("quiet") else (0, 1)
+        if minutes is None or minutes[0] == minutes[1]:
             self._mistake(path, "quiet", 'has to be two times of the day, like "22:00-07:00"')
             del told["quiet"]
 
@@ -377,6 +382,7 @@ def _plainly(why: str) -> str:
 
 _PLAIN = {
     "str": "text",
+    "str | null": "text",
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
