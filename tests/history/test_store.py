@@ -147,9 +147,11 @@ def test_who_began_to_write_in_the_middle_still_knows_how_long_it_took(path: Pat
     store = Store(path, writer="hub")
     onset = 1_700_000_000.0
     over = effect("resolved", at=onset + 400, fired_at=onset + 40, acked_at=onset + 100)
-    IncidentLog(store, print).record([over])
-    (incident,) = incidents_since(store, onset)
+    late = effect("fired", 2, at=onset + 200, fired_at=onset + 40)
+    IncidentLog(store, print).record([over, late])
+    incident, muted = incidents_since(store, onset)
     assert (incident.to_detect_s, incident.to_acknowledge_s, incident.to_resolve_s) == (40.0, 60.0, 400.0)
+    assert muted.to_detect_s == 40.0, "though it was part of another until then, and told only after"
     store.close()
 
 

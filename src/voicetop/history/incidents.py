@@ -139,8 +139,10 @@ class IncidentLog:
         )
         self.store.write(_BEGIN, [(*first, told.summary, told.blame, told.onset, int(told.silenced))])
         by = (told.by,) if told.reason in _NAMED else ()
+        # what was part of another may be told long after it fired
+        at = told.fired_at or told.at if told.reason == "fired" else told.at
         if told.reason in _MOMENT:
-            self.store.write(_MOMENT[told.reason], [(told.at, *by, thread)])
+            self.store.write(_MOMENT[told.reason], [(at, *by, thread)])
         if told.reason != "fired":
             self.store.write(_BEFORE, [(told.fired_at or None, told.acked_at or None, thread)])
 
