@@ -22,8 +22,9 @@ from voicetop.engine.parts import Part, put_together, take_apart
 from voicetop.engine.stories import Unread
 from voicetop.errors import RecordingError, WireError
 from voicetop.recording.checkpoints import Checkpoints, Ids, Saved, block_mark, named
+from voicetop.recording.compression import zstd_decompress
 from voicetop.recording.index import Block
-from voicetop.recording.patches import Packed, Patches, whole
+from voicetop.recording.patches import Packed, Patches, patched, whole
 from voicetop.recording.reader import Place
 from voicetop.recording.stories import Retold, StoryReader
 from voicetop.wire.codec import Batch, Codec
@@ -75,7 +76,7 @@ class Keeper:
         self._session = session
         self._store = store
         self._retold = Retold(session)
-        self._patches = Patches(store.content)
+        self._patches = Patches(self._content)
         self._draft: _Draft | None = None
         self._ids = _IdsFrom(
             session, resumed.place if resumed else _BEGINNING, resumed.epoch if resumed else ""
@@ -91,19 +92,23 @@ class Keeper:
             self._ids.moved(place, epoch)
 
     def keep(self, place: Place, until: float, room: float) -> int:
-        """Keep the state behind `place` if it takes no more than `room` bytes; returns how many it takes."""
-        self.finish()
+        """Keep the state behind `place` if it takes no more than `room` bytes; returns how many it takes.
+
+        Where it takes more, the one before waits on.
+        """
         session = self._session
         state = session.state(whole=False)
-        apart = take_apart(state, session.engine, self._retold.told, self._store.parts)
+        known = {*self._store.parts, *(self._draft.parts if self._draft else ())}
+        apart = take_apart(state, session.engine, self._retold.told, known)
         self._retold.go_on()
         ids, base = self._ids.at(place, session.epoch)
-        if base and ids.base not in self._store.parts:
+        if base and ids.base not in known:
             apart.parts[ids.base] = Part("ids", base)
         parts = self._patches.pack(apart)
         size = _size(parts)
         if size > room:
             return size
+        self.finish()
         self._patches.go_on()
         mark = block_mark(self._store.recording, place.offset)
         calls = [*state.live, *state.ended, *state.failed]
@@ -115,6 +120,13 @@ class Keeper:
             session.codec.stats.duplicates,
         )
         return size
+
+    def _content(self, name: bytes) -> bytes:
+        """What is in a part, one of the checkpoint that waits too."""
+        part = self._draft.parts.get(name) if self._draft else None
+        if part is None:
+            return self._store.content(name)
+        return patched(self._content(part.base), part.packed) if part.base else zstd_decompress(part.packed)
 
     def close(self) -> None:
         """Follow the session no longer. Raises OSError where the last checkpoint can't be written."""
