@@ -68,6 +68,17 @@ def test_a_missing_runbook_is_one_line_that_says_what_to_write(tmp_path: Path) -
     assert mistakes(book) == [book.why]
 
 
+def test_until_it_is_written_the_familys_takes_its_place(tmp_path: Path) -> None:
+    shelf = Shelf((tmp_path,))
+    book = shelf.find("payments", "errors")
+    assert (
+        book.why == f"no runbook 'payments' yet: write {tmp_path / 'payments.md'}; until then that of errors"
+    )
+    assert book.steps == shelf.find("errors").steps != ()
+    (tmp_path / "own.md").write_text("just words", encoding="utf-8")
+    assert shelf.find("own", "errors").steps == (), "what a person wrote is not replaced"
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "", "a/b", "..", "x\x1b[2J"])
 def test_a_name_is_no_path(name: str, tmp_path: Path) -> None:
     book = Shelf((tmp_path,)).find(name)

@@ -23,6 +23,7 @@ from pathlib import Path
 from urllib.parse import unquote_plus
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from voicetop.wire.text import safe_label, safe_text
 
@@ -70,7 +71,7 @@ class Step(Struct, frozen=True):
 
 
 class Runbook(Struct, frozen=True):
-    """`why` says in a line why there are no steps; empty where there are. `path` is where it was read."""
+    """`why` says in a line why it isn't the one that was wanted, or has no steps. `path` is where it was read."""
 
     name: str
     title: str = ""
@@ -87,11 +88,14 @@ class Shelf:
         self._folders = (*folders, SHIPPED)
         self._read: dict[str, Runbook] = {}
 
-    def find(self, name: str) -> Runbook:
-        """The runbook of that name; where there is none, one that says so in a line."""
+    def find(self, name: str, instead: str = "") -> Runbook:
+        """The runbook of that name; where there is none, one that says so in a line, with the steps of `instead`."""
         if name not in self._read:
             self._read[name] = self._look(name)
-        return self._read[name]
+        found = self._read[name]
+        if not found.why or found.path or not instead or instead == name:
+            return found
+        return replace(self.find(instead), why=f"{found.why}; until then that of {instead}")
 
     def _look(self, name: str) -> Runbook:
         if not _NAME.fullmatch(name):

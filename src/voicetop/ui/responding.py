@@ -70,9 +70,9 @@ class Responding:
         """Ask for a note on this moment."""
         self.act_note()
 
-    def runbook(self: Console, name: str) -> Runbook:
-        """The runbook of that name, or one that says that there is none."""
-        return self.shelf.find(name)
+    def runbook(self: Console, name: str, family: str = "") -> Runbook:
+        """The runbook of that name, or one that says that there is none, with the steps of the family's."""
+        return self.shelf.find(name, family)
 
     def enter(self: Console, door: Door, where: Where) -> None:
         """Go where a step leads, with its filter, dimension or panel, for the incident's segment."""

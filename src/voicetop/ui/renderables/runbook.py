@@ -28,13 +28,21 @@ def runbook_rule(book: Runbook, row: IncidentRow, width: int) -> Line:
     return rule(f"runbook · {book.title or book.name}", width, note)
 
 
+def reason(book: Runbook, width: int) -> list[Line]:
+    """Why it isn't the one that was wanted, or has no steps."""
+    return [fit(Row(1).add(part, "muted").line(), width) for part in broken(book.why, width - 2) if part]
+
+
 def brief(book: Runbook, row: IncidentRow, width: int) -> list[Line]:
     """The steps in a line or two, below a list."""
-    if book.why:
-        return [fit(Row(1).add(book.why, "muted").line(), width)]
+    if not book.steps:
+        return reason(book, width)
     ticked = dict(row.ticks)
     steps = " · ".join(f"{_box(step, ticked)} {step.title or clip(step.text, 24)}" for step in book.steps)
-    return [fit(Row(1).add(part, "text").line(), width) for part in broken(steps, width - 2)]
+    return [
+        *reason(book, width),
+        *(fit(Row(1).add(part, "text").line(), width) for part in broken(steps, width - 2)),
+    ]
 
 
 def step_lines(

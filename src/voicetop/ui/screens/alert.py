@@ -53,7 +53,7 @@ class AlertPage(Walking, Acting):
 
     @property
     def steps(self) -> Sequence[Step]:
-        return self.host.runbook(self.row.runbook).steps
+        return self.host.runbook(self.row.runbook, self.row.family).steps
 
     @property
     def links(self) -> Sequence[Link]:
@@ -63,15 +63,14 @@ class AlertPage(Walking, Acting):
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
         look, row = scene.look, self.row
-        book = self.host.runbook(row.runbook)
+        book = self.host.runbook(row.runbook, row.family)
         head = [rule(alerts.title(row), width), *alerts.facts(row, snap.at, look, width)]
         lines = [*head, BLANK, runbook.runbook_rule(book, row, width)]
+        lines += runbook.reason(book, width)
         if book.intro:
             lines += [
                 fit(Row(1).add(part, "muted").line(), width) for part in alerts.broken(book.intro, width - 2)
             ]
-        if book.why:
-            lines.append(fit(Row(1).add(book.why, "muted").line(), width))
         start = end = 0
         for index, step in enumerate(book.steps):
             made = runbook.step_lines(step, row, snap, look, width, chosen=index == self.at)
@@ -125,7 +124,9 @@ class AlertPage(Walking, Acting):
         """Go where the step leads, narrowed to what the incident is about."""
         step = self.step
         if step is None:
-            self.host.say(self.host.runbook(self.row.runbook).why or "this runbook has no steps")
+            self.host.say(
+                self.host.runbook(self.row.runbook, self.row.family).why or "this runbook has no steps"
+            )
         elif step.door is None:
             self.host.say("this step leads nowhere on the screen: x ticks it")
         else:

@@ -8,7 +8,7 @@ from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snaps
 from voicetop.ui.actions import written
 from voicetop.ui.lines import BLANK, Line, block, cells, fit, rule
 from voicetop.ui.renderables import alerts
-from voicetop.ui.renderables.runbook import brief, runbook_rule, step_lines
+from voicetop.ui.renderables.runbook import brief, reason, runbook_rule, step_lines
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.acting import Acting
 from voicetop.ui.screens.alert import AlertPage
@@ -126,9 +126,9 @@ class AlertsPage(Walking, Acting):
 
     def _below(self, row: IncidentRow, scene: Scene, snap: Snapshot, width: int, room: int) -> list[Line]:
         """Why it fired and its runbook, in short where there is no room for all of it."""
-        book = self.host.runbook(row.runbook)
+        book = self.host.runbook(row.runbook, row.family)
         steps = [runbook_rule(book, row, width), *brief(book, row, width)]
-        whole = [runbook_rule(book, row, width)]
+        whole = [runbook_rule(book, row, width), *reason(book, width)]
         for step in book.steps:
             whole += step_lines(step, row, snap, scene.look, width, chosen=False)
         head = [BLANK, self._title(row, width)]

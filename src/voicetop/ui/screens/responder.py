@@ -22,7 +22,7 @@ class Responder(Host, Protocol):
     def note(self) -> None:
         """Ask for a note on this moment."""
 
-    def runbook(self, name: str) -> Runbook:
+    def runbook(self, name: str, family: str = "") -> Runbook:
         """The runbook of that name, or one that says that there is none."""
 
     def enter(self, door: Door, where: Where) -> None:
