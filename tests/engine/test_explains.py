@@ -6,7 +6,7 @@ import pytest
 
 from engine.feeding import Line
 from voicetop.engine.snapshot import SegmentRow
-from voicetop.wire.events import CallEnd, Error
+from voicetop.wire.events import CallEnd, Error, TurnStart
 
 SHARES = {"en": 60, "es": 30}
 TURNS = 10
@@ -61,3 +61,20 @@ def test_slow_turns_count(line: Line) -> None:
 def test_what_chance_brings_is_nobodys_fault(line: Line) -> None:
     calls(line, "now", failed={"en": 2, "es": 1}, slow={"en": 8, "es": 5})
     assert all(row.explains != row.explains for row in shares(line).values())
+
+
+def test_callers_who_wait_count_in_their_value_as_they_do_in_the_whole(line: Line) -> None:
+    calls(line, "now")
+    for number in range(40):
+        line.begin(f"waits-{number}", language="es")
+        line.tell(TurnStart, f"waits-{number}", turn=0)
+    line.pass_(30.0)
+    found = shares(line)
+    assert found["es"].p95.at_least
+    assert found["es"].p95.value >= 29_000
+    narrowed = line.see(where=(("language", "es"),)).latency.e2e.p95
+    assert (found["es"].p95.value, found["es"].p95.n) == (narrowed.value, narrowed.n)
+    assert found["en"].p95.value < 1000
+    assert found["en"].rest_p95 >= 29_000
+    assert found["es"].explains == pytest.approx(1.0)
+    assert "stuck" in found["es"].worse

@@ -32,6 +32,7 @@ def panel(quarters: list[tuple[float, Histogram, dict[str, int]]]) -> SegmentsPa
         _Group(
             value=f"{hour:02d}",
             now=counts,
+            waits=np.zeros(BUCKETS, np.int64),
             before=everything - counts,
             sums=sums,
             past={kind: whole[kind] - sums[kind] for kind in KINDS},

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from voicetop.engine import blame, figures
 from voicetop.engine.buckets import BUCKETS, QUANTILES, censored_quantile
+from voicetop.engine.calls import Call
 from voicetop.engine.cells import OTHER
 from voicetop.engine.figures import Usual
 from voicetop.engine.judge import handling_s
 from voicetop.engine.snapshot import NAN, Figure, Normal, SegmentRow, SegmentsPanel, View
 from voicetop.engine.spans import SPANS
+from voicetop.engine.waiting import as_histogram, waiting_calls
 from voicetop.engine.windows import METRIC, Histogram
 
 if TYPE_CHECKING:
@@ -34,10 +36,13 @@ KINDS = (
 
 
 class _Group(Struct):
-    """One value's cells: e2e counts now and before, sums now and before, live and stuck calls."""
+    """One value's cells: e2e counts now and before, waits that go on or were given up, sums now and before, live and
+    stuck calls.
+    """
 
     value: str
     now: Histogram
+    waits: Histogram
     before: Histogram
     sums: dict[str, int]
     past: dict[str, int]
@@ -105,7 +110,7 @@ def _groups(
     members: dict[str, list[int]] = {}
     for cell, value in values.items():
         members.setdefault(OTHER if ledger.cells.keys[cell] is None else value, []).append(cell)
-    stuck = _stuck(engine, values, stuck_after)
+    waiting = _waiting(engine, values)
     slow_from = _slow_from(usual)
     short = ledger.windows.by_cell("5m", METRIC["e2e"], used)
     now = short if span == "5m" else ledger.windows.by_cell(span, METRIC["e2e"], used)
@@ -115,16 +120,22 @@ def _groups(
         day[:, slow_from:].sum(axis=1) - short[:, slow_from:].sum(axis=1),
     )
     turns_day = day.sum(axis=1) - short.sum(axis=1)
+    given_up = ledger.windows.by_cell(span, METRIC["waited"], used)
     expect = blame.expected(
         now.sum(axis=1).astype(float), slow_day.clip(0).astype(float), turns_day.clip(0).astype(float)
     )
     tables = {
         kind: [ledger.counts.by_cell(s, kind)[:used] for s in (span, "30m", "24h", "5m")] for kind in KINDS
     }
+    waits = {
+        value: as_histogram(waiting.get(value, []), engine.at) + given_up[own].sum(axis=0)
+        for value, own in members.items()
+    }
     return [
         _Group(
             value=value,
             now=now[own].sum(axis=0),
+            waits=waits[value],
             before=(day[own].sum(axis=0) - short[own].sum(axis=0)).clip(0),
             sums={kind: int(table[0][own].sum()) for kind, table in tables.items()},
             past={
@@ -134,20 +145,20 @@ def _groups(
                 kind: int(table[0 if span == "24h" else 1][own].sum()) for kind, table in tables.items()
             },
             live=sum(ledger.cells.live[cell] for cell in own),
-            stuck=stuck.get(value, 0),
-            slow=float(slow_now[own].sum()) if slow_from < BUCKETS else 0.0,
+            stuck=sum(engine.at - call.wait_since > stuck_after for call in waiting.get(value, [])),
+            slow=float(slow_now[own].sum() + waits[value][slow_from:].sum()) if slow_from < BUCKETS else 0.0,
             slow_expected=float(expect[own].sum()) if slow_from < BUCKETS else 0.0,
         )
         for value, own in members.items()
     ]
 
 
-def _stuck(engine: Engine, values: dict[int, str], stuck_after: float) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for call in engine.roster.live.values():
-        if call.wait_since and engine.at - call.wait_since > stuck_after and call.cell in values:
-            value = values[call.cell]
-            found[value] = found.get(value, 0) + 1
+def _waiting(engine: Engine, values: dict[int, str]) -> dict[str, list[Call]]:
+    """The calls whose caller waits, by their value."""
+    found: dict[str, list[Call]] = {}
+    for call in waiting_calls(engine.roster.live.values(), None):
+        if call.cell in values:
+            found.setdefault(values[call.cell], []).append(call)
     return found
 
 
@@ -162,8 +173,10 @@ def _slow_from(usual: Usual) -> int:
 
 def _row(group: _Group, groups: list[_Group], everybody: int, explains: float, span: str) -> SegmentRow:
     others = [other for other in groups if other is not group]
-    rest_now = np.sum([other.now for other in others], axis=0) if others else np.zeros(BUCKETS, np.int64)
-    p95 = figures.latencies("e2e", group.now, None, group.before).p95
+    nothing = np.zeros(BUCKETS, np.int64)
+    rest_now = np.sum([nothing, *(other.now for other in others)], axis=0)
+    rest_waits = np.sum([nothing, *(other.waits for other in others)], axis=0)
+    p95 = figures.latencies("e2e", group.now, group.waits, group.before).p95
     errors = figures.rate(group.sums["error"], group.active, _error_normal(group, span))
     business, past = group.business, group.past
     row = SegmentRow(
@@ -186,7 +199,7 @@ def _row(group: _Group, groups: list[_Group], everybody: int, explains: float, s
         ),
         stuck=group.stuck,
         explains=explains,
-        rest_p95=censored_quantile(rest_now, None, 0.95)[0],
+        rest_p95=censored_quantile(rest_now, rest_waits, 0.95)[0],
         rest_errors=_rest(others, "error"),
     )
     return msgspec.structs.replace(row, worse=_worse(row, group, others))

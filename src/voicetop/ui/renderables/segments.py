@@ -14,6 +14,7 @@ from voicetop.ui.look import SPANS
 GAP = 2
 MARK = 4
 WORST = "worst"
+LONG_MS = 10_000
 
 
 class Column(NamedTuple):
@@ -140,6 +141,11 @@ def _p95(row: SegmentRow) -> Figure:
     return row.p95
 
 
+def _reply_time(value: float) -> str:
+    """1,704 ms, 10.3 s: what is that long needs no more digits, and has "≥" ahead of it."""
+    return figures.milliseconds(value) if value < LONG_MS else figures.seconds(value / 1000)
+
+
 def _errors(row: SegmentRow) -> Figure:
     return row.errors
 
@@ -185,7 +191,7 @@ COLUMNS = (
     VALUE,
     Column("calls", "CALLS", 6, 6, 1, _calls, lambda row: -row.calls),
     Column("share", "SHARE", 5, 5, 9, _share, lambda row: -row.share),
-    Column("p95", "P95 E2E", 17, 26, 2, _figure("latency", _p95, figures.milliseconds), _excess(_p95)),
+    Column("p95", "P95 E2E", 18, 27, 2, _figure("latency", _p95, _reply_time), _excess(_p95)),
     Column("errors", "ERRORS", 15, 24, 3, _figure("errors", _errors, figures.percent), _excess(_errors)),
     Column(
         "success", "SUCCESS", 15, 24, 5, _figure("success", _success, figures.percent, low_is_bad=True),
