@@ -31,7 +31,7 @@ from voicetop.session import Session
 from voicetop.sources import LinkState
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.events import Marker
-from voicetop.wire.frames import Told
+from voicetop.wire.frames import MAX_TOLD, Told
 
 LOOK_S = 0.25
 NOTED_EVERY_S = 5.0
@@ -228,6 +228,8 @@ class Watch:
 
     def _share_later(self, told: Told) -> None:
         """What was told by this one, so that whoever takes over goes on from there."""
+        if max(map(len, (told.target, told.thread, told.mark, told.ref))) > MAX_TOLD:
+            return
         with contextlib.suppress(asyncio.QueueFull):
             self._told.put_nowait(told)
 

@@ -168,6 +168,29 @@ def test_a_full_disk_keeps_nobody_from_being_told(path: Path) -> None:
     outbox.close()
 
 
+def test_a_disk_that_is_full_when_it_has_arrived_keeps_the_rest_from_nobody(path: Path) -> None:
+    outbox = Outbox(path)
+    put(outbox, [effect(number=number) for number in range(9)], 1.0)
+    job = outbox.claim("t", 2.0)
+    assert job is not None
+    pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
+    outbox._db.execute(f"PRAGMA max_page_count = {pages}")
+    outbox.done(job, "r" * 100_000, 3.0)
+    assert "the disk takes no more" in outbox.trouble
+    outbox.told_elsewhere(Told("t", thread_of(effect(number=8)), "fired", "r"), 4.0)
+    assert len(claim_all(outbox)) == 7
+    assert outbox.tally().done == 8
+    outbox.close()
+
+
+def test_what_waited_for_the_morning_is_not_taken_for_stuck(path: Path) -> None:
+    outbox = Outbox(path)
+    quiet(outbox, warning())
+    outbox.end_quiet("t", MORNING)
+    assert outbox.tally().oldest == MORNING
+    outbox.close()
+
+
 def test_a_queue_that_another_holds_locked_or_of_a_later_version_is_one_clear_line(
     path: Path, tmp_path: Path
 ) -> None:

@@ -33,6 +33,8 @@ from voicetop.wire.frames import Told
 
 State: TypeAlias = Literal["held", "told", "quiet", "pending", "sending", "done"]
 What: TypeAlias = Effect | Change | Digest
+_Values: TypeAlias = Sequence[object] | dict[str, object]
+_Change: TypeAlias = tuple[str, Sequence[_Values]]
 KEPT_S = 14 * 86_400.0
 """How long what was told is remembered: a hub tells of an incident for as long as it holds it, and no longer."""
 
@@ -61,11 +63,19 @@ WHERE target = ? AND state = 'pending' AND due <= ? AND NOT EXISTS (
 ORDER BY id LIMIT 1
 """
 _RELEASE = (
-    "UPDATE jobs SET state = CASE WHEN due > ? THEN 'quiet' ELSE 'pending' END WHERE state = 'held' AND "
+    "UPDATE jobs SET state = CASE WHEN due > :now THEN 'quiet' ELSE 'pending' END, at = max(at, :now)"
+    " WHERE state = 'held' AND "
 )
 _QUIET_OVER = """
 SELECT thread, max(due), sum(reason = 'fired') > 0, sum(reason = 'resolved') > 0 FROM jobs
 WHERE target = ? AND state = 'quiet' AND due <= ? GROUP BY thread ORDER BY min(id)
+"""
+_DIGESTED = "UPDATE jobs SET state = 'done', why = 'in the digest' WHERE target = ? AND thread = ? AND state = 'quiet'"
+_QUIET_ENDS = "UPDATE jobs SET state = ?, at = max(at, ?) WHERE target = ? AND state = 'quiet' AND due <= ?"
+_REF = "INSERT OR REPLACE INTO refs VALUES (?, ?, ?)"
+_TOLD = """
+UPDATE jobs SET state = 'told', changed = ? WHERE target = ? AND thread = ? AND mark = ?
+AND state IN ('held', 'quiet', 'pending')
 """
 _TOLD_OF_OPEN = """
 SELECT j.target, j.thread, j.mark, coalesce(r.ref, '') FROM jobs AS j LEFT JOIN refs AS r USING (target, thread)
@@ -142,8 +152,8 @@ class Outbox:
         can't have told since it waits for the end of quiet hours, as it goes on doing here.
         """
         before = self._db.total_changes
-        self._do(f"{_RELEASE} (at >= ? OR due > ?)", [(now, since, now)])
-        self._do(f"{_RELEASE} thread = ?", [(now, thread) for thread in threads])
+        self._do(f"{_RELEASE} (at >= :since OR due > :now)", [{"now": now, "since": since}])
+        self._do(f"{_RELEASE} thread = :thread", [{"now": now, "thread": thread} for thread in threads])
         released = self._db.total_changes - before
         self._do(_OUTDONE, [()])
         return released
@@ -155,21 +165,16 @@ class Outbox:
         waiting = self._db.execute(_QUIET_OVER, (target, now)).fetchall()
         if not waiting:
             return
+        changes: list[_Change] = []
         over = [str(thread) for thread, _, came, went in waiting if came and went]
         if over:
             told = [self._first_and_last(target, thread) for thread in over]
             still = sum(not went for *_, went in waiting)
             made = digest(told, max(due for _, due, *_ in waiting), still)
-            self._db.execute(_PUT, _row(Post(target, made)) | {"now": now, "held": False})
-        self._db.executemany(
-            "UPDATE jobs SET state = 'done', why = 'in the digest' WHERE target = ? AND thread = ? AND state = 'quiet'",
-            [(target, thread) for thread in over],
-        )
-        state = "held" if held else "pending"
-        self._do(
-            "UPDATE jobs SET state = ? WHERE target = ? AND state = 'quiet' AND due <= ?",
-            [(state, target, now)],
-        )
+            changes.append((_PUT, [_row(Post(target, made)) | {"now": now, "held": False}]))
+        changes.append((_DIGESTED, [(target, thread) for thread in over]))
+        changes.append((_QUIET_ENDS, [("held" if held else "pending", now, target, now)]))
+        self._do_all(changes)
 
     def _first_and_last(self, target: str, thread: str) -> tuple[Effect, Effect]:
         rows = self._db.execute(
@@ -181,15 +186,12 @@ class Outbox:
     def told_elsewhere(self, told: Told, now: float) -> None:
         """Another watcher has told this to the target of that name, and got a ref for it."""
         name = (told.target, told.thread, told.mark)
-        self._db.execute("INSERT OR IGNORE INTO elsewhere VALUES (?, ?, ?, ?)", (*name, now))
-        if told.ref:
-            self._db.execute(
-                "INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", (told.target, told.thread, told.ref)
-            )
-        self._do(
-            "UPDATE jobs SET state = 'told', changed = ? WHERE target = ? AND thread = ? AND mark = ?"
-            " AND state IN ('held', 'quiet', 'pending')",
-            [(now, *name)],
+        self._do_all(
+            [
+                ("INSERT OR IGNORE INTO elsewhere VALUES (?, ?, ?, ?)", [(*name, now)]),
+                (_REF, [(told.target, told.thread, told.ref)] if told.ref else []),
+                (_TOLD, [(now, *name)]),
+            ]
         )
 
     def told_of_open(self, most: int) -> list[Told]:
@@ -216,18 +218,17 @@ class Outbox:
 
     def done(self, job: Job, ref: str, now: float) -> None:
         """It arrived; `ref` is what the target wants to see the next time."""
-        if ref != job.ref:
-            self._db.execute("INSERT OR REPLACE INTO refs VALUES (?, ?, ?)", (job.target, job.thread, ref))
-        self._do("UPDATE jobs SET state = 'done', why = '', changed = ? WHERE id = ?", [(now, job.id)])
+        self._do_all(
+            [
+                (_REF, [(job.target, job.thread, ref)] if ref != job.ref else []),
+                ("UPDATE jobs SET state = 'done', why = '', changed = ? WHERE id = ?", [(now, job.id)]),
+            ]
+        )
 
     def again(self, job: Job, due: float, why: str, now: float, *, unsure: bool = False) -> None:
         """It did not arrive, or nobody knows whether it did: not before `due`."""
-        if unsure:
-            self._count_repeats(1)
-        self._do(
-            "UPDATE jobs SET state = 'pending', due = ?, why = ?, changed = ? WHERE id = ?",
-            [(due, why, now, job.id)],
-        )
+        later = "UPDATE jobs SET state = 'pending', due = ?, why = ?, changed = ? WHERE id = ?"
+        self._do_all([(later, [(due, why, now, job.id)]), self._repeats(int(unsure))])
 
     def next_due(self, target: str) -> float | None:
         """When there may be something to tell a target; None where nothing is pending."""
@@ -297,20 +298,21 @@ class Outbox:
         """What was being sent when the process died may have arrived: it is told again, and counted."""
         cut_off = self._db.execute("SELECT count(*) FROM jobs WHERE state = 'sending'").fetchone()[0]
         if cut_off:
-            self._count_repeats(cut_off)
-            self._do("UPDATE jobs SET state = 'pending' WHERE state = 'sending'", [()])
+            again = "UPDATE jobs SET state = 'pending' WHERE state = 'sending'"
+            self._do_all([(again, [()]), self._repeats(cut_off)])
 
-    def _count_repeats(self, count: int) -> None:
-        """To be committed with what follows."""
-        repeats = int(self.fact("repeats") or 0) + count
-        self._db.execute("INSERT OR REPLACE INTO facts VALUES ('repeats', ?)", (str(repeats),))
+    def _repeats(self, more: int) -> _Change:
+        """So many more that may arrive twice."""
+        repeats = int(self.fact("repeats") or 0) + more
+        return "INSERT OR REPLACE INTO facts VALUES ('repeats', ?)", [(str(repeats),)] if more else []
 
-    def _do(self, statement: str, rows: Iterable[Sequence[object] | dict[str, object]]) -> None:
+    def _do(self, statement: str, rows: Iterable[_Values]) -> None:
+        self._do_all([(statement, list(rows))])
+
+    def _do_all(self, changes: Sequence[_Change]) -> None:
         """Write, and commit. Where the disk takes no more, go on in memory: better told now than kept for later."""
-        rows = list(rows)
         try:
-            self._db.executemany(statement, rows)
-            self._db.commit()
+            self._write(changes)
         except sqlite3.OperationalError as error:
             self.trouble = (
                 f"{self.path}: the disk takes no more ({error}): alerts go out, but what waits would be lost with this "
@@ -319,8 +321,12 @@ class Outbox:
             with contextlib.suppress(sqlite3.Error):
                 self._db.rollback()
             self._db = queue_file.in_memory(self._db)
+            self._write(changes)
+
+    def _write(self, changes: Sequence[_Change]) -> None:
+        for statement, rows in changes:
             self._db.executemany(statement, rows)
-            self._db.commit()
+        self._db.commit()
 
 
 def _row(post: Post) -> dict[str, object]:
