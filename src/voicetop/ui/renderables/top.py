@@ -124,7 +124,8 @@ def verdict(scene: Scene) -> tuple[Severity, str]:
     """Severity and sentence, with the state of the link taken in."""
     snap = scene.snap
     if snap is None:
-        return "learning", "waiting for the feed"
+        nobody = scene.link.phase in ("reconnecting", "refused")
+        return ("blind", "nothing is known yet") if nobody else ("learning", "waiting for the feed")
     if scene.blind:
         return "blind", blindness(scene, snap)
     result = snap.verdict
