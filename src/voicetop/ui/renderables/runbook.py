@@ -157,7 +157,10 @@ def _mood(snap: Snapshot, _: Look) -> str:
 
 
 def _calls(snap: Snapshot, _: Look) -> str:
-    return headcount(snap)
+    panel = snap.calls
+    if panel.stuck or panel.failing or panel.frustrated:
+        return headcount(snap)
+    return f"{panel.of:,} live call{'s' * (panel.of != 1)}, none stuck or failing"
 
 
 def _segments(snap: Snapshot, _: Look) -> str:
