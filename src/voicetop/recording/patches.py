@@ -16,11 +16,11 @@ from msgspec import Struct
 from voicetop.engine.parts import Part, TakenApart
 from voicetop.recording.compression import CompressionParameter, ZstdDict, zstd_compress, zstd_decompress
 
-DEEPEST = 16
+DEEPEST = 24
 WORTH = 0.9
 """A difference of more than this share of the whole is not worth going back for."""
-LEVEL, SLOT_LEVEL = 9, 19
-"""Slots are packed once and mostly stay: a tenth less for 4 ms each."""
+LEVEL, SLOT_LEVEL = 16, 19
+"""High, for what is saved brings states nearer to each other; slots are small, packed once and mostly stay."""
 LEAST = 1_024
 """Below so many bytes a part is packed whole."""
 _LARGEST_WINDOW = 27
