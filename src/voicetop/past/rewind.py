@@ -42,7 +42,7 @@ LEAST_FILE_S = 60.0
 STATE_SHARE = 0.25
 """How much of the bytes states may take."""
 APART_S = 20.0
-COST = 0.01
+COST = 0.02
 """How much of the feed's time may go into states."""
 TOLD_S = 1.0
 FLUSH_S = 0.25
