@@ -164,7 +164,8 @@ class Picturer:
     def _trends_panel(self, scope: _Scope, abandonment: AbandonPanel) -> TrendsPanel | None:
         if not scope.view.trends:
             return None
-        return self._trends.panel(scope.cells, trends.intent_mix(self._engine), abandonment.funnel)
+        funnel = trends.in_order(abandonment.funnel, reversed(self._engine.roster.ended.values()))
+        return self._trends.panel(scope.cells, trends.intent_mix(self._engine), funnel)
 
     def _usual_for(self, where: Where) -> Usual:
         minute = int(self._engine.at // 10)

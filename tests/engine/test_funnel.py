@@ -1,0 +1,38 @@
+"""The funnel's steps stand as calls come to them, whenever they were first heard of."""
+
+from __future__ import annotations
+
+from engine.feeding import Line
+from voicetop.wire.events import CallEnd, CallStep
+
+FLOW = ("greeting", "verify", "lookup", "close")
+
+
+def walk(line: Line, call_id: str, *steps: str) -> None:
+    line.begin(call_id)
+    for step in steps:
+        line.tell(CallStep, call_id, step=step)
+    line.tell(CallEnd, call_id, reason="completed")
+
+
+def steps(line: Line) -> list[str]:
+    trends = line.see(trends=True).trends
+    assert trends is not None
+    return [share.step for share in trends.funnel]
+
+
+def test_a_call_that_was_in_mid_flow_when_the_hub_began_does_not_turn_it_round() -> None:
+    line = Line()
+    walk(line, "was there before", "close")
+    walk(line, "this one too", "lookup", "close")
+    for number in range(20):
+        walk(line, f"c{number}", *(FLOW if number % 3 else ("greeting", "lookup", "close")))
+    assert steps(line) == list(FLOW)
+
+
+def test_of_what_no_ended_call_tells_the_order_is_that_of_coming() -> None:
+    line = Line()
+    line.begin("goes on")
+    for step in FLOW:
+        line.tell(CallStep, "goes on", step=step)
+    assert steps(line) == list(FLOW)
