@@ -1,6 +1,6 @@
 """A watcher that is killed again and again in a storm of incidents, while its pagers fail.
 
-    python benchmarks/storm.py [--incidents 500] [--kills 200] [--seconds 300] [--seed 1]
+    python benchmarks/storm.py [--incidents 500] [--kills 200] [--seconds 300] [--seed 1] [--watchers 2]
 
 Hub, session, watcher, queue and the pagers' libraries are the real ones; PagerDuty and Slack are played by a local
 server that fails one time in four (500, 429 with Retry-After, a reset before or after it took what it was sent). Goals:
@@ -28,8 +28,11 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=300.0, help="how long the storm blows")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--watchers", type=int, default=1, help="so many; one tells, any may be killed")
     args = parser.parse_args()
-    report = asyncio.run(storm(args.incidents, args.kills, seed=args.seed, seconds=args.seconds))
+    report = asyncio.run(
+        storm(args.incidents, args.kills, seed=args.seed, seconds=args.seconds, watchers=args.watchers)
+    )
     print("\n".join(lines(report)))
     lost = report.lost_pages + report.lost_resolves + report.lost_messages
     return 1 if lost or report.duplicates else 0

@@ -88,35 +88,42 @@ class Report(Struct):
     """What the queue itself counted as cut off while being sent, to any target: an upper bound of what came twice."""
 
 
-async def storm(incidents: int, kills: int, *, seed: int = 1, seconds: float = 60.0) -> Report:
-    """Run it; the incidents come, and are resolved, over `seconds` or for as long as the killing takes."""
+async def storm(
+    incidents: int, kills: int, *, seed: int = 1, seconds: float = 60.0, watchers: int = 1
+) -> Report:
+    """Run it; the incidents come, and are resolved, over `seconds` or for as long as the killing takes.
+
+    Of several watchers, each with a queue of its own, any may be killed at any time.
+    """
     began = time.monotonic()
     dice = random.Random(seed)
     with TemporaryDirectory() as folder, receiving() as receiver:
         receiver.chance = lambda: dice.choice(FAILURES)
         hub = Hub(HubConfig(port=0, deployment="storm"), new_session=StormyHubSession)
         await hub.start()
-        watcher = _Watcher(Path(folder), hub.url, receiver.url)
-        await watcher.start()
-        await watcher.sees()
+        every = [_Watcher(Path(folder) / str(number), hub.url, receiver.url) for number in range(watchers)]
+        for watcher in every:
+            await watcher.start()
+            await watcher.sees()
         weather = asyncio.create_task(_blow(hub, incidents, seconds))
-        for kill in range(kills):
-            if kill:
-                await watcher.start()
+        for _ in range(kills):
             await asyncio.sleep(dice.uniform(0.3, 2.5))
+            watcher = dice.choice(every)
             await watcher.kill()
+            await watcher.start()
         await weather
         receiver.chance = lambda: ""
-        await watcher.start()
         await _settle(receiver, incidents)
-        await watcher.end()
+        for watcher in every:
+            await watcher.end()
         await hub.close()
-        return _report(receiver, incidents, kills, time.monotonic() - began, watcher.repeats())
+        repeats = sum(watcher.repeats() for watcher in every)
+        return _report(receiver, incidents, kills, time.monotonic() - began, repeats)
 
 
 class _Watcher:
     def __init__(self, folder: Path, hub: str, receiver: str) -> None:
-        (folder / "voicetop").mkdir()
+        (folder / "voicetop").mkdir(parents=True)
         (folder / "voicetop" / "config.toml").write_text(
             f'[notify.pagerduty.p]\nrouting_key = "env:KEY"\nurl = "{receiver}"\n'
             f'[notify.slack.s]\ntoken = "env:KEY"\nchannel = "#ops"\nurl = "{receiver}/api/"\n'
