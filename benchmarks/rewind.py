@@ -5,8 +5,8 @@
 First the feed as a console runs it (source, session, pictures, a thread of its own) on frames from memory, as fast as
 it takes them, with the spool and without, in turns: the median ratio of their throughputs, and of their times on the
 processor. Goal ≥ 90 %. Then a simulated fleet of `--calls` at its own pace, for some minutes, and seeks to three
-minutes ago while it goes on: goal about 300 ms. With `--faster 4` that takes less time, but states are kept by what they
-cost of the clock's time: the way from one to the moment sought is then four times as long.
+minutes ago while it goes on: goal about 300 ms. With `--faster 4` that takes less time, but states are kept by what
+they cost of the clock's time: the way from one to the moment sought is then four times as long.
 """
 
 from __future__ import annotations

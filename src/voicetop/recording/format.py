@@ -142,7 +142,7 @@ def frame_line(seq: int, at: float, frame: bytes) -> bytes:
 
 def batch_frame(seq: int, ats: list[float], events: list[Raw], *, local: bool) -> bytes:
     """Records back into the frame of a batch."""
-    runs = [(at, sum(1 for _ in times)) for at, times in itertools.groupby(ats)]
+    runs = [(at, len(list(times))) for at, times in itertools.groupby(ats)]
     return _encoder.encode(RawBatch(seq=seq, at=runs, events=events, local=local))
 
 
