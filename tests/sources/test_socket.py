@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,17 @@ async def test_after_time_of_its_own_it_asks_for_the_hubs_state_once(open_consol
         assert asked == [b'{"type":"state"}']
         assert not console.source._made_up
         await console.close()
+
+
+async def test_a_pause_of_its_own_is_no_silence_of_the_hub(start_hub: StartHub, open_console: Open) -> None:
+    hub = await start_hub()
+    console = open_console(hub.url, silent_after_s=1.0)
+    await until(lambda: console.source.link.phase == "live")
+    before = len(console.local)
+    time.sleep(1.6)  # noqa: ASYNC251 - nothing at all goes on here: hub and console stand still alike
+    await asyncio.sleep(0.6)
+    assert len(console.local) == before
+    assert not console.source._made_up
 
 
 async def test_it_waits_for_a_hub_that_is_not_there_yet(start_hub: StartHub, open_console: Open) -> None:

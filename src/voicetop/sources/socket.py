@@ -38,6 +38,8 @@ MAX_WELCOME = 512 * 1024 * 1024
 
 SILENT_AFTER_S = 1.5
 BEAT_S = 0.25
+PAUSED_S = 1.0
+"""So late for a heartbeat of its own, this process stood still (a large state, a suspended machine)."""
 QUEUED_FRAMES = 64
 ASK_EVERY_S = 60.0
 _PASSING = {408, 425, 429, *range(500, 600)}
@@ -274,10 +276,18 @@ class SocketSource:
         await self._frames.put(frame)
 
     async def _beat_when_silent(self) -> None:
-        """Time goes on without the hub: heartbeats of our own, on from the hub's last stamp."""
+        """Time goes on without the hub: heartbeats of our own, on from the hub's last stamp.
+
+        After a pause of this process itself, what came meanwhile is heard first: the hub wasn't silent.
+        """
+        awake, paused = self._clock.monotonic(), False
         while True:
             await self._clock.sleep(BEAT_S)
+            before, awake = awake, self._clock.monotonic()
+            paused = awake - before > PAUSED_S and not paused
             silent = self.silent_s
+            if paused:
+                continue
             if silent >= self._silent_after and self._frames.empty():
                 self._made_up = self._made_up or bool(self.epoch)
                 await self._frames.put(self._local(Heartbeat(ts=self._at + silent, seq=self.seq, local=True)))
