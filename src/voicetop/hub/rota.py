@@ -48,7 +48,7 @@ class Rota:
             was_on = self._here[0] is seat
             self._here.remove(seat)
             if was_on and self._here:
-                self._here[0].say(_duty(on=True))
+                self._here[0].call()
 
     def hear(self, console: Console, told: Told) -> None:
         """One of them has told somebody something: the others are to know, and whoever comes later."""
@@ -63,16 +63,21 @@ class Rota:
 
 
 class _Seat:
-    """One watcher, and what is still to be said to it, in order. One that doesn't listen misses the oldest of it."""
+    """One watcher, and what is still to be said to it, in order. One that doesn't listen misses what others told."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self._unsaid: asyncio.Queue[bytes] = asyncio.Queue(MOST_TOLD)
 
     def say(self, frame: bytes) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self._unsaid.put_nowait(frame)
+
+    def call(self) -> None:
+        """It is its turn, which it must hear, and after what the one before has told."""
         if self._unsaid.full():
             self._unsaid.get_nowait()
-        self._unsaid.put_nowait(frame)
+        self._unsaid.put_nowait(_duty(on=True))
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
