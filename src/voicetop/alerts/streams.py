@@ -17,6 +17,8 @@ Model = Literal["rate", "mean", "arrivals"]
 STAGES = {"e2e": "", "stt": "stt", "eou": "eou", "llm_ttft": "llm", "tool": "tool", "tts_ttfb": "tts"}
 """The latencies that are watched, by metric of the windows, with the stage that a signal names."""
 TILTS = 3
+ARRIVALS = "traffic"
+"""The stream of calls that arrive."""
 
 
 class Stream(Struct, frozen=True):
@@ -39,6 +41,8 @@ class Stream(Struct, frozen=True):
     prior: float = 0.01
     deep: int = 3
     """Values of a segment that is watched by itself, at most."""
+    days: float = 600.0
+    """By chance a CUSUM of it crosses its threshold once in so many days."""
 
 
 def of_kinds(kinds: list[str]) -> list[Stream]:
@@ -97,5 +101,5 @@ _FIXED = (
     Stream("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.5, 0.8, 1.4), "speech rate"),
     Stream("frustration.loudness", "frustration", "mean", "v:loud", "x:loud", (0.5, 0.8, 1.4), "loudness"),
     Stream("frustration.calls", "frustration", "rate", "ended", "moody", (2.0, 4.0, 10.0), "frustrated callers"),
-    Stream("traffic", "traffic", "arrivals", "expected", "started", (0.6, 0.35, 0.1), "calls", unit="calls"),
+    Stream(ARRIVALS, "traffic", "arrivals", "expected", "started", (0.6, 0.35, 0.1), "calls", unit="calls", days=120.0),
 )  # fmt: skip

@@ -19,6 +19,8 @@ LEAST, MOST = 0.3, 1.0
 WEEKDAY_CALLS = 30.0
 TODAY_CALLS = 20.0
 BIN_S = 86_400 // BINS
+SEEN_TWICE = 1.2
+"""Half-hours of a time of the week, more than one of which were seen."""
 LEAST_EXPOSED = 0.3
 """Half-hours of a time of day that must have been seen before calls are expected at it."""
 
@@ -45,6 +47,10 @@ class Traffic(Struct, kw_only=True):
             return {kind: part for kind, part in parts.items() if kind != "started"}
         amount = round(1000 * hoped * self._today(at))
         return {**parts, "expected": (_FIRST, np.array([amount], np.int64))}
+
+    def knows(self, baseline: Baseline, at: float) -> bool:
+        """Whether this time of this weekday was seen before, and not only just now."""
+        return float(baseline.exposed[weekday(at), int(at // BIN_S) % BINS]) > SEEN_TWICE
 
     def since(self, onset: float) -> tuple[float, float]:
         """(calls that came, calls expected) since about `onset`."""

@@ -27,7 +27,7 @@ from voicetop.alerts.readings import Reading, within
 from voicetop.alerts.segmenting import Conjunctions
 from voicetop.alerts.signals import Family
 from voicetop.alerts.slots import SLOTS, Slot, start_of
-from voicetop.alerts.streams import STAGES, Stream, of_kinds
+from voicetop.alerts.streams import ARRIVALS, STAGES, Stream, of_kinds
 from voicetop.alerts.thresholds import threshold
 from voicetop.alerts.traffic import Traffic
 from voicetop.engine.fold import MARK_S
@@ -39,8 +39,8 @@ LEAVE_OUT_S = 3600.0
 DAY_S, WARM_S = 86_400.0, 2 * 86_400.0
 WEIGH_S = 900
 """How often the weights follow the hour of the day."""
-WARN_DAYS, SURE_DAYS = 600.0, 20_000.0
-"""A stream's CUSUM crosses by chance once in so many days: to warn, and to be sure enough to page."""
+SURE = 33.0
+"""How many times as rare by chance what pages has to be."""
 _NAMED = ("fault:", "step:", "hangup:", "n:")
 _ALWAYS = ("fault", "expected", "started", "moody", "escalated", "hangup", "failed")
 
@@ -158,7 +158,7 @@ class Watch:
             learn(self.baseline, hour, expected, at)
         state.traffic.learn(self.baseline, healthy=not hour.quiet)
         if self.weights is not None and self._mature():
-            self._keep_peaks()
+            self._keep_peaks(at)
         if self.weights is not None:
             state.gauges.peak[:] = 0
             state.gauges.local_peak[:] = 0
@@ -180,9 +180,11 @@ class Watch:
         """Whether what is expected has settled: only from then on do peaks tell of chance and not of ignorance."""
         return self.baseline.healthy_s - self.baseline.lined >= WARM_S
 
-    def _keep_peaks(self) -> None:
-        gauges = self.state.gauges
+    def _keep_peaks(self, at: float) -> None:
+        gauges, traffic = self.state.gauges, self.state.traffic
         for number, name in enumerate(gauges.names):
+            if name == ARRIVALS and not traffic.knows(self.baseline, at - HOUR_S):
+                continue  # the first of its weekday says nothing about chance
             self.baseline.keep_peak(name, gauges.peak[number])
         for number, name in enumerate(gauges.scanned):
             self.baseline.keep_peak(f"{name} in segments", gauges.local_peak[number])
@@ -281,8 +283,10 @@ class Watch:
     def _limit(self, found: Weights) -> None:
         for number, stream in enumerate(found.streams):
             peaks = self.baseline.peaks_of(stream.name)
-            found.limit[number] = threshold(peaks, WARN_DAYS)
-            found.sure[number] = threshold(peaks, SURE_DAYS)
+            found.limit[number] = threshold(peaks, stream.days)
+            found.sure[number] = threshold(peaks, SURE * stream.days)
         for place, number in enumerate(found.scanned):
-            peaks = self.baseline.peaks_of(f"{found.streams[number].name} in segments")
-            found.local_limit[place] = threshold(peaks, WARN_DAYS)
+            stream = found.streams[number]
+            found.local_limit[place] = threshold(
+                self.baseline.peaks_of(f"{stream.name} in segments"), stream.days
+            )
