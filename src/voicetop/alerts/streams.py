@@ -63,7 +63,7 @@ def of_kinds(kinds: list[str]) -> list[Stream]:
 def _latency(metric: str, stage: str) -> Stream:
     words = f"{stage.upper()} latency" if stage else "e2e latency"
     return Stream(
-        f"latency.{stage or metric}", "latency", "rate", f"n:{metric}", f"o:{metric}", (3.0, 6.0, 15.0), words,
+        f"latency.{stage or metric}", "latency", "rate", f"n:{metric}", f"o:{metric}", (4.0, 8.0, 20.0), words,
         stage=stage, component=stage, scanned=True, hold_s=45.0, prior=0.1,
     )  # fmt: skip
 

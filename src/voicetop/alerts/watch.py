@@ -93,7 +93,7 @@ class Watch:
     def step(self, reading: Reading, at: float, *, down: bool = False) -> list[Alarm]:
         """What is on after this mark's reading; `down` says that something is broken by plain lines.
 
-        What is broken isn't learned from as long as nothing else tells that it is; what lasts is what the fleet is like.
+        What is broken before anything is learned isn't learned from; what lasts is what this fleet is like.
         """
         state = self.state
         if down and self.learning and state.left_out_s < LEAVE_OUT_S:
