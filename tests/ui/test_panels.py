@@ -17,7 +17,7 @@ from voicetop.ui.keymap import USUAL
 from voicetop.ui.lines import text_of, width_of
 from voicetop.ui.look import Look, to_ascii
 from voicetop.ui.outlook import Outlook, narrowed
-from voicetop.ui.renderables import plots, segments, trends
+from voicetop.ui.renderables import plots, segment_columns, trends
 from voicetop.ui.renderables.chart import chart
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.top import top_line
@@ -107,9 +107,9 @@ def test_few_calls_are_said_to_be_too_few_and_the_worst_stands_first() -> None:
 
 
 def test_columns_go_by_importance_and_intervals_come_with_room() -> None:
-    narrow, wide = segments.fit_columns(80), segments.fit_columns(300)
+    narrow, wide = segment_columns.fit_columns(80), segment_columns.fit_columns(300)
     assert [fitted.column.id for fitted in narrow][:3] == ["value", "calls", "p95"]
-    assert len(narrow) < len(wide) == len(segments.COLUMNS)
+    assert len(narrow) < len(wide) == len(segment_columns.COLUMNS)
     assert any("±" in line for line in painted("segments", synthetic.incident, 200, 50))
 
 

@@ -8,7 +8,7 @@ from voicetop.engine.snapshot import SegmentRow, SegmentsPanel, Snapshot, View
 from voicetop.ui.actions import written
 from voicetop.ui.lines import BLANK, Line, block, text_of
 from voicetop.ui.outlook import blamed
-from voicetop.ui.renderables import segments
+from voicetop.ui.renderables import segment_columns, segments
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.tabs import tabs
 from voicetop.ui.screens.page import HEAD, Host
@@ -34,7 +34,7 @@ class SegmentsPage(Walking):
         self.value: str | None = None
         self.place = 0
         self.first = 0
-        self.sort = segments.WORST
+        self.sort = segment_columns.WORST
         self.reverse = False
         self.panel: SegmentsPanel | None = None
         self.rows: list[SegmentRow] = []
@@ -52,7 +52,7 @@ class SegmentsPage(Walking):
         if panel is None or panel.dimension != self.dimension:
             return
         self.panel = panel
-        self.rows = segments.ordered(panel, self.sort, reverse=self.reverse)
+        self.rows = segment_columns.ordered(panel, self.sort, reverse=self.reverse)
         self._follow()
 
     def _follow(self) -> None:
@@ -77,14 +77,14 @@ class SegmentsPage(Walking):
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:  # noqa: ARG002 - no clocks here
         self._width = width
-        order = "worst first" if self.sort == segments.WORST else f"by {self.sort}"
+        order = "worst first" if self.sort == segment_columns.WORST else f"by {self.sort}"
         names = self.dimensions or (self.dimension,)
         lines = [tabs(names, self.dimension, width, f"{order} {'▴' if self.reverse else '▾'}")]
         panel = snap.segments
         if panel is None or panel.dimension != self.dimension:
             waiting = segments.empty(snap, self.dimension) if not self.dimensions else [BLANK]
             return block([*lines, *waiting], height, width)
-        fitted = segments.fit_columns(width)
+        fitted = segment_columns.fit_columns(width)
         lines += [
             segments.head(snap, panel, width),
             segments.heading(fitted, self.sort, width, reverse=self.reverse),
@@ -165,7 +165,7 @@ class SegmentsPage(Walking):
     # -- order --------------------------------------------------------------------------------------------------
 
     def _sort_by(self, step: int) -> None:
-        keys = segments.sorts(self._width)
+        keys = segment_columns.sorts(self._width)
         at = keys.index(self.sort) if self.sort in keys else 0
         self.sort, self.reverse = keys[(at + step) % len(keys)], False
         self._again()
@@ -182,7 +182,7 @@ class SegmentsPage(Walking):
 
     def _again(self) -> None:
         if self.panel is not None:
-            self.rows = segments.ordered(self.panel, self.sort, reverse=self.reverse)
+            self.rows = segment_columns.ordered(self.panel, self.sort, reverse=self.reverse)
             self._follow()
         self.host.changed()
 

@@ -1,0 +1,261 @@
+"""The columns of Segments: what each shows of a value, how it is sorted, and which fit a width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from voicetop.engine.snapshot import Figure, SegmentRow, SegmentsPanel
+from voicetop.ui import figures
+from voicetop.ui.lines import Line
+
+GAP = 2
+MARK = 4
+WORST = "worst"
+LONG_MS = 10_000
+
+
+class Column(NamedTuple):
+    """A column: `rank` says how long it stays (0 for ever), `wide` what it takes where its interval is shown, too.
+
+    `order` gives what it is sorted by, the worst first.
+    """
+
+    id: str
+    title: str
+    width: int
+    wide: int
+    rank: int
+    write: Callable[[SegmentRow, bool], Line]
+    order: Callable[[SegmentRow], float]
+    right: bool = True
+
+
+def _figure(
+    name: str,
+    pick: Callable[[SegmentRow], Figure],
+    write: Callable[[float], str],
+    *,
+    low_is_bad: bool = False,
+) -> Callable[[SegmentRow, bool], Line]:
+    """Value, glyph and times normal (points where low is bad); with room the interval and the n."""
+
+    def written(row: SegmentRow, wide: bool) -> Line:
+        figure = pick(row)
+        if not figure.n:
+            return ((figures.DASH, "faint"),)
+        if figure.few:
+            return ((f"n {figure.n:,}, too few", "muted"),)
+        sure, unlike = _unlike(figure, low_is_bad=low_is_bad)
+        bad = name in row.worse or sure
+        reading = figures.read(figure, write, low_is_bad=low_is_bad, troubled=bad)
+        compared = _points(figure) if low_is_bad and name == "success" else reading.ratio
+        glyph = reading.glyph if reading.glyph and (bad or not unlike) else "·"
+        tone = reading.tone if glyph != "·" else "faint"
+        said = f"{glyph} {compared}".rstrip().ljust(7)
+        more = f" {_doubt(figure)}".rjust(9) if wide else ""
+        return (
+            (reading.value, "degraded" if bad else "text"),
+            (f" {said}", tone),
+            (more, "faint"),
+        )
+
+    return written
+
+
+def _unlike(figure: Figure, *, low_is_bad: bool) -> tuple[bool, bool]:
+    """(beyond doubt worse than its own normal, worse to look at): what chance may have done is shown and not judged."""
+    usual = figure.normal.value
+    if not figure.normal.known or not figure.known:
+        return False, False
+    if low_is_bad:
+        line = usual - max(0.03, 0.05 * usual)
+        return (figure.high if figure.high == figure.high else figure.value) < line, figure.value < line
+    line = 1.5 * usual
+    sure = figure.low > line if figure.low == figure.low else figure.value > line
+    return sure, figure.value > line
+
+
+def _doubt(figure: Figure) -> str:
+    """How sure it is: the half-width of a rate's interval, else what a mean or a percentile rests on."""
+    return figures.interval(figure) or f"n {_short(figure.n)}"
+
+
+def _short(n: int) -> str:
+    return f"{n:,}" if n < 10_000 else f"{n / 1000:,.0f}k"
+
+
+def _points(figure: Figure) -> str:
+    if not figure.normal.known:
+        return ""
+    return f"{(figure.value - figure.normal.value) * 100:+.0f}".replace("-", "−")
+
+
+def _value(row: SegmentRow, _: bool) -> Line:
+    return ((row.value, "strong" if row.worse else "text"),)
+
+
+def _calls(row: SegmentRow, _: bool) -> Line:
+    return ((f"{row.calls:,}", "text"),)
+
+
+def _share(row: SegmentRow, _: bool) -> Line:
+    return ((f"{row.share * 100:.0f} %", "muted"),)
+
+
+def _stuck(row: SegmentRow, _: bool) -> Line:
+    return ((f"■ {row.stuck:,}", "down"),) if row.stuck else ((figures.DASH, "faint"),)
+
+
+def _explains(row: SegmentRow, _: bool) -> Line:
+    if not row.explains >= 0.005:
+        return ((figures.DASH, "faint"),)
+    return ((f"{row.explains * 100:.0f} %", "strong" if row.explains >= 0.5 else "text"),)
+
+
+def _worse(row: SegmentRow, _: bool) -> Line:
+    return ((", ".join(row.worse), "degraded"),) if row.worse else (("–", "faint"),)
+
+
+def _rest(row: SegmentRow, _: bool) -> Line:
+    return ((figures.milliseconds(row.rest_p95), "muted"),)
+
+
+def _excess(
+    pick: Callable[[SegmentRow], Figure], *, low_is_bad: bool = False
+) -> Callable[[SegmentRow], float]:
+    """What a figure is sorted by: its value, the worst first; what isn't known comes last."""
+
+    def order(row: SegmentRow) -> float:
+        figure = pick(row)
+        if not figure.known or figure.few:
+            return float("inf")
+        return figure.value if low_is_bad else -figure.value
+
+    return order
+
+
+def _p95(row: SegmentRow) -> Figure:
+    return row.p95
+
+
+def _reply_time(value: float) -> str:
+    """1,704 ms, 10.3 s: what is that long needs no more digits, and has "≥" ahead of it."""
+    return figures.milliseconds(value) if value < LONG_MS else figures.seconds(value / 1000)
+
+
+def _errors(row: SegmentRow) -> Figure:
+    return row.errors
+
+
+def _success(row: SegmentRow) -> Figure:
+    return row.success
+
+
+def _abandonment(row: SegmentRow) -> Figure:
+    return row.abandonment
+
+
+def _cost(row: SegmentRow) -> Figure:
+    return row.cost
+
+
+def _sentiment(row: SegmentRow) -> Figure:
+    return row.sentiment
+
+
+JUDGED: tuple[tuple[str, Callable[[SegmentRow], Figure], bool], ...] = (
+    ("latency", _p95, False),
+    ("errors", _errors, False),
+    ("success", _success, True),
+    ("abandonment", _abandonment, False),
+    ("cost", _cost, False),
+    ("sentiment", _sentiment, True),
+)
+"""Name, figure, and whether a low one is bad."""
+
+
+def off_normal(row: SegmentRow) -> tuple[str, ...]:
+    """In which figures a value is worse than its own normal beyond doubt, however the rest does."""
+    return tuple(
+        name
+        for name, pick, low_is_bad in JUDGED
+        if not pick(row).few and _unlike(pick(row), low_is_bad=low_is_bad)[0]
+    )
+
+
+VALUE = Column("value", "VALUE", 12, 30, 0, _value, lambda _: 0.0, right=False)
+COLUMNS = (
+    VALUE,
+    Column("calls", "CALLS", 6, 6, 1, _calls, lambda row: -row.calls),
+    Column("share", "SHARE", 5, 5, 9, _share, lambda row: -row.share),
+    Column("p95", "P95 E2E", 18, 27, 2, _figure("latency", _p95, _reply_time), _excess(_p95)),
+    Column("errors", "ERRORS", 15, 24, 3, _figure("errors", _errors, figures.percent), _excess(_errors)),
+    Column(
+        "success", "SUCCESS", 15, 24, 5, _figure("success", _success, figures.percent, low_is_bad=True),
+        _excess(_success, low_is_bad=True),
+    ),
+    Column(
+        "abandonment", "ABANDON", 15, 24, 6, _figure("abandonment", _abandonment, figures.percent),
+        _excess(_abandonment),
+    ),
+    Column("cost", "COST", 14, 23, 8, _figure("cost", _cost, figures.dollars), _excess(_cost)),
+    Column(
+        "sentiment", "MOOD", 12, 21, 10, _figure("sentiment", _sentiment, figures.plain, low_is_bad=True),
+        _excess(_sentiment, low_is_bad=True),
+    ),
+    Column("stuck", "STUCK", 5, 5, 7, _stuck, lambda row: -row.stuck),
+    Column("explains", "EXPLAINS", 8, 8, 4, _explains, lambda row: -(row.explains if row.explains > 0 else 0.0)),
+    Column("rest", "REST P95", 9, 9, 11, _rest, lambda row: -row.rest_p95),
+    Column("worse", "WORSE IN", 26, 40, 12, _worse, lambda row: -len(row.worse), right=False),
+)  # fmt: skip
+
+
+class Fitted(NamedTuple):
+    """A column with the width that it got, and whether its interval has room."""
+
+    column: Column
+    width: int
+    wide: bool
+
+
+@lru_cache(maxsize=32)
+def fit_columns(width: int) -> tuple[Fitted, ...]:
+    """The columns that fit, by importance; what is left over shows intervals, then longer names."""
+    room = width - MARK - 1
+    kept: list[Column] = []
+    for column in sorted(COLUMNS, key=lambda column: column.rank):
+        if column.width + GAP > room:
+            break
+        kept.append(column)
+        room -= column.width + GAP
+    got = {column: column.width for column in kept}
+    for column in sorted(kept, key=lambda column: (column is VALUE, column.rank)):
+        more = column.wide - column.width
+        if column is VALUE or more <= room:
+            got[column] += min(more, room)
+            room -= min(more, room)
+    return tuple(
+        Fitted(column, got[column], got[column] > column.width) for column in COLUMNS if column in got
+    )
+
+
+def ordered(panel: SegmentsPanel, sort: str, *, reverse: bool) -> list[SegmentRow]:
+    """The rows in the order asked for; the engine's own order is worst first."""
+    rows = list(panel.rows)
+    if sort == "value":
+        rows.sort(key=lambda row: row.value)
+    elif sort != WORST:
+        column = next(column for column in COLUMNS if column.id == sort)
+        rows.sort(key=lambda row: _last_where_unknown(column.order(row)))
+    return rows[::-1] if reverse else rows
+
+
+def _last_where_unknown(value: float) -> float:
+    return value if value == value else float("inf")
+
+
+def sorts(width: int) -> list[str]:
+    """What can be sorted by, from left to right; the order of the engine first."""
+    return [WORST, *(fitted.column.id for fitted in fit_columns(width))]
