@@ -3,7 +3,7 @@
 Zstandard takes the earlier content for a prefix of the new one (as `zstd --patch-from` does): of what detectors and
 calls hold, half a minute changes a tenth. Reading such a part takes all those that it goes back to, some milliseconds
 a megabyte, so that after `DEEPEST` differences one is written whole again. Where that is due differs from part to part,
-lest all become whole at once.
+lest all become whole at once; large parts go back less far.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from msgspec import Struct
 from voicetop.engine.parts import Part, TakenApart
 from voicetop.recording.compression import CompressionParameter, ZstdDict, zstd_compress, zstd_decompress
 
-DEEPEST = 24
+DEEPEST, GOING_BACK = 24, 64 * 1024 * 1024
+"""How many differences a part may stand on, and how many bytes that may take to go through."""
 WORTH = 0.9
 """A difference of more than this share of the whole is not worth going back for."""
-LEVEL, SLOT_LEVEL = 16, 19
-"""High, for what is saved brings states nearer to each other; slots are small, packed once and mostly stay."""
+SLOT_LEVEL, LEVEL, LARGE_LEVEL = 19, 16, 6
+"""High, for what is saved brings states nearer to each other; slots are packed once and mostly stay. What is large (the
+sum of a day) would take seconds.
+"""
+LARGE_SLOT, LARGE = 256 * 1024, 4 * 1024 * 1024
 LEAST = 1_024
 """Below so many bytes a part is packed whole."""
 _LARGEST_WINDOW = 27
@@ -62,13 +66,14 @@ class Patches:
         self._known = self._next
 
     def _pack(self, name: bytes, part: Part) -> Packed:
-        known = self._known.get(part.kin)
-        if known is not None and known.depth < DEEPEST and known.whole >= LEAST:
-            packed = patch(self._content(known.name), part.flat())
+        known, content = self._known.get(part.kin), part.flat()
+        deepest = min(DEEPEST, GOING_BACK // max(1, len(content)))
+        if known is not None and known.depth < deepest and known.whole >= LEAST:
+            packed = patch(self._content(known.name), content)
             if len(packed) < WORTH * known.whole:
                 self._next[part.kin] = _Known(name, known.depth + 1, known.whole)
                 return Packed(known.name, packed)
-        made = whole(part.flat(), SLOT_LEVEL if part.block else LEVEL)
+        made = whole(content, SLOT_LEVEL if part.block and len(content) < LARGE_SLOT else LEVEL)
         depth = 0 if known is not None else zlib.crc32(part.kin.encode()) % DEEPEST
         self._next[part.kin] = _Known(name, depth, len(made.packed))
         return made
@@ -76,14 +81,18 @@ class Patches:
 
 def whole(content: bytes, level: int = LEVEL) -> Packed:
     """A part as it is kept by itself."""
-    return Packed(b"", zstd_compress(content, level))
+    return Packed(b"", zstd_compress(content, _level(level, content)))
+
+
+def _level(level: int, content: bytes) -> int:
+    return level if len(content) < LARGE else LARGE_LEVEL
 
 
 def patch(before: bytes, after: bytes) -> bytes:
     """What makes `after` of `before`."""
     window = min(_LARGEST_WINDOW, max(10, (len(before) + len(after)).bit_length()))
     options: dict[int, int] = {
-        CompressionParameter.compression_level: LEVEL,
+        CompressionParameter.compression_level: _level(LEVEL, after),
         CompressionParameter.window_log: window,
         CompressionParameter.enable_long_distance_matching: 1,
     }
