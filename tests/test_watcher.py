@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -216,3 +217,24 @@ async def test_a_hub_that_says_no_for_good_is_told_of_before_the_watcher_ends(tm
         async with hub_at(port, tokens=(Token("operator", secret),)):
             await until(lambda: listener.effects)
             assert "refused" in listener.effects[0].summary
+
+
+async def test_what_another_told_while_this_one_was_dead_is_not_told_again(tmp_path: Path) -> None:
+    first, second = Listener(), Listener()
+    async with hub_at(0) as hub:
+        async with watcher(hub.url, first, tmp_path / "1.db") as one:
+            await until(lambda: one.seeing)
+            await happen(hub, begins(1))
+            await until(lambda: first.heard("fired"))
+        with sqlite3.connect(tmp_path / "1.db") as queue:
+            queue.execute("UPDATE jobs SET state = 'sending'")  # as if it had died before it noted that
+        async with watcher(hub.url, second, tmp_path / "2.db") as two:
+            await until(lambda: two.seeing and two.on_duty)
+            first.effects.clear()
+            await happen(hub, begins(2))
+            await until(lambda: second.heard("fired"))
+            async with watcher(hub.url, first, tmp_path / "1.db") as one:
+                await until(lambda: one.seeing and not one.on_duty)
+                await asyncio.sleep(0.3)
+    assert second.heard("fired") == ["incident 2"], "of the first it heard that it was told"
+    assert first.effects == []

@@ -44,6 +44,8 @@ FORGOTTEN_S = 120.0
 HANDED_OVER_S = 120.0
 """What is older was told by the watcher that did the telling before; only what is still open is told again."""
 LAST_WORDS_S = 5.0
+PATIENCE_S = 3.0
+"""How long what was left over from before waits for the hub; then it is told without."""
 MOST_SHARED = 2_000
 """How much of what it told a watcher lets the others know at once."""
 BLIND = "watch.blind"
@@ -87,6 +89,7 @@ class Watch:
         self._noted_at = 0.0
         self._forget_at: float | None = None
         self._name(self._outbox.fact("deployment"))
+        self._joined = asyncio.Event()
         self._told: asyncio.Queue[Told] = asyncio.Queue(MOST_SHARED)
         session.on_effect.append(self._fresh.append)
         delivery.on_told = self._share_later
@@ -99,7 +102,7 @@ class Watch:
 
     async def run(self) -> None:
         looking = asyncio.create_task(self._look_around())
-        telling = asyncio.create_task(self._delivery.run())
+        telling = asyncio.create_task(self._tell_all())
         following = asyncio.create_task(self._follow())
         sharing = asyncio.create_task(self._share())
         tasks = {looking, telling, following, sharing}
@@ -107,6 +110,7 @@ class Watch:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 if isinstance(error := task.exception(), FeedRefused) and self._outbox.fact("seen"):
+                    self._joined.set()
                     self._say_blind(str(error))
                     await self._delivery.flush(LAST_WORDS_S)
                 task.result()
@@ -114,6 +118,12 @@ class Watch:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _tell_all(self) -> None:
+        """What was left over may have been told by another watcher: the hub, if it is there, says so first."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._joined.wait(), PATIENCE_S)
+        await self._delivery.run()
 
     # -- the feed -----------------------------------------------------------------------------------------------
 
@@ -123,6 +133,7 @@ class Watch:
             self._session.feed(frame)
             self._heed_duty()
             if joined:
+                self._joined.set()
                 self._fresh.clear()  # what is news to the queue goes by the queue, and what is gone has its time
                 self._join()
             self._hand_over()
