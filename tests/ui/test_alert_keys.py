@@ -10,6 +10,7 @@ import pytest
 
 from ui import synthetic_alerts
 from ui.fake_feed import FakeFeed
+from ui.fake_past import replay
 from ui.test_alerts import ALERTING, AT, SHELF, console, painted, small
 from voicetop.alerts.runbooks import SHIPPED
 from voicetop.engine.snapshot import NAN, IncidentRow, Snapshot
@@ -254,3 +255,16 @@ async def test_every_key_of_the_screens_does_something_or_says_why_not() -> None
                 assert app.page.name == place, action.id
                 await run.press(action.keys.split(",")[0])
                 assert app.is_running, action.id
+
+
+async def test_the_past_offers_only_what_can_be_done_there() -> None:
+    """Nothing is sent from a replay but notes, so no line promises more."""
+    app = ConsoleApp(replay(ALERTING), shelf=SHELF)
+    async with app.run_test(size=(120, 40)) as run:
+        await run.press("4")
+        text = "\n".join(text_of(line) for line in app.sheet.lines)
+        assert "Enter opens ──" in text
+        await run.press("enter")
+        foot = text_of(app.sheet.lines[-1])
+        assert "n note" in foot
+        assert not any(key in foot for key in ("a take", "s silence", "x tick", "R resolve"))

@@ -86,12 +86,14 @@ class AlertPage(Walking, Acting):
         self.first = max(0, min(first, len(lines) - height))
         return lines[self.first :]
 
-    def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - no clocks here
-        row = self.row
+    def foot(self, scene: Scene, width: int) -> Line:
+        """What can be done: in the past nothing is sent but notes."""
+        row, past = self.row, scene.when is not None
         said = {"open_alert": "go there"}
         said |= {"acknowledge": "give back"} if row.acked_by else {}
         said |= {"silence": "end silence"} if row.silence else {}
-        dead = {*(STEP_KEYS if not self.steps else ()), *(OPEN_KEYS if row.state in OVER else ())}
+        dead = {*(STEP_KEYS if not self.steps else ()), *(OPEN_KEYS if past or row.state in OVER else ())}
+        dead |= {"tick"} if past else set()
         return keys_line(
             self.name, [key for key in FOOT_KEYS if key not in dead], width, self.host.keymap, said
         )

@@ -131,7 +131,7 @@ class AlertsPage(Walking, Acting):
         whole = [runbook_rule(book, row, width), *reason(book, width)]
         for step in book.steps:
             whole += step_lines(step, row, snap, scene.look, width, chosen=False)
-        head = [BLANK, self._title(row, width)]
+        head = [BLANK, self._title(row, width, past=scene.when is not None)]
         told = alerts.facts(row, snap.at, scene.look, width)
         if book.steps and len(head) + len(told) + len(whole) <= room:
             return [fit(line, width) for line in (*head, *told, *whole)]
@@ -140,21 +140,21 @@ class AlertsPage(Walking, Acting):
             return [*head, *told[: room - len(head)]]
         return [fit(line, width) for line in (*head, *told[:left], *steps)]
 
-    def _title(self, row: IncidentRow, width: int) -> Line:
+    def _title(self, row: IncidentRow, width: int, *, past: bool) -> Line:
         """Which incident it is, and what can be done to it; where both have no room, without the rule's name."""
-        keys, whole = self._keys(row), alerts.title(row)
+        keys, whole = self._keys(row, past=past), alerts.title(row)
         room = width - cells(keys) - TITLE_FRAME
         return rule(whole if cells(whole) <= room else alerts.title(row, rule=False), width, keys)
 
-    def _keys(self, row: IncidentRow) -> str:
-        """What can be done to it: a narrow footer has no room for that."""
+    def _keys(self, row: IncidentRow, *, past: bool) -> str:
+        """What can be done to it: a narrow footer has no room for that. In the past nothing is sent."""
         takes = "gives back" if row.acked_by else "takes"
         told = [
             ("open_alert", "opens"),
             ("acknowledge", takes),
             ("silence", "ends silence" if row.silence else "silences"),
         ]
-        if row.state in ("resolved", "pending"):
+        if past or row.state in ("resolved", "pending"):
             del told[1:]
         keys = self.host.keymap.keys
         return " · ".join(f"{written(keys(name), 1)} {word}" for name, word in told if keys(name))
