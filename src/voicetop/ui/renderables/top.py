@@ -125,7 +125,7 @@ def verdict(scene: Scene) -> tuple[Severity, str]:
     snap = scene.snap
     if snap is None:
         nobody = scene.link.phase in ("reconnecting", "refused")
-        return ("blind", "nothing is known yet") if nobody else ("learning", "waiting for the feed")
+        return "learning", "no hub answers yet" if nobody else "waiting for the feed"
     if scene.blind:
         return "blind", blindness(scene, snap)
     result = snap.verdict
