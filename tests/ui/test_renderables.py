@@ -109,10 +109,8 @@ def test_blind_says_since_when_and_what_is_done_about_it() -> None:
 def test_a_lost_link_is_blind_even_before_the_session_says_so() -> None:
     assert verdict(Scene(synthetic.busy(), LinkState("reconnecting", tries=1)))[0] == "blind"
     assert verdict(Scene(synthetic.busy(), LinkState("ended")))[0] == "ok"
-    assert verdict(Scene(None, LinkState("reconnecting", tries=1)))[0] == "blind", (
-        "nobody learns from silence"
-    )
-    assert verdict(Scene(None, LinkState("connecting")))[0] == "learning"
+    assert verdict(Scene(None, LinkState("reconnecting", tries=1))) == ("learning", "no hub answers yet")
+    assert verdict(Scene(None, LinkState("connecting"))) == ("learning", "waiting for the feed")
     assert verdict(Scene(synthetic.busy(), LinkState("live"), error="disk full")) == (
         "blind",
         "the feed's thread stopped: disk full",
