@@ -18,13 +18,13 @@ from voicetop.engine.checkpoint import State
 from voicetop.engine.columns import pack_notes, unpack_notes
 from voicetop.engine.fold import Engine
 from voicetop.engine.ledger import packed_turns
-from voicetop.engine.parts import Part, put_together, take_apart
+from voicetop.engine.parts import Part, TakenApart, put_together, take_apart
 from voicetop.engine.stories import Unread
-from voicetop.errors import RecordingError, WireError
-from voicetop.recording.checkpoints import Checkpoints, Ids, Saved, block_mark, named
+from voicetop.errors import CheckpointError, RecordingError, WireError
+from voicetop.recording.checkpoints import Checkpoints, Contents, Ids, Saved, block_mark, named
 from voicetop.recording.compression import zstd_decompress
 from voicetop.recording.index import Block
-from voicetop.recording.patches import Packed, Patches, patched, whole
+from voicetop.recording.patches import Packed, Patches, patch, patched, whole
 from voicetop.recording.reader import Place
 from voicetop.recording.stories import Retold, StoryReader
 from voicetop.wire.codec import Batch, Codec
@@ -108,7 +108,7 @@ class Keeper:
         size = _size(parts)
         if size > room:
             return size
-        self.finish()
+        self.finish(apart)
         self._patches.go_on()
         mark = block_mark(self._store.recording, place.offset)
         calls = [*state.live, *state.ended, *state.failed]
@@ -138,8 +138,8 @@ class Keeper:
         """Bytes of the checkpoint that isn't written yet."""
         return _size(self._draft.parts) if self._draft else 0
 
-    def finish(self) -> None:
-        """Write the checkpoint that waits, with what is known by now."""
+    def finish(self, following: TakenApart | None = None) -> None:
+        """Write the checkpoint that waits, with what is known by now, at best the state that follows on it."""
         draft, self._draft = self._draft, None
         if draft is None:
             return
@@ -152,14 +152,25 @@ class Keeper:
         told = {number: notes for number, notes in touched.items() if notes is not None}
         turns = msgspec.msgpack.encode((list(told), pack_notes(list(told.values())))) if told else b""
         parts = dict(draft.parts)
-        if turns and named(turns) not in self._store.parts:
-            parts[named(turns)] = whole(turns)
+        if turns:
+            parts[named(turns)] = _like_ended(turns, following)
         saved = msgspec.structs.replace(
             draft.saved,
             turns=named(turns),
             fresh=max(0, self._ids.came - draft.came) if none_twice else 0,
         )
         self._store.add(saved, parts)
+
+
+def _like_ended(turns: bytes, following: TakenApart | None) -> Packed:
+    """Most of the turns that were cut from stories on the way are those of calls that ended on it: in the state that
+    follows they stand with the calls, so that all but a quarter of them needn't be told again.
+    """
+    parts = following.parts.items() if following else ()
+    ended = next(((name, part) for name, part in parts if part.kin == "ended"), None)
+    if ended is None or not ended[1].content:
+        return whole(turns)
+    return Packed(ended[0], patch(ended[1].content, turns))
 
 
 def _size(parts: dict[bytes, Packed]) -> int:
@@ -233,7 +244,7 @@ def go_on_from(
     if states is None:
         return False
     with states:
-        turns = _turns_of(states.content(saved.turns)) if saved.turns else {}
+        turns = _turns_of(states, saved.turns)
         state, engine = put_together(saved.body, states, StoryReader(store.recording, blocks), turns)
         base = states.content(saved.ids.base) if saved.ids.base else b""
     seen = UnreadIds.later(lambda: _seen(saved, base, frames), saved.fresh)
@@ -242,9 +253,15 @@ def go_on_from(
     return True
 
 
-def _turns_of(content: bytes) -> dict[int, bytes]:
-    places, noted = _turns_decoder.decode(content)
-    return dict(zip(places, unpack_notes(noted), strict=True))
+def _turns_of(states: Contents, name: bytes) -> dict[int, bytes]:
+    """Where they can't be read (the state that follows may not be there yet), stories are read instead."""
+    if not name:
+        return {}
+    try:
+        places, noted = _turns_decoder.decode(states.content(name))
+        return dict(zip(places, unpack_notes(noted), strict=True))
+    except (CheckpointError, msgspec.DecodeError, ValueError, LookupError):
+        return {}
 
 
 def _seen(saved: Saved, base: bytes, frames: Frames) -> tuple[set[str], set[str]]:
