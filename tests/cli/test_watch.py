@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -193,6 +194,12 @@ async def test_what_came_while_the_watcher_was_dead_is_told_by_the_next(
     assert ("may have been told twice" in said) == (repeats > 0)
 
 
+def heard_elsewhere(queue: Path) -> int:
+    """How much a watcher knows that another one has told."""
+    with contextlib.closing(sqlite3.connect(queue)) as db:
+        return int(db.execute("SELECT count(*) FROM elsewhere").fetchone()[0])
+
+
 async def test_of_two_watchers_one_tells_and_the_other_takes_over(
     hub: Hub, watchers: Watchers, receiver: Receiver
 ) -> None:
@@ -203,6 +210,7 @@ async def test_of_two_watchers_one_tells_and_the_other_takes_over(
     await happen(hub, security("one"))
     await until(lambda: receiver.open and receiver.messages)
     told = len(receiver.requests)
+    await until(lambda: heard_elsewhere(watchers.folder / "two" / "voicetop" / "outbox.db") == 2)
     first.kill()
     await first.wait()
     await says(second, "this one tells people now")
