@@ -226,7 +226,7 @@ async def test_what_another_told_while_this_one_was_dead_is_not_told_again(tmp_p
             await until(lambda: one.seeing)
             await happen(hub, begins(1))
             await until(lambda: hub._rota._told)
-        with sqlite3.connect(tmp_path / "1.db") as queue:
+        with contextlib.closing(sqlite3.connect(tmp_path / "1.db")) as queue, queue:
             queue.execute("UPDATE jobs SET state = 'sending'")  # as if it had died before it noted that
         async with watcher(hub.url, second, tmp_path / "2.db") as two:
             await until(lambda: two.seeing and two.on_duty)
