@@ -150,6 +150,18 @@ def test_errors_are_told_with_their_kind_and_their_times_of_normal() -> None:
     assert found.severity == "down"
 
 
+def test_errors_began_where_they_became_many_and_not_where_that_was_seen() -> None:
+    fleet = Fleet()
+    fleet.go_on(100)
+    fleet.go_on(2, error="timeout")
+    fleet.go_on(50)
+    began = fleet.at
+    fleet.go_on(60, error="timeout")
+    found = fleet.trouble("errors")
+    assert found is not None
+    assert abs(found.since - began) <= 10
+
+
 def test_a_few_errors_are_no_trouble() -> None:
     fleet = Fleet()
     fleet.go_on(60)

@@ -7,6 +7,7 @@ finely; this is the plain answer of the top line.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from voicetop.engine.blame import Blame
 from voicetop.engine.buckets import QUANTILES, censored_quantile
 from voicetop.engine.figures import Usual
 from voicetop.engine.snapshot import NAN, Severity, Trouble
-from voicetop.engine.spans import SPANS
+from voicetop.engine.spans import FINE, SPANS
 from voicetop.engine.windows import Histogram
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Judge(Struct, kw_only=True):
         usual = Usual(engine.ledger, None, frozenset(self.troubled))
         for trouble in _troubles(engine, usual, at, learned=usual.learned(at)):
             held = self.standing.get(trouble.kind)
-            since = held.since if held is not None else trouble.since
+            since = held.since if held is not None else _began(engine, trouble, at)
             self.standing[trouble.kind] = Standing(trouble, since, at)
         for kind in [kind for kind, held in self.standing.items() if at - held.last >= CLEAR_S]:
             del self.standing[kind]
@@ -70,6 +71,30 @@ class Judge(Struct, kw_only=True):
             self.troubled = [*self.troubled[-KEPT_MINUTES:], minute]
         if self.troubled and self.troubled[0] < minute - KEPT_MINUTES:
             self.troubled = [m for m in self.troubled if m >= minute - KEPT_MINUTES]
+
+
+def _began(engine: Engine, trouble: Trouble, at: float) -> float:
+    """When it began: of errors the 10 seconds in the last five minutes that part few from many most clearly (the split
+    with the greatest Poisson likelihood); of all else when it was seen.
+    """
+    if trouble.kind not in ("errors", "local errors"):
+        return trouble.since
+    cells = engine.ledger.cells.matching(trouble.where)
+    chosen = None if cells is None else frozenset(cells.tolist())
+    numbers = range(int((at - SPANS["5m"]) // FINE) + 1, int(at // FINE) + 1)
+    hits = [engine.ledger.counts.over_time((FINE, number), chosen).get("error", 0) for number in numbers]
+    before, after, best, first = 0, sum(hits), -math.inf, 0
+    for split in range(len(hits)):
+        score = _fit(before, split) + _fit(after, len(hits) - split)
+        if score > best and after * split >= before * (len(hits) - split):
+            best, first = score, split
+        before, after = before + hits[split], after - hits[split]
+    return float(numbers[first] * FINE)
+
+
+def _fit(count: int, slots: int) -> float:
+    """The greatest log-likelihood of so many in so many slots, without what is the same for all of them."""
+    return count * math.log(count / slots) if count else 0.0
 
 
 def _troubles(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[Trouble]:
