@@ -17,7 +17,9 @@ from voicetop.engine.parts import Part, TakenApart
 from voicetop.recording.compression import CompressionParameter, ZstdDict, zstd_compress, zstd_decompress
 
 DEEPEST, GOING_BACK = 24, 64 * 1024 * 1024
-"""How many differences a part may stand on, and how many bytes that may take to go through."""
+"""How many differences a part stands on, and how many bytes that may take to go through; twice as many while others are
+due too.
+"""
 WORTH = 0.9
 """A difference of more than this share of the whole is not worth going back for."""
 SLOT_LEVEL, LEVEL, LARGE_LEVEL = 19, 16, 6
@@ -55,10 +57,13 @@ class Patches:
         self._content = content
         self._known: dict[str, _Known] = {}
         self._next: dict[str, _Known] = {}
+        self._renewed = False
+        """Whether a part has become whole in this state because it was due: others wait for the next one."""
 
     def pack(self, state: TakenApart) -> dict[bytes, Packed]:
         """The new parts of a state."""
         self._next = {kin: known for kin, known in self._known.items() if kin in state.kin}
+        self._renewed = False
         return {name: self._pack(name, part) for name, part in state.parts.items()}
 
     def go_on(self) -> None:
@@ -68,11 +73,13 @@ class Patches:
     def _pack(self, name: bytes, part: Part) -> Packed:
         known, content = self._known.get(part.kin), part.flat()
         deepest = min(DEEPEST, GOING_BACK // max(1, len(content)))
-        if known is not None and known.depth < deepest and known.whole >= LEAST:
+        due = known is not None and known.depth >= (2 * deepest if self._renewed else deepest)
+        if known is not None and not due and known.whole >= LEAST:
             packed = patch(self._content(known.name), content)
             if len(packed) < WORTH * known.whole:
                 self._next[part.kin] = _Known(name, known.depth + 1, known.whole)
                 return Packed(known.name, packed)
+        self._renewed |= due
         made = whole(content, SLOT_LEVEL if part.block and len(content) < LARGE_SLOT else LEVEL)
         depth = 0 if known is not None else zlib.crc32(part.kin.encode()) % DEEPEST
         self._next[part.kin] = _Known(name, depth, len(made.packed))
