@@ -41,7 +41,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 def run_fleet(pipe: Connection, url: str, args: argparse.Namespace) -> None:
     from voicetop.sources.simulator import Fleet, FleetConfig
-    from voicetop.sources.simulator.sender import pump
+    from voicetop.sources.simulator.pump import pump
 
     start = time.time() + args.lead
     pipe.send(start)

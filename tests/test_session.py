@@ -22,7 +22,7 @@ from voicetop.recording.reader import read
 from voicetop.session import Session
 from voicetop.sources.replay import ReplaySource
 from voicetop.sources.simulator import Fleet, FleetConfig, Incident
-from voicetop.sources.simulator.sender import pump
+from voicetop.sources.simulator.pump import pump
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.codec import Beat
 from voicetop.wire.frames import RawBatch, Welcome

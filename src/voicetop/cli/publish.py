@@ -20,7 +20,7 @@ from voicetop.clock import Clock, WallClock
 from voicetop.errors import FeedLost, UsageError
 from voicetop.sources.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.sources.lines import BadLine, Line, Lines, moved
-from voicetop.sources.simulator.sender import FRAME_EVENTS, Sender
+from voicetop.sources.sender import FRAME_EVENTS, Sender
 
 CHUNK = 64 * 1024
 READ_AHEAD = 4

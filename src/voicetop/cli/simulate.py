@@ -11,7 +11,7 @@ from voicetop.cli.fleet import fleet_config, fleet_options, number
 from voicetop.clock import WallClock
 from voicetop.sources.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.sources.simulator import SCENARIOS, Fleet
-from voicetop.sources.simulator.sender import pump
+from voicetop.sources.simulator.pump import pump
 
 _EPILOG = """\
 options after an --incident belong to it:

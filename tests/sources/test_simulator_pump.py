@@ -15,8 +15,9 @@ from websockets.http11 import Request, Response
 from voicetop.clock import WallClock
 from voicetop.errors import FeedLost, FeedRefused, UsageError
 from voicetop.sources.backoff import Backoff
+from voicetop.sources.sender import Sent
 from voicetop.sources.simulator import Fleet, FleetConfig
-from voicetop.sources.simulator.sender import Sent, pump
+from voicetop.sources.simulator.pump import pump
 from voicetop.wire.events import AnyEvent, CallStart
 
 _decoder = msgspec.json.Decoder(list[AnyEvent])

@@ -1,8 +1,7 @@
-"""Feeds a hub with a fleet, as any publisher would, but loses nothing: a simulation can wait for its hub.
+"""A publisher's connection to a hub that loses nothing, for whoever can wait for the hub: a simulation, a file.
 
 What was sent is kept until a pong says that it was read (pongs are answered in order), and sent again on the next
-connection; the hub drops what it has seen by `event_id`. A hub that reads slowly slows the sender down: events pile up
-nowhere, they are made up when they can be sent.
+connection; the hub drops what it has seen by `event_id`. A hub that reads slowly slows the sender down.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import contextlib
 import os
 import ssl as tls
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
@@ -25,24 +24,18 @@ from websockets.exceptions import (
     WebSocketException,
 )
 
-from voicetop.clock import Clock, WallClock
+from voicetop.clock import Clock
 from voicetop.errors import FeedLost, FeedRefused
 from voicetop.sources.address import check_token, check_url, client_tls, is_local
 from voicetop.sources.backoff import Backoff
-from voicetop.sources.simulator.fleet import Fleet
 from voicetop.wire.events import Event
 from voicetop.wire.frames import Hello
 from voicetop.wire.text import safe_label
 
 FRAME_EVENTS = 512
-TICK_S = 0.02
 PING_S = 0.5
 GOODBYE_S = 5.0
 UNREAD_BYTES = 16 * 1024 * 1024
-PIECE_S = 1.0
-PAST_PIECE_S = 60.0
-PIECE_EVENTS = 20_000
-"""A piece of the past tells at most some so many, so that telling and sending take turns."""
 _POLICY = 1008
 
 
@@ -224,43 +217,3 @@ async def _read_and_forget(connection: ClientConnection) -> None:
     with contextlib.suppress(ConnectionClosed):
         async for _ in connection:
             pass
-
-
-async def pump(
-    url: str,
-    token: str | None,
-    fleet: Fleet,
-    clock: Clock | None = None,
-    *,
-    duration: float | None = None,
-    ssl: tls.SSLContext | None = None,
-    backoff: Backoff | None = None,
-    opened: Callable[[], None] = lambda: None,
-) -> Sent:
-    """Feed the hub at `url`: the fleet's history at once, then what happens, when it happens.
-
-    `opened` is called when the hub is there. Runs for `duration` seconds after the fleet's start, or until cancelled.
-    Raises FeedLost where no hub answers at first, FeedRefused where one says no, UsageError for a URL or token that
-    cannot work.
-    """
-    clock = clock or WallClock()
-    sender = Sender(url, token, fleet.config.source, clock, ssl=ssl, backoff=backoff)
-    past_s = PAST_PIECE_S
-    end = float("inf") if duration is None else fleet.start + duration
-    await sender.open()
-    opened()
-    try:
-        while fleet.now < end:
-            if sender.lost:
-                await sender.again(fleet.announcements())
-            now = min(clock.time(), end)
-            piece = PIECE_S if fleet.now >= fleet.start else min(past_s, fleet.start - fleet.now)
-            target = min(now, fleet.now + piece)
-            events = fleet.until(target)
-            past_s = min(PAST_PIECE_S, max(PIECE_S, piece * PIECE_EVENTS / max(1, len(events))))
-            await sender.send(events)
-            if target >= now:
-                await clock.sleep(TICK_S)
-    finally:
-        await sender.close()
-    return sender.sent
