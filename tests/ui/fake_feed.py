@@ -25,6 +25,7 @@ class FakeFeed:
         self.notes: list[str] = []
         self.past: Past | None = None
         self.kept: list[tuple[str, str, float, str]] = []
+        self.acts: list[tuple[str, str, str, float]] = []
         self.why_not = ""
         self.view = View()
         self.tick = 0
@@ -55,4 +56,5 @@ class FakeFeed:
         call_id: str = "",
     ) -> str:
         self.kept.append((act, text, at, call_id))
+        self.acts.append((act, target, text, until))
         return self.why_not

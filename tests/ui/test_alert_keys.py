@@ -13,7 +13,7 @@ from ui.fake_feed import FakeFeed
 from ui.fake_past import replay
 from ui.test_alerts import ALERTING, AT, SHELF, console, painted, small
 from voicetop.alerts.runbooks import SHIPPED
-from voicetop.engine.snapshot import NAN, IncidentRow, Snapshot
+from voicetop.engine.snapshot import IncidentRow, Snapshot
 from voicetop.sources import LinkState
 from voicetop.ui.actions import available
 from voicetop.ui.app import ConsoleApp
@@ -29,28 +29,6 @@ from voicetop.ui.screens.overview import OverviewPage
 from voicetop.ui.screens.responder import Responder
 
 
-class Acts(FakeFeed):
-    """A feed that remembers what people did."""
-
-    def __init__(self) -> None:
-        super().__init__(small)
-        self.acts: list[tuple[str, str, str, float]] = []
-        self.refusal = ""
-
-    def operate(
-        self,
-        act: str,
-        *,
-        target: str = "",
-        text: str = "",
-        until: float = NAN,
-        at: float = NAN,
-        call_id: str = "",
-    ) -> str:
-        self.acts.append((act, target, text, until))
-        return self.refusal
-
-
 async def press(app: ConsoleApp, *keys: str) -> None:
     pilot = app.run_test(size=(120, 40))
     async with pilot as run:
@@ -58,7 +36,7 @@ async def press(app: ConsoleApp, *keys: str) -> None:
 
 
 async def acts_of(*keys: str) -> list[tuple[str, str, str, float]]:
-    feed = Acts()
+    feed = FakeFeed(small)
     await press(console(feed), *keys)
     return feed.acts
 
@@ -148,12 +126,12 @@ async def test_what_is_over_or_has_not_fired_is_not_acted_upon() -> None:
 
 
 async def test_a_refusal_is_told() -> None:
-    feed = Acts()
-    feed.refusal = "this token may only look: nothing was sent"
+    feed = FakeFeed(small)
+    feed.why_not = "this token may only look: nothing was sent"
     app = console(feed)
     async with app.run_test(size=(120, 40)) as run:
         await run.press("4", "a")
-        assert app.told == feed.refusal
+        assert app.told == feed.why_not
 
 
 async def test_enter_on_a_step_goes_to_its_panel_for_the_incidents_segment() -> None:
@@ -244,7 +222,7 @@ async def test_the_cursor_stays_on_its_incident_when_others_come() -> None:
 
 async def test_every_key_of_the_screens_does_something_or_says_why_not() -> None:
     for place, opened in (("alerts", ()), ("alert", ("open_alert",))):
-        app = console(Acts())
+        app = console(FakeFeed(small))
         async with app.run_test(size=(80, 24)) as run:
             for action in available(place):  # type: ignore[arg-type]
                 if action.id in ("quit", "copy", "copy_link"):

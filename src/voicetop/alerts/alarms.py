@@ -173,7 +173,7 @@ class Alarms:
             late = verdict.local and at - since >= PATIENCE_LOCAL
             return verdict.where if late else None
         if known:
-            return () if verdict.everybody >= 0.95 else None
+            return () if verdict.everybody >= CERTAIN else None
         patience = next(wait for share, wait in PATIENCE if verdict.everybody >= share)
         if at - since < patience:
             return None

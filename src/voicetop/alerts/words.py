@@ -83,7 +83,7 @@ def _times(signal: Signal) -> str:
 def in_text(signal: Signal) -> str:
     """P95 e2e 3.9 s (2.4× normal 1.6 s): the figure alone, where few words have to do."""
     figure = f"{signal.metric} {written(signal.value, signal.unit)}"
-    if signal.normal != signal.normal or (not signal.normal and signal.unit == "score"):
+    if signal.normal != signal.normal:
         return figure
     return f"{figure} ({_times(signal)}normal {written(signal.normal, signal.unit)})"
 

@@ -112,7 +112,8 @@ def _stands_out(row: SegmentRow) -> tuple[str, str]:
 def _against(row: SegmentRow) -> list[Line]:
     lines: list[Line] = []
     if row.p95.known and not row.p95.few:
-        said = Row(3).left(8, "P95", "muted").add(figures.milliseconds(row.p95.value), "text")
+        least = "≥ " if row.p95.at_least else ""
+        said = Row(3).left(8, "P95", "muted").add(least + figures.milliseconds(row.p95.value), "text")
         if row.p95.normal.known:
             said.add(f"  normal {figures.milliseconds(row.p95.normal.value)}", "muted")
         lines.append(said.add(f"  the rest {figures.milliseconds(row.rest_p95)}", "muted").line())
