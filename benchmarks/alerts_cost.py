@@ -18,8 +18,8 @@ import numpy as np
 
 from engine import CELLS, FRAME, RATE, Traffic
 from voicetop.alerts.alerts import Alerts
-from voicetop.alerts.baseline import Baseline
-from voicetop.alerts.desk import Desk
+from voicetop.alerts.changes.baseline import Baseline
+from voicetop.alerts.detectors.all import Desk
 from voicetop.engine.config import EngineConfig
 from voicetop.session import Session
 

@@ -22,7 +22,7 @@ BATCH_S = 0.05
 def make(path: Path, calls: int) -> None:
     """Write a welcome with the state of so many live calls, then what they tell in the next seconds, stamped."""
     from voicetop.session import Session
-    from voicetop.sources.simulator import Fleet, FleetConfig
+    from voicetop.simulator import Fleet, FleetConfig
     from voicetop.wire.events import Heartbeat
     from voicetop.wire.frames import RawBatch, Welcome
 

@@ -27,8 +27,8 @@ import yardstick_feed
 
 import voicetop
 from voicetop.alerts.alerts import Alerts
-from voicetop.alerts.baseline import Baseline
-from voicetop.alerts.desk import Desk
+from voicetop.alerts.changes.baseline import Baseline
+from voicetop.alerts.detectors.all import Desk
 from voicetop.alerts.signals import Effect
 from voicetop.engine.config import EngineConfig
 from voicetop.session import Session

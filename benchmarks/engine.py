@@ -177,7 +177,7 @@ def compare(mixed: bool, rounds: int, chunk: int = 100) -> None:
 def question(session: Session) -> None:
     """P50, P95 and P99 of all metrics for conjunctions, nothing kept from before."""
     ledger = session.engine.ledger
-    from voicetop.engine import figures
+    from voicetop.engine import normals
 
     for span in ("5m", "30m", "24h"):
         for where in ((), (("intent", "billing"),), (("intent", "billing"), ("language", "es"))):
@@ -186,7 +186,7 @@ def question(session: Session) -> None:
                 cells = ledger.cells.matching(where)
                 found = ledger.windows.histograms(span, cells, len(ledger.cells))
                 for name, counts in found.items():
-                    figures.latencies(name, counts, None, None)
+                    normals.latencies(name, counts, None, None)
 
             name = " × ".join(f"{k}={v}" for k, v in where) or "everybody"
             took_ms = statistics.median(timed(ask) for _ in range(9)) * 1e3

@@ -23,8 +23,8 @@ from pathlib import Path
 sys.path.remove(str(Path(__file__).parent))  # whose hub.py would stand for hub/ of the tests
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from alerts.receivers import CERT, receiving
 from hub.clients import publisher, send
+from notify.receivers import CERT, receiving
 from terminal.emulator import Terminal
 from voicetop.hub import Hub, HubConfig
 from voicetop.hub.own_session import OwnSession
@@ -45,8 +45,7 @@ def service(log: Path) -> None:
     """The desktop's, on this session bus."""
     from jeepney import message_bus
     from jeepney.io.blocking import Proxy, open_dbus_connection
-
-    from alerts.notification_service import NAME, serve
+    from notify.notification_service import NAME, serve
 
     connection = open_dbus_connection(bus="SESSION")
     Proxy(message_bus, connection).RequestName(NAME)

@@ -24,7 +24,7 @@ import seek
 
 import recording
 from voicetop.live import LiveFeed
-from voicetop.past.bounds import Bounds
+from voicetop.replay.bounds import Bounds
 from voicetop.sources import LinkState
 
 BACK_S = 180.0

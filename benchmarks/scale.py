@@ -40,8 +40,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def run_fleet(pipe: Connection, url: str, args: argparse.Namespace) -> None:
-    from voicetop.sources.simulator import Fleet, FleetConfig
-    from voicetop.sources.simulator.pump import pump
+    from voicetop.simulator import Fleet, FleetConfig
+    from voicetop.simulator.pump import pump
 
     start = time.time() + args.lead
     pipe.send(start)
@@ -61,7 +61,7 @@ def run_fleet(pipe: Connection, url: str, args: argparse.Namespace) -> None:
 
 def run_console(pipe: Connection, url: str) -> None:
     import voicetop.ui.app  # noqa: F401 - what the screen imports is part of a console's memory
-    from voicetop.engine.fold import Engine
+    from voicetop.engine.engine import Engine
     from voicetop.engine.snapshot import View
     from voicetop.live import LiveFeed
     from voicetop.session import Session

@@ -30,10 +30,10 @@ from voicetop.recording import read
 from voicetop.recording.files import RecordingFile
 from voicetop.recording.format import Header
 from voicetop.recording.index import BlockIndex
-from voicetop.recording.seek import Seeker
 from voicetop.recording.writer import FrameWriter
+from voicetop.replay.seek import Seeker
 from voicetop.session import Session
-from voicetop.sources.simulator import Fleet, FleetConfig
+from voicetop.simulator import Fleet, FleetConfig
 from voicetop.wire.events import Heartbeat
 from voicetop.wire.frames import RawBatch, Welcome
 

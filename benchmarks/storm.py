@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.remove(str(Path(__file__).parent))  # whose hub.py would stand for hub/ of the tests
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from alerts.storm import Report, storm
+from notify.storm import Report, storm
 
 
 def main() -> int:

@@ -19,10 +19,10 @@ from msgspec import Raw
 from voicetop.cli.replay import open_player
 from voicetop.config import Config
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.past.start import Start
+from voicetop.replay.start import Start
 from voicetop.session import Session
+from voicetop.simulator import Fleet, FleetConfig, Incident
 from voicetop.sources import LinkState
-from voicetop.sources.simulator import Fleet, FleetConfig, Incident
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.feed import Past
 from voicetop.ui.svg import picture as drawn

@@ -18,10 +18,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from voicetop.hub import Hub, HubConfig
-from voicetop.recording.compose import write_recording
 from voicetop.recording.format import Header
+from voicetop.recording.merge import write_recording
 from voicetop.recording.notes import Noted
-from voicetop.sources.simulator import Detail, Fleet, FleetConfig, Incident
+from voicetop.simulator import Detail, Fleet, FleetConfig, Incident
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.events import Event, Heartbeat, Operator
 from voicetop.wire.frames import RawBatch, Welcome

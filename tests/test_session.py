@@ -19,10 +19,10 @@ from voicetop.errors import CheckpointError
 from voicetop.hub import Hub, HubConfig
 from voicetop.hub.own_session import OwnSession
 from voicetop.recording.reader import read
+from voicetop.replay.source import ReplaySource
 from voicetop.session import Session
-from voicetop.sources.replay import ReplaySource
-from voicetop.sources.simulator import Fleet, FleetConfig, Incident
-from voicetop.sources.simulator.pump import pump
+from voicetop.simulator import Fleet, FleetConfig, Incident
+from voicetop.simulator.pump import pump
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.codec import Beat
 from voicetop.wire.frames import RawBatch, Welcome

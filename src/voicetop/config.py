@@ -30,7 +30,7 @@
     audio = "https://recordings.example.com/{call_id}.wav"
     call = "https://crm.example.com/calls/{call_id}"
 
-    [notify]                                # whom to tell of alerts: `alerts/notifiers/settings.py`, docs/notify.md
+    [notify]                                # whom to tell of alerts: `notify/settings.py`, docs/notify.md
     quiet = "22:00-07:00"
 
     [notify.pagerduty.oncall]
@@ -52,7 +52,11 @@ from typing import Annotated, Any, get_args, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from voicetop.alerts.notifiers.settings import (
+from voicetop.connection.address import DEFAULT_URL
+from voicetop.engine.config import EngineConfig, Price
+from voicetop.errors import ConfigError, line_of, nearest
+from voicetop.locations import config_file, rules_dir
+from voicetop.notify.settings import (
     KINDS,
     NEEDED,
     SECRETS,
@@ -60,10 +64,6 @@ from voicetop.alerts.notifiers.settings import (
     minutes_of,
     why_no_secret,
 )
-from voicetop.engine.config import EngineConfig, Price
-from voicetop.errors import ConfigError, line_of, nearest
-from voicetop.locations import config_file, rules_dir
-from voicetop.sources.address import DEFAULT_URL
 
 _DEFAULT = EngineConfig()
 
@@ -127,7 +127,7 @@ class Config(Struct, frozen=True):
 
     def engine(self) -> EngineConfig:
         """The part that the engine is told, with the person's own rules. Raises ConfigError for a wrong one."""
-        from voicetop.alerts.rulebook import files_in, read  # noqa: PLC0415 - behind the first frame
+        from voicetop.alerts.rules.rule_files import files_in, read  # noqa: PLC0415 - behind the first frame
 
         book = read(files_in(rules_dir()))
         if book.mistakes:

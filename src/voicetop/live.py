@@ -20,10 +20,10 @@ from voicetop.sources import Acting, LinkState, Source
 if TYPE_CHECKING:
     from voicetop.alerts.signals import Effect
     from voicetop.engine.config import EngineConfig
-    from voicetop.past.bounds import Bounds
-    from voicetop.past.player import Player
-    from voicetop.past.rewind import Rewind
     from voicetop.recording import Recorder
+    from voicetop.replay.bounds import Bounds
+    from voicetop.replay.live_history import Rewind
+    from voicetop.replay.player import Player
     from voicetop.session import Session
     from voicetop.wire.events import Operator
 
@@ -168,7 +168,7 @@ class LiveFeed:
         `at` is the moment that it is about (epoch s; NaN: now). Empty where it is on its way, else why it can't be, in
         a line: no connection, a viewer's token, a feed that takes no acts. What goes wrong later stands in `notes`.
         """
-        from voicetop.sources import acts  # noqa: PLC0415 - behind the first frame
+        from voicetop.sources import operator_events  # noqa: PLC0415 - behind the first frame
 
         source, loop, latest = self._source, self._loop, self._latest
         if latest is None or loop is None or source is None:
@@ -178,9 +178,9 @@ class LiveFeed:
         if source.refusal:
             return source.refusal
         try:
-            event = acts.operator_event(
+            event = operator_events.operator_event(
                 act,
-                by=acts.author(self._author),
+                by=operator_events.author(self._author),
                 ts=min(at, latest.at) if at == at else latest.at,
                 target=target,
                 text=text,
@@ -229,7 +229,7 @@ class LiveFeed:
         """A feed of which nothing can be kept goes on all the same."""
         if self._keep is None:
             return
-        from voicetop.past.rewind import LiveRemarks, Rewind  # noqa: PLC0415 - behind the first frame
+        from voicetop.replay.live_history import LiveRemarks, Rewind  # noqa: PLC0415 - behind the first frame
 
         remarks = LiveRemarks(self.operate)
         session.on_beat.append(lambda _: remarks.hear(session.engine.operators))
@@ -329,7 +329,7 @@ class LiveFeed:
 
 
 def _state_of(session: Session) -> bytes:
-    from voicetop.recording.seek import welcome_of  # noqa: PLC0415 - once an hour, where there is a recorder
+    from voicetop.replay.seek import welcome_of  # noqa: PLC0415 - once an hour, where there is a recorder
 
     return welcome_of(session)
 

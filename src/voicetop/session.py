@@ -10,19 +10,19 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from voicetop.alerts.alerts import Alerts
-from voicetop.alerts.desk import Desk
-from voicetop.alerts.news import between
-from voicetop.alerts.panel import dressed, severity_of
-from voicetop.alerts.rules import Rules
+from voicetop.alerts.detectors.all import Desk
+from voicetop.alerts.incidents.resync import between
+from voicetop.alerts.rules.rules import Rules
 from voicetop.alerts.signals import Effect
 from voicetop.engine import checkpoint
+from voicetop.engine.call_events import read_all
 from voicetop.engine.checkpoint import State
 from voicetop.engine.config import EngineConfig
-from voicetop.engine.fold import Engine
-from voicetop.engine.picture import Picturer
+from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import Severity, Snapshot, View
-from voicetop.engine.stories import read_all
 from voicetop.errors import CheckpointError, WireError
+from voicetop.views.incidents import dressed, severity_of
+from voicetop.views.snapshot_builder import Picturer
 from voicetop.wire.codec import Batch, Beat, Codec, Step
 from voicetop.wire.duplicates import Duplicates
 from voicetop.wire.events import Operator

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from voicetop.alerts.alarms import Alarm
-from voicetop.alerts.baseline import BINS, Baseline
-from voicetop.alerts.normals import NAT
-from voicetop.alerts.readings import Reading
-from voicetop.alerts.watch import Watch, WatchState
-from voicetop.engine.cells import Key
+from voicetop.alerts.changes.alarms import Alarm
+from voicetop.alerts.changes.baseline import BINS, Baseline
+from voicetop.alerts.changes.detector import Watch, WatchState
+from voicetop.alerts.changes.expectations import NAT
+from voicetop.alerts.changes.readings import Reading
 from voicetop.engine.snapshot import Where
+from voicetop.engine.windows.cells import Key
 
 START = 1_760_000_400.0
 TURNS, CALLS = 6.0, 1.0

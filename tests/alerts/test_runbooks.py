@@ -7,7 +7,7 @@ import pytest
 
 from voicetop.alerts.runbooks import PANELS, SHIPPED, Door, Shelf, mistakes, parse
 from voicetop.alerts.signals import Family
-from voicetop.engine.filtering import predicate
+from voicetop.views.call_filter import predicate
 
 BOOK = """# Replies **fail**
 

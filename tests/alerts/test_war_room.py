@@ -9,10 +9,10 @@ import pytest
 
 from hub.clients import publisher, send
 from voicetop.alerts.signals import Effect
+from voicetop.connection.backoff import Backoff
 from voicetop.engine.snapshot import IncidentRow
 from voicetop.hub import Hub, HubConfig
 from voicetop.live import LiveFeed
-from voicetop.sources.backoff import Backoff
 from voicetop.sources.socket import SocketSource
 
 Open = Callable[[str], LiveFeed]

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from cli.test_serve import serving
 from recording.recording_samples import batch, record, welcome
-from voicetop.alerts.baseline import FORMAT
-from voicetop.cli import normals, run
-from voicetop.engine.windows import METRICS
+from voicetop.alerts.changes.baseline import FORMAT
+from voicetop.cli import baseline_store, run
+from voicetop.engine.windows.histograms import METRICS
 from voicetop.errors import HistoryError
 from voicetop.history import baselines
 from voicetop.history.baselines import KeptBaseline
@@ -106,7 +106,7 @@ def test_what_cannot_work_is_one_clear_line(
 
 def kept(**changes: Any) -> KeptBaseline:
     session = Session()
-    return replace(normals.kept_of(session, "default", "a test"), **changes)
+    return replace(baseline_store.kept_of(session, "default", "a test"), **changes)
 
 
 def test_a_baseline_of_another_fleet_is_warned_of_and_one_that_measures_something_else_refused() -> None:
@@ -120,7 +120,7 @@ def test_a_baseline_of_another_fleet_is_warned_of_and_one_that_measures_somethin
     with pytest.raises(HistoryError, match="it is of another version"):
         baselines.check(kept(format="0"), "", "a.vtb", str(FORMAT))
     with pytest.raises(HistoryError, match="the baseline is damaged"):
-        normals.opened(kept(data=b"\xc1"), "a.vtb")
+        baseline_store.opened(kept(data=b"\xc1"), "a.vtb")
 
 
 def test_a_baseline_in_the_history_that_does_not_fit_is_left_out_and_one_that_was_named_is_refused(
@@ -128,12 +128,12 @@ def test_a_baseline_in_the_history_that_does_not_fit_is_left_out_and_one_that_wa
 ) -> None:
     log: list[str] = []
     history = Store(store, writer="test")
-    assert normals.first_of("", history, "default", "", log.append) is None
+    assert baseline_store.first_of("", history, "default", "", log.append) is None
     baselines.keep(history, kept(metrics=("other",)))
-    assert normals.first_of("", history, "default", "", log.append) is None
+    assert baseline_store.first_of("", history, "default", "", log.append) is None
     assert "learning what is normal begins anew" in log[0]
     baselines.keep(history, kept(deployment="other", made_at=5.0))
-    first = normals.first_of("", history, "default", "acme-prod", log.append)
+    first = baseline_store.first_of("", history, "default", "acme-prod", log.append)
     assert first is not None
     assert first() is not first()
     assert "a baseline of other" in log[1]
@@ -141,7 +141,7 @@ def test_a_baseline_in_the_history_that_does_not_fit_is_left_out_and_one_that_wa
     file = tmp_path / "x.vtb"
     baselines.write_file(file, kept(metrics=("other",)))
     with pytest.raises(HistoryError, match="its metrics differ"):
-        normals.first_of(str(file), None, "default", "", log.append)
+        baseline_store.first_of(str(file), None, "default", "", log.append)
 
 
 async def test_a_hub_begins_with_what_was_learned(week: Path, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ async def test_a_hub_begins_with_what_was_learned(week: Path, tmp_path: Path) ->
 
         session = Session()
         session.load(base64.b64decode(frame["state"]))
-        assert normals.desk_of(session).baseline.healthy_s > 0
+        assert baseline_store.desk_of(session).baseline.healthy_s > 0
         assert session.alerts.learning_s(session.engine) == 0
         await viewer.connection.close()
 
@@ -164,7 +164,7 @@ async def test_a_hub_begins_with_what_was_learned(week: Path, tmp_path: Path) ->
 def test_a_session_keeps_what_it_learned_first_and_then_each_hour(store: Path) -> None:
     history = Store(store, writer="test")
     session = Session()
-    normals.keep_hourly(session, history, "prod", print)
+    baseline_store.keep_hourly(session, history, "prod", print)
     for frame in frames():
         session.feed(frame)
     (newest,) = baselines.all_kept(history)

@@ -15,9 +15,9 @@ from hub.clients import CountingSession, Watcher, turn, until
 from voicetop.cli import run
 from voicetop.cli.publish import LineSender, Pump
 from voicetop.clock import WallClock
+from voicetop.connection.backoff import Backoff
 from voicetop.hub import Hub, HubConfig
-from voicetop.sources.backoff import Backoff
-from voicetop.sources.lines import MAX_LINE, BadLine, Line, Lines
+from voicetop.publish.json_lines import MAX_LINE, BadLine, Line, Lines
 
 StartHub = Callable[..., Awaitable[Hub]]
 

@@ -12,7 +12,7 @@ from voicetop.cli import parse as parse_words
 from voicetop.cli import run
 from voicetop.cli.fleet import fleet_config, parse_segment
 from voicetop.errors import UsageError
-from voicetop.sources.simulator import Incident
+from voicetop.simulator import Incident
 
 
 def parse(*words: str) -> argparse.Namespace:

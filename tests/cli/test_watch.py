@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from alerts.receivers import CERT, Receiver, receiving
 from hub.clients import publisher, send
-from voicetop.alerts.notifiers.outbox import Outbox
+from notify.receivers import CERT, Receiver, receiving
 from voicetop.cli import parse, run
 from voicetop.history.incidents import incidents_since
 from voicetop.history.store import Store
 from voicetop.hub import Hub, HubConfig, Token
 from voicetop.hub.own_session import OwnSession
+from voicetop.notify.queue import Outbox
 
 pytest.importorskip("pagerduty")
 pytest.importorskip("slack_sdk")

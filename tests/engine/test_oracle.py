@@ -10,8 +10,8 @@ import pytest
 from engine.feeding import START, Stamped, frames
 from engine.oracle import Oracle, at_least_rank, middle, nearest_rank
 from engine.traffic import SEGMENTS, STAGES, Traffic
-from voicetop.engine.buckets import QUANTILES
 from voicetop.engine.snapshot import Figure, Latencies, Snapshot, Span, View, Where
+from voicetop.engine.windows.buckets import QUANTILES
 from voicetop.session import Session
 from voicetop.wire.events import Heartbeat
 

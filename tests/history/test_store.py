@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.receivers import effect
+from notify.receivers import effect
 from voicetop.errors import HistoryError
 from voicetop.history.baselines import KeptBaseline, all_kept, keep, newest
 from voicetop.history.incidents import IncidentLog, incidents_since

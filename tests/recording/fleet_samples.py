@@ -13,7 +13,7 @@ from msgspec import Raw
 from voicetop.recording.files import RecordingFile
 from voicetop.recording.format import Header
 from voicetop.recording.writer import FrameWriter
-from voicetop.sources.simulator import Fleet, FleetConfig
+from voicetop.simulator import Fleet, FleetConfig
 from voicetop.wire.events import Event, Heartbeat
 from voicetop.wire.frames import RawBatch, Welcome
 

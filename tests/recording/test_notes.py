@@ -11,15 +11,15 @@ import pytest
 
 from recording.fleet_samples import START, fleet_frames, record_fleet
 from recording.recording_samples import read_all, record, welcome
-from recording.test_seek import digests
+from replay.test_seek import digests
 from voicetop.cli import run
 from voicetop.errors import RecordingError, UsageError
 from voicetop.recording import Recorder, read
 from voicetop.recording.index import BlockIndex, is_closed
 from voicetop.recording.notes import Notebook, with_notes
-from voicetop.recording.seek import Seeker
+from voicetop.replay.seek import Seeker
 from voicetop.session import Session
-from voicetop.sources.acts import operator_event
+from voicetop.sources.operator_events import operator_event
 from voicetop.wire.events import Operator
 
 ABOUT = START + 10.0

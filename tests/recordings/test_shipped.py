@@ -16,10 +16,10 @@ import pytest
 from recording.recording_samples import read_all
 from voicetop import config
 from voicetop.cli.replay import open_player
-from voicetop.past.player import Player
-from voicetop.past.start import Start
+from voicetop.formatting.times import parse_moment
 from voicetop.recording.index import BlockIndex, is_closed
-from voicetop.recording.moments import parse_moment
+from voicetop.replay.player import Player
+from voicetop.replay.start import Start
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.lines import text_of
 

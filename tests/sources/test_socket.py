@@ -13,10 +13,10 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection, serve
 
 from hub.clients import CountingSession, Json, publisher, send, turn, until
+from voicetop.connection.address import check_token, check_url, client_tls
+from voicetop.connection.backoff import Backoff
 from voicetop.errors import FeedLost, FeedRefused, UsageError
 from voicetop.hub import Hub, HubConfig, Token
-from voicetop.sources.address import check_token, check_url, client_tls
-from voicetop.sources.backoff import Backoff
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.events import Operator
 

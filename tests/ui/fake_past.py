@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ui import synthetic
 from ui.fake_feed import FakeFeed, Maker
 from voicetop.engine.snapshot import NAN, Snapshot, View
-from voicetop.engine.timeline import GRAVITY, Note, Timeline
+from voicetop.engine.snapshot.timeline import GRAVITY, Note, Timeline
 from voicetop.sources import LinkState
 from voicetop.ui.feed import Position
 

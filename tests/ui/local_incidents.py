@@ -6,8 +6,8 @@ import random
 from itertools import chain
 from typing import NamedTuple
 
-from voicetop.sources.simulator import Incident
-from voicetop.sources.simulator.population import INTENTS, LANGUAGES, REGIONS, TIERS, VERSIONS
+from voicetop.simulator import Incident
+from voicetop.simulator.population import INTENTS, LANGUAGES, REGIONS, TIERS, VERSIONS
 
 KINDS = {
     "seg_latency": ("llm", "LLM"),

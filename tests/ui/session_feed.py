@@ -9,8 +9,8 @@ import msgspec
 
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.session import Session
+from voicetop.simulator import Fleet, FleetConfig, Incident
 from voicetop.sources import LinkState
-from voicetop.sources.simulator import Fleet, FleetConfig, Incident
 from voicetop.ui.feed import Past
 from voicetop.wire import events
 

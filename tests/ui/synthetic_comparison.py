@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ui import synthetic
-from voicetop.engine.comparison import Change, Comparison, Finding, Moment, SegmentChange, Unit
 from voicetop.engine.snapshot import Snapshot, View
+from voicetop.engine.snapshot.comparison import Change, Comparison, Finding, Moment, SegmentChange, Unit
 
 EMPTY = (b"", b"")
 AT = synthetic.AT

@@ -13,7 +13,7 @@ from ui import stories, synthetic, synthetic_alerts
 from ui.fake_feed import FakeFeed, Maker
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.sources import LinkState
-from voicetop.ui.actions import ACTIONS, Place, available
+from voicetop.ui.actions.registry import ACTIONS, Place, available
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.lines import text_of
 from voicetop.ui.screens.alert import AlertPage
@@ -292,12 +292,12 @@ async def test_a_frame_is_skipped_while_the_terminal_holds_the_last(monkeypatch:
     app = ConsoleApp(feed)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: bool(app.sheet.lines))
-        monkeypatch.setattr("voicetop.ui.outlet.has_taken_all", lambda _: False)
+        monkeypatch.setattr("voicetop.ui.terminal.output.has_taken_all", lambda _: False)
         before = shown(app)
         feed.step(40)
         await until(pilot, lambda: app.skipped > 1)
         assert shown(app) == before
-        monkeypatch.setattr("voicetop.ui.outlet.has_taken_all", lambda _: True)
+        monkeypatch.setattr("voicetop.ui.terminal.output.has_taken_all", lambda _: True)
         await until(pilot, lambda: shown(app) != before)
 
 

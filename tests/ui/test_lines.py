@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicetop.ui.lines import Line, Row, beside, cells, clip, fit, lay_over, rule, text_of, width_of
-from voicetop.ui.look import to_ascii
+from voicetop.ui.style.display_options import to_ascii
 
 TEXT = st.text(st.sampled_from("ab 漢字é█─…·👍"), max_size=30)
 LINES = st.lists(st.tuples(TEXT, st.sampled_from(("text", "muted"))), max_size=5).map(tuple)

@@ -9,16 +9,16 @@ import pytest
 from ui import synthetic
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.sources import LinkState
-from voicetop.ui.actions import ACTIONS
+from voicetop.ui.actions.registry import ACTIONS
 from voicetop.ui.lines import text_of, width_of
-from voicetop.ui.look import Look, to_ascii
 from voicetop.ui.renderables.calls import ENDED_COLUMNS, LIVE_COLUMNS, fit_columns
 from voicetop.ui.renderables.capacity import capacity_line
 from voicetop.ui.renderables.footer import entry_line, footer, message_lines
+from voicetop.ui.renderables.header import header, verdict
 from voicetop.ui.renderables.overview import overview
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.renderables.top import header, verdict
 from voicetop.ui.renderables.waiting import waiting_screen
+from voicetop.ui.style.display_options import Look, to_ascii
 from voicetop.wire.text import safe_text
 
 GOLDEN = Path(__file__).parent / "golden"

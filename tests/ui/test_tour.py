@@ -4,7 +4,7 @@ from ui import synthetic, synthetic_alerts
 from ui.fake_feed import FakeFeed
 from ui.test_app import shown, until
 from voicetop.clock import ManualClock
-from voicetop.ui.actions import BY_ID
+from voicetop.ui.actions.registry import BY_ID
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.lines import text_of, width_of
 from voicetop.ui.renderables.tour import tour_lines

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 from msgspec import Struct
 
-from voicetop.alerts.acts import operate
-from voicetop.alerts.incidents import Incidents
-from voicetop.alerts.rules import policies_of
+from voicetop.alerts.incidents.lifecycle import Incidents
+from voicetop.alerts.incidents.operator_actions import operate
+from voicetop.alerts.rules.rules import policies_of
 from voicetop.alerts.signals import Effect, Signal
 from voicetop.engine.config import EngineConfig
 
 if TYPE_CHECKING:
-    from voicetop.engine.fold import Engine
+    from voicetop.engine.engine import Engine
 
 
 class Detectors(Protocol):

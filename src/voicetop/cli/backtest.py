@@ -12,13 +12,13 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from voicetop.alerts.alerts import Alerts
-from voicetop.alerts.incidents import Incidents
-from voicetop.alerts.metrics import Readings
-from voicetop.alerts.rules import Rules, policies_of
+from voicetop.alerts.incidents.lifecycle import Incidents
+from voicetop.alerts.rules.metrics import Readings
+from voicetop.alerts.rules.rules import Rules, policies_of
 from voicetop.alerts.signals import Effect
 from voicetop.cli.segments import Segments, segments_of
 from voicetop.engine.config import EngineConfig, Rule
-from voicetop.engine.fold import Engine
+from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import NAN
 from voicetop.recording import read
 from voicetop.session import Session

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voicetop import config as configuration
-from voicetop.alerts.baseline import FORMAT
-from voicetop.cli import normals
-from voicetop.engine.buckets import quantile
-from voicetop.engine.windows import METRICS
+from voicetop.alerts.changes.baseline import FORMAT
+from voicetop.cli import baseline_store
+from voicetop.engine.windows.buckets import quantile
+from voicetop.engine.windows.histograms import METRICS
 from voicetop.errors import UsageError, VoicetopError, nearest
 from voicetop.history import baselines
 from voicetop.history.baselines import KeptBaseline
@@ -26,7 +26,7 @@ from voicetop.recording import read
 from voicetop.session import Session
 
 if TYPE_CHECKING:
-    from voicetop.alerts.baseline import Baseline
+    from voicetop.alerts.changes.baseline import Baseline
 
 WHAT = ("learn", "show", "export")
 ENOUGH_DAYS = 7
@@ -78,13 +78,13 @@ def _learn(args: argparse.Namespace, store: Path) -> int:
                 session.feed(frame)
             for note in frames.notes:
                 sys.stderr.write(f"voicetop: {name}: {note}\n")
-    baseline = normals.desk_of(session).baseline
+    baseline = baseline_store.desk_of(session).baseline
     if not baseline.healthy_s:
         raise UsageError(
             f"{args.names[-1]}: no whole healthy hour with calls in it: a baseline needs a longer recording"
         )
-    kept = normals.kept_of(
-        session, args.name or session.deployment or normals.USUAL_NAME, ", ".join(args.names)
+    kept = baseline_store.kept_of(
+        session, args.name or session.deployment or baseline_store.USUAL_NAME, ", ".join(args.names)
     )
     if args.output:
         baselines.write_file(Path(args.output), kept)
@@ -120,7 +120,8 @@ def _show(args: argparse.Namespace, store: Path) -> int:
                 raise UsageError(f"{store} holds no baseline yet: voicetop baseline learn RECORDING")
             print(
                 "\n".join(
-                    f"{one.name:<20} {_in_words(one, normals.opened(one, str(store)))}" for one in every
+                    f"{one.name:<20} {_in_words(one, baseline_store.opened(one, str(store)))}"
+                    for one in every
                 )
             )
             return 0
@@ -141,7 +142,7 @@ def _named(history: Store, names: list[str], store: Path) -> KeptBaseline:
 
 def shown(kept: KeptBaseline, where: str) -> Iterator[str]:
     """A baseline for people: what it rests on, the latencies and rates that are normal."""
-    baseline = normals.opened(kept, where)
+    baseline = baseline_store.opened(kept, where)
     yield f"{kept.name}: {_in_words(kept, baseline)}"
     yield f"from {_day(kept.first_at)} to {_day(kept.last_at)}, {len(baseline.keys):,} segments, out of {kept.source}"
     if warning := _unfit(kept, where):
@@ -158,7 +159,7 @@ def shown(kept: KeptBaseline, where: str) -> Iterator[str]:
 
 def _rates(baseline: Baseline) -> Iterator[str]:
     """What comes how often, of the calls that ended."""
-    calls = normals.calls_of(baseline)
+    calls = baseline_store.calls_of(baseline)
     if not calls:
         return
     for kind in sorted(baseline.sums):

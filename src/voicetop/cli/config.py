@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from voicetop import config as configuration
-from voicetop.alerts import rulebook
-from voicetop.alerts.notifiers.settings import KINDS
+from voicetop.alerts.rules import rule_files
 from voicetop.config import TABLES, Config, LinkTemplates
 from voicetop.errors import ConfigError, UsageError, VoicetopError, line_of, nearest
 from voicetop.locations import config_file, rules_dir
+from voicetop.notify.settings import KINDS
 
 WHAT = ("check", "show")
 
@@ -67,12 +67,12 @@ def _in_words(checked: Checked) -> str:
 def check(file: str | None = None) -> Checked:
     """Read a config and everything that it names. Raises ConfigError where a named file can't be read."""
     path = Path(file) if file else config_file()
-    rules = [*rulebook.read(rulebook.files_in(rules_dir())).mistakes] if not file else []
+    rules = [*rule_files.read(rule_files.files_in(rules_dir())).mistakes] if not file else []
     if not file and not path.is_file():
         return Checked(path, "", Config(), [*rules], [])
     text = configuration.read(path)
     config, mistakes = configuration.examine(text, str(path))
-    from voicetop.ui import keymap
+    from voicetop.ui.actions import keymap
 
     keys, wrong = keymap.examine(config.keys)
     notes = [f"action {name!r} has no key any more; the palette still finds it" for name in keys.taken]
@@ -89,8 +89,8 @@ def _line_in(mistake: VoicetopError) -> int:
 def _elsewhere(config: Config, file: Path, text: str) -> Iterator[VoicetopError]:
     """What is wrong with the theme, the URLs and the token files that a config names."""
     from voicetop.cli import VERBS
-    from voicetop.sources.address import check_url
-    from voicetop.ui import theme
+    from voicetop.connection.address import check_url
+    from voicetop.ui.style import theme
 
     def tried(path: tuple[str, ...], key: str, attempt: Any, *words: Any) -> Iterator[VoicetopError]:
         try:
@@ -158,8 +158,8 @@ def _notify(checked: Checked) -> Iterator[str]:
 
 
 def _keys(checked: Checked) -> Iterator[str]:
-    from voicetop.ui import keymap
-    from voicetop.ui.actions import ACTIONS
+    from voicetop.ui.actions import keymap
+    from voicetop.ui.actions.registry import ACTIONS
 
     keys, _ = keymap.examine(checked.config.keys)
     yield "\n[keys]"

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import asdict
 
 from voicetop import config as configuration
+from voicetop.cli.alerting import Telling
 from voicetop.cli.hubs import chosen
-from voicetop.cli.shelf import is_folder, shelf, shelf_options
-from voicetop.cli.telling import Telling
+from voicetop.cli.retention_options import is_folder, shelf, shelf_options
 from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
 from voicetop.locations import rules_dir, state_dir, theme_dirs
-from voicetop.past.bounds import Bounds
+from voicetop.replay.bounds import Bounds
 from voicetop.sources import Source
 
 if TYPE_CHECKING:
@@ -186,10 +186,10 @@ def show_feeds(
     if patience_s and alone:
         first.start()
     from voicetop.alerts.runbooks import Shelf
+    from voicetop.ui.actions.keymap import keymap_of
     from voicetop.ui.app import ConsoleApp
-    from voicetop.ui.columns import Columns
     from voicetop.ui.feeds import NamedFeed
-    from voicetop.ui.keymap import keymap_of
+    from voicetop.ui.hidden_columns import Columns
 
     keymap = keymap_of(settings.keys)
     if patience_s and alone and not first.wait_for_answer(patience_s):

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from voicetop import config as configuration
 from voicetop.cli import redact
 from voicetop.errors import UsageError
+from voicetop.formatting.times import parse_moment
 from voicetop.recording import read
-from voicetop.recording.compose import cut_frames, write_recording
 from voicetop.recording.format import Header, clock_text
-from voicetop.recording.moments import parse_moment
+from voicetop.recording.merge import write_recording
 from voicetop.recording.notes import about
-from voicetop.recording.seek import Moment, Seeker, moment_at
+from voicetop.replay.cut import cut_frames
+from voicetop.replay.seek import Moment, Seeker, moment_at
 
 if TYPE_CHECKING:
     from voicetop.recording.redact import Redactor

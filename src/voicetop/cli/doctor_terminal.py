@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from voicetop.cli.findings import Finding
-from voicetop.ui.terminal import takes_links
+from voicetop.ui.terminal.driver import takes_links
 
 LEAST_COLUMNS, LEAST_ROWS = 80, 24
 

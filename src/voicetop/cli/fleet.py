@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from voicetop.errors import UsageError
 
 if TYPE_CHECKING:
-    from voicetop.sources.simulator import FleetConfig, Incident
+    from voicetop.simulator import FleetConfig, Incident
 
 MOST_CALLS = 200_000
 MOST_HISTORY_H = 168.0
@@ -92,7 +92,7 @@ def fleet_words(args: argparse.Namespace) -> list[str]:
 
 def fleet_config(args: argparse.Namespace, start: float) -> FleetConfig:
     """The fleet that the options describe. Raises UsageError that names option, value and what to type instead."""
-    from voicetop.sources.simulator import FleetConfig
+    from voicetop.simulator import FleetConfig
 
     return FleetConfig(
         start=start,
@@ -107,7 +107,7 @@ def fleet_config(args: argparse.Namespace, start: float) -> FleetConfig:
 
 
 def _incident(words: dict[str, str]) -> Incident:
-    from voicetop.sources.simulator import Incident
+    from voicetop.simulator import Incident
 
     incident = Incident(
         name=words["--incident"],

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.errors import UsageError, nearest
 from voicetop.sources import Source
-from voicetop.sources.address import DEFAULT_URL, check_token, check_url, client_tls
 
 if TYPE_CHECKING:
     from voicetop.config import Config

@@ -7,8 +7,8 @@ import sys
 
 from voicetop.cli.redact import check_output
 from voicetop.recording import read
-from voicetop.recording.compose import Merge, write_recording
 from voicetop.recording.format import Header
+from voicetop.recording.merge import Merge, write_recording
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -12,13 +12,13 @@ from contextlib import closing
 from msgspec.structs import replace
 
 from voicetop import config as configuration
-from voicetop.alerts.notifiers.heartbeat import Heartbeat
-from voicetop.alerts.notifiers.secrets import Vault
-from voicetop.alerts.notifiers.settings import NotifyConfig
-from voicetop.alerts.notifiers.targets import Failed, named, open_target
 from voicetop.alerts.signals import Effect
 from voicetop.clock import WallClock
 from voicetop.errors import NotifyError, UsageError, nearest
+from voicetop.notify.dead_mans_switch import Heartbeat
+from voicetop.notify.secrets import Vault
+from voicetop.notify.settings import NotifyConfig
+from voicetop.notify.targets.base import Failed, named, open_target
 
 WHAT = ("test",)
 LOCAL = ("desktop", "terminal")
@@ -81,7 +81,7 @@ def _target(kind: str, name: str, config: NotifyConfig) -> str:
 
 
 def _desktop(config: NotifyConfig) -> str:
-    from voicetop.alerts.notifiers import desktop
+    from voicetop.notify.desk import desktop
 
     if not config.desktop:
         return "off: desktop = false"
@@ -93,7 +93,7 @@ def _desktop(config: NotifyConfig) -> str:
 
 
 def _terminal(config: NotifyConfig) -> str:
-    from voicetop.alerts.notifiers.terminal import Terminal
+    from voicetop.notify.desk.terminal import Terminal
 
     terminal = Terminal.of(config, os.environ)
     if not terminal.ways:

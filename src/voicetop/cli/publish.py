@@ -17,10 +17,10 @@ from websockets.exceptions import ConnectionClosed
 
 from voicetop.cli.replay import parse_speed
 from voicetop.clock import Clock, WallClock
+from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.errors import FeedLost, UsageError
-from voicetop.sources.address import DEFAULT_URL, check_token, check_url, client_tls
-from voicetop.sources.lines import BadLine, Line, Lines, moved
-from voicetop.sources.sender import FRAME_EVENTS, Sender
+from voicetop.publish.json_lines import BadLine, Line, Lines, moved
+from voicetop.publish.lossless import FRAME_EVENTS, Sender
 
 CHUNK = 64 * 1024
 READ_AHEAD = 4

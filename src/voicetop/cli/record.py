@@ -11,11 +11,11 @@ import sys
 from datetime import UTC, datetime
 from io import FileIO
 
-from voicetop.cli.shelf import is_folder, shelf, shelf_options
+from voicetop.cli.retention_options import is_folder, shelf, shelf_options
 from voicetop.clock import WallClock
+from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.errors import UsageError
 from voicetop.recording import Recorder
-from voicetop.sources.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.sources.socket import SocketSource
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

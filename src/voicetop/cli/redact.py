@@ -8,8 +8,8 @@ import sys
 
 from voicetop.errors import UsageError
 from voicetop.recording import read
-from voicetop.recording.compose import write_recording
 from voicetop.recording.format import Header
+from voicetop.recording.merge import write_recording
 from voicetop.recording.notes import with_notes
 from voicetop.recording.redact import FIELDS, Redactor
 

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 from voicetop import config as configuration
 from voicetop.cli import console
 from voicetop.errors import UsageError
-from voicetop.past.pacing import FASTEST, SLOWEST
-from voicetop.past.pipe import PipeSpool
-from voicetop.past.start import Start
+from voicetop.formatting.times import parse_moment
 from voicetop.recording.extent import extent
 from voicetop.recording.format import clock_text
-from voicetop.recording.moments import parse_moment
+from voicetop.replay.pacing import FASTEST, SLOWEST
+from voicetop.replay.pipe_spool import PipeSpool
+from voicetop.replay.start import Start
 
 if TYPE_CHECKING:
     from voicetop.config import Config
-    from voicetop.past.memory import MemoryStates
-    from voicetop.past.player import Player
     from voicetop.recording.notes import Notebook
-    from voicetop.recording.reel import Reel
+    from voicetop.replay.memory_checkpoints import MemoryStates
+    from voicetop.replay.player import Player
+    from voicetop.replay.recording_set import Reel
     from voicetop.session import Session
 
 STANDARD_INPUT = "standard input"
@@ -78,10 +78,10 @@ def open_player(
     path: Path, where: str, start: Start, settings: Config, *, author: str, trouble: Callable[[], str]
 ) -> Player:
     """What plays the recording at `path`. Raises RecordingError."""
-    from voicetop.past.memory import MemoryStates
-    from voicetop.past.player import Player
-    from voicetop.past.remarks import Remarks
-    from voicetop.past.survey import Survey
+    from voicetop.replay.annotations import Remarks
+    from voicetop.replay.memory_checkpoints import MemoryStates
+    from voicetop.replay.player import Player
+    from voicetop.replay.timeline_scan import Survey
 
     states = MemoryStates()
     remarks = Remarks(lambda: _notebook(path, piped=where == STANDARD_INPUT), author=author)
@@ -97,7 +97,7 @@ def open_player(
 
 
 def _reel(path: Path, new_session: Callable[[], Session], states: MemoryStates) -> Reel[Session]:
-    from voicetop.recording.reel import Reel  # behind the first frame, as all that needs numpy
+    from voicetop.replay.recording_set import Reel  # behind the first frame, as all that needs numpy
 
     return Reel(path, new_session, states=states)
 

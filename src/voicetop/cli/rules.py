@@ -9,8 +9,8 @@ from pathlib import Path
 
 from voicetop import config as configuration
 from voicetop.alerts import runbooks
-from voicetop.alerts.rulebook import PRESETS, RuleBook, files_in, read
-from voicetop.alerts.words import span
+from voicetop.alerts.incident_text import span
+from voicetop.alerts.rules.rule_files import PRESETS, RuleBook, files_in, read
 from voicetop.cli import backtest
 from voicetop.cli.backtest import Match, Seen
 from voicetop.cli.segments import Segments, nearest_segment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from voicetop.engine.fold import Engine
+from voicetop.engine.engine import Engine
 from voicetop.errors import nearest
 
 MOST_NAMED = 20

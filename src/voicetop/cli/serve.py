@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
-from voicetop.cli.shelf import is_folder, keep_bytes, keep_s, shard_s, shelf_options
+from voicetop.cli.retention_options import is_folder, keep_bytes, keep_s, shard_s, shelf_options
 from voicetop.clock import WallClock
 from voicetop.errors import UsageError
 from voicetop.hub import Hub, HubConfig, Token
@@ -162,14 +162,14 @@ def _sessions(args: argparse.Namespace) -> Callable[[], OwnSession]:
     """Makes the hub's sessions: each begins with the normals that are kept, and the first of them, which knows all,
     writes the history. Raises HistoryError for a baseline that was named and cannot be judged by.
     """
-    from voicetop.cli import normals
+    from voicetop.cli import baseline_store
     from voicetop.history.incidents import open_log
     from voicetop.hub.own_session import OwnSession
 
     settings = configuration.load()
     chronicle = open_log(args.history, "serve", _log)
-    name = args.deployment or normals.USUAL_NAME
-    first = normals.first_of(
+    name = args.deployment or baseline_store.USUAL_NAME
+    first = baseline_store.first_of(
         args.baseline, chronicle.store if chronicle else None, name, args.deployment, _log
     )
     made: list[OwnSession] = []
@@ -177,10 +177,10 @@ def _sessions(args: argparse.Namespace) -> Callable[[], OwnSession]:
     def new_session() -> OwnSession:
         session = OwnSession(settings.engine())
         if first is not None:
-            normals.desk_of(session).judge_by(first())
+            baseline_store.desk_of(session).judge_by(first())
         if chronicle is not None and not made:
             session.on_effect.append(lambda effect: chronicle.record([effect]))
-            normals.keep_hourly(session, chronicle.store, name, _log)
+            baseline_store.keep_hourly(session, chronicle.store, name, _log)
         made.append(session)
         return session
 

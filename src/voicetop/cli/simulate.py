@@ -9,9 +9,9 @@ import sys
 
 from voicetop.cli.fleet import fleet_config, fleet_options, number
 from voicetop.clock import WallClock
-from voicetop.sources.address import DEFAULT_URL, check_token, check_url, client_tls
-from voicetop.sources.simulator import SCENARIOS, Fleet
-from voicetop.sources.simulator.pump import pump
+from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
+from voicetop.simulator import SCENARIOS, Fleet
+from voicetop.simulator.pump import pump
 
 _EPILOG = """\
 options after an --incident belong to it:

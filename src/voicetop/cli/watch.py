@@ -17,20 +17,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
-from voicetop.alerts.notifiers.delivery import Delivery
-from voicetop.alerts.notifiers.heartbeat import Heartbeat
-from voicetop.alerts.notifiers.outbox import Outbox, Tally
-from voicetop.alerts.notifiers.secrets import Vault
-from voicetop.alerts.notifiers.targets import named, targets_of
 from voicetop.cli.hubs import HubChoice, chosen
 from voicetop.clock import WallClock
+from voicetop.connection.address import client_tls
 from voicetop.errors import NotifyError, UsageError
 from voicetop.locations import history_file, state_dir
-from voicetop.sources.address import client_tls
+from voicetop.notify.dead_mans_switch import Heartbeat
+from voicetop.notify.delivery import Delivery
+from voicetop.notify.queue import Outbox, Tally
+from voicetop.notify.secrets import Vault
+from voicetop.notify.targets.base import named, targets_of
 
 if TYPE_CHECKING:
     from voicetop.config import Config
-    from voicetop.watch import Watch
+    from voicetop.notify.watcher import Watch
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LAST_TELLINGS_S = 5.0
@@ -99,9 +99,9 @@ async def _watch(
     args: argparse.Namespace, settings: Config, hub: HubChoice, path: Path, stop: asyncio.Event
 ) -> int:
     from voicetop.history.incidents import open_log
+    from voicetop.notify.watcher import Watch
     from voicetop.session import Session
     from voicetop.sources.socket import SocketSource
-    from voicetop.watch import Watch
 
     clock, vault = WallClock(), Vault()
     name = hub.name if "://" not in hub.name else ""

@@ -18,15 +18,15 @@ from sortedcontainers import SortedList
 
 from voicetop.engine.calls import Call
 from voicetop.engine.capacity import Load
-from voicetop.engine.cells import Cells
 from voicetop.engine.config import EngineConfig
-from voicetop.engine.counts import Counts, CountState
-from voicetop.engine.feedstate import FeedSeen
-from voicetop.engine.fold import Engine
-from voicetop.engine.judge import Judge
-from voicetop.engine.squeeze import flat
-from voicetop.engine.taps import Taps, TapState
-from voicetop.engine.windows import Histograms, HistogramState
+from voicetop.engine.engine import Engine
+from voicetop.engine.feed_state import FeedSeen
+from voicetop.engine.tick import Taps, TapState
+from voicetop.engine.verdict import Judge
+from voicetop.engine.windows.cells import Cells
+from voicetop.engine.windows.counts import Counts, CountState
+from voicetop.engine.windows.delta_encoding import flat
+from voicetop.engine.windows.histograms import Histograms, HistogramState
 from voicetop.errors import CheckpointError
 from voicetop.wire.codec import WireStats
 from voicetop.wire.events import NAN, Marker, Operator, Security

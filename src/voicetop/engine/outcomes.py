@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from voicetop.engine.calls import NOT_A_CONVERSATION, Call, sentiment_of, verdict_of
 from voicetop.engine.config import EngineConfig
-from voicetop.engine.ledger import Ledger
-from voicetop.engine.mood import FRUSTRATED
+from voicetop.engine.frustration import FRUSTRATED
+from voicetop.engine.windows.ledger import Ledger
 
 _CONVERSATION = frozenset(
     [

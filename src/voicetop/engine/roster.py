@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 
 from sortedcontainers import SortedList
 
+from voicetop.engine.call_events import noted_turns
 from voicetop.engine.calls import Call
 from voicetop.engine.config import EngineConfig
-from voicetop.engine.ledger import note, packed_turns
-from voicetop.engine.stories import noted_turns
+from voicetop.engine.windows.ledger import note, packed_turns
 from voicetop.wire.events import AnyEvent, Turn
 
 

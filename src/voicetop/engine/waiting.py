@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.engine.buckets import BUCKETS, bucket_of
 from voicetop.engine.calls import Call
 from voicetop.engine.snapshot import StuckStage, WaitingPanel
-from voicetop.engine.windows import Histogram
+from voicetop.engine.windows.buckets import BUCKETS, bucket_of
+from voicetop.engine.windows.histograms import Histogram
 
 
 def waiting_calls(calls: Iterable[Call], cells: NDArray[np.intp] | None) -> list[Call]:

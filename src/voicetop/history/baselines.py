@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from voicetop.engine.windows import METRICS
+from voicetop.engine.windows.histograms import METRICS
 from voicetop.errors import HistoryError
 from voicetop.history.store import Store
 

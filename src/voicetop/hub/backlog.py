@@ -10,11 +10,9 @@ import asyncio
 from bisect import bisect_left
 from collections import deque
 
-import msgspec
 from msgspec import Struct
 
 from voicetop.hub.privacy import without_transcripts
-from voicetop.wire.frames import RawBatch
 
 
 class Entry(Struct):
@@ -98,23 +96,3 @@ class Backlog:
 
 def _last(entry: Entry) -> int:
     return entry.last
-
-
-def tail_of(frame: bytes, after: int) -> bytes:
-    """The events of a batch frame that come after the stamp `after`.
-
-    Batches are cut the same for everybody, so that a console that resumes stands between two of them; one that
-    kept only part of a batch gets the rest.
-    """
-    batch = msgspec.json.decode(frame, type=RawBatch)
-    skip = after + 1 - batch.seq
-    if skip <= 0:
-        return frame
-    runs: list[tuple[float, int]] = []
-    left = skip
-    for at, count in batch.at:
-        passed = min(left, count)
-        left -= passed
-        if count > passed:
-            runs.append((at, count - passed))
-    return msgspec.json.encode(RawBatch(seq=after + 1, at=runs, events=batch.events[skip:]))

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 import msgspec
 from websockets.exceptions import ConnectionClosed
 
-from voicetop.hub.backlog import tail_of
+from voicetop.hub.access import Client
 from voicetop.hub.config import Role
 from voicetop.hub.feed import Audience, Feed
-from voicetop.hub.gate import Client
-from voicetop.hub.mirror import Joint
+from voicetop.hub.hub_session import Joint
+from voicetop.wire.batches import after_seq
 from voicetop.wire.events import Gap, Operator
 from voicetop.wire.frames import Resume, Told, WantState
 
@@ -95,7 +95,7 @@ class Console:
                 continue
             frame = self._audience.frame(entry)
             if entry.first <= self.seq:
-                frame = tail_of(frame, self.seq)
+                frame = after_seq(frame, self.seq)
             await self.client.send(frame, text=True)
             self.seq = entry.last
             self.index += 1

@@ -10,12 +10,12 @@ import msgspec
 
 from voicetop import __version__
 from voicetop.clock import Clock
-from voicetop.hub.admission import Admission
 from voicetop.hub.backlog import Backlog, Entry
 from voicetop.hub.config import HubConfig
-from voicetop.hub.mirror import Mirror, SessionLike
+from voicetop.hub.hub_session import Mirror, SessionLike
+from voicetop.hub.recording_sink import Tape
 from voicetop.hub.stamping import OpenBatch, Stamper
-from voicetop.hub.tape import Tape
+from voicetop.hub.validation import Admission
 from voicetop.wire.events import AnyEvent, Capacity, Heartbeat, Operator
 from voicetop.wire.frames import Welcome
 from voicetop.wire.text import safe_text

@@ -16,13 +16,13 @@ from websockets.exceptions import ConnectionClosed
 
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import UsageError, VoicetopError
+from voicetop.hub.access import Client, Gate
 from voicetop.hub.config import HubConfig, Role, check_bind, offered, server_tls
 from voicetop.hub.console import POLICY, Console, peer_name
 from voicetop.hub.feed import Feed
-from voicetop.hub.gate import Client, Gate
 from voicetop.hub.health import line, measure
-from voicetop.hub.mirror import SessionLike
-from voicetop.hub.rota import Rota
+from voicetop.hub.hub_session import SessionLike
+from voicetop.hub.watcher_election import Rota
 from voicetop.wire.codec import MAX_FRAME
 from voicetop.wire.events import PROTOCOL_VERSION
 from voicetop.wire.frames import Hello

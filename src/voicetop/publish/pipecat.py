@@ -24,9 +24,9 @@ from pipecat.observers.base_observer import BaseObserver, FramePushed
 from pipecat.observers.user_bot_latency_observer import LatencyBreakdown, UserBotLatencyObserver
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
+from voicetop.adapters.pipecat.call import CallFacts, Story
+from voicetop.adapters.pipecat.vocabulary import component_of
 from voicetop.clock import Clock, WallClock
-from voicetop.publish.pipecat_story import CallFacts, Story
-from voicetop.publish.pipecat_words import component_of
 from voicetop.publish.publisher import DEFAULT_URL, Publisher
 from voicetop.wire.events import MAX_LABEL, NAN, Agent, CallOutcome, CallStep, Event, Scalar
 

@@ -13,10 +13,10 @@ from typing import Any, BinaryIO, TextIO
 import msgspec
 
 from voicetop.errors import UsageError
-from voicetop.recording.format import UNDECODABLE, clock_text
+from voicetop.recording.format import clock_text
 from voicetop.recording.notes import with_notes
 from voicetop.recording.reader import Reader
-from voicetop.wire.codec import expand_stamps
+from voicetop.wire.batches import UNDECODABLE, expand_stamps
 from voicetop.wire.events import EVENT_TYPES, Agent, Durations
 from voicetop.wire.frames import RawBatch
 

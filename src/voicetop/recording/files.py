@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import mmap
 import os
 import stat
@@ -18,6 +19,7 @@ from voicetop.errors import RecordingError
 from voicetop.recording.index import IndexWriter
 from voicetop.recording.reader import Reader
 
+_ID_BYTES = 4096
 _FULL = {
     errno.EPIPE: "nobody reads it any more",
     errno.ENOSPC: "the disk is full",
@@ -125,3 +127,16 @@ def _lock(fd: int, path: Path) -> None:
 def explain(error: OSError) -> str:
     """Why writing failed, in words."""
     return _FULL.get(error.errno or 0, error.strerror or str(error))
+
+
+def identity(recording: Path) -> str:
+    """What names a recording however much it grows: a hash of its header, which has epoch, source and time."""
+    with recording.open("rb") as file:
+        first = file.read(_ID_BYTES)
+    size = min(first.find(b"\x28\xb5\x2f\xfd", 1) % (_ID_BYTES + 1), len(first))
+    return fingerprint(first[:size]).hex()
+
+
+def fingerprint(data: bytes) -> bytes:
+    """16 bytes that tell these from other bytes."""
+    return hashlib.blake2b(data, digest_size=16).digest()

@@ -59,7 +59,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from voicetop.errors import RecordingError
-from voicetop.wire.codec import expand_stamps
+from voicetop.wire.batches import UNDECODABLE, batch_frame, expand_stamps
 from voicetop.wire.events import Gap
 from voicetop.wire.frames import RawBatch
 
@@ -115,7 +115,6 @@ class Line(Struct, frozen=True, gc=False):
     voicetop: str = ""
 
 
-UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encoder = msgspec.json.Encoder()
 _header_decoder = msgspec.json.Decoder(Header)
 
@@ -138,12 +137,6 @@ def record_lines(batch: RawBatch) -> bytes:
 def frame_line(seq: int, at: float, frame: bytes) -> bytes:
     """The line of a frame that is no batch and no welcome."""
     return _encoder.encode(FrameLine(seq=seq, at=at, frame=frame)) + b"\n"
-
-
-def batch_frame(seq: int, ats: list[float], events: list[Raw], *, local: bool) -> bytes:
-    """Records back into the frame of a batch."""
-    runs = [(at, len(list(times))) for at, times in itertools.groupby(ats)]
-    return _encoder.encode(RawBatch(seq=seq, at=runs, events=events, local=local))
 
 
 def gap_frame(at: float, last_seq: int, next_seq: int, why: str) -> bytes:

@@ -34,7 +34,7 @@ from voicetop.recording.compression import (
     get_frame_size,
     is_skippable,
 )
-from voicetop.recording.format import UNDECODABLE
+from voicetop.wire.batches import UNDECODABLE
 
 INDEX_MAGIC = b"\x5d\x2a\x4d\x18"
 TABLE_MAGIC = b"\x5e\x2a\x4d\x18"

@@ -34,14 +34,14 @@ from msgspec import UNSET, Raw, Struct
 
 from voicetop.errors import RecordingError, UsageError
 from voicetop.locations import state_dir
-from voicetop.recording.checkpoints import identity
 from voicetop.recording.compression import ZstdDecompressor, ZstdError
-from voicetop.recording.files import RecordingFile, explain
-from voicetop.recording.format import UNDECODABLE, Header, Line, LocalLine, batch_frame
+from voicetop.recording.files import RecordingFile, explain, identity
+from voicetop.recording.format import Header, Line, LocalLine
 from voicetop.recording.index import ACTS, Block, BlockIndex, is_closed
 from voicetop.recording.reader import Reader, shard_files
 from voicetop.recording.redact import Redactor
 from voicetop.recording.writer import FrameWriter
+from voicetop.wire.batches import UNDECODABLE, batch_frame
 from voicetop.wire.cleaning import clean_events
 from voicetop.wire.events import NAN, NOTING, Operator
 from voicetop.wire.frames import RawBatch

@@ -24,15 +24,14 @@ from voicetop.errors import RecordingError
 from voicetop.recording.blocks import Blocks, Damaged, Piece, Torn
 from voicetop.recording.format import PROTOCOL as OURS
 from voicetop.recording.format import (
-    UNDECODABLE,
     FrameLine,
     Header,
     Line,
-    batch_frame,
     clock_text,
     gap_frame,
     parse_header,
 )
+from voicetop.wire.batches import UNDECODABLE, batch_frame
 
 RUN = 512
 MAX_LINE = 256 * 1024 * 1024

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from voicetop.recording.format import UNDECODABLE
+from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.events import EVENT_TYPES, MAX_LABEL, MAX_TEXT, Agent, Durations, Gap
 from voicetop.wire.frames import RawBatch, Welcome
 

@@ -15,7 +15,6 @@ from msgspec import Raw, Struct
 from voicetop.recording.compression import compressor
 from voicetop.recording.format import (
     BLOCK_BYTES,
-    UNDECODABLE,
     Header,
     frame_line,
     gap_frame,
@@ -23,6 +22,7 @@ from voicetop.recording.format import (
     record_lines,
 )
 from voicetop.recording.index import ACTS, STATE, Block, IndexWriter
+from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.codec import MAX_FRAME
 from voicetop.wire.frames import RawBatch, Welcome
 

@@ -24,11 +24,11 @@ from websockets.exceptions import (
 )
 
 from voicetop.clock import Clock, WallClock
+from voicetop.connection.address import check_token, check_url, client_tls, is_local
+from voicetop.connection.backoff import Backoff
 from voicetop.errors import FeedLost, FeedRefused
 from voicetop.sources import LinkState
-from voicetop.sources.acts import Unheard
-from voicetop.sources.address import check_token, check_url, client_tls, is_local
-from voicetop.sources.backoff import Backoff
+from voicetop.sources.operator_events import Unheard
 from voicetop.wire.events import PROTOCOL_VERSION, Event, Gap, Heartbeat, Operator
 from voicetop.wire.frames import Duty, Hello, RawBatch, Resume, Told, WantState
 from voicetop.wire.text import safe_label

@@ -21,20 +21,20 @@ from textual.message import Message
 
 from voicetop.alerts.runbooks import Shelf
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.ui import theme as themes
-from voicetop.ui.actions import BY_ID, Place
-from voicetop.ui.columns import Columns
-from voicetop.ui.comparing import Comparing
+from voicetop.ui.actions.comparing import Comparing
+from voicetop.ui.actions.copying import Taking
+from voicetop.ui.actions.keymap import USUAL, Keymap
+from voicetop.ui.actions.registry import BY_ID, Place
+from voicetop.ui.actions.responding import Responding
+from voicetop.ui.actions.scope_actions import Steering
+from voicetop.ui.app_chrome import ROOM, Surroundings
 from voicetop.ui.feed import FeedHandle
 from voicetop.ui.feeds import Feeds, NamedFeed
-from voicetop.ui.keymap import USUAL, Keymap
+from voicetop.ui.hidden_columns import Columns
 from voicetop.ui.lines import Line
-from voicetop.ui.look import Look
-from voicetop.ui.outlet import Outlet
-from voicetop.ui.outlook import Outlook
 from voicetop.ui.renderables.footer import MOST_TOLD, message_lines
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.responding import Responding
+from voicetop.ui.scope import Outlook
 from voicetop.ui.screens.alerts import AlertsPage
 from voicetop.ui.screens.boxes import HelpBox, PaletteBox
 from voicetop.ui.screens.calls import CallsPage
@@ -42,17 +42,17 @@ from voicetop.ui.screens.overview import OverviewPage
 from voicetop.ui.screens.page import Page
 from voicetop.ui.screens.segments import SegmentsPage
 from voicetop.ui.screens.trends import TrendsPage
-from voicetop.ui.sheet import Ink, Sheet
 from voicetop.ui.stack import Stack
-from voicetop.ui.steering import Steering
-from voicetop.ui.surroundings import ROOM, Surroundings
-from voicetop.ui.taking import Taking
-from voicetop.ui.terminal import driver_for, takes_links
-from voicetop.ui.theme import Colours
-from voicetop.ui.timebar import Timebar
-from voicetop.ui.timekeeping import Timekeeping
-from voicetop.ui.wardrobe import LOOK_S, Wardrobe
-from voicetop.ui.window import ConsoleScreen
+from voicetop.ui.style import theme as themes
+from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.theme import Colours
+from voicetop.ui.style.theme_switch import LOOK_S, Wardrobe
+from voicetop.ui.terminal.driver import driver_for, takes_links
+from voicetop.ui.terminal.line_view import Ink, Sheet
+from voicetop.ui.terminal.output import Outlet
+from voicetop.ui.terminal.screen import ConsoleScreen
+from voicetop.ui.time.actions import Timekeeping
+from voicetop.ui.time.bar import Timebar
 
 if TYPE_CHECKING:
     from textual.screen import Screen as AnyScreen

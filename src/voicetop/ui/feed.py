@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from voicetop.engine.snapshot import NAN, Snapshot, View
-from voicetop.engine.timeline import Timeline
-from voicetop.past.position import Position
+from voicetop.engine.snapshot.timeline import Timeline
+from voicetop.replay.position import Position
 from voicetop.sources import LinkState
 
 __all__ = ["FeedHandle", "Past", "Position", "RunningFeed"]

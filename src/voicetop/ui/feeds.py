@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from voicetop.ui.feed import FeedHandle
-from voicetop.ui.standpoint import Standpoint
+from voicetop.ui.time.viewed_time import Standpoint
 from voicetop.wire.text import safe_label
 
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from rich.style import Style
 
 from voicetop.ui.lines import Line, cells
-from voicetop.ui.look import to_ascii
-from voicetop.ui.theme import Theme
+from voicetop.ui.style.display_options import to_ascii
+from voicetop.ui.style.theme import Theme
 from voicetop.wire.text import safe_text
 
 W, H = 8.4, 18.0

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from voicetop.errors import WireError
+from voicetop.wire.batches import UNDECODABLE, Tag, expand_stamps, is_welcome
 from voicetop.wire.cleaning import clean_events, clean_struct, is_plain
 from voicetop.wire.duplicates import Duplicates
 from voicetop.wire.events import (
@@ -39,7 +40,6 @@ KEPT_TYPES = 64
 LOOK_EVERY = 8192
 _DURATION_FIELDS = Durations.__struct_fields__
 _ROW = len(msgspec.msgpack.encode(Durations()))
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Batch(Struct, frozen=True, gc=False):
@@ -94,17 +94,13 @@ class _TypedBatch(Struct, frozen=True, kw_only=True, tag_field="type", tag="batc
     local: bool = False
 
 
-class _Tag(Struct, frozen=True):
-    type: str
-
-
 _Frame: TypeAlias = _TypedBatch | Welcome | Gap
 _RawFrame: TypeAlias = RawBatch | Welcome | Gap
 
 _frame_decoder: msgspec.json.Decoder[_Frame] = msgspec.json.Decoder(_Frame)
 _raw_decoder: msgspec.json.Decoder[_RawFrame] = msgspec.json.Decoder(_RawFrame)
 _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
-_tag_decoder = msgspec.json.Decoder(_Tag)
+_tag_decoder = msgspec.json.Decoder(Tag)
 
 
 class Codec:
@@ -135,11 +131,11 @@ class Codec:
 
     def steps(self, frame: bytes) -> Iterator[Step]:
         """The same one by one: what stands behind a heartbeat isn't counted before the heartbeat was folded."""
-        if len(frame) > MAX_FRAME and not frame.startswith(b'{"type":"welcome"'):
+        if len(frame) > MAX_FRAME and not is_welcome(frame):
             raise WireError(f"a frame of {len(frame):,} bytes, more than {MAX_FRAME:,}: send smaller batches")
         try:
             decoded: _Frame | _RawFrame = _frame_decoder.decode(frame)
-        except _UNDECODABLE:
+        except UNDECODABLE:
             decoded = _decode_raw(frame)
         self.frames += 1
         if isinstance(decoded, Welcome | Gap):
@@ -203,11 +199,11 @@ class Codec:
     def _one(self, raw: Raw, at: float) -> AnyEvent | None:
         try:
             return _event_decoder.decode(raw)
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             why = str(error)
         try:
             kind = _tag_decoder.decode(raw).type
-        except _UNDECODABLE:
+        except UNDECODABLE:
             kind = ""
         if kind and kind not in EVENT_TYPES:
             self._count(self.stats.unknown_types, safe_label(kind))
@@ -245,7 +241,7 @@ class Codec:
         try:
             event = msgspec.json.decode(raw)
             kind = EVENT_TYPES.get(_tag_decoder.decode(raw).type)
-        except _UNDECODABLE:
+        except UNDECODABLE:
             return
         if kind is not None:
             for name in sorted(event.keys() - set(kind.__struct_fields__) - {"type"}):
@@ -290,22 +286,10 @@ _NO_DURATIONS = Durations()
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def expand_stamps(runs: list[tuple[float, int]], count: int) -> list[float]:
-    """The receive time of each of `count` events; runs that don't add up are cut, or go on with the last time."""
-    if len(runs) == 1:
-        return [runs[0][0]] * count
-    ats: list[float] = []
-    for at, times in runs:
-        ats += [at] * min(times, count - len(ats))
-        if len(ats) == count:
-            return ats
-    return ats + [ats[-1] if ats else 0.0] * (count - len(ats))
-
-
 def _decode_raw(frame: bytes) -> _RawFrame:
     try:
         return _raw_decoder.decode(frame)
-    except _UNDECODABLE as error:
+    except UNDECODABLE as error:
         raise WireError(f"not a frame of the protocol: {safe_label(str(error))}") from None
 
 
@@ -314,5 +298,5 @@ def _is_heartbeat(raw: Raw) -> bool:
         return False
     try:
         return type(_event_decoder.decode(raw)) is Heartbeat
-    except _UNDECODABLE:
+    except UNDECODABLE:
         return False

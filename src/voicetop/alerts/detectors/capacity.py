@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from voicetop.alerts.incident_text import span
 from voicetop.alerts.signals import Signal, Tier
-from voicetop.alerts.words import span
 from voicetop.engine.capacity import minutes_to_line
-from voicetop.engine.fold import Engine
-from voicetop.engine.judge import handling_s
+from voicetop.engine.engine import Engine
+from voicetop.engine.verdict import handling_s
 
 NEAR = 0.9
 MINUTES = 10.0

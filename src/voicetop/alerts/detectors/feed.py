@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voicetop.alerts.signals import Signal, Tier
-from voicetop.engine.fold import Engine
+from voicetop.engine.engine import Engine
 
 BLIND_S = 10.0
 LATE_S = 10.0

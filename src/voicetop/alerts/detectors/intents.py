@@ -13,11 +13,11 @@ import math
 import numpy as np
 from msgspec import Struct, field
 
-from voicetop.alerts.baseline import Baseline
-from voicetop.alerts.readings import Part
+from voicetop.alerts.changes.baseline import Baseline
+from voicetop.alerts.changes.readings import Part
+from voicetop.alerts.incident_text import percent
 from voicetop.alerts.signals import Signal
-from voicetop.alerts.words import percent
-from voicetop.engine.cells import Key
+from voicetop.engine.windows.cells import Key
 
 INTENT = "intent"
 NEW_CALLS, NEW_S = 5, 86_400.0

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from voicetop.alerts.signals import Family, Signal
-from voicetop.engine import blame
-from voicetop.engine.blame import Blame
-from voicetop.engine.figures import WARN_RATIO
-from voicetop.engine.fold import MARK_S, Engine
-from voicetop.engine.judge import UNLEARNED_ERRORS
+from voicetop.engine import attribution
+from voicetop.engine.attribution import Blame
+from voicetop.engine.engine import MARK_S, Engine
+from voicetop.engine.normals import WARN_RATIO
 from voicetop.engine.snapshot import Trouble
+from voicetop.engine.verdict import UNLEARNED_ERRORS
 
 
 class _Kind(NamedTuple):
@@ -49,7 +49,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
 
 
 def _signal(trouble: Trouble, since: float, kind: _Kind) -> Signal:
-    whose = blame.in_words(Blame(trouble.where, trouble.explains)) if trouble.where else ""
+    whose = attribution.in_words(Blame(trouble.where, trouble.explains)) if trouble.where else ""
     return Signal(
         rule=f"preset.{trouble.kind.replace(' ', '_')}",
         family=kind.family,

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from msgspec import Struct
 
-from voicetop.alerts.baseline import Baseline
+from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.signals import Signal
 
 HOURS, DAYS = 24, 200.0

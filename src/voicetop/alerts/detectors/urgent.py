@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from voicetop.alerts.signals import Signal, Tier
-from voicetop.engine.taps import Urgency
+from voicetop.engine.tick import Urgency
 
 LASTS_S = 300.0
 """How long one stays on: it is an event and no state, and its incident lasts longer."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from voicetop.alerts.arrays import Floats
+from voicetop.alerts.changes.array_codec import Floats
 from voicetop.alerts.signals import Signal, Tier
-from voicetop.engine import figures, waiting
-from voicetop.engine.fold import Engine
+from voicetop.engine import normals, waiting
+from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import WaitingPanel
-from voicetop.engine.windows import METRIC
+from voicetop.engine.windows.histograms import METRIC
 
 FEW, SHARE = 3, 0.5
 """From so many stuck callers on, and of so many of those who wait, it is an outage."""
@@ -23,7 +23,7 @@ def signals(engine: Engine, at: float, times: Floats) -> list[Signal]:
     waits = waiting.waiting_calls(engine.roster.live.values(), None)
     if len(waits) < 2 or _hushed(engine, at):
         return []
-    over = figures.stuck_after(times[METRIC["e2e"]].astype(int), engine.config.stuck_after_s)
+    over = normals.stuck_after(times[METRIC["e2e"]].astype(int), engine.config.stuck_after_s)
     panel = waiting.panel(waits, at, over)
     live = len(engine.roster.live)
     if panel.stuck < max(2, 1 + live // BY_CHANCE):

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from voicetop.engine.comparison import Moment
+from voicetop.engine.snapshot.comparison import Moment
 
 NAN = float("nan")
 

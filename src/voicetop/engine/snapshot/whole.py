@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from voicetop.engine.comparison import Comparison, Moment
 from voicetop.engine.snapshot.alerts import AlertsPanel
 from voicetop.engine.snapshot.calls import CallDetail, CallRow, CallsPanel
+from voicetop.engine.snapshot.comparison import Comparison, Moment
 from voicetop.engine.snapshot.overview import (
     AbandonPanel,
     CapacityPanel,

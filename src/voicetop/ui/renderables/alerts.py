@@ -7,8 +7,8 @@ from math import isnan
 from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, selected
-from voicetop.ui.look import Look
 from voicetop.ui.renderables.tabs import tabs
+from voicetop.ui.style.display_options import Look
 
 TABS = ("active", "acknowledged", "silenced", "resolved", "silences")
 IN_TAB = {

@@ -8,12 +8,12 @@ from __future__ import annotations
 from math import floor, inf, isnan
 from typing import TypeAlias
 
-from voicetop.engine.timeline import Timeline
+from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, cells, clip, fit, selected, width_of
-from voicetop.ui.look import SPANS, Look, severity
 from voicetop.ui.renderables.scene import Hint, Scene, When
-from voicetop.ui.renderables.strip import read_up_to
+from voicetop.ui.renderables.timeline import read_up_to
+from voicetop.ui.style.display_options import SPANS, Look, severity
 
 Part: TypeAlias = tuple[tuple[str, ...], str]
 """A text in ever fewer words, of which the first that fits is shown, and its tone."""

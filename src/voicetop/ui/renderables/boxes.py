@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voicetop.ui.actions import Action, Place, written
-from voicetop.ui.keymap import USUAL, Keymap
+from voicetop.ui.actions.keymap import USUAL, Keymap
+from voicetop.ui.actions.registry import Action, Place, written
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, lay_over, rule, selected
-from voicetop.ui.renderables.prose import wrapped
+from voicetop.ui.renderables.wrapping import wrapped
 
 FADED = "rule"
 KEYS, LABEL = 14, 13

@@ -11,12 +11,12 @@ from voicetop.engine.snapshot import NAN, CallDetail, CallRow
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, block, cells, clip, fit, rule
 from voicetop.ui.links import Link, linked
-from voicetop.ui.look import Look
 from voicetop.ui.renderables import waterfall
 from voicetop.ui.renderables.calls import EYES
-from voicetop.ui.renderables.clippings import row_text
-from voicetop.ui.renderables.ladder import Block, chosen, frame_for, ladder, ladder_head, overlapping
-from voicetop.ui.renderables.prose import wrapped
+from voicetop.ui.renderables.plain_text import row_text
+from voicetop.ui.renderables.turns import Block, chosen, frame_for, ladder, ladder_head, overlapping
+from voicetop.ui.renderables.wrapping import wrapped
+from voicetop.ui.style.display_options import Look
 
 SIDE = 52
 SIDE_FROM = 158

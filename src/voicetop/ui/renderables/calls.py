@@ -11,8 +11,8 @@ from voicetop.charts import blocks
 from voicetop.engine.snapshot import CallRow, Snapshot, View
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected
-from voicetop.ui.look import Look
 from voicetop.ui.renderables.capacity import headcount
+from voicetop.ui.style.display_options import Look
 
 EYES: dict[str, tuple[str, str]] = {
     "stuck": ("■", "down"),

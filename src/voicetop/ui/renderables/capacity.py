@@ -6,7 +6,7 @@ from voicetop.charts import blocks
 from voicetop.engine.snapshot import CapacityPanel, Snapshot, StuckStage, WaitingPanel
 from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, clip, fit, width_of
-from voicetop.ui.look import Look
+from voicetop.ui.style.display_options import Look
 
 NAMES = 13
 """Where the figures of this block begin."""

@@ -11,7 +11,7 @@ from voicetop.charts import blocks, dots
 from voicetop.charts.scale import NAN, Scale, ceiling, columns, ticks, time_ticks
 from voicetop.engine.snapshot import MarkerNote, Series
 from voicetop.ui.lines import Line, Row, Span, cells, clip
-from voicetop.ui.look import Look
+from voicetop.ui.style.display_options import Look
 
 GUTTER = 8
 WARN = "┄ warn "

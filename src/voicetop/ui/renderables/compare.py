@@ -6,11 +6,11 @@ from collections.abc import Callable
 from math import isnan, log10
 from typing import NamedTuple
 
-from voicetop.engine.comparison import Change, Comparison, Finding, Moment, SegmentChange, Unit
+from voicetop.engine.snapshot.comparison import Change, Comparison, Finding, Moment, SegmentChange, Unit
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, clip, fit, rule, selected
-from voicetop.ui.look import SPANS, Look
 from voicetop.ui.renderables.health import STAGE_NAMES
+from voicetop.ui.style.display_options import SPANS, Look
 
 SIGNS: dict[Finding, tuple[str, str, str]] = {
     "worse": ("▲", "worse", "degraded"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voicetop.ui.lines import Line, Row, cells, clip, fit
-from voicetop.ui.look import severity
+from voicetop.ui.renderables.header import verdict
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.renderables.top import verdict
+from voicetop.ui.style.display_options import severity
 
 GAP = 3
 LEAST_NAME = 3

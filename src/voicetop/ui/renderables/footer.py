@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from voicetop.ui.actions import Action, Place, written
-from voicetop.ui.keymap import USUAL, Keymap
+from voicetop.ui.actions.keymap import USUAL, Keymap
+from voicetop.ui.actions.registry import Action, Place, written
 from voicetop.ui.lines import Line, Row, cells, clip, fit
-from voicetop.ui.renderables.prose import wrapped
+from voicetop.ui.renderables.wrapping import wrapped
 
 GAP = "  "
 MOST_TOLD = 3

@@ -9,8 +9,8 @@ from voicetop.engine.snapshot import ErrorKind, Figure, LatencyPanel, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.figures import Reading
 from voicetop.ui.lines import Line, Row, beside, cells, clip, fit, rule, width_of
-from voicetop.ui.look import SPANS, Look
 from voicetop.ui.renderables.chart import chart, spark
+from voicetop.ui.style.display_options import SPANS, Look
 
 STAGE_TONES = {
     "asr": "stt",

@@ -8,9 +8,9 @@ from math import isnan
 from voicetop.engine.snapshot import Figure, Series, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, clip, fit, rule
-from voicetop.ui.look import Look
 from voicetop.ui.renderables.chart import spark
 from voicetop.ui.renderables.health import compared, troubled
+from voicetop.ui.style.display_options import Look
 
 
 def headline(

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from voicetop.engine.snapshot import Figure, Series, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, beside, block, clip, fit, rule, width_of
-from voicetop.ui.look import SPANS, Look
 from voicetop.ui.renderables import outcomes
 from voicetop.ui.renderables.calls import eyes_panel
 from voicetop.ui.renderables.capacity import capacity_line, waiting_line
@@ -21,6 +20,7 @@ from voicetop.ui.renderables.health import (
     split_line,
     troubled,
 )
+from voicetop.ui.style.display_options import SPANS, Look
 
 GAP = 3
 FULL_WIDTH, FULL_HEIGHT = 100, 27

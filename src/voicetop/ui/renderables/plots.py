@@ -9,8 +9,8 @@ from typing import NamedTuple
 from voicetop.engine.snapshot import NAN, MarkerNote, Series, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, fit, rule
-from voicetop.ui.look import Look
 from voicetop.ui.renderables.chart import GUTTER, chart
+from voicetop.ui.style.display_options import Look
 
 LINE_TONES = ("chart", "muted", "faint")
 EMPTY = {

@@ -9,9 +9,9 @@ from voicetop.alerts.runbooks import PANELS, Door, Runbook, Step
 from voicetop.engine.snapshot import IncidentNote, IncidentRow, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, selected
-from voicetop.ui.look import Look
 from voicetop.ui.renderables.alerts import broken
 from voicetop.ui.renderables.capacity import headcount
+from voicetop.ui.style.display_options import Look
 
 INDENT = 8
 VALUES_END = 110

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.engine.timeline import Timeline
+from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.sources import LinkState
 from voicetop.ui.feed import Position
-from voicetop.ui.look import Look
+from voicetop.ui.style.display_options import Look
 
 Kind: TypeAlias = Literal["past", "held", "replay"]
 Hint: TypeAlias = tuple[str, str]

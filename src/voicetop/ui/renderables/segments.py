@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from voicetop.engine.snapshot import SegmentRow, SegmentsPanel, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected, width_of
-from voicetop.ui.look import SPANS
 from voicetop.ui.renderables.segment_columns import GAP, MARK, VALUE, Column, Fitted, off_normal
+from voicetop.ui.style.display_options import SPANS
 
 
 def head(snap: Snapshot, panel: SegmentsPanel, width: int) -> Line:

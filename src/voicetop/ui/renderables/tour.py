@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voicetop.ui.lines import Line, Row, cells, clip, fit
-from voicetop.ui.renderables.top import wrap
+from voicetop.ui.renderables.header import wrap
 
 ROWS = 2
 

@@ -10,7 +10,6 @@ from voicetop.charts import blocks, heat
 from voicetop.engine.snapshot import NAN, HeatMap, MixRow, Series, Snapshot, StepShare, TrendsPanel
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, Span, beside, block, fit, rule
-from voicetop.ui.look import Look
 from voicetop.ui.renderables.chart import GUTTER, axis_foot, axis_row, place_of, runs
 from voicetop.ui.renderables.plots import (
     Plot,
@@ -24,6 +23,7 @@ from voicetop.ui.renderables.plots import (
     reading,
 )
 from voicetop.ui.renderables.tabs import tabs
+from voicetop.ui.style.display_options import Look
 
 GAP = 3
 PANELS = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from voicetop.ui.lines import BLANK, Line, Row, block, clip
-from voicetop.ui.renderables.prose import wrapped
 from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.renderables.wrapping import wrapped
 
 REMEDIES = (
     ("voicetop serve", "the hub that your agents publish to"),

@@ -13,9 +13,9 @@ from voicetop.ui.links import Link
 from voicetop.ui.renderables import alerts, runbook
 from voicetop.ui.renderables.footer import keys_line
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.acting import Acting
+from voicetop.ui.screens.incident_keys import Acting
 from voicetop.ui.screens.responder import Responder
-from voicetop.ui.screens.walking import Walking
+from voicetop.ui.screens.row_keys import Walking
 
 FOOT_KEYS = (
     *("back", "open_alert", "tick", "acknowledge", "silence", "help", "quit"),

@@ -5,16 +5,16 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot, View
-from voicetop.ui.actions import written
+from voicetop.ui.actions.registry import written
 from voicetop.ui.lines import BLANK, Line, block, cells, fit, rule
 from voicetop.ui.renderables import alerts
 from voicetop.ui.renderables.runbook import brief, reason, runbook_rule, step_lines
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.acting import Acting
 from voicetop.ui.screens.alert import AlertPage
+from voicetop.ui.screens.incident_keys import Acting
 from voicetop.ui.screens.page import HEAD
 from voicetop.ui.screens.responder import Responder
-from voicetop.ui.screens.walking import Walking
+from voicetop.ui.screens.row_keys import Walking
 
 TITLES = 2
 """Lines above the first row: the tabs and the column titles."""

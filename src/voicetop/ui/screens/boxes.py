@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from voicetop.ui.actions import Action, Place
+from voicetop.ui.actions.registry import Action, Place
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables import boxes
 from voicetop.ui.renderables.footer import footer
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.page import FOOT, HEAD, Entry, Host, Page
-from voicetop.ui.screens.walking import Walking
+from voicetop.ui.screens.row_keys import Walking
 
 LINES_A_PAGE = 10
 

@@ -12,10 +12,10 @@ from voicetop.engine.snapshot import NAN, CallDetail, CallRow, Snapshot, View
 from voicetop.ui.lines import Line
 from voicetop.ui.links import Link, links_of
 from voicetop.ui.renderables.call import Sheetful, call_screen, scrolled, without_story
-from voicetop.ui.renderables.clippings import row_text
 from voicetop.ui.renderables.footer import keys_line
-from voicetop.ui.renderables.ladder import Block
+from voicetop.ui.renderables.plain_text import row_text
 from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.renderables.turns import Block
 from voicetop.ui.screens.page import HEAD, Host, Page
 
 FOOT_KEYS = (

@@ -9,14 +9,14 @@ from msgspec.structs import replace
 from voicetop.engine.snapshot import CallRow, Snapshot, View
 from voicetop.ui.lines import Line, block
 from voicetop.ui.renderables import calls
-from voicetop.ui.renderables.clippings import row_text
 from voicetop.ui.renderables.footer import entry_line
+from voicetop.ui.renderables.plain_text import row_text
 from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.row_stability import Standing
 from voicetop.ui.screens.call import CallPage
-from voicetop.ui.screens.columns import ColumnsBox
+from voicetop.ui.screens.columns_box import ColumnsBox
 from voicetop.ui.screens.page import HEAD, Cursor, Entry, Host, Page
-from voicetop.ui.screens.walking import Walking
-from voicetop.ui.standing import Standing
+from voicetop.ui.screens.row_keys import Walking
 
 TITLES = 2
 """Lines above the first row: the rule and the column titles."""

@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from voicetop.engine.comparison import Comparison, Moment
 from voicetop.engine.snapshot import MarkerNote, Snapshot, View
+from voicetop.engine.snapshot.comparison import Comparison, Moment
 from voicetop.ui.lines import BLANK, Line, Row, block
-from voicetop.ui.look import SPANS
 from voicetop.ui.renderables import compare
 from voicetop.ui.renderables.compare import Entry
-from voicetop.ui.renderables.prose import wrapped
 from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.renderables.wrapping import wrapped
 from voicetop.ui.screens.page import HEAD, Host
-from voicetop.ui.screens.walking import Walking
+from voicetop.ui.screens.row_keys import Walking
+from voicetop.ui.style.display_options import SPANS
 
 WHY = 4
 """Lines below the table: the figure with the cursor in full, after a blank one."""

@@ -8,13 +8,13 @@ from voicetop.engine.snapshot import CallRow, Series, Snapshot, View
 from voicetop.ui.lines import Line, fit
 from voicetop.ui.renderables import plots
 from voicetop.ui.renderables.calls import eyes_first
-from voicetop.ui.renderables.clippings import row_text
 from voicetop.ui.renderables.overview import overview
+from voicetop.ui.renderables.plain_text import row_text
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.call import CallPage
+from voicetop.ui.screens.chart_page import PanelPage
 from voicetop.ui.screens.page import HEAD, Cursor, Host, Page
-from voicetop.ui.screens.panels import PanelPage
-from voicetop.ui.screens.walking import Walking
+from voicetop.ui.screens.row_keys import Walking
 
 LIMIT = 80
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from voicetop.engine.snapshot import CallRow, Snapshot, View, Where
-from voicetop.ui.actions import Place
-from voicetop.ui.columns import Columns
-from voicetop.ui.keymap import Keymap
+from voicetop.ui.actions.keymap import Keymap
+from voicetop.ui.actions.registry import Place
+from voicetop.ui.hidden_columns import Columns
 from voicetop.ui.lines import Line
 from voicetop.ui.links import Link
 from voicetop.ui.renderables.footer import footer
+from voicetop.ui.renderables.header import header
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.renderables.top import header
 from voicetop.ui.renderables.waiting import waiting_screen
 from voicetop.wire.text import safe_label
 

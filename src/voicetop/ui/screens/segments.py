@@ -5,14 +5,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import SegmentRow, SegmentsPanel, Snapshot, View
-from voicetop.ui.actions import written
+from voicetop.ui.actions.registry import written
 from voicetop.ui.lines import BLANK, Line, block, text_of
-from voicetop.ui.outlook import blamed
 from voicetop.ui.renderables import segment_columns, segments
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.tabs import tabs
+from voicetop.ui.scope import blamed
 from voicetop.ui.screens.page import HEAD, Host
-from voicetop.ui.screens.walking import Walking
+from voicetop.ui.screens.row_keys import Walking
 
 COPIED_WIDTH = 160
 TITLES = 3

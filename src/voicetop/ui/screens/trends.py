@@ -8,8 +8,8 @@ from voicetop.engine.snapshot import Series, Snapshot, View
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables import trends
 from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.chart_page import PanelPage
 from voicetop.ui.screens.page import Host
-from voicetop.ui.screens.panels import PanelPage
 
 
 class TrendsPage(PanelPage):

@@ -1,0 +1,437 @@
+"""One Pipecat call as a story: what its observer saw, in order, becomes events of the protocol. Pure.
+
+`Story.tell(kind, at, ...)` takes one thing that happened (`at` in epoch seconds) and returns the events it makes.
+Nothing here imports Pipecat, so that recorded calls can be told again. The kinds:
+
+    connected                        user_speech_start(start_secs)   user_speech_stop(stop_secs, loudness_dbfs)
+    transcript(text, language)       user_turn_start, user_turn_stop bot_start, bot_stop, interruption
+    llm_start, llm_text(text), llm_end, tts_start(context)           breakdown(contributions, measured_from)
+    tool_start(call, name), tool_end(call, error), tool_cancel(call, timed_out)          error(message, ...)
+    usage(...), ttfb(seconds)        disconnected, end(how, reason)   over, tick
+
+Turns are built from speech, because nothing else in Pipecat tells them right (`design/protocol.md`): an interruption
+frame comes with every user turn, a failed turn merges into the next one, speech frames come twice. What one turn is:
+
+    caller speaks ─ falls silent ─────────────── the agent's first audio        turn, ok
+                    turn.start: the caller waits ├ speaks again, hangs up       turn, failed | cancelled | no_reply
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from voicetop.adapters.pipecat.faults import Faults
+from voicetop.adapters.pipecat.services import Page, Services, Tools
+from voicetop.adapters.pipecat.vocabulary import (
+    category_of,
+    component_of,
+    end_reason,
+    http_status_in,
+    latency_of,
+    name_unheard,
+    provider_of,
+)
+from voicetop.adapters.turns import Stages, UserTurn
+from voicetop.wire.events import (
+    MAX_TEXT,
+    NAN,
+    Agent,
+    Audio,
+    CallEnd,
+    CallStart,
+    CallUpdate,
+    Error,
+    Event,
+    Interruption,
+    Latency,
+    Scalar,
+    Turn,
+    TurnStart,
+)
+
+NOTHING_HEARD_S = 5.0
+"""A turn that was released without a word is closed after this: a cough keeps nobody waiting."""
+
+SIGN_OF_LIFE_S = 60.0
+SAME_MEASURE_S = 0.1
+
+
+class CallFacts(Struct, frozen=True):
+    """What is known of a call before it begins."""
+
+    call_id: str
+    segments: Mapping[str, Scalar] = {}
+    agent: Agent | None = None
+    direction: str = ""
+    caller: str = ""
+    texts: bool = True
+
+
+class Story:
+    """The state of one call. `tell` never raises on what it doesn't know: unknown kinds tell nothing."""
+
+    def __init__(self, facts: CallFacts) -> None:
+        self.facts = facts
+        self.segments: dict[str, Scalar] = dict(facts.segments)
+        self.started_at = NAN
+        self.over = False
+        self._turn: UserTurn | None = None
+        self._speaking_since = NAN
+        self._bot_since = NAN
+        self._cut = False
+        self._has_vad = False
+        self._has_turns = False
+        self._breakdown: tuple[float, Latency] | None = None
+        self._page = Page(facts.call_id)
+        self._faults = Faults()
+        self._stages = Stages(self._page)
+        self._services = Services(self._page, self._faults)
+        self._tools = Tools(self._page, self._faults, texts=facts.texts)
+        self._ending: tuple[str, str] | None = None
+        self._left = False
+        self._told_at = NAN
+
+    def tell(self, kind: str, at: float, **fields: Any) -> list[Event]:
+        """What happened at `at`, as events in their order."""
+        handler = _HANDLERS.get(kind)
+        if handler is None or self.over:
+            return []
+        if kind in _SIGNS_OF_A_CALL and self.started_at != self.started_at:
+            self._start(at)
+        handler(self, at, **fields)
+        events = self._page.take()
+        if events:
+            self._told_at = at
+        return events
+
+    def update(self, at: float, segments: Mapping[str, Scalar], state: str = "") -> list[Event]:
+        """Segments that the application came to know, or a state (held, transferring, active)."""
+        self.segments |= segments
+        if self.over or self.started_at != self.started_at:
+            return []
+        return [CallUpdate(call_id=self.facts.call_id, ts=at, segments=dict(segments), state=state)]
+
+    def _say(self, kind: type[Any], at: float, **fields: Any) -> None:
+        self._page.say(kind, at, **fields)
+
+    def _text(self, parts: Iterable[str], glue: str = " ") -> str:
+        return glue.join(parts).strip()[:MAX_TEXT] if self.facts.texts else ""
+
+    # The call.
+
+    def _start(self, at: float) -> None:
+        self.started_at = at
+        self._say(
+            CallStart,
+            at,
+            platform="pipecat",
+            segments=dict(self.segments),
+            agent=self.facts.agent,
+            direction=self.facts.direction,
+            caller=self.facts.caller,
+        )
+
+    def _connected(self, _at: float) -> None:
+        """The start itself is told by `tell`."""
+
+    def _end(self, _at: float, how: str, reason: str = "") -> None:
+        """The first end is the reason; what comes after it (a cancel, because the end takes long) is not."""
+        if self._ending is None:
+            self._ending = (how, reason)
+
+    def _disconnected(self, _at: float) -> None:
+        """The caller is gone; how the pipeline then ends is its own affair."""
+        self._left = True
+
+    def _over(self, at: float) -> None:
+        """The pipeline is gone: the last turn, what still ran, and the one call.end."""
+        was_connected = self.started_at == self.started_at
+        if not was_connected:
+            self._start(at)
+        self._conclude(at)
+        self._tools.abandon(at)
+        how, raw = self._ending or ("", "")
+        reason, party = end_reason(how, raw)
+        if self._left and not raw:
+            reason, party, raw = "user_hangup", "user", "client disconnected"
+        if not was_connected and reason in ("completed", "cancelled"):
+            reason = "not_connected"
+        self._say(
+            CallEnd,
+            at,
+            reason=reason,
+            party=party,
+            duration_s=round(at - self.started_at, 3),
+            raw_reason=raw
+            or {"end": "EndFrame", "stop": "StopFrame", "cancel": "CancelFrame"}.get(how, "no end frame"),
+        )
+        self.over = True
+
+    def _tick(self, at: float) -> None:
+        """Time went on, and nothing else."""
+        turn = self._turn
+        if (
+            turn
+            and turn.waiting
+            and not turn.heard
+            and not turn.replying
+            and at - turn.released_at > NOTHING_HEARD_S
+        ):
+            self._conclude(at)
+        if at - self._told_at > SIGN_OF_LIFE_S:
+            self._say(CallUpdate, at)
+
+    # The caller speaks.
+
+    def _user_speech_start(self, at: float, start_secs: float = 0.0) -> None:
+        self._has_vad = True
+        if self._speaking_since == self._speaking_since:
+            return  # its twin, sent the other way
+        self._speaking_since = at - start_secs
+        turn = self._turn
+        if turn and turn.is_released:
+            self._conclude(at)
+        elif turn and turn.waiting:
+            turn.waiting = False
+            self._stages.enter("vad", at)
+        self._open_turn()
+
+    def _open_turn(self) -> UserTurn:
+        if self._turn is None:
+            self._page.turn += 1
+            self._turn = UserTurn(self._page.turn)
+            self._faults.begin_turn()
+        return self._turn
+
+    def _user_speech_stop(self, at: float, stop_secs: float = 0.0, loudness_dbfs: float = NAN) -> None:
+        if self._speaking_since != self._speaking_since:
+            return
+        ended = at - stop_secs
+        turn = self._open_turn()
+        turn.spoke_s += max(0.0, ended - self._speaking_since)
+        if loudness_dbfs == loudness_dbfs:
+            turn.loudness_dbfs = loudness_dbfs
+        self._speaking_since = NAN
+        self._wait(turn, ended, "vad_stop", "stt")
+
+    def _wait(self, turn: UserTurn, since: float, measured_from: str, stage: str) -> None:
+        """From here on the caller waits; dated by the end of speech, which a detector knows a little later."""
+        turn.since, turn.measured_from = since, measured_from
+        turn.told = turn.waiting = True
+        self._breakdown = None
+        self._stages.clear()
+        self._say(TurnStart, since, turn=turn.index)
+        self._stages.enter(stage, since)
+
+    def _user_turn_start(self, at: float) -> None:
+        self._has_turns = True
+        if not self._has_vad:
+            if self._turn and self._turn.waiting:
+                self._conclude(at)
+            self._open_turn()
+
+    def _user_turn_stop(self, at: float) -> None:
+        """The turn is released: whoever decides that the user is done has decided."""
+        self._has_turns = True
+        turn = self._turn
+        if turn is None:
+            return
+        if not self._has_vad and not turn.waiting:
+            self._wait(turn, at, "turn_end", "eou")
+        if turn.waiting and not turn.is_released:
+            turn.released_at = at
+            self._stages.leave(at)
+
+    def _transcript(
+        self, at: float, *, text: str = "", processor: str = "", language: str = "", model: str = ""
+    ) -> None:
+        if not self._has_vad and not self._has_turns and text:
+            self._wait(self._open_turn(), at, "transcript", "eou")
+        turn = self._turn
+        if turn is not None and text:
+            turn.heard.append(text)
+            if turn.waiting and self._stages.current == "stt":
+                self._services.answered(at, "stt", processor, model, at - turn.since)
+                self._stages.enter("eou", at)
+        if language and self.segments.get("language") is None:
+            self._page.events += self.update(at, {"language": language})
+
+    # The agent works.
+
+    def _llm_start(self, at: float, processor: str = "", model: str = "") -> None:
+        self._faults.begin_work(processor)
+        if self._turn and self._turn.waiting:
+            self._turn.replying = True
+            self._stages.enter("llm", at, processor, model)
+
+    def _llm_text(self, _at: float, text: str) -> None:
+        if self._turn and self._turn.waiting:
+            self._turn.said.append(text)
+
+    def _llm_end(self, at: float) -> None:
+        if self._stages.current == "llm":
+            self._stages.leave(at)
+
+    def _tts_start(self, at: float, processor: str = "", model: str = "", context: str = "") -> None:
+        self._faults.begin_work(processor, context, at)
+        if self._turn and self._turn.waiting:
+            self._turn.replying = True
+            self._stages.enter("tts", at, processor, model)
+
+    def _breakdown_of(
+        self, _at: float, contributions: Iterable[tuple[str, float]] = (), measured_from: str | None = None
+    ) -> None:
+        """The latency observer's account; one that is anchored in a greeting is none of a turn."""
+        parts = list(contributions)
+        turn = self._turn
+        if turn and turn.is_released and not turn.heard:
+            parts = name_unheard(parts, turn.released_at - turn.since)
+        self._breakdown = latency_of(parts) if parts and measured_from == "user_silence" else None
+
+    def _tool_start(self, at: float, **fields: str) -> None:
+        self._stages.leave(at)
+        self._tools.start(at, **fields)
+
+    # The agent speaks.
+
+    def _bot_start(self, at: float) -> None:
+        self._bot_since = at
+        self._cut = False
+        if self._turn and self._turn.waiting:
+            self._reply(self._turn, at)
+        self._services.tell()
+
+    def _bot_stop(self, _at: float) -> None:
+        self._bot_since = NAN
+
+    def _reply(self, turn: UserTurn, at: float) -> None:
+        self._stages.leave(at)
+        e2e_ms, latency = round((at - turn.since) * 1000.0, 3), None
+        if self._breakdown and abs(self._breakdown[0] - e2e_ms) < SAME_MEASURE_S * 1000.0:
+            e2e_ms, latency = self._breakdown
+        self._finish(turn, at, "ok", e2e_ms=e2e_ms, latency=latency, additive=latency is not None)
+
+    def _conclude(self, at: float) -> None:
+        """The turn ends without an answer; one that nobody was told of ends in silence."""
+        turn = self._turn
+        if turn is None:
+            return
+        self._stages.leave(at)
+        if turn.told:
+            self._finish(turn, at, "failed" if turn.failed else "cancelled" if turn.replying else "no_reply")
+        self._turn = None
+        self._services.tell()
+
+    def _finish(self, turn: UserTurn, at: float, status: str, **fields: Any) -> None:
+        rate, loudness = turn.speech_rate_wpm, turn.loudness_dbfs
+        if rate == rate or loudness == loudness:
+            self._say(Audio, at, role="user", speech_rate_wpm=rate, loudness_dbfs=loudness)
+        self._say(
+            Turn,
+            at,
+            turn=turn.index,
+            status=status,
+            measured_from=turn.measured_from,
+            user_text=self._text(turn.heard),
+            agent_text=self._text(turn.said, "") if status == "ok" else "",
+            **fields,
+        )
+        self._turn = None
+        self._breakdown = None
+
+    def _interruption(self, at: float) -> None:
+        """Pipecat interrupts itself on every user turn; a barge-in is one while the agent speaks, once a speech."""
+        if self._bot_since == self._bot_since and not self._cut:
+            self._cut = True
+            played = max(0.0, round((at - self._bot_since) * 1000.0, 3))
+            answered = self._page.turn - 1 if self._turn else self._page.turn
+            self._say(Interruption, at, turn=max(-1, answered), by="user", playout_ms=played)
+
+    # Errors.
+
+    def _error(
+        self,
+        at: float,
+        *,
+        message: str,
+        processor: str = "",
+        category: str = "",
+        component: str = "",
+        error_type: str = "",
+        http_status: int = 0,
+    ) -> None:
+        status = http_status or http_status_in(message)
+        fault = self._faults.judge(
+            at,
+            message=message,
+            processor=processor,
+            component=component or component_of(processor),
+            category=category_of(category, error_type, message, status),
+            error_type=error_type,
+        )
+        if fault is None:
+            return
+        if fault.component in ("stt", "llm", "tts"):
+            self._spoil(at, fault.component, processor, final=fault.final)
+        self._say(
+            Error,
+            at,
+            component=fault.component,
+            category=fault.category,
+            error_type=error_type,
+            recoverable=not fault.final,
+            final=fault.final,
+            retry_count=fault.retry_count,
+            provider=fault.tool or provider_of(processor),
+            http_status=status,
+            message=message[:MAX_TEXT],
+        )
+
+    def _spoil(self, at: float, component: str, processor: str, *, final: bool) -> None:
+        """What the failed service claimed to have measured is void, and the turn it worked for is failed."""
+        self._services.void(component, processor)
+        if final and self._turn and self._turn.waiting:
+            self._turn.failed = True
+            if self._stages.current == component:
+                self._stages.leave(at, "failed")
+
+
+_HANDLERS: dict[str, Callable[..., None]] = {
+    "connected": Story._connected,
+    "user_speech_start": Story._user_speech_start,
+    "user_speech_stop": Story._user_speech_stop,
+    "user_turn_start": Story._user_turn_start,
+    "user_turn_stop": Story._user_turn_stop,
+    "transcript": Story._transcript,
+    "llm_start": Story._llm_start,
+    "llm_text": Story._llm_text,
+    "llm_end": Story._llm_end,
+    "tts_start": Story._tts_start,
+    "breakdown": Story._breakdown_of,
+    "bot_start": Story._bot_start,
+    "bot_stop": Story._bot_stop,
+    "interruption": Story._interruption,
+    "ttfb": lambda story, at, **fields: story._services.ttfb(at, **fields),
+    "usage": lambda story, at, **fields: story._services.usage(at, **fields),
+    "tool_start": Story._tool_start,
+    "tool_end": lambda story, at, **fields: story._tools.end(at, **fields),
+    "tool_cancel": lambda story, at, **fields: story._tools.cancel(at, **fields),
+    "error": Story._error,
+    "disconnected": Story._disconnected,
+    "end": Story._end,
+    "over": Story._over,
+    "tick": Story._tick,
+}
+
+_SIGNS_OF_A_CALL = frozenset(_HANDLERS) - {
+    "disconnected",
+    "end",
+    "over",
+    "tick",
+    "ttfb",
+    "breakdown",
+    "interruption",
+}

@@ -1,0 +1,163 @@
+"""What the parts of a Pipecat agent did: its services answered and cost, its tools ran. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from voicetop.adapters.pipecat.faults import Faults
+from voicetop.adapters.pipecat.vocabulary import component_of, provider_of
+from voicetop.wire.events import MAX_TEXT, Error, Event, Service, Tool, Usage
+
+
+class Page:
+    """Where a story is written: `turn` is the one that events of now belong to, -1 before the caller's first word."""
+
+    def __init__(self, call_id: str) -> None:
+        self.call_id = call_id
+        self.turn = -1
+        self.events: list[Event] = []
+
+    def say(self, kind: type[Any], at: float, **fields: Any) -> None:
+        """Write one event of the call; what its kind calls a turn is this one where nothing else is said."""
+        fields.setdefault("turn", self.turn if kind.__struct_config__.tag not in _WITHOUT_TURN else -1)
+        self.events.append(kind(call_id=self.call_id, ts=at, **fields))
+
+    def take(self) -> list[Event]:
+        """What was written since the last time."""
+        events, self.events = self.events, []
+        return events
+
+
+_WITHOUT_TURN = frozenset({"call.start", "call.update", "call.end"})
+
+
+class Services:
+    """Times to first byte and usage.
+
+    Times are kept until the agent speaks, because an error may come after the time that its service claims to have
+    taken: then there was no answer, and no time.
+    """
+
+    def __init__(self, page: Page, faults: Faults) -> None:
+        self._page = page
+        self._faults = faults
+        self._held: list[Service] = []
+
+    def ttfb(
+        self, at: float, *, seconds: float, processor: str = "", component: str = "", model: str = ""
+    ) -> None:
+        """A metric of Pipecat's. Zeros are placeholders; those of an STT are cut off at 2 s, so ours are measured."""
+        component = component or component_of(processor)
+        if seconds > 0 and component in ("llm", "tts") and not self._faults.has_failed(processor):
+            self.answered(at, component, processor, model, seconds)
+
+    def answered(self, at: float, component: str, processor: str, model: str, seconds: float) -> None:
+        """A service answered after `seconds`. Of a TTS the first sentence counts: it is what the caller waits for."""
+        provider = provider_of(processor)
+        if not provider or (component == "tts" and any(held.component == "tts" for held in self._held)):
+            return
+        self._held.append(
+            Service(
+                call_id=self._page.call_id,
+                ts=at,
+                turn=self._page.turn,
+                component=component,
+                provider=provider,
+                model=model,
+                ttfb_ms=round(seconds * 1000.0, 3),
+                status="ok",
+            )
+        )
+
+    def void(self, component: str, processor: str) -> None:
+        """The service failed: what it claims to have measured in this turn is none."""
+        failed = (component, provider_of(processor), self._page.turn)
+        self._held = [held for held in self._held if (held.component, held.provider, held.turn) != failed]
+
+    def tell(self) -> None:
+        """The agent speaks, or won't any more: what is held is true."""
+        self._page.events += self._held
+        self._held = []
+
+    def usage(
+        self, at: float, *, processor: str, model: str = "", component: str = "", **amounts: Any
+    ) -> None:
+        """Tokens, characters or seconds of audio; they add up."""
+        self._page.say(
+            Usage,
+            at,
+            component=component or component_of(processor),
+            provider=provider_of(processor),
+            model=model,
+            **{name: amount for name, amount in amounts.items() if amount},
+        )
+
+
+class _Running(Struct, frozen=True):
+    name: str
+    since: float
+
+
+class Tools:
+    """Tool calls by their id: each starts once and ends once."""
+
+    def __init__(self, page: Page, faults: Faults, *, texts: bool) -> None:
+        self._page = page
+        self._faults = faults
+        self._texts = texts
+        self._running: dict[str, _Running] = {}
+
+    def start(self, at: float, *, call: str, name: str, arguments: str = "") -> None:
+        """The tool is at work."""
+        if call not in self._running:
+            self._running[call] = _Running(name, at)
+            shown = arguments[:MAX_TEXT] if self._texts else ""
+            self._page.say(Tool, at, name=name, state="start", arguments=shown)
+
+    def end(self, at: float, *, call: str, error: str = "") -> None:
+        """It returned, or raised `error` ("RuntimeError: no such card")."""
+        running = self._running.pop(call, None)
+        if running is None:
+            return
+        kind = error.partition(":")[0]
+        self._settle(at, running, "error" if error else "ok", kind)
+        if error and not self._faults.tool_was_told(running.name):
+            self._fail(at, running, "application", error, kind)
+
+    def cancel(self, at: float, *, call: str, timed_out: bool = False) -> None:
+        """It ran past its deadline, or is no longer wanted."""
+        running = self._running.pop(call, None)
+        if running is None:
+            return
+        self._settle(at, running, "timeout" if timed_out else "cancelled")
+        if timed_out:
+            self._fail(at, running, "timeout", f"{running.name} ran past its deadline")
+
+    def abandon(self, at: float) -> None:
+        """The call is over: what still runs is cancelled."""
+        for running in self._running.values():
+            self._settle(at, running, "cancelled")
+        self._running = {}
+
+    def _settle(
+        self,
+        at: float,
+        running: _Running,
+        state: Literal["ok", "error", "timeout", "cancelled"],
+        kind: str = "",
+    ) -> None:
+        took = round((at - running.since) * 1000.0, 3)
+        self._page.say(Tool, at, name=running.name, state=state, duration_ms=took, error_type=kind)
+
+    def _fail(self, at: float, running: _Running, category: str, message: str, kind: str = "") -> None:
+        self._page.say(
+            Error,
+            at,
+            component="tool",
+            category=category,
+            error_type=kind,
+            provider=running.name,
+            message=message[:MAX_TEXT],
+        )

@@ -1,0 +1,175 @@
+"""From a `Pulse` of the engine to a reading: whole numbers by kind and segment row.
+
+Rows are the baseline's own numbering of segment combinations, so that what was learned elsewhere fits. Kinds are those
+of the taps, and
+
+    turns           turns, failed ones too
+    n:stt  o:stt    times of a stage, and those over its line; of e2e also callers who waited in vain
+    fault  hangup   all kinds of them together
+    failed          verdicts that were no success
+    x:cost          hundredths of the natural logarithm of micro-dollars, summed over the calls under "cost"
+    x:sentiment     hundredths of a point below 5, summed over "sentiments"
+    x:rate x:loud   words a minute and hundredths of a dB, summed over the utterances under "v:rate" and "v:loud"
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from voicetop.alerts.changes.streams import STAGES
+from voicetop.engine.tick import Pulse
+from voicetop.engine.windows.buckets import BUCKETS
+from voicetop.engine.windows.histograms import METRIC, METRICS, ROW
+
+Rows = NDArray[np.int64]
+Part = tuple[Rows, Rows]
+"""(rows, amounts), rows once each."""
+SILENT_DB = -120.0
+NO_LINE = BUCKETS + 1
+_WATCHED = {METRIC[name]: name for name in STAGES}
+_ADDED_UP = ("fault", "hangup")
+_USED = frozenset({
+    "started", "ended", "talked", "known", "succeeded", "escalated", "moody", "sentiments", "sentiment_centi",
+    "fault", "hangup", "step",
+})  # fmt: skip
+"""Kinds, or families of kinds, of the taps that a stream rests on."""
+
+
+class Reading(Struct):
+    """One mark: (rows, amounts) by kind, and every time that was measured as a position in [metric, bucket]."""
+
+    parts: dict[str, Part]
+    times: Rows
+    dearest: tuple[int, int] = (-1, 0)
+    """(cell, micro-dollars) of the most expensive call that ended."""
+
+
+def read(pulse: Pulse, row_of: NDArray[np.int64], lines: dict[str, int]) -> Reading:
+    """`row_of` maps cells to rows; `lines` are buckets by metric from which on a time is over."""
+    parts: dict[str, Part] = {}
+    for kind, cells in pulse.counts.items():
+        family = kind.partition(":")[0]
+        if family not in _USED:
+            continue
+        parts[kind] = _part(cells.items(), row_of)
+        if family in _ADDED_UP:
+            parts[family] = _joined(parts.get(family), parts[kind])
+    _verdicts(parts)
+    if len(pulse.turns):
+        parts["turns"] = _of_cells(pulse.turns, row_of)
+    times = _times(pulse.index, row_of, lines, parts)
+    _voice(pulse, row_of, parts)
+    _costs(pulse, row_of, parts)
+    dearest = max(pulse.costs, key=lambda one: (one[1], -one[0]), default=(-1, 0))
+    return Reading(parts, times, dearest)
+
+
+def within(parts: dict[str, Part], rows: int) -> dict[str, Part]:
+    """The same where only so many rows are known: the others are nobody's."""
+    if all(not len(part[0]) or int(part[0].max()) < rows for part in parts.values()):
+        return parts
+    return {kind: _summed(np.where(of < rows, of, 0), amounts) for kind, (of, amounts) in parts.items()}
+
+
+def _part(items: Iterable[tuple[int, int]], row_of: NDArray[np.int64]) -> Part:
+    pairs = list(items)
+    rows = row_of[[cell for cell, _ in pairs]]
+    amounts = np.array([amount for _, amount in pairs], np.int64)
+    return _summed(rows, amounts)
+
+
+def _summed(rows: Rows, amounts: Rows) -> Part:
+    """Each row once; what sums to nothing is left out."""
+    if len(rows) > 1:
+        rows, places = np.unique(rows, return_inverse=True)
+        summed = np.zeros(len(rows), np.int64)
+        np.add.at(summed, places, amounts)
+        amounts = summed
+    kept = amounts != 0
+    return rows[kept], amounts[kept]
+
+
+def _joined(held: Part | None, more: Part) -> Part:
+    if held is None:
+        return more
+    return _summed(np.concatenate([held[0], more[0]]), np.concatenate([held[1], more[1]]))
+
+
+def _of_cells(by_cell: Rows, row_of: NDArray[np.int64]) -> Part:
+    cells = np.flatnonzero(by_cell)
+    return _summed(row_of[cells], by_cell[cells])
+
+
+def _verdicts(parts: dict[str, Part]) -> None:
+    if "known" in parts:
+        rows, good = parts.get("succeeded", (np.empty(0, np.int64), np.empty(0, np.int64)))
+        parts["failed"] = _joined(parts["known"], (rows, -good))
+    if "sentiments" in parts and "sentiment_centi" in parts:
+        rows, n = parts["sentiments"]
+        centi_rows, centi = parts["sentiment_centi"]
+        parts["x:sentiment"] = _joined((rows, 500 * n), (centi_rows, -centi))
+    parts.pop("succeeded", None)
+    parts.pop("sentiment_centi", None)
+
+
+def _times(index: NDArray[np.uint32], row_of: Rows, lines: dict[str, int], parts: dict[str, Part]) -> Rows:
+    if not len(index):
+        return _NONE
+    cell, rest = np.divmod(index.astype(np.int64), ROW)
+    if not lines:
+        return rest
+    metric, bucket = rest // BUCKETS, rest % BUCKETS
+    limits = np.full(len(METRICS), NO_LINE, np.int64)
+    for number, name in _WATCHED.items():
+        limits[number] = lines.get(name, NO_LINE)
+    if METRIC["waited"] in metric:
+        # a wait without a reply is a time only where it is beyond the line already
+        waited = (metric == METRIC["waited"]) & (bucket >= limits[METRIC["e2e"]])
+        metric = np.where(waited, METRIC["e2e"], metric)
+    places = metric * _MOST_ROWS + row_of[cell]
+    over = bucket >= limits[metric]
+    for letter, chosen in (("n", places), ("o", places[over])):
+        found, counts = np.unique(chosen, return_counts=True)
+        of = found // _MOST_ROWS
+        for number in np.unique(of).tolist():
+            name = _WATCHED.get(number, "")
+            if name in lines:
+                mine = of == number
+                parts[f"{letter}:{name}"] = found[mine] % _MOST_ROWS, counts[mine]
+    return rest
+
+
+_NONE = np.empty(0, np.int64)
+_MOST_ROWS = 1 << 16
+
+
+def _voice(pulse: Pulse, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:
+    rates = [(cell, round(rate)) for cell, rate, _ in pulse.voice if rate == rate]
+    louds = [(cell, round(100 * loud)) for cell, _, loud in pulse.voice if loud == loud and loud > SILENT_DB]
+    for name, heard in (("rate", rates), ("loud", louds)):
+        if heard:
+            _mean(f"v:{name}", f"x:{name}", heard, row_of, parts)
+
+
+def _costs(pulse: Pulse, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:
+    paid = [(cell, round(100 * math.log(micro))) for cell, micro in pulse.costs if micro > 0]
+    if paid:
+        _mean("cost", "x:cost", paid, row_of, parts)
+
+
+def _mean(
+    den: str,
+    num: str,
+    values: list[tuple[int, int]],
+    row_of: NDArray[np.int64],
+    parts: dict[str, Part],
+) -> None:
+    cells = np.array([cell for cell, _ in values])
+    amounts = np.array([value for _, value in values], np.int64)
+    parts[den] = _summed(row_of[cells], np.ones(len(values), np.int64))
+    parts[num] = _summed(row_of[cells], amounts)

@@ -1,0 +1,157 @@
+"""From an alarm to the signal that people read: figures in words, and with what change it began."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from msgspec import Struct, structs
+
+from voicetop.alerts.changes.alarms import Alarm
+from voicetop.alerts.changes.array_codec import Floats
+from voicetop.alerts.changes.baseline import Baseline
+from voicetop.alerts.changes.streams import STAGES, Stream
+from voicetop.alerts.incident_text import in_text, milliseconds
+from voicetop.alerts.signals import Signal
+from voicetop.engine.engine import Engine
+from voicetop.engine.snapshot import NAN
+from voicetop.engine.windows.buckets import EDGES, MIDDLES, censored_quantile
+from voicetop.engine.windows.histograms import METRIC, Histogram
+from voicetop.wire.events import Marker
+
+DEPLOYS = frozenset({"deploy", "model_update", "prompt", "knowledge_base", "config", "campaign"})
+NEAR_MARKER_S = 1800.0
+LEAST_TURNS = 20
+STANDS_OUT = 0.3
+
+
+class Blamed(Struct, frozen=True):
+    """The marker that a change began with, if any."""
+
+    marker: str = ""
+    version: str = ""
+    lag_s: float = NAN
+
+
+def signal_of(alarm: Alarm, stream: Stream, engine: Engine, blamed: Blamed, baseline: Baseline) -> Signal:
+    """What an alarm tells."""
+    figure = _figure(alarm, stream, engine, baseline)
+    stage, share = _stage(alarm, stream, engine, baseline)
+    signal = Signal(
+        rule=alarm.stream,
+        family=alarm.family,
+        tier=alarm.tier,
+        text="",
+        onset=alarm.onset,
+        where=alarm.where,
+        value=figure.value,
+        normal=figure.normal,
+        unit=figure.unit,
+        n=0 if stream.model == "arrivals" else round(alarm.trials),
+        calls=max(0, round(alarm.came - alarm.expected)) if stream.model != "mean" else round(alarm.trials),
+        stage=stage,
+        component=stream.component,
+        stage_share=share,
+        version=alarm.version or blamed.version,
+        marker=blamed.marker,
+        marker_lag_s=blamed.lag_s,
+        explains=alarm.explains,
+        because=_because(alarm, stream),
+        metric=figure.metric,
+    )
+    return structs.replace(signal, text=in_text(signal))
+
+
+class _Figure(NamedTuple):
+    value: float
+    normal: float
+    unit: str
+    metric: str
+
+
+def _figure(alarm: Alarm, stream: Stream, engine: Engine, baseline: Baseline) -> _Figure:
+    """What people know it by: a P95 where there are turns enough, else the share of trials that were hit."""
+    n = alarm.trials
+    if stream.family == "latency":
+        now, usual = _p95_now(alarm, stream, engine), usual_p95(baseline.times, stream)
+        if now == now and usual == usual:
+            return _Figure(now, usual, "ms", f"P95 {stream.metric}")
+        line = milliseconds(float(EDGES[baseline.lines[stream.num.partition(":")[2]]]))
+        share, hoped = (alarm.came / n, alarm.expected / n) if n > 0 else (NAN, NAN)
+        return _Figure(share, hoped, "rate", f"turns with {stream.metric} over {line}")
+    if stream.model == "arrivals":
+        return _Figure(alarm.came, alarm.expected, "calls", "calls arriving")
+    if n <= 0:
+        return _Figure(NAN, NAN, stream.unit, stream.metric)
+    value, normal = alarm.came / n, alarm.expected / n
+    if stream.num == "x:cost":
+        return _Figure(
+            math.exp(value / 100) / 1e6, math.exp(normal / 100) / 1e6, "usd", "typical cost per call"
+        )
+    if stream.num == "x:sentiment":
+        return _Figure(5 - value / 100, 5 - normal / 100, "score", stream.metric)
+    if stream.num == "x:loud":
+        return _Figure(value / 100, normal / 100, "dbfs", "callers' loudness")
+    if stream.num == "x:rate":
+        return _Figure(value, normal, "wpm", "callers' speech rate")
+    return _Figure(value, normal, "rate", stream.metric)
+
+
+def _p95_now(alarm: Alarm, stream: Stream, engine: Engine) -> float:
+    counts = _now(alarm, engine).get(stream.num.partition(":")[2])
+    if counts is None or int(counts.sum()) < LEAST_TURNS:
+        return NAN
+    return censored_quantile(counts, None, 0.95)[0]
+
+
+def _now(alarm: Alarm, engine: Engine) -> dict[str, Histogram]:
+    cells = engine.ledger.cells.matching(alarm.scope)
+    return engine.ledger.windows.histograms("5m", cells, len(engine.ledger.cells))
+
+
+def usual_p95(times: Floats, stream: Stream) -> float:
+    """The normal P95 of a latency stream out of the baseline's times, ms; NaN of all others."""
+    metric = METRIC.get(stream.num.partition(":")[2])
+    if stream.family != "latency" or metric is None:
+        return NAN
+    counts = times[metric].astype(np.int64)
+    return censored_quantile(counts, None, 0.95)[0] if counts.sum() >= LEAST_TURNS else NAN
+
+
+def _stage(alarm: Alarm, stream: Stream, engine: Engine, baseline: Baseline) -> tuple[str, float]:
+    """The stage, and of a slow e2e its share of what the mean turn takes longer; "" where none stands out."""
+    if stream.family != "latency" or stream.stage:
+        return stream.stage, NAN
+    now = _now(alarm, engine)
+    turns, more = _mean_excess(now, "e2e", baseline.times)
+    if turns < LEAST_TURNS or more <= 0:
+        return "", NAN
+    found = [(n / turns * longer / more, name) for name in STAGES if name != "e2e"
+             for n, longer in [_mean_excess(now, name, baseline.times)]]  # fmt: skip
+    share, name = max(found)
+    return (STAGES[name], min(1.0, share)) if share >= STANDS_OUT else ("", NAN)
+
+
+def _mean_excess(now: dict[str, Histogram], name: str, times: Floats) -> tuple[int, float]:
+    """(how many, ms by which their mean lies over the normal one)."""
+    counts, usual = now.get(name), times[METRIC[name]]
+    if counts is None or not counts.sum() or not usual.sum():
+        return 0, 0.0
+    mean = float((counts * MIDDLES).sum() / counts.sum())
+    return int(counts.sum()), mean - float((usual * MIDDLES).sum() / usual.sum())
+
+
+def _because(alarm: Alarm, stream: Stream) -> str:
+    if stream.model == "mean":
+        return f"CUSUM over its learned threshold (n {round(alarm.trials)})"
+    came = f"{alarm.came:.0f} where {alarm.expected:.1f} were expected of {round(alarm.trials)}"
+    if stream.model == "arrivals":
+        came = f"{alarm.came:.0f} where {alarm.expected:.0f} were expected"
+    return f"{came}: CUSUM over its learned threshold"
+
+
+def near_markers(markers: list[Marker], onset: float) -> list[Marker]:
+    """Changes in the world that may have begun it, the nearest first."""
+    near = [one for one in markers if one.kind in DEPLOYS and abs(one.ts - onset) <= NEAR_MARKER_S]
+    return sorted(near, key=lambda one: (abs(one.ts - onset), one.ts))

@@ -1,0 +1,54 @@
+"""The three inhibitions: what is part of a larger incident doesn't speak for itself.
+
+A page mutes the warnings of its family; what everybody has mutes what a segment has; an outage mutes what it does to
+success, sentiment and abandonment, for as long as their windows still hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voicetop.alerts.incidents.incident import Incident, within
+from voicetop.alerts.incidents.policy import AFTERMATH_S, DOWNSTREAM, RANK, UPSTREAM
+
+
+def mute(opened: Sequence[Incident], closed: Sequence[Incident], at: float) -> None:
+    """Say of every firing incident of which other one it is part."""
+    firing = [incident for incident in opened if incident.firing]
+    pages = [incident for incident in firing if incident.tier == "critical"]
+    outages = [incident for incident in pages if incident.family in UPSTREAM]
+    outages += [old for old in (*closed, *opened) if _lately(old, at)]
+    for incident in firing:
+        incident.part_of, incident.part_why = _part_of(incident, firing, pages, outages)
+
+
+def _part_of(
+    incident: Incident, firing: Sequence[Incident], pages: Sequence[Incident], outages: Sequence[Incident]
+) -> tuple[str, str]:
+    if incident.tier != "critical":
+        for page in pages:
+            if page.family == incident.family:
+                return page.id, "the page of its family speaks for it"
+    for wide in firing:
+        if _covers(wide, incident):
+            return wide.id, "it is everybody's" if not wide.where else "a wider segment has it"
+    if incident.family in DOWNSTREAM:
+        for outage in outages:
+            if within(incident.where, outage.where) or within(outage.where, incident.where):
+                return outage.id, "an outage does this to callers"
+    return "", ""
+
+
+def _covers(wide: Incident, incident: Incident) -> bool:
+    """Whether one of the same family, at least as bad, has it in a wider segment."""
+    return (
+        wide.family == incident.family
+        and len(wide.where) < len(incident.where)
+        and within(incident.where, wide.where)
+        and RANK[wide.tier] >= RANK[incident.tier]
+    )
+
+
+def _lately(old: Incident, at: float) -> bool:
+    outage = old.family in UPSTREAM and old.tier == "critical"
+    return outage and old.phase == "resolved" and at - old.over_at < AFTERMATH_S

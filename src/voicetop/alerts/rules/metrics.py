@@ -1,0 +1,206 @@
+"""The figures that a rule may speak of, by name: the same ones, made by the same functions, as the panels show.
+
+p50_e2e p95_e2e p99_e2e        and of each stage: p95_stt p95_eou p95_llm p95_tool p95_tts         (ms)
+errors  errors.llm  errors.llm.timeout  success  escalation  abandonment  frustrated  capacity      (shares)
+cost (dollars a call)  sentiment (1–5)  live_calls  stuck  waiting  arrivals (calls a minute)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from voicetop.alerts.signals import Family
+from voicetop.engine import frustration, waiting
+from voicetop.engine import normals as figures
+from voicetop.engine.engine import Engine
+from voicetop.engine.normals import Usual
+from voicetop.engine.snapshot import NAN, Figure, Normal, Span, Where
+from voicetop.engine.verdict import handling_s
+from voicetop.engine.windows.buckets import censored_quantile
+from voicetop.engine.windows.slots import SPANS
+
+STAGES = {"e2e": "e2e", "stt": "stt", "eou": "eou", "llm": "llm_ttft", "tool": "tool", "tts": "tts_ttfb"}
+QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+COMPONENTS = ("stt", "llm", "tts", "tool", "vad", "transport", "platform", "config", "account")
+
+
+class Metric(NamedTuple):
+    """`words` name it in a sentence; `low_is_bad` is the side that is bad where a rule doesn't say.
+
+    `normal` says whether what is normal for it is known, so that a line may be a multiple of it. `most` is the largest
+    sensible line in its unit.
+    """
+
+    family: Family
+    unit: str
+    words: str
+    low_is_bad: bool = False
+    normal: bool = True
+    most: float = 1.0
+
+
+BUSINESS = frozenset({"success", "escalation", "abandonment", "cost", "sentiment"})
+"""What is looked at over 30 minutes where a rule doesn't say."""
+_SIMPLE: dict[str, Metric] = {
+    "errors": Metric("errors", "rate", "errors"),
+    "success": Metric("success", "rate", "task success", low_is_bad=True),
+    "escalation": Metric("escalation", "rate", "escalation"),
+    "abandonment": Metric("abandonment", "rate", "abandonment"),
+    "cost": Metric("cost", "usd", "cost per call", most=1e6),
+    "sentiment": Metric("sentiment", "score", "sentiment", low_is_bad=True, most=5.0),
+    "frustrated": Metric("frustration", "rate", "frustrated calls"),
+    "capacity": Metric("capacity", "rate", "share of the tested capacity", normal=False, most=10.0),
+    "live_calls": Metric("capacity", "calls", "live calls", normal=False, most=1e7),
+    "arrivals": Metric("traffic", "calls", "calls a minute", low_is_bad=True, normal=False, most=1e7),
+    "stuck": Metric("waiting", "calls", "stuck callers", normal=False, most=1e7),
+    "waiting": Metric("waiting", "calls", "waiting callers", normal=False, most=1e7),
+}
+
+
+def names() -> list[str]:
+    """Every name there is, but for kinds of error, which the feed makes."""
+    latencies = [f"{quantile}_{stage}" for quantile in QUANTILES for stage in STAGES]
+    return [*latencies, *_SIMPLE, *(f"errors.{component}" for component in COMPONENTS)]
+
+
+def names_in_short() -> str:
+    """What a rule may speak of, for a line of text."""
+    simple = [name for name in _SIMPLE if name != "errors"]
+    latencies = f"{' '.join(QUANTILES)} with {' '.join(f'_{stage}' for stage in STAGES)}"
+    return f"{latencies}; errors, errors.llm and the like; {', '.join(simple)}"
+
+
+def find(name: str) -> Metric | None:
+    """The metric of that name."""
+    quantile, _, stage = name.partition("_")
+    if quantile in QUANTILES and stage in STAGES:
+        said = "e2e" if stage == "e2e" else f"of {stage}"
+        return Metric("latency", "ms", f"{quantile.upper()} {said}", most=600_000.0)
+    if name.startswith("errors.") and name.split(".")[1] in COMPONENTS and name.count(".") <= 2:
+        return Metric("errors", "rate", f"{' '.join(name.split('.')[1:]).replace('_', ' ')} errors")
+    return _SIMPLE.get(name)
+
+
+class Readings:
+    """The figures at one moment; what several rules need is made once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._scopes: dict[tuple[Where, Span], _Scope] = {}
+        self._usuals: dict[Where, Usual] = {}
+
+    def read(self, name: str, where: Where, window: Span) -> Figure:
+        """The figure with its n and its normal, where that is known."""
+        scope = self._scopes.get((where, window))
+        if scope is None:
+            scope = self._scopes[where, window] = _Scope.of(self._engine, where, window, self._usual(where))
+        quantile, _, stage = name.partition("_")
+        if quantile in QUANTILES:
+            return scope.latency(STAGES[stage], QUANTILES[quantile])
+        if name.startswith("errors"):
+            return scope.errors(name)
+        return _READ[name](scope)
+
+    def _usual(self, where: Where) -> Usual:
+        if where not in self._usuals:
+            engine = self._engine
+            cells = engine.ledger.cells.matching(where)
+            self._usuals[where] = Usual(engine.ledger, cells, frozenset(engine.judge.troubled))
+        return self._usuals[where]
+
+
+class _Scope(Struct, frozen=True):
+    """The sums of one segment in one window."""
+
+    engine: Engine
+    window: Span
+    usual: Usual
+    cells: figures.Cells
+    sums: dict[str, int]
+    live: int
+
+    @classmethod
+    def of(cls, engine: Engine, where: Where, window: Span, usual: Usual) -> _Scope:
+        cells = engine.ledger.cells.matching(where)
+        live = engine.ledger.cells.live
+        here = sum(live) if cells is None else sum(live[cell] for cell in cells.tolist())
+        return cls(engine, window, usual, cells, engine.ledger.counts.sums(window, cells), here)
+
+    def latency(self, stage: str, q: float) -> Figure:
+        ledger = self.engine.ledger
+        now = ledger.windows.histograms(self.window, self.cells, len(ledger.cells))
+        counts = now.get(stage)
+        normal = figures.normal_of(self.usual.histograms.get(stage), q)
+        if counts is None:
+            return Figure(normal=normal)
+        waits = None
+        if stage == "e2e":
+            held = waiting.waiting_calls(self.engine.roster.live.values(), self.cells)
+            waits = waiting.as_histogram(held, self.engine.at) + now.get("waited", 0)
+        value, at_least = censored_quantile(counts, waits, q)
+        n = int(counts.sum()) + (int(waits.sum()) if waits is not None else 0)
+        return Figure(value, n, normal=normal, at_least=at_least, few=n < figures.FEW[q])
+
+    def errors(self, name: str) -> Figure:
+        """Of the calls active in the window those with an error in it: of one kind, or of all those of a component."""
+        kind = name.replace("errors", "error", 1).replace(".", ":")
+        kinds = [kind] if kind == "error" or kind.count(":") == 2 else self._kinds(f"{kind}:")
+        active = self.live + self.sums.get("ended", 0)
+        handling = handling_s(self.engine.ledger.counts.sums("30m", self.cells))
+        normals = [self.usual.error_rate(one, self.window, handling) for one in kinds]
+        known = [normal.value for normal in normals if normal.known]
+        normal = Normal(sum(known), n=normals[0].n) if known else Normal()
+        return figures.rate(sum(self.sums.get(one, 0) for one in kinds), active, normal)
+
+    def _kinds(self, prefix: str) -> list[str]:
+        return sorted({kind for kind in (*self.sums, *self.usual.sums) if kind.startswith(prefix)})
+
+    def rate(self, hits: str, of: str) -> Figure:
+        return figures.rate(self.sums.get(hits, 0), self.sums.get(of, 0), self.usual.rate(hits, of))
+
+    def mean(self, total: str, of: str, unit: float) -> Figure:
+        return figures.mean(
+            self.sums.get(total, 0) / unit, self.sums.get(of, 0), self.usual.mean(total, of, unit)
+        )
+
+    def frustrated(self) -> Figure:
+        chosen = None if self.cells is None else frozenset(self.cells.tolist())
+        calls = [call for call in self.engine.roster.live.values() if chosen is None or call.cell in chosen]
+        moody = sum(frustration.felt(call, self.engine.at) >= frustration.FRUSTRATED for call in calls)
+        return figures.rate(moody, len(calls), self.usual.rate("moody", "talked"))
+
+    def count(self, value: float) -> Figure:
+        return Figure(value, self.live)
+
+    def capacity(self) -> Figure:
+        limit = self.engine.load.limit
+        return Figure(self.live / limit if limit else NAN, self.live)
+
+    def arrivals(self) -> Figure:
+        started = self.sums.get("started", 0)
+        return Figure(started / (SPANS[self.window] / 60), self.live + self.sums.get("ended", 0))
+
+    def waits(self, *, stuck: bool) -> Figure:
+        held = waiting.waiting_calls(self.engine.roster.live.values(), self.cells)
+        usual = self.usual.histograms.get("e2e")
+        over = figures.stuck_after(usual, self.engine.config.stuck_after_s)
+        panel = waiting.panel(held, self.engine.at, over)
+        return Figure(float(panel.stuck if stuck else panel.waiting), self.live)
+
+
+_READ: dict[str, Callable[[_Scope], Figure]] = {
+    "success": lambda scope: scope.rate("succeeded", "known"),
+    "escalation": lambda scope: scope.rate("escalated", "talked"),
+    "abandonment": lambda scope: scope.rate("abandoned", "decided"),
+    "cost": lambda scope: scope.mean("cost_micro", "priced", 1e6),
+    "sentiment": lambda scope: scope.mean("sentiment_centi", "sentiments", 100.0),
+    "frustrated": _Scope.frustrated,
+    "capacity": _Scope.capacity,
+    "live_calls": lambda scope: scope.count(float(scope.live)),
+    "arrivals": _Scope.arrivals,
+    "stuck": lambda scope: scope.waits(stuck=True),
+    "waiting": lambda scope: scope.waits(stuck=False),
+}

@@ -1,0 +1,206 @@
+"""Rules of one's own, judged at every 5-second mark by the figures that the panels show.
+
+A rule is on from its `fire` line on until its figure is back at `clear`: two lines, so that a figure that dances around
+one of them isn't news every time. Which rules there are stands in the engine's config, and so in every checkpoint.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from voicetop.alerts.incident_text import written
+from voicetop.alerts.incidents.policy import Policies
+from voicetop.alerts.rules import metrics
+from voicetop.alerts.rules.metrics import Metric, Readings
+from voicetop.alerts.signals import Signal, Tier
+from voicetop.engine import verdict
+from voicetop.engine.attribution import Blame
+from voicetop.engine.config import EngineConfig, Line, Policy, Rule
+from voicetop.engine.engine import Engine
+from voicetop.engine.normals import Usual
+from voicetop.engine.snapshot import NAN, Figure
+
+NEAR_S = 900.0
+"""What began within a quarter of an hour of a marker may have to do with it."""
+
+
+class RulesState(Struct):
+    """The rules that are on, and since which mark (stamp time)."""
+
+    on: dict[str, float] = field(default_factory=dict)
+
+
+_decoder = msgspec.msgpack.Decoder(RulesState)
+
+
+class Rules:
+    """The rules of one session (`alerts.Detectors`)."""
+
+    def __init__(self) -> None:
+        self._state = RulesState()
+
+    def step(self, engine: Engine, at: float) -> list[Signal]:
+        """All signals that are on at this 5-second mark."""
+        rules = [rule for rule in engine.config.rules if rule.tier != "line"]
+        if not rules:
+            return []
+        readings, held = Readings(engine), self._state.on
+        found, on = [], {}
+        for rule in rules:
+            metric = metrics.find(rule.metric)
+            if metric is None:
+                continue
+            figure = readings.read(rule.metric, rule.where, rule.window)
+            line = line_at(rule.clear if rule.name in held else rule.fire, figure)
+            if figure.n >= rule.min_n and _beyond(figure.value, line, below=rule.below):
+                on[rule.name] = held.get(rule.name, at)
+                who = culprit_of(engine, rule, metric, figure, on[rule.name])
+                found.append(_signal(rule, metric, figure, on[rule.name], who))
+        self._state.on = on
+        return found
+
+    def urgent(self, engine: Engine, at: float) -> list[Signal]:  # noqa: ARG002 - rules look at marks only
+        """Nothing: figures have time until the next mark."""
+        return []
+
+    def learning_s(self, engine: Engine, at: float) -> float:  # noqa: ARG002 - what is normal is learned elsewhere
+        """Rules know what they want."""
+        return 0.0
+
+    def dump(self) -> bytes:
+        """The state, for a checkpoint."""
+        return msgspec.msgpack.encode(RulesState(dict(sorted(self._state.on.items()))))
+
+    def load(self, state: bytes) -> None:
+        """Go on from a checkpoint."""
+        self._state = _decoder.decode(state)
+
+
+def line_at(line: Line, figure: Figure) -> float:
+    """A threshold in the figure's unit; NaN where it is a multiple of a normal that isn't known."""
+    return line.value * figure.normal.value if line.times else line.value
+
+
+def _beyond(value: float, line: float, *, below: bool) -> bool:
+    return value < line if below else value > line
+
+
+def derivation(rule: Rule, metric: Metric, figure: Figure) -> str:
+    """2.7 s = 1.5 × normal P95 e2e 1.8 s."""
+    line = line_at(rule.fire, figure)
+    said = written(line, metric.unit)
+    if rule.fire.times:
+        said += f" = {rule.fire.value:g} × normal {metric.words} {written(figure.normal.value, metric.unit)}"
+    back = line_at(rule.clear, figure)
+    return said if back == line else f"{said}, over at {written(back, metric.unit)}"
+
+
+def _signal(rule: Rule, metric: Metric, figure: Figure, since: float, blamed: Culprit) -> Signal:
+    tier: Tier = "info" if rule.tier == "line" else rule.tier
+    sign = "≥ " if figure.at_least else ""
+    value, line = written(figure.value, metric.unit), written(line_at(rule.fire, figure), metric.unit)
+    side = "under" if rule.below else "over"
+    who = f" of {' × '.join(part for _, part in rule.where)}" if rule.where else ""
+    return Signal(
+        rule=rule.name,
+        family=metric.family,
+        tier=tier,
+        text=f"{metric.words}{who} {sign}{value}, {side} {line} (n {figure.n:,})",
+        onset=since,
+        where=rule.where or blamed.who.where,
+        value=figure.value,
+        normal=figure.normal.value,
+        line=line_at(rule.fire, figure),
+        unit=metric.unit,
+        n=figure.n,
+        because=derivation(rule, metric, figure),
+        runbook=rule.runbook,
+        links=rule.links,
+        metric=metric.words,
+        stage=blamed.stage,
+        component=blamed.component,
+        stage_share=blamed.share,
+        explains=NAN if rule.where else blamed.who.explains,
+        marker=blamed.marker,
+        marker_lag_s=blamed.lag_s,
+    )
+
+
+def policies_of(config: EngineConfig) -> Policies:
+    """How patient families and rules are, a rule by its own name."""
+    return dict(config.policies) | {rule.name: Policy(rule.for_s, rule.keep_s) for rule in config.rules}
+
+
+# -- blame ---------------------------------------------------------------------------------------------------------
+
+
+class Culprit(Struct, frozen=True):
+    """Segment, stage with its share of the excess, or component; and what changed shortly before."""
+
+    who: Blame = Blame()
+    stage: str = ""
+    share: float = NAN
+    component: str = ""
+    marker: str = ""
+    lag_s: float = NAN
+
+
+def culprit_of(engine: Engine, rule: Rule, metric: Metric, figure: Figure, since: float) -> Culprit:
+    """Who is to blame for what a rule of everybody's sees since then; a rule of a segment has named it."""
+    who, stage, share, component = Blame(), "", NAN, ""
+    short = rule.window == "5m" and not rule.where
+    if metric.family == "latency" and short:
+        who, stage, share = _slow(engine, rule, figure)
+    elif metric.family == "errors" and short:
+        sums = engine.ledger.counts.sums("5m", None)
+        who, component = verdict.blame_errors(engine, sums), verdict.worst_component(sums)
+    return Culprit(who, stage, share, component, *_changed(engine, since))
+
+
+def _slow(engine: Engine, rule: Rule, figure: Figure) -> tuple[Blame, str, float]:
+    usual = Usual(engine.ledger, None, frozenset(engine.judge.troubled))
+    past = usual.histograms.get("e2e")
+    if past is None or not figure.normal.known:
+        return Blame(), "", NAN
+    who = verdict.blame_latency(engine, verdict.bucket_after(past))
+    now = engine.ledger.windows.histograms("5m", None, len(engine.ledger.cells))
+    stage, more = verdict.culprit(now, usual.histograms)
+    excess = figure.value - figure.normal.value
+    share = min(1.0, more / excess) if stage and rule.metric.endswith("e2e") and excess > 0 else NAN
+    return who, stage, share
+
+
+def _changed(engine: Engine, at: float) -> tuple[str, float]:
+    """The last marker shortly before that moment, and how much earlier it was."""
+    near = [marker for marker in engine.markers if 0 <= at - marker.ts <= NEAR_S]
+    if not near:
+        return "", NAN
+    last = max(near, key=lambda marker: marker.ts)
+    return f"{last.kind} {last.version or last.label}", at - last.ts
+
+
+# -- lines on charts -----------------------------------------------------------------------------------------------
+
+_CHARTED = {
+    "p50_e2e": ("latency", "p50"), "p95_e2e": ("latency", "p95"), "p99_e2e": ("latency", "p99"),
+    "errors": ("errors", "rate"), "success": ("outcome", "success"), "escalation": ("outcome", "escalation"),
+    "abandonment": ("abandonment", "rate"), "cost": ("cost", "per_call"), "sentiment": ("mood", "sentiment"),
+}  # fmt: skip
+_MILD = ("line", "info", "warning", "critical")
+
+
+def drawn(rules: tuple[Rule, ...], where: tuple[tuple[str, str], ...], name: str, figure: Figure) -> Figure:
+    """The figure with the line that the mildest of the rules on it draws, in this segment or for everybody."""
+    mine = [rule for rule in rules if rule.metric == name and rule.where in ((), where)]
+    if not mine:
+        return figure
+    rule = min(mine, key=lambda rule: (rule.where != where, _MILD.index(rule.tier), rule.name))
+    line = line_at(rule.fire, figure)
+    return replace(figure, warn=line if line == line else NAN, rule="" if rule.fire.times else rule.name)
+
+
+def charted() -> dict[str, tuple[str, str]]:
+    """The metrics that have a figure on a panel: by name the panel's and the figure's names in the snapshot."""
+    return dict(_CHARTED)

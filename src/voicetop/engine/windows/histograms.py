@@ -1,0 +1,432 @@
+"""Sliding windows of bucket counts, for every metric in every cell.
+
+An observation goes into the slot of its own time, however late it comes, as long as a window still holds that slot.
+Each window has a running total, a flat array indexed [cell, metric, bucket]; a slot that leaves is subtracted. The
+5-minute total counts an observation at once; the longer ones take over a 10-second slot when it closes, which saves
+two thirds of the work, and a question adds what is still open.
+
+Between two calls of `advance` the result doesn't depend on how the stream was cut into batches.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from voicetop.engine.windows.buckets import BUCKETS
+from voicetop.engine.windows.delta_encoding import Index, spread, squeeze, summed
+from voicetop.engine.windows.slots import FINE, MINUTE, QUARTER, SPANS, Edges, SlotKey
+from voicetop.engine.windows.sparse_array import sparse_zeros
+
+METRICS = (
+    "e2e", "vad", "stt", "eou", "hook", "llm_ttft", "llm_total", "tool", "aggregation", "tts_ttfb",
+    "tts_leading_silence", "output", "waited",
+)  # fmt: skip
+"""What is measured, in the order of `wire.events.Durations` behind e2e; `waited` holds the waits that ended without
+a reply, each a latency of "at least this long"."""
+METRIC = {name: number for number, name in enumerate(METRICS)}
+ROW = len(METRICS) * BUCKETS
+"""Counters of one cell: [metric, bucket]."""
+
+Histogram = NDArray[np.int64]
+_ONE = np.uint32(1)
+_MORE = np.int64(1)
+_ROW = np.uint32(ROW)
+FRESH = 20_000
+"""What may come to a squeezed slot before it is folded in."""
+
+
+class Slot(Struct):
+    """What one slot of time counted: unique sorted indices with their counts, and what came since, as it came.
+
+    The sorted form is a pair of arrays, or one block of bytes (`squeeze.py`) where it is of the past.
+    """
+
+    index: Index
+    count: NDArray[np.int32]
+    added: list[Index]
+    taken: list[Index]
+    block: bytes = b""
+
+    @classmethod
+    def empty(cls) -> Slot:
+        return cls(np.empty(0, np.uint32), np.empty(0, np.int32), [], [])
+
+    def sorted(self) -> tuple[Index, NDArray[np.int32]]:
+        """Indices and counts, what came since folded in."""
+        self.compact()
+        return self.base()
+
+    def compact(self) -> Slot:
+        """Fold what came since into the sorted form: the same whatever order and batches it came in."""
+        if not self.added and not self.taken:
+            return self
+        block, (index, count) = self.block, self.base()
+        if not self.taken and not len(index):
+            index, fresh = np.unique(np.concatenate(self.added), return_counts=True)
+            self.hold(index, fresh.astype(np.int32))
+        else:
+            parts = [index, *self.added, *self.taken]
+            signs = [1] * len(self.added) + [-1] * len(self.taken)
+            new = [np.full(len(part), sign, np.int32) for part, sign in zip(parts[1:], signs, strict=True)]
+            self.hold(*summed(np.concatenate(parts), np.concatenate([count, *new])))
+        self.added, self.taken = [], []
+        return self.squeeze() if block else self
+
+    def hold(self, index: Index, count: NDArray[np.int32]) -> None:
+        """Have these as the sorted form."""
+        self.index, self.count, self.block = index, count, b""
+
+    def squeeze(self) -> Slot:
+        """Of the past: questions are rare from now on."""
+        self.compact()
+        if not self.block:
+            block = squeeze(self.index, self.count)
+            self.hold(np.empty(0, np.uint32), np.empty(0, np.int32))
+            self.block = block
+        return self
+
+    @property
+    def fresh(self) -> int:
+        """How many indices came since."""
+        return sum(map(len, self.added)) + sum(map(len, self.taken))
+
+    def base(self) -> tuple[Index, NDArray[np.int32]]:
+        """Indices and counts without what came since."""
+        return spread(self.block, np.int32) if self.block else (self.index, self.count)
+
+    def join(self) -> None:
+        """Make one array of the many small ones that batches left; what they count stays the same."""
+        if len(self.added) > 1:
+            self.added = [np.concatenate(self.added)]
+        if len(self.taken) > 1:
+            self.taken = [np.concatenate(self.taken)]
+
+
+class Histograms:
+    """Bucket counts over 5 minutes, 30 minutes and 24 hours."""
+
+    def __init__(self, max_cells: int) -> None:
+        self.edges = Edges()
+        self.late = 0
+        self.fine: dict[int, Slot] = {}
+        self.coarse: dict[SlotKey, Slot] = {}
+        self.totals = {span: sparse_zeros((max_cells * ROW,), np.uint32) for span in SPANS}
+        """Made for as many cells as there may be; only what is written costs memory."""
+        self.everyone = {span: np.zeros(ROW, np.int64) for span in SPANS}
+        """The same over all cells: what is asked for every 5 seconds would else be summed over millions of counters."""
+        self.reach = np.zeros((len(METRICS), 2), np.int64)
+        """The lowest and one past the highest bucket ever used by each metric: sums need not look beyond."""
+        self.reach[:, 0] = BUCKETS
+
+    def add(self, slots: NDArray[np.int64], index: Index) -> None:
+        """Count each index (cell × ROW + metric × BUCKETS + bucket) in the 10-second slot that stands beside it.
+
+        A single slot stands for all of them.
+        """
+        if not len(index):
+            return
+        if len(slots) == 1:
+            self._count(int(slots[0]), index)
+            return
+        for slot in np.unique(slots).tolist():
+            self._count(slot, index[slots == slot])
+
+    def widen(self, metrics: NDArray[np.int64], buckets: NDArray[np.int64]) -> None:
+        """Remember which buckets each metric uses."""
+        np.minimum.at(self.reach[:, 0], metrics, buckets)
+        np.maximum.at(self.reach[:, 1], metrics, buckets + 1)
+
+    def _count(self, slot: int, index: Index) -> None:
+        start = slot * FINE
+        if start >= self.edges.short:
+            self._fine(slot).added.append(index)
+            self._count_one_each("5m", index)
+            if start >= self.edges.open:
+                return
+        elif self.edges.too_late(start):
+            self.late += len(index)
+            return
+        self._coarse(self.edges.coarse(start)).added.append(index)
+        for span in self._longer(start):
+            self._count_one_each(span, index)
+
+    def _count_one_each(self, span: str, index: Index) -> None:
+        np.add.at(self.totals[span], index, _ONE)
+        np.add.at(self.everyone[span], index % _ROW, _MORE)
+
+    def move(self, slots: list[int], positions: list[Index], cell: int, to: int) -> None:
+        """What was counted in a cell belongs to another: its call turned out to be of that one.
+
+        `positions` are those in a cell's row of what was counted in each of the 10-second `slots`.
+        """
+        if not slots:
+            return
+        joined = np.concatenate(positions)
+        taken, added = joined + np.uint32(cell * ROW), joined + np.uint32(to * ROW)
+        touched: dict[str, list[slice]] = {span: [] for span in SPANS}
+        edges, end = self.edges, 0
+        for slot, rest in zip(slots, positions, strict=True):
+            here = slice(end, end := end + len(rest))
+            start = slot * FINE
+            if start >= edges.short:
+                self._shift(self._fine(slot), taken[here], added[here])
+                touched["5m"].append(here)
+            if start < edges.open and not edges.too_late(start):
+                self._shift(self._coarse(edges.coarse(start)), taken[here], added[here])
+                for span in self._longer(start):
+                    touched[span].append(here)
+        for span, parts in touched.items():
+            if len(parts) == len(slots):
+                self._recount(span, taken, added)
+            elif parts:
+                self._recount(
+                    span, *(np.concatenate([index[part] for part in parts]) for index in (taken, added))
+                )
+
+    def _recount(self, span: str, taken: Index, added: Index) -> None:
+        np.subtract.at(self.totals[span], taken, _ONE)
+        np.add.at(self.totals[span], added, _ONE)
+
+    @staticmethod
+    def _shift(slot: Slot, index: Index, to: Index) -> None:
+        slot.taken.append(index)
+        slot.added.append(to)
+
+    def _longer(self, start: int) -> list[str]:
+        return ["30m", "24h"] if start // MINUTE * MINUTE >= self.edges.middle else ["24h"]
+
+    def _fine(self, slot: int) -> Slot:
+        found = self.fine.get(slot)
+        if found is None:
+            found = self.fine[slot] = Slot.empty()
+        return found
+
+    def _coarse(self, key: SlotKey) -> Slot:
+        found = self.coarse.get(key)
+        if found is None:
+            found = self.coarse[key] = Slot.empty()
+        return found
+
+    def advance(self, at: float) -> None:
+        """Move time on: close slots into the longer windows, let what is too old go."""
+        before, self.edges = self.edges, Edges.moved(at)
+        if self.edges.open != before.open:
+            self._close(before)
+        if self.edges.short != before.short:
+            self._expire_short()
+        if self.edges.middle != before.middle:
+            self._expire_middle(before.middle)
+            self._merge_quarters()
+            self._expire_day()
+
+    def _close(self, before: Edges) -> None:
+        """The edges from before decide where a slot goes, so that a jump in time first fills and then expires."""
+        ready = [s for s in self.fine if before.open <= s * FINE < self.edges.open]
+        for number in sorted(ready):
+            index, count = self.fine[number].sorted()
+            self.fine[number].squeeze()
+            start = number * FINE
+            coarse = self._coarse(before.coarse(start))
+            coarse.hold(*_joined([coarse.base(), (index, count)]))
+            spans = ("30m", "24h") if start // MINUTE * MINUTE >= before.middle else ("24h",)
+            for span in spans:
+                self._add_slot(span, index, count)
+
+    def _expire_short(self) -> None:
+        for number in [s for s in self.fine if s * FINE < self.edges.short]:
+            index, count = self.fine.pop(number).sorted()
+            self._subtract_slot("5m", index, count)
+        for (width, number), slot in self.coarse.items():
+            if (number + 1) * width <= self.edges.open - MINUTE and (not slot.block or slot.fresh > FRESH):
+                slot.squeeze()
+
+    def _expire_middle(self, since: int) -> None:
+        for (width, number), slot in self.coarse.items():
+            if width == MINUTE and since <= number * width < self.edges.middle:
+                index, count = slot.sorted()
+                self._subtract_slot("30m", index, count)
+
+    def _merge_quarters(self) -> None:
+        old = [key for key in self.coarse if key[0] == MINUTE and key[1] * MINUTE < self.edges.quartered]
+        groups: dict[int, list[Slot]] = {}
+        for key in sorted(old):
+            groups.setdefault(key[1] * MINUTE // QUARTER, []).append(self.coarse.pop(key))
+        for number, slots in groups.items():
+            quarter = self._coarse((QUARTER, number))
+            quarter.hold(*_joined([part.sorted() for part in (quarter, *slots)]))
+            quarter.squeeze()
+
+    def _expire_day(self) -> None:
+        for key in [key for key in self.coarse if key[0] * key[1] < self.edges.day]:
+            index, count = self.coarse.pop(key).sorted()
+            self._subtract_slot("24h", index, count)
+
+    def _add_slot(self, span: str, index: Index, count: NDArray[np.int32]) -> None:
+        np.add.at(self.totals[span], index, count.astype(np.uint32))
+        self.everyone[span] += _binned(index, None, count)
+
+    def _subtract_slot(self, span: str, index: Index, count: NDArray[np.int32]) -> None:
+        np.subtract.at(self.totals[span], index, count.astype(np.uint32))
+        self.everyone[span] -= _binned(index, None, count)
+
+    # -- questions ----------------------------------------------------------------------------------------------
+
+    def histograms(self, span: str, cells: NDArray[np.intp] | None, used: int) -> dict[str, Histogram]:
+        """Counts by bucket of every metric that has any, over one window, of some cells (None: all `used` ones)."""
+        table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)[:used]
+        found: dict[str, Histogram] = {}
+        extra = self._open_counts(cells) if span != "5m" else None
+        for metric, name in enumerate(METRICS):
+            low, high = self.reach[metric].tolist()
+            counts = np.zeros(BUCKETS, np.int64)
+            if cells is None:
+                counts += self.everyone[span][metric * BUCKETS : (metric + 1) * BUCKETS]
+            elif high > low:
+                counts[low:high] = table[cells, metric, low:high].sum(axis=0, dtype=np.uint32)
+            if extra is not None:
+                counts += extra[metric]
+            if counts.any():
+                found[name] = counts
+        return found
+
+    def by_cell(self, span: str, metric: int, used: int) -> Histogram:
+        """Counts [cell, bucket] of one metric; without what is still open for the longer windows."""
+        table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)
+        return table[:used, metric].astype(np.int64)
+
+    def slow_by_cell(
+        self, span: str, bucket: int, used: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(turns whose e2e lies at or beyond `bucket`, all turns) of each cell; without what is still open for the
+        longer windows.
+        """
+        low, high = self.reach[METRIC["e2e"]].tolist()
+        table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)[:used, METRIC["e2e"]]
+        border = min(max(bucket, low), high)
+        slow = table[:, border:high].sum(axis=1, dtype=np.uint32).astype(np.float64)
+        return slow, slow + table[:, low:border].sum(axis=1, dtype=np.uint32)
+
+    def _open_counts(self, cells: NDArray[np.intp] | None) -> Histogram | None:
+        open_slots = [slot for number, slot in self.fine.items() if number * FINE >= self.edges.open]
+        if not open_slots:
+            return None
+        return self._counts_of(open_slots, cells)
+
+    def _counts_of(self, slots: list[Slot], cells: NDArray[np.intp] | None) -> Histogram:
+        counts = np.zeros(ROW, np.int64)
+        for slot in slots:
+            slot.join()
+            index, count = slot.base()
+            counts += _binned(index, cells, count)
+            for added in slot.added:
+                counts += _binned(added, cells)
+            for taken in slot.taken:
+                counts -= _binned(taken, cells)
+        return counts.reshape(len(METRICS), BUCKETS)
+
+    def over_time(self, key: SlotKey, cells: NDArray[np.intp] | None) -> Histogram:
+        """Counts [metric, bucket] of one minute or quarter; its part that is still open is in it."""
+        width, number = key
+        slots = [self.coarse[key]] if key in self.coarse else []
+        begin, end = number * width, (number + 1) * width
+        slots += [s for n, s in self.fine.items() if n * FINE >= self.edges.open and begin <= n * FINE < end]
+        return self._counts_of(slots, cells)
+
+    def hour(self, hour: int, cells: NDArray[np.intp] | None) -> dict[str, Histogram]:
+        """Counts over the last 24 hours of the slots that lie in one hour of the day (UTC, 0–23)."""
+        slots = [s for (width, n), s in self.coarse.items() if n * width // 3600 % 24 == hour]
+        slots += [
+            s for n, s in self.fine.items() if n * FINE >= self.edges.open and n * FINE // 3600 % 24 == hour
+        ]
+        table = self._counts_of(slots, cells)
+        return {name: table[metric] for metric, name in enumerate(METRICS) if table[metric].any()}
+
+    def idle_cells(self, used: int) -> NDArray[np.intp]:
+        """Cells that no window holds anything of."""
+        busy = self.totals["24h"][: used * ROW].reshape(used, ROW).any(axis=1)
+        busy |= self.totals["5m"][: used * ROW].reshape(used, ROW).any(axis=1)
+        return np.flatnonzero(~busy)
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    def dump(self) -> HistogramState:
+        """The canonical state: totals follow from the slots."""
+        return HistogramState(
+            self.edges,
+            self.late,
+            self.reach.tolist(),
+            [(FINE, number, _block(self.fine[number])) for number in sorted(self.fine)],
+            [(*key, _block(self.coarse[key])) for key in sorted(self.coarse)],
+        )
+
+    def past_until(self) -> int:
+        """Where the past ends that changes every quarter of an hour only (epoch s): well before the 30 minutes."""
+        return (self.edges.middle - MINUTE) // QUARTER * QUARTER
+
+    def past(self) -> bytes:
+        """The sum of the slots of that past, squeezed: what `load` takes instead of adding them all up."""
+        until = self.past_until()
+        index = np.flatnonzero(self.totals["24h"]).astype(np.uint32)
+        later = [slot.sorted() for (width, n), slot in self.coarse.items() if (n + 1) * width > until]
+        amounts = [self.totals["24h"][index].astype(np.int32), *(-count for _, count in later)]
+        return squeeze(*summed(np.concatenate([index, *(i for i, _ in later)]), np.concatenate(amounts)))
+
+    @classmethod
+    def load(cls, state: HistogramState, max_cells: int, past: tuple[int, bytes] = (0, b"")) -> Histograms:
+        """The histograms of a state; `past` is where their `past` ended, and what it was."""
+        made = cls(max_cells)
+        until, block = past
+        if block:
+            made._add_slot("24h", *spread(block, np.int32))
+        made.edges, made.late = state.edges, state.late
+        made.reach = np.array(state.reach, np.int64).reshape(len(METRICS), 2)
+        for _, number, block in state.fine:
+            made.fine[number] = Slot.empty()
+            made.fine[number].hold(*spread(block, np.int32))
+            made._add_slot("5m", *made.fine[number].base())
+        for width, number, block in state.coarse:
+            slot = made.coarse[width, number] = Slot.empty()
+            slot.block = block
+            if (number + 1) * width <= until:
+                continue
+            index, count = slot.base()
+            for span in made._longer(width * number) if width == MINUTE else ["24h"]:
+                made._add_slot(span, index, count)
+        return made
+
+
+class HistogramState(Struct, frozen=True):
+    """`Histograms` for a checkpoint: slots as (width, number, block)."""
+
+    edges: Edges
+    late: int
+    reach: list[list[int]]
+    fine: list[tuple[int, int, bytes]]
+    coarse: list[tuple[int, int, bytes]]
+
+
+def _block(slot: Slot) -> bytes:
+    index, count = slot.sorted()
+    return slot.block or squeeze(index, count)
+
+
+def _joined(parts: list[tuple[Index, NDArray[np.int32]]]) -> tuple[Index, NDArray[np.int32]]:
+    return summed(
+        np.concatenate([index for index, _ in parts]), np.concatenate([count for _, count in parts])
+    )
+
+
+def _binned(
+    part: Index, cells: NDArray[np.intp] | None, weights: NDArray[np.int32] | None = None
+) -> Histogram:
+    """Counts [metric, bucket], flat, of what belongs to some cells (None: all)."""
+    if cells is None:
+        rest = part % np.uint32(ROW)
+    else:
+        cell, rest = np.divmod(part, np.uint32(ROW))
+        kept = np.isin(cell, cells)
+        rest = rest[kept]
+        weights = None if weights is None else weights[kept]
+    return np.bincount(rest, weights, ROW).astype(np.int64)

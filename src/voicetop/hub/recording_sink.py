@@ -1,0 +1,90 @@
+"""The hub's recording: all that it stamps, each file of a folder begun with the state that it goes on from.
+
+So each file can be replayed alone, and a moment in it found without the files before. The state is that of the hub's
+own session, which reads a little later than it stamps: while a full file waits for it, frames are held for a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voicetop.clock import Clock
+from voicetop.hub.config import HubConfig
+from voicetop.hub.hub_session import Joint, Mirror
+
+if TYPE_CHECKING:
+    from voicetop.recording import Recorder
+
+HELD_S = 0.4
+"""How long frames are held for a state: with the recorder's own half second, less than a second can be lost."""
+PATIENCE_S = 10.0
+
+
+class Tape:
+    """Raises RecordingError where it can't be had. Later trouble stops no feed; `trouble` tells of it once."""
+
+    def __init__(
+        self, config: HubConfig, epoch: str, clock: Clock, *, trouble: Callable[[str], None]
+    ) -> None:
+        self.recorder = _recorder(config, epoch, clock)
+        self._trouble = trouble
+        self._told = False
+        self._held: list[bytes] | None = None
+
+    def write(self, frame: bytes) -> None:
+        """Record a frame, or hold it until the state before it is there."""
+        if self._held is not None:
+            self._held.append(frame)
+        else:
+            self._write(frame)
+
+    def beat(self, mirror: Mirror) -> None:
+        """A heartbeat was the last that was recorded: where the next file is due, ask for the state to begin it."""
+        if self._held is None and self.recorder.wants_state:
+            self._held = []
+            asked = mirror.joint_here()
+            asked.add_done_callback(self._begin_file)
+            asyncio.get_running_loop().call_later(HELD_S, asked.cancel)
+
+    async def close(self) -> None:
+        """Write what is held, flush."""
+        self._release()
+        await asyncio.to_thread(self.recorder.close)
+
+    def _begin_file(self, asked: asyncio.Future[Joint]) -> None:
+        """The state is there, or it took too long."""
+        if self._held is not None and not asked.cancelled() and asked.exception() is None:
+            self._write(asked.result().welcome)
+        self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held or [], None
+        for frame in held:
+            self._write(frame)
+
+    def _write(self, frame: bytes) -> None:
+        self.recorder.write(frame)
+        if self.recorder.failed and not self._told:
+            self._told = True
+            self._trouble(self.recorder.error)
+
+
+def _recorder(config: HubConfig, epoch: str, clock: Clock) -> Recorder:
+    from voicetop.recording import Recorder  # noqa: PLC0415 - a hub that doesn't record needs no zstd
+    from voicetop.recording.shards import Shards  # noqa: PLC0415
+
+    source = config.deployment or "hub"
+    if not (config.record.endswith("/") or Path(config.record).is_dir()):
+        return Recorder(config.record, epoch=epoch, source=source, clock=clock)
+    shards = Shards(
+        config.record,
+        shard_s=config.record_shard_s,
+        keep_s=config.record_keep_s,
+        keep_bytes=config.record_keep_bytes,
+        patience_s=PATIENCE_S,
+        clock=clock,
+    )
+    return Recorder(config.record, epoch=epoch, source=source, clock=clock, shards=shards)

@@ -1,0 +1,90 @@
+"""Pop-ups of the desktop, by plyer, in a process of its own: plyer may hang, print over the screen, or lose a text.
+
+Without a session bus plyer returns as if it had worked; a hung notification daemon blocks it for 25 s; a text that
+begins with "-" is taken for an option. So: a child in its own group, JSON on its standard input, its output nowhere, a
+few seconds at most, the text cleaned; and nothing at all where the desktop is elsewhere (SSH) or there is none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from voicetop.notify.desk.desktop_child import NOBODY
+from voicetop.notify.targets.base import Failed
+from voicetop.wire.text import safe_text
+
+LIMIT_S = 5.0
+MOST_TITLE, MOST_TEXT = 120, 400
+_CHILD = "voicetop.notify.desk.desktop_child"
+
+
+def why_not(env: Mapping[str, str], platform: str = sys.platform) -> str:
+    """Why there is no desktop to show anything on; empty where there is one."""
+    if env.get("SSH_CONNECTION") or env.get("SSH_TTY"):
+        return "the desktop is elsewhere, at the other end of SSH"
+    if not platform.startswith("linux"):
+        return ""
+    if env.get("DBUS_SESSION_BUS_ADDRESS"):
+        return ""
+    runtime = env.get("XDG_RUNTIME_DIR", "")
+    if runtime and (Path(runtime) / "bus").exists():
+        return ""
+    return "this machine has no desktop session (no session bus)"
+
+
+def show(title: str, text: str, env: Mapping[str, str] = os.environ, limit_s: float = LIMIT_S) -> None:
+    """Show it. Blocks for `limit_s` at most. Raises Failed where it can be told that nothing was shown."""
+    told = json.dumps({"title": plain(title, MOST_TITLE), "text": plain(text, MOST_TEXT)}).encode()
+    try:
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter, words of our own
+            [sys.executable, "-m", _CHILD],
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Failed(f"no process for it: {error.strerror}") from None
+    try:
+        child.communicate(told, timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        raise Failed(
+            f"the desktop took nothing within {limit_s:g} s: does its notification service hang?"
+        ) from None
+    except BrokenPipeError:
+        pass
+    finally:
+        _end(child)
+    if child.returncode == NOBODY:
+        raise Failed(
+            "nobody on this desktop shows notifications: start its notification service, like dunst or mako"
+        )
+    if child.returncode:
+        raise Failed("plyer has no way to show it: install notify-send (libnotify-bin) or python3-dbus")
+
+
+def plain(text: str, limit: int) -> str:
+    r"""Text that no notifier reads as an option, markup or control sequence.
+
+    >>> plain("-h <b>\x1b", 20)
+    '· -h ‹b›'
+    """
+    told = safe_text(text, limit).replace("<", "‹").replace(">", "›").strip()
+    return f"· {told}" if told.startswith("-") else told
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """The child and whatever it started."""
+    if child.poll() is None:
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        child.wait()

@@ -1,0 +1,110 @@
+"""An effect in words for people: a title of one line, and a few lines beneath it; safe to show anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from voicetop.alerts.signals import Effect, Tier
+from voicetop.notify.targets.base import Change, Digest
+from voicetop.wire.text import safe_text
+
+MOST_TITLE, MOST_LINE = 200, 400
+MOST_DIGESTED = 20
+RANK: dict[Tier, int] = {"info": 0, "warning": 1, "critical": 2}
+_GLYPHS: dict[Tier, str] = {"critical": "■ CRITICAL", "warning": "▲ WARNING", "info": "● INFO"}
+
+
+def title(effect: Effect) -> str:
+    """What happened, in a line.
+
+    >>> title(Effect("fired", "k", "i1", "critical", "errors", "errors.llm", (), 0.0, 0.0, "LLM errors 41 %"))
+    '■ CRITICAL · LLM errors 41 %'
+    """
+    head = _GLYPHS[effect.tier]
+    if effect.reason == "resolved":
+        head = "● RESOLVED"
+    elif effect.reason == "acknowledged":
+        head = f"{head}, taken by {effect.by}" if effect.by else f"{head}, acknowledged"
+    elif effect.reason == "returned":
+        head = f"{head}, given back by {effect.by}" if effect.by else f"{head}, given back"
+    return safe_text(f"{head} · {effect.summary}", MOST_TITLE)
+
+
+def body(effect: Effect) -> list[str]:
+    """What else there is to know: blame, segment, since when, what to do."""
+    where = " × ".join(value for _, value in effect.where) or "all calls"
+    lines = [
+        f"{effect.by}: {effect.note}" if effect.by and effect.note else effect.note,
+        effect.blame,
+        f"{where} · {_since(effect)} · {effect.incident_id}",
+        f"runbook: {effect.runbook}" if effect.runbook and effect.reason != "resolved" else "",
+        *effect.links,
+    ]
+    return [safe_text(line, MOST_LINE) for line in lines if line]
+
+
+def in_short(what: Effect | Change | Digest) -> str:
+    """What was told, for a log."""
+    if isinstance(what, Effect):
+        return safe_text(f"{what.incident_id} {what.reason} · {what.summary}", MOST_TITLE)
+    return safe_text(what.title if isinstance(what, Digest) else f"{what.kind} {what.label}", MOST_TITLE)
+
+
+def digest(came: Sequence[tuple[Effect, Effect]], at: float, still: int) -> Digest:
+    """What came and went in quiet hours that end at `at`, each by its first and last word; `still` are on."""
+    count = f"{len(came)} alert{'s' * (len(came) != 1)} came and went in quiet hours"
+    more = f"; {still} still on, told by itself" if still == 1 else f"; {still} still on, told one by one"
+    lines = [
+        safe_text(
+            f"{_GLYPHS[last.tier]} · {last.summary} · {_clock(first.onset)}, {_span(last.at - first.onset)}",
+            MOST_LINE,
+        )
+        for first, last in came[:MOST_DIGESTED]
+    ]
+    if len(came) > MOST_DIGESTED:
+        lines.append(f"and {len(came) - MOST_DIGESTED} more")
+    return Digest(f"digest-{at:.0f}", at, count + (more if still else ""), tuple(lines))
+
+
+def _since(effect: Effect) -> str:
+    """When it began or ended, and how long it took to see, to take and to end it."""
+    if effect.reason == "resolved":
+        by = f" by {effect.by}" if effect.by else ""
+        taken = effect.to_acknowledge_s
+        parts = [
+            f"resolved {_clock(effect.at)}{by}, {_span(effect.to_resolve_s)} after it began",
+            _seen(effect),
+            f"taken {_span(taken)} later" if taken == taken else "",
+        ]
+        return ", ".join(part for part in parts if part)
+    if effect.reason == "acknowledged" and effect.fired_at:
+        return f"taken {_clock(effect.at)}, {_span(effect.at - effect.fired_at)} after the alert"
+    if effect.reason == "returned":
+        return f"given back {_clock(effect.at)}, on for {_span(effect.at - effect.onset)}"
+    if effect.reason == "fired" and (seen := _seen(effect)):
+        return f"began {_clock(effect.onset)}, {seen}"
+    return f"since {_clock(effect.onset)} ({_span(effect.at - effect.onset)})"
+
+
+def _seen(effect: Effect) -> str:
+    took = effect.to_detect_s
+    if took != took:
+        return ""
+    return f"seen {_span(took)} later" if took >= 0.5 else "seen at once"
+
+
+def _clock(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC"
+
+
+def _span(seconds: float) -> str:
+    """How long, in words.
+
+    >>> _span(42.0), _span(400.0), _span(9000.0)
+    ('42 s', '6 min', '2 h 30 min')
+    """
+    if seconds < 90:
+        return f"{max(0.0, seconds):.0f} s"
+    minutes = int(seconds // 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

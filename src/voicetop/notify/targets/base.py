@@ -1,0 +1,177 @@
+"""What every target has in common: it tells one thing at a time, and says why where it can't.
+
+A target blocks; `delivery` runs it on a thread of its own, repeats what fails, and keeps the order of what belongs to
+one incident.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from voicetop.alerts.signals import Effect, Tier
+from voicetop.notify.quiet_hours import QuietHours
+from voicetop.notify.secrets import Vault
+from voicetop.notify.settings import NotifyConfig
+
+TIMEOUT_S = 10.0
+"""For a whole request and its answer."""
+
+
+class Change(Struct, frozen=True):
+    """A change in the world (a deploy, a model update): no alert, but what an alert may be blamed on."""
+
+    key: str
+    at: float
+    kind: str
+    label: str
+    version: str = ""
+    source: str = ""
+
+
+class Digest(Struct, frozen=True):
+    """What came and went in quiet hours, for a target that was told nothing of it then."""
+
+    key: str
+    at: float
+    title: str
+    lines: tuple[str, ...]
+
+
+class Failed(Exception):
+    """It did not arrive, or nobody knows whether it did. `after_s`: not before so many seconds (0: as you like).
+
+    `refused`: the other end understood and said no; the same again would not help until somebody mends something.
+    `busy`: this holds for the whole target, not for this one thing. `unsure`: it may have arrived all the same.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        after_s: float = 0.0,
+        refused: bool = False,
+        busy: bool = False,
+        unsure: bool = False,
+    ) -> None:
+        super().__init__(why)
+        self.unsure = unsure
+        self.after_s = after_s
+        self.refused = refused
+        self.busy = busy
+
+
+class Target(Protocol):
+    """Somebody to be told."""
+
+    name: str
+    """As in the config: "pagerduty.oncall"."""
+    tiers: tuple[Tier, ...]
+    deployment: str
+    """What the feed is called; known for sure once the hub has said it."""
+    quiet: QuietHours | None
+    """When it is told of critical alerts only."""
+
+    def tell(self, effect: Effect, ref: str) -> str:
+        """Tell it; `ref` is what the last telling of this incident gave, and what is given is kept. Raises Failed."""
+
+    def tell_change(self, change: Change) -> None:
+        """Tell of a change, where the target has a place for it. Raises Failed."""
+
+    def tell_digest(self, digest: Digest) -> None:
+        """Tell what quiet hours held back. Raises Failed."""
+
+    def close(self) -> None:
+        """Let go of its connections."""
+
+    @property
+    def takes_changes(self) -> bool: ...
+
+    @property
+    def changes_in_place(self) -> bool:
+        """Whether more of what it was told of changes what is there, and rings nobody."""
+
+
+def targets_of(
+    config: NotifyConfig, vault: Vault, deployment: str = "", *, utc: bool = False
+) -> list[Target]:
+    """All targets of the config, ready to tell. Raises NotifyError for the first that lacks a secret or a library."""
+    return [open_target(kind, name, config, vault, deployment, utc=utc) for kind, name in named(config)]
+
+
+def named(config: NotifyConfig) -> list[tuple[str, str]]:
+    """The targets that the config has, as (kind, name)."""
+    kinds: dict[str, Mapping[str, object]] = {
+        "pagerduty": config.pagerduty,
+        "slack": config.slack,
+        "apprise": config.apprise,
+    }
+    return [(kind, name) for kind, tables in kinds.items() for name in tables]
+
+
+def open_target(
+    kind: str, name: str, config: NotifyConfig, vault: Vault, deployment: str, *, utc: bool = False
+) -> Target:
+    """One target. Raises NotifyError."""
+    target = _open(kind, name, config, vault, deployment)
+    if kind != "pagerduty":
+        own = (config.slack if kind == "slack" else config.apprise)[name].quiet
+        target.quiet = QuietHours.of(config.quiet if own is None else own, utc=utc)
+    return target
+
+
+def _open(kind: str, name: str, config: NotifyConfig, vault: Vault, deployment: str) -> Target:
+    if kind == "pagerduty":
+        from voicetop.notify.targets.pagerduty import PagerDuty  # noqa: PLC0415 - its library is an extra
+
+        return PagerDuty(name, config.pagerduty[name], vault, deployment)
+    if kind == "slack":
+        from voicetop.notify.targets.slack import Slack  # noqa: PLC0415
+
+        return Slack(name, config.slack[name], vault, deployment)
+    from voicetop.notify.targets.apprise import Others  # noqa: PLC0415
+
+    return Others(name, config.apprise[name], vault, deployment)
+
+
+def hush(*loggers: str) -> None:
+    """Keep a library's own log off the standard error: what matters of it is in Failed, without secrets."""
+    for name in loggers:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+
+
+def seconds_of(retry_after: str | None) -> float:
+    """What a `Retry-After` header asks for; 0 where it is a date or nonsense, and at most an hour.
+
+    >>> seconds_of("30"), seconds_of("soon"), seconds_of(None)
+    (30.0, 0.0, 0.0)
+    """
+    try:
+        return min(3600.0, max(0.0, float(retry_after or 0)))
+    except ValueError:
+        return 0.0
+
+
+def unreachable(url: str, why: str) -> Failed:
+    """There was no answer, or nobody knows which: what to look at first."""
+    return Failed(
+        f"no answer from {urlsplit(url).netloc} ({why}): can this machine reach it, by HTTPS_PROXY if need be?",
+        unsure=True,
+    )
+
+
+def failure_of(status: int, said: str, retry_after: str | None, *, mend: str) -> Failed:
+    """What an HTTP status other than 2xx means for who sent. `mend` says what to do where it was a no."""
+    if status == 429:
+        after = seconds_of(retry_after)
+        return Failed(f"it is told too much (HTTP 429), again in {after:.0f} s", after_s=after, busy=True)
+    if status >= 500 or status in (408, 425):
+        return Failed(f"trouble over there (HTTP {status})", after_s=seconds_of(retry_after))
+    return Failed(f"it said no (HTTP {status}{': ' + said if said else ''}): {mend}", refused=True)

@@ -1,0 +1,219 @@
+"""A publisher's connection to a hub that loses nothing, for whoever can wait for the hub: a simulation, a file.
+
+What was sent is kept until a pong says that it was read (pongs are answered in order), and sent again on the next
+connection; the hub drops what it has seen by `event_id`. A hub that reads slowly slows the sender down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl as tls
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidStatus,
+    InvalidURI,
+    WebSocketException,
+)
+
+from voicetop.clock import Clock
+from voicetop.connection.address import check_token, check_url, client_tls, is_local
+from voicetop.connection.backoff import Backoff
+from voicetop.errors import FeedLost, FeedRefused
+from voicetop.wire.events import Event
+from voicetop.wire.frames import Hello
+from voicetop.wire.text import safe_label
+
+FRAME_EVENTS = 512
+PING_S = 0.5
+GOODBYE_S = 5.0
+UNREAD_BYTES = 16 * 1024 * 1024
+_POLICY = 1008
+
+
+class Sent(Struct):
+    """What a pump has done so far. `why` is how the last connection ended."""
+
+    events: int = 0
+    frames: int = 0
+    connections: int = 0
+    why: str = ""
+
+
+class Sender:
+    """One publisher's connection: `open` it, `send` events, `close` it; a lost connection comes back by itself.
+
+    Raises UsageError at once for a URL or token that cannot work, FeedLost where the first connection can't be had,
+    FeedRefused wherever the hub says no.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        source: str,
+        clock: Clock,
+        *,
+        ssl: tls.SSLContext | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.url = check_url(url)
+        self.sent = Sent()
+        self._token = check_token(token)
+        self._source = source
+        self._clock = clock
+        self._tls = ssl or client_tls(url)
+        self._backoff = backoff or Backoff()
+        self._encoder = msgspec.json.Encoder()
+        self._connection: ClientConnection | None = None
+        self._drain: asyncio.Task[None] | None = None
+        self._unread: deque[bytes] = deque()
+        self._unread_bytes = 0
+        self._pongs: deque[tuple[asyncio.Future[float], int]] = deque()
+        self._sent_here = 0
+        self._read_here = 0
+        self._pinged = 0.0
+
+    async def open(self) -> None:
+        """Connect and say hello. Raises FeedLost and FeedRefused."""
+        try:
+            connection = await connect(
+                self.url,
+                additional_headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
+                proxy=None if is_local(self.url) else True,
+                ssl=self._tls,
+                compression=None,
+                open_timeout=10,
+                close_timeout=2,
+            )
+        except InvalidStatus as error:
+            raise self._refused(error) from None
+        except tls.SSLCertVerificationError as error:
+            raise FeedRefused(f"{self.url}: its certificate isn't trusted ({error.verify_message})") from None
+        except (InvalidURI, InvalidHandshake) as error:
+            raise FeedRefused(f"{self.url} is no voicetop hub: {safe_label(str(error))}") from None
+        except (OSError, TimeoutError, EOFError, WebSocketException) as error:
+            known = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
+            why = known or str(error) or type(error).__name__
+            raise FeedLost(
+                f"no hub at {self.url} ({safe_label(why).lower()}): start one with `voicetop serve`"
+            ) from None
+        self._connection = connection
+        self.sent.connections += 1
+        self._pongs.clear()
+        self._sent_here = self._read_here = 0
+        self._pinged = self._clock.monotonic()
+        self._drain = asyncio.create_task(_read_and_forget(connection))
+        hello = self._encoder.encode(Hello(role="publisher", source=self._source))
+        with contextlib.suppress(
+            ConnectionClosed
+        ):  # who closes at once is met as lost, with the reason given
+            await connection.send(hello, text=True)
+
+    async def send(self, events: Sequence[Event]) -> None:
+        """Send all of them, in frames of at most 512, waiting for as long as it takes. Raises FeedRefused."""
+        for start in range(0, len(events), FRAME_EVENTS):
+            part = events[start : start + FRAME_EVENTS]
+            self.sent.frames += 1
+            self.sent.events += len(part)
+            await self._keep_and_push(self._encoder.encode(part))
+
+    async def close(self) -> None:
+        """Say goodbye; what the hub didn't read any more is lost with the fleet."""
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionClosed, TimeoutError):
+                async with asyncio.timeout(GOODBYE_S):
+                    await self._ping()
+                    await self._await_pong()
+            await self._connection.close()
+        if self._drain is not None:
+            await asyncio.gather(self._drain, return_exceptions=True)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone."""
+        return self._drain is None or self._drain.done()
+
+    async def again(self, announcements: Sequence[Event]) -> None:
+        """Connect anew, however long it takes: tell the live calls, then what may not have been read."""
+        await self._reconnect()
+        unread, self._unread, self._unread_bytes = self._unread, deque(), 0
+        await self.send(announcements)
+        for frame in unread:
+            await self._keep_and_push(frame)
+
+    async def _reconnect(self) -> None:
+        if self._connection is not None:
+            self.sent.why = self._why_closed(self._connection)
+            self._connection = None
+        while True:
+            await self._clock.sleep(self._backoff.next())
+            try:
+                await self.open()
+            except FeedLost as lost:
+                self.sent.why = str(lost)
+            else:
+                return
+
+    async def _keep_and_push(self, frame: bytes) -> None:
+        """One frame out; what can't go now stays unread until the next connection."""
+        self._unread.append(frame)
+        self._unread_bytes += len(frame)
+        if self._connection is None:
+            return
+        with contextlib.suppress(ConnectionClosed):
+            await self._connection.send(frame, text=True)
+            self._sent_here += 1
+            if self._clock.monotonic() - self._pinged >= PING_S or self._unread_bytes >= UNREAD_BYTES:
+                await self._ping()
+            self._note_pongs()
+            if self._unread_bytes >= UNREAD_BYTES:
+                await self._await_pong()
+
+    async def _ping(self) -> None:
+        assert self._connection is not None
+        self._pinged = self._clock.monotonic()
+        self._pongs.append((asyncio.ensure_future(await self._connection.ping()), self._sent_here))
+
+    async def _await_pong(self) -> None:
+        await self._pongs[-1][0]
+        self._note_pongs()
+
+    def _note_pongs(self) -> None:
+        """Forget the frames that were sent before a ping that is answered."""
+        while self._pongs and _is_answered(self._pongs[0][0]):
+            _, upto = self._pongs.popleft()
+            while self._read_here < upto and self._unread:
+                self._unread_bytes -= len(self._unread.popleft())
+                self._read_here += 1
+            self._backoff.reset()
+
+    def _why_closed(self, connection: ClientConnection) -> str:
+        reason = safe_label(connection.close_reason or "") or "the connection broke"
+        if connection.close_code == _POLICY:
+            raise FeedRefused(f"{self.url} refused: {reason}")
+        return reason
+
+    def _refused(self, error: InvalidStatus) -> FeedRefused:
+        said = safe_label((error.response.body or b"").decode("utf-8", "replace").strip())
+        hint = " (set VOICETOP_TOKEN)" if error.response.status_code == 401 and not self._token else ""
+        return FeedRefused(f"{self.url} refused: {said or f'HTTP status {error.response.status_code}'}{hint}")
+
+
+def _is_answered(pong: asyncio.Future[float]) -> bool:
+    return pong.done() and not pong.cancelled() and pong.exception() is None
+
+
+async def _read_and_forget(connection: ClientConnection) -> None:
+    """Read what the hub says, so that its pongs get through; ends with the connection."""
+    with contextlib.suppress(ConnectionClosed):
+        async for _ in connection:
+            pass

@@ -1,0 +1,322 @@
+"""The state at any moment of a recording, fast: from the nearest checkpoint before it, and the records since.
+
+Who enters by seek comes to the same state at every later heartbeat as who played from the start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import math
+import os
+import sys
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from voicetop.errors import CheckpointError, RecordingError
+from voicetop.recording.index import STATE, BlockIndex
+from voicetop.recording.reader import Place, Reader
+from voicetop.replay.checkpoints.store import Checkpoints, Saved
+from voicetop.replay.checkpoints.writer import Keepable, Keeper, go_on_from
+from voicetop.wire.batches import Stamped, is_welcome, last_beat, split, split_at
+from voicetop.wire.frames import Welcome
+
+SHARE = 0.2
+"""How much of the recording's size its checkpoints may take."""
+
+APART_S = 10.0
+"""Checkpoints nearer to each other than this would save nothing that a person notices."""
+MARGIN = 1.1
+"""A checkpoint may turn out so much larger than the last one: to find that out is most of its work."""
+
+
+class Folding(Keepable, Protocol):
+    """What is to be brought to a moment: a `Session`."""
+
+    @property
+    def at(self) -> float: ...
+
+    @property
+    def seq(self) -> int: ...
+
+    def feed(self, frame: bytes) -> None: ...
+
+    def checkpoint(self) -> bytes: ...
+
+    def digest(self) -> str: ...
+
+
+S = TypeVar("S", bound=Folding)
+
+
+class Moment(Generic[S]):
+    """A session as it was at a heartbeat, and the frames (each with its last stamp) that follow on it."""
+
+    def __init__(self, session: S, frames: Iterator[Stamped], *, begun: bool) -> None:
+        self.session = session
+        self.frames = frames
+        self.begun = begun
+
+    def welcome(self) -> bytes:
+        """What a hub would say to a console that joins now."""
+        return welcome_of(self.session)
+
+
+class Seeker(Generic[S]):
+    """Seeks in a file. `new_session` gives an empty session; the settings in it are part of the cache's key.
+
+    Raises RecordingError where the file is no recording. `build` fills the cache of checkpoints; without it a seek
+    reads from the last state in the recording itself. Seeking and building may go on in different threads.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        new_session: Callable[[], S],
+        *,
+        share: float = SHARE,
+        after: Callable[[BlockIndex], str] = lambda _: "",
+    ) -> None:
+        """`after` names what the file continues, where it isn't played alone: its states are other ones then."""
+        self.path = Path(path)
+        self._new_session = new_session
+        self._share = share
+        self._stop = threading.Event()
+        self._builder: threading.Thread | None = None
+        Reader(self.path).close()
+        try:
+            self.index = BlockIndex(self.path)
+            self.checkpoints = Checkpoints(self.path, key_of(new_session()) + after(self.index))
+        except OSError as error:
+            raise RecordingError(f"cannot read {path}: {error.strerror}") from None
+
+    def empty_session(self) -> S:
+        """A session that has seen nothing."""
+        return self._new_session()
+
+    def seek(self, at: float) -> Moment[S]:
+        """The state at the last heartbeat that was stamped by `at` (epoch s), and what follows on it.
+
+        Where stamps step back, at the last heartbeat before time first passes `at`. Before the first heartbeat the
+        session is empty and everything follows.
+        """
+        session = self._new_session()
+        return moment_at(session, self._frames(*self.enter(at, session)), at)
+
+    def build(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Go through the file and keep checkpoints of it, up to `share` of its size; goes on where it left off.
+
+        Does nothing where another process is at it, or where the cache can't be written.
+        """
+        if not self.checkpoints.begin_writing():
+            return
+        session, last = self._new_session(), None
+        for saved in reversed(self.checkpoints.saved):
+            if self._go_on_from(saved, session):
+                last = saved
+                break
+        try:
+            self._build(stop, session, last)
+        finally:
+            self.checkpoints.close()
+
+    def go_through(self, session: S, stop: Callable[[], bool] = lambda: False) -> tuple[Place, str]:
+        """Fold all of the file into `session`, which stands where it begins, and keep checkpoints on the way.
+
+        Where these can't be kept, or are already, it is folded all the same. Gives the place where it ended, and the
+        epoch there.
+        """
+        self.checkpoints.begin_writing()
+        try:
+            return self._build(stop, session, None)
+        finally:
+            self.checkpoints.close()
+
+    def build_in_background(self) -> None:
+        """`build`, in a thread that ends with `close`."""
+        if self._builder is None:
+            self._builder = threading.Thread(
+                target=self.build, args=(self._stop.is_set,), name="voicetop checkpoints", daemon=True
+            )
+            self._builder.start()
+
+    def close(self) -> None:
+        """End the building in the background."""
+        self._stop.set()
+        if self._builder is not None:
+            self._builder.join()
+
+    def nearest(self, at: float) -> float:
+        """The stamp up to which the nearest state by `at` that is kept goes; -inf: there is only the beginning."""
+        blocks = self.index.blocks[: self.index.passes(at)]
+        welcomed = next((block for block in reversed(blocks) if block.marks & STATE), None)
+        untils = [saved.until for saved in self.checkpoints.saved if saved.until <= at]
+        return max(untils, default=-math.inf) if welcomed is None else max(welcomed.first_at, *untils, 0.0)
+
+    def enter(self, at: float, session: S) -> tuple[Place, str]:
+        """Bring `session` to the nearest state by `at` that is kept; the place that follows on it, and its epoch."""
+        blocks = self.index.blocks[: self.index.passes(at)]
+        welcomed = next((block.offset for block in reversed(blocks) if block.marks & STATE), 0)
+        kept = [saved for saved in self.checkpoints.saved if saved.until <= at]
+        for saved in reversed(kept):
+            if saved.place.offset < welcomed:
+                break
+            if self._go_on_from(saved, session):
+                return saved.place, saved.epoch
+        return Place(welcomed, 0), ""
+
+    def _go_on_from(self, saved: Saved, session: S) -> bool:
+        """Bring `session` to a state that was kept; False where that is damaged or no longer of this recording."""
+        until = bisect_right(self.index.blocks, saved.place.offset, key=lambda block: block.offset)
+        blocks = self.index.blocks[:until]
+        try:
+            return go_on_from(session, self.checkpoints, saved, blocks=blocks, frames=self._between)
+        except CheckpointError:
+            return False
+
+    def _frames(self, place: Place, epoch: str) -> Iterator[Stamped]:
+        return ((step.at, step.frame) for step in _steps(self.path, place, epoch))
+
+    def _between(self, begin: Place, epoch: str, end: Place) -> Iterator[bytes]:
+        """The frames from one place to another."""
+        for step in _steps(self.path, begin, epoch):
+            here = step.place
+            if here is not None and (here.offset, here.frames) >= (end.offset, end.frames):
+                if here.frames == end.frames and here.offset == end.offset and end.events > here.events:
+                    yield split(step.frame, end.events - here.events)[0]
+                return
+            yield step.frame
+
+    def _build(self, stop: Callable[[], bool], session: S, last: Saved | None) -> tuple[Place, str]:
+        """Fold what follows on `last`. A full disk is no trouble: what was kept stays right."""
+        keeper = Keeper(session, self.checkpoints, last)
+        until, size = (last.until, last.size) if last else (0.0, 4096)
+        usual = float(size)
+        place, epoch = (last.place, last.epoch) if last else (Place(0, 0), "")
+        kept_at = max((saved.until for saved in self.checkpoints.saved), default=until)
+        for step in _steps(self.path, place, epoch):
+            if stop():
+                break
+            until, rest, here = max(until, step.at), step.frame, step.place
+            room = (here.offset if here else 0) * self._share - self.checkpoints.size - keeper.waiting
+            if here and room >= MARGIN * size and until - kept_at >= APART_S and (beat := last_beat(rest)):
+                head, rest = split(rest, beat)
+                session.feed(head)
+                _moved(keeper, here, step.epoch, head)
+                kept_at, here = until, Place(here.offset, here.frames, here.events + beat)
+                size = _kept(keeper, here, until, room)
+                if size <= room:  # now and then one is larger: the next need not wait for as much room
+                    usual += (size - usual) / 4 if size > usual else size - usual
+                    size = int(usual)
+            if rest:
+                session.feed(rest)
+                _moved(keeper, here, step.epoch, rest)
+            if step.place:
+                place, epoch = Place(step.place.offset, step.place.frames + 1), step.epoch
+        with contextlib.suppress(OSError):
+            keeper.close()
+        return place, epoch
+
+
+def _moved(keeper: Keeper, place: Place | None, epoch: str, frame: bytes) -> None:
+    """A frame was folded. What can't be written of a state before it is left out."""
+    with contextlib.suppress(OSError):
+        keeper.moved(place, epoch, welcome=is_welcome(frame))
+
+
+def _kept(keeper: Keeper, place: Place, until: float, room: float) -> int:
+    """Keep a state; how many bytes it takes, too many where the disk is full."""
+    try:
+        return keeper.keep(place, until, room)
+    except OSError:
+        return sys.maxsize
+
+
+class _Step(Struct, frozen=True):
+    """A frame, its last stamp, where it begins (None where nobody can enter), and the feed that it is of."""
+
+    at: float
+    frame: bytes
+    place: Place | None
+    epoch: str
+
+
+def _steps(path: Path, place: Place, epoch: str) -> Iterator[_Step]:
+    """The frames behind a place; if it is in the middle of a frame, the rest of that one first."""
+    with Reader(path) as reader:
+        if place.offset:
+            reader.enter(place, epoch)
+        for number, (at, frame) in enumerate(reader.stamped()):
+            if number < place.frames:
+                continue
+            done = place.events if number == place.frames else 0
+            rest = split(frame, done)[1] if done else frame
+            here = reader.place
+            if rest:
+                begin = Place(here.offset, here.frames - 1, done) if here else None
+                yield _Step(at, rest, begin, reader.epoch)
+
+
+def moment_at(session: S, frames: Iterator[Stamped], at: float) -> Moment[S]:
+    """Feed `session` up to the last heartbeat by `at`."""
+    held: list[Stamped] = []
+    for stamped in frames:
+        if stamped[0] > at:
+            before, after = split_at(stamped, at)
+            return _settle(session, [*held, *before], itertools.chain(after, frames))
+        held.append(stamped)
+        if last_beat(stamped[1]):
+            _feed(session, held[:-1])
+            held = held[-1:]
+    return _settle(session, held, frames)
+
+
+def _settle(session: S, held: list[Stamped], rest: Iterator[Stamped]) -> Moment[S]:
+    """Feed what is held up to the last heartbeat in it; the other part comes before `rest`."""
+    beats = [last_beat(frame) for _, frame in held]
+    last = max((number for number, beat in enumerate(beats) if beat), default=-1)
+    if last < 0:
+        return Moment(session, itertools.chain(held, rest), begun=bool(session.epoch or session.seq))
+    _feed(session, held[:last])
+    at, frame = held[last]
+    head, tail = split(frame, beats[last])
+    session.feed(head)
+    return Moment(session, itertools.chain([(at, tail)] if tail else [], held[last + 1 :], rest), begun=True)
+
+
+def _feed(session: Folding, frames: list[Stamped]) -> None:
+    for _, frame in frames:
+        session.feed(frame)
+
+
+def welcome_of(session: Folding) -> bytes:
+    """The welcome that brings another session to this one's state."""
+    return msgspec.json.encode(_welcome(session))
+
+
+def _welcome(session: Folding) -> Welcome:
+    return Welcome(
+        epoch=session.epoch,
+        seq=session.seq,
+        at=session.at if math.isfinite(session.at) else 0.0,
+        deployment=session.deployment,
+        state=session.checkpoint(),
+    )
+
+
+def key_of(session: Folding) -> str:
+    """What decides how a state is computed: voicetop's version, the checkpoint's, and the settings of the engine."""
+    try:
+        ours = version("voicetop")
+    except PackageNotFoundError:  # run from a folder of sources
+        ours = ""
+    parts = f"{ours} {session.checkpoint()[:5]!r} {session.digest()}"
+    return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()

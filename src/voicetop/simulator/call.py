@@ -1,0 +1,335 @@
+"""One simulated call: what its caller and its agent do, told turn by turn as events of the feed.
+
+A turn's story is told at the moment its caller stops speaking: all its events, with their times ahead, and when the
+next turn begins or the call is over. Nothing in here looks at a clock.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from voicetop.simulator.climate import Climate
+from voicetop.simulator.detail import Detail
+from voicetop.simulator.dice import Dice
+from voicetop.simulator.ending import Ending, after_reply, verdict, waited_out
+from voicetop.simulator.event_builder import Teller
+from voicetop.simulator.incidents import Effects
+from voicetop.simulator.population import Kind
+from voicetop.simulator.reply import LLM_OVERLOADED, Failure, Reply
+from voicetop.wire.events import CallStart, Event
+
+_INTENT_TOLD_AT = 2
+_TIER_TOLD_AT = 3
+_TOKENS_BASE = 1300
+_TOKENS_A_TURN = 330
+_SLOW_MS = 2500.0
+_PATIENCE_S = 14.0
+
+
+class Setting(Struct, frozen=True):
+    """What the calls of one fleet share. `speed` divides the time that people take, never the agent's latency."""
+
+    dice: Dice
+    climate: Climate
+    source: str
+    speed: float = 1.0
+    late_intent: float = 0.35
+    late_tier: float = 0.15
+
+
+class Call(Teller):
+    """A live call. `plan` has the step of each turn it will take if nothing comes between.
+
+    `mood` is what failures and long waits have done to the caller (0 is calm), `handicap` what was against success
+    from the start. `tokens`, `characters` add up to its cost.
+    """
+
+    __slots__ = (
+        "audio",
+        "caller",
+        "characters",
+        "detail",
+        "errors",
+        "failed",
+        "handicap",
+        "intent_told",
+        "kind",
+        "loudness",
+        "mood",
+        "pace",
+        "plan",
+        "saying",
+        "setting",
+        "slow",
+        "stages",
+        "started",
+        "step",
+        "texts",
+        "tier_told",
+        "tokens",
+        "tokens_out",
+        "way",
+    )
+
+    def __init__(self, call_id: str, kind: Kind, started: float, detail: Detail, setting: Setting) -> None:
+        super().__init__(call_id, setting.source)
+        dice = setting.dice
+        self.kind, self.started, self.detail, self.setting = kind, started, detail, setting
+        self.plan = kind.plan(dice.uniform())
+        self.errors = self.failed = self.slow = self.tokens = self.tokens_out = self.characters = 0
+        self.mood = self.handicap = 0.0
+        self.step = ""
+        self.way = "outbound" if dice.uniform() < 0.08 else "inbound"
+        self.caller = f"+1 555 01{int(dice.uniform() * 100):02d}"
+        self.intent_told = dice.uniform() >= setting.late_intent or not detail.late
+        self.tier_told = dice.uniform() >= setting.late_tier or not detail.late
+        told = dice.uniform()
+        self.stages, self.audio, self.texts = told < detail.stages, told < detail.audio, told < detail.texts
+        self.pace = 150.0 + 14.0 * dice.normal()
+        self.loudness = -22.0 + 2.5 * dice.normal()
+        self.saying = dice.choose(kind.book.openings[kind.truth["intent"]])
+
+    # -- its beginning
+
+    def announcement(self) -> CallStart:
+        """call.start: told once, and again to a hub that has forgotten it."""
+        return CallStart(
+            ts=self.started,
+            event_id=f"{self.id}-0",
+            source=self.source,
+            call_id=self.id,
+            direction=self.way,
+            platform="pipecat",
+            caller=self.caller,
+            agent=self.kind.agent,
+            segments=self.kind.told(intent=self.intent_told, tier=self.tier_told),
+        )
+
+    def begin(self) -> tuple[list[Event], float]:
+        """The agent greets, the caller says why they call: the events, and when the caller stops speaking."""
+        told: list[Event] = [self.announcement(), self._go_to(self.started, "greeting")]
+        return told, self.after(self.started, 4.0 + self._speaking(self.saying))
+
+    def join(self, index: int, since: float) -> list[Event]:
+        """Be in mid-call: `index` turns are over, untold; `since` is when the present step began."""
+        self.index = index
+        self.intent_told |= index >= _INTENT_TOLD_AT
+        self.tier_told |= index >= _TIER_TOLD_AT
+        self.tokens = _TOKENS_BASE * index + _TOKENS_A_TURN * (index * (index - 1) // 2)
+        self.tokens_out, self.characters = 45 * index, 60 * index
+        told: list[Event] = [self.announcement(), self._go_to(max(since, self.started), self.plan[index])]
+        if self.detail.usage_by_turn and index:
+            told.append(self.llm_usage(told[-1].ts, self.tokens, self.tokens_out))
+        self.saying = self._words_of_caller()
+        return told
+
+    def tell_with(self, detail: Detail, t: float) -> list[Event]:
+        """From now on tell all that `detail` says; what the model used until now is told at once."""
+        by_turn = detail.usage_by_turn and not self.detail.usage_by_turn
+        self.detail = detail
+        told = self.setting.dice.uniform()
+        self.stages, self.audio, self.texts = told < detail.stages, told < detail.audio, told < detail.texts
+        return [self.llm_usage(t, self.tokens, self.tokens_out)] if by_turn and self.tokens else []
+
+    # -- a turn
+
+    def turn(self, t: float, effects: Effects) -> tuple[list[Event], float, Ending | None]:
+        """The caller stopped speaking at `t`: what happens now, when the next turn is due, or how the call ends."""
+        dice = self.setting.dice
+        step = self.plan[self.index]
+        reply = Reply(step, self.kind, effects, self.setting.climate, dice)
+        told = self._before(t, step, effects)
+        self._work(told, t, reply)
+        wait = reply.wait / 1000.0
+        patience = dice.lognormal(_PATIENCE_S, 0.45)
+        if patience < wait:
+            gone = round(t + patience, 3)
+            return [event for event in told if event.ts <= gone], gone, waited_out(gone)
+        replied = round(t + wait, 3)
+        answer = self._answer(told, replied, step, reply, effects)
+        self._remember(reply)
+        listened = self._listen(told, replied, answer, reply, effects)
+        ending = after_reply(self, step, reply, effects, replied, spoken=self.after(replied, listened))
+        if ending is not None:
+            return [event for event in told if event.ts <= ending.at], ending.at, ending
+        return told, self._go_on(replied, listened, reply), None
+
+    def _before(self, t: float, step: str, effects: Effects) -> list[Event]:
+        """What is told before the agent sets to work: a new step, what became known, the wait, the utterance."""
+        told: list[Event] = []
+        if step != self.step:
+            new_step = self._go_to(t, step)
+            if self.detail.steps:
+                told.append(new_step)
+        if not self.intent_told and self.index >= _INTENT_TOLD_AT:
+            self.intent_told = True
+            told.append(self.update(t, {"intent": self.kind.truth["intent"]}))
+        if not self.tier_told and self.index >= _TIER_TOLD_AT:
+            self.tier_told = True
+            told.append(self.update(t, {"tier": self.kind.truth["tier"]}))
+        if self.detail.waits:
+            told.append(self.waiting(t))
+        if self.audio:
+            normal, agitation = self.setting.dice.normal, effects.agitation + self.mood
+            pace = self.pace * (1.0 + 0.06 * normal() + 0.16 * agitation)
+            told.append(self.utterance(t, pace, self.loudness + 1.1 * normal() + 4.0 * agitation))
+        return told
+
+    def _work(self, told: list[Event], t: float, reply: Reply) -> None:
+        """The stages of the reply up to where it fails, and what is told of a failure."""
+        heard = t + (reply.vad + reply.stt + reply.eou) / 1000.0
+        thought = heard + reply.llm / 1000.0
+        looked_up = thought + reply.tool / 1000.0
+        failure = reply.failure
+        failing = failure.component if failure else ""
+        if self.stages:
+            self._stage(told, "stt", t, heard, failed=failing == "stt")
+            self._stage(told, "llm", heard, thought, failed=failing == "llm")
+        if reply.llm_waste:
+            told.append(
+                self.error(heard + reply.llm_waste / 1000.0, LLM_OVERLOADED, final=False, retry_count=1)
+            )
+        if failing == "llm" and failure:
+            self._fail_llm(told, heard, reply.llm / 1000.0, failure)
+            return
+        if reply.tools:
+            self._use_tools(told, thought, reply, failed=failing == "tool")
+        if self.stages:
+            self._stage(told, "tts", looked_up, looked_up + reply.tts / 1000.0, failed=failing == "tts")
+        if failure:
+            at = {"stt": heard, "tool": looked_up}.get(failing, looked_up + reply.tts / 1000.0)
+            told.append(self.error(at, failure, final=True))
+
+    def _fail_llm(self, told: list[Event], begin: float, lasted: float, failure: Failure) -> None:
+        """A refused request is tried three times; one that hangs is given up at its timeout."""
+        tries = 1 if failure.silent else 3
+        told += [
+            self.error(begin + attempt * lasted / tries, failure, final=False, retry_count=attempt)
+            for attempt in range(1, tries)
+        ]
+        told.append(self.error(begin + lasted, failure, final=True, retry_count=tries - 1))
+
+    def _stage(self, told: list[Event], name: str, begin: float, end: float, *, failed: bool) -> None:
+        told.append(self.stage(begin, name, "start"))
+        told.append(self.stage(end, name, "failed" if failed else "end"))
+
+    def _use_tools(self, told: list[Event], begin: float, reply: Reply, *, failed: bool) -> None:
+        name = self.kind.intent.tool_name
+        each = reply.tool // reply.tools
+        for number in range(reply.tools):
+            start = begin + number * each / 1000.0
+            end = start + each / 1000.0
+            broken = failed and number == reply.tools - 1
+            if self.detail.tool_starts:
+                told.append(self.tool_start(start, name))
+            told.append(self.tool_end(end, name, each, failed=broken))
+            if self.stages:
+                self._stage(told, "tool", start, end, failed=broken)
+
+    def _answer(self, told: list[Event], replied: float, step: str, reply: Reply, effects: Effects) -> str:
+        """The turn's own event and its usage; what the agent says, nothing where it has lost its voice."""
+        said = self.saying if self.texts else ""
+        if reply.silent:
+            told.append(self.failed_reply(replied, step, said))
+            return ""
+        answer = self._words_of_agent(step, reply.failure)
+        confidence = min(0.99, max(0.4, 0.93 - 0.05 * self.setting.dice.normal() ** 2))
+        told.append(
+            self.reply(replied, step, reply, said, answer if self.texts else "", confidence=confidence)
+        )
+        grown = _TOKENS_BASE + _TOKENS_A_TURN * self.index
+        tokens = int(grown * effects.tokens * (1.0 + 0.25 * reply.tools))
+        tokens_out = 25 + len(answer) // 3
+        self.tokens += tokens
+        self.tokens_out += tokens_out
+        self.characters += len(answer)
+        if self.detail.usage_by_turn:
+            told.append(self.llm_usage(replied, tokens, tokens_out, self.index))
+        return answer
+
+    def _remember(self, reply: Reply) -> None:
+        """What a caller keeps of a reply: failures and long waits hurt, and pass slowly."""
+        self.mood *= 0.9
+        self.failed = self.failed + 1 if reply.silent else 0
+        if reply.failure is not None:
+            self.errors += 1
+            self.mood += 0.45
+        if not reply.silent and reply.e2e > _SLOW_MS:
+            self.slow += 1
+            self.mood += 0.2
+
+    def _listen(
+        self, told: list[Event], replied: float, answer: str, reply: Reply, effects: Effects
+    ) -> float:
+        """Seconds that the agent gets to speak; tells an interruption where that isn't all it wanted."""
+        dice = self.setting.dice
+        lasts = len(answer) / 9.5
+        slow = reply.e2e > _SLOW_MS
+        chance = 0.04 + 0.04 * slow + 0.05 * (self.mood + effects.agitation) + effects.interrupt
+        if reply.silent or dice.uniform() >= chance:
+            return lasts
+        playout = lasts * dice.between(0.15, 0.85)
+        backchannel = dice.uniform() < 0.2
+        at = self.after(replied, playout)
+        told.append(self.interruption(at, playout * 1000.0 // self.setting.speed, backchannel=backchannel))
+        return lasts if backchannel else playout
+
+    def _go_on(self, replied: float, listened: float, reply: Reply) -> float:
+        """When the caller will have spoken again: the next turn. Who got no answer repeats themselves."""
+        dice = self.setting.dice
+        self.index += 1
+        if reply.silent:
+            self.plan = (*self.plan[: self.index], self.step, *self.plan[self.index :])
+            if dice.uniform() < 0.4:
+                self.saying = dice.choose(self.kind.book.again)
+        else:
+            self.saying = self._words_of_caller()
+        thinking = 1.5 if reply.silent else dice.lognormal(4.6, 0.6)
+        return self.after(replied, listened + thinking + self._speaking(self.saying))
+
+    # -- its end
+
+    def close(self, ending: Ending, effects: Effects) -> list[Event]:
+        """What is told when the call is over, and what the judge will say of it."""
+        at = ending.at
+        lasted = at - self.started
+        told: list[Event] = []
+        if ending.reason == "transferred":
+            told.append(self.update(round(max(at - 2.0, ending.decided), 3), {}, "transferring"))
+        if not self.detail.usage_by_turn and self.tokens:
+            told.append(self.llm_usage(at, self.tokens, self.tokens_out))
+        told += [
+            self.tts_usage(at, self.characters),
+            self.stt_usage(at, lasted),
+            self.end(at, ending.reason, ending.party, self.step, lasted),
+        ]
+        said = verdict(self, ending, effects)
+        if said is not None:
+            told.append(said)
+        return told
+
+    # -- small things
+
+    def after(self, t: float, seconds: float) -> float:
+        """`t` and what people take for it: at a speed of 2 they take half as long."""
+        return round(t + seconds / self.setting.speed, 3)
+
+    def _speaking(self, words: str) -> float:
+        return 0.8 + len(words) / 8.0
+
+    def _go_to(self, ts: float, step: str) -> Event:
+        before, self.step = self.step, step
+        return self.step_event(ts, step, before)
+
+    def _words_of_caller(self) -> str:
+        step, book = self.plan[self.index], self.kind.book
+        if step == "greeting":
+            return self.setting.dice.choose(book.openings[self.kind.truth["intent"]])
+        return self.setting.dice.choose(book.caller[step])
+
+    def _words_of_agent(self, step: str, failure: Failure | None) -> str:
+        book = self.kind.book
+        if failure is not None:
+            return self.setting.dice.choose(book.unheard if failure.component == "stt" else book.unavailable)
+        lines = book.answers[self.kind.truth["intent"]] if step == "resolve" else book.agent[step]
+        return self.setting.dice.choose(lines)

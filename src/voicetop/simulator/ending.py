@@ -1,0 +1,119 @@
+"""How calls end, and what a judge thinks of them some 40 seconds later."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from voicetop.simulator.incidents import Effects
+from voicetop.simulator.reply import Reply
+from voicetop.wire.events import CallOutcome
+
+if TYPE_CHECKING:
+    from voicetop.simulator.call import Call
+
+_HANG_UP = 0.0031
+_JUDGED = 0.97
+_JUDGE_ERRS = 0.015
+_ESCALATE = 0.022
+
+
+class Ending(Struct, frozen=True):
+    """The call is over at `at`, decided at `decided` (epoch s); who `gave_up` got no answer to their case."""
+
+    at: float
+    decided: float
+    reason: str
+    party: str
+    gave_up: bool = False
+
+
+def waited_out(at: float) -> Ending:
+    """The caller hung up while waiting for a reply."""
+    return Ending(at, at, "user_hangup", "user", gave_up=True)
+
+
+def after_reply(
+    call: Call, step: str, reply: Reply, effects: Effects, replied: float, *, spoken: float
+) -> Ending | None:
+    """How the call ends after this reply, if it does; `spoken` is when the agent's words are over."""
+    dice = call.setting.dice
+    if dice.uniform() < _leaving(call, step, reply, effects):
+        return Ending(
+            call.after(replied, dice.between(0.4, 2.5)), replied, "user_hangup", "user", gave_up=True
+        )
+    if call.failed >= 4:
+        return Ending(call.after(replied, 0.5), replied, "error", "platform", gave_up=True)
+    if call.failed in (2, 3) and dice.uniform() < 0.25:
+        return Ending(call.after(replied, 3.0), replied, "transferred", "agent")
+    if step == "resolve" and dice.uniform() < _escalating(call):
+        return Ending(call.after(spoken, 4.0), spoken, "transferred", "agent")
+    if call.index >= len(call.plan) - 1 and not reply.silent:
+        return _goodbye(call, spoken)
+    if dice.uniform() < 0.0003:
+        return Ending(call.after(spoken, 20.0), spoken, "silence_timeout", "platform", gave_up=True)
+    return None
+
+
+def _leaving(call: Call, step: str, reply: Reply, effects: Effects) -> float:
+    """The chance that the caller hangs up on this reply: slowness, failures and bad temper raise it."""
+    chance = _HANG_UP + 0.012 * (reply.e2e > 3000.0) + 0.012 * call.mood + 0.01 * effects.agitation
+    if step == "ask_account":
+        chance += 0.007 + effects.abandon
+    if step == "close":
+        chance *= 0.2
+    return chance + 0.07 * reply.silent + 0.04 * (reply.failure is not None)
+
+
+def _escalating(call: Call) -> float:
+    return (
+        _ESCALATE * (0.5 if call.kind.intent.turns < 5.0 else 1.0) + 0.06 * call.errors - 0.03 * call.handicap
+    )
+
+
+def _goodbye(call: Call, spoken: float) -> Ending:
+    chance = call.setting.dice.uniform()
+    at = call.after(spoken, 0.8)
+    if chance < 0.8:
+        return Ending(at, spoken, "completed", "agent")
+    return (
+        Ending(at, spoken, "agent_hangup", "agent")
+        if chance < 0.93
+        else Ending(at, spoken, "user_hangup", "user")
+    )
+
+
+def verdict(call: Call, ending: Ending, effects: Effects) -> CallOutcome | None:
+    """What the judge says: success by what happened, sentiment from 1 to 5; nothing where it wasn't asked."""
+    dice = call.setting.dice
+    if dice.uniform() >= _JUDGED:
+        return None
+    escalated = ending.reason == "transferred"
+    logit = call.kind.success + call.handicap + effects.success_logit - 1.2 * call.errors - 0.35 * call.slow
+    good = dice.uniform() < effects.success / (1.0 + math.exp(-logit))
+    success = good and not ending.gave_up and not (escalated and dice.uniform() < 0.8)
+    sentiment = _sentiment(call, effects, success=success)
+    if dice.uniform() < _JUDGE_ERRS:
+        success = not success
+    lag = 25.0 + dice.lognormal(13.0, 0.6)
+    at = call.after(ending.at, lag)
+    if effects.outcomes_at > at:
+        at = round(effects.outcomes_at + dice.between(0.0, 60.0), 3)
+    label = (
+        "abandoned"
+        if ending.gave_up
+        else "escalated"
+        if escalated
+        else "resolved"
+        if success
+        else "unresolved"
+    )
+    return call.outcome(at, label, sentiment, success=success, escalated=escalated)
+
+
+def _sentiment(call: Call, effects: Effects, *, success: bool) -> float:
+    felt = 4.1 if success else 3.2
+    felt += effects.sentiment - 0.35 * min(call.errors, 3) - 0.5 * call.mood - 0.4 * effects.agitation
+    return float(min(5, max(1, round(felt + 0.8 * call.setting.dice.normal()))))

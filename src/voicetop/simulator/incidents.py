@@ -1,0 +1,275 @@
+"""What can go wrong, or merely change: the incidents that a fleet can be given, by name.
+
+An incident changes `Effects`, the factors and chances that the calls' stories are told with, for the calls of its
+segment and from its start to its end. A drift runs its whole course (eight weeks' worth) within its duration,
+so that `--for` compresses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from voicetop.errors import UsageError, nearest
+from voicetop.simulator.population import Kind, check_segment
+
+HOUR_S = 3600.0
+WEEKS_OF_DRIFT = 8
+
+
+class Effects:
+    """How the world differs from calm for one kind of call at one time.
+
+    `stt`, `llm`, `tts`, `tokens` and `arrivals` are factors; `*_failure` are chances a turn (`tool_failure`: a tool
+    call) of a final failure on top of the usual ones; `abandon` is a chance to hang up in step ask_account;
+    `agitation` makes callers faster, louder and interrupt; `success_logit` and `sentiment` are added; `recast` is
+    the share of calls that come for something else (`recast_to`); outcomes wait until `outcomes_at`.
+    """
+
+    __slots__ = (
+        "abandon",
+        "agitation",
+        "arrivals",
+        "extra_tools",
+        "interrupt",
+        "llm",
+        "llm_failure",
+        "outcomes_at",
+        "recast",
+        "recast_to",
+        "sentiment",
+        "stt",
+        "stt_failure",
+        "success",
+        "success_logit",
+        "tokens",
+        "tool_failure",
+        "tts",
+        "tts_failure",
+    )
+
+    def __init__(self) -> None:
+        self.stt = self.llm = self.tts = self.tokens = self.arrivals = self.success = 1.0
+        self.stt_failure = self.llm_failure = self.tool_failure = self.tts_failure = 0.0
+        self.abandon = self.agitation = self.interrupt = self.extra_tools = 0.0
+        self.success_logit = self.sentiment = self.recast = self.outcomes_at = 0.0
+        self.recast_to = ""
+
+
+CALM = Effects()
+
+
+class Incident(Struct, frozen=True):
+    """One incident of a fleet. `at` is in seconds after the fleet's start, `duration` in seconds (None: its usual).
+
+    `segment` restricts it to the calls with these values; `magnitude` 1 is the usual strength.
+    """
+
+    name: str
+    at: float = 30.0
+    duration: float | None = None
+    segment: dict[str, str] = {}
+    magnitude: float = 1.0
+
+    @property
+    def lasts(self) -> float:
+        return SCENARIOS[self.name].duration if self.duration is None else self.duration
+
+    @property
+    def where(self) -> dict[str, str]:
+        """The segment it is restricted to: its own, else the scenario's."""
+        return self.segment or SCENARIOS[self.name].segment
+
+    def check(self) -> None:
+        """Raise UsageError, naming the nearest match, where a name or a value is unknown."""
+        if self.name not in SCENARIOS:
+            raise UsageError(f"there is no incident {self.name!r}{nearest(self.name, SCENARIOS)}")
+        if self.lasts < 0 or self.magnitude < 0:
+            raise UsageError(f"the incident {self.name} can't have a negative duration or magnitude")
+        check_segment(self.segment)
+
+    def matches(self, kind: Kind) -> bool:
+        if SCENARIOS[self.name].crm_only and "intent" not in self.segment and not kind.intent.crm:
+            return False
+        return all(kind.truth[name] == value for name, value in self.where.items())
+
+
+Change = Callable[[Effects, float], None]
+"""Changes effects in place at a strength: the incident's magnitude, or the part of it that has grown so far."""
+
+
+class Scenario(Struct, frozen=True):
+    """What an incident's name stands for; `marker` is the kind of marker that its start sets, if any.
+
+    `most_arrivals` bounds the factor on arrivals at magnitude 1. `holds_outcomes` keeps the judge's verdicts
+    back until the end. `crm_only` spares the intents that don't need the customer database, unless the
+    incident names an intent itself. One that `grows` does so from nothing, over its duration.
+    """
+
+    about: str
+    duration: float
+    change: Change
+    marker: str = ""
+    segment: dict[str, str] = {}
+    most_arrivals: float = 1.0
+    holds_outcomes: bool = False
+    crm_only: bool = False
+    grows: bool = False
+
+
+def _nothing(effects: Effects, strength: float) -> None: ...
+
+
+def _llm_outage(effects: Effects, strength: float) -> None:
+    effects.llm_failure += 0.5 * strength
+    effects.llm *= 1.0 + 0.8 * strength
+
+
+def _llm_brownout(effects: Effects, strength: float) -> None:
+    effects.llm_failure += 0.04 * strength
+    effects.llm *= 1.0 + 0.25 * strength
+
+
+def _asr_timeouts(effects: Effects, strength: float) -> None:
+    effects.stt_failure += 0.10 * strength
+
+
+def _tool_5xx(effects: Effects, strength: float) -> None:
+    effects.tool_failure += 0.45 * strength
+
+
+def _tts_slow(effects: Effects, strength: float) -> None:
+    effects.tts *= 1.0 + 4.5 * strength
+
+
+def _traffic_drop(effects: Effects, strength: float) -> None:
+    effects.arrivals *= max(0.0, 1.0 - 0.93 * strength)
+
+
+def _seg_success(effects: Effects, strength: float) -> None:
+    effects.success_logit -= 4.0 * strength
+
+
+def _seg_latency(effects: Effects, strength: float) -> None:
+    effects.llm *= 1.0 + 1.3 * strength
+
+
+def _seg_errors(effects: Effects, strength: float) -> None:
+    effects.tts_failure += 0.12 * strength
+
+
+def _cost_double(effects: Effects, strength: float) -> None:
+    effects.tokens *= 1.0 + 1.4 * strength
+    effects.extra_tools += 0.45 * strength
+
+
+def _abandon_step(effects: Effects, strength: float) -> None:
+    effects.abandon += 0.13 * strength
+
+
+def _sentiment_deploy(effects: Effects, strength: float) -> None:
+    effects.sentiment -= 0.5 * strength
+
+
+def _frustration_rise(effects: Effects, strength: float) -> None:
+    effects.agitation += 0.75 * strength
+    effects.interrupt += 0.06 * strength
+
+
+def _new_intent(effects: Effects, strength: float) -> None:
+    effects.recast = min(1.0, 0.30 * strength)
+    effects.recast_to = "pricing_tiers"
+
+
+def _ttft_drift(effects: Effects, strength: float) -> None:
+    effects.llm *= 1.015 ** (WEEKS_OF_DRIFT * strength)
+
+
+def _success_drift(effects: Effects, strength: float) -> None:
+    effects.success *= 0.98 ** (WEEKS_OF_DRIFT * strength)
+
+
+def _traffic_double(effects: Effects, strength: float) -> None:
+    effects.arrivals *= 1.0 + strength
+
+
+def _campaign(effects: Effects, strength: float) -> None:
+    effects.arrivals *= 1.0 + 0.35 * strength
+    effects.recast = min(1.0, 0.27 * strength)
+    effects.recast_to = "sales"
+
+
+def _latency_blip(effects: Effects, strength: float) -> None:
+    effects.llm *= 1.0 + 3.0 * strength
+
+
+_SEGMENT = {"intent": "billing", "language": "es", "version": "v42"}
+_CRM = "the customer database fails: billing and account"
+SCENARIOS: dict[str, Scenario] = {
+    "llm_outage": Scenario("half of the model's answers never come", HOUR_S, _llm_outage),
+    "llm_brownout": Scenario("the model is slower and fails now and then", 1.5 * HOUR_S, _llm_brownout),
+    "asr_timeouts": Scenario("speech recognition times out", 1.5 * HOUR_S, _asr_timeouts),
+    "tool_5xx": Scenario(_CRM, 1.5 * HOUR_S, _tool_5xx, crm_only=True),
+    "tts_slow": Scenario("the voice takes five times as long", 1.5 * HOUR_S, _tts_slow),
+    "traffic_drop": Scenario("calls stop coming in", HOUR_S, _traffic_drop),
+    "seg_success": Scenario("one segment fails its callers", 6 * HOUR_S, _seg_success, "deploy", _SEGMENT),
+    "seg_latency": Scenario("one segment is slow", 6 * HOUR_S, _seg_latency, "deploy", _SEGMENT),
+    "seg_errors": Scenario("one segment loses its voice", 6 * HOUR_S, _seg_errors, "deploy", _SEGMENT),
+    "cost_double": Scenario("a deploy doubles the cost of a call", 6 * HOUR_S, _cost_double, "deploy"),
+    "abandon_step": Scenario("callers leave at ask_account", 6 * HOUR_S, _abandon_step, "deploy"),
+    "sentiment_deploy": Scenario(
+        "a deploy that callers dislike", 10 * HOUR_S, _sentiment_deploy, "deploy", {"version": "v42"}
+    ),
+    "frustration_rise": Scenario("callers get faster, louder, interrupt", 6 * HOUR_S, _frustration_rise),
+    "new_intent": Scenario("callers come with something new", 48 * HOUR_S, _new_intent, grows=True),
+    "ttft_drift": Scenario(
+        "the model gets slower, week by week", WEEKS_OF_DRIFT * 168 * HOUR_S, _ttft_drift, grows=True
+    ),
+    "success_drift": Scenario(
+        "fewer calls end well, week by week", WEEKS_OF_DRIFT * 168 * HOUR_S, _success_drift, grows=True
+    ),
+    "healthy": Scenario("nothing happens", 0.0, _nothing),
+    "traffic_double": Scenario("twice the calls", 3 * HOUR_S, _traffic_double, most_arrivals=2.0),
+    "campaign": Scenario("more calls, more sales", 8 * HOUR_S, _campaign, "campaign", most_arrivals=1.35),
+    "latency_blip": Scenario("the model is slow for 45 s", 45.0, _latency_blip),
+    "deploy_noop": Scenario("a deploy that changes nothing", 0.0, _nothing, "deploy"),
+    "eval_lag": Scenario("the judge's verdicts come late", 2 * HOUR_S, _nothing, holds_outcomes=True),
+}
+
+
+class Outlook:
+    """The incidents of a fleet that are under way, and the effects they have on a kind of call."""
+
+    def __init__(self) -> None:
+        self._active: list[tuple[Incident, float]] = []
+
+    def begin(self, incident: Incident, at: float) -> None:
+        self._active.append((incident, at))
+
+    def end(self, incident: Incident) -> None:
+        self._active = [entry for entry in self._active if entry[0] is not incident]
+
+    @property
+    def most_arrivals(self) -> float:
+        """A bound on the factor on arrivals of any kind of call."""
+        bound = 1.0
+        for incident, _ in self._active:
+            bound *= 1.0 + (SCENARIOS[incident.name].most_arrivals - 1.0) * incident.magnitude
+        return bound
+
+    def effects(self, kind: Kind, t: float) -> Effects:
+        """What the incidents under way change for this kind of call at `t`; `CALM` itself where nothing does."""
+        if not self._active:
+            return CALM
+        matching = [entry for entry in self._active if entry[0].matches(kind)]
+        if not matching:
+            return CALM
+        effects = Effects()
+        for incident, at in matching:
+            scenario = SCENARIOS[incident.name]
+            grown = min(1.0, (t - at) / incident.lasts) if scenario.grows else 1.0
+            scenario.change(effects, incident.magnitude * grown)
+            if scenario.holds_outcomes:
+                effects.outcomes_at = max(effects.outcomes_at, at + incident.lasts)
+        return effects

@@ -1,0 +1,87 @@
+"""What is copied: a call, a panel, or how things stand, as plain text for a chat or a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isnan
+
+from voicetop.engine.snapshot import CallRow
+from voicetop.ui import figures
+from voicetop.ui.lines import Line, text_of
+from voicetop.ui.renderables.capacity import headcount
+from voicetop.ui.renderables.header import narrowing, verdict
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.style.display_options import Look, severity
+
+MAX_BYTES = 60_000
+"""What terminals take in one OSC 52 without dropping all of it: 80 kB in base64."""
+CUT = "… (cut here)"
+
+
+def status_text(scene: Scene) -> str:
+    """How everything stands in one line: the verdict with its moment, for those who aren't looking."""
+    level, sentence = verdict(scene)
+    glyph, word = severity(level)
+    parts = [f"{glyph} {word} {sentence}"]
+    snap = scene.snap
+    if snap is not None:
+        parts = [
+            f"{snap.deployment}: {parts[0]}" if snap.deployment else parts[0],
+            f"{snap.capacity.live:,} live calls",
+        ]
+        parts += [headcount(snap), narrowing(scene.view.where) if scene.view.where else ""]
+        parts.append(f"as of {scene.look.clock(snap.at)} {scene.look.zone(snap.at)}")
+    return " · ".join(part for part in parts if part)
+
+
+def caption(scene: Scene) -> Line:
+    """Of what and of when a picture is, for who gets it without the screen around it."""
+    snap, look = scene.snap, scene.look
+    if snap is None:
+        return ()
+    parts = [snap.deployment, narrowing(scene.view.where) if scene.view.where else ""]
+    parts.append(f"{figures.day(snap.at, utc=look.utc)} {look.clock(snap.at)} {look.zone(snap.at)}")
+    return ((" " + " · ".join(part for part in parts if part), "muted"),)
+
+
+def row_text(row: CallRow, look: Look) -> str:
+    """A call in one line."""
+    return " · ".join(part for part in _row_parts(row, look) if part)
+
+
+def _row_parts(row: CallRow, look: Look) -> Iterable[str]:
+    yield f"call {row.call_id}"
+    if isnan(row.ended_at):
+        yield row.eyes or row.state
+        wait = " ".join(part for part in (row.stage, row.provider) if part)
+        yield (
+            ""
+            if isnan(row.waiting_s)
+            else f"waiting {figures.seconds(row.waiting_s)} for {wait or 'a reply'}"
+        )
+    else:
+        yield f"ended {look.clock(row.ended_at)} {look.zone(row.ended_at)} {row.reason}".rstrip()
+        yield row.outcome
+    yield f"age {figures.age(row.age_s)}"
+    yield f"turn {row.turn}" if row.turn >= 0 else ""
+    yield f"step {row.step}" if row.step else ""
+    yield ", ".join(f"{name}={value}" for name, value in row.segments)
+    yield "" if isnan(row.e2e_ms) else f"last e2e {figures.seconds_of_ms(row.e2e_ms)}"
+    yield f"{row.errors} error{'s' * (row.errors != 1)}" if row.errors else ""
+    yield "" if isnan(row.cost_usd) else f"{'~' if row.estimated else ''}{figures.dollars(row.cost_usd)}"
+    yield "" if isnan(row.mood) else f"frustration {row.mood:.2f} ({row.mood_of}/5 signals)"
+
+
+def panel_text(lines: Iterable[Line]) -> str:
+    """Lines without their colours, without the blanks around them."""
+    kept = [text_of(line).rstrip() for line in lines]
+    return "\n".join(kept).strip("\n")
+
+
+def bounded(text: str, limit: int = MAX_BYTES) -> str:
+    """`text` in at most `limit` bytes of UTF-8, cut at a line's end, saying so."""
+    if len(text.encode()) <= limit:
+        return text
+    kept = text.encode()[: limit - len(CUT.encode()) - 1].decode(errors="ignore")
+    head = kept.rpartition("\n")[0] or kept
+    return f"{head}\n{CUT}"

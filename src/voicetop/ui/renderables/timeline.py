@@ -1,0 +1,305 @@
+"""The timeline under a screen that doesn't show what is now: what happened when, and where one stands.
+
+How everything stood with the events of note over it, then the traffic with where one stands in it. On a tall screen
+final errors have a line of their own between them, and a last one says what came last and what comes next; else their
+bars stand in the first line, where nothing worse does. Columns stand for whole steps of time, so that a strip which
+grows stands still: only its last column changes, until all of it is drawn a little closer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from math import ceil, floor, inf, isnan, log
+from typing import NamedTuple
+
+from voicetop.charts.blocks import LEVELS, spark
+from voicetop.charts.scale import ceiling
+from voicetop.engine.snapshot import NAN, Severity
+from voicetop.engine.snapshot.timeline import GRAVITY, Note, Timeline
+from voicetop.ui import figures
+from voicetop.ui.lines import SELECTED, Line, Row, Span, cells, clip, fit
+from voicetop.ui.style.display_options import Look, severity
+
+GROWTH = 1.08
+"""A column of a strip that has become too long stands for so many times as much time as before."""
+BURST = 8.0
+"""A column of more than so many times the usual one is full and doesn't set the scale: a publisher that tells hours of
+history within seconds would flatten all that came after."""
+FULL_SHARE = 0.1
+"""Errors of so many of a hundred replies fill a column, or more where there are more."""
+ROOMY = 4
+"""With so many lines, errors have one of their own."""
+LEFT = 8
+"""Where the columns begin, behind the words."""
+LABEL = 8
+"""Cells of a marker's name, where there is room behind it."""
+
+KINDS: Mapping[str, tuple[str, str, str, int]] = {
+    "trouble": ("", "trouble", "", 0),
+    "alert": ("", "alert", "", 0),
+    "security": ("§", "security", "down", 3),
+    "bookmark": ("◆", "bookmark", "accent", 4),
+    "note": ("◇", "note", "accent", 5),
+    "marker": ("▼", "marker", "marker", 6),
+    "gap": ("×", "gap", "muted", 7),
+    "cleared": ("●", "cleared", "ok", 8),
+    "resolved": ("●", "resolved", "ok", 8),
+}
+"""Glyph, word, tone, and who goes before whom in one column. Troubles and alerts have those of their severity."""
+STRETCHES: Mapping[Severity, Span] = {
+    "degraded": ("━", "degraded"),
+    "blind": ("░", "blind"),
+    "down": ("█", "down"),
+}
+"""What a column is filled with while the verdict wasn't OK: told apart without colours, and in ASCII."""
+BAD = ("down", "blind", "degraded")
+UNKNOWN = ("·", "event", "muted", 9)
+
+
+class Track(NamedTuple):
+    """`width` columns of `step` seconds from `start` on. What is known goes from `first` to `last`."""
+
+    start: float
+    step: float
+    width: int
+    first: float
+    last: float
+
+    def column(self, at: float) -> int:
+        """The column of a moment; what lies outside goes to the edge."""
+        if isnan(at):
+            return 0
+        return int(min(max((at - self.start) / self.step, 0), self.width - 1))
+
+    def moment(self, column: int) -> float:
+        """The middle of a column, as far as it is known."""
+        return min(max(self.start + (column + 0.5) * self.step, self.first), self.last)
+
+
+def track_of(line: Timeline, width: int) -> Track:
+    """The track of a timeline in so many columns."""
+    width = max(1, width)
+    first, last = (
+        (0.0, 1.0) if isnan(line.first_at) else (line.first_at, max(line.last_at, line.first_at + 1))
+    )
+    step = GROWTH ** ceil(log((last - first) / width, GROWTH))
+    while floor(last / step) - floor(first / step) >= width > 1:
+        step *= GROWTH
+    return Track(floor(first / step) * step, step, width, first, last)
+
+
+def read_up_to(line: Timeline) -> float:
+    """Up to which moment all that happened is known."""
+    return line.last_at if line.complete or isnan(line.start) else line.start + len(line.turns) * line.step
+
+
+class Drawn(NamedTuple):
+    """A timeline in columns: what is costly to gather and stays the same as long as it does.
+
+    `traffic` is the share of a round figure above the busiest column (NaN: nothing known), `errors` how full the
+    column is of them, `gravity` the worst that the verdict was in it (a place in `GRAVITY`), and `notes` what happened
+    in a column, the most grave first.
+    """
+
+    line: Timeline
+    track: Track
+    traffic: tuple[float, ...]
+    errors: tuple[float, ...]
+    gravity: tuple[int, ...]
+    notes: Mapping[int, tuple[Note, ...]]
+
+
+def drawn(line: Timeline, width: int) -> Drawn:
+    """A timeline in `width` columns."""
+    track = track_of(line, width)
+    turns, errors = _rates(line, line.turns, track), _rates(line, line.errors, track)
+    known = sorted(rate for rate in turns if rate > 0)
+    most = ceiling(tuple(rate for rate in known if rate <= BURST * known[len(known) // 2]))
+    shares = [_share(bad, good) for bad, good in zip(errors, turns, strict=True)]
+    full = max([FULL_SHARE, *shares])
+    notes: dict[int, list[Note]] = {}
+    for note in line.notes:
+        notes.setdefault(track.column(note.at), []).append(note)
+    return Drawn(
+        line,
+        track,
+        tuple(min(value / most, 1.0) for value in turns),
+        tuple(share / full for share in shares),
+        tuple(_worst(line, track)),
+        {column: tuple(sorted(some, key=_rank)) for column, some in notes.items()},
+    )
+
+
+def _rates(line: Timeline, counts: Sequence[int], track: Track) -> list[float]:
+    """How many a slot there were in each column; NaN where the timeline has no slot."""
+    if not counts:
+        return [NAN] * track.width
+    sums = [0, *accumulate(counts)]
+    rates = []
+    for column in range(track.width):
+        begin = (track.start + column * track.step - line.start) / line.step
+        low = min(max(0, floor(begin + 1e-9)), len(counts))
+        high = min(max(low + 1, ceil(begin + track.step / line.step - 1e-9)), len(counts))
+        known = high > low and begin + track.step / line.step > 0
+        rates.append((sums[high] - sums[low]) / (high - low) if known else NAN)
+    return rates
+
+
+def _worst(line: Timeline, track: Track) -> list[int]:
+    """The worst that the verdict was in each column; 0 where nothing is known."""
+    worst = [0] * track.width
+    for index, bad in enumerate(line.gravity):
+        if bad:
+            begin = line.start + index * line.step
+            for column in range(track.column(begin), track.column(begin + line.step - 1e-6) + 1):
+                worst[column] = max(worst[column], bad)
+    return worst
+
+
+def _share(errors: float, turns: float) -> float:
+    whole = errors + turns
+    return errors / whole if whole > 0 else 0.0
+
+
+def _rank(note: Note) -> int:
+    if note.kind in ("trouble", "alert"):
+        return BAD.index(note.severity) if note.severity in BAD else 2
+    return KINDS.get(note.kind, UNKNOWN)[3]
+
+
+def sign(note: Note) -> Span:
+    """Glyph and tone of an event of note."""
+    if note.kind in ("trouble", "alert"):
+        level = note.severity if note.severity in BAD else "degraded"
+        return severity(level)[0], level
+    glyph, _, tone, _ = KINDS.get(note.kind, UNKNOWN)
+    return glyph, tone
+
+
+def told(note: Note, look: Look) -> str:
+    """An event of note in a line, as in "▲ trouble 14:01:10 · P95 2.4× normal"."""
+    word = KINDS.get(note.kind, UNKNOWN)[1]
+    parts = (f"{sign(note)[0]} {word} {look.clock(note.at)}", note.label, f"by {note.by}" if note.by else "")
+    return " · ".join(part for part in parts if part)
+
+
+def ends(track: Track, look: Look) -> tuple[str, str]:
+    """What stands behind the two lines: from when to when they go."""
+    return f" from {_clock(track.first, track, look)} ", f" to   {_clock(track.last, track, look)} "
+
+
+def _clock(at: float, track: Track, look: Look) -> str:
+    if at <= 86_400:
+        return figures.DASH
+    clock = look.clock(at, seconds=track.step * track.width < 1200)
+    one_day = figures.day(track.first, utc=look.utc) == figures.day(track.last, utc=look.utc)
+    return clock if one_day else f"{figures.day(at, utc=look.utc)[5:]} {clock}"
+
+
+def room_for(line: Timeline, look: Look, width: int) -> int:
+    """How many columns there are in a line of `width`."""
+    end = max(map(cells, ends(track_of(line, max(1, width - 24)), look)))
+    return max(1, width - LEFT - end)
+
+
+def strip_lines(made: Drawn, look: Look, width: int, *, at: float, rows: int) -> list[Line]:
+    """The strip in `rows` lines, 1 to 4; `at` is where one stands."""
+    begin, end = ends(made.track, look)
+    here = -1 if isnan(at) else made.track.column(at)
+    upper = Row().left(LEFT, " status", "faint").put(_events(made, here, look, alone=rows < ROOMY))
+    errors = Row().left(LEFT, " errors", "faint").put(_error_bars(made, look))
+    lower = Row().left(LEFT, " turns", "faint").put(_traffic(made, here, look))
+    whole = [
+        upper.add(begin, "muted").line(),
+        errors.line(),
+        lower.add(end, "muted").line(),
+        _around(made.line, at, look, width),
+    ]
+    lines = whole if rows >= ROOMY else [whole[0], whole[2]][:rows]
+    return [fit(made_line, width) for made_line in lines]
+
+
+def _events(made: Drawn, here: int, look: Look, *, alone: bool) -> Line:
+    """Events of note where there are any, else how everything stood; `alone`, it has the errors of calm times too."""
+    spans = [
+        _stretch(bad, bar if alone else ("─", "rule"), known)
+        for bad, bar, known in zip(made.gravity, _error_bars(made, look), made.traffic, strict=True)
+    ]
+    for column, notes in made.notes.items():
+        spans[column] = sign(notes[0])
+        if notes[0].kind == "marker":
+            _name(spans, column, notes[0].label, made.notes)
+    if here >= 0:
+        text, tone = spans[here]
+        spans[here] = (text, tone + SELECTED)
+    return tuple(spans)
+
+
+def _stretch(bad: int, calm: Span, known: float) -> Span:
+    """A column of the first line: how bad it was, or what stands there while all is well."""
+    return (" ", "text") if isnan(known) else STRETCHES.get(GRAVITY[bad], calm)
+
+
+def _error_bars(made: Drawn, look: Look) -> Line:
+    return tuple(
+        _error_cell(value, known, look) for value, known in zip(made.errors, made.traffic, strict=True)
+    )
+
+
+def _error_cell(value: float, known: float, look: Look) -> Span:
+    """Errors as a small bar; a digit in ASCII."""
+    if isnan(known):
+        return " ", "text"
+    level = int(value * (len(LEVELS) - 1) + 0.5)
+    if not level:
+        return "─", "rule"
+    return (str(max(1, min(9, round(value * 9)))) if look.ascii else LEVELS[level]), "threshold"
+
+
+def _name(spans: list[Span], column: int, label: str, notes: Mapping[int, object]) -> None:
+    """A marker's name behind its sign, as far as nothing else stands there."""
+    free = 0
+    while free < LABEL and column + free + 1 < len(spans) and column + free + 1 not in notes:
+        free += 1
+    text = clip(label.removeprefix("deploy "), free)  # what the sign itself says needs no room
+    if free >= 2 and len(text) == cells(text):  # a cell a character: what is wider would move all behind it
+        for index, char in enumerate(text):
+            spans[column + 1 + index] = (char, "marker")
+
+
+def _traffic(made: Drawn, here: int, look: Look) -> Line:
+    """The replies a column, and where one stands."""
+    text = spark(made.traffic, 1.0, ascii_only=look.ascii)
+    if here < 0:
+        return ((text, "chart"),)
+    return ((text[:here], "chart"), ("┃", "strong" + SELECTED), (text[here + 1 :], "chart"))
+
+
+def _around(line: Timeline, at: float, look: Look, width: int) -> Line:
+    """What came last, and what comes next."""
+    before, after = beside(line.notes, at)
+    if before is None and after is None:
+        return Row(1).add("no event of note" if line.complete else "no event of note so far", "faint").line()
+    half = (width - 4) // 2
+    row = Row(1)
+    for note, lead, end in ((before, "‹ ", half), (after, "› ", width - 1)):
+        if note is not None:
+            row.add(lead, "faint").add(clip(told(note, look), end - row.width - 2), sign(note)[1]).to(end)
+        row.to(end)
+    return row.line()
+
+
+def beside(notes: Sequence[Note], at: float) -> tuple[Note | None, Note | None]:
+    """The last event of note up to a moment, and the first after it."""
+    before = max((note for note in notes if note.at <= at), key=lambda note: note.at, default=None)
+    after = min((note for note in notes if note.at > at), key=lambda note: note.at, default=None)
+    return before, after
+
+
+def moment_under(made: Drawn, column: int) -> tuple[float, Note | None]:
+    """The moment that a column stands for; that of its event where it has one."""
+    if not 0 <= column < made.track.width:
+        return -inf, None
+    notes = made.notes.get(column)
+    return (notes[0].at, notes[0]) if notes else (made.track.moment(column), None)

@@ -1,0 +1,70 @@
+"""The box that chooses the columns of the table. Their order is kept; the call's id always stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from voicetop.ui.hidden_columns import Columns
+from voicetop.ui.lines import Line, Row, fit, selected
+from voicetop.ui.renderables import boxes, calls
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.boxes import Box
+from voicetop.ui.screens.page import Host
+from voicetop.ui.screens.row_keys import Walking
+
+
+class ColumnsBox(Walking, Box):
+    """A column a line, with a mark for those that are shown."""
+
+    name = "columns"
+
+    def __init__(self, host: Host, known: Sequence[calls.Column], columns: Columns, table_width: int) -> None:
+        super().__init__(host)
+        self.known = [column for column in known if column is not calls.CALL]
+        self.columns = columns
+        self.table_width = table_width
+        self.at = 0
+        self._rows = 1
+
+    def width_in(self, width: int) -> int:
+        return min(46, width - 2)
+
+    def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
+        self._rows = max(1, height - 2)
+        wanted = tuple(c for c in (calls.CALL, *self.known) if c.title not in self.columns.hidden)
+        fits = {fitted.column for fitted in calls.fit_columns(wanted, self.table_width)}
+        first = max(0, min(self.at - self._rows // 2, len(self.known) - self._rows))
+        body = [
+            self._line(i, fits, width - 5) for i in range(first, min(len(self.known), first + self._rows))
+        ]
+        return boxes.box("columns", body, width, len(body) + 2, "space shows or hides, Esc closes")
+
+    def _line(self, index: int, fits: set[calls.Column], width: int) -> Line:
+        column = self.known[index]
+        shown = column.title not in self.columns.hidden
+        row = Row().add("▸ " if index == self.at else "  ", "accent")
+        row.add("[x] " if shown else "[ ] ", "key" if shown else "faint")
+        row.left(12, column.title, "strong" if shown else "muted")
+        row.add("no room at this width" if shown and column not in fits else "", "faint")
+        line = fit(row.line(), width)
+        return selected(line) if index == self.at else line
+
+    def act_toggle(self) -> None:
+        """Hide the column under the cursor, or show it again."""
+        self.columns.toggle(self.known[self.at].title)
+        self.host.changed()
+
+    @property
+    def row_count(self) -> int:
+        return len(self.known)
+
+    @property
+    def page_rows(self) -> int:
+        return self._rows
+
+    def _move(self, steps: int) -> None:
+        self.at = max(0, min(self.at + steps, len(self.known) - 1))
+        self.host.changed()
+
+    def act_columns(self) -> None:
+        self.host.close()

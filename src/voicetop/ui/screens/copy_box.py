@@ -1,0 +1,107 @@
+"""The box that asks what to copy: a call, what the screen shows, how things stand, or a picture of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from voicetop.engine.snapshot import NAN
+from voicetop.ui.actions.registry import written
+from voicetop.ui.lines import Line, Row, cells, clip, fit
+from voicetop.ui.renderables import boxes
+from voicetop.ui.renderables.plain_text import caption, panel_text, status_text
+from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.boxes import Box
+
+PICTURES = "an SVG, and a PNG where one can be made"
+
+
+class Choice(NamedTuple):
+    """Something to copy: the action that does it, what it is, the text; `lines` where it is a picture."""
+
+    action: str
+    name: str
+    text: str
+    lines: tuple[Line, ...] = ()
+
+
+class CopyBox(Box):
+    """`y`, then a key for what to copy. The texts are those of the moment at which it was opened."""
+
+    name = "copy"
+
+    def choices(self, scene: Scene) -> list[Choice]:
+        """What there is to copy here, now."""
+        under = self.under
+        if under is None or scene.snap is None:
+            return [Choice("copy_status", "status line", status_text(scene))]
+        found = [Choice("copy_row", "row", under.row_text(scene))]
+        found.append(Choice("copy_panel", "panel", panel_text(under.plain(scene, scene.snap, self._width))))
+        found.append(Choice("copy_status", "status line", status_text(scene)))
+        if under.links:
+            found.append(Choice("copy_url", "URL", under.links[0].url))
+        whole = under.lines(scene, self._width, self._height)[:-1]
+        found.append(Choice("save_picture", "screen picture", PICTURES, tuple(whole)))
+        panel = under.focused(scene, scene.snap, self._width, self._height)
+        captioned = (*panel, caption(scene))
+        found.append(Choice("save_panel", "panel picture", PICTURES if panel else "", captioned))
+        return [choice for choice in found if choice.text]
+
+    _width, _height = 80, 24
+    _at = NAN
+    _offered: tuple[Choice, ...] = ()
+
+    def lines(self, scene: Scene, width: int, height: int) -> list[Line]:
+        self._width, self._height, self._at = width, height, scene.snap.at if scene.snap is not None else NAN
+        if not self._offered:
+            self._offered = tuple(self.choices(scene))
+        return super().lines(scene, width, height)
+
+    def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
+        keys = self.host.keymap
+        body = [_line(choice, written(keys.keys(choice.action), 1), width - 5) for choice in self._offered]
+        return boxes.box("copy", body, width, min(height, len(body) + 2), "its key copies, Esc closes")
+
+    def _copy(self, action: str) -> None:
+        for choice in self._offered:
+            if choice.action == action:
+                self.host.close()
+                if choice.lines:
+                    panel = "-panel" if action == "save_panel" else ""
+                    self.host.save_picture(choice.lines, f"{self.place}{panel}", self._at)
+                else:
+                    self.host.copy(choice.text, choice.name)
+                return
+        self.host.say("there is nothing of that here")
+
+    def act_copy_row(self) -> None:
+        self._copy("copy_row")
+
+    def act_copy_panel(self) -> None:
+        self._copy("copy_panel")
+
+    def act_copy_status(self) -> None:
+        self._copy("copy_status")
+
+    def act_copy_url(self) -> None:
+        self._copy("copy_url")
+
+    def act_save_picture(self) -> None:
+        self._copy("save_picture")
+
+    def act_save_panel(self) -> None:
+        self._copy("save_panel")
+
+
+def _line(choice: Choice, key: str, width: int) -> Line:
+    """Key, name, how the text begins, how long it is."""
+    size = (
+        "picture"
+        if choice.lines
+        else f"{choice.text.count(chr(10)) + 1} lines"
+        if "\n" in choice.text
+        else f"{len(choice.text)} characters"
+    )
+    row = Row().left(3, key, "key").left(16, choice.name, "strong")
+    start = choice.text.strip().partition("\n")[0]
+    row.add(clip(start, max(4, width - row.width - cells(size) - 2)), "muted")
+    return fit(row.right(width, size, "faint").line(), width)

@@ -1,0 +1,59 @@
+"""Copying out of a terminal that may be far away: OSC 52, or tmux's own buffer where tmux stands in between.
+
+tmux drops OSC 52 from the programs in it on default settings, but `load-buffer -w` fills its buffer and the clipboard
+of the terminal outside (tmux 3.2 and later). Where that fails, OSC 52 goes through tmux's passthrough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+
+from voicetop.ui.renderables.plain_text import bounded
+from voicetop.wire.text import safe_text
+
+TMUX_S = 3.0
+"""tmux answers at once or not at all."""
+
+
+def cleaned(text: str) -> str:
+    """`text` without anything that a terminal could act upon when it is pasted; lines stay lines."""
+    return bounded("\n".join(safe_text(line, 100_000) for line in text.split("\n")))
+
+
+def osc52(text: str, *, tmux: bool = False) -> str:
+    """The sequence that asks a terminal to take `text` into its clipboard (xterm, "Manipulate Selection Data")."""
+    asked = f"\x1b]52;c;{b64encode(text.encode()).decode()}\x07"
+    return "\x1bPtmux;" + asked.replace("\x1b", "\x1b\x1b") + "\x1b\\" if tmux else asked
+
+
+async def copy(text: str, write: Callable[[str], None], env: Mapping[str, str]) -> str:
+    """Copy; gives in words how. `write` sends to the terminal, in order with the frames."""
+    text = cleaned(text)
+    if env.get("TMUX"):
+        if await _into_tmux(text):
+            return "into tmux's buffer and the clipboard"
+        write(osc52(text, tmux=True))
+        return "by OSC 52 through tmux, if it lets it pass"
+    write(osc52(text))
+    return "by OSC 52, if this terminal allows it"
+
+
+async def _into_tmux(text: str) -> bool:
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *("tmux", "load-buffer", "-w", "-"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return False
+    try:
+        await asyncio.wait_for(child.communicate(text.encode()), TMUX_S)
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+    return child.returncode == 0

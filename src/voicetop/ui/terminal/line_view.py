@@ -1,0 +1,92 @@
+"""The widget that shows lines: it fills its screen, holds nothing else, and refreshes only lines that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from voicetop.ui.lines import Line
+from voicetop.ui.style.display_options import to_ascii
+from voicetop.ui.style.theme import Theme
+from voicetop.wire.text import safe_text
+
+
+class Ink:
+    """Turns lines into strips: tones into the theme's styles, signs into ASCII where asked for."""
+
+    def __init__(self, theme: Theme, *, ascii_only: bool = False) -> None:
+        self.theme = theme
+        self.ascii_only = ascii_only
+
+    def strip(self, line: Line, width: int) -> Strip:
+        """One line in exactly `width` cells. Nothing that a terminal could act upon gets through."""
+        style = self.theme.style
+        segments = [Segment(self._safe(text), style(tone)) for text, tone in line if text]
+        strip = Strip(segments)
+        return strip.adjust_cell_length(width, style("text")) if strip.cell_length != width else strip
+
+    def _safe(self, text: str) -> str:
+        if not text.isprintable():  # the session cleans every text; this is the last door
+            text = safe_text(text)
+        return to_ascii(text) if self.ascii_only and not text.isascii() else text
+
+
+class Sheet(Widget):
+    """A sheet of lines. `show` takes new ones; the paint path below sends what changed in them.
+
+    Where it has none of the right size yet (the first frame, a resize) it asks `make` for them, so that no frame is
+    ever blank.
+    """
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "Sheet { width: 100%; height: 100%; }"
+
+    def __init__(self, ink: Ink, make: Callable[[int, int], list[Line]]) -> None:
+        super().__init__()
+        self.ink = ink
+        self._make = make
+        self._lines: list[Line] = []
+        self._strips: list[Strip] = []
+        self._width = 0
+
+    @property
+    def lines(self) -> list[Line]:
+        """What is shown."""
+        return self._lines
+
+    def show(self, lines: list[Line]) -> int:
+        """Show these lines; gives how many of them changed."""
+        if self.size.width != self._width or len(lines) != len(self._lines):
+            self._take(lines)
+            self.refresh()
+            return len(lines)
+        changed = [y for y, line in enumerate(lines) if line != self._lines[y]]
+        for y in changed:
+            self._strips[y] = self.ink.strip(lines[y], self._width)
+        self._lines = lines
+        if changed:
+            self.refresh(*(Region(0, y, self._width, 1) for y in changed))
+        return len(changed)
+
+    def wear(self, ink: Ink) -> None:
+        """The same lines in another ink."""
+        self.ink = ink
+        self._lines = []
+
+    def _take(self, lines: list[Line]) -> None:
+        self._lines, self._width = lines, self.size.width
+        self._strips = [self.ink.strip(line, self._width) for line in lines]
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The strips as they are: no border, no padding, no styles of Textual's own."""
+        width, height = self.size
+        if width != self._width or height != len(self._lines):
+            self._take(self._make(width, height))
+        strips = self._strips[crop.y : crop.bottom]
+        if crop.x or crop.width != width:
+            return [strip.crop_extend(crop.x, crop.right, self.ink.theme.style("text")) for strip in strips]
+        return strips

@@ -1,0 +1,28 @@
+"""A moment as a person types it, on the screen's own clock."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from math import isfinite
+
+from voicetop.errors import UsageError
+
+HINT = "14:05 · 3m ago · -90s · 2026-11-22T14:05Z   Enter goes, Esc stays"
+_SUBJECT = re.compile(r"^'.*' is |^\".*\" is ", re.DOTALL)
+
+
+def moment_of(text: str, *, first: float, last: float, utc: bool) -> float:
+    """A moment (epoch s) between `first` and `last` and beyond. Raises UsageError, whose text doesn't repeat `text`."""
+    from voicetop.formatting.times import parse_moment  # noqa: PLC0415 - it brings the recordings along
+
+    try:
+        at = parse_moment(text, first=first, last=last, zone=UTC if utc else None)
+        datetime.fromtimestamp(at, UTC)
+    except UsageError as error:
+        raise UsageError(_SUBJECT.sub("", str(error)).replace(": type it like ", ": ")) from None
+    except (OverflowError, ValueError, OSError):
+        raise UsageError("beyond any calendar: 14:05, 3m ago, -90s") from None
+    if not isfinite(at):
+        raise UsageError("beyond any calendar: 14:05, 3m ago, -90s")
+    return at

@@ -1,0 +1,219 @@
+"""One call in full, from its story: the ladder of turns with what happened on each rung."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from voicetop.engine import frustration
+from voicetop.engine.calls import Call
+from voicetop.engine.snapshot import NAN, CallDetail, KnownSegment, StoryItem, TurnRow
+from voicetop.views import call_list
+from voicetop.wire.events import (
+    NOTING,
+    AnyEvent,
+    Audio,
+    CallEnd,
+    CallOutcome,
+    CallStart,
+    CallStep,
+    CallUpdate,
+    Error,
+    Event,
+    Interruption,
+    Operator,
+    Service,
+    Tool,
+    Turn,
+)
+
+ORDER = (
+    "vad", "stt", "eou", "hook", "llm_ttft", "tool", "aggregation", "tts_ttfb", "tts_leading_silence", "output",
+)  # fmt: skip
+"""Stages as they follow each other; `llm_total` goes on beside them and is no part of the sum."""
+
+
+def detail(call: Call, at: float, stuck_after: float, acts: Sequence[Operator] = ()) -> CallDetail:
+    """Everything that is known of a call; `acts` is what people did about it, each at the moment it is about."""
+    turns, before = _ladder(call, at, acts)
+    start = next((event for event in call.story if type(event) is CallStart), None)
+    known = frustration.signals(call, at if call.live else 0.0)
+    return CallDetail(
+        row=call_list.row_of(call, at, stuck_after),
+        started=call.started,
+        source=call.source,
+        direction=start.direction if start is not None else "",
+        platform=start.platform if start is not None else "",
+        trace_id=next((event.trace_id for event in call.story if event.trace_id), ""),
+        turns=turns,
+        before=before,
+        segments=tuple(
+            KnownSegment(n, v, call.known_at.get(n, call.started)) for n, v in sorted(call.segments.items())
+        ),
+        spent=tuple((name, micro / 1e6) for name, micro in call.spent.items()),
+        signals=tuple(known.items()),
+        weights=tuple(frustration.WEIGHTS.items()),
+        opinions=tuple(
+            (who, _opinion(o.success, o.sentiment, o.label or o.reason)) for who, o in call.opinions.items()
+        ),
+        whole=not call.observed or not call.turns,
+    )
+
+
+def _opinion(success: int, sentiment: float, said: str) -> str:
+    words = [{1: "success", 0: "no success", 2: "unknown"}.get(success, "")]
+    if sentiment == sentiment:
+        words.append(f"sentiment {sentiment:.0f} of 5")
+    return " · ".join(word for word in (*words, said) if word)
+
+
+def _ladder(
+    call: Call, at: float, acts: Sequence[Operator]
+) -> tuple[tuple[TurnRow, ...], tuple[StoryItem, ...]]:
+    """Events belong to the turn whose index they tell, else to the turn before them."""
+    rungs: dict[int, tuple[Turn | None, list[StoryItem]]] = {}
+    before: list[StoryItem] = []
+    current = -1
+    for event in sorted([*call.story, *acts], key=lambda event: event.ts):
+        index = getattr(event, "turn", -1)
+        if type(event) is Turn:
+            current = index if index >= 0 else current + 1
+            rungs[current] = (event, rungs.get(current, (None, []))[1])
+            continue
+        item = item_of(event)
+        if item is None:
+            continue
+        home = index if index >= 0 else max(rungs, default=current)
+        if home < 0:
+            before.append(item)
+        else:
+            rungs.setdefault(home, (None, []))[1].append(item)
+    if call.live and call.wait_since:
+        waiting = call.wait_turn if call.wait_turn >= 0 else max(rungs, default=-1) + 1
+        if rungs.get(waiting, (None, []))[0] is None:
+            rungs.setdefault(waiting, (None, []))
+    return tuple(_rung(index, *rungs[index], call, at) for index in sorted(rungs)), tuple(before)
+
+
+def _rung(index: int, turn: Turn | None, items: list[StoryItem], call: Call, at: float) -> TurnRow:
+    if turn is None:
+        waits = call.live and call.wait_since and (index == call.wait_turn or call.wait_turn < 0)
+        since = call.wait_since if waits else (items[0].at if items else call.started)
+        return TurnRow(
+            index, since, status="waiting" if waits else "no_reply",
+            waiting_s=at - call.wait_since if waits else NAN, stage=call.stage if waits else "", items=tuple(items),
+        )  # fmt: skip
+    times = turn.latency
+    stages = (
+        tuple((name, getattr(times, name)) for name in ORDER if getattr(times, name) > 0) if times else ()
+    )
+    spoke = turn.ts - turn.e2e_ms / 1000 if turn.e2e_ms == turn.e2e_ms else turn.ts
+    return TurnRow(
+        index=index,
+        at=spoke,
+        e2e_ms=turn.e2e_ms,
+        status=turn.status,
+        stages=stages,
+        additive=turn.additive,
+        user_text=turn.user_text,
+        agent_text=turn.agent_text,
+        step=turn.step,
+        measured_from=turn.measured_from,
+        confidence=turn.confidence,
+        items=tuple(items),
+    )
+
+
+def item_of(event: AnyEvent) -> StoryItem | None:
+    """An event as a line of the story; None for what has no line of its own."""
+    made = _ITEMS.get(type(event))
+    return made(event) if made is not None else None
+
+
+def _tool(event: Tool) -> StoryItem | None:
+    if event.state == "start" and not event.arguments:
+        return None
+    bad = event.state in ("error", "timeout")
+    text = f"{event.name} {event.state}" + (f" {event.error_type}" if event.error_type else "")
+    told = " → ".join(part for part in (event.arguments, event.result) if part)
+    return StoryItem(event.ts, "tool", text, told, event.duration_ms, bad)
+
+
+def _error(event: Error) -> StoryItem:
+    text = f"{event.component} {event.category.replace('_', ' ')}"
+    status = f"HTTP {event.http_status}" if event.http_status else ""
+    tries = f"{event.retry_count} retries" if event.retry_count else ""
+    told = " · ".join(
+        part for part in (event.provider, status, event.error_type, tries, event.message) if part
+    )
+    return StoryItem(event.ts, "error" if event.final else "retry", text, told, bad=event.final)
+
+
+def _interruption(event: Interruption) -> StoryItem:
+    kind = "barge-in" if event.by == "user" else "agent spoke over"
+    doubt = "false positive" if event.false_positive else "backchannel" if event.backchannel else ""
+    return StoryItem(event.ts, "barge-in", kind, doubt, event.playout_ms)
+
+
+def _audio(event: Audio) -> StoryItem | None:
+    parts = (
+        ("{:.0f} words a minute", event.speech_rate_wpm), ("{:.0f} dBFS", event.loudness_dbfs),
+        ("{:.0f} Hz", event.pitch_hz), ("SNR {:.0f} dB", event.snr_db), ("overlap {:.0f} ms", event.overlap_ms),
+        ("jitter {:.0f} ms", event.jitter_ms), ("loss {:.1f} %", event.packet_loss_pct),
+    )  # fmt: skip
+    told = " · ".join(form.format(value) for form, value in parts if value == value)
+    return StoryItem(event.ts, "audio", event.role, told) if told else None
+
+
+def _update(event: CallUpdate) -> StoryItem | None:
+    told = " · ".join(f"{name} = {'–' if value is None else value}" for name, value in event.segments.items())
+    if not told and not event.state:
+        return None
+    return StoryItem(event.ts, "segments" if told else "state", event.state or "known now", told)
+
+
+def _outcome(event: CallOutcome) -> StoryItem:
+    success = (
+        {True: "success", False: "no success"}.get(event.success, "")
+        if isinstance(event.success, bool)
+        else ""
+    )
+    escalated = "escalated" if event.escalated else ""
+    mark = f"sentiment {event.sentiment:.0f} of 5" if event.sentiment == event.sentiment else ""
+    text = " · ".join(part for part in (success, escalated, mark, event.label) if part)
+    return StoryItem(
+        event.ts,
+        "outcome",
+        f"{event.evaluator}: {text or 'unknown'}",
+        event.reason,
+        bad=event.success is False,
+    )
+
+
+def _act(event: Operator) -> StoryItem:
+    """Notes and bookmarks are quoted; of other acts there is no more than that they were done."""
+    said = event.text if event.act in NOTING and event.text else event.act
+    return StoryItem(event.ts, "note", f"{event.by}: {said}", "" if said == event.text else event.text)
+
+
+def _end(event: CallEnd) -> StoryItem:
+    return StoryItem(
+        event.ts, "end", event.reason.replace("_", " "), event.raw_reason, bad=event.reason == "error"
+    )
+
+
+_ITEMS: dict[type[Event], Callable[[Any], StoryItem | None]] = {
+    Tool: _tool,
+    Error: _error,
+    Interruption: _interruption,
+    Audio: _audio,
+    CallUpdate: _update,
+    CallOutcome: _outcome,
+    CallEnd: _end,
+    Operator: _act,
+    CallStep: lambda event: StoryItem(event.ts, "step", event.step),
+    CallStart: lambda event: StoryItem(event.ts, "start", event.platform or "call", event.direction),
+    Service: lambda event: StoryItem(
+        event.ts, "service", f"{event.component} {event.provider} {event.model}", event.fingerprint
+    ),
+}

@@ -1,0 +1,239 @@
+"""The list of calls on a screen: filtered, narrowed, sorted, and only the rows that are in sight made into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from voicetop.engine import frustration
+from voicetop.engine.calls import Call, sentiment_of, verdict_of
+from voicetop.engine.frustration import FRUSTRATED
+from voicetop.engine.snapshot import NAN, CallRow, CallsPanel, View
+from voicetop.views import call_filter
+from voicetop.wire.events import Turn
+
+if TYPE_CHECKING:
+    from voicetop.engine.engine import Engine
+
+Live: TypeAlias = Iterable[Call]
+Keys: TypeAlias = list[Any] | NDArray[np.float64]
+"""What calls are sorted by: all texts or all numbers."""
+RECENT = 12
+"""Turns of a row's sparkline."""
+EYES = 12
+"""Calls that need eyes first, on the Overview."""
+
+
+class Listed(Struct):
+    """The list, and the calls that need eyes."""
+
+    panel: CallsPanel
+    eyes: tuple[CallRow, ...]
+
+
+def live_calls(engine: Engine, chosen: frozenset[int] | None) -> Iterator[Call]:
+    """The live calls of some cells (None: all)."""
+    calls = engine.roster.live.values()
+    return iter(calls) if chosen is None else (call for call in calls if call.cell in chosen)
+
+
+def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck_after: float) -> Listed:
+    """The rows that `view` asks for, with the counts that stand beside them."""
+    at = engine.at
+    chosen = None if cells is None else frozenset(cells.tolist())
+    live = list(live_calls(engine, chosen))
+    stuck_ms = 1000 * stuck_after
+    urgency = np.array(
+        [
+            _urgency(call, at, stuck_after)
+            if call.wait_since or call.errors or call.mood >= FRUSTRATED
+            else slow
+            if (slow := call.e2e / (call.e2e + stuck_ms)) > call.mood / 2
+            else call.mood / 2
+            for call in live
+        ]
+    )
+    asked = _rows(engine, view, live, urgency, chosen)
+    needy = np.flatnonzero(urgency >= 1)
+    needy = needy[np.argsort(-urgency[needy], kind="stable")]
+    eyes = [live[i] for i in needy.tolist()]
+    return Listed(
+        CallsPanel(
+            rows=tuple(row_of(call, at, stuck_after) for call in asked.calls),
+            offset=view.offset,
+            total=asked.total,
+            position=asked.position,
+            of=asked.of,
+            stuck=int((urgency >= 3).sum()),
+            failing=sum(call.errors > 0 for call in eyes),
+            frustrated=sum(call.mood >= FRUSTRATED for call in eyes),
+            error=asked.error,
+        ),
+        tuple(row_of(call, at, stuck_after) for call in eyes[:EYES]),
+    )
+
+
+def _rows(
+    engine: Engine, view: View, live: list[Call], urgency: Keys, chosen: frozenset[int] | None
+) -> _Rows:
+    at = engine.at
+    calls = _ended(engine, chosen) if view.ended else live
+    of = len(calls)
+    keys: Keys
+    test, error = call_filter.predicate(view.text, at)
+    if view.sort == "eyes" and not view.ended:
+        keys = urgency
+        reverse = not view.reverse
+    else:
+        key, downward = _SORTS.get(view.sort, _SORTS["age"])
+        if view.ended and view.sort in ("eyes", "age"):
+            key, downward = (lambda call, at: call.ended), True
+        keys = [key(call, at) for call in calls]
+        reverse = downward != view.reverse
+    if test is not None:
+        kept = [i for i, call in enumerate(calls) if test(call)]
+        calls, keys = [calls[i] for i in kept], [keys[i] for i in kept]
+    order = _order(keys, reverse, view.offset + view.limit)
+    rows = [calls[i] for i in order[view.offset : view.offset + view.limit]]
+    return _Rows(rows, len(calls), of, error, _position(calls, keys, reverse, view.call_id))
+
+
+def _position(calls: list[Call], keys: Keys, reverse: bool, call_id: str) -> int:
+    """Where a call stands in the order; -1 where it isn't among them."""
+    found = next((i for i, call in enumerate(calls) if call.call_id == call_id), -1) if call_id else -1
+    if found < 0:
+        return -1
+    return _order(keys, reverse, len(keys)).index(found)
+
+
+class _Rows(Struct):
+    calls: list[Call]
+    total: int
+    of: int
+    error: str
+    position: int
+
+
+def _order(keys: Keys, reverse: bool, need: int) -> list[int]:
+    """The positions of the first `need` keys in order; equal keys keep the order in which their calls came."""
+    if not len(keys) or isinstance(keys[0], str):
+        return sorted(range(len(keys)), key=keys.__getitem__, reverse=reverse)
+    values = np.asarray(keys, float)
+    values = np.where(np.isnan(values), np.inf, -values if reverse else values)
+    if need < len(values) // 4:
+        limit = np.partition(values, need)[need]
+        near = np.flatnonzero(values <= limit)
+        return [int(i) for i in near[np.argsort(values[near], kind="stable")]]
+    return [int(i) for i in np.argsort(values, kind="stable")]
+
+
+def _ended(engine: Engine, chosen: frozenset[int] | None) -> list[Call]:
+    calls = [*engine.roster.ended.values(), *engine.roster.failed.values()]
+    return calls if chosen is None else [call for call in calls if call.cell in chosen]
+
+
+def _urgency(call: Call, at: float, stuck_after: float) -> float:
+    """Who needs eyes first: stuck callers by their wait (3 and more), failing ones (2), frustrated ones (1).
+
+    Below them, by the larger of how the caller feels and how slow the last reply was, so that one who waited long
+    stands before those who are well.
+    """
+    if call.wait_since:
+        waited = at - call.wait_since
+        if waited > stuck_after:
+            return 3 + waited
+    if call.errors:
+        return 2 + min(0.9, call.errors / 10)
+    if call.mood >= FRUSTRATED:
+        return 1 + min(0.9, call.mood)
+    slow = call.e2e / (call.e2e + 1000 * stuck_after)
+    return max(call.mood / 2, slow)
+
+
+def eyes_of(call: Call, at: float, stuck_after: float) -> str:
+    """Why a call needs eyes, in one word; empty where it doesn't."""
+    if call.state == "lost":
+        return "lost"
+    if call.wait_since and at - call.wait_since > stuck_after:
+        return "stuck"
+    if call.errors:
+        return "failing"
+    return "frustrated" if call.mood >= FRUSTRATED else ""
+
+
+def state_of(call: Call) -> str:
+    """What goes on in a call: waiting while the caller waits for a reply, else its own state."""
+    return "waiting" if call.live and call.wait_since and call.state == "active" else call.state
+
+
+def row_of(call: Call, at: float, stuck_after: float) -> CallRow:
+    """One call as a row."""
+    score, of = frustration.score(call, at if call.live else 0.0)
+    return CallRow(
+        call_id=call.call_id,
+        state=state_of(call),
+        age_s=max(0.0, (call.ended or at) - call.started),
+        turn=call.turn,
+        step=call.step,
+        waiting_s=max(0.0, at - call.wait_since) if call.wait_since else NAN,
+        stage=call.stage,
+        e2e_ms=call.e2e,
+        errors=call.errors,
+        cost_usd=call.cost_micro / 1e6 if call.priced else NAN,
+        estimated=call.guessed,
+        mood=score,
+        mood_of=of,
+        eyes=eyes_of(call, at, stuck_after),
+        segments=tuple(sorted(call.segments.items())),
+        caller=call.caller,
+        ended_at=call.ended or NAN,
+        reason=call.reason,
+        outcome=outcome_of(call),
+        provider=call.provider,
+        recent=tuple([event.e2e_ms for event in call.story if type(event) is Turn][-RECENT:]),
+    )
+
+
+def outcome_of(call: Call) -> str:
+    """How an ended call went, in a word."""
+    if call.live:
+        return ""
+    if call.abandoned == 1:
+        return "abandoned"
+    good = verdict_of(call.opinions)
+    return {1: "success", 0: "no success"}.get(good, "unknown")
+
+
+_SORTS: dict[str, tuple[Callable[[Call, float], Any], bool]] = {
+    "call_id": (lambda call, at: call.call_id, False),
+    "age": (lambda call, at: (call.ended or at) - call.started, True),
+    "turn": (lambda call, at: call.turn, True),
+    "state": (lambda call, at: state_of(call), False),
+    "step": (lambda call, at: call.step, False),
+    "waiting": (lambda call, at: at - call.wait_since if call.wait_since else -1.0, True),
+    "stage": (lambda call, at: call.stage, False),
+    "e2e": (lambda call, at: call.e2e, True),
+    "errors": (lambda call, at: call.errors, True),
+    "cost": (lambda call, at: call.cost_micro, True),
+    "mood": (frustration.felt, True),
+    "sentiment": (lambda call, at: sentiment_of(call.opinions), False),
+    "ended": (lambda call, at: call.ended, True),
+    "reason": (lambda call, at: call.reason, False),
+    "outcome": (lambda call, at: outcome_of(call), False),
+    **{
+        name: (lambda call, at, name=name: call.segments.get(name, ""), False)  # type: ignore[misc]
+        for name in ("intent", "language", "tier", "version", "channel", "region")
+    },
+}
+_SORTS |= {
+    "waiting_s": _SORTS["waiting"],
+    "e2e_ms": _SORTS["e2e"],
+    "cost_usd": _SORTS["cost"],
+    "age_s": _SORTS["age"],
+    "call": _SORTS["call_id"],
+}
+SORTS = tuple(_SORTS)

@@ -1,0 +1,280 @@
+"""What is kept of a moment so that it can be compared with another: counts of one window, cell by cell.
+
+A `Moment` outlives the engine's windows, and `compare.py` needs nothing else. All calls are in it, so that a
+comparison can be narrowed, and widened again, long after.
+
+Both kinds of window are made of the same slots: the one that ends now, and one that lies in the past, cut where slots
+end. How many calls were live at its end then is what is live now, less those that began since, and those that ended
+since. Hang-ups are decided after a grace time; a window counts those that are, and not the last two minutes, in which
+only good ends are known.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from voicetop.engine.snapshot.comparison import Block, Moment
+from voicetop.engine.windows.buckets import BUCKETS, QUANTILES, bucket_of, quantile
+from voicetop.engine.windows.delta_encoding import summed
+from voicetop.engine.windows.histograms import METRIC, ROW, Histogram
+from voicetop.engine.windows.histograms import Slot as TurnSlot
+from voicetop.engine.windows.slots import FINE, MINUTE, SPANS, SlotKey
+from voicetop.views.compare import intervals
+from voicetop.views.compare.natural_variation import Wobble
+from voicetop.wire.events import Turn
+
+if TYPE_CHECKING:
+    from voicetop.engine.calls import Call
+    from voicetop.engine.engine import Engine
+
+SLOTTED = ("cost_micro", "priced", "sentiment_centi", "sentiments", "barge_ins")
+"""What is kept by slot, too, since its spread can't be told from its sum; turns come behind them."""
+TURNS = len(SLOTTED)
+LATE = ("decided", "abandoned")
+"""What is known only when the grace time of a hang-up is over."""
+SAMPLED = 400
+"""Calls, live and ended each, that tell how alike the turns of one call are."""
+CELL_BITS = 16
+
+Usual = tuple[tuple[tuple[str, float], ...], int]
+"""What `Wobble.shares` tells."""
+Index = NDArray[np.uint32]
+Amounts = NDArray[np.int64]
+
+
+class Window(Struct, frozen=True):
+    """From `start` to `end`: the slots in it, in the order of time; `now` where it ends with the last heartbeat."""
+
+    start: float
+    end: float
+    keys: list[SlotKey]
+    now: bool
+
+
+def ending_now(engine: Engine, span: str, wobble: Wobble) -> Moment:
+    """The window of the screens, ending with the last heartbeat."""
+    edges, ledger = engine.ledger.windows.edges, engine.ledger
+    start = float(edges.start_of(span))
+    if span == "5m":
+        fine = {key for key in ledger.counts.slots if key[0] == FINE}
+        fine |= {(FINE, number) for number in ledger.windows.fine}
+        keys = sorted(key for key in fine if _begin(key) >= start)
+    else:
+        keys = _kept(engine, start, edges.at)
+    return _made(engine, Window(start, edges.at, keys, now=True), span, wobble.shares(edges.at))
+
+
+def around(engine: Engine, at: float, span: str, wobble: Wobble) -> tuple[Moment, Moment] | None:
+    """(before, after) a moment of the last 24 hours, each a window long, as far as it is kept and time has gone on.
+
+    The slot that holds the moment (a minute; beyond two hours a quarter of an hour) is left out of both. None where
+    nothing is kept of one of them.
+    """
+    edges = engine.ledger.windows.edges
+    key = edges.coarse(at)
+    first, last = _begin(key), _finish(key)
+    before = _kept(engine, max(first - SPANS[span], float(edges.day)), first)
+    after = _kept(engine, last, min(last + SPANS[span], edges.at))
+    if not before or not after:
+        return None
+    end, usual = min(_finish(after[-1]), edges.at), wobble.shares(first)
+    return (
+        _made(engine, Window(_begin(before[0]), first, before, now=False), span, usual),
+        _made(engine, Window(last, end, after, now=end == edges.at), span, usual),
+    )
+
+
+def _kept(engine: Engine, start: float, end: float) -> list[SlotKey]:
+    """The minutes and quarters between two moments; the one that is still open is in it where they reach to now."""
+    ledger = engine.ledger
+    keys = {*(key for key in ledger.counts.slots if key[0] != FINE), *ledger.windows.coarse}
+    keys |= {(MINUTE, number * FINE // MINUTE) for number in ledger.windows.fine}
+    whole = [k for k in keys if start <= _begin(k) < end and (_finish(k) <= end or end >= engine.at)]
+    return sorted(whole, key=_begin)
+
+
+def _begin(key: SlotKey) -> float:
+    return float(key[0] * key[1])
+
+
+def _finish(key: SlotKey) -> float:
+    return float(key[0] * (key[1] + 1))
+
+
+def _made(engine: Engine, window: Window, span: str, usual: Usual) -> Moment:
+    cells, counts = engine.ledger.cells, engine.ledger.counts
+    index, amounts = _turns(engine, window, span)
+    e2e = np.bincount(index % ROW, weights=amounts, minlength=ROW)[:BUCKETS].astype(np.int64)
+    sums, told = _sums(engine, window)
+    return Moment(
+        at=engine.at,
+        start=window.start,
+        end=window.end,
+        span=span,
+        cut=not window.now,
+        keys=tuple(key or () for key in cells.keys),
+        live=tuple(_live(engine, window).tolist()),
+        turns=_packed(index, amounts),
+        kinds=tuple(counts.kinds),
+        sums=_packed(*sums),
+        slots=np.concatenate([told, _slotted_turns(engine, window)]).tobytes(),
+        seconds=tuple(min(_finish(key), window.end) - _begin(key) for key in window.keys),
+        alike=_alike(engine, window, e2e),
+        wobble=usual[0],
+        units=usual[1],
+    )
+
+
+def _packed(index: Index, amounts: Amounts) -> Block:
+    return index.astype(np.uint32).tobytes(), amounts.astype(np.int64).tobytes()
+
+
+# -- turns -----------------------------------------------------------------------------------------------------------
+
+
+def _turns(engine: Engine, window: Window, span: str) -> tuple[Index, Amounts]:
+    """Counts by position (cell × ROW + metric × BUCKETS + bucket), those who wait now among the waits."""
+    windows, used = engine.ledger.windows, len(engine.ledger.cells)
+    if span == "5m" or not window.now or window.start != windows.edges.start_of(span):
+        parts = [pair for key in window.keys for pair in _pairs(_turn_slots(engine, key))]
+    else:
+        total = windows.totals[span][: used * ROW]
+        index = np.flatnonzero(total).astype(np.uint32)
+        parts = [(index, total[index].astype(np.int64))]
+        parts += _pairs([s for n, s in windows.fine.items() if n * FINE >= windows.edges.open])
+    if window.now:
+        parts.append(_waits(engine))
+    if not parts:
+        return np.empty(0, np.uint32), np.empty(0, np.int64)
+    return summed(np.concatenate([i for i, _ in parts]), np.concatenate([a for _, a in parts]))
+
+
+def _waits(engine: Engine) -> tuple[Index, Amounts]:
+    waiting = [call for call in engine.roster.live.values() if call.wait_since]
+    if not waiting:
+        return np.empty(0, np.uint32), np.empty(0, np.int64)
+    cells = np.array([call.cell for call in waiting], np.int64)
+    buckets = bucket_of(np.array([(engine.at - call.wait_since) * 1000 for call in waiting]))
+    return (cells * ROW + METRIC["waited"] * BUCKETS + buckets).astype(np.uint32), np.ones(
+        len(waiting), np.int64
+    )
+
+
+def _turn_slots(engine: Engine, key: SlotKey) -> list[TurnSlot]:
+    """What holds the turns of one slot of time; of one that is open, too."""
+    windows = engine.ledger.windows
+    if key[0] == FINE:
+        return [windows.fine[key[1]]] if key[1] in windows.fine else []
+    found = [windows.coarse[key]] if key in windows.coarse else []
+    open_ones = (n for n in windows.fine if n * FINE >= windows.edges.open)
+    return found + [windows.fine[n] for n in open_ones if _begin(key) <= n * FINE < _finish(key)]
+
+
+def _pairs(slots: list[TurnSlot]) -> list[tuple[Index, Amounts]]:
+    """Positions and counts as they came; what was taken away counts less."""
+    parts: list[tuple[Index, Amounts]] = []
+    for slot in slots:
+        index, count = slot.base()
+        parts.append((index, count.astype(np.int64)))
+        parts += [(added, np.ones(len(added), np.int64)) for added in slot.added]
+        parts += [(taken, np.full(len(taken), -1, np.int64)) for taken in slot.taken]
+    return parts
+
+
+def _slotted_turns(engine: Engine, window: Window) -> NDArray[np.int64]:
+    """(slot, TURNS, cell, turns) of every slot."""
+    found = [np.empty((0, 4), np.int64)]
+    for number, key in enumerate(window.keys):
+        by_cell = np.zeros(len(engine.ledger.cells), np.int64)
+        for index, amounts in _pairs(_turn_slots(engine, key)):
+            told = index % ROW < BUCKETS
+            by_cell += np.bincount(index[told] // ROW, amounts[told], len(by_cell)).astype(np.int64)
+        cells = np.flatnonzero(by_cell)
+        found.append(_rows(number, TURNS, cells, by_cell[cells]))
+    return np.concatenate(found)
+
+
+def _rows(slot: int, kind: int, cells: NDArray[np.int64], amounts: Amounts) -> NDArray[np.int64]:
+    return np.stack([np.full(len(cells), slot), np.full(len(cells), kind), cells, amounts], axis=1)
+
+
+# -- sums ------------------------------------------------------------------------------------------------------------
+
+
+def _sums(engine: Engine, window: Window) -> tuple[tuple[Index, Amounts], NDArray[np.int64]]:
+    """Sums by kind and cell, and (slot, kind, cell, amount) of those that are kept by slot."""
+    counts = engine.ledger.counts
+    row_of = [(number, counts.kinds[kind]) for number, kind in enumerate(SLOTTED)]
+    late = np.array([counts.kinds[kind] for kind in LATE], np.uint32)
+    ripe = engine.at - engine.config.grace_s
+    parts, told = [(np.empty(0, np.uint32), np.empty(0, np.int64))], [np.empty((0, 4), np.int64)]
+    for number, key in enumerate(window.keys):
+        slot = counts.slots.get(key)
+        if slot is None:
+            continue
+        keys, amounts = slot.sums()
+        kinds, cells = keys >> np.uint32(CELL_BITS), keys & np.uint32((1 << CELL_BITS) - 1)
+        for kind, row in row_of:
+            own = kinds == row
+            told.append(_rows(number, kind, cells[own].astype(np.int64), amounts[own]))
+        if _finish(key) > ripe:
+            known = ~np.isin(kinds, late)
+            keys, amounts = keys[known], amounts[known]
+        parts.append((keys, amounts))
+    whole = summed(np.concatenate([k for k, _ in parts]), np.concatenate([a for _, a in parts]))
+    return whole, np.concatenate(told)
+
+
+def _live(engine: Engine, window: Window) -> Amounts:
+    """Live calls by cell at the end of the window."""
+    counts = engine.ledger.counts
+    live = np.array(engine.ledger.cells.live, np.int64)
+    if window.now:
+        return live
+    signs = {counts.kinds["started"]: -1, counts.kinds["ended"]: 1}
+    for key, slot in counts.slots.items():
+        if key[0] == FINE or _begin(key) < window.end:
+            continue
+        keys, amounts = slot.sums()
+        kinds, cells = keys >> np.uint32(CELL_BITS), keys & np.uint32((1 << CELL_BITS) - 1)
+        for row, sign in signs.items():
+            own = kinds == row
+            np.add.at(live, cells[own], sign * amounts[own])
+    return np.maximum(live, 0)
+
+
+# -- how alike the turns of a call are -------------------------------------------------------------------------------
+
+
+def _alike(engine: Engine, window: Window, e2e: Histogram) -> tuple[float, float, float]:
+    """The design effects of P50, P95 and P99 of e2e, from a sample of calls whose stories are known."""
+    roster = engine.roster
+    gone = itertools.chain(reversed(roster.ended.values()), reversed(roster.failed.values()))
+    sample = [*itertools.islice(roster.live.values(), SAMPLED), *itertools.islice(gone, SAMPLED)]
+    told = [turns for call in sample if (turns := _told(call, window))]
+    if len(told) < 20 or not e2e.any():
+        return 1.0, 1.0, 1.0
+    values = np.array([value for turns in told for value in turns])
+    starts = np.cumsum([0, *map(len, told[:-1])])
+    of = np.array([len(turns) for turns in told], float)
+    p50, p95, p99 = (
+        intervals.alike(np.add.reduceat((values > quantile(e2e, q)).astype(float), starts), of)
+        for q in QUANTILES
+    )
+    return p50, p95, p99
+
+
+def _told(call: Call, window: Window) -> list[float]:
+    """e2e of the call's turns in the window, as far as its story has them."""
+    if call.ended and call.ended < window.start:
+        return []
+    return [
+        event.e2e_ms
+        for event in call.story
+        if type(event) is Turn and window.start <= event.ts < window.end and event.e2e_ms >= 0
+    ]

@@ -1,0 +1,199 @@
+"""Delivery against real servers that fail in every way: nothing is lost, nothing is out of order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from notify.receivers import Receiver, effect
+from voicetop.clock import Clock, WallClock
+from voicetop.notify.delivery import Delivery
+from voicetop.notify.queue import Outbox
+from voicetop.notify.secrets import Vault
+from voicetop.notify.settings import NotifyConfig, PagerDutyTarget, SlackTarget
+from voicetop.notify.targets.base import Change, targets_of
+
+pytest.importorskip("pagerduty")
+pytest.importorskip("slack_sdk")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+class Shifted(WallClock):
+    """A clock whose time of the day a test sets."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+    def set(self, hour: int, minute: int = 0) -> None:
+        """That time of the day, UTC; later than before."""
+        wanted = hour * 3600 + minute * 60
+        self.ahead += (wanted - self.time()) % 86_400
+
+
+@asynccontextmanager
+async def delivering(
+    receiver: Receiver, path: Path, log: list[str] | None = None, clock: Clock | None = None, quiet: str = ""
+) -> AsyncIterator[Delivery]:
+    """To PagerDuty and Slack, both played by `receiver`."""
+    config = NotifyConfig(
+        quiet=quiet,
+        pagerduty={"p": PagerDutyTarget("env:A", receiver.url)},
+        slack={"s": SlackTarget("env:A", "#ops", f"{receiver.url}/api/")},
+    )
+    targets = targets_of(config, Vault({"A": "secret-secret"}), utc=True)
+    said = [] if log is None else log
+    delivery = Delivery(Outbox(path), targets, clock or WallClock(), said.append, first_wait_s=0.05)
+    running = asyncio.create_task(delivery.run())
+    try:
+        yield delivery
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        delivery.outbox.close()
+        for target in targets:
+            target.close()
+
+
+async def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 - what it waits for is elsewhere
+            await asyncio.sleep(0.02)
+
+
+async def test_a_page_is_out_within_a_second(receiver: Receiver, tmp_path: Path) -> None:
+    async with delivering(receiver, tmp_path / "q.db") as delivery:
+        began = time.monotonic()
+        delivery.take([effect()])
+        await until(lambda: receiver.open and receiver.messages)
+        assert time.monotonic() - began < 20
+
+
+async def test_only_what_pages_pages_and_the_rest_goes_to_the_chat(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    async with delivering(receiver, tmp_path / "q.db") as delivery:
+        delivery.take(
+            [effect(tier="warning"), effect(number=2, tier="info"), effect(number=3, silenced=True)]
+        )
+        delivery.take([Change("c", 1.7e9, "deploy", "v42")])
+        assert await delivery.flush(10)
+        assert receiver.open == {}
+        assert len(receiver.messages) == 1
+        assert len(receiver.changes) == 1
+        delivery.take([effect("worse")])
+        assert await delivery.flush(10)
+        assert list(receiver.open) == ["voicetop-1"]
+        delivery.take([effect("resolved"), effect("resolved", 3, silenced=True)])
+        assert await delivery.flush(10)
+    assert receiver.open == {}
+    assert [body["event_action"] for path, body in receiver.requests if path == "/v2/enqueue"].count(
+        "resolve"
+    ) == 2
+
+
+async def test_a_storm_against_a_receiver_that_fails_at_random_loses_and_doubles_nothing(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    dice = random.Random(7)
+    receiver.chance = lambda: dice.choice([""] * 9 + ["500", "reset", "late reset", "429 0.1"])
+    async with delivering(receiver, tmp_path / "q.db") as delivery:
+        for number in range(15):
+            delivery.take([effect(number=number)])
+            delivery.take([effect("resolved", number)])
+        assert await delivery.flush(60)
+        assert delivery.outbox.tally().done == 60
+    assert receiver.open == {}
+    assert set(receiver.opened.values()) == {1}
+    assert len(receiver.opened) == 15
+    texts = [message[-1]["text"] for message in receiver.messages.values()]
+    assert len({text for text in texts if "RESOLVED" in text}) == 15
+
+
+async def test_who_asks_to_wait_is_left_alone_until_then(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.fails = ["429 1"] * 4
+    async with delivering(receiver, tmp_path / "q.db") as delivery:
+        began = time.monotonic()
+        delivery.take([effect(number=1), effect(number=2)])
+        await until(lambda: len(receiver.open) == 2 and len(receiver.messages) == 2)
+    assert receiver.times[0] - began >= 0.9
+
+
+async def test_a_pager_that_says_no_is_said_once_and_told_when_it_is_mended(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    log: list[str] = []
+    receiver.chance = lambda: "400"
+    async with delivering(receiver, tmp_path / "q.db", log) as delivery:
+        delivery.take([effect(number=1), effect(number=2)])
+        await until(lambda: len(delivery.failing) == 2)
+        receiver.chance = lambda: ""
+        await until(lambda: not delivery.failing)
+        assert await delivery.flush(10)
+    lines = [line for line in log if line.startswith("pagerduty.p")]
+    assert len(lines) == 2
+    assert "Invalid routing key" in lines[0]
+    assert lines[1] == "pagerduty.p: takes alerts again"
+    assert "secret-secret" not in "".join(log)
+
+
+async def test_what_waits_when_the_process_ends_is_told_by_the_next(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    receiver.chance = lambda: "500"
+    async with delivering(receiver, tmp_path / "q.db") as delivery:
+        delivery.take([effect()])
+        await until(lambda: delivery.failing)
+        assert not await delivery.flush(0.1)
+    receiver.chance = lambda: ""
+    async with delivering(receiver, tmp_path / "q.db"):
+        await until(lambda: receiver.open and receiver.messages)
+
+
+def texts_of(receiver: Receiver) -> list[str]:
+    """How each message at Slack begins and what it says by now."""
+    return [message[-1]["text"] for message in receiver.messages.values()]
+
+
+async def test_at_night_a_chat_hears_of_pages_only_and_in_the_morning_of_the_rest(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    clock = Shifted()
+    clock.set(21)
+    async with delivering(receiver, tmp_path / "q.db", clock=clock, quiet="22:00-07:00") as delivery:
+        delivery.take([effect(tier="warning")])
+        assert await delivery.flush(10)
+        clock.set(23)
+        delivery.take([effect("resolved", tier="warning")])
+        for number in (2, 3, 4):
+            delivery.take([effect(number=number, tier="warning")])
+        delivery.take([effect("resolved", 2, tier="warning"), effect("resolved", 3, tier="warning")])
+        delivery.take([effect(number=5)])
+        assert await delivery.flush(10)
+        assert len(receiver.messages) == 2
+        assert "RESOLVED" in texts_of(receiver)[0], "a message that is changed rings nobody"
+        assert "CRITICAL" in texts_of(receiver)[1]
+        clock.set(7, 1)
+        delivery.wake()
+        await until(lambda: len(receiver.messages) == 4)
+        assert await delivery.flush(10)
+        assert sorted(texts_of(receiver)[2:]) == [
+            "2 alerts came and went in quiet hours; 1 still on, told by itself",
+            "▲ WARNING · LLM errors 41 % (normal 0.4 %, n 312), incident 4",
+        ]
+        delivery.take([effect("resolved", 4, tier="warning")])
+        assert await delivery.flush(10)
+    assert len(receiver.messages) == 4
+    assert sum("RESOLVED" in text for text in texts_of(receiver)) == 2

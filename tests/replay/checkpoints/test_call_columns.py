@@ -1,0 +1,80 @@
+"""Calls laid out field by field come back as they were, whatever stands in them."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import defaultdict
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicetop.engine.calls import Call, Mark, Opinion, Voice
+from voicetop.engine.windows.ledger import RECORD
+from voicetop.replay.checkpoints.call_columns import columns, pack_notes, rows, unpack_notes
+from voicetop.wire.events import NAN
+
+numbers = st.one_of(
+    st.floats(allow_nan=False), st.just(NAN), st.integers(0, 10**9).map(lambda micro: 1.76e9 + micro / 1e6)
+)
+marks = st.dictionaries(
+    st.text("abc:", max_size=4),
+    st.builds(Mark, st.floats(allow_nan=False), st.integers(-(2**40), 2**40)),
+    max_size=4,
+)
+records = st.lists(
+    st.tuples(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 7_000), max_size=9)), max_size=5
+).map(
+    lambda told: b"".join(
+        RECORD.pack(slot, len(rest)) + struct.pack(f"<{len(rest)}H", *rest) for slot, rest in told
+    )
+)
+calls = st.builds(
+    Call,
+    call_id=st.text(max_size=8),
+    started=numbers,
+    seen=numbers,
+    cell=st.integers(0, 3),
+    segments=st.dictionaries(st.sampled_from(["intent", "tier"]), st.text(max_size=3)),
+    known_at=st.dictionaries(st.text(max_size=3), numbers, max_size=2),
+    e2e=numbers,
+    voice=st.none() | st.builds(Voice, numbers, numbers, numbers, numbers, st.integers(0, 99)),
+    spent=st.dictionaries(st.text(max_size=3), st.integers(0, 10**12), max_size=2),
+    opinions=st.dictionaries(st.text(max_size=3), st.builds(Opinion, numbers), max_size=2),
+    marks=marks,
+    observed=records.map(bytearray),
+    waits=records,
+)
+
+
+@given(st.lists(calls, max_size=6))
+def test_calls_come_back_as_they_were(held: list[Call]) -> None:
+    encode = msgspec.msgpack.encode
+    assert [encode(call) for call in rows(columns(held))] == [encode(call) for call in held]
+
+
+def test_calls_of_one_cell_share_their_segments_and_who_has_others_keeps_them() -> None:
+    billing, other = {"intent": "billing"}, {"intent": "refund"}
+    held = [
+        Call(call_id=str(n), started=1.0, seen=1.0, cell=7, segments=other if n == 3 else billing)
+        for n in range(9)
+    ]
+    met = rows(columns(held))
+    assert [call.segments for call in met] == [call.segments for call in held]
+    distinct = defaultdict(list)
+    for call in met:
+        distinct[id(call.segments)].append(call)
+    assert len(distinct) == 2
+
+
+@given(st.lists(records, max_size=6))
+def test_what_was_noted_of_turns_comes_back(noted: list[bytes]) -> None:
+    assert unpack_notes(pack_notes(noted)) == noted
+
+
+def test_what_is_damaged_is_told() -> None:
+    whole = columns([Call(call_id="a", started=1.5, seen=math.pi, marks={"ended": Mark(2.0, 1)})])
+    with pytest.raises((msgspec.DecodeError, ValueError, LookupError)):
+        rows(whole[:-9])

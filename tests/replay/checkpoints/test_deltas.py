@@ -1,0 +1,87 @@
+"""Parts of states kept as differences come back as they were, and never go back far."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from voicetop.engine.windows.delta_encoding import flat, pressed
+from voicetop.recording.compression import ZstdError
+from voicetop.replay.checkpoints.deltas import DEEPEST, Packed, Patches, patch, patched, whole
+from voicetop.replay.checkpoints.state_parts import Part, TakenApart
+
+
+class Shelf:
+    """What was kept, by name."""
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, Packed] = {}
+        self.patches = Patches(self.content)
+
+    def content(self, name: bytes) -> bytes:
+        part = self.kept[name]
+        return patched(self.content(part.base), part.packed) if part.base else flat(part.packed)
+
+    def depth(self, name: bytes) -> int:
+        base = self.kept[name].base
+        return 1 + self.depth(base) if base else 0
+
+    def keep(self, name: bytes, part: Part) -> Packed:
+        packed = self.patches.pack(TakenApart(name, {name: part}, {part.kin}))
+        self.patches.go_on()
+        self.kept |= packed
+        return packed[name]
+
+
+def changing(steps: int) -> list[bytes]:
+    """Contents that nobody packs well, a little of each new."""
+    dice = random.Random(1)
+    content, made = bytearray(dice.randbytes(20_000)), []
+    for _ in range(steps):
+        place = dice.randrange(19_000)
+        content[place : place + 50] = dice.randbytes(60)
+        made.append(bytes(content))
+    return made
+
+
+def test_what_changed_a_little_is_kept_as_its_difference_and_comes_back() -> None:
+    shelf = Shelf()
+    for number, content in enumerate(changing(3 * DEEPEST)):
+        shelf.keep(b"%d" % number, Part("calls", content))
+        assert shelf.content(b"%d" % number) == content
+    sizes = [len(part.packed) for part in shelf.kept.values()]
+    assert sorted(sizes)[len(sizes) // 2] < 500
+    depths = [shelf.depth(name) for name in shelf.kept]
+    assert max(depths) <= DEEPEST
+    assert depths.count(0) in (3, 4)
+
+
+def test_what_is_all_new_or_small_is_kept_whole() -> None:
+    shelf, dice = Shelf(), random.Random(2)
+    for number in range(3):
+        assert not shelf.keep(b"%d" % number, Part("calls", dice.randbytes(5_000))).base
+        assert not shelf.keep(b"small %d" % number, Part("few", b"a few calls")).base
+
+
+def test_a_slot_is_kept_by_what_is_in_it() -> None:
+    shelf = Shelf()
+    for number, content in enumerate(changing(4)):
+        shelf.keep(b"%d" % number, Part("fine 10 7", block=pressed(content)))
+        assert shelf.content(b"%d" % number) == content
+    assert sum(1 for part in shelf.kept.values() if part.base) >= 2
+
+
+def test_a_state_that_found_no_room_is_nobodys_base() -> None:
+    shelf, (first, second, third) = Shelf(), changing(3)
+    shelf.keep(b"first", Part("calls", first))
+    shelf.patches.pack(TakenApart(b"second", {b"second": Part("calls", second)}, {"calls"}))
+    assert shelf.keep(b"third", Part("calls", third)).base in (b"", b"first")
+    assert shelf.content(b"third") == third
+
+
+def test_a_difference_from_something_else_is_told() -> None:
+    first, second = changing(2)
+    assert len(patch(first, second)) < len(whole(second).packed) / 10
+    with pytest.raises(ZstdError):
+        patched(b"something else that it does not stand on" * 9, patch(first, second)[:-20])

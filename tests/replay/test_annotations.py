@@ -1,0 +1,95 @@
+"""What is noted while looking at a recording is shown at its moment, and kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from recording.fleet_samples import START, fleet_frames, record_fleet
+from voicetop.engine.snapshot import View
+from voicetop.recording.notes import Notebook
+from voicetop.replay.annotations import Remarks
+from voicetop.replay.seek import Seeker
+from voicetop.session import Session
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return record_fleet(tmp_path / "a.vtr", 12)
+
+
+def noted(path: Path, *texts: str, call_id: str = "") -> Remarks:
+    """Notes about START + 5, made one right after the other, and kept by now."""
+    remarks = Remarks(lambda: Notebook(path), author="ada")
+    remarks.load()
+    for text in texts:
+        assert remarks.operate("note", text=text, at=START + 5, call_id=call_id) == ""
+    until(lambda: len(remarks.acts) + len(remarks.failures) == len(texts))
+    return remarks
+
+
+def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def at_moment(path: Path, at: float, remarks: Remarks) -> Session:
+    session = Seeker(path, Session).seek(at).session
+    session.noted = remarks.acts
+    return session
+
+
+def test_a_note_is_shown_from_its_moment_on_and_is_there_the_next_time(path: Path) -> None:
+    remarks = noted(path, "it begins")
+    before, after = (at_moment(path, START + at, remarks).snapshot(View()) for at in (4, 6))
+    assert before.memos == ()
+    assert [(memo.text, memo.by, memo.at) for memo in after.memos] == [("it begins", "ada", START + 5)]
+    again = Remarks(lambda: Notebook(path))
+    again.load()
+    assert [act.text for act in again.acts] == ["it begins"]
+
+
+def test_at_the_end_where_the_feed_itself_tells_of_it_it_is_shown_once(path: Path) -> None:
+    remarks = noted(path, "it begins")
+    moment = Seeker(path, Session).seek(START + 60)
+    for _, frame in moment.frames:
+        moment.session.feed(frame)
+    moment.session.noted = remarks.acts
+    assert len(moment.session.engine.operators) == 1
+    assert len(moment.session.snapshot(View()).memos) == 1
+
+
+def test_notes_that_follow_fast_on_each_other_all_find_their_place_in_the_recording(path: Path) -> None:
+    texts = [str(number) for number in range(8)]
+    remarks = noted(path, *texts)
+    assert remarks.failures == []
+    assert sorted(noted.act.text for noted in Notebook(path).notes()) == texts
+    assert Notebook(path).beside() == []
+
+
+def test_a_note_about_a_call_stands_in_its_ladder_in_a_replay_too(path: Path) -> None:
+    session = Session()
+    for frame in fleet_frames(12):
+        session.feed(frame)
+    call = next(call for call in session.engine.roster.live.values() if call.turns)
+    session.noted = noted(path, "an echo", call_id=call.call_id).acts
+    detail = session.snapshot(View(call_id=call.call_id)).detail
+    assert detail is not None
+    items = [*detail.before, *(item for turn in detail.turns for item in turn.items)]
+    assert [(item.kind, item.text) for item in items if item.kind == "note"] == [("note", "ada: an echo")]
+
+
+def test_what_can_not_be_noted_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remarks = Remarks(lambda: Notebook(path), author="ada")
+    assert remarks.operate("silence") == "silence is for a live feed: a recording takes notes and bookmarks"
+    assert "shorten it" in remarks.operate("note", text="x" * 30_000, at=START)
+    path.chmod(0o400)
+    path.with_name("a.vtr.notes").mkdir()
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
+    [failure] = noted(path, "x").failures
+    assert failure.startswith("cannot keep notes in /proc/nowhere")

@@ -1,0 +1,129 @@
+"""A replay can't notify, page or act on the outside: nothing that could is within its reach."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import math
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from replay.films import START, arrive, film, film_frames, player_of, until
+from voicetop.recording.notes import Notebook
+from voicetop.replay.annotations import Remarks
+from voicetop.simulator.incidents import Incident
+
+OUTSIDE = ("voicetop.notify", "voicetop.publish", "voicetop.hub", "voicetop.sources.socket", "websockets",
+           "plyer", "urllib.request", "http.client", "smtplib", "ssl")  # fmt: skip
+
+
+def imported(module: str, seen: set[str]) -> set[str]:
+    """All of voicetop's modules, and all others by name, that a module imports, however late."""
+    if module in seen:
+        return seen
+    seen.add(module)
+    spec = importlib.util.find_spec(module) if module.partition(".")[0] == "voicetop" else None
+    if spec is None or spec.origin is None:
+        return seen
+    for node in ast.walk(ast.parse(Path(spec.origin).read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            if not name.startswith("voicetop") or _is_module(name):
+                imported(name, seen)
+    return seen
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "player",
+        "cursor",
+        "timeline_scan",
+        "annotations",
+        "live_history",
+        "live_checkpoints",
+        "pipe_spool",
+        "timeline_cache",
+    ],
+)
+def test_nothing_that_it_imports_reaches_out(module: str) -> None:
+    reached = imported(f"voicetop.replay.{module}", set())
+    assert "voicetop.recording.reader" in reached
+    assert not {name for name in reached for way in OUTSIDE if name == way or name.startswith(f"{way}.")}
+
+
+@pytest.fixture
+def walled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whatever opens a socket or starts a process is noted, and refused."""
+    tried: list[str] = []
+
+    def no(*args: object, **_: object) -> None:
+        tried.append(str(args))
+        raise AssertionError("a replay reached out")
+
+    for where, name in ((socket.socket, "connect"), (socket.socket, "sendto"), (socket, "getaddrinfo"),
+                        (subprocess, "Popen")):  # fmt: skip
+        monkeypatch.setattr(where, name, no)
+    return tried
+
+
+def test_an_outage_that_pages_live_reaches_nobody_when_it_is_replayed(
+    tmp_path: Path, walled: list[str]
+) -> None:
+    outage = Incident("llm_outage", at=20.0, duration=60.0)
+    path = film(tmp_path / "a.vtr", film_frames(100, calls=60, incidents=(outage,)))
+    player = player_of(path, speed=math.inf)
+    player.start()
+    until(lambda: player.ended, 60)
+    until(lambda: player.timeline.complete, 60)
+    assert {note.kind for note in player.timeline.notes} & {"trouble", "alert"}
+    player.close()
+    assert walled == []
+
+
+def test_its_sessions_hand_effects_to_nobody_but_the_timeline(tmp_path: Path) -> None:
+    player = player_of(film(tmp_path / "a.vtr", film_frames(20)), playing=False)
+    player.start()
+    arrive(player, START + 10)
+    assert player._walk is not None
+    session = player._walk.session
+    assert session is not None
+    assert session.on_effect == []
+    player.close()
+
+
+def test_all_that_a_person_can_do_in_it_is_note(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.vtr", film_frames(5))
+    remarks = Remarks(lambda: Notebook(path), author="ada")
+    for act in ("ack", "silence", "resolve", "duty", "page"):
+        assert remarks.operate(act, target="i1", at=START) == (
+            f"{act} is for a live feed: a recording takes notes and bookmarks"
+        )
+    assert remarks.acts == []
+
+
+def test_a_process_that_replays_has_loaded_nothing_that_reaches_out(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.vtr", film_frames(5))
+    code = (
+        "import sys\nfrom voicetop.cli import run\n"
+        f"assert run(['replay', {str(path)!r}, '--plain', '--speed', 'max']) == 0\n"
+        "print([name for name in sys.modules if name.startswith(('voicetop.notify.', 'voicetop.publish',"
+        " 'voicetop.hub', 'websockets', 'plyer')) and name != 'voicetop.notify.settings'])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"

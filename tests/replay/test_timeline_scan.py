@@ -1,0 +1,136 @@
+"""What is gathered in the background: once, with the checkpoints, and known when the recording is opened again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from replay.films import START, film, film_frames, until
+from voicetop.engine.snapshot.timeline import Timeline
+from voicetop.recording.notes import Notebook
+from voicetop.replay import memory_checkpoints, seek, timeline_cache
+from voicetop.replay.annotations import Remarks
+from voicetop.replay.memory_checkpoints import MemoryStates
+from voicetop.replay.recording_set import Reel
+from voicetop.replay.timeline_scan import Survey
+from voicetop.session import Session
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    return film(tmp_path / "a.vtr", film_frames(60))
+
+
+def survey(path: Path, *, wait: bool = True) -> tuple[Survey, Reel[Session]]:
+    reel: Reel[Session] = Reel(path, Session, share=5.0)
+    remarks = Remarks(lambda: Notebook(path), author="ada")
+    remarks.load()
+    survey = Survey(remarks=remarks)
+    idle = threading.Event()
+    idle.set()
+    survey.begin(reel, idle)
+    if wait:
+        until(lambda: survey.timeline.complete)
+    return survey, reel
+
+
+def gathered(path: Path) -> Timeline:
+    watched, _ = survey(path)
+    watched.close()
+    return watched.timeline
+
+
+def test_the_same_pass_leaves_checkpoints(recording: Path) -> None:
+    watched, reel = survey(recording)
+    assert len(reel.parts[0].checkpoints.saved) >= 4
+    watched.close()
+    assert Reel(recording, Session).nearest(START + 45) >= START + 30
+
+
+def test_it_goes_through_a_recording_once(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched, _ = survey(recording)
+    until(lambda: list((Path(os.environ["XDG_STATE_HOME"]) / "voicetop" / "timelines").glob("*")))
+    first = watched.timeline
+    watched.close()
+
+    def again(*_: object) -> None:
+        raise AssertionError("gone through twice")
+
+    monkeypatch.setattr(seek.Seeker, "go_through", again)
+    assert gathered(recording) == first
+
+
+@pytest.mark.parametrize("opened", [1, 2])
+def test_of_a_short_recording_states_are_left_in_memory(
+    recording: Path, opened: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_checkpoints, "COST", 100.0)
+    for _ in range(opened - 1):
+        gathered(recording)
+    states, idle = MemoryStates(), threading.Event()
+    reel: Reel[Session] = Reel(recording, Session, share=0.0, states=states)
+    watched = Survey(states=states)
+    idle.set()
+    watched.begin(reel, idle)
+    until(lambda: watched.timeline.complete and states.nearest(START + 60))
+    until(lambda: reel.nearest(START + 60) >= START + 40)
+    session = reel.new_session()
+    trail = reel.enter(START + 45, session)
+    assert session.at >= START + 30
+    played = Session()
+    for _, frame in trail:
+        session.feed(frame)
+    for frame in film_frames(60):
+        played.feed(frame)
+    assert session.digest() == played.digest()
+    watched.close()
+
+
+def test_other_records_are_gone_through_anew(recording: Path, tmp_path: Path) -> None:
+    first = gathered(recording)
+    longer = film(tmp_path / "b.vtr", film_frames(70))
+    recording.write_bytes(longer.read_bytes())
+    assert gathered(recording).last_at == START + 70
+    assert first.last_at == START + 60
+
+
+def test_a_note_costs_no_other_pass_and_is_there(recording: Path) -> None:
+    watched, reel = survey(recording)
+    key = timeline_cache.key_of(Session())
+    until(lambda: timeline_cache.look_up(reel, key))
+    assert watched._remarks is not None
+    assert watched._remarks.operate("bookmark", at=START + 30) == ""
+    until(lambda: any(note.kind == "bookmark" for note in watched.timeline.notes))
+    watched.close()
+    reel.refresh()
+    assert timeline_cache.look_up(Reel(recording, Session), key) is not None
+    assert [note.at for note in gathered(recording).notes if note.kind == "bookmark"] == [START + 30]
+
+
+def test_while_somebody_waits_for_the_processor_it_takes_its_time(recording: Path) -> None:
+    reel: Reel[Session] = Reel(recording, Session)
+    busy = Survey()
+    busy.begin(reel, threading.Event())
+    idle, _ = survey(recording)
+    assert not busy.timeline.complete
+    busy.close()
+    idle.close()
+
+
+def test_it_ends_at_once_when_it_is_to(recording: Path) -> None:
+    watched, _ = survey(recording, wait=False)
+    watched.close()
+    assert watched._thread is not None
+    until(lambda: watched._thread and not watched._thread.is_alive())
+
+
+def test_files_of_a_folder_are_one_pass_and_one_timeline(tmp_path: Path, recording: Path) -> None:
+    frames, folder = list(film_frames(60)), tmp_path / "day"
+    folder.mkdir()
+    for number, first in enumerate(range(0, 241, 80)):
+        film(folder / f"part{number}.vtr", iter(frames[first : first + 80]))
+    whole, parts = gathered(recording), gathered(folder)
+    assert (parts.turns, parts.errors, parts.notes) == (whole.turns, whole.errors, whole.notes)
