@@ -19,7 +19,7 @@ import numpy as np
 from engine import CELLS, FRAME, RATE, Traffic
 from voicetop.alerts.alerts import Alerts
 from voicetop.alerts.changes.baseline import Baseline
-from voicetop.alerts.detectors.all import Desk
+from voicetop.alerts.detectors.all import DetectorSet
 from voicetop.engine.config import EngineConfig
 from voicetop.session import Session
 
@@ -66,7 +66,7 @@ def main() -> None:
     took: dict[str, list[float]] = {"without": [], "with": []}
     sessions = {
         "without": Session(EngineConfig(), Alerts((Deaf(),))),  # type: ignore[arg-type]
-        "with": Session(EngineConfig(), Alerts((Desk(baseline()),))),
+        "with": Session(EngineConfig(), Alerts((DetectorSet(baseline()),))),
     }
     traffic = Traffic(mixed=False)
     opening = traffic.opening()

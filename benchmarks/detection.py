@@ -28,7 +28,7 @@ import yardstick_feed
 import voicetop
 from voicetop.alerts.alerts import Alerts
 from voicetop.alerts.changes.baseline import Baseline
-from voicetop.alerts.detectors.all import Desk
+from voicetop.alerts.detectors.all import DetectorSet
 from voicetop.alerts.signals import Effect
 from voicetop.engine.config import EngineConfig
 from voicetop.session import Session
@@ -51,9 +51,11 @@ CODE = ("alerts", "engine", "session.py", "wire")
 """What the alerts of a stream follow from: baselines are kept under a hash of it."""
 
 
-def run(yardstick: ModuleType, sim: dict[str, Any], baseline: Baseline | None) -> tuple[Desk, list[Effect]]:
+def run(
+    yardstick: ModuleType, sim: dict[str, Any], baseline: Baseline | None
+) -> tuple[DetectorSet, list[Effect]]:
     """One stream through a session; what it learned, and what it told."""
-    desk = Desk(baseline)
+    desk = DetectorSet(baseline)
     session = Session(EngineConfig(verdict=False), Alerts((desk,)))
     told: list[Effect] = []
     session.on_effect.append(told.append)

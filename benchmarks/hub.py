@@ -74,10 +74,10 @@ async def _hub(pipe: Connection) -> None:
 
 def _held(hub: object, console: object) -> int:
     from voicetop.hub import Hub
-    from voicetop.hub.console import Console
+    from voicetop.hub.console import ConsoleConnection
 
     assert isinstance(hub, Hub)
-    assert isinstance(console, Console)
+    assert isinstance(console, ConsoleConnection)
     sock = console.client.transport.get_extra_info("socket")
     queued = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
     entry = hub.feed.backlog.get(console.index)

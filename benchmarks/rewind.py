@@ -24,7 +24,7 @@ import seek
 
 import recording
 from voicetop.live import LiveFeed
-from voicetop.replay.bounds import Bounds
+from voicetop.replay.bounds import HistoryLimits
 from voicetop.sources import LinkState
 
 BACK_S = 180.0
@@ -51,7 +51,7 @@ class FromMemory:
         self.link = LinkState("ended", where="here")
 
 
-def throughput(frames: list[bytes], keep: Bounds | None) -> tuple[float, float]:
+def throughput(frames: list[bytes], keep: HistoryLimits | None) -> tuple[float, float]:
     """Seconds until all was folded, by the clock and of the processor."""
     feed = LiveFeed(lambda: (FromMemory(frames), None), keep=keep)
     began, used = time.perf_counter(), time.process_time()
@@ -65,10 +65,13 @@ def throughput(frames: list[bytes], keep: Bounds | None) -> tuple[float, float]:
 
 def cost(events: int, rounds: int) -> None:
     frames = recording.feed(events, 20_000.0)
-    throughput(frames[: len(frames) // 10], Bounds())
+    throughput(frames[: len(frames) // 10], HistoryLimits())
     clocks, processors = [], []
     for _ in range(rounds):
-        (without, cpu_without), (kept, cpu_kept) = throughput(frames, None), throughput(frames, Bounds())
+        (without, cpu_without), (kept, cpu_kept) = (
+            throughput(frames, None),
+            throughput(frames, HistoryLimits()),
+        )
         clocks.append(without / kept)
         processors.append(cpu_without / cpu_kept)
         print(f"  {events / without:,.0f} events/s without, {events / kept:,.0f} with", flush=True)
@@ -77,7 +80,7 @@ def cost(events: int, rounds: int) -> None:
 
 
 def going_back(calls: int, minutes: float, seeks: int, faster: float) -> None:
-    feed = LiveFeed(lambda: (FromMemory(seek.frames(calls, 1.0), faster), None), keep=Bounds())
+    feed = LiveFeed(lambda: (FromMemory(seek.frames(calls, 1.0), faster), None), keep=HistoryLimits())
     began = time.perf_counter()
     feed.start()
     while feed.past is None:

@@ -19,9 +19,9 @@ from msgspec import Raw
 from voicetop.cli.replay import open_player
 from voicetop.config import Config
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.replay.start import Start
+from voicetop.replay.start import PlaybackStart
 from voicetop.session import Session
-from voicetop.simulator import Fleet, FleetConfig, Incident
+from voicetop.simulator import Fleet, FleetConfig, SimulatedIncident
 from voicetop.sources import LinkState
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.feed import Past
@@ -33,7 +33,7 @@ START = 1_795_356_000.0  # 2026-11-22 14:00 UTC
 BEAT_S = 0.25
 FRAME = 500
 SIZE = (124, 38)
-INCIDENT = Incident("llm_outage", at=30.0, duration=600.0, segment={"language": "es"})
+INCIDENT = SimulatedIncident("llm_outage", at=30.0, duration=600.0, segment={"language": "es"})
 SHOWN_AT_S = 94.0
 SCREENS: dict[str, tuple[str, ...]] = {
     "overview": (),
@@ -101,7 +101,7 @@ async def picture(session: Session, *keys: str) -> str:
 
 async def replay() -> str:
     """The recording where the first callers are stuck, once all of its timeline is known."""
-    start = Start(at=START + REPLAYED_AT_S, playing=False)
+    start = PlaybackStart(at=START + REPLAYED_AT_S, playing=False)
     player = open_player(RECORDING, RECORDING.name, start, Config(), author="docs", trouble=lambda: "")
     app = ConsoleApp(player, title=RECORDING.name, utc=True)
     app.when_painted = player.start

@@ -21,7 +21,7 @@ from voicetop.hub import Hub, HubConfig
 from voicetop.recording.format import Header
 from voicetop.recording.merge import write_recording
 from voicetop.recording.notes import Noted
-from voicetop.simulator import Detail, Fleet, FleetConfig, Incident
+from voicetop.simulator import Detail, Fleet, FleetConfig, SimulatedIncident
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.events import Event, Heartbeat, Operator
 from voicetop.wire.frames import RawBatch, Welcome
@@ -53,7 +53,7 @@ STORIES = {
             history=DAY_S,
             full=1_860.0,
             old_calls=500,
-            incidents=(Incident("llm_outage", at=120.0, duration=180.0),),
+            incidents=(SimulatedIncident("llm_outage", at=120.0, duration=180.0),),
         ),
         seconds=480.0,
         bookmarks=((134.0, "the first callers are stuck in llm"), (300.0, "the provider answers again")),
@@ -69,7 +69,7 @@ STORIES = {
             old_calls=500,
             detail=BRIEFLY,
             incidents=(
-                Incident(
+                SimulatedIncident(
                     "seg_latency",
                     at=90.0,
                     duration=3_600.0,

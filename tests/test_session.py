@@ -21,7 +21,7 @@ from voicetop.hub.own_session import OwnSession
 from voicetop.recording.reader import read
 from voicetop.replay.source import ReplaySource
 from voicetop.session import Session
-from voicetop.simulator import Fleet, FleetConfig, Incident
+from voicetop.simulator import Fleet, FleetConfig, SimulatedIncident
 from voicetop.simulator.pump import pump
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.codec import Beat
@@ -98,7 +98,7 @@ async def test_live_paced_unpaced_in_random_batches_and_joined_half_way_a_feed_h
     fleet = Fleet(
         FleetConfig(
             start=clock.time(), calls=40, history=3_600.0, full=120.0, old_calls=40,
-            incidents=(Incident("llm_outage", at=1.0, duration=30.0),),
+            incidents=(SimulatedIncident("llm_outage", at=1.0, duration=30.0),),
         )
     )  # fmt: skip
     early, late = Session(), Session()

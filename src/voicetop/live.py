@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from voicetop.alerts.signals import Effect
     from voicetop.engine.config import EngineConfig
     from voicetop.recording import Recorder
-    from voicetop.replay.bounds import Bounds
-    from voicetop.replay.live_history import Rewind
+    from voicetop.replay.bounds import HistoryLimits
+    from voicetop.replay.live_history import LiveHistory
     from voicetop.replay.player import Player
     from voicetop.session import Session
     from voicetop.wire.events import Operator
@@ -55,13 +55,13 @@ class LiveFeed:
         config: Callable[[], EngineConfig] | None = None,
         *,
         author: str = "",
-        keep: Bounds | None = None,
+        keep: HistoryLimits | None = None,
     ) -> None:
         self.frames = 0
         self.on_effect: list[Callable[[Effect], None]] = []
         """Who is told of incidents as they come, on the feed's thread; to be filled in before `start`."""
         self._keep = keep
-        self._rewind: Rewind | None = None
+        self._rewind: LiveHistory | None = None
         self._unkept = ""
         self._author = author
         self._unsent: list[str] = []
@@ -229,12 +229,12 @@ class LiveFeed:
         """A feed of which nothing can be kept goes on all the same."""
         if self._keep is None:
             return
-        from voicetop.replay.live_history import LiveRemarks, Rewind  # noqa: PLC0415 - behind the first frame
+        from voicetop.replay.live_history import LiveHistory, LiveNotes  # noqa: PLC0415 - behind the first frame
 
-        remarks = LiveRemarks(self.operate)
+        remarks = LiveNotes(self.operate)
         session.on_beat.append(lambda _: remarks.hear(session.engine.operators))
         try:
-            self._rewind = Rewind(
+            self._rewind = LiveHistory(
                 session,
                 where=where,
                 remarks=remarks,

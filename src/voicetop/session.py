@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from voicetop.alerts.alerts import Alerts
-from voicetop.alerts.detectors.all import Desk
+from voicetop.alerts.detectors.all import DetectorSet
 from voicetop.alerts.incidents.resync import between
 from voicetop.alerts.rules.rules import Rules
 from voicetop.alerts.signals import Effect
@@ -22,7 +22,7 @@ from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import Severity, Snapshot, View
 from voicetop.errors import CheckpointError, WireError
 from voicetop.views.incidents import dressed, severity_of
-from voicetop.views.snapshot_builder import Picturer
+from voicetop.views.snapshot_builder import SnapshotBuilder
 from voicetop.wire.codec import Batch, Beat, Codec, Step
 from voicetop.wire.duplicates import Duplicates
 from voicetop.wire.events import Operator
@@ -35,8 +35,8 @@ class Session:
     def __init__(self, config: EngineConfig | None = None, alerts: Alerts | None = None) -> None:
         self.codec = Codec()
         self.engine = Engine(config)
-        self.alerts = alerts or Alerts((Desk(), Rules()))
-        self.picturer = Picturer(self.engine, self.codec.stats)
+        self.alerts = alerts or Alerts((DetectorSet(), Rules()))
+        self.picturer = SnapshotBuilder(self.engine, self.codec.stats)
         self.epoch = ""
         self.deployment = ""
         self.noted: Sequence[Operator] = ()
@@ -126,7 +126,7 @@ class Session:
         self.engine = engine
         self.epoch = loaded.epoch
         self.codec.resume(loaded.seq, loaded.wire, duplicates)
-        self.picturer = Picturer(self.engine, self.codec.stats)
+        self.picturer = SnapshotBuilder(self.engine, self.codec.stats)
 
     def digest(self) -> str:
         """A hash over the whole state; at a heartbeat it is the same for all who folded the same records."""

@@ -12,9 +12,9 @@ import numpy as np
 
 from voicetop.alerts.changes.alarms import Alarm
 from voicetop.alerts.changes.baseline import BINS, Baseline
-from voicetop.alerts.changes.detector import Watch, WatchState
+from voicetop.alerts.changes.detector import ChangeDetector, ChangeDetectorState
 from voicetop.alerts.changes.expectations import NAT
-from voicetop.alerts.changes.readings import Reading
+from voicetop.alerts.changes.readings import TickReading
 from voicetop.engine.snapshot import Where
 from voicetop.engine.windows.cells import Key
 
@@ -76,8 +76,8 @@ def baseline(days: float = 14.0) -> Baseline:
     made.arrived = np.full((7, BINS), days / 7 * CALLS * 360)
     dice = np.random.default_rng(1)
     chance = np.rint(dice.exponential(NAT, (300, 3))).astype(np.int64)
-    watch = Watch(WatchState(baseline=made))
-    watch.step(Reading({}, np.empty(0, np.int64)), START)
+    watch = ChangeDetector(ChangeDetectorState(baseline=made))
+    watch.step(TickReading({}, np.empty(0, np.int64)), START)
     assert watch.weights is not None
     for stream in watch.weights.streams:
         made.peaks[stream.name] = chance + NAT
@@ -90,7 +90,7 @@ def nothing(kind: str, rate: np.ndarray, seconds: float) -> np.ndarray:
     return rate
 
 
-def readings(minutes: float, change: Change = nothing, seed: int = 7) -> list[tuple[float, Reading]]:
+def readings(minutes: float, change: Change = nothing, seed: int = 7) -> list[tuple[float, TickReading]]:
     """A stream of marks."""
     dice = np.random.default_rng(seed)
     return [
@@ -98,7 +98,7 @@ def readings(minutes: float, change: Change = nothing, seed: int = 7) -> list[tu
     ]
 
 
-def _reading(dice: np.random.Generator, seconds: float, change: Change) -> Reading:
+def _reading(dice: np.random.Generator, seconds: float, change: Change) -> TickReading:
     def rate(kind: str, usual: float) -> np.ndarray:
         return change(kind, np.full(len(KEYS), usual), seconds)
 
@@ -127,14 +127,14 @@ def _reading(dice: np.random.Generator, seconds: float, change: Change) -> Readi
         rows = np.flatnonzero(amounts)
         if len(rows):
             parts[kind] = rows, amounts[rows].astype(np.int64)
-    return Reading(parts, np.empty(0, np.int64))
+    return TickReading(parts, np.empty(0, np.int64))
 
 
 def watched(
     minutes: float, change: Change = nothing, seed: int = 7
 ) -> dict[tuple[str, Where], tuple[float, Alarm]]:
     """By (family, segment), when an alarm came first (seconds since the start), and what it was at the end."""
-    watch = Watch(WatchState(baseline=baseline()))
+    watch = ChangeDetector(ChangeDetectorState(baseline=baseline()))
     found: dict[tuple[str, Where], tuple[float, Alarm]] = {}
     for at, reading in readings(minutes, change, seed):
         for alarm in watch.step(reading, at):

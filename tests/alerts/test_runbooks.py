@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from voicetop.alerts.runbooks import PANELS, SHIPPED, Door, Shelf, mistakes, parse
+from voicetop.alerts.runbooks import PANELS, SHIPPED, RunbookLibrary, RunbookLink, mistakes, parse
 from voicetop.alerts.signals import Family
 from voicetop.views.call_filter import predicate
 
@@ -29,15 +29,15 @@ def test_a_runbook_is_plain_markdown() -> None:
     first, second, third = book.steps
     assert (first.number, first.title) == (1, "Provider status")
     assert first.text == "Is it theirs?  See the page (https://status.example)."
-    assert first.door == Door("calls", "failing calls", filter="errors>0 language:es")
-    assert second.door == Door("segments", "where", by="version", everybody=True)
+    assert first.door == RunbookLink("calls", "failing calls", filter="errors>0 language:es")
+    assert second.door == RunbookLink("segments", "where", by="version", everybody=True)
     assert (second.title, second.text) == ("", "No bold here.")
     assert third.door is None
 
 
 @pytest.mark.parametrize("family", get_args(Family))
 def test_every_built_in_alert_has_five_steps_that_lead_somewhere(family: str) -> None:
-    book = Shelf().find(family)
+    book = RunbookLibrary().find(family)
     assert [step.title for step in book.steps] == [
         "Provider status",
         "Stage latency",
@@ -58,18 +58,18 @@ def test_nothing_else_is_shipped_than_what_an_alert_names() -> None:
 
 def test_a_persons_own_goes_before_the_shipped_one(tmp_path: Path) -> None:
     (tmp_path / "errors.md").write_text("# Ours\n1. Call Ana.\n", encoding="utf-8")
-    book = Shelf((tmp_path,)).find("errors")
+    book = RunbookLibrary((tmp_path,)).find("errors")
     assert (book.title, [step.text for step in book.steps]) == ("Ours", ["Call Ana."])
 
 
 def test_a_missing_runbook_is_one_line_that_says_what_to_write(tmp_path: Path) -> None:
-    book = Shelf((tmp_path,)).find("payments")
+    book = RunbookLibrary((tmp_path,)).find("payments")
     assert book.why == f"no runbook 'payments' yet: write {tmp_path / 'payments.md'}"
     assert mistakes(book) == [book.why]
 
 
 def test_until_it_is_written_the_familys_takes_its_place(tmp_path: Path) -> None:
-    shelf = Shelf((tmp_path,))
+    shelf = RunbookLibrary((tmp_path,))
     book = shelf.find("payments", "errors")
     assert (
         book.why == f"no runbook 'payments' yet: write {tmp_path / 'payments.md'}; until then that of errors"
@@ -81,7 +81,7 @@ def test_until_it_is_written_the_familys_takes_its_place(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "", "a/b", "..", "x\x1b[2J"])
 def test_a_name_is_no_path(name: str, tmp_path: Path) -> None:
-    book = Shelf((tmp_path,)).find(name)
+    book = RunbookLibrary((tmp_path,)).find(name)
     assert book.steps == ()
     assert book.why.isprintable()
 
@@ -90,7 +90,7 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("just words", encoding="utf-8")
     (tmp_path / "b.md").write_bytes(b"\xff\xfe1. x")
     (tmp_path / "c.md").write_text("1. go [there](panel:latancy)\n", encoding="utf-8")
-    shelf = Shelf((tmp_path,))
+    shelf = RunbookLibrary((tmp_path,))
     assert "has no steps" in shelf.find("a").why
     assert shelf.find("b").why.endswith("cannot be read: it is not UTF-8")
     assert mistakes(shelf.find("c")) == [

@@ -15,9 +15,9 @@ import pytest
 from hub.clients import publisher, send, turn
 from recording.recording_samples import batch, welcome
 from voicetop.cli.doctor_feed import _rules, feed_findings
-from voicetop.cli.doctor_terminal import Surroundings, terminal_findings
+from voicetop.cli.doctor_terminal import TerminalEnvironment, terminal_findings
 from voicetop.cli.findings import Finding, written
-from voicetop.engine.config import EngineConfig, Line, Rule
+from voicetop.engine.config import EngineConfig, Rule, ThresholdPair
 from voicetop.hub import Hub, HubConfig
 from voicetop.hub.own_session import OwnSession
 from voicetop.session import Session
@@ -32,7 +32,9 @@ def found(
     def answer(*words: str) -> str:
         return tmux.get(words[-1].replace("-", "_").strip("_"), "")
 
-    return {finding.what: finding for finding in terminal_findings(Surroundings(env, tty, size, answer))}
+    return {
+        finding.what: finding for finding in terminal_findings(TerminalEnvironment(env, tty, size, answer))
+    }
 
 
 GOOD = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_TERMINAL": "iTerm2"}
@@ -180,7 +182,7 @@ def test_a_feed_that_answers_is_listened_to_without_a_terminal(tmp_path: Path) -
 
 def test_a_rule_of_the_hub_that_matches_nothing_is_named(tmp_path: Path) -> None:
     rules = tuple(
-        Rule(name, "errors", Line(0.1), Line(0.1), where=where)
+        Rule(name, "errors", ThresholdPair(0.1), ThresholdPair(0.1), where=where)
         for name, where in (("all", ()), ("good", (("intent", "billing"),)), ("bad", (("intent", "biling"),)))
     )
     session = Session(EngineConfig(rules=rules))

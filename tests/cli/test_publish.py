@@ -17,7 +17,7 @@ from voicetop.cli.publish import LineSender, Pump
 from voicetop.clock import WallClock
 from voicetop.connection.backoff import Backoff
 from voicetop.hub import Hub, HubConfig
-from voicetop.publish.json_lines import MAX_LINE, BadLine, Line, Lines
+from voicetop.publish.json_lines import MAX_LINE, InvalidLine, JsonLine, JsonLines
 
 StartHub = Callable[..., Awaitable[Hub]]
 
@@ -157,12 +157,12 @@ def test_what_cannot_work_is_one_clear_line(
 def test_lines_are_the_same_however_they_are_cut() -> None:
     text = lines_of(turn(1), turn(2)) + b"\r\n  \nbad\n" + lines_of(turn(3)).rstrip()
     for size in (1, 2, 7, 50, 1_000):
-        lines = Lines()
+        lines = JsonLines()
         found = [
             line for start in range(0, len(text), size) for line in lines.feed(text[start : start + size])
         ]
         found += lines.end()
-        assert [(line.number, isinstance(line, Line)) for line in found] == [
+        assert [(line.number, isinstance(line, JsonLine)) for line in found] == [
             (1, True),
             (2, True),
             (5, False),
@@ -172,17 +172,17 @@ def test_lines_are_the_same_however_they_are_cut() -> None:
 
 def test_an_event_without_an_id_gets_one_of_its_own_line() -> None:
     event = {"type": "marker", "ts": 1.0, "kind": "deploy", "label": "v2"}
-    lines = Lines()
+    lines = JsonLines()
     first, second = lines.feed(lines_of(event, event))
-    assert isinstance(first, Line)
-    assert isinstance(second, Line)
+    assert isinstance(first, JsonLine)
+    assert isinstance(second, JsonLine)
     ids = [msgspec.json.decode(line.raw).pop("event_id") for line in (first, second)]
     assert ids[0] != ids[1]
     assert {**msgspec.json.decode(first.raw), "event_id": ""} == {**event, "event_id": ""}
 
 
 def test_an_unpacked_recording_is_published_without_what_its_hub_said() -> None:
-    lines = Lines()
+    lines = JsonLines()
     text = lines_of(
         {"voicetop": "recording", "version": 1, "at": 1.0},
         {"type": "welcome", "epoch": "x", "seq": 0},
@@ -190,7 +190,7 @@ def test_an_unpacked_recording_is_published_without_what_its_hub_said() -> None:
         {"seq": 2, "at": 2.0, "raw": {"type": "heartbeat", "ts": 2.0, "seq": 1}},
         {"seq": 3, "at": 2.0, "raw": {"type": "hologram", "ts": 2.0, "event_id": "h"}},
     )
-    found = [line.raw for line in lines.feed(text) if isinstance(line, Line)]
+    found = [line.raw for line in lines.feed(text) if isinstance(line, JsonLine)]
     assert [msgspec.json.decode(raw) for raw in found] == [
         turn(1),
         {"type": "hologram", "ts": 2.0, "event_id": "h"},
@@ -199,11 +199,11 @@ def test_an_unpacked_recording_is_published_without_what_its_hub_said() -> None:
 
 
 def test_a_line_without_end_costs_no_memory_and_one_bad_line() -> None:
-    lines = Lines()
+    lines = JsonLines()
     for _ in range(100):
         assert not list(lines.feed(b"x" * 65_536))
     assert len(lines._rest) <= MAX_LINE + 65_536
     [bad, good] = lines.feed(b"\n" + lines_of(turn(1)))
-    assert isinstance(bad, BadLine)
+    assert isinstance(bad, InvalidLine)
     assert "longer than" in bad.why
-    assert isinstance(good, Line)
+    assert isinstance(good, JsonLine)

@@ -12,7 +12,7 @@ from voicetop.cli import parse as parse_words
 from voicetop.cli import run
 from voicetop.cli.fleet import fleet_config, parse_segment
 from voicetop.errors import UsageError
-from voicetop.simulator import Incident
+from voicetop.simulator import SimulatedIncident
 
 
 def parse(*words: str) -> argparse.Namespace:
@@ -35,8 +35,8 @@ def test_options_after_an_incident_belong_to_it() -> None:
     )
     config = fleet_config(parse("ws://hub:1", *words.split(), "--magnitude", "2"), 1.8e9)
     assert config.incidents == (
-        Incident("llm_outage", 30.0, 120.0),
-        Incident("seg_latency", 30.0, None, {"intent": "billing", "language": "es"}, 2.0),
+        SimulatedIncident("llm_outage", 30.0, 120.0),
+        SimulatedIncident("seg_latency", 30.0, None, {"intent": "billing", "language": "es"}, 2.0),
     )
 
 

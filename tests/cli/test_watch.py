@@ -22,7 +22,7 @@ from voicetop.history.incidents import incidents_since
 from voicetop.history.store import Store
 from voicetop.hub import Hub, HubConfig, Token
 from voicetop.hub.own_session import OwnSession
-from voicetop.notify.queue import Outbox
+from voicetop.notify.queue import DeliveryQueue
 
 pytest.importorskip("pagerduty")
 pytest.importorskip("slack_sdk")
@@ -189,7 +189,7 @@ async def test_what_came_while_the_watcher_was_dead_is_told_by_the_next(
     await until(lambda: len(receiver.opened) == 2)
     assert set(receiver.opened.values()) == {1}
     said = await ended(third)
-    with contextlib.closing(Outbox(watchers.folder / "state" / "voicetop" / "outbox.db")) as queue:
+    with contextlib.closing(DeliveryQueue(watchers.folder / "state" / "voicetop" / "outbox.db")) as queue:
         repeats = queue.tally().repeats
     assert ("may have been told twice" in said) == (repeats > 0)
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from engine.feeding import START, Line
-from voicetop.engine.capacity import KEPT_MINUTES, Load, minutes_to_line
+from voicetop.engine.capacity import KEPT_MINUTES, CapacityLoad, minutes_to_line
 from voicetop.wire.events import CallEnd, Capacity
 
 
@@ -32,7 +32,7 @@ def test_a_line_that_arrivals_do_not_lead_to_is_never_reached() -> None:
 
 
 def test_the_peak_is_the_most_calls_at_once_of_the_last_day() -> None:
-    load = Load()
+    load = CapacityLoad()
     for minute, live in ((0, 90), (10, 40), (12, 60), (12, 50), (KEPT_MINUTES, 20)):
         load.beat(minute * 60.0, live)
     assert load.peak(60.0 * (KEPT_MINUTES - 1)) == (90, 0.0)

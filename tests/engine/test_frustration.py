@@ -8,7 +8,7 @@ import pytest
 
 from engine.feeding import Line
 from voicetop.engine import frustration
-from voicetop.engine.calls import Call, Voice
+from voicetop.engine.calls import Call, VoiceLevels
 from voicetop.wire.events import Audio, CallEnd, Interruption, Turn
 
 
@@ -16,8 +16,8 @@ def call(**fields: Any) -> Call:
     return Call(call_id="c1", started=0.0, seen=0.0, **fields)
 
 
-def voice(rate: float = 100, loud: float = -30.0, start: tuple[float, float] = (100, -30.0)) -> Voice:
-    return Voice(rate_start=start[0], rate_now=rate, loud_start=start[1], loud_now=loud, told=4)
+def voice(rate: float = 100, loud: float = -30.0, start: tuple[float, float] = (100, -30.0)) -> VoiceLevels:
+    return VoiceLevels(rate_start=start[0], rate_now=rate, loud_start=start[1], loud_now=loud, told=4)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_score_is_the_weighted_mean_of_the_signals_that_are_told() -> None:
     score, of = frustration.score(call(repeats=2))
     assert of == 3
     assert score == pytest.approx(frustration.WEIGHTS["repeats"] / known, abs=0.001)
-    assert frustration.score(call(voice=Voice(told=4, rate_start=100, rate_now=120)))[1] == 4
+    assert frustration.score(call(voice=VoiceLevels(told=4, rate_start=100, rate_now=120)))[1] == 4
 
 
 def test_one_utterance_is_no_start_to_compare_with() -> None:

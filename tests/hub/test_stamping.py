@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from voicetop.clock import ManualClock
-from voicetop.hub.backlog import Backlog, Entry
+from voicetop.hub.backlog import Backlog, BacklogEntry
 from voicetop.hub.stamping import OpenBatch, Stamper
 from voicetop.wire.batches import after_seq
 from voicetop.wire.frames import RawBatch
@@ -71,7 +71,7 @@ async def test_the_backlog_finds_the_batch_after_a_stamp_and_knows_what_it_has_l
     assert backlog.index_after(0) == 0
     assert backlog.index_after(5) is None
     for number in range(5):
-        backlog.append(Entry(1 + 3 * number, 3 + 3 * number, float(number), b"x"))
+        backlog.append(BacklogEntry(1 + 3 * number, 3 + 3 * number, float(number), b"x"))
     assert (backlog.start, backlog.end, backlog.oldest_seq) == (2, 5, 7)
     assert [backlog.index_after(seq) for seq in (5, 6, 8, 9, 14, 15, 16)] == [None, 2, 2, 3, 4, 5, None]
     assert backlog.get(1) is None

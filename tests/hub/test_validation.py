@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from hub.clients import turn
 from voicetop.hub.stamping import MAX_BATCH_BYTES, OpenBatch
-from voicetop.hub.validation import KEPT_PAYLOAD, Admission, Piece
+from voicetop.hub.validation import KEPT_PAYLOAD, ValidatedPart, Validator
 from voicetop.wire.codec import Batch, Codec
 from voicetop.wire.events import Malformed
 
 
-def admit(admission: Admission, frame: bytes, *, may_operate: bool = False) -> list[Piece]:
+def admit(admission: Validator, frame: bytes, *, may_operate: bool = False) -> list[ValidatedPart]:
     return admission.admit(frame, sender="test", may_operate=may_operate, at=1_000.0)
 
 
-def as_batch(pieces: list[Piece]) -> bytes:
+def as_batch(pieces: list[ValidatedPart]) -> bytes:
     batch = OpenBatch()
     seq = 1
     for piece in pieces:
@@ -27,27 +27,27 @@ def as_batch(pieces: list[Piece]) -> bytes:
 
 
 def test_a_good_frame_passes_as_the_bytes_it_came_in() -> None:
-    admission = Admission()
+    admission = Validator()
     text = b'{"ts":1, "type":"turn","call_id":"c",  "later_field":[1,{"x":null}]}'
-    assert admit(admission, text) == [Piece(text, 1)]
-    assert admit(admission, b" [%b , %b]\n" % (text, text)) == [Piece(b"%b , %b" % (text, text), 2)]
+    assert admit(admission, text) == [ValidatedPart(text, 1)]
+    assert admit(admission, b" [%b , %b]\n" % (text, text)) == [ValidatedPart(b"%b , %b" % (text, text), 2)]
     assert admit(admission, b"[]") == []
 
 
 def test_a_line_end_between_words_becomes_a_space() -> None:
-    [piece] = admit(Admission(), b'[\r\n{"type":"turn",\n"ts":1,"call_id":"c\\n"}\r\n]')
+    [piece] = admit(Validator(), b'[\r\n{"type":"turn",\n"ts":1,"call_id":"c\\n"}\r\n]')
     assert piece.text.strip() == b'{"type":"turn", "ts":1,"call_id":"c\\n"}'
 
 
 def test_text_that_is_no_utf8_is_malformed_even_where_no_decoder_looks() -> None:
-    admission = Admission()
+    admission = Validator()
     [piece] = admit(admission, b'{"type":"turn","ts":1,"call_id":"c","unknown":"\xff"}')
     assert msgspec.json.decode(piece.text, type=Malformed).payload.endswith(b'"\xff"}')
     assert admission.malformed == 1
 
 
 def test_one_bad_event_costs_the_others_nothing() -> None:
-    admission = Admission()
+    admission = Validator()
     frame = msgspec.json.encode([turn(1), {"type": "turn"}, 5, turn(2), {"type": "gap", "ts": 1}, turn(1)])
     kinds = [msgspec.json.decode(piece.text)["type"] for piece in admit(admission, frame)]
     assert kinds == ["turn", "malformed", "malformed", "turn", "malformed"]
@@ -56,7 +56,7 @@ def test_one_bad_event_costs_the_others_nothing() -> None:
 
 def test_an_oversize_event_is_malformed_and_its_payload_cut() -> None:
     frame = msgspec.json.encode([turn(1), {**turn(2), "extra": "x" * MAX_BATCH_BYTES}])
-    good, bad = admit(Admission(), frame)
+    good, bad = admit(Validator(), frame)
     assert good.text == msgspec.json.encode(turn(1))
     malformed = msgspec.json.decode(bad.text, type=Malformed)
     assert "at most 196,608" in malformed.error
@@ -65,7 +65,7 @@ def test_an_oversize_event_is_malformed_and_its_payload_cut() -> None:
 
 def test_a_frame_larger_than_a_batch_is_taken_apart() -> None:
     events = [turn(number, agent_text="x" * 2_000) for number in range(300)]
-    pieces = admit(Admission(), msgspec.json.encode(events))
+    pieces = admit(Validator(), msgspec.json.encode(events))
     assert [msgspec.json.decode(piece.text) for piece in pieces] == events
 
 
@@ -74,7 +74,7 @@ def test_deep_nesting_is_malformed() -> None:
         b"[" * 100_000,
         b'{"type":"turn","ts":1,"call_id":"c","x":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
     ):
-        admission = Admission()
+        admission = Validator()
         admit(admission, frame)
         assert admission.malformed == 1
 
@@ -88,7 +88,7 @@ def test_whatever_comes_what_is_stamped_is_a_frame_of_the_protocol(noise: bytes,
         place = rng.randrange(len(frame))
         frame[place : place + rng.randint(0, 3)] = noise[: rng.randint(0, 8)]
     for each in (bytes(frame), noise):
-        admission = Admission()
+        admission = Validator()
         pieces = admit(admission, each)
         assert admission.events == sum(piece.count for piece in pieces)
         if not pieces:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from voicetop.hub.validation import Admission
+from voicetop.hub.validation import Validator
 from voicetop.wire.codec import Batch, Codec, Step
 
 GOOD = b'{"type":"turn.start","ts":1,"call_id":"good"}'
@@ -24,7 +24,7 @@ def from_further_down(frames: int, read: Callable[[], list[Step]]) -> list[Step]
 def test_an_event_nested_too_deeply_for_a_console_costs_nobody_else_their_events(
     levels: int, as_array: bool
 ) -> None:
-    admission = Admission()
+    admission = Validator()
     sent = b"[" + deep(levels) + b"]" if as_array else deep(levels)
     pieces = admission.admit(sent, sender="a", may_operate=False, at=1.0)
     events = b",".join([GOOD, *(piece.text for piece in pieces), GOOD])
@@ -36,7 +36,7 @@ def test_an_event_nested_too_deeply_for_a_console_costs_nobody_else_their_events
 
 
 def test_a_large_frame_of_shallow_events_passes_whole() -> None:
-    (piece,) = Admission().admit(
+    (piece,) = Validator().admit(
         b"[" + b",".join([GOOD] * 2_000) + b"]", sender="a", may_operate=False, at=1.0
     )
     assert piece.count == 2_000

@@ -15,10 +15,10 @@ import pytest
 from notify.receivers import Receiver, effect
 from voicetop.clock import Clock, WallClock
 from voicetop.notify.delivery import Delivery
-from voicetop.notify.queue import Outbox
-from voicetop.notify.secrets import Vault
+from voicetop.notify.queue import DeliveryQueue
+from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import NotifyConfig, PagerDutyTarget, SlackTarget
-from voicetop.notify.targets.base import Change, targets_of
+from voicetop.notify.targets.base import IncidentChange, targets_of
 
 pytest.importorskip("pagerduty")
 pytest.importorskip("slack_sdk")
@@ -52,9 +52,9 @@ async def delivering(
         pagerduty={"p": PagerDutyTarget("env:A", receiver.url)},
         slack={"s": SlackTarget("env:A", "#ops", f"{receiver.url}/api/")},
     )
-    targets = targets_of(config, Vault({"A": "secret-secret"}), utc=True)
+    targets = targets_of(config, SecretStore({"A": "secret-secret"}), utc=True)
     said = [] if log is None else log
-    delivery = Delivery(Outbox(path), targets, clock or WallClock(), said.append, first_wait_s=0.05)
+    delivery = Delivery(DeliveryQueue(path), targets, clock or WallClock(), said.append, first_wait_s=0.05)
     running = asyncio.create_task(delivery.run())
     try:
         yield delivery
@@ -88,7 +88,7 @@ async def test_only_what_pages_pages_and_the_rest_goes_to_the_chat(
         delivery.take(
             [effect(tier="warning"), effect(number=2, tier="info"), effect(number=3, silenced=True)]
         )
-        delivery.take([Change("c", 1.7e9, "deploy", "v42")])
+        delivery.take([IncidentChange("c", 1.7e9, "deploy", "v42")])
         assert await delivery.flush(10)
         assert receiver.open == {}
         assert len(receiver.messages) == 1

@@ -8,7 +8,7 @@ from notify.receivers import effect
 from voicetop.alerts.incidents.lifecycle import effect as effect_of
 from voicetop.alerts.signals import Effect, Reason
 from voicetop.notify import message_text
-from voicetop.notify.targets.base import Change, Digest
+from voicetop.notify.targets.base import Digest, IncidentChange
 
 BEGAN = 1_700_000_000.0
 """22:13:20 UTC."""
@@ -61,5 +61,5 @@ def test_an_incident_knows_its_times_to_its_last_word() -> None:
 
 def test_a_log_says_in_short_what_was_told() -> None:
     assert message_text.in_short(effect()).startswith("i1 fired · LLM errors 41 %")
-    assert message_text.in_short(Change("c", 1.0, "deploy", "v42")) == "deploy v42"
+    assert message_text.in_short(IncidentChange("c", 1.0, "deploy", "v42")) == "deploy v42"
     assert message_text.in_short(Digest("d", 1.0, "2 alerts came and went", ())) == "2 alerts came and went"

@@ -9,7 +9,7 @@ import pytest
 from voicetop import config
 from voicetop.errors import ConfigError
 from voicetop.notify.quiet_hours import QuietHours
-from voicetop.notify.secrets import Vault
+from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import SlackTarget
 from voicetop.notify.targets.base import targets_of
 
@@ -91,7 +91,7 @@ def test_a_mistake_names_file_line_and_key(text: str, said: str) -> None:
 
 
 def test_a_secret_is_hidden_wherever_it_stands() -> None:
-    vault = Vault({"URL": "mailtos://me:p4ss@smtp.example.com/T0KENT0KENT0KEN?to=ana"})
+    vault = SecretStore({"URL": "mailtos://me:p4ss@smtp.example.com/T0KENT0KENT0KEN?to=ana"})
     vault.get("env:URL")
     said = vault.scrub("login me/p4ss failed at smtp.example.com with T0KENT0KENT0KEN")
     assert "p4ss" not in said
@@ -108,7 +108,7 @@ def test_a_target_has_quiet_hours_of_its_own_or_those_of_all_or_none() -> None:
     )
     pytest.importorskip("pagerduty")
     pytest.importorskip("slack_sdk")
-    targets = targets_of(config.parse(text, "c.toml").notify, Vault({"K": "a-secret-key"}), utc=True)
+    targets = targets_of(config.parse(text, "c.toml").notify, SecretStore({"K": "a-secret-key"}), utc=True)
     assert {target.name: target.quiet for target in targets} == {
         "pagerduty.p": None,
         "slack.all": QuietHours(22 * 60, 7 * 60, utc=True),

@@ -22,10 +22,10 @@ from voicetop.errors import FeedRefused
 from voicetop.hub import Hub, HubConfig, Token
 from voicetop.notify import watcher as watching
 from voicetop.notify.delivery import Delivery
-from voicetop.notify.queue import Outbox
+from voicetop.notify.queue import DeliveryQueue
 from voicetop.notify.quiet_hours import QuietHours
-from voicetop.notify.targets.base import Change, Digest
-from voicetop.notify.watcher import Watch
+from voicetop.notify.targets.base import Digest, IncidentChange
+from voicetop.notify.watcher import Watcher
 from voicetop.sources.socket import SocketSource
 
 
@@ -41,14 +41,14 @@ class Listener:
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []
-        self.changes: list[Change] = []
+        self.changes: list[IncidentChange] = []
         self.digests: list[Digest] = []
 
     def tell(self, effect: Effect, ref: str) -> str:
         self.effects.append(effect)
         return ref
 
-    def tell_change(self, change: Change) -> None:
+    def tell_change(self, change: IncidentChange) -> None:
         self.changes.append(change)
 
     def tell_digest(self, digest: Digest) -> None:
@@ -80,11 +80,11 @@ async def hub_at(port: int, **options: object) -> AsyncIterator[Hub]:
 @asynccontextmanager
 async def watcher(
     url: str, listener: Listener, queue: Path, log: list[str] | None = None, blind_after_s: float = 60.0
-) -> AsyncIterator[Watch]:
+) -> AsyncIterator[Watcher]:
     source = SocketSource(url, None, "watcher", backoff=Backoff(0.05, limit=0.1))
     said = [] if log is None else log
-    delivery = Delivery(Outbox(queue), [listener], WallClock(), said.append, first_wait_s=0.05)
-    watch = Watch(source, StormySession(), delivery, WallClock(), said.append, blind_after_s=blind_after_s)
+    delivery = Delivery(DeliveryQueue(queue), [listener], WallClock(), said.append, first_wait_s=0.05)
+    watch = Watcher(source, StormySession(), delivery, WallClock(), said.append, blind_after_s=blind_after_s)
     running = asyncio.create_task(watch.run())
     try:
         yield watch

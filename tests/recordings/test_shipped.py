@@ -19,7 +19,7 @@ from voicetop.cli.replay import open_player
 from voicetop.formatting.times import parse_moment
 from voicetop.recording.index import BlockIndex, is_closed
 from voicetop.replay.player import Player
-from voicetop.replay.start import Start
+from voicetop.replay.start import PlaybackStart
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.lines import text_of
 
@@ -48,7 +48,9 @@ def finds(name: str) -> list[Find]:
 @contextmanager
 def playing(name: str) -> Iterator[Player]:
     """As `voicetop replay` opens it, standing still."""
-    player = open_player(HERE / name, name, Start(playing=False), config.Config(), author="test", trouble=str)
+    player = open_player(
+        HERE / name, name, PlaybackStart(playing=False), config.Config(), author="test", trouble=str
+    )
     player.start()
     yield player
     player.close()

@@ -14,14 +14,14 @@ from voicetop.recording.files import RecordingFile
 from voicetop.recording.format import Header
 from voicetop.recording.notes import Notebook
 from voicetop.recording.writer import FrameWriter
-from voicetop.replay.annotations import Remarks
+from voicetop.replay.annotations import RecordingNotes
 from voicetop.replay.player import Player
-from voicetop.replay.recording_set import Reel
-from voicetop.replay.start import Start
-from voicetop.replay.timeline_scan import Survey
+from voicetop.replay.recording_set import RecordingSet
+from voicetop.replay.start import PlaybackStart
+from voicetop.replay.timeline_scan import TimelineScan
 from voicetop.session import Session
 from voicetop.simulator import Fleet, FleetConfig
-from voicetop.simulator.incidents import Incident
+from voicetop.simulator.incidents import SimulatedIncident
 from voicetop.wire.events import Heartbeat, Marker
 from voicetop.wire.frames import RawBatch, Welcome
 
@@ -34,7 +34,7 @@ def film_frames(
     calls: int = 8,
     begin: float = START,
     seq: int = 0,
-    incidents: tuple[Incident, ...] = (),
+    incidents: tuple[SimulatedIncident, ...] = (),
 ) -> Iterator[bytes]:
     """A hub's frames: a batch and a heartbeat every quarter of a second, a deploy after ten."""
     encode = msgspec.json.encode
@@ -73,13 +73,13 @@ def digests(frames: Iterator[bytes]) -> dict[float, str]:
 
 
 def player_of(path: Path, **start: float | bool) -> Player:
-    remarks = Remarks(lambda: Notebook(path), author="ada")
+    remarks = RecordingNotes(lambda: Notebook(path), author="ada")
     return Player(
-        lambda new_session: Reel(path, new_session),
+        lambda new_session: RecordingSet(path, new_session),
         where=path.name,
-        gathering=Survey(remarks=remarks),
+        gathering=TimelineScan(remarks=remarks),
         remarks=remarks,
-        start=Start(**start),  # type: ignore[arg-type]
+        start=PlaybackStart(**start),  # type: ignore[arg-type]
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from recording.fleet_samples import START, fleet_frames, record_fleet
 from voicetop.engine.snapshot import View
 from voicetop.recording.notes import Notebook
-from voicetop.replay.annotations import Remarks
+from voicetop.replay.annotations import RecordingNotes
 from voicetop.replay.seek import Seeker
 from voicetop.session import Session
 
@@ -21,9 +21,9 @@ def path(tmp_path: Path) -> Path:
     return record_fleet(tmp_path / "a.vtr", 12)
 
 
-def noted(path: Path, *texts: str, call_id: str = "") -> Remarks:
+def noted(path: Path, *texts: str, call_id: str = "") -> RecordingNotes:
     """Notes about START + 5, made one right after the other, and kept by now."""
-    remarks = Remarks(lambda: Notebook(path), author="ada")
+    remarks = RecordingNotes(lambda: Notebook(path), author="ada")
     remarks.load()
     for text in texts:
         assert remarks.operate("note", text=text, at=START + 5, call_id=call_id) == ""
@@ -38,7 +38,7 @@ def until(true: Callable[[], object], seconds: float = 10.0) -> None:
         time.sleep(0.005)
 
 
-def at_moment(path: Path, at: float, remarks: Remarks) -> Session:
+def at_moment(path: Path, at: float, remarks: RecordingNotes) -> Session:
     session = Seeker(path, Session).seek(at).session
     session.noted = remarks.acts
     return session
@@ -49,7 +49,7 @@ def test_a_note_is_shown_from_its_moment_on_and_is_there_the_next_time(path: Pat
     before, after = (at_moment(path, START + at, remarks).snapshot(View()) for at in (4, 6))
     assert before.memos == ()
     assert [(memo.text, memo.by, memo.at) for memo in after.memos] == [("it begins", "ada", START + 5)]
-    again = Remarks(lambda: Notebook(path))
+    again = RecordingNotes(lambda: Notebook(path))
     again.load()
     assert [act.text for act in again.acts] == ["it begins"]
 
@@ -85,7 +85,7 @@ def test_a_note_about_a_call_stands_in_its_ladder_in_a_replay_too(path: Path) ->
 
 
 def test_what_can_not_be_noted_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    remarks = Remarks(lambda: Notebook(path), author="ada")
+    remarks = RecordingNotes(lambda: Notebook(path), author="ada")
     assert remarks.operate("silence") == "silence is for a live feed: a recording takes notes and bookmarks"
     assert "shorten it" in remarks.operate("note", text="x" * 30_000, at=START)
     path.chmod(0o400)

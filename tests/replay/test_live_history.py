@@ -21,7 +21,7 @@ from voicetop.recording import Recorder
 from voicetop.recording.files import RecordingFile
 from voicetop.recording.shards import Shards
 from voicetop.replay import live_history
-from voicetop.replay.bounds import Bounds
+from voicetop.replay.bounds import HistoryLimits
 from voicetop.replay.player import Player
 from voicetop.session import Session
 from voicetop.sources import LinkState
@@ -53,8 +53,10 @@ def home(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return state_home
 
 
-def feed_of(source: FilmSource, recorder: Recorder | None = None, bounds: Bounds | None = None) -> LiveFeed:
-    feed = LiveFeed(lambda: (source, recorder), keep=bounds or Bounds())
+def feed_of(
+    source: FilmSource, recorder: Recorder | None = None, bounds: HistoryLimits | None = None
+) -> LiveFeed:
+    feed = LiveFeed(lambda: (source, recorder), keep=bounds or HistoryLimits())
     feed.start()
     until(lambda: feed.past)
     return feed
@@ -218,7 +220,7 @@ def test_with_a_folder_of_files_too_and_they_begin_with_states(
 def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_history, "LEAST_FILE_S", 5.0)
     source = FilmSource(gate=0.0)
-    feed = feed_of(source, bounds=Bounds(seconds=40.0, size=150_000))
+    feed = feed_of(source, bounds=HistoryLimits(seconds=40.0, size=150_000))
     assert feed._rewind is not None
     go_on(source, feed, 60)
     past = past_of(feed)
@@ -254,7 +256,7 @@ def test_a_full_disk_ends_the_rewinding_and_not_the_feed(monkeypatch: pytest.Mon
 def test_where_nothing_can_be_kept_the_feed_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o500)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    feed = LiveFeed(lambda: (FilmSource(), None), keep=Bounds())
+    feed = LiveFeed(lambda: (FilmSource(), None), keep=HistoryLimits())
     feed.start()
     until(lambda: at(feed) >= START + 60)
     assert feed.past is None

@@ -14,8 +14,8 @@ import pytest
 
 from replay.films import START, arrive, film, film_frames, player_of, until
 from voicetop.recording.notes import Notebook
-from voicetop.replay.annotations import Remarks
-from voicetop.simulator.incidents import Incident
+from voicetop.replay.annotations import RecordingNotes
+from voicetop.simulator.incidents import SimulatedIncident
 
 OUTSIDE = ("voicetop.notify", "voicetop.publish", "voicetop.hub", "voicetop.sources.socket", "websockets",
            "plyer", "urllib.request", "http.client", "smtplib", "ssl")  # fmt: skip
@@ -85,7 +85,7 @@ def walled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_an_outage_that_pages_live_reaches_nobody_when_it_is_replayed(
     tmp_path: Path, walled: list[str]
 ) -> None:
-    outage = Incident("llm_outage", at=20.0, duration=60.0)
+    outage = SimulatedIncident("llm_outage", at=20.0, duration=60.0)
     path = film(tmp_path / "a.vtr", film_frames(100, calls=60, incidents=(outage,)))
     player = player_of(path, speed=math.inf)
     player.start()
@@ -109,7 +109,7 @@ def test_its_sessions_hand_effects_to_nobody_but_the_timeline(tmp_path: Path) ->
 
 def test_all_that_a_person_can_do_in_it_is_note(tmp_path: Path) -> None:
     path = film(tmp_path / "a.vtr", film_frames(5))
-    remarks = Remarks(lambda: Notebook(path), author="ada")
+    remarks = RecordingNotes(lambda: Notebook(path), author="ada")
     for act in ("ack", "silence", "resolve", "duty", "page"):
         assert remarks.operate(act, target="i1", at=START) == (
             f"{act} is for a live feed: a recording takes notes and bookmarks"

@@ -11,8 +11,8 @@ from replay.films import START, digests, film, film_frames
 from voicetop.errors import RecordingError
 from voicetop.recording.extent import extent
 from voicetop.recording.reader import Place
-from voicetop.replay.frame_cursor import Trail
-from voicetop.replay.recording_set import Reel
+from voicetop.replay.frame_cursor import FrameCursor
+from voicetop.replay.recording_set import RecordingSet
 from voicetop.replay.seek import Seeker, welcome_of
 from voicetop.session import Session
 
@@ -37,20 +37,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def entered(reel: Reel[Session], at: float) -> tuple[Session, Trail]:
+def entered(reel: RecordingSet[Session], at: float) -> tuple[Session, FrameCursor]:
     session = reel.new_session()
     return session, reel.enter(at, session)
 
 
 def test_it_goes_from_the_first_file_to_the_last(folder: Path) -> None:
-    reel = Reel(folder, Session)
+    reel = RecordingSet(folder, Session)
     assert (reel.first_at, reel.last_at) == extent(folder) == (START, START + 60)
     assert [part.path.name for part in reel.parts] == ["part0.vtr", "part1.vtr", "part2.vtr"]
 
 
 @pytest.mark.parametrize(("second", "nearest"), [(5, -math.inf), (25, START + 20), (45, START + 20)])
 def test_it_is_entered_at_the_nearest_state_of_any_file(folder: Path, second: int, nearest: float) -> None:
-    reel = Reel(folder, Session)
+    reel = RecordingSet(folder, Session)
     assert reel.nearest(START + second) == nearest
     session, trail = entered(reel, START + second)
     rest = digests(frame for _, frame in trail)
@@ -67,15 +67,15 @@ def test_states_of_a_file_that_was_played_alone_are_not_those_of_the_folder(fold
     alone = Seeker(folder / "part2.vtr", Session, share=5.0)
     alone.build()
     assert alone.checkpoints.saved
-    assert Reel(folder, Session).parts[2].checkpoints.saved == []
+    assert RecordingSet(folder, Session).parts[2].checkpoints.saved == []
     standing = Seeker(folder / "part1.vtr", Session, share=5.0)
     standing.build()
-    assert Reel(folder, Session).parts[1].checkpoints.saved == standing.checkpoints.saved
+    assert RecordingSet(folder, Session).parts[1].checkpoints.saved == standing.checkpoints.saved
 
 
 def test_a_trail_goes_on_where_more_was_written(tmp_path: Path) -> None:
     path = film(tmp_path / "a.vtr", iter(FRAMES[:40]))
-    trail = Trail(lambda: sorted(tmp_path.glob("*.vtr")), path, Place(0, 0))
+    trail = FrameCursor(lambda: sorted(tmp_path.glob("*.vtr")), path, Place(0, 0))
     session = folded(*(frame for _, frame in trail))
     assert next(trail, None) is None
     film(path, iter(FRAMES[40:100]))
@@ -92,7 +92,7 @@ def test_a_block_that_is_being_written_is_read_once_it_is_whole(tmp_path: Path) 
     whole = film(tmp_path / "whole", iter(FRAMES[:40])).read_bytes()
     path = tmp_path / "a.vtr"
     path.write_bytes(whole[: len(whole) // 2])
-    trail = Trail(lambda: [path], path, Place(0, 0))
+    trail = FrameCursor(lambda: [path], path, Place(0, 0))
     session = folded(*(frame for _, frame in trail))
     assert any("torn" in note for note in trail.notes)
     path.write_bytes(whole)
@@ -103,7 +103,7 @@ def test_a_block_that_is_being_written_is_read_once_it_is_whole(tmp_path: Path) 
 
 
 def test_files_come_and_go(folder: Path) -> None:
-    reel = Reel(folder, Session)
+    reel = RecordingSet(folder, Session)
     (folder / "part0.vtr").unlink()
     (folder / "part9.vtr").touch()
     reel.refresh()
@@ -115,4 +115,4 @@ def test_files_come_and_go(folder: Path) -> None:
 
 def test_a_folder_without_recordings_is_none(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="holds no recordings"):
-        Reel(tmp_path, Session)
+        RecordingSet(tmp_path, Session)

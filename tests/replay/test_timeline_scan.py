@@ -12,10 +12,10 @@ from replay.films import START, film, film_frames, until
 from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.recording.notes import Notebook
 from voicetop.replay import memory_checkpoints, seek, timeline_cache
-from voicetop.replay.annotations import Remarks
-from voicetop.replay.memory_checkpoints import MemoryStates
-from voicetop.replay.recording_set import Reel
-from voicetop.replay.timeline_scan import Survey
+from voicetop.replay.annotations import RecordingNotes
+from voicetop.replay.memory_checkpoints import MemoryCheckpoints
+from voicetop.replay.recording_set import RecordingSet
+from voicetop.replay.timeline_scan import TimelineScan
 from voicetop.session import Session
 
 
@@ -24,11 +24,11 @@ def recording(tmp_path: Path) -> Path:
     return film(tmp_path / "a.vtr", film_frames(60))
 
 
-def survey(path: Path, *, wait: bool = True) -> tuple[Survey, Reel[Session]]:
-    reel: Reel[Session] = Reel(path, Session, share=5.0)
-    remarks = Remarks(lambda: Notebook(path), author="ada")
+def survey(path: Path, *, wait: bool = True) -> tuple[TimelineScan, RecordingSet[Session]]:
+    reel: RecordingSet[Session] = RecordingSet(path, Session, share=5.0)
+    remarks = RecordingNotes(lambda: Notebook(path), author="ada")
     remarks.load()
-    survey = Survey(remarks=remarks)
+    survey = TimelineScan(remarks=remarks)
     idle = threading.Event()
     idle.set()
     survey.begin(reel, idle)
@@ -47,7 +47,7 @@ def test_the_same_pass_leaves_checkpoints(recording: Path) -> None:
     watched, reel = survey(recording)
     assert len(reel.parts[0].checkpoints.saved) >= 4
     watched.close()
-    assert Reel(recording, Session).nearest(START + 45) >= START + 30
+    assert RecordingSet(recording, Session).nearest(START + 45) >= START + 30
 
 
 def test_it_goes_through_a_recording_once(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,9 +70,9 @@ def test_of_a_short_recording_states_are_left_in_memory(
     monkeypatch.setattr(memory_checkpoints, "COST", 100.0)
     for _ in range(opened - 1):
         gathered(recording)
-    states, idle = MemoryStates(), threading.Event()
-    reel: Reel[Session] = Reel(recording, Session, share=0.0, states=states)
-    watched = Survey(states=states)
+    states, idle = MemoryCheckpoints(), threading.Event()
+    reel: RecordingSet[Session] = RecordingSet(recording, Session, share=0.0, states=states)
+    watched = TimelineScan(states=states)
     idle.set()
     watched.begin(reel, idle)
     until(lambda: watched.timeline.complete and states.nearest(START + 60))
@@ -106,13 +106,13 @@ def test_a_note_costs_no_other_pass_and_is_there(recording: Path) -> None:
     until(lambda: any(note.kind == "bookmark" for note in watched.timeline.notes))
     watched.close()
     reel.refresh()
-    assert timeline_cache.look_up(Reel(recording, Session), key) is not None
+    assert timeline_cache.look_up(RecordingSet(recording, Session), key) is not None
     assert [note.at for note in gathered(recording).notes if note.kind == "bookmark"] == [START + 30]
 
 
 def test_while_somebody_waits_for_the_processor_it_takes_its_time(recording: Path) -> None:
-    reel: Reel[Session] = Reel(recording, Session)
-    busy = Survey()
+    reel: RecordingSet[Session] = RecordingSet(recording, Session)
+    busy = TimelineScan()
     busy.begin(reel, threading.Event())
     idle, _ = survey(recording)
     assert not busy.timeline.complete

@@ -13,7 +13,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from voicetop.simulator import BRIEF, Detail, Fleet, FleetConfig, Incident, history
+from voicetop.simulator import BRIEF, Detail, Fleet, FleetConfig, SimulatedIncident, history
 from voicetop.simulator.population import Population
 from voicetop.simulator.words import BOOKS
 from voicetop.wire.events import (
@@ -77,7 +77,10 @@ def test_how_the_time_is_cut_changes_nothing(seed: int) -> None:
         "seed": 7,
         "calls": 60,
         "history": 4000.0,
-        "incidents": (Incident("llm_outage", 20.0, 60.0), Incident("traffic_double", 40.0, 60.0)),
+        "incidents": (
+            SimulatedIncident("llm_outage", 20.0, 60.0),
+            SimulatedIncident("traffic_double", 40.0, 60.0),
+        ),
     }
     whole = fleet(**config).until(START + 150)
     cut = fleet(**config)

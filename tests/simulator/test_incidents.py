@@ -10,7 +10,7 @@ import pytest
 from msgspec import Struct
 
 from voicetop.errors import UsageError
-from voicetop.simulator import SCENARIOS, Detail, Fleet, FleetConfig, Incident
+from voicetop.simulator import SCENARIOS, Detail, Fleet, FleetConfig, SimulatedIncident
 from voicetop.wire.events import (
     Audio,
     CallEnd,
@@ -53,7 +53,7 @@ class Figures(Struct):
 
 @cache
 def run(name: str, segment: tuple[tuple[str, str], ...] = (), magnitude: float = 1.0) -> tuple[Event, ...]:
-    incident = Incident(name, 0.0, LASTS, dict(segment), magnitude)
+    incident = SimulatedIncident(name, 0.0, LASTS, dict(segment), magnitude)
     config = FleetConfig(start=START, seed=11, calls=400, detail=_DETAIL, incidents=(incident,))
     return tuple(Fleet(config).until(START + LASTS))
 
@@ -281,7 +281,9 @@ def test_drifts_run_their_course_in_the_time_they_are_given(calm: Figures) -> No
 
 
 def test_a_blip_passes() -> None:
-    config = FleetConfig(start=START, seed=11, calls=300, incidents=(Incident("latency_blip", 60.0),))
+    config = FleetConfig(
+        start=START, seed=11, calls=300, incidents=(SimulatedIncident("latency_blip", 60.0),)
+    )
     turns = [e for e in Fleet(config).until(START + 180) if isinstance(e, Turn) and e.latency]
     during = [e.e2e_ms for e in turns if START + 65 < e.ts < START + 105]
     after = [e.e2e_ms for e in turns if e.ts > START + 115]
@@ -296,7 +298,9 @@ def test_a_deploy_that_changes_nothing_is_only_a_marker(calm: Figures) -> None:
 
 def test_verdicts_come_late(calm: Figures) -> None:
     assert figures(run("eval_lag")).judged < 0.5 * calm.judged
-    config = FleetConfig(start=START, seed=11, calls=100, incidents=(Incident("eval_lag", 0.0, 240.0),))
+    config = FleetConfig(
+        start=START, seed=11, calls=100, incidents=(SimulatedIncident("eval_lag", 0.0, 240.0),)
+    )
     late = [e.ts for e in Fleet(config).until(START + 320) if isinstance(e, CallOutcome)]
     assert sum(ts >= START + 240 for ts in late) > 0.8 * len(late)
 
@@ -304,7 +308,7 @@ def test_verdicts_come_late(calm: Figures) -> None:
 def test_an_incident_can_be_injected_into_a_running_fleet() -> None:
     fleet = Fleet(FleetConfig(start=START, calls=200))
     fleet.until(START + 30)
-    fleet.inject(Incident("llm_outage", 0.0, 60.0))
+    fleet.inject(SimulatedIncident("llm_outage", 0.0, 60.0))
     events = fleet.until(START + 90)
     failed = [e.ts for e in events if isinstance(e, Turn) and e.status == "failed"]
     assert len(failed) > 50
@@ -314,12 +318,12 @@ def test_an_incident_can_be_injected_into_a_running_fleet() -> None:
 @pytest.mark.parametrize(
     ("incident", "said"),
     [
-        (Incident("llm_outag"), "did you mean 'llm_outage'?"),
-        (Incident("tts_slow", segment={"intnt": "billing"}), "did you mean 'intent'?"),
-        (Incident("tts_slow", segment={"intent": "biling"}), "did you mean 'billing'?"),
-        (Incident("tts_slow", duration=-1.0), "negative"),
+        (SimulatedIncident("llm_outag"), "did you mean 'llm_outage'?"),
+        (SimulatedIncident("tts_slow", segment={"intnt": "billing"}), "did you mean 'intent'?"),
+        (SimulatedIncident("tts_slow", segment={"intent": "biling"}), "did you mean 'billing'?"),
+        (SimulatedIncident("tts_slow", duration=-1.0), "negative"),
     ],
 )
-def test_what_does_not_exist_is_said_with_what_does(incident: Incident, said: str) -> None:
+def test_what_does_not_exist_is_said_with_what_does(incident: SimulatedIncident, said: str) -> None:
     with pytest.raises(UsageError, match=said.replace("?", r"\?")):
         Fleet(FleetConfig(start=START, incidents=(incident,)))

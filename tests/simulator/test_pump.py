@@ -15,7 +15,7 @@ from websockets.http11 import Request, Response
 from voicetop.clock import WallClock
 from voicetop.connection.backoff import Backoff
 from voicetop.errors import FeedLost, FeedRefused, UsageError
-from voicetop.publish.lossless import Sent
+from voicetop.publish.lossless import SentFrames
 from voicetop.simulator import Fleet, FleetConfig
 from voicetop.simulator.pump import pump
 from voicetop.wire.events import AnyEvent, CallStart
@@ -67,7 +67,7 @@ def make_fleet(**config: object) -> Fleet:
     return Fleet(FleetConfig(start=WallClock().time(), **{"calls": 400, **config}))  # type: ignore[arg-type]
 
 
-async def feed(hub: StubHub, fleet: Fleet, duration: float = 0.6) -> Sent:
+async def feed(hub: StubHub, fleet: Fleet, duration: float = 0.6) -> SentFrames:
     async with asyncio.timeout(20):
         return await pump(
             hub.url, None, fleet, WallClock(), duration=duration, backoff=msgspec.structs.replace(QUICK)

@@ -20,7 +20,7 @@ from voicetop.hub import Hub, HubConfig, Token
 from voicetop.live import LiveFeed
 from voicetop.recording import Recorder
 from voicetop.recording.notes import Notebook
-from voicetop.replay.bounds import Bounds
+from voicetop.replay.bounds import HistoryLimits
 from voicetop.session import Session
 from voicetop.sources import LinkState
 from voicetop.sources.operator_events import author
@@ -43,7 +43,7 @@ def console() -> Iterator[Open]:
             backoff = Backoff(first=AT_ONCE, limit=0.2)
             return SocketSource(url, token, backoff=backoff), Recorder(record) if record else None
 
-        feeds.append(LiveFeed(source, author=by, keep=Bounds()))
+        feeds.append(LiveFeed(source, author=by, keep=HistoryLimits()))
         feeds[-1].start()
         return feeds[-1]
 

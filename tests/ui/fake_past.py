@@ -13,7 +13,7 @@ from ui.fake_feed import FakeFeed, Maker
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.snapshot.timeline import GRAVITY, Note, Timeline
 from voicetop.sources import LinkState
-from voicetop.ui.feed import Position
+from voicetop.ui.feed import PlaybackPosition
 
 FIRST, LAST = synthetic.AT, synthetic.AT + 600.0
 TICKS_PER_S = 4
@@ -69,7 +69,7 @@ class FakePast:
         self.error = ""
         self.notes: list[str] = []
         self.timeline = timeline()
-        self.position = Position(at=at)
+        self.position = PlaybackPosition(at=at)
         self.view = View()
         self.asked: list[View] = []
         self.kept: list[tuple[str, str, float, str]] = []

@@ -6,7 +6,7 @@ import random
 from itertools import chain
 from typing import NamedTuple
 
-from voicetop.simulator import Incident
+from voicetop.simulator import SimulatedIncident
 from voicetop.simulator.population import INTENTS, LANGUAGES, REGIONS, TIERS, VERSIONS
 
 KINDS = {
@@ -36,8 +36,8 @@ class Case(NamedTuple):
     stage: tuple[str, ...]
 
     @property
-    def incident(self) -> Incident:
-        return Incident(self.name, at=AT, duration=3600.0, segment=self.segment)
+    def incident(self) -> SimulatedIncident:
+        return SimulatedIncident(self.name, at=AT, duration=3600.0, segment=self.segment)
 
 
 def draw(dice: random.Random) -> Case:

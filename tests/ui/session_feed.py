@@ -9,7 +9,7 @@ import msgspec
 
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.session import Session
-from voicetop.simulator import Fleet, FleetConfig, Incident
+from voicetop.simulator import Fleet, FleetConfig, SimulatedIncident
 from voicetop.sources import LinkState
 from voicetop.ui.feed import Past
 from voicetop.wire import events
@@ -24,7 +24,7 @@ class SessionFeed:
 
     def __init__(
         self,
-        incidents: tuple[Incident, ...] = (),
+        incidents: tuple[SimulatedIncident, ...] = (),
         *,
         seed: int = 3,
         calls: int = 300,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from voicetop.engine.snapshot import NAN, CallDetail, CallRow, KnownSegment, StoryItem, TurnRow, View
+from voicetop.engine.snapshot import NAN, CallDetail, CallEventItem, CallRow, KnownSegment, TurnRow, View
 
 SAID = (
     ("hola, llamo por una factura", "Claro. ¿Me dice su número de cuenta?"),
@@ -39,10 +39,10 @@ def story(row: CallRow, at: float) -> CallDetail:
     started = at - row.age_s
     turns = [_turn(i, started + 12 + i * 14, rnd) for i in range(5)]
     items = (
-        StoryItem(started + 70, "tool", "get_invoices ok", '{"account": "…8841"} → 2 invoices', 240.0),
-        StoryItem(started + 71, "barge-in", "barge-in", "", 2_100.0),
-        StoryItem(started + 71.5, "audio", "user", "182 words a minute · -21 dBFS · SNR 14 dB"),
-        StoryItem(started + 72, "step", "lookup"),
+        CallEventItem(started + 70, "tool", "get_invoices ok", '{"account": "…8841"} → 2 invoices', 240.0),
+        CallEventItem(started + 71, "barge-in", "barge-in", "", 2_100.0),
+        CallEventItem(started + 71.5, "audio", "user", "182 words a minute · -21 dBFS · SNR 14 dB"),
+        CallEventItem(started + 72, "step", "lookup"),
     )
     turns[3] = replace(turns[3], items=items)
     if row.eyes == "stuck":
@@ -55,7 +55,7 @@ def story(row: CallRow, at: float) -> CallDetail:
         platform="pipecat",
         trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
         turns=tuple(turns),
-        before=(StoryItem(started, "start", "pipecat", "inbound"),),
+        before=(CallEventItem(started, "start", "pipecat", "inbound"),),
         segments=tuple(
             KnownSegment(name, value, started + (0 if name in ("tier", "version") else 16))
             for name, value in row.segments
@@ -90,7 +90,7 @@ def _turn(index: int, at: float, rnd: random.Random) -> TurnRow:
 
 
 def _stuck(row: CallRow, at: float) -> TurnRow:
-    retry = StoryItem(at - 9, "retry", "llm overloaded", "acme-llm · HTTP 429 · rate limited")
+    retry = CallEventItem(at - 9, "retry", "llm overloaded", "acme-llm · HTTP 429 · rate limited")
     return TurnRow(
         index=5,
         at=at - row.waiting_s,
@@ -103,7 +103,7 @@ def _stuck(row: CallRow, at: float) -> TurnRow:
             retry,
             replace(retry, at=at - 6),
             replace(retry, at=at - 3),
-            StoryItem(at - 1, "error", "llm overloaded", "acme-llm · HTTP 429 · gave up", bad=True),
+            CallEventItem(at - 1, "error", "llm overloaded", "acme-llm · HTTP 429 · gave up", bad=True),
         ),
     )
 
@@ -128,7 +128,7 @@ def ended(row: CallRow, at: float) -> CallDetail:
         eyes="",
     )
     made = story(over, at)
-    end = StoryItem(at - 30, "end", "error", "agent crashed", bad=True)
+    end = CallEventItem(at - 30, "end", "error", "agent crashed", bad=True)
     last = replace(made.turns[-1], status="no_reply", e2e_ms=NAN, stages=(), agent_text="", items=(end,))
     return replace(made, turns=(*made.turns[:-1], last))
 
@@ -136,7 +136,7 @@ def ended(row: CallRow, at: float) -> CallDetail:
 def hostile(text: str, row: CallRow, at: float) -> CallDetail:
     """A call with `text` wherever a feed's words can come to stand."""
     made = story(row, at)
-    item = StoryItem(at, text, text, text, 3.0, bad=True)
+    item = CallEventItem(at, text, text, text, 3.0, bad=True)
     turn = TurnRow(
         index=0,
         at=at,

@@ -25,9 +25,9 @@ from voicetop.engine.snapshot import (
     Latencies,
     LatencyPanel,
     MarkerNote,
-    MoodPanel,
     Normal,
     OutcomePanel,
+    SentimentPanel,
     Series,
     Snapshot,
     StepShare,
@@ -169,7 +169,7 @@ def empty(view: View | None = None, tick: int = 0) -> Snapshot:
         outcome=OutcomePanel(),
         abandonment=AbandonPanel(),
         cost=CostPanel(),
-        mood=MoodPanel(),
+        mood=SentimentPanel(),
         calls=CallsPanel(),
         deployment="acme-prod",
     )
@@ -255,7 +255,7 @@ def busy(view: View | None = None, tick: int = 0, n: int = 388) -> Snapshot:
             estimated=0.2,
             chart=wave(60, 0.08, 0.09, tick=tick),
         ),
-        mood=MoodPanel(
+        mood=SentimentPanel(
             sentiment=figure(3.9, 211, 3.8, 3.3),
             frustrated=figure(0.005, 388, 0.01, 0.05),
             interruptions=figure(6.2, 5812, 6.0, 12.0),

@@ -6,14 +6,21 @@ from msgspec.structs import replace
 
 from ui import synthetic
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.engine.snapshot.comparison import Change, Comparison, Finding, Moment, SegmentChange, Unit
+from voicetop.engine.snapshot.comparison import (
+    Comparison,
+    FigureChange,
+    Finding,
+    SegmentChange,
+    Unit,
+    WindowSample,
+)
 
 EMPTY = (b"", b"")
 AT = synthetic.AT
 
 
-def moment(end: float, *, span: str = "5m", seconds: float = 300.0) -> Moment:
-    return Moment(
+def moment(end: float, *, span: str = "5m", seconds: float = 300.0) -> WindowSample:
+    return WindowSample(
         at=end, start=end - seconds, end=end, span=span, cut=False, keys=(), live=(), turns=EMPTY, kinds=(),
         sums=EMPTY, slots=b"", seconds=(), units=90,
     )  # fmt: skip
@@ -25,9 +32,9 @@ def change(
     values: tuple[float, float],
     bounds: tuple[float, float],
     finding: Finding = "noise",
-) -> Change:
+) -> FigureChange:
     chance = {"worse": 3e-9, "better": 2e-5, "changed": 1e-4}.get(finding, 0.31)
-    return Change(name, unit, *values, *bounds, 3778, 13853, chance, finding)
+    return FigureChange(name, unit, *values, *bounds, 3778, 13853, chance, finding)
 
 
 CHANGED = (
@@ -43,11 +50,11 @@ STILL = (
     change("escalation", "share", (0.051, 0.048), (-0.021, 0.016)),
     change("abandonment", "share", (0.041, 0.062), (0.001, 0.042)),
     change("cost per call", "dollars", (0.081, 0.084), (-0.002, 0.008)),
-    Change("sentiment", "of 5", 3.91, 3.7, -0.8, 0.4, 9, 641, finding="few"),
+    FigureChange("sentiment", "of 5", 3.91, 3.7, -0.8, 0.4, 9, 641, finding="few"),
     change("interruptions", "per 100", (3.4, 3.5), (-0.6, 0.8)),
     change("turns", "per min", (1_414.6, 1_517.6), (-865.6, 1_071.6)),
     change("llm_ttft P95", "ms", (828.0, 892.0), (-47.0, 171.0)),
-    Change("tool P50", "ms", float("nan"), 241.0, n_b=1_530),
+    FigureChange("tool P50", "ms", float("nan"), 241.0, n_b=1_530),
 )
 BLAMED = (("intent", "billing"), ("language", "es"))
 SEGMENTS = (

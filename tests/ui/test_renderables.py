@@ -18,7 +18,7 @@ from voicetop.ui.renderables.header import header, verdict
 from voicetop.ui.renderables.overview import overview
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.waiting import waiting_screen
-from voicetop.ui.style.display_options import Look, to_ascii
+from voicetop.ui.style.display_options import DisplayOptions, to_ascii
 from voicetop.wire.text import safe_text
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -31,8 +31,8 @@ KINDS = {
 }
 
 
-def painted(snap: Snapshot, width: int, height: int, look: Look | None = None) -> list[str]:
-    scene = Scene(snap, LinkState("live"), look or Look(), snap.view)
+def painted(snap: Snapshot, width: int, height: int, look: DisplayOptions | None = None) -> list[str]:
+    scene = Scene(snap, LinkState("live"), look or DisplayOptions(), snap.view)
     lines = [
         *header(scene, width),
         *overview(snap, scene.look, width, height - 4),
@@ -165,9 +165,9 @@ def test_columns_drop_by_importance() -> None:
 
 def test_capacity_at_its_line_says_so_in_words() -> None:
     panel = msgspec.structs.replace(synthetic.busy().capacity, live=612)
-    assert "■ over, 102 %" in text_of(capacity_line(panel, Look(), 120))
+    assert "■ over, 102 %" in text_of(capacity_line(panel, DisplayOptions(), 120))
     panel = msgspec.structs.replace(panel, live=540)
-    assert "▲ near, 90 %" in text_of(capacity_line(panel, Look(), 80))
+    assert "▲ near, 90 %" in text_of(capacity_line(panel, DisplayOptions(), 80))
 
 
 def test_what_the_hub_reports_as_lost_is_shown() -> None:
@@ -180,7 +180,7 @@ def test_what_the_hub_reports_as_lost_is_shown() -> None:
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_ascii_mode_is_ascii(width: int, height: int) -> None:
     for kind in ("incident", "empty"):
-        for line in painted(KINDS[kind](), width, height, Look(ascii=True)):
+        for line in painted(KINDS[kind](), width, height, DisplayOptions(ascii=True)):
             assert to_ascii(line).isascii()
             assert "?" not in to_ascii(line).replace("? help", "")
 
@@ -197,7 +197,7 @@ def test_local_time_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()
     try:
-        assert "19:37:32 IST" in painted(synthetic.busy(), 120, 40, Look(utc=False))[0]
+        assert "19:37:32 IST" in painted(synthetic.busy(), 120, 40, DisplayOptions(utc=False))[0]
     finally:
         monkeypatch.undo()
         time.tzset()

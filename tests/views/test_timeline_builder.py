@@ -12,14 +12,14 @@ from engine.feeding import START as AT
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import Severity, Trouble
 from voicetop.engine.snapshot.timeline import GRAVITY, Note
-from voicetop.engine.verdict import Standing
+from voicetop.engine.verdict import ActiveTrouble
 from voicetop.views import timeline_builder as module
-from voicetop.views.timeline_builder import Chronicle
+from voicetop.views.timeline_builder import TimelineBuilder
 from voicetop.wire.codec import Batch
 from voicetop.wire.events import AnyEvent, CallStart, Error, Gap, Marker, Operator, Security, Turn
 
 
-def step(chronicle: Chronicle, engine: Engine, at: float, events: Sequence[AnyEvent] = ()) -> None:
+def step(chronicle: TimelineBuilder, engine: Engine, at: float, events: Sequence[AnyEvent] = ()) -> None:
     if events:
         engine.apply(Batch(list(events), [at] * len(events)))
     engine.advance(at)
@@ -34,12 +34,12 @@ def failed(at: float) -> Error:
     return Error(ts=at, call_id="c1", component="llm", category="timeout", final=True)
 
 
-def kinds(chronicle: Chronicle) -> list[tuple[str, float, str]]:
+def kinds(chronicle: TimelineBuilder) -> list[tuple[str, float, str]]:
     return [(note.kind, note.at - AT, note.label) for note in chronicle.timeline(complete=True).notes]
 
 
 def test_turns_and_errors_stand_in_the_second_in_which_they_came() -> None:
-    chronicle, engine = Chronicle(), Engine()
+    chronicle, engine = TimelineBuilder(), Engine()
     step(chronicle, engine, AT, [CallStart(ts=AT, call_id="c1")])
     for second in range(1, 5):
         step(
@@ -55,7 +55,7 @@ def test_turns_and_errors_stand_in_the_second_in_which_they_came() -> None:
 
 def test_slots_widen_and_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_SLOTS", 16)
-    chronicle, engine, dice = Chronicle(), Engine(), random.Random(2)
+    chronicle, engine, dice = TimelineBuilder(), Engine(), random.Random(2)
     counted: dict[int, int] = {}
     at = AT + 3
     for _ in range(200):
@@ -72,7 +72,7 @@ def test_slots_widen_and_lose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_told_of_before_counts_for_nothing_and_a_checkpoint_takes_over_in_between() -> None:
-    chronicle, first = Chronicle(), Engine()
+    chronicle, first = TimelineBuilder(), Engine()
     step(chronicle, first, AT, turns(7, AT))
     step(chronicle, first, AT, [Marker(ts=AT, kind="deploy", label="v42", version="v42"), *turns(3, AT)])
     second = Engine()
@@ -83,7 +83,7 @@ def test_what_is_told_of_before_counts_for_nothing_and_a_checkpoint_takes_over_i
 
 
 def test_what_the_feed_and_people_say_is_told_once() -> None:
-    chronicle, engine = Chronicle(), Engine()
+    chronicle, engine = TimelineBuilder(), Engine()
     note = Operator(ts=AT - 30, act="note", by="ada", text="a\x1b[31mred", event_id="n1")
     step(chronicle, engine, AT, [Marker(ts=AT - 1, kind="deploy", label="v42", version="42")])
     step(chronicle, engine, AT + 1, [Security(ts=AT + 1, kind="pii", label="card number told"), note])
@@ -98,10 +98,10 @@ def test_what_the_feed_and_people_say_is_told_once() -> None:
 
 
 def test_troubles_begin_and_clear() -> None:
-    chronicle, engine = Chronicle(), Engine()
+    chronicle, engine = TimelineBuilder(), Engine()
     step(chronicle, engine, AT)
     trouble = Trouble("stuck", "9 of 12 callers stuck", AT, "down")
-    engine.judge.standing["stuck"] = Standing(trouble, AT, AT)
+    engine.judge.standing["stuck"] = ActiveTrouble(trouble, AT, AT)
     chronicle.step(engine, AT + 5)
     chronicle.step(engine, AT + 10)
     engine.judge.standing.clear()
@@ -113,7 +113,7 @@ def test_troubles_begin_and_clear() -> None:
 
 
 def test_gaps_and_a_silent_hub_are_holes_in_what_is_known() -> None:
-    chronicle, engine = Chronicle(), Engine()
+    chronicle, engine = TimelineBuilder(), Engine()
     step(chronicle, engine, AT)
     step(chronicle, engine, AT + 1, [Gap(ts=AT + 1, from_seq=5, to_seq=16, why="slow")])
     for second in (2, 3):
@@ -124,7 +124,7 @@ def test_gaps_and_a_silent_hub_are_holes_in_what_is_known() -> None:
 
 def test_of_many_notes_those_of_people_are_kept_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_NOTES", 10)
-    chronicle = Chronicle()
+    chronicle = TimelineBuilder()
     chronicle.note(Note(AT, "bookmark", "mine", by="ada"))
     for second in range(50):
         chronicle.note(Note(AT + second, "marker", "deploy"))
@@ -135,13 +135,13 @@ def test_of_many_notes_those_of_people_are_kept_longest(monkeypatch: pytest.Monk
 
 
 def test_what_is_no_longer_kept_is_left_out_and_a_timeline_can_be_gone_on_with() -> None:
-    chronicle, engine = Chronicle(), Engine()
+    chronicle, engine = TimelineBuilder(), Engine()
     for second in range(10):
         step(chronicle, engine, AT + second, turns(second, AT + second))
     chronicle.note(Note(AT + 2, "marker", "old"))
     line = chronicle.timeline(complete=True, since=AT + 4)
     assert (line.first_at, line.start, line.turns[:2], line.notes) == (AT + 4, AT + 4, (4, 5), ())
-    again = Chronicle.of(chronicle.timeline(complete=True))
+    again = TimelineBuilder.of(chronicle.timeline(complete=True))
     assert again.timeline(complete=True) == chronicle.timeline(complete=True)
 
 
@@ -149,14 +149,14 @@ def test_how_bad_it_was_stands_in_its_seconds_and_the_worst_survives_wider_slots
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "MOST_SLOTS", 16)
-    chronicle, engine = Chronicle(), Engine()
+    chronicle, engine = TimelineBuilder(), Engine()
     told: list[Severity] = ["ok", "learning", "degraded", "down", "degraded", "blind", "ok", "ok"]
     for second, severity in enumerate(told):
         engine.advance(AT + second)
         chronicle.step(engine, AT + second, severity)
     line = chronicle.timeline(complete=False)
     assert [GRAVITY[bad] for bad in line.gravity] == ["ok", "ok", *told[2:]]
-    assert Chronicle.of(line).timeline(complete=False).gravity == line.gravity
+    assert TimelineBuilder.of(line).timeline(complete=False).gravity == line.gravity
     for second in range(8, 40):
         engine.advance(AT + second)
         chronicle.step(engine, AT + second)

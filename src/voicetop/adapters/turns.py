@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from voicetop.adapters.pipecat.services import Page
+from voicetop.adapters.pipecat.services import EventPage
 from voicetop.adapters.pipecat.vocabulary import provider_of
 from voicetop.wire.events import NAN, Stage
 
@@ -45,7 +45,7 @@ class UserTurn(Struct):
 class Stages:
     """What the caller waits for: one stage at a time, though services overlap."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: EventPage) -> None:
         self._page = page
         self.current = ""
 

@@ -51,7 +51,7 @@ _LINK = re.compile(r"\[([^\]]*)\]\(<?([^)\s>]*>?[^)\s]*?)>?\)")
 _NAME = re.compile(r"[\w][\w.-]*")
 
 
-class Door(Struct, frozen=True):
+class RunbookLink(Struct, frozen=True):
     """Where a step leads: a panel, calls that pass `filter`, a dimension; narrowed to the incident's segment or not."""
 
     panel: str
@@ -61,13 +61,13 @@ class Door(Struct, frozen=True):
     everybody: bool = False
 
 
-class Step(Struct, frozen=True):
+class RunbookItem(Struct, frozen=True):
     """One step. `title` is what stands bold at its beginning."""
 
     number: int
     title: str
     text: str
-    door: Door | None = None
+    door: RunbookLink | None = None
 
 
 class Runbook(Struct, frozen=True):
@@ -76,12 +76,12 @@ class Runbook(Struct, frozen=True):
     name: str
     title: str = ""
     intro: str = ""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[RunbookItem, ...] = ()
     path: str = ""
     why: str = ""
 
 
-class Shelf:
+class RunbookLibrary:
     """Where runbooks are found by name, the person's own first; each is read once."""
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:
@@ -142,7 +142,7 @@ def mistakes(runbook: Runbook) -> list[str]:
     return found
 
 
-def _step(number: int, text: str) -> Step:
+def _step(number: int, text: str) -> RunbookItem:
     door = None
     for link in _LINK.finditer(text):
         if link[2].startswith("panel:"):
@@ -151,14 +151,14 @@ def _step(number: int, text: str) -> Step:
             break
     bold = re.match(r"\*\*(.+?)\*\*[:.]?\s*(.*)", text, re.DOTALL)
     title, rest = (bold[1].rstrip(".:"), bold[2]) if bold else ("", text)
-    return Step(number, _plain(title), _plain(rest), door)
+    return RunbookItem(number, _plain(title), _plain(rest), door)
 
 
-def _door(address: str, label: str) -> Door:
+def _door(address: str, label: str) -> RunbookLink:
     """`calls?filter=errors>0+language:es&everybody`."""
     panel, _, query = address.partition("?")
     told = dict(part.partition("=")[::2] for part in query.split("&") if part)
-    return Door(
+    return RunbookLink(
         safe_label(panel),
         label,
         safe_label(unquote_plus(told.get("filter", ""))),

@@ -17,14 +17,14 @@ from voicetop.live import LiveFeed
 if TYPE_CHECKING:
     from voicetop.alerts.signals import Effect
     from voicetop.config import Config
-    from voicetop.notify.desk.console_notifier import Herald
+    from voicetop.notify.desk.console_notifier import ConsoleNotifier
     from voicetop.notify.desk.grouping import Notice
     from voicetop.ui.app import ConsoleApp
     from voicetop.ui.feed import RunningFeed
-    from voicetop.ui.terminal.notices import Beacon
+    from voicetop.ui.terminal.notices import TerminalNotices
 
 
-class Telling:
+class ConsoleAlerts:
     """`listen` before a feed starts, `show_on` before the app runs, `begin` once it paints, `end` when it has left.
 
     Without an app `show_beside` the lines.
@@ -34,8 +34,8 @@ class Telling:
         self._live = [(name, feed) for name, feed in feeds if isinstance(feed, LiveFeed)]
         self._settings = settings
         self._utc = utc
-        self._herald: Herald | None = None
-        self._beacon: Beacon | None = None
+        self._herald: ConsoleNotifier | None = None
+        self._beacon: TerminalNotices | None = None
         self._beside: TextIO | None = None
 
     def listen(self) -> None:
@@ -49,9 +49,9 @@ class Telling:
         if not self._live:
             return
         from voicetop.notify.desk.terminal import Terminal
-        from voicetop.ui.terminal.notices import Beacon
+        from voicetop.ui.terminal.notices import TerminalNotices
 
-        self._beacon = Beacon(app, Terminal.of(self._settings.notify, os.environ), name)
+        self._beacon = TerminalNotices(app, Terminal.of(self._settings.notify, os.environ), name)
 
     def show_beside(self, *streams: TextIO) -> None:
         """Ring the first of these that is a terminal; where none is, listen to nothing."""
@@ -81,12 +81,12 @@ class Telling:
 
         return hear
 
-    def _get_herald(self) -> Herald:
+    def _get_herald(self) -> ConsoleNotifier:
         """Made with the first effect: most nights nobody needs one."""
         if self._herald is None:
-            from voicetop.notify.desk.console_notifier import Herald
+            from voicetop.notify.desk.console_notifier import ConsoleNotifier
 
-            self._herald = Herald(
+            self._herald = ConsoleNotifier(
                 self._settings.notify,
                 os.environ,
                 WallClock(),

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from voicetop.alerts.changes.baseline import FORMAT, Baseline
-from voicetop.alerts.detectors.all import Desk
+from voicetop.alerts.detectors.all import DetectorSet
 from voicetop.engine.windows.histograms import METRICS
 from voicetop.errors import HistoryError
 from voicetop.history import baselines
@@ -21,9 +21,9 @@ HOUR_S = 3600.0
 USUAL_NAME = "default"
 
 
-def desk_of(session: Session) -> Desk:
+def desk_of(session: Session) -> DetectorSet:
     """The detectors that learn."""
-    return next(each for each in session.alerts.detectors if isinstance(each, Desk))
+    return next(each for each in session.alerts.detectors if isinstance(each, DetectorSet))
 
 
 def kept_of(session: Session, name: str, source: str) -> KeptBaseline:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import asdict
 
 from voicetop import config as configuration
-from voicetop.cli.alerting import Telling
+from voicetop.cli.alerting import ConsoleAlerts
 from voicetop.cli.hubs import chosen
 from voicetop.cli.retention_options import is_folder, shelf, shelf_options
 from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
 from voicetop.locations import rules_dir, state_dir, theme_dirs
-from voicetop.replay.bounds import Bounds
+from voicetop.replay.bounds import HistoryLimits
 from voicetop.sources import Source
 
 if TYPE_CHECKING:
@@ -112,9 +112,9 @@ def _feed(source: Callable[[], Source], recorder: Recorder | None, settings: Con
     return LiveFeed(lambda: (source(), recorder), settings.engine, author=author, keep=bounds(settings))
 
 
-def bounds(settings: Config) -> Bounds | None:
+def bounds(settings: Config) -> HistoryLimits | None:
     """How much of a live feed is kept to be gone back to."""
-    return Bounds(settings.rewind_s, settings.rewind_mb * 1_000_000) if settings.rewind_s else None
+    return HistoryLimits(settings.rewind_s, settings.rewind_mb * 1_000_000) if settings.rewind_s else None
 
 
 def open_recorder(args: argparse.Namespace, url: str) -> Recorder | None:
@@ -171,7 +171,7 @@ def show_feeds(
     Without, the first frame is painted first. One of several feeds that says no is shown as such.
     """
     utc = settings.utc if args.utc is None else args.utc
-    telling = Telling(feeds, settings, utc=utc)
+    telling = ConsoleAlerts(feeds, settings, utc=utc)
     if args.plain:
         from voicetop.cli.plain import print_lines
 
@@ -185,11 +185,11 @@ def show_feeds(
     telling.listen()
     if patience_s and alone:
         first.start()
-    from voicetop.alerts.runbooks import Shelf
+    from voicetop.alerts.runbooks import RunbookLibrary
     from voicetop.ui.actions.keymap import keymap_of
     from voicetop.ui.app import ConsoleApp
     from voicetop.ui.feeds import NamedFeed
-    from voicetop.ui.hidden_columns import Columns
+    from voicetop.ui.hidden_columns import HiddenColumns
 
     keymap = keymap_of(settings.keys)
     if patience_s and alone and not first.wait_for_answer(patience_s):
@@ -204,8 +204,8 @@ def show_feeds(
         others=[NamedFeed(name, feed) for name, feed in feeds[1:]],
         fps=args.fps,
         links=asdict(settings.links),
-        columns=Columns(state_dir() / "columns.json"),
-        shelf=Shelf((rules_dir(),)),
+        columns=HiddenColumns(state_dir() / "columns.json"),
+        shelf=RunbookLibrary((rules_dir(),)),
     )
     telling.show_on(app, title)
     app.when_painted = lambda: _start(feeds, telling)
@@ -220,7 +220,7 @@ def show_feeds(
     return last_words(feeds) or app.return_code or 0
 
 
-def _start(feeds: Sequence[tuple[str, RunningFeed]], telling: Telling) -> None:
+def _start(feeds: Sequence[tuple[str, RunningFeed]], telling: ConsoleAlerts) -> None:
     for _, feed in feeds:
         feed.start()
     telling.begin()

@@ -16,7 +16,7 @@ from voicetop.recording.format import Header, clock_text
 from voicetop.recording.merge import write_recording
 from voicetop.recording.notes import about
 from voicetop.replay.cut import cut_frames
-from voicetop.replay.seek import Moment, Seeker, moment_at
+from voicetop.replay.seek import Seeker, SeekResult, moment_at
 
 if TYPE_CHECKING:
     from voicetop.recording.redact import Redactor
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _shared(seeker: Seeker[Session], start: float, redactor: Redactor) -> Moment[Session]:
+def _shared(seeker: Seeker[Session], start: float, redactor: Redactor) -> SeekResult[Session]:
     """The moment as it is once all that led to it was redacted: no state of before may leave the house."""
 
     def redacted() -> Iterator[tuple[float, bytes]]:

@@ -14,7 +14,7 @@ from importlib import metadata
 
 from voicetop import __version__
 from voicetop.cli.config import check
-from voicetop.cli.doctor_terminal import Surroundings, terminal_findings
+from voicetop.cli.doctor_terminal import TerminalEnvironment, terminal_findings
 from voicetop.cli.findings import Finding, written
 from voicetop.cli.hubs import HubChoice, chosen
 from voicetop.config import Config
@@ -54,10 +54,10 @@ def _print(title: str, findings: list[Finding]) -> int:
     return sum(1 for finding in findings if finding.level == "MEND")
 
 
-def _surroundings() -> Surroundings:
+def _surroundings() -> TerminalEnvironment:
     size = shutil.get_terminal_size((0, 0))
     tty = sys.stdin.isatty() and sys.stdout.isatty()
-    return Surroundings(os.environ, tty, (size.columns, size.lines), _tmux)
+    return TerminalEnvironment(os.environ, tty, (size.columns, size.lines), _tmux)
 
 
 def _tmux(*words: str) -> str:

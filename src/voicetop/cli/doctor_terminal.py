@@ -11,7 +11,7 @@ from voicetop.ui.terminal.driver import takes_links
 LEAST_COLUMNS, LEAST_ROWS = 80, 24
 
 
-class Surroundings(NamedTuple):
+class TerminalEnvironment(NamedTuple):
     """Where voicetop runs. `tmux` answers a tmux command with its output, empty where it fails."""
 
     env: Mapping[str, str]
@@ -67,7 +67,7 @@ def terminal_name(env: Mapping[str, str]) -> str:
     return "xterm" if env.get("XTERM_VERSION") else ""
 
 
-def terminal_findings(where: Surroundings) -> Iterator[Finding]:
+def terminal_findings(where: TerminalEnvironment) -> Iterator[Finding]:
     """Everything that can be told."""
     env = where.env
     yield _screen(where)
@@ -86,7 +86,7 @@ def terminal_findings(where: Surroundings) -> Iterator[Finding]:
         )
 
 
-def _screen(where: Surroundings) -> Finding:
+def _screen(where: TerminalEnvironment) -> Finding:
     columns, rows = where.size
     if not where.tty:
         return Finding(
@@ -138,7 +138,7 @@ def _characters(env: Mapping[str, str]) -> Finding:
     )
 
 
-def _clipboard(where: Surroundings) -> Finding:
+def _clipboard(where: TerminalEnvironment) -> Finding:
     """In tmux a copy goes through its own buffer, which works on default settings."""
     if where.env.get("TMUX"):
         told = where.tmux("show", "-sv", "set-clipboard")
@@ -164,7 +164,7 @@ def _links(env: Mapping[str, str]) -> Finding:
     return Finding("note", "links", "none: this terminal is taken for too old for OSC 8")
 
 
-def _notifications(where: Surroundings) -> Finding:
+def _notifications(where: TerminalEnvironment) -> Finding:
     means = NOTIFIES.get(terminal_name(where.env), "")
     if where.env.get("TMUX") and means:
         if where.tmux("show", "-gv", "allow-passthrough") in ("on", "all"):
@@ -177,7 +177,7 @@ def _notifications(where: Surroundings) -> Finding:
     return Finding("note", "notifications", "the bell only, as far as this terminal tells")
 
 
-def _tmux(where: Surroundings) -> Finding:
+def _tmux(where: TerminalEnvironment) -> Finding:
     version = where.tmux("-V") or "tmux doesn't answer"
     passthrough = where.tmux("show", "-gv", "allow-passthrough") or "unknown"
     term = where.env.get("TERM", "")

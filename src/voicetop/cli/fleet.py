@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from voicetop.errors import UsageError
 
 if TYPE_CHECKING:
-    from voicetop.simulator import FleetConfig, Incident
+    from voicetop.simulator import FleetConfig, SimulatedIncident
 
 MOST_CALLS = 200_000
 MOST_HISTORY_H = 168.0
@@ -106,10 +106,10 @@ def fleet_config(args: argparse.Namespace, start: float) -> FleetConfig:
     )
 
 
-def _incident(words: dict[str, str]) -> Incident:
-    from voicetop.simulator import Incident
+def _incident(words: dict[str, str]) -> SimulatedIncident:
+    from voicetop.simulator import SimulatedIncident
 
-    incident = Incident(
+    incident = SimulatedIncident(
         name=words["--incident"],
         at=number("--at", words.get("--at", "30"), -3600.0 * MOST_HISTORY_H),
         duration=number("--for", words["--for"], 0.0) if "--for" in words else None,

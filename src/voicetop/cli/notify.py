@@ -15,10 +15,10 @@ from voicetop import config as configuration
 from voicetop.alerts.signals import Effect
 from voicetop.clock import WallClock
 from voicetop.errors import NotifyError, UsageError, nearest
-from voicetop.notify.dead_mans_switch import Heartbeat
-from voicetop.notify.secrets import Vault
+from voicetop.notify.dead_mans_switch import DeadMansSwitch
+from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import NotifyConfig
-from voicetop.notify.targets.base import Failed, named, open_target
+from voicetop.notify.targets.base import DeliveryFailed, named, open_target
 
 WHAT = ("test",)
 LOCAL = ("desktop", "terminal")
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 def _proved(proof: Proof) -> tuple[bool, str]:
     try:
         return True, proof()
-    except (Failed, NotifyError) as error:
+    except (DeliveryFailed, NotifyError) as error:
         return False, str(error)
 
 
@@ -72,7 +72,7 @@ def _proofs(config: NotifyConfig) -> Iterator[tuple[str, Proof]]:
 
 
 def _target(kind: str, name: str, config: NotifyConfig) -> str:
-    target = open_target(kind, name, config, Vault(), "voicetop test")
+    target = open_target(kind, name, config, SecretStore(), "voicetop test")
     fired = example()
     with closing(target):
         ref = target.tell(fired, "")
@@ -105,9 +105,9 @@ def _terminal(config: NotifyConfig) -> str:
 
 
 def _heartbeat(config: NotifyConfig) -> str:
-    vault = Vault()
+    vault = SecretStore()
     url = vault.get(config.heartbeat_url)
-    Heartbeat(url, vault, WallClock(), print, every_s=config.heartbeat_s, well=lambda: True).ask()
+    DeadMansSwitch(url, vault, WallClock(), print, every_s=config.heartbeat_s, well=lambda: True).ask()
     return "its address answers"
 
 

@@ -19,8 +19,8 @@ from voicetop.cli.replay import parse_speed
 from voicetop.clock import Clock, WallClock
 from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.errors import FeedLost, UsageError
-from voicetop.publish.json_lines import BadLine, Line, Lines, moved
-from voicetop.publish.lossless import FRAME_EVENTS, Sender
+from voicetop.publish.json_lines import InvalidLine, JsonLine, JsonLines, moved
+from voicetop.publish.lossless import FRAME_EVENTS, LosslessPublisher
 
 CHUNK = 64 * 1024
 READ_AHEAD = 4
@@ -79,7 +79,7 @@ def _open(name: str) -> int:
         raise UsageError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from None
 
 
-class Told(Struct):
+class PublishCounts(Struct):
     """What came of it. `passed` are lines that only a hub may say, as in a recording."""
 
     events: int = 0
@@ -93,7 +93,7 @@ class Told(Struct):
         return words + (f", skipped {self.bad:,} bad lines" if self.bad else "")
 
 
-class LineSender(Sender):
+class LineSender(LosslessPublisher):
     """A publisher that knows when all it sent has been read."""
 
     async def keep_connected(self) -> None:
@@ -123,7 +123,7 @@ class Pump:
     """Lines in, frames out: what is due together goes together, and a hub that reads slowly slows the reading."""
 
     def __init__(self, sender: LineSender, clock: Clock, *, speed: float, now: bool) -> None:
-        self.told = Told()
+        self.told = PublishCounts()
         self._sender = sender
         self._clock = clock
         self._speed = speed
@@ -133,10 +133,10 @@ class Pump:
         self._began_at = 0.0
         self._due: list[Any] = []
 
-    async def run(self, file: int) -> Told:
+    async def run(self, file: int) -> PublishCounts:
         """Publish everything in `file`, an open file descriptor. Raises FeedLost and FeedRefused."""
         await self._sender.open()
-        lines = Lines()
+        lines = JsonLines()
         try:
             async with contextlib.aclosing(_chunks(file)) as chunks:
                 async for chunk in chunks:
@@ -149,8 +149,8 @@ class Pump:
             await self._sender.close()
         return self.told
 
-    async def _take(self, line: Line | BadLine) -> None:
-        if isinstance(line, BadLine):
+    async def _take(self, line: JsonLine | InvalidLine) -> None:
+        if isinstance(line, InvalidLine):
             self._name(line)
             return
         wait = self._wait_for(line)
@@ -168,17 +168,17 @@ class Pump:
         await self._sender.send(due)
         self.told.events += len(due)
 
-    def _wait_for(self, line: Line) -> float:
+    def _wait_for(self, line: JsonLine) -> float:
         """Seconds until it is due; the first line sets the time."""
         if math.isnan(self._first_ts):
             self._first_ts = line.ts
             self._begun, self._began_at = self._clock.monotonic(), self._clock.time()
         return (line.ts - self._first_ts) / self._speed - (self._clock.monotonic() - self._begun)
 
-    def _moved_ts(self, line: Line) -> float:
+    def _moved_ts(self, line: JsonLine) -> float:
         return round(self._began_at + (line.ts - self._first_ts) / self._speed, 3)
 
-    def _name(self, line: BadLine) -> None:
+    def _name(self, line: InvalidLine) -> None:
         self.told.bad += 1
         if self.told.bad <= NAMED_BAD_LINES:
             sys.stderr.write(f"voicetop: line {line.number:,}: {line.why}\n")

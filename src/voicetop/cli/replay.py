@@ -19,14 +19,14 @@ from voicetop.recording.extent import extent
 from voicetop.recording.format import clock_text
 from voicetop.replay.pacing import FASTEST, SLOWEST
 from voicetop.replay.pipe_spool import PipeSpool
-from voicetop.replay.start import Start
+from voicetop.replay.start import PlaybackStart
 
 if TYPE_CHECKING:
     from voicetop.config import Config
     from voicetop.recording.notes import Notebook
-    from voicetop.replay.memory_checkpoints import MemoryStates
+    from voicetop.replay.memory_checkpoints import MemoryCheckpoints
     from voicetop.replay.player import Player
-    from voicetop.replay.recording_set import Reel
+    from voicetop.replay.recording_set import RecordingSet
     from voicetop.session import Session
 
 STANDARD_INPUT = "standard input"
@@ -75,20 +75,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def open_player(
-    path: Path, where: str, start: Start, settings: Config, *, author: str, trouble: Callable[[], str]
+    path: Path, where: str, start: PlaybackStart, settings: Config, *, author: str, trouble: Callable[[], str]
 ) -> Player:
     """What plays the recording at `path`. Raises RecordingError."""
-    from voicetop.replay.annotations import Remarks
-    from voicetop.replay.memory_checkpoints import MemoryStates
+    from voicetop.replay.annotations import RecordingNotes
+    from voicetop.replay.memory_checkpoints import MemoryCheckpoints
     from voicetop.replay.player import Player
-    from voicetop.replay.timeline_scan import Survey
+    from voicetop.replay.timeline_scan import TimelineScan
 
-    states = MemoryStates()
-    remarks = Remarks(lambda: _notebook(path, piped=where == STANDARD_INPUT), author=author)
+    states = MemoryCheckpoints()
+    remarks = RecordingNotes(lambda: _notebook(path, piped=where == STANDARD_INPUT), author=author)
     return Player(
         lambda new_session: _reel(path, new_session, states),
         where=where,
-        gathering=Survey(settings.engine, remarks, states),
+        gathering=TimelineScan(settings.engine, remarks, states),
         config=settings.engine,
         start=start,
         trouble=trouble,
@@ -96,10 +96,10 @@ def open_player(
     )
 
 
-def _reel(path: Path, new_session: Callable[[], Session], states: MemoryStates) -> Reel[Session]:
-    from voicetop.replay.recording_set import Reel  # behind the first frame, as all that needs numpy
+def _reel(path: Path, new_session: Callable[[], Session], states: MemoryCheckpoints) -> RecordingSet[Session]:
+    from voicetop.replay.recording_set import RecordingSet  # behind the first frame, as all that needs numpy
 
-    return Reel(path, new_session, states=states)
+    return RecordingSet(path, new_session, states=states)
 
 
 def _notebook(path: Path, *, piped: bool) -> Notebook:
@@ -112,14 +112,14 @@ def _notebook(path: Path, *, piped: bool) -> Notebook:
         return Notebook(reader.header)
 
 
-def start_of(args: argparse.Namespace, path: Path, speed: float) -> Start:
+def start_of(args: argparse.Namespace, path: Path, speed: float) -> PlaybackStart:
     """How the replay begins, as the options say. Raises UsageError for moments that it doesn't reach."""
     first, last = extent(path)
     at = _moment("--at", args.at, first, last)
     until = _moment("--until", args.until, first, math.inf if args.file == "-" else last, end=last)
     if until <= at:
         raise UsageError(f"--until {args.until} isn't after --at {args.at}")
-    return Start(at=at, until=until, speed=speed, loop=args.loop)
+    return PlaybackStart(at=at, until=until, speed=speed, loop=args.loop)
 
 
 def _moment(option: str, text: str, first: float, last: float, *, end: float = math.nan) -> float:

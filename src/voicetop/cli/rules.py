@@ -10,7 +10,7 @@ from pathlib import Path
 from voicetop import config as configuration
 from voicetop.alerts import runbooks
 from voicetop.alerts.incident_text import span
-from voicetop.alerts.rules.rule_files import PRESETS, RuleBook, files_in, read
+from voicetop.alerts.rules.rule_files import PRESETS, RuleSet, files_in, read
 from voicetop.cli import backtest
 from voicetop.cli.backtest import Match, Seen
 from voicetop.cli.segments import Segments, nearest_segment
@@ -83,16 +83,16 @@ def _files(name: str) -> list[Path]:
     return [preset] if not path.exists() and "/" not in name and preset.is_file() else [path]
 
 
-def _warnings(book: RuleBook, files: Sequence[Path]) -> Iterator[str]:
+def _warnings(book: RuleSet, files: Sequence[Path]) -> Iterator[str]:
     """Runbooks that are missing or lead nowhere."""
-    shelf = runbooks.Shelf((*dict.fromkeys(file.parent for file in files), rules_dir()))
+    shelf = runbooks.RunbookLibrary((*dict.fromkeys(file.parent for file in files), rules_dir()))
     for name in dict.fromkeys(rule.runbook for rule in book.rules):
         for said in runbooks.mistakes(shelf.find(name)):
             rules = ", ".join(rule.name for rule in book.rules if rule.runbook == name)
             yield f"{said} (named by {rules})"
 
 
-def _unmatched(seen: Sequence[Seen], book: RuleBook) -> Iterator[str]:
+def _unmatched(seen: Sequence[Seen], book: RuleSet) -> Iterator[str]:
     """Rules that found nothing to look at, or never enough."""
     known: Segments = {}
     for name, values in (pair for each in seen for pair in each.segments.items()):
@@ -129,7 +129,7 @@ def _test(names: Sequence[str]) -> int:
     return 0
 
 
-def _rules(name: str) -> RuleBook:
+def _rules(name: str) -> RuleSet:
     """The rules under test. Raises ConfigError for the first mistake."""
     files = _files(name)
     if not files:

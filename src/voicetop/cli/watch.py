@@ -22,15 +22,15 @@ from voicetop.clock import WallClock
 from voicetop.connection.address import client_tls
 from voicetop.errors import NotifyError, UsageError
 from voicetop.locations import history_file, state_dir
-from voicetop.notify.dead_mans_switch import Heartbeat
+from voicetop.notify.dead_mans_switch import DeadMansSwitch
 from voicetop.notify.delivery import Delivery
-from voicetop.notify.queue import Outbox, Tally
-from voicetop.notify.secrets import Vault
+from voicetop.notify.queue import DeliveryCounts, DeliveryQueue
+from voicetop.notify.secrets import SecretStore
 from voicetop.notify.targets.base import named, targets_of
 
 if TYPE_CHECKING:
     from voicetop.config import Config
-    from voicetop.notify.watcher import Watch
+    from voicetop.notify.watcher import Watcher
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LAST_TELLINGS_S = 5.0
@@ -99,17 +99,17 @@ async def _watch(
     args: argparse.Namespace, settings: Config, hub: HubChoice, path: Path, stop: asyncio.Event
 ) -> int:
     from voicetop.history.incidents import open_log
-    from voicetop.notify.watcher import Watch
+    from voicetop.notify.watcher import Watcher
     from voicetop.session import Session
     from voicetop.sources.socket import SocketSource
 
-    clock, vault = WallClock(), Vault()
+    clock, vault = WallClock(), SecretStore()
     name = hub.name if "://" not in hub.name else ""
     targets = targets_of(settings.notify, vault, name, utc=settings.utc)
     source = SocketSource(hub.url, hub.token or None, "watcher", ssl=client_tls(hub.url, args.cafile))
-    outbox = Outbox(path)
+    outbox = DeliveryQueue(path)
     delivery = Delivery(outbox, targets, clock, _log)
-    watch = Watch(
+    watch = Watcher(
         source,
         Session(settings.engine()),
         delivery,
@@ -130,14 +130,16 @@ async def _watch(
             target.close()
 
 
-def _heartbeat(settings: Config, vault: Vault, clock: WallClock, watch: Watch, outbox: Outbox) -> Heartbeat:
+def _heartbeat(
+    settings: Config, vault: SecretStore, clock: WallClock, watch: Watcher, outbox: DeliveryQueue
+) -> DeadMansSwitch:
     def well() -> bool:
         oldest = outbox.tally().oldest
         return watch.seeing and watch.on_duty and not (oldest and clock.time() - oldest > STUCK_S)
 
     notify = settings.notify
     url = vault.get(notify.heartbeat_url)
-    return Heartbeat(url, vault, clock, _log, every_s=notify.heartbeat_s, well=well)
+    return DeadMansSwitch(url, vault, clock, _log, every_s=notify.heartbeat_s, well=well)
 
 
 async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  # type: ignore[type-arg]
@@ -160,7 +162,7 @@ async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  #
     return 0
 
 
-def _left(tally: Tally) -> str:
+def _left(tally: DeliveryCounts) -> str:
     """What a queue still holds, and what of it may have been told twice."""
     parts = [f"{tally.pending} wait to be told" if tally.pending else "everything was told"]
     if tally.quiet:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from voicetop.engine.snapshot import NAN, Where
-from voicetop.engine.windows.cells import Columns
+from voicetop.engine.windows.cells import SegmentColumns
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -28,7 +28,7 @@ PRIOR = 20.0
 """Turns of the fleet's own rate that a cell's past is mixed with, so that a small cell isn't judged by two turns."""
 
 
-class Blame(Struct, frozen=True):
+class Attribution(Struct, frozen=True):
     """A conjunction and its share of the excess; `where` is empty where it is everybody's."""
 
     where: Where = ()
@@ -46,14 +46,16 @@ def expected(n_now: Vector, hits_before: Vector, n_before: Vector) -> Vector:
     return n_now * (hits_before + PRIOR * rate) / (n_before + PRIOR)
 
 
-def find(columns: Columns, observed: Vector, expect: Vector, convincing: float = CONVINCING) -> Blame:
+def find(
+    columns: SegmentColumns, observed: Vector, expect: Vector, convincing: float = CONVINCING
+) -> Attribution:
     """The conjunction to blame for `observed` being more than `expect`, cell by cell.
 
     `convincing` is the least log-likelihood ratio: higher where nothing else says that something is wrong.
     """
     excess = observed.sum() - expect.sum()
     if observed.sum() < 5 or excess <= 0:
-        return Blame()
+        return Attribution()
     busy = np.flatnonzero((observed > 0) | (expect > 0))
     o, e = observed[busy], np.maximum(expect[busy], 1e-6)
     masks = _masks(columns, busy, o, e)
@@ -65,11 +67,11 @@ def find(columns: Columns, observed: Vector, expect: Vector, convincing: float =
             best = beam[0]
     _, where, mask = best
     if mask is None:
-        return Blame()
+        return Attribution()
     explains = float((o[mask].sum() - e[mask].sum()) / excess)
     if explains < EXPLAINS or float(e[mask].sum()) > 0.8 * float(e.sum()):
-        return Blame()
-    return Blame(where, min(1.0, explains))
+        return Attribution()
+    return Attribution(where, min(1.0, explains))
 
 
 def _wider(
@@ -93,7 +95,9 @@ def _wider(
     return [(ratio, key, inside & mask) for ratio, key, inside, mask in most]
 
 
-def _masks(columns: Columns, busy: NDArray[np.intp], o: Vector, e: Vector) -> dict[tuple[str, str], Mask]:
+def _masks(
+    columns: SegmentColumns, busy: NDArray[np.intp], o: Vector, e: Vector
+) -> dict[tuple[str, str], Mask]:
     """The values of each dimension with most excess, as masks over the busy cells."""
     found: dict[tuple[str, str], Mask] = {}
     for name, values, codes in columns:
@@ -121,7 +125,7 @@ def _term(hits: float, expect: float) -> float:
     return hits * math.log(hits / expect) if hits > 0 else 0.0
 
 
-def in_words(blame: Blame) -> str:
+def in_words(blame: Attribution) -> str:
     """As " · billing × es × v42 explain 91 %"; empty where it is everybody's."""
     if not blame.where:
         return ""

@@ -1,7 +1,7 @@
 """Stories that stand in a recording: a checkpoint names their events instead of telling them again.
 
 What was said is most of a state, and all of it is in the recording already. A call that comes back from such a
-checkpoint has an `Unread` story: as long as the true one, told on like it, and read when somebody looks into it.
+checkpoint has an `StoredEvents` story: as long as the true one, told on like it, and read when somebody looks into it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from voicetop.wire.events import AnyEvent, Turn
 Seqs: TypeAlias = NDArray[np.int64]
 
 
-class Unread(list[AnyEvent]):
+class StoredEvents(list[AnyEvent]):
     """A story of which the first `unread` events are elsewhere; what is told from now on is appended as ever.
 
     `turns` is what a call would note of the turns among them (`ledger.RECORD`), where that was kept: who only moves
@@ -63,7 +63,7 @@ def noted_turns(call: Call) -> tuple[bytes, list[Turn]]:
     """The turns of a story: those that are known as notes alone, and the others as they are."""
     story, notes = call.story, b""
     told: list[AnyEvent] = story
-    if isinstance(story, Unread) and story.unread and story.turns is not None:
+    if isinstance(story, StoredEvents) and story.unread and story.turns is not None:
         notes, told = story.turns, story.since()
     return notes, [event for event in told if type(event) is Turn]
 
@@ -71,6 +71,6 @@ def noted_turns(call: Call) -> tuple[bytes, list[Turn]]:
 def read_all(calls: list[Call]) -> None:
     """Have the stories of these calls here, as plain lists: who encodes a list looks into it without asking."""
     for call in calls:
-        if type(call.story) is Unread:
+        if type(call.story) is StoredEvents:
             call.story.read()
             call.story = list(call.story)

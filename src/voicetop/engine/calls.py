@@ -10,14 +10,14 @@ TERMINAL_STATES = ("ended", "lost")
 NOT_A_CONVERSATION = frozenset({"voicemail", "not_connected"})
 
 
-class Mark(Struct, gc=False):
+class WindowMark(Struct, gc=False):
     """What a call counts for in the windows under one kind: at most once, at `ts`, with `amount`."""
 
     ts: float
     amount: int
 
 
-class Opinion(Struct, gc=False):
+class Evaluation(Struct, gc=False):
     """What one evaluator said last about the call; `success` is -1 not said, 0 no, 1 yes, 2 unknown."""
 
     at: float
@@ -28,7 +28,7 @@ class Opinion(Struct, gc=False):
     reason: str = ""
 
 
-class Voice(Struct, gc=False):
+class VoiceLevels(Struct, gc=False):
     """The caller's own start against now, in speech rate (wpm) and loudness (dBFS), and how often both were told."""
 
     rate_start: float = NAN
@@ -72,7 +72,7 @@ class Call(Struct, gc=False, kw_only=True):
     last_words: str = ""
     slow_ms: float = 0.0
     """Waiting beyond `mood.PATIENCE_MS`, summed over the turns."""
-    voice: Voice | None = None
+    voice: VoiceLevels | None = None
     mood: float = 0.0
     mood_of: int = 3
 
@@ -87,10 +87,10 @@ class Call(Struct, gc=False, kw_only=True):
     left_at: str = ""
     abandoned: int = -1
     """-1 not known yet, 0 no, 1 yes."""
-    opinions: dict[str, Opinion] = field(default_factory=dict)
+    opinions: dict[str, Evaluation] = field(default_factory=dict)
     violation: bool = False
 
-    marks: dict[str, Mark] = field(default_factory=dict)
+    marks: dict[str, WindowMark] = field(default_factory=dict)
     """By kind, what this call counts for; moves with it to another cell."""
     observed: bytearray = field(default_factory=bytearray)
     """Where counted turns that are in no story stand, as records of `ledger.RECORD` and positions in the cell's row."""
@@ -121,16 +121,16 @@ class Call(Struct, gc=False, kw_only=True):
 _RANK = {"human": 5, "judge": 4, "rule": 3, "platform": 2, "agent": 1}
 
 
-def ranked(opinions: dict[str, Opinion]) -> list[Opinion]:
+def ranked(opinions: dict[str, Evaluation]) -> list[Evaluation]:
     """Opinions, the one that counts most first: human, judge, rule, platform, agent, then anybody else."""
     return [opinions[who] for who in sorted(opinions, key=lambda who: -_RANK.get(who, 0))]
 
 
-def verdict_of(opinions: dict[str, Opinion]) -> int:
+def verdict_of(opinions: dict[str, Evaluation]) -> int:
     """Success as it counts: 1 yes, 0 no, 2 said to be unknown, -1 nobody said."""
     return next((opinion.success for opinion in ranked(opinions) if opinion.success >= 0), -1)
 
 
-def sentiment_of(opinions: dict[str, Opinion]) -> float:
+def sentiment_of(opinions: dict[str, Evaluation]) -> float:
     """Sentiment (1–5) as it counts; NaN where nobody told."""
     return next((o.sentiment for o in ranked(opinions) if o.sentiment == o.sentiment), NAN)

@@ -11,7 +11,7 @@ from voicetop.wire.events import NAN
 KEPT_MINUTES = 1_440
 
 
-class Load(Struct, kw_only=True):
+class CapacityLoad(Struct, kw_only=True):
     """The most calls at once in each of the last 1,440 minutes, as (minute, calls)."""
 
     limit: int = 0

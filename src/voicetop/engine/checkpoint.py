@@ -17,11 +17,11 @@ from msgspec import Struct
 from sortedcontainers import SortedList
 
 from voicetop.engine.calls import Call
-from voicetop.engine.capacity import Load
+from voicetop.engine.capacity import CapacityLoad
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.engine import Engine
-from voicetop.engine.feed_state import FeedSeen
-from voicetop.engine.tick import Taps, TapState
+from voicetop.engine.feed_state import FeedTracker
+from voicetop.engine.tick import TickCounters, TickState
 from voicetop.engine.verdict import Judge
 from voicetop.engine.windows.cells import Cells
 from voicetop.engine.windows.counts import Counts, CountState
@@ -57,14 +57,14 @@ class State(Struct, frozen=True):
     cells: Cells
     windows: HistogramState
     counts: CountState
-    feed: FeedSeen
-    load: Load
+    feed: FeedTracker
+    load: CapacityLoad
     judge: Judge
     markers: list[Marker]
     security: list[Security]
     operators: list[Operator]
     next_mark: int
-    taps: TapState
+    taps: TickState
     operated: int = 0
     alerts: bytes = b""
     """What the room of alerts dumped (`alerts.AlertState`); the engine only carries it."""
@@ -121,7 +121,7 @@ def engine_of(state: State, past: tuple[int, bytes] = (0, b"")) -> Engine:
     engine.ledger.cells = state.cells
     engine.ledger.windows = Histograms.load(state.windows, cells, past)
     engine.ledger.counts = Counts.load(state.counts, cells)
-    engine.ledger.taps = Taps.load(state.taps)
+    engine.ledger.taps = TickCounters.load(state.taps)
     roster = engine.roster
     shared: dict[int, dict[str, str]] = {}
     for call in (*state.live, *state.ended, *state.failed):

@@ -21,7 +21,7 @@ class Price(Struct, frozen=True):
 RuleTier: TypeAlias = Literal["critical", "warning", "info", "line"]
 
 
-class Line(Struct, frozen=True):
+class ThresholdPair(Struct, frozen=True):
     """A threshold: `value` in the metric's own unit, or `value` times what is normal where `times`."""
 
     value: float
@@ -37,8 +37,8 @@ class Rule(Struct, frozen=True):
 
     name: str
     metric: str
-    fire: Line
-    clear: Line
+    fire: ThresholdPair
+    clear: ThresholdPair
     tier: RuleTier = "warning"
     where: tuple[tuple[str, str], ...] = ()
     window: Literal["5m", "30m", "24h"] = "5m"

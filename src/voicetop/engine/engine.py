@@ -15,10 +15,10 @@ from weakref import WeakMethod
 from msgspec.structs import force_setattr
 
 from voicetop.engine import frustration, outcomes
-from voicetop.engine.calls import Call, Opinion, Voice
-from voicetop.engine.capacity import Load
+from voicetop.engine.calls import Call, Evaluation, VoiceLevels
+from voicetop.engine.capacity import CapacityLoad
 from voicetop.engine.config import EngineConfig
-from voicetop.engine.feed_state import FeedSeen
+from voicetop.engine.feed_state import FeedTracker
 from voicetop.engine.pricing import micro_dollars
 from voicetop.engine.roster import Roster
 from voicetop.engine.tick import Urgency
@@ -67,8 +67,8 @@ class Engine:
         self.config = config or EngineConfig()
         self.roster = Roster(self.config)
         self.ledger = Ledger(self.config, _weakly(self._count_turns), self.roster.gone)
-        self.feed = FeedSeen()
-        self.load = Load(limit=self.config.capacity)
+        self.feed = FeedTracker()
+        self.load = CapacityLoad(limit=self.config.capacity)
         self.markers: list[Marker] = []
         self.security: list[Security] = []
         self.operators: list[Operator] = []
@@ -339,7 +339,7 @@ class Engine:
         self.roster.tell(call, event)
         if event.role == "user":
             if call.voice is None:
-                call.voice = Voice()
+                call.voice = VoiceLevels()
             self.ledger.taps.voice.append((call.cell, event.speech_rate_wpm, event.loudness_dbfs))
             frustration.hear(call.voice, event.speech_rate_wpm, event.loudness_dbfs)
             call.mood, call.mood_of = frustration.score(call)
@@ -434,7 +434,7 @@ class Engine:
         if call is None:
             self.feed.strangers += 1
             return
-        held = call.opinions.get(event.evaluator) or Opinion(ts)
+        held = call.opinions.get(event.evaluator) or Evaluation(ts)
         unheard = event.evaluator not in call.opinions
         if ts < held.at or (unheard and len(call.opinions) >= MOST_OPINIONS):
             return
@@ -499,11 +499,11 @@ def _text(value: Scalar) -> str:
     return "" if value is None else str(value)
 
 
-def _opinion(event: CallOutcome, ts: float, held: Opinion) -> Opinion:
+def _opinion(event: CallOutcome, ts: float, held: Evaluation) -> Evaluation:
     success = held.success
     if event.success is None or isinstance(event.success, bool):
         success = 2 if event.success is None else int(event.success)
-    return Opinion(
+    return Evaluation(
         at=ts,
         success=success,
         sentiment=event.sentiment if event.sentiment == event.sentiment else held.sentiment,

@@ -14,7 +14,7 @@ SILENT_AFTER = 15.0
 BLIND_AFTER = 3.0
 
 
-class SourceSeen(Struct, gc=False):
+class SourceTracker(Struct, gc=False):
     """One publisher. Its skew is the least delay (receive time − source time) of the last 30 to 60 s: a delay has a
     floor, a skew is that floor's offset, and what a queue adds comes on top of it.
     """
@@ -41,7 +41,7 @@ class SourceSeen(Struct, gc=False):
             self.least_before, self.least = self.least, NAN
 
 
-class FeedSeen(Struct, kw_only=True):
+class FeedTracker(Struct, kw_only=True):
     """The feed's own figures, part of the checkpoint."""
 
     at: float = 0.0
@@ -56,7 +56,7 @@ class FeedSeen(Struct, kw_only=True):
     lag: float = NAN
     lags: list[float] = field(default_factory=list)
     rates: list[tuple[float, int]] = field(default_factory=list)
-    sources: dict[str, SourceSeen] = field(default_factory=dict)
+    sources: dict[str, SourceTracker] = field(default_factory=dict)
     rotated: float = 0.0
     skewed: bool = False
 
@@ -70,7 +70,7 @@ class FeedSeen(Struct, kw_only=True):
         if source is None:
             if len(self.sources) >= MAX_SOURCES:
                 return
-            source = self.sources[event.source] = SourceSeen(at)
+            source = self.sources[event.source] = SourceTracker(at)
         source.seen = at
         source.measure(at - event.ts)
         source.status_at = at

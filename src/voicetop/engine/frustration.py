@@ -13,7 +13,7 @@ not a fit: what a person does who isn't understood (repeats, interrupts) weighs 
 
 from __future__ import annotations
 
-from voicetop.engine.calls import Call, Voice
+from voicetop.engine.calls import Call, VoiceLevels
 from voicetop.wire.events import NAN
 
 FRUSTRATED = 0.5
@@ -67,7 +67,7 @@ def score(call: Call, now: float = 0.0) -> tuple[float, int]:
     return round(1000 * total / weight) / 1000, known
 
 
-def hear(voice: Voice, rate: float, loudness: float) -> None:
+def hear(voice: VoiceLevels, rate: float, loudness: float) -> None:
     """Take in one utterance of the caller: the first two are the start, later ones drift into now."""
     voice.told += 1
     start = voice.told <= 2

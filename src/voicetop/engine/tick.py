@@ -1,8 +1,8 @@
 """What happened since the last 5-second mark, by segment cell: what detectors look at instead of at every event.
 
 Folding leaves it here as cheaply as it can: the arrays that the windows made anyway are only held on to, the rest are
-numbers in dictionaries, and rare things are lists. `drain` makes one `Pulse` of it, in an order that depends neither
-on how the stream was cut into batches nor on hashing.
+numbers in dictionaries, and rare things are lists. `drain` makes one `TickDelta` of it, in an order that depends
+neither on how the stream was cut into batches nor on hashing.
 
 Kinds are those of `counts.py` as they change (a call that ended, a verdict that came), and besides
 
@@ -35,7 +35,7 @@ class Urgency(Struct, frozen=True):
     ts: float
 
 
-class Pulse(Struct):
+class TickDelta(Struct):
     """One mark's changes. `counts` are by kind and cell; `turns` is the number of turns by cell; `index` are positions
     in the windows' flat table [cell, metric, bucket], one for each time that was measured, sorted.
 
@@ -50,8 +50,8 @@ class Pulse(Struct):
     costs: list[tuple[int, int]]
 
 
-class TapState(Struct, frozen=True):
-    """`Taps` for a checkpoint, in canonical order."""
+class TickState(Struct, frozen=True):
+    """`TickCounters` for a checkpoint, in canonical order."""
 
     counts: list[tuple[str, list[tuple[int, int]]]]
     turns: bytes
@@ -62,7 +62,7 @@ class TapState(Struct, frozen=True):
     families: list[tuple[str, list[str]]]
 
 
-class Taps:
+class TickCounters:
     """Filled by folding, emptied at marks; `urgent` can't wait for one."""
 
     def __init__(self) -> None:
@@ -97,9 +97,9 @@ class Taps:
             known.add(name)
         return kind
 
-    def drain(self) -> Pulse:
+    def drain(self) -> TickDelta:
         """What came since the last time; from now on it counts anew."""
-        pulse = Pulse(
+        pulse = TickDelta(
             {kind: self.counts[kind] for kind in sorted(self.counts)},
             self._turns(),
             self._index(),
@@ -123,8 +123,8 @@ class Taps:
 
     # -- state --------------------------------------------------------------------------------------------------
 
-    def dump(self) -> TapState:
-        return TapState(
+    def dump(self) -> TickState:
+        return TickState(
             [(kind, sorted(self.counts[kind].items())) for kind in sorted(self.counts)],
             self._turns().astype("<i8").tobytes(),
             self._index().astype("<u4").tobytes(),
@@ -135,7 +135,7 @@ class Taps:
         )
 
     @classmethod
-    def load(cls, state: TapState) -> Taps:
+    def load(cls, state: TickState) -> TickCounters:
         made = cls()
         made.counts = {kind: dict(cells) for kind, cells in state.counts}
         by_cell = np.frombuffer(state.turns, "<i8")

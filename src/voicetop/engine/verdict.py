@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from voicetop.engine import attribution, normals, waiting
-from voicetop.engine.attribution import Blame
+from voicetop.engine.attribution import Attribution
 from voicetop.engine.normals import Usual
 from voicetop.engine.snapshot import NAN, Severity, Trouble
 from voicetop.engine.windows.buckets import QUANTILES, censored_quantile
@@ -41,7 +41,7 @@ KEPT_MINUTES = 1_500
 SPLIT = ("stt", "eou", "llm_ttft", "tool", "tts_ttfb")
 
 
-class Standing(Struct, gc=False):
+class ActiveTrouble(Struct, gc=False):
     """A trouble that is on: since when, and when it was last seen (stamp time)."""
 
     trouble: Trouble
@@ -52,7 +52,7 @@ class Standing(Struct, gc=False):
 class Judge(Struct, kw_only=True):
     """The troubles that are on, and the minutes that had one."""
 
-    standing: dict[str, Standing] = field(default_factory=dict)
+    standing: dict[str, ActiveTrouble] = field(default_factory=dict)
     troubled: list[int] = field(default_factory=list)
 
     def step(self, engine: Engine, at: float) -> None:
@@ -61,7 +61,7 @@ class Judge(Struct, kw_only=True):
         for trouble in _troubles(engine, usual, at, learned=usual.learned(at)):
             held = self.standing.get(trouble.kind)
             since = held.since if held is not None else _began(engine, trouble, at)
-            self.standing[trouble.kind] = Standing(trouble, since, at)
+            self.standing[trouble.kind] = ActiveTrouble(trouble, since, at)
         for kind in [kind for kind, held in self.standing.items() if at - held.last >= CLEAR_S]:
             del self.standing[kind]
         self._remember(int(at // 60))
@@ -167,7 +167,9 @@ def _errors(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[T
     ]  # fmt: skip
 
 
-def blame_errors(engine: Engine, sums: dict[str, int], convincing: float = attribution.CONVINCING) -> Blame:
+def blame_errors(
+    engine: Engine, sums: dict[str, int], convincing: float = attribution.CONVINCING
+) -> Attribution:
     """Calls with an error now, against how many of them each cell has always had."""
     ledger = engine.ledger
     used, counts = len(ledger.cells), ledger.counts
@@ -228,7 +230,7 @@ def _latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
 def _local_latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     """What is lost in everybody's percentiles: a conjunction that is slow while the rest is as ever."""
     past = usual.histograms.get("e2e")
-    who = blame_latency(engine, bucket_after(past), LOCAL) if past is not None else Blame()
+    who = blame_latency(engine, bucket_after(past), LOCAL) if past is not None else Attribution()
     if not who.where:
         return []
     cells = engine.ledger.cells.matching(who.where)
@@ -270,7 +272,7 @@ def _local_errors(engine: Engine, at: float) -> list[Trouble]:
     ]
 
 
-def blame_latency(engine: Engine, bucket: int, convincing: float = attribution.CONVINCING) -> Blame:
+def blame_latency(engine: Engine, bucket: int, convincing: float = attribution.CONVINCING) -> Attribution:
     """Turns slower than the normal P95, against how many of them each cell has always had."""
     ledger = engine.ledger
     slow, n = ledger.windows.slow_by_cell("5m", bucket, len(ledger.cells))

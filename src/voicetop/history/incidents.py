@@ -18,7 +18,7 @@ from voicetop.history.store import Store
 NAN = float("nan")
 
 
-class Told(Protocol):
+class NotificationTimes(Protocol):
     """What is read of an effect (`alerts.signals.Effect`): this room knows the words, not the room above."""
 
     @property
@@ -113,7 +113,7 @@ class IncidentLog:
         self._log = log
         self._trouble = ""
 
-    def record(self, effects: Iterable[Told]) -> None:
+    def record(self, effects: Iterable[NotificationTimes]) -> None:
         """Write down what happened."""
         try:
             for effect in effects:
@@ -125,7 +125,7 @@ class IncidentLog:
         else:
             self._trouble = ""
 
-    def _write(self, told: Told) -> None:
+    def _write(self, told: NotificationTimes) -> None:
         thread = f"{told.key}@{told.onset!r}"
         segment = " × ".join(f"{name}={value}" for name, value in told.where)
         first: tuple[Any, ...] = (

@@ -43,7 +43,7 @@ class Client(ServerConnection):
     grant = Grant()
 
 
-class Gate:
+class AccessControl:
     """Answers a request that may not pass; the grant of one that may is on its connection."""
 
     def __init__(

@@ -15,7 +15,7 @@ from msgspec import Struct
 from voicetop.hub.privacy import without_transcripts
 
 
-class Entry(Struct):
+class BacklogEntry(Struct):
     """One batch: events `first` to `last`, sealed at `at`, and its frame."""
 
     first: int
@@ -44,7 +44,7 @@ class Backlog:
         self.events = 0
         self._max_bytes = max_bytes
         self._max_events = max_events
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[BacklogEntry] = deque()
         self._grown = asyncio.Event()
 
     @property
@@ -57,7 +57,7 @@ class Backlog:
         """The first stamp that can still be had; 0 where there is none yet."""
         return self._entries[0].first if self._entries else 0
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: BacklogEntry) -> None:
         self._entries.append(entry)
         self.end += 1
         self.bytes += len(entry.frame)
@@ -69,7 +69,7 @@ class Backlog:
         self._grown.set()
         self._grown.clear()  # wakes all who wait now, and nobody later
 
-    def get(self, index: int) -> Entry | None:
+    def get(self, index: int) -> BacklogEntry | None:
         """The entry of that index, None where the ring has moved past it. It must have come already."""
         offset = index - self.start
         return self._entries[offset] if offset >= 0 else None
@@ -94,5 +94,5 @@ class Backlog:
         return self.start + bisect_left(self._entries, seq + 1, key=_last)
 
 
-def _last(entry: Entry) -> int:
+def _last(entry: BacklogEntry) -> int:
     return entry.last

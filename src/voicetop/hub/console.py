@@ -21,17 +21,17 @@ from voicetop.hub.feed import Audience, Feed
 from voicetop.hub.hub_session import Joint
 from voicetop.wire.batches import after_seq
 from voicetop.wire.events import Gap, Operator
-from voicetop.wire.frames import Resume, Told, WantState
+from voicetop.wire.frames import DeliveryReport, Resume, WantState
 
 POLICY = 1008
 SEND_BUFFER = 128 * 1024
 FRAGMENT = 64 * 1024
 
-_aside_decoder = msgspec.json.Decoder(WantState | Told)
+_aside_decoder = msgspec.json.Decoder(WantState | DeliveryReport)
 _operator_decoder = msgspec.json.Decoder(Operator | list[Operator])
 
 
-class Console:
+class ConsoleConnection:
     """`seq` is the last stamp it was sent; `index` the next batch it gets."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Console:
         *,
         welcome_s: float,
         log: Callable[[str], None],
-        on_told: Callable[[Console, Told], None] = lambda *_: None,
+        on_told: Callable[[ConsoleConnection, DeliveryReport], None] = lambda *_: None,
     ) -> None:
         self.name = peer_name(client)
         self.client = client

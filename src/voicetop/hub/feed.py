@@ -10,12 +10,12 @@ import msgspec
 
 from voicetop import __version__
 from voicetop.clock import Clock
-from voicetop.hub.backlog import Backlog, Entry
+from voicetop.hub.backlog import Backlog, BacklogEntry
 from voicetop.hub.config import HubConfig
-from voicetop.hub.hub_session import Mirror, SessionLike
-from voicetop.hub.recording_sink import Tape
+from voicetop.hub.hub_session import HubSession, SessionLike
+from voicetop.hub.recording_sink import RecordingSink
 from voicetop.hub.stamping import OpenBatch, Stamper
-from voicetop.hub.validation import Admission
+from voicetop.hub.validation import Validator
 from voicetop.wire.events import AnyEvent, Capacity, Heartbeat, Operator
 from voicetop.wire.frames import Welcome
 from voicetop.wire.text import safe_text
@@ -27,11 +27,11 @@ FORGET_STATE_S = 5.0
 class Audience:
     """Those who may read the same: the frames they get, and a mirror that has read no more than they."""
 
-    def __init__(self, mirror: Mirror, *, transcripts: bool) -> None:
+    def __init__(self, mirror: HubSession, *, transcripts: bool) -> None:
         self.mirror = mirror
         self.transcripts = transcripts
 
-    def frame(self, entry: Entry) -> bytes:
+    def frame(self, entry: BacklogEntry) -> bytes:
         return entry.frame if self.transcripts else entry.stripped()
 
 
@@ -46,9 +46,11 @@ class Feed:
         log: Callable[[str], None],
     ) -> None:
         self.stamper = Stamper(clock, config.epoch)
-        self.admission = Admission()
+        self.admission = Validator()
         self.backlog = Backlog(config.backlog_bytes, config.backlog_events)
-        self.tape = Tape(config, self.stamper.epoch, clock, trouble=self._lose) if config.record else None
+        self.tape = (
+            RecordingSink(config, self.stamper.epoch, clock, trouble=self._lose) if config.record else None
+        )
         self._config = config
         self._clock = clock
         self._log = log
@@ -160,8 +162,8 @@ class Feed:
         at = self.stamper.now()
         self._loop.call_soon(self.tell, Operator(ts=at, act="note", by="hub", text=safe_text(why)))
 
-    def _mirror(self, session: SessionLike) -> Mirror:
-        return Mirror(session, encode=self.welcome, log=self._log)
+    def _mirror(self, session: SessionLike) -> HubSession:
+        return HubSession(session, encode=self.welcome, log=self._log)
 
     def _tell_welcome(self) -> None:
         """The epoch begins: for the mirrors and the recording as for a console that has been here from the start."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from voicetop.hub.console import Console
+from voicetop.hub.console import ConsoleConnection
 from voicetop.hub.feed import Feed
 
 
@@ -31,7 +31,7 @@ class Health(Struct, frozen=True):
     session_queue_bytes: int
 
 
-def measure(feed: Feed, publishers: int, consoles: Iterable[Console]) -> Health:
+def measure(feed: Feed, publishers: int, consoles: Iterable[ConsoleConnection]) -> Health:
     """The hub as it is now."""
     consoles = list(consoles)
     why = _troubles(feed)

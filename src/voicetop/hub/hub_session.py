@@ -49,7 +49,7 @@ class _Opening(Struct, frozen=True):
     frame: bytes
 
 
-class Mirror:
+class HubSession:
     """Feeds the session in order and makes joints on demand; several who ask at once get the same one.
 
     `encode(seq, at, state)` makes the welcome; it is called on the thread too.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from voicetop.clock import Clock
 from voicetop.hub.config import HubConfig
-from voicetop.hub.hub_session import Joint, Mirror
+from voicetop.hub.hub_session import HubSession, Joint
 
 if TYPE_CHECKING:
     from voicetop.recording import Recorder
@@ -23,7 +23,7 @@ HELD_S = 0.4
 PATIENCE_S = 10.0
 
 
-class Tape:
+class RecordingSink:
     """Raises RecordingError where it can't be had. Later trouble stops no feed; `trouble` tells of it once."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Tape:
         else:
             self._write(frame)
 
-    def beat(self, mirror: Mirror) -> None:
+    def beat(self, mirror: HubSession) -> None:
         """A heartbeat was the last that was recorded: where the next file is due, ask for the state to begin it."""
         if self._held is None and self.recorder.wants_state:
             self._held = []

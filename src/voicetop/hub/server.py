@@ -16,13 +16,13 @@ from websockets.exceptions import ConnectionClosed
 
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import UsageError, VoicetopError
-from voicetop.hub.access import Client, Gate
+from voicetop.hub.access import AccessControl, Client
 from voicetop.hub.config import HubConfig, Role, check_bind, offered, server_tls
-from voicetop.hub.console import POLICY, Console, peer_name
+from voicetop.hub.console import POLICY, ConsoleConnection, peer_name
 from voicetop.hub.feed import Feed
 from voicetop.hub.health import line, measure
 from voicetop.hub.hub_session import SessionLike
-from voicetop.hub.watcher_election import Rota
+from voicetop.hub.watcher_election import WatcherElection
 from voicetop.wire.codec import MAX_FRAME
 from voicetop.wire.events import PROTOCOL_VERSION
 from voicetop.wire.frames import Hello
@@ -51,9 +51,9 @@ class Hub:
     ) -> None:
         self.config = config or HubConfig()
         self.feed: Feed
-        self.consoles: set[Console] = set()
+        self.consoles: set[ConsoleConnection] = set()
         self.publishers: set[Client] = set()
-        self._rota = Rota()
+        self._rota = WatcherElection()
         self._clock = clock or WallClock()
         self._log = log
         self._new_session = new_session or _new_session
@@ -66,7 +66,7 @@ class Hub:
         """
         check_bind(self.config)
         tls = server_tls(self.config)
-        gate = Gate(
+        gate = AccessControl(
             self.config.tokens, lambda: msgspec.structs.asdict(self._measure()), told=offered(self.config)
         )
         try:
@@ -85,7 +85,7 @@ class Hub:
             for job in (self.feed.run_batches, self.feed.run_beats, self._report_by_the_minute)
         ]
 
-    async def _bind(self, gate: Gate, sock: socket.socket | None, **options: Any) -> Server:
+    async def _bind(self, gate: AccessControl, sock: socket.socket | None, **options: Any) -> Server:
         where: dict[str, Any] = {"host": self.config.host.strip("[]"), "port": self.config.port}
         return await serve(
             self._handle,
@@ -184,7 +184,7 @@ class Hub:
             )
             return
         role: Role = next(role for role in client.grant.roles if role == hello.role)
-        console = Console(
+        console = ConsoleConnection(
             *(client, role, self.feed),
             welcome_s=self.config.welcome_s,
             log=self._log,

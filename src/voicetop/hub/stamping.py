@@ -11,7 +11,7 @@ import secrets
 import msgspec
 
 from voicetop.clock import Clock
-from voicetop.hub.backlog import Entry
+from voicetop.hub.backlog import BacklogEntry
 
 MAX_BATCH_BYTES = 192 * 1024
 """A console that doesn't read pins a batch or two of these; and no single event is larger."""
@@ -74,7 +74,7 @@ class OpenBatch:
     def has_room_for(self, size: int) -> bool:
         return not self.events or self.size + size <= MAX_BATCH_BYTES
 
-    def seal(self) -> Entry:
+    def seal(self) -> BacklogEntry:
         """The batch as one encoded frame, for all consoles; begins the next."""
         runs = msgspec.json.encode(self._runs)
         frame = b'{"type":"batch","seq":%d,"at":%b,"events":[%b]}' % (
@@ -82,6 +82,6 @@ class OpenBatch:
             runs,
             b",".join(self._pieces),
         )
-        entry = Entry(self.first, self.first + self.events - 1, self._runs[-1][0], frame)
+        entry = BacklogEntry(self.first, self.first + self.events - 1, self._runs[-1][0], frame)
         self._begin()
         return entry

@@ -36,14 +36,14 @@ _OWN = frozenset({Heartbeat, Gap, Malformed})
 _OWN_NAMES = frozenset({"heartbeat", "gap", "malformed", "hello", "welcome", "batch"})
 
 
-class Piece(Struct, frozen=True):
+class ValidatedPart(Struct, frozen=True):
     """`count` events as JSON text with commas between them."""
 
     text: bytes
     count: int
 
 
-class Oddity(Struct, frozen=True):
+class RejectedInput(Struct, frozen=True):
     """One of the first malformed events, for the log and /healthz."""
 
     sender: str
@@ -62,18 +62,18 @@ _raws_decoder = msgspec.json.Decoder(list[Raw])
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
 
 
-class Admission:
+class Validator:
     """Counts what it drops, and knows which events it has seen."""
 
     def __init__(self) -> None:
         self.events = 0
         self.duplicates = 0
         self.malformed = 0
-        self.oddities: list[Oddity] = []
+        self.oddities: list[RejectedInput] = []
         self.dropped_by: dict[str, int] = {}
         self._seen = Duplicates.none()
 
-    def admit(self, frame: bytes, *, sender: str, may_operate: bool, at: float) -> list[Piece]:
+    def admit(self, frame: bytes, *, sender: str, may_operate: bool, at: float) -> list[ValidatedPart]:
         """The events of `frame` that are to be stamped, in pieces of at most MAX_BATCH_BYTES."""
         frame = frame.strip(b" \t\r\n")
         whole = self._whole(frame, may_operate=may_operate)
@@ -88,7 +88,7 @@ class Admission:
         """Events that publishers had to drop before they came here, as they report it."""
         return sum(self.dropped_by.values())
 
-    def _whole(self, frame: bytes, *, may_operate: bool) -> list[Piece] | None:
+    def _whole(self, frame: bytes, *, may_operate: bool) -> list[ValidatedPart] | None:
         """The frame as one piece where nothing is wrong with it, None where it must be looked at event by event."""
         if len(frame) > MAX_BATCH_BYTES or not _is_utf8(frame) or _nests_deeply(frame):
             return None
@@ -104,7 +104,7 @@ class Admission:
             return None
         if SourceStatus in kinds:
             self._note_status(events)
-        return [Piece(_on_one_line(frame[1:-1] if array else frame), len(events))] if events else []
+        return [ValidatedPart(_on_one_line(frame[1:-1] if array else frame), len(events))] if events else []
 
     def _split(self, frame: bytes) -> Iterator[bytes]:
         if not frame.startswith(b"[") or not _is_utf8(frame):
@@ -118,7 +118,7 @@ class Admission:
         for event in events:
             yield bytes(event)
 
-    def _one(self, raw: bytes, sender: str, may_operate: bool, at: float) -> Piece | None:
+    def _one(self, raw: bytes, sender: str, may_operate: bool, at: float) -> ValidatedPart | None:
         try:
             event_id = self._check(raw, may_operate=may_operate)
         except _BAD as error:
@@ -126,7 +126,7 @@ class Admission:
         if not self._seen.is_new(event_id):
             self.duplicates += 1
             return None
-        return Piece(_on_one_line(raw), 1)
+        return ValidatedPart(_on_one_line(raw), 1)
 
     def _check(self, raw: bytes, *, may_operate: bool) -> str:
         """The event's id. Raises what is wrong with it."""
@@ -147,14 +147,14 @@ class Admission:
             self._note_status([event])
         return event.event_id
 
-    def _malformed(self, raw: bytes, why: str, sender: str, at: float) -> Piece:
+    def _malformed(self, raw: bytes, why: str, sender: str, at: float) -> ValidatedPart:
         self.malformed += 1
         if len(self.oddities) < KEPT_MALFORMED:
-            self.oddities.append(Oddity(sender, safe_text(why, 200)))
+            self.oddities.append(RejectedInput(sender, safe_text(why, 200)))
         event = Malformed(
             ts=at, payload=raw[:KEPT_PAYLOAD], error=safe_text(why, 500), source=safe_label(sender)
         )
-        return Piece(msgspec.json.encode(event), 1)
+        return ValidatedPart(msgspec.json.encode(event), 1)
 
     def _note_status(self, events: list[AnyEvent]) -> None:
         for event in events:

@@ -16,14 +16,14 @@ from contextlib import asynccontextmanager, contextmanager
 import msgspec
 from websockets.exceptions import ConnectionClosed
 
-from voicetop.hub.console import Console
-from voicetop.wire.frames import Duty, Told
+from voicetop.hub.console import ConsoleConnection
+from voicetop.wire.frames import DeliveryReport, Duty
 
 MOST_TOLD = 2_000
 """What watchers told that is kept for one that comes later; the oldest goes."""
 
 
-class Rota:
+class WatcherElection:
     """The watchers of a hub, in the order in which they came."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Rota:
         self._told: dict[tuple[str, str, str], bytes] = {}
 
     @asynccontextmanager
-    async def turn(self, console: Console) -> AsyncIterator[None]:
+    async def turn(self, console: ConsoleConnection) -> AsyncIterator[None]:
         """While a console is here. Only watchers take turns; to others nothing is said."""
         if console.role != "watcher":
             yield
@@ -50,7 +50,7 @@ class Rota:
             if was_on and self._here:
                 self._here[0].call()
 
-    def hear(self, console: Console, told: Told) -> None:
+    def hear(self, console: ConsoleConnection, told: DeliveryReport) -> None:
         """One of them has told somebody something: the others are to know, and whoever comes later."""
         name, frame = (told.target, told.thread, told.mark), msgspec.json.encode(told)
         self._told.pop(name, None)
@@ -65,7 +65,7 @@ class Rota:
 class _Seat:
     """One watcher, and what is still to be said to it, in order. One that doesn't listen misses what others told."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: ConsoleConnection) -> None:
         self.console = console
         self._unsaid: asyncio.Queue[bytes] = asyncio.Queue(MOST_TOLD)
 

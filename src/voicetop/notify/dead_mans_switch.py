@@ -14,18 +14,18 @@ from voicetop import __version__
 from voicetop.clock import Clock
 from voicetop.errors import NotifyError
 from voicetop.notify.delivery import in_thread
-from voicetop.notify.secrets import Vault
-from voicetop.notify.targets.base import TIMEOUT_S, Failed, unreachable
+from voicetop.notify.secrets import SecretStore
+from voicetop.notify.targets.base import TIMEOUT_S, DeliveryFailed, unreachable
 from voicetop.wire.text import safe_text
 
 
-class Heartbeat:
+class DeadMansSwitch:
     """Asks for `url` every `every_s` seconds while `well()`; what fails is told once. Raises NotifyError: no URL."""
 
     def __init__(
         self,
         url: str,
-        vault: Vault,
+        vault: SecretStore,
         clock: Clock,
         log: Callable[[str], None],
         *,
@@ -52,7 +52,7 @@ class Heartbeat:
     async def _beat(self) -> None:
         try:
             await in_thread(self.ask)
-        except Failed as failure:
+        except DeliveryFailed as failure:
             if self._failing != str(failure):
                 self._failing = str(failure)
                 self._log(f"heartbeat: {failure}; tried again in {self._every:.0f} s")
@@ -67,7 +67,7 @@ class Heartbeat:
                 answer.read(1024)
         except HTTPError as error:
             error.close()
-            raise Failed(
+            raise DeliveryFailed(
                 f"the address says HTTP {error.code}: is it still the right one?", refused=True
             ) from None
         except (URLError, OSError, ValueError) as error:

@@ -15,10 +15,10 @@ from voicetop.alerts.signals import Effect
 from voicetop.clock import Clock
 from voicetop.notify import message_text
 from voicetop.notify.message_text import RANK
-from voicetop.notify.queue import Job, Outbox, Post, mark_of
+from voicetop.notify.queue import DeliveryJob, DeliveryQueue, QueuedMessage, mark_of
 from voicetop.notify.quiet_hours import waits_until
-from voicetop.notify.targets.base import Change, Failed, Target
-from voicetop.wire.frames import Told
+from voicetop.notify.targets.base import DeliveryFailed, IncidentChange, Target
+from voicetop.wire.frames import DeliveryReport
 
 LANES = 4
 FIRST_WAIT_S, LONGEST_WAIT_S, AFTER_NO_S = 1.0, 60.0, 300.0
@@ -32,7 +32,7 @@ class Delivery:
 
     def __init__(
         self,
-        outbox: Outbox,
+        outbox: DeliveryQueue,
         targets: Sequence[Target],
         clock: Clock,
         log: Callable[[str], None],
@@ -45,7 +45,7 @@ class Delivery:
         """Why a target takes nothing at the moment, by its name."""
         self.on_duty = True
         """Whether it is this process that tells people, and not another watcher."""
-        self.on_told: Callable[[Told], None] = lambda _: None
+        self.on_told: Callable[[DeliveryReport], None] = lambda _: None
         """Called with what was told, for the other watchers to know."""
         self._clock = clock
         self._log = log
@@ -54,7 +54,7 @@ class Delivery:
         self._closed_until = dict.fromkeys(self._news, 0.0)
         self._told_of = ""
 
-    def take(self, effects: Iterable[Effect | Change], *, held: bool = False) -> None:
+    def take(self, effects: Iterable[Effect | IncidentChange], *, held: bool = False) -> None:
         """Queue what is to be told, for the targets that it concerns. On disk when this returns."""
         now = self._clock.time()
         due = [
@@ -88,9 +88,9 @@ class Delivery:
             await self._clock.sleep(0.05)
         return True
 
-    def _concerns(self, target: Target, one: Effect | Change) -> bool:
+    def _concerns(self, target: Target, one: Effect | IncidentChange) -> bool:
         """Whether a target is to hear of it. A silenced incident is told of only when it is over."""
-        if isinstance(one, Change):
+        if isinstance(one, IncidentChange):
             return target.takes_changes
         if one.tier not in target.tiers and not any(RANK[one.tier] > RANK[tier] for tier in target.tiers):
             return False
@@ -126,21 +126,21 @@ class Delivery:
             waiting.cancel()
             sleeping.cancel()
 
-    async def _tell(self, target: Target, job: Job) -> None:
+    async def _tell(self, target: Target, job: DeliveryJob) -> None:
         try:
             ref = await in_thread(lambda: _say(target, job))
-        except Failed as failure:
+        except DeliveryFailed as failure:
             self._again(target.name, job, failure)
         else:
             self.outbox.done(job, ref, self._clock.time())
-            self.on_told(Told(job.target, job.thread, mark_of(job.what), ref))
+            self.on_told(DeliveryReport(job.target, job.thread, mark_of(job.what), ref))
             self._news[target.name].set()
             if self.failing.pop(target.name, ""):
                 self._log(f"{target.name}: takes alerts again")
             self._log(f"told {target.name}: {message_text.in_short(job.what)}")
         self._tell_of_disk()
 
-    def _again(self, name: str, job: Job, failure: Failed) -> None:
+    def _again(self, name: str, job: DeliveryJob, failure: DeliveryFailed) -> None:
         now = self._clock.time()
         wait = min(LONGEST_WAIT_S, self._first * 2.0 ** min(job.tries, 16))
         if failure.refused:
@@ -159,16 +159,16 @@ class Delivery:
             self._log(self._told_of)
 
 
-def _post(target: Target, one: Effect | Change, now: float) -> Post:
-    if isinstance(one, Change):
-        return Post(target.name, one)
-    return Post(target.name, one, waits_until(target.quiet, one, now), target.changes_in_place)
+def _post(target: Target, one: Effect | IncidentChange, now: float) -> QueuedMessage:
+    if isinstance(one, IncidentChange):
+        return QueuedMessage(target.name, one)
+    return QueuedMessage(target.name, one, waits_until(target.quiet, one, now), target.changes_in_place)
 
 
-def _say(target: Target, job: Job) -> str:
+def _say(target: Target, job: DeliveryJob) -> str:
     if isinstance(job.what, Effect):
         return target.tell(job.what, job.ref)
-    if isinstance(job.what, Change):
+    if isinstance(job.what, IncidentChange):
         target.tell_change(job.what)
     else:
         target.tell_digest(job.what)
@@ -188,10 +188,10 @@ async def in_thread(call: Callable[[], str]) -> str:
         result, error = "", None
         try:
             result = call()
-        except Failed as failure:
+        except DeliveryFailed as failure:
             error = failure
         except Exception as other:  # noqa: BLE001 - a library's surprise must not end the lane
-            error = Failed(f"{type(other).__name__}, which its library doesn't explain")
+            error = DeliveryFailed(f"{type(other).__name__}, which its library doesn't explain")
         try:
             loop.call_soon_threadsafe(settle, result, error)
         except RuntimeError:  # the loop is gone: what was sent is noted as sending, and told again
@@ -201,4 +201,4 @@ async def in_thread(call: Callable[[], str]) -> str:
     try:
         return await asyncio.wait_for(answer, STUCK_S)
     except TimeoutError:
-        raise Failed(f"no answer within {STUCK_S:.0f} s", unsure=True) from None
+        raise DeliveryFailed(f"no answer within {STUCK_S:.0f} s", unsure=True) from None

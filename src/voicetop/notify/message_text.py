@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from voicetop.alerts.signals import Effect, Tier
-from voicetop.notify.targets.base import Change, Digest
+from voicetop.notify.targets.base import Digest, IncidentChange
 from voicetop.wire.text import safe_text
 
 MOST_TITLE, MOST_LINE = 200, 400
@@ -44,7 +44,7 @@ def body(effect: Effect) -> list[str]:
     return [safe_text(line, MOST_LINE) for line in lines if line]
 
 
-def in_short(what: Effect | Change | Digest) -> str:
+def in_short(what: Effect | IncidentChange | Digest) -> str:
     """What was told, for a log."""
     if isinstance(what, Effect):
         return safe_text(f"{what.incident_id} {what.reason} · {what.summary}", MOST_TITLE)

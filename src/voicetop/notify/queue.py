@@ -28,11 +28,11 @@ from msgspec import Struct
 from voicetop.alerts.signals import Effect
 from voicetop.notify import queue_file
 from voicetop.notify.message_text import digest
-from voicetop.notify.targets.base import Change, Digest
-from voicetop.wire.frames import Told
+from voicetop.notify.targets.base import Digest, IncidentChange
+from voicetop.wire.frames import DeliveryReport
 
 State: TypeAlias = Literal["held", "told", "quiet", "pending", "sending", "done"]
-What: TypeAlias = Effect | Change | Digest
+What: TypeAlias = Effect | IncidentChange | Digest
 _Values: TypeAlias = Sequence[object] | dict[str, object]
 _Change: TypeAlias = tuple[str, Sequence[_Values]]
 KEPT_S = 14 * 86_400.0
@@ -84,7 +84,7 @@ ORDER BY j.id DESC LIMIT ?
 """
 
 
-class Post(Struct, frozen=True):
+class QueuedMessage(Struct, frozen=True):
     """What is to be told to whom. `quiet_until`: not before, unless the target was told of it already and `silent`
     says that another word on it rings nobody there.
     """
@@ -95,7 +95,7 @@ class Post(Struct, frozen=True):
     silent: bool = False
 
 
-class Job(Struct, frozen=True):
+class DeliveryJob(Struct, frozen=True):
     """One telling to one target. `tries` counts those before."""
 
     id: int
@@ -108,7 +108,7 @@ class Job(Struct, frozen=True):
     ref: str = ""
 
 
-class Tally(Struct, frozen=True):
+class DeliveryCounts(Struct, frozen=True):
     """How much of what there is. `repeats`: what may arrive twice, as a process died or a connection broke then."""
 
     held: int = 0
@@ -119,7 +119,7 @@ class Tally(Struct, frozen=True):
     oldest: float = 0.0
 
 
-class Outbox:
+class DeliveryQueue:
     """The queue. Raises NotifyError where the file can't be had; a damaged one is put aside (`trouble` says so)."""
 
     def __init__(self, path: Path | str) -> None:
@@ -132,7 +132,7 @@ class Outbox:
 
     # -- in -----------------------------------------------------------------------------------------------------
 
-    def put(self, what: Iterable[Post], now: float, *, held: bool = False) -> int:
+    def put(self, what: Iterable[QueuedMessage], now: float, *, held: bool = False) -> int:
         """Take in what is to be told to which target; how much of it is new. All of it or nothing is on disk, whatever
         dies meanwhile; where the disk takes no more, `trouble` says so.
 
@@ -171,7 +171,7 @@ class Outbox:
             told = [self._first_and_last(target, thread) for thread in over]
             still = sum(not went for *_, went in waiting)
             made = digest(told, max(due for _, due, *_ in waiting), still)
-            changes.append((_PUT, [_row(Post(target, made)) | {"now": now, "held": False}]))
+            changes.append((_PUT, [_row(QueuedMessage(target, made)) | {"now": now, "held": False}]))
         changes.append((_DIGESTED, [(target, thread) for thread in over]))
         changes.append((_QUIET_ENDS, [("held" if held else "pending", now, target, now)]))
         self._do_all(changes)
@@ -183,7 +183,7 @@ class Outbox:
         first, last = (msgspec.json.decode(row[0], type=Effect) for row in (rows[0], rows[-1]))
         return first, last
 
-    def told_elsewhere(self, told: Told, now: float) -> None:
+    def told_elsewhere(self, told: DeliveryReport, now: float) -> None:
         """Another watcher has told this to the target of that name, and got a ref for it."""
         name = (told.target, told.thread, told.mark)
         self._do_all(
@@ -194,13 +194,13 @@ class Outbox:
             ]
         )
 
-    def told_of_open(self, most: int) -> list[Told]:
+    def told_of_open(self, most: int) -> list[DeliveryReport]:
         """What this one told of incidents that aren't over, for another watcher to know; the newest."""
-        return [Told(*row) for row in self._db.execute(_TOLD_OF_OPEN, (most,))]
+        return [DeliveryReport(*row) for row in self._db.execute(_TOLD_OF_OPEN, (most,))]
 
     # -- out ----------------------------------------------------------------------------------------------------
 
-    def claim(self, target: str, now: float) -> Job | None:
+    def claim(self, target: str, now: float) -> DeliveryJob | None:
         """The next thing to tell a target; noted as being sent before it is given out."""
         row = self._db.execute(_NEXT, (target, now)).fetchone()
         if row is None:
@@ -211,12 +211,12 @@ class Outbox:
         ref = self._db.execute(
             "SELECT ref FROM refs WHERE target = ? AND thread = ?", (target, row[2])
         ).fetchone()
-        return Job(
+        return DeliveryJob(
             id=row[0], target=row[1], thread=row[2], reason=row[3], at=row[4], what=_what(row[3], row[5]),
             tries=row[6], ref=ref[0] if ref else "",
         )  # fmt: skip
 
-    def done(self, job: Job, ref: str, now: float) -> None:
+    def done(self, job: DeliveryJob, ref: str, now: float) -> None:
         """It arrived; `ref` is what the target wants to see the next time."""
         self._do_all(
             [
@@ -225,7 +225,7 @@ class Outbox:
             ]
         )
 
-    def again(self, job: Job, due: float, why: str, now: float, *, unsure: bool = False) -> None:
+    def again(self, job: DeliveryJob, due: float, why: str, now: float, *, unsure: bool = False) -> None:
         """It did not arrive, or nobody knows whether it did: not before `due`."""
         later = "UPDATE jobs SET state = 'pending', due = ?, why = ?, changed = ? WHERE id = ?"
         self._do_all([(later, [(due, why, now, job.id)]), self._repeats(int(unsure))])
@@ -264,13 +264,13 @@ class Outbox:
         if self.fact(name) != value:
             self._do("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(name, value)])
 
-    def tally(self) -> Tally:
+    def tally(self) -> DeliveryCounts:
         """How much waits, and since when the oldest does."""
         counts = dict(self._db.execute("SELECT state, count(*) FROM jobs GROUP BY state"))
         oldest = self._db.execute(
             "SELECT min(at) FROM jobs WHERE state IN ('pending', 'sending')"
         ).fetchone()[0]
-        return Tally(
+        return DeliveryCounts(
             counts.get("held", 0),
             counts.get("quiet", 0),
             counts.get("pending", 0) + counts.get("sending", 0),
@@ -329,7 +329,7 @@ class Outbox:
         self._db.commit()
 
 
-def _row(post: Post) -> dict[str, object]:
+def _row(post: QueuedMessage) -> dict[str, object]:
     one = post.what
     return {
         "target": post.target, "key": one.key, "thread": thread_of(one), "mark": mark_of(one), "reason": _reason(one),
@@ -357,9 +357,9 @@ def mark_of(what: What) -> str:
 def _reason(what: What) -> str:
     if isinstance(what, Effect):
         return what.reason
-    return "change" if isinstance(what, Change) else "digest"
+    return "change" if isinstance(what, IncidentChange) else "digest"
 
 
 def _what(reason: str, body: bytes) -> What:
-    kinds: dict[str, type[What]] = {"change": Change, "digest": Digest}
+    kinds: dict[str, type[What]] = {"change": IncidentChange, "digest": Digest}
     return msgspec.json.decode(body, type=kinds.get(reason, Effect))

@@ -18,7 +18,7 @@ SHORTEST, TOKEN = 4, 12
 """A shorter text may stand in any word, and hiding it would hide the words; a part of a URL as long may be a token."""
 
 
-class Vault:
+class SecretStore:
     """Fetches secrets and remembers them, in order to hide them."""
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:

@@ -26,12 +26,12 @@ from voicetop.errors import FeedRefused
 from voicetop.notify.delivery import Delivery
 from voicetop.notify.message_text import RANK
 from voicetop.notify.queue import thread_of
-from voicetop.notify.targets.base import Change
+from voicetop.notify.targets.base import IncidentChange
 from voicetop.session import Session
 from voicetop.sources import LinkState
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.events import Marker
-from voicetop.wire.frames import MAX_TOLD, Told
+from voicetop.wire.frames import MAX_TOLD, DeliveryReport
 
 LOOK_S = 0.25
 NOTED_EVERY_S = 5.0
@@ -51,13 +51,13 @@ MOST_SHARED = 2_000
 BLIND = "watch.blind"
 
 
-class Chronicle(Protocol):
+class IncidentHistory(Protocol):
     """Where incidents are written down for later (`history`)."""
 
     def record(self, effects: Iterable[Effect]) -> None: ...
 
 
-class Watch:
+class Watcher:
     """One hub's watcher. `run` until it is cancelled; raises FeedRefused where the hub says no for good."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Watch:
         log: Callable[[str], None],
         *,
         blind_after_s: float = 30.0,
-        chronicle: Chronicle | None = None,
+        chronicle: IncidentHistory | None = None,
     ) -> None:
         self.seeing = False
         """Whether the feed is there and has been folded."""
@@ -90,7 +90,7 @@ class Watch:
         self._forget_at: float | None = None
         self._name(self._outbox.fact("deployment"))
         self._joined = asyncio.Event()
-        self._told: asyncio.Queue[Told] = asyncio.Queue(MOST_SHARED)
+        self._told: asyncio.Queue[DeliveryReport] = asyncio.Queue(MOST_SHARED)
         session.on_effect.append(self._fresh.append)
         delivery.on_told = self._share_later
         source.on_told = self._hear_told
@@ -237,7 +237,7 @@ class Watch:
 
     # -- the other watchers -------------------------------------------------------------------------------------
 
-    def _share_later(self, told: Told) -> None:
+    def _share_later(self, told: DeliveryReport) -> None:
         """What was told by this one, so that whoever takes over goes on from there."""
         if max(map(len, (told.target, told.thread, told.mark, told.ref))) > MAX_TOLD:
             return
@@ -248,7 +248,7 @@ class Watch:
         while True:
             await self._source.share(await self._told.get())
 
-    def _hear_told(self, told: Told) -> None:
+    def _hear_told(self, told: DeliveryReport) -> None:
         self._outbox.told_elsewhere(told, self._clock.time())
 
     # -- what goes on beside the feed ---------------------------------------------------------------------------
@@ -365,7 +365,9 @@ def _over(told: Effect, at: float, why: str) -> Effect:
     return replace(told, reason="resolved", at=at, blame=why, by="")
 
 
-def _change(marker: Marker) -> Change:
+def _change(marker: Marker) -> IncidentChange:
     told = f"{marker.kind}\n{marker.label}\n{marker.version}\n{marker.ts!r}"
     key = hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
-    return Change(f"change-{key}", marker.ts, marker.kind, marker.label, marker.version, marker.source)
+    return IncidentChange(
+        f"change-{key}", marker.ts, marker.kind, marker.label, marker.version, marker.source
+    )

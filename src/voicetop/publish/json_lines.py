@@ -23,7 +23,7 @@ _HUBS_OWN = frozenset({"heartbeat", "gap", "malformed", "welcome", "batch", "hel
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-class Line(Struct, frozen=True):
+class JsonLine(Struct, frozen=True):
     """An event that can be sent, and when it happened, epoch seconds."""
 
     number: int
@@ -31,7 +31,7 @@ class Line(Struct, frozen=True):
     raw: bytes
 
 
-class BadLine(Struct, frozen=True):
+class InvalidLine(Struct, frozen=True):
     """A line that is no event, and why not."""
 
     number: int
@@ -52,7 +52,7 @@ _words_decoder = msgspec.json.Decoder(_Words)
 _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
-class Lines:
+class JsonLines:
     """Cuts bytes, as they come, into lines, and checks each. `passed` counts what only a hub may say."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Lines:
         self._too_long = False
         self._run = secrets.token_hex(6)
 
-    def feed(self, chunk: bytes) -> Iterator[Line | BadLine]:
+    def feed(self, chunk: bytes) -> Iterator[JsonLine | InvalidLine]:
         """The lines that are complete now."""
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         for text in whole:
@@ -73,25 +73,25 @@ class Lines:
             self._rest = self._rest[: MAX_LINE + 1]
             self._too_long = True
 
-    def end(self) -> Iterator[Line | BadLine]:
+    def end(self) -> Iterator[JsonLine | InvalidLine]:
         """The last line, where it has no end of its own."""
         if self._rest:
             yield from self.feed(b"\n")
 
-    def _line(self, text: bytes) -> Line | BadLine | None:
+    def _line(self, text: bytes) -> JsonLine | InvalidLine | None:
         self.number += 1
         too_long, self._too_long = self._too_long or len(text) > MAX_LINE, False
         if too_long:
-            return BadLine(self.number, f"longer than {MAX_LINE:,} bytes")
+            return InvalidLine(self.number, f"longer than {MAX_LINE:,} bytes")
         text = text.strip()
         if not text:
             return None
         try:
             return self._event(text)
         except _UNDECODABLE as error:
-            return BadLine(self.number, safe_text(str(error), 200))
+            return InvalidLine(self.number, safe_text(str(error), 200))
 
-    def _event(self, text: bytes) -> Line | None:
+    def _event(self, text: bytes) -> JsonLine | None:
         text.decode()
         words = _words_decoder.decode(text)
         if not words.type and bytes(words.raw):
@@ -108,11 +108,11 @@ class Lines:
             _event_decoder.decode(text)
         if not words.event_id:
             text = b'{"event_id":"%s-%d",%b' % (self._run.encode(), self.number, text[1:])
-        return Line(self.number, words.ts, text)
+        return JsonLine(self.number, words.ts, text)
 
 
-def moved(line: Line, ts: float) -> Line:
+def moved(line: JsonLine, ts: float) -> JsonLine:
     """The same event as if it had happened at `ts`."""
     event: dict[str, Any] = msgspec.json.decode(line.raw)
     event["ts"] = ts
-    return Line(line.number, line.ts, msgspec.json.encode(event))
+    return JsonLine(line.number, line.ts, msgspec.json.encode(event))

@@ -1,6 +1,6 @@
 """The connection from a publisher to its hub: hello, batches, status, reconnect for ever.
 
-One coroutine, `Link.run`, in whatever event loop the publisher lives. Everything that can go wrong with a network
+One coroutine, `PublisherLink.run`, in the publisher's event loop. Everything that can go wrong with a network
 ends in the same place: the connection is dropped, and after a jittered pause there is a new one, on which the live
 calls are announced (to a hub that doesn't know them) and what may not have been read is sent again.
 
@@ -55,7 +55,7 @@ class _Welcome(Struct, frozen=True):
     at: float = 0.0
 
 
-class Link:
+class PublisherLink:
     """Carries an outbox to a hub. `wake` may only be called in the loop that runs it."""
 
     def __init__(

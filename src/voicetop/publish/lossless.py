@@ -39,7 +39,7 @@ UNREAD_BYTES = 16 * 1024 * 1024
 _POLICY = 1008
 
 
-class Sent(Struct):
+class SentFrames(Struct):
     """What a pump has done so far. `why` is how the last connection ended."""
 
     events: int = 0
@@ -48,7 +48,7 @@ class Sent(Struct):
     why: str = ""
 
 
-class Sender:
+class LosslessPublisher:
     """One publisher's connection: `open` it, `send` events, `close` it; a lost connection comes back by itself.
 
     Raises UsageError at once for a URL or token that cannot work, FeedLost where the first connection can't be had,
@@ -66,7 +66,7 @@ class Sender:
         backoff: Backoff | None = None,
     ) -> None:
         self.url = check_url(url)
-        self.sent = Sent()
+        self.sent = SentFrames()
         self._token = check_token(token)
         self._source = source
         self._clock = clock

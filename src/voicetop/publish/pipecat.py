@@ -24,7 +24,7 @@ from pipecat.observers.base_observer import BaseObserver, FramePushed
 from pipecat.observers.user_bot_latency_observer import LatencyBreakdown, UserBotLatencyObserver
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from voicetop.adapters.pipecat.call import CallFacts, Story
+from voicetop.adapters.pipecat.call import CallFacts, PipecatCall
 from voicetop.adapters.pipecat.vocabulary import component_of
 from voicetop.clock import Clock, WallClock
 from voicetop.publish.publisher import DEFAULT_URL, Publisher
@@ -44,7 +44,7 @@ _LEAVING = ("on_client_disconnected", "on_participant_left", "on_participant_dis
 log = logging.getLogger("voicetop.publish")
 
 
-class Emitter(Protocol):
+class EventEmitter(Protocol):
     """What the observer needs of a publisher."""
 
     def emit(self, event: Event) -> None: ...
@@ -61,7 +61,7 @@ class VoicetopObserver(BaseObserver):
 
     def __init__(
         self,
-        publisher: Emitter | str = DEFAULT_URL,
+        publisher: EventEmitter | str = DEFAULT_URL,
         call_id: str = "",
         segments: Mapping[str, Scalar] | None = None,
         *,
@@ -76,7 +76,9 @@ class VoicetopObserver(BaseObserver):
         self._publisher = shared_publisher(publisher) if isinstance(publisher, str) else publisher
         self._clock = clock or WallClock()
         self.call_id = call_id or uuid.uuid4().hex
-        self._story = Story(CallFacts(self.call_id, dict(segments or {}), agent, direction, caller, texts))
+        self._story = PipecatCall(
+            CallFacts(self.call_id, dict(segments or {}), agent, direction, caller, texts)
+        )
         self._latency = _Latency(self._clock)
         self._loudness = _Loudness()
         self._ticked_at = 0.0

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from voicetop.clock import Clock, WallClock
 from voicetop.publish.calls import PublishedCall
-from voicetop.publish.link import Link, LinkReport, publish_url
+from voicetop.publish.link import LinkReport, PublisherLink, publish_url
 from voicetop.publish.outbox import Outbox
 from voicetop.wire.events import Event
 
@@ -45,7 +45,7 @@ class Publisher:
         self._patience_s = patience_s
         self._outbox = Outbox(source or default_source(), queue)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._link: Link | None = None
+        self._link: PublisherLink | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._main, name="voicetop-publisher", daemon=True)
         self._thread.start()
@@ -56,7 +56,9 @@ class Publisher:
             asyncio.run(self._carry())
 
     async def _carry(self) -> None:
-        self._link = Link(self.url, self._token, self._outbox, self._clock, patience_s=self._patience_s)
+        self._link = PublisherLink(
+            self.url, self._token, self._outbox, self._clock, patience_s=self._patience_s
+        )
         self._loop = asyncio.get_running_loop()
         self._ready.set()
         await self._link.run()
@@ -131,7 +133,7 @@ class AsyncPublisher:
     ) -> None:
         self._clock = clock or WallClock()
         self._outbox = Outbox(source or default_source(), queue)
-        self._link = Link(url, token_or_env(token), self._outbox, self._clock, patience_s=patience_s)
+        self._link = PublisherLink(url, token_or_env(token), self._outbox, self._clock, patience_s=patience_s)
         self.url = self._link.url
         self._task = asyncio.get_running_loop().create_task(self._link.run(), name="voicetop-publisher")
 

@@ -23,7 +23,7 @@ CHUNK = 256 * 1024
 HELD = 8 * 1024 * 1024
 
 
-class Stream(Protocol):
+class BlockStream(Protocol):
     """Bytes to be read in order: a file, a pipe. `read` gives what is there, and b"" at the end."""
 
     def read(self, size: int, /) -> bytes | None: ...
@@ -51,7 +51,7 @@ class Blocks:
     `offset` is where in it the next one begins, `start` where the block of the last text did.
     """
 
-    def __init__(self, stream: Stream, offset: int = 0) -> None:
+    def __init__(self, stream: BlockStream, offset: int = 0) -> None:
         self._stream = stream
         self._data = bytearray()
         self._ended = False

@@ -104,7 +104,7 @@ class FrameLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="frame"
     frame: bytes
 
 
-class Line(Struct, frozen=True, gc=False):
+class RecordLine(Struct, frozen=True, gc=False):
     """Any line, as the reader sees it: a header has `voicetop`, a welcome or frame `type`, a record `raw`."""
 
     seq: int = -1

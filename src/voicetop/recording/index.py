@@ -52,7 +52,7 @@ _HEAD_BYTES = 64 * 1024
 _MICRO = 1_000_000
 
 
-class Block(Struct, frozen=True):
+class IndexedBlock(Struct, frozen=True):
     """One block: where it is, and the first and last seq and stamp in it (epoch s); -1 and 0.0 where it has none."""
 
     offset: int
@@ -93,7 +93,7 @@ class IndexWriter:
     """What a recorder notes of its blocks. `add` each frame that was appended, in order."""
 
     def __init__(self) -> None:
-        self._run: list[Block] = []
+        self._run: list[IndexedBlock] = []
         self._sizes = array("I")
         self._texts = array("I")
         self._broken = False
@@ -113,7 +113,7 @@ class IndexWriter:
             end = offset + size
         return end
 
-    def add(self, block: Block, text_size: int) -> None:
+    def add(self, block: IndexedBlock, text_size: int) -> None:
         """A block of records was appended."""
         self._run.append(block)
         self._note(block.size, text_size)
@@ -154,7 +154,7 @@ class BlockIndex:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
-        self.blocks: list[Block] = []
+        self.blocks: list[IndexedBlock] = []
         self.end = 0
         self._until: list[float] = []
         self.refresh()
@@ -178,7 +178,7 @@ class BlockIndex:
             with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
                 self._read(data)
 
-    def before(self, at: float, mark: int) -> Block | None:
+    def before(self, at: float, mark: int) -> IndexedBlock | None:
         """The last block with this mark that begins before time passes `at`."""
         marked = (block for block in reversed(self.blocks[: self.passes(at) + 1]) if block.marks & mark)
         return next((block for block in marked if block.first_at <= at), None)
@@ -226,7 +226,7 @@ class BlockIndex:
                 block = _look(data, block.offset, block.size, whole=True)  # noqa: PLW2901
             self._append(block)
 
-    def _append(self, block: Block) -> None:
+    def _append(self, block: IndexedBlock) -> None:
         self.blocks.append(block)
         self._until.append(max(self.last_at, block.last_at))
 
@@ -288,7 +288,7 @@ def content_size(frame: memoryview) -> int | None:
     return told + 256 if width == 2 else told
 
 
-def _columns(run: list[Block]) -> _Run:
+def _columns(run: list[IndexedBlock]) -> _Run:
     seqs, ats, seq, at = [], [], 0, 0
     for block in run:
         first_at, last_at = math.floor(block.first_at * _MICRO), math.ceil(block.last_at * _MICRO)
@@ -305,7 +305,7 @@ def _columns(run: list[Block]) -> _Run:
     )
 
 
-def _decode_run(body: memoryview, end: int) -> list[Block]:
+def _decode_run(body: memoryview, end: int) -> list[IndexedBlock]:
     """The blocks that an index frame at `end` tells of; none where it is damaged or of another version."""
     if bytes(body[: len(_TAG)]) != _TAG:
         return []
@@ -319,7 +319,7 @@ def _decode_run(body: memoryview, end: int) -> list[Block]:
     for size, seq_step, seq_span, at_step, at_span, marks in rows:
         first_seq, first_at = seq + seq_step, at + at_step
         seq, at = first_seq + seq_span, first_at + at_span
-        blocks.append(Block(offset, size, first_seq, seq, first_at / _MICRO, at / _MICRO, marks))
+        blocks.append(IndexedBlock(offset, size, first_seq, seq, first_at / _MICRO, at / _MICRO, marks))
         offset += size
     return blocks
 
@@ -339,7 +339,7 @@ def _from_table(data: memoryview) -> list[tuple[int, int]] | None:
     return [*frames, (start, len(data) - start)] if offset == start else None
 
 
-def _look(data: memoryview, offset: int, size: int, *, whole: bool = False) -> Block:
+def _look(data: memoryview, offset: int, size: int, *, whole: bool = False) -> IndexedBlock:
     """What the first lines of a block, or all, say. A block that can't be read tells nothing: the reader says so."""
     packed = bytes(data[offset : offset + size])
     text = b""
@@ -351,11 +351,11 @@ def _look(data: memoryview, offset: int, size: int, *, whole: bool = False) -> B
     lines = [line for line in map(_parse, text.split(b"\n")) if line and (line.at or line.seq >= 0)]
     lines = [line for line in lines if not line.voicetop]
     if not lines:
-        return Block(offset, size)
+        return IndexedBlock(offset, size)
     ats, seqs = [line.at for line in lines if line.at], [line.seq for line in lines if line.seq >= 0]
     marks = STATE if any(line.type == "welcome" and line.state is not UNSET for line in lines) else 0
     marks |= ACTS if b'"operator"' in text else 0
-    return Block(
+    return IndexedBlock(
         offset,
         size,
         seqs[0] if seqs else -1,

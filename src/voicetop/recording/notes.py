@@ -36,8 +36,8 @@ from voicetop.errors import RecordingError, UsageError
 from voicetop.locations import state_dir
 from voicetop.recording.compression import ZstdDecompressor, ZstdError
 from voicetop.recording.files import RecordingFile, explain, identity
-from voicetop.recording.format import Header, Line, LocalLine
-from voicetop.recording.index import ACTS, Block, BlockIndex, is_closed
+from voicetop.recording.format import Header, LocalLine, RecordLine
+from voicetop.recording.index import ACTS, BlockIndex, IndexedBlock, is_closed
 from voicetop.recording.reader import Reader, shard_files
 from voicetop.recording.redact import Redactor
 from voicetop.recording.writer import FrameWriter
@@ -49,7 +49,7 @@ from voicetop.wire.frames import RawBatch
 TABLE_SHARE = 0.001
 """Of a file whose seek table is more than this share of it, a note doesn't bring another table with it."""
 
-_line_decoder = msgspec.json.Decoder(Line)
+_line_decoder = msgspec.json.Decoder(RecordLine)
 _act_decoder: msgspec.json.Decoder[Operator] = msgspec.json.Decoder(Operator)
 _batch_decoder = msgspec.json.Decoder(RawBatch)
 _encoder = msgspec.json.Encoder()
@@ -254,7 +254,7 @@ def _last_seq(index: BlockIndex) -> int:
     return next((block.last_seq for block in reversed(index.blocks) if _numbered(block)), 0)
 
 
-def _numbered(block: Block) -> bool:
+def _numbered(block: IndexedBlock) -> bool:
     return block.last_seq >= 0
 
 

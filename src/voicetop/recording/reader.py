@@ -26,7 +26,7 @@ from voicetop.recording.format import PROTOCOL as OURS
 from voicetop.recording.format import (
     FrameLine,
     Header,
-    Line,
+    RecordLine,
     clock_text,
     gap_frame,
     parse_header,
@@ -35,7 +35,7 @@ from voicetop.wire.batches import UNDECODABLE, batch_frame
 
 RUN = 512
 MAX_LINE = 256 * 1024 * 1024
-_line_decoder = msgspec.json.Decoder(Line)
+_line_decoder = msgspec.json.Decoder(RecordLine)
 _frame_line_decoder = msgspec.json.Decoder(FrameLine)
 _ats = operator.attrgetter("at")
 _seqs = operator.attrgetter("seq")
@@ -203,7 +203,7 @@ class Reader(Iterator[bytes]):
         else:
             yield from self._batches(lines, local=False)
 
-    def _mixed(self, lines: list[Line], text: bytes) -> Iterator[tuple[float, bytes]]:
+    def _mixed(self, lines: list[RecordLine], text: bytes) -> Iterator[tuple[float, bytes]]:
         texts: list[bytes] = []
         start = 0
         for (local, kind, header), run in itertools.groupby(lines, key=_kinds):
@@ -230,13 +230,13 @@ class Reader(Iterator[bytes]):
     def _is_line(self, text: bytes) -> bool:
         return not text.strip() or bool(self._parse([text]))
 
-    def _parse(self, texts: list[bytes]) -> list[Line]:
+    def _parse(self, texts: list[bytes]) -> list[RecordLine]:
         try:
             return _line_decoder.decode_lines(b"\n".join(texts))
         except UNDECODABLE:
             return []
 
-    def _special(self, line: Line, text: bytes) -> Iterator[tuple[float, bytes]]:
+    def _special(self, line: RecordLine, text: bytes) -> Iterator[tuple[float, bytes]]:
         if line.voicetop:
             self._take_header(parse_header(text, self.name))
         elif line.type == "welcome":
@@ -252,7 +252,7 @@ class Reader(Iterator[bytes]):
             )
         self.epoch = header.epoch or self.epoch
 
-    def _take_welcome(self, line: Line, frame: bytes) -> Iterator[tuple[float, bytes]]:
+    def _take_welcome(self, line: RecordLine, frame: bytes) -> Iterator[tuple[float, bytes]]:
         epoch = _epoch_of(frame)
         self.at = line.at or self.at
         yield from self._gap(self.at, line.seq + 1 if epoch == self.epoch else 0)
@@ -264,7 +264,7 @@ class Reader(Iterator[bytes]):
             self._hole = False
             yield at, gap_frame(at, self.seq, max(self.seq + 1, next_seq), "damaged")
 
-    def _batches(self, lines: list[Line], *, local: bool) -> Iterator[tuple[float, bytes]]:
+    def _batches(self, lines: list[RecordLine], *, local: bool) -> Iterator[tuple[float, bytes]]:
         raws = list(map(_raws, lines))
         if UNSET in raws:  # a kind of line that is not known here
             lines = [line for line in lines if line.raw is not UNSET]

@@ -21,7 +21,7 @@ from voicetop.recording.format import (
     header_line,
     record_lines,
 )
-from voicetop.recording.index import ACTS, STATE, Block, IndexWriter
+from voicetop.recording.index import ACTS, STATE, IndexedBlock, IndexWriter
 from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.codec import MAX_FRAME
 from voicetop.wire.frames import RawBatch, Welcome
@@ -47,7 +47,7 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-class Shelf(Protocol):
+class Retention(Protocol):
     """Where the next file comes from when one is full: see `shards.Shards`."""
 
     def is_full(self, at: float, size: int) -> bool: ...
@@ -77,7 +77,7 @@ class FrameWriter:
     Raises OSError where the file takes no more.
     """
 
-    def __init__(self, file: Sink, header: Header, *, level: int = 3, shelf: Shelf | None = None) -> None:
+    def __init__(self, file: Sink, header: Header, *, level: int = 3, shelf: Retention | None = None) -> None:
         self.file = file
         self.events = 0
         self.undecodable = 0
@@ -246,8 +246,8 @@ class _Span:
         self._last_at = max(self._last_at, _sane(last_at))
         self._marks |= marks
 
-    def block(self, offset: int, size: int) -> Block:
-        return Block(
+    def block(self, offset: int, size: int) -> IndexedBlock:
+        return IndexedBlock(
             offset, size, self._first_seq, self._last_seq, self._first_at, self._last_at, self._marks
         )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from voicetop.recording.notes import Notebook
 
 
-class Remarks:
+class RecordingNotes:
     """`acts` are the notes, new ones included. `failures` says, a line each, what could not be kept."""
 
     def __init__(self, notebook: Callable[[], Notebook], *, author: str = "") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Bounds(Struct, frozen=True):
+class HistoryLimits(Struct, frozen=True):
     """Seconds, and bytes on the disk."""
 
     seconds: float = 7200.0

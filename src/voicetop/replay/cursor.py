@@ -9,8 +9,8 @@ from typing import Protocol
 
 from voicetop.engine.config import EngineConfig
 from voicetop.errors import CheckpointError
-from voicetop.replay.frame_cursor import Trail
-from voicetop.replay.recording_set import Reel
+from voicetop.replay.frame_cursor import FrameCursor
+from voicetop.replay.recording_set import RecordingSet
 from voicetop.session import Session
 from voicetop.wire.batches import Stamped, begin_of, first_beat, last_beat, split, split_at
 
@@ -20,7 +20,7 @@ NEAR_S = 2.0
 """So little ahead is folded rather than entered anew, even where a state is kept in between."""
 
 
-class Walker(Session):
+class ReplaySession(Session):
     """A session that lets somebody look before each frame; who raises there leaves the frame unfolded.
 
     A recording outlives the version that made it: a state in it that can't be read any more is passed over, and
@@ -53,10 +53,10 @@ class Folded(Protocol):
     def feed(self, frame: bytes) -> None: ...
 
 
-class Course:
+class SessionCursor:
     """A session and the frames that follow on it. Whatever stops it, it can go on: no frame is lost or folded twice."""
 
-    def __init__(self, session: Session, trail: Trail) -> None:
+    def __init__(self, session: Session, trail: FrameCursor) -> None:
         self.session = session
         self.trail = trail
         self._ahead: deque[Stamped] = deque()
@@ -150,12 +150,12 @@ class Course:
             self.fold()
 
 
-class Walk:
+class Cursor:
     """Where somebody stands in a reel. `course` is None before the first `seek`."""
 
-    def __init__(self, reel: Reel[Session]) -> None:
+    def __init__(self, reel: RecordingSet[Session]) -> None:
         self.reel = reel
-        self.course: Course | None = None
+        self.course: SessionCursor | None = None
         self._notes: list[str] = []
 
     @property
@@ -181,7 +181,7 @@ class Walk:
         """
         if self.course is None or not self._goes_on_to(at):
             session = self.reel.new_session()
-            course = Course(session, self.reel.enter(at, session))
+            course = SessionCursor(session, self.reel.enter(at, session))
             course.settle(at)
             self._leave()
             self.course = course

@@ -13,7 +13,7 @@ from voicetop.recording.reader import Place, Reader
 from voicetop.wire.batches import Stamped, split
 
 
-class Trail(Iterator[Stamped]):
+class FrameCursor(Iterator[Stamped]):
     """Yields each frame with its last stamp. `files` says which files there are by now, in their order.
 
     Where a file ends in the middle of a block that is still being written, the block is read once it is whole.

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from voicetop.recording.index import Block, BlockIndex
+from voicetop.recording.index import BlockIndex, IndexedBlock
 from voicetop.recording.reader import Place, Reader
-from voicetop.replay.recording_set import Kept
+from voicetop.replay.recording_set import KeptCheckpoint
 from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.frames import RawBatch, Welcome
 
@@ -39,8 +39,8 @@ class _Made(Struct, frozen=True):
     at: float
 
 
-class LiveStates:
-    """A `recording.reel.States`. `files` says where the feed is recorded; `budget` is in bytes.
+class LiveCheckpoints:
+    """A `recording.reel.CheckpointSource`. `files` says where the feed is recorded; `budget` is in bytes.
 
     `add` hands a state to a thread that waits until the record before it is in a file, and finds its place there.
     """
@@ -49,7 +49,7 @@ class LiveStates:
         self._folder = folder
         self._files = files
         self._budget = budget
-        self._kept: list[Kept] = []
+        self._kept: list[KeptCheckpoint] = []
         self._made: queue.SimpleQueue[_Made | None] = queue.SimpleQueue()
         self._indexes: dict[Path, BlockIndex] = {}
         self._stop = threading.Event()
@@ -60,12 +60,12 @@ class LiveStates:
         """Keep a state that is `welcome.state`, as of the heartbeat that was stamped `at` and was the last record."""
         self._made.put(_Made(welcome, at))
 
-    def nearest(self, at: float) -> Kept | None:
+    def nearest(self, at: float) -> KeptCheckpoint | None:
         """The last one by `at` whose records are still there."""
         before = [kept for kept in self._kept if kept.until <= at]
         return next((kept for kept in reversed(before) if kept.file.exists()), None)
 
-    def load(self, kept: Kept) -> bytes | None:
+    def load(self, kept: KeptCheckpoint) -> bytes | None:
         """Its welcome frame."""
         try:
             state = (self._folder / kept.name).read_bytes()
@@ -101,7 +101,7 @@ class LiveStates:
             if self._stop.wait(LOOK_S):
                 return
 
-    def _block(self, file: Path, made: _Made) -> Block | None:
+    def _block(self, file: Path, made: _Made) -> IndexedBlock | None:
         """The block that holds the record, as far as was written."""
         index = self._indexes.get(file)
         if index is None:
@@ -126,7 +126,7 @@ class LiveStates:
         fd = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "wb") as out:
             out.write(state)
-        kept = Kept(made.at, file, place, made.welcome.epoch, name, len(state))
+        kept = KeptCheckpoint(made.at, file, place, made.welcome.epoch, name, len(state))
         self._kept = sorted([*self._kept, kept], key=lambda kept: kept.until)
         self._thin()
 
@@ -138,13 +138,13 @@ class LiveStates:
                 break
             self._forget(least_missed(self._kept))
 
-    def _forget(self, kept: Kept) -> None:
+    def _forget(self, kept: KeptCheckpoint) -> None:
         self._kept = [other for other in self._kept if other is not kept]
         with contextlib.suppress(OSError):
             (self._folder / kept.name).unlink()
 
 
-def least_missed(kept: list[Kept]) -> Kept:
+def least_missed(kept: list[KeptCheckpoint]) -> KeptCheckpoint:
     """The one whose neighbours are nearest to each other, for its age. The first and the last stay."""
     now = kept[-1].until
     gaps = [
@@ -154,7 +154,7 @@ def least_missed(kept: list[Kept]) -> Kept:
     return kept[min(gaps)[1]]
 
 
-def place_behind(file: Path, block: Block, seq: int) -> Place | None:
+def place_behind(file: Path, block: IndexedBlock, seq: int) -> Place | None:
     """The place behind the last record with this number in a block; None where it holds none, or can't be entered."""
     found: Place | None = None
     with Reader(file) as reader:

@@ -19,15 +19,15 @@ from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.recording import Recorder
 from voicetop.recording.reader import shard_files
 from voicetop.recording.shards import Shards
-from voicetop.replay.bounds import Bounds
-from voicetop.replay.live_checkpoints import LiveStates
-from voicetop.replay.playback_thread import Noting
+from voicetop.replay.bounds import HistoryLimits
+from voicetop.replay.live_checkpoints import LiveCheckpoints
+from voicetop.replay.playback_thread import NoteKeeper
 from voicetop.replay.player import Player
-from voicetop.replay.recording_set import Reel
+from voicetop.replay.recording_set import RecordingSet
 from voicetop.replay.scratch import Scratch
-from voicetop.replay.start import Start
+from voicetop.replay.start import PlaybackStart
 from voicetop.replay.timeline_scan import follow
-from voicetop.views.timeline_builder import MOST_NOTES, Chronicle
+from voicetop.views.timeline_builder import MOST_NOTES, TimelineBuilder
 from voicetop.wire.batches import last_beat, split
 from voicetop.wire.events import NOTING, Operator
 from voicetop.wire.frames import Welcome
@@ -54,7 +54,7 @@ QUEUE_BYTES = 16 * 1024 * 1024
 """Frames that wait for a slow disk; beyond, the past has a gap, and the feed goes on."""
 
 
-class Rewind:
+class LiveHistory:
     """Made on the feed's own thread. `past` may be walked through from any other.
 
     With `recorder`, what that writes is walked through; it stays its owner's. Raises RecordingError where nothing can
@@ -66,8 +66,8 @@ class Rewind:
         session: Session,
         *,
         where: str,
-        remarks: Noting,
-        bounds: Bounds,
+        remarks: NoteKeeper,
+        bounds: HistoryLimits,
         config: Callable[[], EngineConfig] | None = None,
         recorder: Recorder | None = None,
         clock: Clock | None = None,
@@ -77,8 +77,8 @@ class Rewind:
         self._own: Recorder | None = None
         self._path = self._where_recorded(recorder, bounds)
         self._origin = next(iter(self._files()), None) if self._own is not None else None
-        self._states = LiveStates(self._scratch.path, self._files, int(bounds.size * STATE_SHARE))
-        self._gathering = Gathered()
+        self._states = LiveCheckpoints(self._scratch.path, self._files, int(bounds.size * STATE_SHARE))
+        self._gathering = LiveTimeline()
         self._session = session
         self._beat_at = self._stated_at = NAN
         self._not_before = 0.0
@@ -90,7 +90,7 @@ class Rewind:
             gathering=self._gathering,
             remarks=remarks,
             config=config,
-            start=Start(at=math.inf, playing=False),
+            start=PlaybackStart(at=math.inf, playing=False),
         )
 
     @property
@@ -130,7 +130,7 @@ class Rewind:
         self.finish()
         self._scratch.close()
 
-    def _where_recorded(self, recorder: Recorder | None, bounds: Bounds) -> Path:
+    def _where_recorded(self, recorder: Recorder | None, bounds: HistoryLimits) -> Path:
         if recorder is not None and not recorder.streams:
             return Path(recorder.path)
         folder = self._scratch.path / "feed"
@@ -159,8 +159,8 @@ class Rewind:
     def _files(self) -> list[Path]:
         return shard_files(self._path) if self._path.is_dir() else [self._path]
 
-    def _open_reel(self, new_session: Callable[[], Session]) -> Reel[Session]:
-        return Reel(self._path, new_session, states=self._states, floor=self._first_at)
+    def _open_reel(self, new_session: Callable[[], Session]) -> RecordingSet[Session]:
+        return RecordingSet(self._path, new_session, states=self._states, floor=self._first_at)
 
     def _first_at(self) -> float:
         """Before it, nothing can be gone to any more: of what is kept here, the file that it began with was deleted."""
@@ -186,11 +186,11 @@ class Rewind:
         self._not_before = now + (now - began) / COST
 
 
-class Gathered:
-    """A `projector.Gathering` that the feed itself fills."""
+class LiveTimeline:
+    """A `projector.TimelineSource` that the feed itself fills."""
 
     def __init__(self) -> None:
-        self.chronicle = Chronicle()
+        self.chronicle = TimelineBuilder()
         self.timeline = Timeline()
         self.told_at = -math.inf
 
@@ -199,15 +199,15 @@ class Gathered:
         self.told_at = at
         self.timeline = self.chronicle.timeline(complete=True, since=since)
 
-    def begin(self, reel: Reel[Session], idle: threading.Event) -> None:
+    def begin(self, reel: RecordingSet[Session], idle: threading.Event) -> None:
         """All is gathered as it comes."""
 
     def close(self) -> None:
         """Nothing runs."""
 
 
-class LiveRemarks:
-    """A `projector.Noting` of a live feed: what is noted goes to the hub, and comes back with the feed.
+class LiveNotes:
+    """A `projector.NoteKeeper` of a live feed: what is noted goes to the hub, and comes back with the feed.
 
     Whoever goes back to a moment sees what was noted about it later: `hear` is told what the live session knows.
     """

@@ -14,7 +14,7 @@ from voicetop.clock import Clock, WallClock
 from voicetop.wire.frames import Welcome
 
 if TYPE_CHECKING:
-    from voicetop.replay.recording_set import Kept, Reel
+    from voicetop.replay.recording_set import KeptCheckpoint, RecordingSet
     from voicetop.session import Session
 
 BUDGET = 48 * 1024 * 1024
@@ -25,26 +25,26 @@ COST = 0.3
 _welcome_decoder = msgspec.msgpack.Decoder(Welcome)
 
 
-class MemoryStates:
-    """A `recording.reel.States`. `look` is called at heartbeats of a session that goes through `reel`."""
+class MemoryCheckpoints:
+    """A `recording.reel.CheckpointSource`. `look` is called at heartbeats of a session that goes through `reel`."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or WallClock()
-        self._kept: list[Kept] = []
+        self._kept: list[KeptCheckpoint] = []
         self._states: dict[str, bytes] = {}
         self._until = 0.0
         self._not_before = 0.0
 
-    def nearest(self, at: float) -> Kept | None:
+    def nearest(self, at: float) -> KeptCheckpoint | None:
         """The last one by `at`."""
         return next((kept for kept in reversed(self._kept) if kept.until <= at), None)
 
-    def load(self, kept: Kept) -> bytes | None:
+    def load(self, kept: KeptCheckpoint) -> bytes | None:
         """Its welcome frame."""
         state = self._states.get(kept.name)
         return msgspec.json.encode(_welcome_decoder.decode(state)) if state else None
 
-    def look(self, reel: Reel[Session], session: Session) -> None:
+    def look(self, reel: RecordingSet[Session], session: Session) -> None:
         """A heartbeat was folded: now and then keep the state behind it, where no checkpoint is near."""
         at, began = session.at, self._clock.monotonic()
         if at < self._until + APART_S or began < self._not_before or session.engine.feed.local:
@@ -55,9 +55,9 @@ class MemoryStates:
         now = self._clock.monotonic()
         self._not_before = now + (now - began) / COST
 
-    def _keep(self, reel: Reel[Session], session: Session, at: float) -> None:
+    def _keep(self, reel: RecordingSet[Session], session: Session, at: float) -> None:
         from voicetop.replay.live_checkpoints import place_behind  # noqa: PLC0415 - behind the first frame
-        from voicetop.replay.recording_set import Kept  # noqa: PLC0415
+        from voicetop.replay.recording_set import KeptCheckpoint  # noqa: PLC0415
 
         for part in reel.parts:
             for block in part.index.blocks[max(0, part.index.passes(at - 1.0) - 1) :]:
@@ -74,10 +74,10 @@ class MemoryStates:
                         deployment=session.deployment,
                         state=session.checkpoint(),
                     )
-                    self._add(Kept(at, part.path, place, session.epoch, f"{at}"), welcome)
+                    self._add(KeptCheckpoint(at, part.path, place, session.epoch, f"{at}"), welcome)
                     return
 
-    def _add(self, kept: Kept, welcome: Welcome) -> None:
+    def _add(self, kept: KeptCheckpoint, welcome: Welcome) -> None:
         from voicetop.replay.live_checkpoints import least_missed  # noqa: PLC0415
 
         self._states[kept.name] = msgspec.msgpack.encode(welcome)

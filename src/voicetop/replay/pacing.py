@@ -54,7 +54,7 @@ class Pacing:
             self.anchor(coming - SKIPPED_WAIT_S * min(self.speed, FASTEST), now)
 
 
-class Reached:
+class MeasuredSpeed:
     """Seconds of stamps that went by in a second of the clock, measured over the last one."""
 
     def __init__(self) -> None:

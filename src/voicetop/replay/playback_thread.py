@@ -19,14 +19,14 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.errors import RecordingError, VoicetopError
-from voicetop.replay.pacing import Pacing, Reached, speed_within
-from voicetop.replay.position import Position
-from voicetop.replay.start import Start
+from voicetop.replay.pacing import MeasuredSpeed, Pacing, speed_within
+from voicetop.replay.position import PlaybackPosition
+from voicetop.replay.start import PlaybackStart
 from voicetop.wire.events import Operator
 
 if TYPE_CHECKING:
-    from voicetop.replay.cursor import Walk
-    from voicetop.replay.recording_set import Reel
+    from voicetop.replay.cursor import Cursor
+    from voicetop.replay.recording_set import RecordingSet
     from voicetop.session import Session
 
 PICTURES_PER_S = 4
@@ -45,12 +45,12 @@ Answer = Callable[[Snapshot], None]
 NewSession: TypeAlias = "Callable[[], Session]"
 
 
-class Replaced(Exception):
+class Superseded(Exception):
     """Something else is wanted before this was done."""
 
 
-class Noting(Protocol):
-    """Who knows what was noted, and keeps what is; see `remarks.Remarks` and `ui.feed.FeedHandle.operate`."""
+class NoteKeeper(Protocol):
+    """Who knows what was noted, and keeps what is; see `remarks.RecordingNotes` and `ui.feed.FeedHandle.operate`."""
 
     acts: list[Operator]
     failures: list[str]
@@ -69,34 +69,34 @@ class Noting(Protocol):
     ) -> str: ...
 
 
-class Gathering(Protocol):
+class TimelineSource(Protocol):
     """Who knows what happened when in all of it."""
 
     @property
     def timeline(self) -> Timeline: ...
 
-    def begin(self, reel: Reel[Session], idle: threading.Event) -> None:
+    def begin(self, reel: RecordingSet[Session], idle: threading.Event) -> None:
         """The reel is open; `idle` is set while nobody waits for the processor."""
 
     def close(self) -> None: ...
 
 
-class Projector:
+class PlaybackThread:
     """What runs: `open_reel` is called on its own thread, with what makes its sessions."""
 
     def __init__(
         self,
-        open_reel: Callable[[NewSession], Reel[Session]],
+        open_reel: Callable[[NewSession], RecordingSet[Session]],
         *,
         where: str,
-        gathering: Gathering,
-        remarks: Noting,
+        gathering: TimelineSource,
+        remarks: NoteKeeper,
         config: Callable[[], EngineConfig] | None = None,
-        start: Start | None = None,
+        start: PlaybackStart | None = None,
         trouble: Callable[[], str] = lambda: "",
         clock: Clock | None = None,
     ) -> None:
-        start = start or Start()
+        start = start or PlaybackStart()
         self._open_reel = open_reel
         self._where = where
         self._gathering = gathering
@@ -115,10 +115,10 @@ class Projector:
         self._done = False
         self._latest: Snapshot | None = None
         self._error = ""
-        self._reel: Reel[Session] | None = None
-        self._walk: Walk | None = None
+        self._reel: RecordingSet[Session] | None = None
+        self._walk: Cursor | None = None
         self._pacing = Pacing(speed_within(start.speed))
-        self._reached = Reached()
+        self._reached = MeasuredSpeed()
         self._anchored = False
         self._moved = False
         """Whether time has gone on since it was told to."""
@@ -127,7 +127,7 @@ class Projector:
         self._picture_due = 0.0
         self._idle = threading.Event()
         self._opened = threading.Event()
-        self._position = Position(
+        self._position = PlaybackPosition(
             playing=start.playing,
             speed=self._pacing.speed,
             loop=start.loop,
@@ -156,7 +156,7 @@ class Projector:
         try:
             self._begin()
             while not self._closing:
-                with contextlib.suppress(Replaced):
+                with contextlib.suppress(Superseded):
                     self._turn()
         except VoicetopError as error:
             self._error = self._named(str(error))
@@ -169,22 +169,22 @@ class Projector:
                 self._walk.close()
 
     def _begin(self) -> None:
-        from voicetop.replay.cursor import Walk  # noqa: PLC0415 - behind the first frame, as all that needs numpy
+        from voicetop.replay.cursor import Cursor  # noqa: PLC0415 - behind the first frame, as all that needs numpy
 
         self._config = self._make_config() if self._make_config is not None else None
         reel = self._open_reel(self._new_session)
         self._remarks.load()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        self._walk = Walk(reel)
+        self._walk = Cursor(reel)
         self._reel = reel
         self._opened.set()
         self._gathering.begin(reel, self._idle)
 
     def _new_session(self) -> Session:
-        from voicetop.replay.cursor import Walker  # noqa: PLC0415
+        from voicetop.replay.cursor import ReplaySession  # noqa: PLC0415
 
-        session = Walker(self._config, self._look)
+        session = ReplaySession(self._config, self._look)
         session.noted = self._remarks.acts
         return session
 
@@ -193,7 +193,7 @@ class Projector:
         if threading.get_ident() != self._thread.ident:
             return
         if self._closing or self._target is not None:
-            raise Replaced
+            raise Superseded
         if self._wants_picture:
             self._show()
 
@@ -242,13 +242,13 @@ class Projector:
             if why:
                 self._place(playing=False)
 
-    def _await(self, reel: Reel[Session], target: float) -> None:
+    def _await(self, reel: RecordingSet[Session], target: float) -> None:
         """A moment that is a recorder's to write yet is there shortly."""
         patience = self._clock.monotonic() + FLUSHED_S
         while reel.last_at < target < math.inf and reel.growing and self._clock.monotonic() < patience:
             self._rest(GROWTH_S / 2)
             if self._target is not None or self._closing:
-                raise Replaced
+                raise Superseded
             if self._wants_picture:
                 self._show()
             reel.refresh()

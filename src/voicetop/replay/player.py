@@ -9,12 +9,12 @@ from __future__ import annotations
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.replay.pacing import Pacing, speed_within
-from voicetop.replay.playback_thread import Answer, Projector
-from voicetop.replay.position import Position
+from voicetop.replay.playback_thread import Answer, PlaybackThread
+from voicetop.replay.position import PlaybackPosition
 from voicetop.sources import LinkState
 
 
-class Player(Projector):
+class Player(PlaybackThread):
     """A `ui.feed.Past`. `open_reel` is called on its own thread, with what makes its sessions.
 
     `trouble` says what is wrong with what it plays from. `start` begins, `close` ends it. `ended` says that it stopped
@@ -81,7 +81,7 @@ class Player(Projector):
         return self
 
     @property
-    def position(self) -> Position:
+    def position(self) -> PlaybackPosition:
         """Where it stands."""
         return self._position
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from voicetop.engine.snapshot import NAN
 
 
-class Position(Struct, frozen=True):
+class PlaybackPosition(Struct, frozen=True):
     """Where a past is being looked at: stamp time `at`, and whether time goes on there.
 
     `speed` is what was asked for (inf: as fast as it goes), `reached` what the last second really brought (NaN while

@@ -21,11 +21,11 @@ from voicetop.errors import RecordingError
 from voicetop.recording.files import identity
 from voicetop.recording.index import STATE, BlockIndex
 from voicetop.recording.reader import Place, Reader, shard_files
-from voicetop.replay.frame_cursor import Trail
+from voicetop.replay.frame_cursor import FrameCursor
 from voicetop.replay.seek import SHARE, S, Seeker
 
 
-class Kept(Struct, frozen=True):
+class KeptCheckpoint(Struct, frozen=True):
     """A state that was kept elsewhere than in the recording: of when, and where in which file it goes on."""
 
     until: float
@@ -36,17 +36,17 @@ class Kept(Struct, frozen=True):
     size: int = 0
 
 
-class States(Protocol):
+class CheckpointSource(Protocol):
     """States that somebody keeps as a feed goes on."""
 
-    def nearest(self, at: float) -> Kept | None:
+    def nearest(self, at: float) -> KeptCheckpoint | None:
         """The last one by `at`."""
 
-    def load(self, kept: Kept) -> bytes | None:
+    def load(self, kept: KeptCheckpoint) -> bytes | None:
         """Its welcome frame; None where it is gone."""
 
 
-class Reel(Generic[S]):
+class RecordingSet(Generic[S]):
     """Raises RecordingError where there is no recording at `path`. `first_at` and `last_at` are stamps, 0.0 of none.
 
     `refresh` sees what was written since; it may be called from any thread.
@@ -58,7 +58,7 @@ class Reel(Generic[S]):
         new_session: Callable[[], S],
         *,
         share: float = SHARE,
-        states: States | None = None,
+        states: CheckpointSource | None = None,
         floor: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """`floor` is the first moment that may be gone to."""
@@ -119,7 +119,7 @@ class Reel(Generic[S]):
         number = self._entrance(at)
         return max(kept.until if kept else -math.inf, self.parts[number].nearest(at))
 
-    def enter(self, at: float, session: S) -> Trail:
+    def enter(self, at: float, session: S) -> FrameCursor:
         """Bring `session` to the nearest state by `at` that is kept anywhere; the frames that follow on it."""
         number = self._entrance(at)
         part = self.parts[number]
@@ -129,9 +129,9 @@ class Reel(Generic[S]):
             state = self._states.load(kept)
             if state is not None:
                 session.feed(state)
-                return Trail(self.files, kept.file, kept.place, kept.epoch)
+                return FrameCursor(self.files, kept.file, kept.place, kept.epoch)
         place, epoch = part.enter(at, session)
-        return Trail(self.files, part.path, place, epoch)
+        return FrameCursor(self.files, part.path, place, epoch)
 
     def _entrance(self, at: float) -> int:
         """Which file to enter: the one that `at` falls into, or the nearest before it in which a state is kept."""

@@ -24,8 +24,8 @@ from msgspec import Struct
 from voicetop.errors import CheckpointError, RecordingError
 from voicetop.recording.index import STATE, BlockIndex
 from voicetop.recording.reader import Place, Reader
-from voicetop.replay.checkpoints.store import Checkpoints, Saved
-from voicetop.replay.checkpoints.writer import Keepable, Keeper, go_on_from
+from voicetop.replay.checkpoints.store import Checkpoints, SavedCheckpoint
+from voicetop.replay.checkpoints.writer import CheckpointWriter, Keepable, go_on_from
 from voicetop.wire.batches import Stamped, is_welcome, last_beat, split, split_at
 from voicetop.wire.frames import Welcome
 
@@ -57,7 +57,7 @@ class Folding(Keepable, Protocol):
 S = TypeVar("S", bound=Folding)
 
 
-class Moment(Generic[S]):
+class SeekResult(Generic[S]):
     """A session as it was at a heartbeat, and the frames (each with its last stamp) that follow on it."""
 
     def __init__(self, session: S, frames: Iterator[Stamped], *, begun: bool) -> None:
@@ -102,7 +102,7 @@ class Seeker(Generic[S]):
         """A session that has seen nothing."""
         return self._new_session()
 
-    def seek(self, at: float) -> Moment[S]:
+    def seek(self, at: float) -> SeekResult[S]:
         """The state at the last heartbeat that was stamped by `at` (epoch s), and what follows on it.
 
         Where stamps step back, at the last heartbeat before time first passes `at`. Before the first heartbeat the
@@ -173,7 +173,7 @@ class Seeker(Generic[S]):
                 return saved.place, saved.epoch
         return Place(welcomed, 0), ""
 
-    def _go_on_from(self, saved: Saved, session: S) -> bool:
+    def _go_on_from(self, saved: SavedCheckpoint, session: S) -> bool:
         """Bring `session` to a state that was kept; False where that is damaged or no longer of this recording."""
         until = bisect_right(self.index.blocks, saved.place.offset, key=lambda block: block.offset)
         blocks = self.index.blocks[:until]
@@ -195,9 +195,9 @@ class Seeker(Generic[S]):
                 return
             yield step.frame
 
-    def _build(self, stop: Callable[[], bool], session: S, last: Saved | None) -> tuple[Place, str]:
+    def _build(self, stop: Callable[[], bool], session: S, last: SavedCheckpoint | None) -> tuple[Place, str]:
         """Fold what follows on `last`. A full disk is no trouble: what was kept stays right."""
-        keeper = Keeper(session, self.checkpoints, last)
+        keeper = CheckpointWriter(session, self.checkpoints, last)
         until, size = (last.until, last.size) if last else (0.0, 4096)
         usual = float(size)
         place, epoch = (last.place, last.epoch) if last else (Place(0, 0), "")
@@ -226,13 +226,13 @@ class Seeker(Generic[S]):
         return place, epoch
 
 
-def _moved(keeper: Keeper, place: Place | None, epoch: str, frame: bytes) -> None:
+def _moved(keeper: CheckpointWriter, place: Place | None, epoch: str, frame: bytes) -> None:
     """A frame was folded. What can't be written of a state before it is left out."""
     with contextlib.suppress(OSError):
         keeper.moved(place, epoch, welcome=is_welcome(frame))
 
 
-def _kept(keeper: Keeper, place: Place, until: float, room: float) -> int:
+def _kept(keeper: CheckpointWriter, place: Place, until: float, room: float) -> int:
     """Keep a state; how many bytes it takes, too many where the disk is full."""
     try:
         return keeper.keep(place, until, room)
@@ -265,7 +265,7 @@ def _steps(path: Path, place: Place, epoch: str) -> Iterator[_Step]:
                 yield _Step(at, rest, begin, reader.epoch)
 
 
-def moment_at(session: S, frames: Iterator[Stamped], at: float) -> Moment[S]:
+def moment_at(session: S, frames: Iterator[Stamped], at: float) -> SeekResult[S]:
     """Feed `session` up to the last heartbeat by `at`."""
     held: list[Stamped] = []
     for stamped in frames:
@@ -279,17 +279,19 @@ def moment_at(session: S, frames: Iterator[Stamped], at: float) -> Moment[S]:
     return _settle(session, held, frames)
 
 
-def _settle(session: S, held: list[Stamped], rest: Iterator[Stamped]) -> Moment[S]:
+def _settle(session: S, held: list[Stamped], rest: Iterator[Stamped]) -> SeekResult[S]:
     """Feed what is held up to the last heartbeat in it; the other part comes before `rest`."""
     beats = [last_beat(frame) for _, frame in held]
     last = max((number for number, beat in enumerate(beats) if beat), default=-1)
     if last < 0:
-        return Moment(session, itertools.chain(held, rest), begun=bool(session.epoch or session.seq))
+        return SeekResult(session, itertools.chain(held, rest), begun=bool(session.epoch or session.seq))
     _feed(session, held[:last])
     at, frame = held[last]
     head, tail = split(frame, beats[last])
     session.feed(head)
-    return Moment(session, itertools.chain([(at, tail)] if tail else [], held[last + 1 :], rest), begun=True)
+    return SeekResult(
+        session, itertools.chain([(at, tail)] if tail else [], held[last + 1 :], rest), begun=True
+    )
 
 
 def _feed(session: Folding, frames: list[Stamped]) -> None:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from voicetop.engine.snapshot import NAN
 
 
-class Start(Struct, frozen=True):
+class PlaybackStart(Struct, frozen=True):
     """How a replay begins: at stamp time `at` (NaN: its beginning), until `until` (NaN: its end)."""
 
     at: float = NAN

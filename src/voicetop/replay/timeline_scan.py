@@ -18,13 +18,13 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import Severity
 from voicetop.engine.snapshot.timeline import Note, Timeline
 from voicetop.errors import VoicetopError
-from voicetop.replay.annotations import Remarks
-from voicetop.views.timeline_builder import Chronicle
+from voicetop.replay.annotations import RecordingNotes
+from voicetop.views.timeline_builder import TimelineBuilder
 
 if TYPE_CHECKING:
-    from voicetop.replay.frame_cursor import Trail
-    from voicetop.replay.memory_checkpoints import MemoryStates
-    from voicetop.replay.recording_set import Reel
+    from voicetop.replay.frame_cursor import FrameCursor
+    from voicetop.replay.memory_checkpoints import MemoryCheckpoints
+    from voicetop.replay.recording_set import RecordingSet
     from voicetop.session import Session
 
 TOLD_S = 0.25
@@ -39,14 +39,14 @@ SHORT = 16 * 1024 * 1024
 """A recording of so many bytes is gone through each time it is opened, for the sake of states in memory."""
 
 
-class Survey:
-    """A `projector.Gathering`. `remarks` are the notes about this recording; `states` takes states in memory."""
+class TimelineScan:
+    """A `projector.TimelineSource`. `remarks` are the notes about this recording; `states` takes states in memory."""
 
     def __init__(
         self,
         config: Callable[[], EngineConfig] | None = None,
-        remarks: Remarks | None = None,
-        states: MemoryStates | None = None,
+        remarks: RecordingNotes | None = None,
+        states: MemoryCheckpoints | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._make_config = config
@@ -56,7 +56,7 @@ class Survey:
             remarks.when_kept = lambda _: self._renewed.set()
         self._clock = clock or WallClock()
         self._timeline = Timeline()
-        self._chronicle = Chronicle()
+        self._chronicle = TimelineBuilder()
         self._renewed = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -68,7 +68,7 @@ class Survey:
     def timeline(self) -> Timeline:
         return self._timeline
 
-    def begin(self, reel: Reel[Session], idle: threading.Event) -> None:
+    def begin(self, reel: RecordingSet[Session], idle: threading.Event) -> None:
         """Go through `reel`, while `idle` is set."""
         self._thread = threading.Thread(
             target=self._run, args=(reel, idle), name="voicetop timeline", daemon=True
@@ -81,16 +81,16 @@ class Survey:
         if self._thread is not None:
             self._thread.join(2.0)
 
-    def _run(self, reel: Reel[Session], idle: threading.Event) -> None:
+    def _run(self, reel: RecordingSet[Session], idle: threading.Event) -> None:
         from voicetop.replay import timeline_cache  # noqa: PLC0415 - behind the first frame, as all that needs numpy
-        from voicetop.replay.cursor import Walker  # noqa: PLC0415
+        from voicetop.replay.cursor import ReplaySession  # noqa: PLC0415
 
-        session = Walker(self._make_config() if self._make_config is not None else None)
+        session = ReplaySession(self._make_config() if self._make_config is not None else None)
         key = timeline_cache.key_of(session)
         try:
             told = timeline_cache.look_up(reel, key)
             if told is not None:
-                self._chronicle = Chronicle.of(told)
+                self._chronicle = TimelineBuilder.of(told)
             else:
                 follow(session, self._chronicle)
             self._hear_notes()
@@ -105,7 +105,7 @@ class Survey:
         except VoicetopError:  # the player says so when it comes there
             self._tell(reel, complete=True)
 
-    def _build(self, reel: Reel[Session], idle: threading.Event) -> None:
+    def _build(self, reel: RecordingSet[Session], idle: threading.Event) -> None:
         """The timeline is known: see that the checkpoints are there too, and hear of notes."""
         self._tell_more = lambda: self._tell(reel, complete=True)
         for part in list(reel.parts):
@@ -114,14 +114,16 @@ class Survey:
             self._wait_for_notes()
             self._tell(reel, complete=True)
 
-    def _go_through(self, reel: Reel[Session], session: Session, key: str, idle: threading.Event) -> None:
+    def _go_through(
+        self, reel: RecordingSet[Session], session: Session, key: str, idle: threading.Event
+    ) -> None:
         """All that was written by now, file after file; then what is written meanwhile.
 
         With `key` the timeline is gathered, and kept under it.
         """
         from voicetop.recording.reader import Place  # noqa: PLC0415
         from voicetop.replay import timeline_cache  # noqa: PLC0415
-        from voicetop.replay.frame_cursor import Trail  # noqa: PLC0415
+        from voicetop.replay.frame_cursor import FrameCursor  # noqa: PLC0415
 
         if (states := self._states) is not None:
             session.on_beat.append(lambda _: states.look(reel, session))
@@ -133,7 +135,7 @@ class Survey:
                 return
         if not key:  # the timeline was known; it goes on with what is written meanwhile
             follow(session, self._chronicle)
-        with contextlib.closing(Trail(reel.files, part.path, place, epoch)) as trail:
+        with contextlib.closing(FrameCursor(reel.files, part.path, place, epoch)) as trail:
             while self._fold(trail, session):
                 reel.refresh()
                 self._tell(reel, complete=True)
@@ -142,7 +144,7 @@ class Survey:
                     key = ""
                 self._wait_for_notes()
 
-    def _fold(self, trail: Trail, session: Session) -> bool:
+    def _fold(self, trail: FrameCursor, session: Session) -> bool:
         """Fold what has come; False where it is to end."""
         for _, frame in trail:
             session.feed(frame)
@@ -171,7 +173,7 @@ class Survey:
             self._tell_more()
         return self._stop.is_set()
 
-    def _tell(self, reel: Reel[Session], *, complete: bool) -> None:
+    def _tell(self, reel: RecordingSet[Session], *, complete: bool) -> None:
         timeline = self._chronicle.timeline(complete=complete)
         self._timeline = structs.replace(
             timeline, first_at=reel.first_at or timeline.first_at, last_at=reel.last_at or timeline.last_at
@@ -182,13 +184,13 @@ class Survey:
             self._chronicle.hear(act, act.ts)
 
 
-def follow(session: Session, chronicle: Chronicle) -> None:
+def follow(session: Session, chronicle: TimelineBuilder) -> None:
     """Let `chronicle` gather what happens in `session`."""
     session.on_beat.append(lambda beat: chronicle.step(session.engine, beat.at, session.severity))
     session.on_effect.append(lambda effect: _tell_effect(chronicle, effect))
 
 
-def _tell_effect(chronicle: Chronicle, effect: Effect) -> None:
+def _tell_effect(chronicle: TimelineBuilder, effect: Effect) -> None:
     if effect.reason == "resolved":
         chronicle.note(Note(effect.at, "resolved", effect.summary))
     elif effect.reason == "fired" and not effect.silenced:

@@ -10,7 +10,16 @@ from __future__ import annotations
 from voicetop.simulator.detail import BRIEF, Detail
 from voicetop.simulator.fleet import Fleet, FleetConfig
 from voicetop.simulator.history import history
-from voicetop.simulator.incidents import SCENARIOS, Incident
+from voicetop.simulator.incidents import SCENARIOS, SimulatedIncident
 from voicetop.simulator.population import DIMENSIONS
 
-__all__ = ["BRIEF", "DIMENSIONS", "SCENARIOS", "Detail", "Fleet", "FleetConfig", "Incident", "history"]
+__all__ = [
+    "BRIEF",
+    "DIMENSIONS",
+    "SCENARIOS",
+    "Detail",
+    "Fleet",
+    "FleetConfig",
+    "SimulatedIncident",
+    "history",
+]

@@ -11,8 +11,8 @@ from msgspec import Struct
 from voicetop.simulator.climate import Climate
 from voicetop.simulator.detail import Detail
 from voicetop.simulator.dice import Dice
-from voicetop.simulator.ending import Ending, after_reply, verdict, waited_out
-from voicetop.simulator.event_builder import Teller
+from voicetop.simulator.ending import CallEnding, after_reply, verdict, waited_out
+from voicetop.simulator.event_builder import EventBuilder
 from voicetop.simulator.incidents import Effects
 from voicetop.simulator.population import Kind
 from voicetop.simulator.reply import LLM_OVERLOADED, Failure, Reply
@@ -26,7 +26,7 @@ _SLOW_MS = 2500.0
 _PATIENCE_S = 14.0
 
 
-class Setting(Struct, frozen=True):
+class CallSettings(Struct, frozen=True):
     """What the calls of one fleet share. `speed` divides the time that people take, never the agent's latency."""
 
     dice: Dice
@@ -37,7 +37,7 @@ class Setting(Struct, frozen=True):
     late_tier: float = 0.15
 
 
-class Call(Teller):
+class SimulatedCall(EventBuilder):
     """A live call. `plan` has the step of each turn it will take if nothing comes between.
 
     `mood` is what failures and long waits have done to the caller (0 is calm), `handicap` what was against success
@@ -71,7 +71,9 @@ class Call(Teller):
         "way",
     )
 
-    def __init__(self, call_id: str, kind: Kind, started: float, detail: Detail, setting: Setting) -> None:
+    def __init__(
+        self, call_id: str, kind: Kind, started: float, detail: Detail, setting: CallSettings
+    ) -> None:
         super().__init__(call_id, setting.source)
         dice = setting.dice
         self.kind, self.started, self.detail, self.setting = kind, started, detail, setting
@@ -133,7 +135,7 @@ class Call(Teller):
 
     # -- a turn
 
-    def turn(self, t: float, effects: Effects) -> tuple[list[Event], float, Ending | None]:
+    def turn(self, t: float, effects: Effects) -> tuple[list[Event], float, CallEnding | None]:
         """The caller stopped speaking at `t`: what happens now, when the next turn is due, or how the call ends."""
         dice = self.setting.dice
         step = self.plan[self.index]
@@ -289,7 +291,7 @@ class Call(Teller):
 
     # -- its end
 
-    def close(self, ending: Ending, effects: Effects) -> list[Event]:
+    def close(self, ending: CallEnding, effects: Effects) -> list[Event]:
         """What is told when the call is over, and what the judge will say of it."""
         at = ending.at
         lasted = at - self.started

@@ -12,7 +12,7 @@ from voicetop.simulator.reply import Reply
 from voicetop.wire.events import CallOutcome
 
 if TYPE_CHECKING:
-    from voicetop.simulator.call import Call
+    from voicetop.simulator.call import SimulatedCall
 
 _HANG_UP = 0.0031
 _JUDGED = 0.97
@@ -20,7 +20,7 @@ _JUDGE_ERRS = 0.015
 _ESCALATE = 0.022
 
 
-class Ending(Struct, frozen=True):
+class CallEnding(Struct, frozen=True):
     """The call is over at `at`, decided at `decided` (epoch s); who `gave_up` got no answer to their case."""
 
     at: float
@@ -30,34 +30,34 @@ class Ending(Struct, frozen=True):
     gave_up: bool = False
 
 
-def waited_out(at: float) -> Ending:
+def waited_out(at: float) -> CallEnding:
     """The caller hung up while waiting for a reply."""
-    return Ending(at, at, "user_hangup", "user", gave_up=True)
+    return CallEnding(at, at, "user_hangup", "user", gave_up=True)
 
 
 def after_reply(
-    call: Call, step: str, reply: Reply, effects: Effects, replied: float, *, spoken: float
-) -> Ending | None:
+    call: SimulatedCall, step: str, reply: Reply, effects: Effects, replied: float, *, spoken: float
+) -> CallEnding | None:
     """How the call ends after this reply, if it does; `spoken` is when the agent's words are over."""
     dice = call.setting.dice
     if dice.uniform() < _leaving(call, step, reply, effects):
-        return Ending(
+        return CallEnding(
             call.after(replied, dice.between(0.4, 2.5)), replied, "user_hangup", "user", gave_up=True
         )
     if call.failed >= 4:
-        return Ending(call.after(replied, 0.5), replied, "error", "platform", gave_up=True)
+        return CallEnding(call.after(replied, 0.5), replied, "error", "platform", gave_up=True)
     if call.failed in (2, 3) and dice.uniform() < 0.25:
-        return Ending(call.after(replied, 3.0), replied, "transferred", "agent")
+        return CallEnding(call.after(replied, 3.0), replied, "transferred", "agent")
     if step == "resolve" and dice.uniform() < _escalating(call):
-        return Ending(call.after(spoken, 4.0), spoken, "transferred", "agent")
+        return CallEnding(call.after(spoken, 4.0), spoken, "transferred", "agent")
     if call.index >= len(call.plan) - 1 and not reply.silent:
         return _goodbye(call, spoken)
     if dice.uniform() < 0.0003:
-        return Ending(call.after(spoken, 20.0), spoken, "silence_timeout", "platform", gave_up=True)
+        return CallEnding(call.after(spoken, 20.0), spoken, "silence_timeout", "platform", gave_up=True)
     return None
 
 
-def _leaving(call: Call, step: str, reply: Reply, effects: Effects) -> float:
+def _leaving(call: SimulatedCall, step: str, reply: Reply, effects: Effects) -> float:
     """The chance that the caller hangs up on this reply: slowness, failures and bad temper raise it."""
     chance = _HANG_UP + 0.012 * (reply.e2e > 3000.0) + 0.012 * call.mood + 0.01 * effects.agitation
     if step == "ask_account":
@@ -67,25 +67,25 @@ def _leaving(call: Call, step: str, reply: Reply, effects: Effects) -> float:
     return chance + 0.07 * reply.silent + 0.04 * (reply.failure is not None)
 
 
-def _escalating(call: Call) -> float:
+def _escalating(call: SimulatedCall) -> float:
     return (
         _ESCALATE * (0.5 if call.kind.intent.turns < 5.0 else 1.0) + 0.06 * call.errors - 0.03 * call.handicap
     )
 
 
-def _goodbye(call: Call, spoken: float) -> Ending:
+def _goodbye(call: SimulatedCall, spoken: float) -> CallEnding:
     chance = call.setting.dice.uniform()
     at = call.after(spoken, 0.8)
     if chance < 0.8:
-        return Ending(at, spoken, "completed", "agent")
+        return CallEnding(at, spoken, "completed", "agent")
     return (
-        Ending(at, spoken, "agent_hangup", "agent")
+        CallEnding(at, spoken, "agent_hangup", "agent")
         if chance < 0.93
-        else Ending(at, spoken, "user_hangup", "user")
+        else CallEnding(at, spoken, "user_hangup", "user")
     )
 
 
-def verdict(call: Call, ending: Ending, effects: Effects) -> CallOutcome | None:
+def verdict(call: SimulatedCall, ending: CallEnding, effects: Effects) -> CallOutcome | None:
     """What the judge says: success by what happened, sentiment from 1 to 5; nothing where it wasn't asked."""
     dice = call.setting.dice
     if dice.uniform() >= _JUDGED:
@@ -113,7 +113,7 @@ def verdict(call: Call, ending: Ending, effects: Effects) -> CallOutcome | None:
     return call.outcome(at, label, sentiment, success=success, escalated=escalated)
 
 
-def _sentiment(call: Call, effects: Effects, *, success: bool) -> float:
+def _sentiment(call: SimulatedCall, effects: Effects, *, success: bool) -> float:
     felt = 4.1 if success else 3.2
     felt += effects.sentiment - 0.35 * min(call.errors, 3) - 0.5 * call.mood - 0.4 * effects.agitation
     return float(min(5, max(1, round(felt + 0.8 * call.setting.dice.normal()))))

@@ -47,7 +47,7 @@ _ARGUMENTS = {
 }
 
 
-class Teller:
+class EventBuilder:
     """Makes the events of one call: `id` and `source` go on each, `index` is the present turn."""
 
     __slots__ = ("_told", "id", "index", "source")

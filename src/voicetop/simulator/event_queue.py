@@ -11,7 +11,7 @@ _SLOTS_PER_S = 8
 _ts = operator.attrgetter("ts")
 
 
-class Wheel:
+class EventQueue:
     """Slots of an eighth of a second, each sorted when its time comes.
 
     Events with the same `ts` come out in the order in which they were put in, however the time is cut: a slot that is

@@ -21,13 +21,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from voicetop.simulator.call import Call, Setting
+from voicetop.simulator.call import CallSettings, SimulatedCall
 from voicetop.simulator.climate import DAY_MEAN, Climate, traffic
 from voicetop.simulator.detail import BRIEF, Detail
 from voicetop.simulator.dice import Dice
-from voicetop.simulator.ending import Ending
-from voicetop.simulator.event_queue import Wheel
-from voicetop.simulator.incidents import SCENARIOS, Effects, Incident, Outlook
+from voicetop.simulator.ending import CallEnding
+from voicetop.simulator.event_queue import EventQueue
+from voicetop.simulator.incidents import SCENARIOS, Effects, IncidentSchedule, SimulatedIncident
 from voicetop.simulator.population import MOST_TURNS, Kind, Population
 from voicetop.wire.events import CallStart, Capacity, Event, Marker, SourceStatus
 
@@ -73,7 +73,7 @@ class FleetConfig(Struct, frozen=True, kw_only=True):
     detail: Detail | None = None
     late_intent: float = 0.35
     late_tier: float = 0.15
-    incidents: tuple[Incident, ...] = ()
+    incidents: tuple[SimulatedIncident, ...] = ()
 
 
 class Fleet:
@@ -87,17 +87,17 @@ class Fleet:
         self.start = round(config.start, 3)
         self.now = self.begin
         self.told = 0
-        self.live: dict[str, Call] = {}
+        self.live: dict[str, SimulatedCall] = {}
         self._detail = config.detail or Detail.for_calls(config.calls)
         self._salt = zlib.crc32(f"{config.seed} {self.start} {config.source}".encode())
         self._dice = Dice(f"{config.seed} fleet")
         self._climate = Climate(f"{config.seed} climate", self.begin)
-        self._setting = Setting(
+        self._setting = CallSettings(
             self._dice, self._climate, config.source, config.speed, config.late_intent, config.late_tier
         )
         self._population = Population()
-        self._outlook = Outlook()
-        self._wheel = Wheel()
+        self._outlook = IncidentSchedule()
+        self._wheel = EventQueue()
         self._wakes: list[tuple[float, int, Callable[[float], None]]] = []
         self._serial = itertools.count()
         self._number = 0
@@ -122,7 +122,7 @@ class Fleet:
         self.told += len(events)
         return events
 
-    def inject(self, incident: Incident) -> None:
+    def inject(self, incident: SimulatedIncident) -> None:
         """Add an incident while the fleet runs; `at` counts from `start`, what has passed begins at once."""
         incident.check()
         self._plan_incident(incident)
@@ -201,7 +201,7 @@ class Fleet:
         told, first = call.begin()
         self._wheel.put(told)
         if call.way == "outbound" and self._dice.uniform() < 0.1:
-            self._end(call, Ending(call.after(t, 6.0), t, "voicemail", "user"), effects)
+            self._end(call, CallEnding(call.after(t, 6.0), t, "voicemail", "user"), effects)
         else:
             self._wake(first, functools.partial(self._turn, call))
 
@@ -214,14 +214,14 @@ class Fleet:
             return self._population.like(kind, intent="sales", tier=tier)
         return self._population.like(kind, intent="pricing_tiers" if self._dice.uniform() < 0.6 else "other")
 
-    def _new_call(self, kind: Kind, t: float) -> Call:
+    def _new_call(self, kind: Kind, t: float) -> SimulatedCall:
         self._number += 1
         call_id = f"c{(self._number * 2_654_435_761 + self._salt) & 0xFFFFFFFF:08x}"
-        call = Call(call_id, kind, t, BRIEF if t < self.start else self._detail, self._setting)
+        call = SimulatedCall(call_id, kind, t, BRIEF if t < self.start else self._detail, self._setting)
         self.live[call_id] = call
         return call
 
-    def _turn(self, call: Call, t: float) -> None:
+    def _turn(self, call: SimulatedCall, t: float) -> None:
         effects = self._outlook.effects(call.kind, t)
         if call.detail is not self._detail and t >= self.start:
             self._wheel.put(call.tell_with(self._detail, t))
@@ -232,11 +232,11 @@ class Fleet:
         else:
             self._end(call, ending, effects)
 
-    def _end(self, call: Call, ending: Ending, effects: Effects) -> None:
+    def _end(self, call: SimulatedCall, ending: CallEnding, effects: Effects) -> None:
         self._wheel.put(call.close(ending, effects))
         self._wake(ending.at, functools.partial(self._over, call))
 
-    def _over(self, call: Call, _t: float) -> None:
+    def _over(self, call: SimulatedCall, _t: float) -> None:
         del self.live[call.id]
 
     def _report(self, t: float) -> None:
@@ -248,11 +248,11 @@ class Fleet:
 
     # -- incidents
 
-    def _plan_incident(self, incident: Incident) -> None:
+    def _plan_incident(self, incident: SimulatedIncident) -> None:
         begins = round(max(self.start + incident.at, self.now, self.begin), 3)
         self._wake(begins, functools.partial(self._begin_incident, incident))
 
-    def _begin_incident(self, incident: Incident, t: float) -> None:
+    def _begin_incident(self, incident: SimulatedIncident, t: float) -> None:
         """The incident sets in: effects from now on, a marker where one goes with it."""
         if incident.lasts:
             self._outlook.begin(incident, t)
@@ -265,11 +265,11 @@ class Fleet:
             version = incident.where.get("version", "v42")
             self._mark(t, marker, version, version, incident)
 
-    def _end_incident(self, incident: Incident, t: float) -> None:
+    def _end_incident(self, incident: SimulatedIncident, t: float) -> None:
         self._outlook.end(incident)
         self._plan_arrivals(t)
 
-    def _mark(self, t: float, kind: str, label: str, version: str, incident: Incident) -> None:
+    def _mark(self, t: float, kind: str, label: str, version: str, incident: SimulatedIncident) -> None:
         marker = Marker(
             ts=t,
             event_id=self._own_id(),

@@ -60,7 +60,7 @@ class Effects:
 CALM = Effects()
 
 
-class Incident(Struct, frozen=True):
+class SimulatedIncident(Struct, frozen=True):
     """One incident of a fleet. `at` is in seconds after the fleet's start, `duration` in seconds (None: its usual).
 
     `segment` restricts it to the calls with these values; `magnitude` 1 is the usual strength.
@@ -238,16 +238,16 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
-class Outlook:
+class IncidentSchedule:
     """The incidents of a fleet that are under way, and the effects they have on a kind of call."""
 
     def __init__(self) -> None:
-        self._active: list[tuple[Incident, float]] = []
+        self._active: list[tuple[SimulatedIncident, float]] = []
 
-    def begin(self, incident: Incident, at: float) -> None:
+    def begin(self, incident: SimulatedIncident, at: float) -> None:
         self._active.append((incident, at))
 
-    def end(self, incident: Incident) -> None:
+    def end(self, incident: SimulatedIncident) -> None:
         self._active = [entry for entry in self._active if entry[0] is not incident]
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from voicetop.clock import Clock, WallClock
 from voicetop.connection.backoff import Backoff
-from voicetop.publish.lossless import Sender, Sent
+from voicetop.publish.lossless import LosslessPublisher, SentFrames
 from voicetop.simulator.fleet import Fleet
 
 TICK_S = 0.02
@@ -27,7 +27,7 @@ async def pump(
     ssl: tls.SSLContext | None = None,
     backoff: Backoff | None = None,
     opened: Callable[[], None] = lambda: None,
-) -> Sent:
+) -> SentFrames:
     """Feed the hub at `url`: the fleet's history at once, then what happens, when it happens.
 
     `opened` is called when the hub is there. Runs for `duration` seconds after the fleet's start, or until cancelled.
@@ -35,7 +35,7 @@ async def pump(
     cannot work.
     """
     clock = clock or WallClock()
-    sender = Sender(url, token, fleet.config.source, clock, ssl=ssl, backoff=backoff)
+    sender = LosslessPublisher(url, token, fleet.config.source, clock, ssl=ssl, backoff=backoff)
     past_s = PAST_PIECE_S
     end = float("inf") if duration is None else fleet.start + duration
     await sender.open()

@@ -62,7 +62,7 @@ def operator_event(
     return event
 
 
-class Unheard:
+class PendingActs:
     """Acts on their way: each is kept until the feed has brought it back.
 
     A connection that breaks in between may have lost one, so they are sent again over the next; a hub that has them

@@ -28,9 +28,9 @@ from voicetop.connection.address import check_token, check_url, client_tls, is_l
 from voicetop.connection.backoff import Backoff
 from voicetop.errors import FeedLost, FeedRefused
 from voicetop.sources import LinkState
-from voicetop.sources.operator_events import Unheard
+from voicetop.sources.operator_events import PendingActs
 from voicetop.wire.events import PROTOCOL_VERSION, Event, Gap, Heartbeat, Operator
-from voicetop.wire.frames import Duty, Hello, RawBatch, Resume, Told, WantState
+from voicetop.wire.frames import DeliveryReport, Duty, Hello, RawBatch, Resume, WantState
 from voicetop.wire.text import safe_label
 
 MAX_WELCOME = 512 * 1024 * 1024
@@ -63,7 +63,7 @@ class _WelcomeHead(Struct, frozen=True, tag_field="type", tag="welcome"):
     state: Raw = Raw()
 
 
-_head_decoder = msgspec.json.Decoder(_BatchHead | _WelcomeHead | Gap | Duty | Told)
+_head_decoder = msgspec.json.Decoder(_BatchHead | _WelcomeHead | Gap | Duty | DeliveryReport)
 
 
 class SocketSource:
@@ -89,7 +89,7 @@ class SocketSource:
         self.seq = 0
         self.on_duty = True
         """Of a watcher: whether it is this one that tells people, as the hub said last."""
-        self.on_told: Callable[[Told], None] = lambda _: None
+        self.on_told: Callable[[DeliveryReport], None] = lambda _: None
         """Of a watcher: called with what another one has told."""
         self._token = check_token(token)
         self._asked_role = role
@@ -101,7 +101,7 @@ class SocketSource:
         self._link = LinkState(where=urlsplit(url).netloc)
         self._frames: asyncio.Queue[bytes | FeedRefused] = asyncio.Queue(QUEUED_FRAMES)
         self._connection: ClientConnection | None = None
-        self._unheard = Unheard()
+        self._unheard = PendingActs()
         self._at = self._clock.time()
         self._heard = self._clock.monotonic()
         self._made_up = False
@@ -152,7 +152,7 @@ class SocketSource:
         with contextlib.suppress(ConnectionClosed):
             await self._connection.send(frame, text=True)
 
-    async def share(self, told: Told) -> None:
+    async def share(self, told: DeliveryReport) -> None:
         """Of a watcher: let the others know what was told. Where there is no connection, they don't get to know."""
         if self._connection is not None:
             with contextlib.suppress(ConnectionClosed):
@@ -229,7 +229,7 @@ class SocketSource:
                 await self._send_again(connection)
             elif isinstance(head, Duty):
                 self.on_duty = head.on
-            elif isinstance(head, Told):
+            elif isinstance(head, DeliveryReport):
                 self.on_told(head)
             else:
                 await self._frames.put(self._local(head))

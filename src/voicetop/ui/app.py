@@ -19,22 +19,22 @@ from textual.binding import Binding, BindingsMap
 from textual.driver import Driver
 from textual.message import Message
 
-from voicetop.alerts.runbooks import Shelf
+from voicetop.alerts.runbooks import RunbookLibrary
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.ui.actions.comparing import Comparing
-from voicetop.ui.actions.copying import Taking
+from voicetop.ui.actions.comparing import CompareActions
+from voicetop.ui.actions.copying import CopyActions
 from voicetop.ui.actions.keymap import USUAL, Keymap
 from voicetop.ui.actions.registry import BY_ID, Place
-from voicetop.ui.actions.responding import Responding
-from voicetop.ui.actions.scope_actions import Steering
-from voicetop.ui.app_chrome import ROOM, Surroundings
+from voicetop.ui.actions.responding import IncidentActions
+from voicetop.ui.actions.scope_actions import ScopeActions
+from voicetop.ui.app_chrome import ROOM, AppChrome
 from voicetop.ui.feed import FeedHandle
 from voicetop.ui.feeds import Feeds, NamedFeed
-from voicetop.ui.hidden_columns import Columns
+from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables.footer import MOST_TOLD, message_lines
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.scope import Outlook
+from voicetop.ui.scope import Scope
 from voicetop.ui.screens.alerts import AlertsPage
 from voicetop.ui.screens.boxes import HelpBox, PaletteBox
 from voicetop.ui.screens.calls import CallsPage
@@ -44,14 +44,14 @@ from voicetop.ui.screens.segments import SegmentsPage
 from voicetop.ui.screens.trends import TrendsPage
 from voicetop.ui.stack import Stack
 from voicetop.ui.style import theme as themes
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 from voicetop.ui.style.theme import Colours
-from voicetop.ui.style.theme_switch import LOOK_S, Wardrobe
+from voicetop.ui.style.theme_switch import LOOK_S, ThemeSwitch
 from voicetop.ui.terminal.driver import driver_for, takes_links
-from voicetop.ui.terminal.line_view import Ink, Sheet
-from voicetop.ui.terminal.output import Outlet
+from voicetop.ui.terminal.line_view import Ink, LineView
+from voicetop.ui.terminal.output import TerminalOutput
 from voicetop.ui.terminal.screen import ConsoleScreen
-from voicetop.ui.time.actions import Timekeeping
+from voicetop.ui.time.actions import TimeActions
 from voicetop.ui.time.bar import Timebar
 
 if TYPE_CHECKING:
@@ -80,7 +80,14 @@ def _bindings(keymap: Keymap) -> BindingsMap:
 
 
 class ConsoleApp(
-    Surroundings, Steering, Timekeeping, Comparing, Responding, Taking, App[None], inherit_bindings=False
+    AppChrome,
+    ScopeActions,
+    TimeActions,
+    CompareActions,
+    IncidentActions,
+    CopyActions,
+    App[None],
+    inherit_bindings=False,
 ):
     """The console on one feed, or on several with one of them on the screen."""
 
@@ -98,22 +105,22 @@ class ConsoleApp(
         others: Sequence[NamedFeed] = (),
         fps: float = FRAMES_PER_S,
         links: Mapping[str, str] | None = None,
-        columns: Columns | None = None,
-        shelf: Shelf | None = None,
+        columns: HiddenColumns | None = None,
+        shelf: RunbookLibrary | None = None,
     ) -> None:
         super().__init__()
         self.keymap = keymap
         self._bindings = _bindings(keymap)
         self.title = title
         self.feeds = Feeds([NamedFeed(title, feed), *others])
-        self.look = Look(utc=utc, ascii=ascii)
+        self.look = DisplayOptions(utc=utc, ascii=ascii)
         self.templates = links or {}
-        self.columns = columns or Columns()
-        self.shelf = shelf or Shelf()
+        self.columns = columns or HiddenColumns()
+        self.shelf = shelf or RunbookLibrary()
         self.told = ""
         self.when_painted: Callable[[], None] | None = None
         """Called once after the first frame: what would hold it up begins there."""
-        self.outlook = Outlook()
+        self.outlook = Scope()
         self.timebar = Timebar()
         self.asked: View | None = None
         self.skipped = 0
@@ -121,11 +128,11 @@ class ConsoleApp(
         self._behind = False
         self._noted = 0
         self._painted_for = self.size
-        self._outlet = Outlet(
+        self._outlet = TerminalOutput(
             SYSTEMS.get(self.console.color_system or ""), links=takes_links(os.environ), fps=fps
         )
-        self.wardrobe = Wardrobe(theme, self._colours())
-        self.sheet = Sheet(Ink(self.wardrobe.theme, ascii_only=ascii), self.frame)
+        self.wardrobe = ThemeSwitch(theme, self._colours())
+        self.sheet = LineView(Ink(self.wardrobe.theme, ascii_only=ascii), self.frame)
         self._screens: dict[Place, Page] = {
             "overview": OverviewPage(self),
             "calls": CallsPage(self),
@@ -319,7 +326,7 @@ class ConsoleApp(
         self.go("calls")
 
     def act_zone(self) -> None:
-        self.look = Look(utc=not self.look.utc, ascii=self.look.ascii)
+        self.look = DisplayOptions(utc=not self.look.utc, ascii=self.look.ascii)
         self.say("times in UTC" if self.look.utc else "times as this machine has them")
 
     def act_repaint(self) -> None:

@@ -15,9 +15,9 @@ from voicetop.ui.renderables.feeds import feeds_line
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.tour import tour_lines
 from voicetop.ui.screens.page import Page
-from voicetop.ui.style.display_options import Look
-from voicetop.ui.style.theme_switch import Wardrobe
-from voicetop.ui.terminal.line_view import Ink, Sheet
+from voicetop.ui.style.display_options import DisplayOptions
+from voicetop.ui.style.theme_switch import ThemeSwitch
+from voicetop.ui.terminal.line_view import Ink, LineView
 from voicetop.ui.tour import Tour
 
 ROOM = 10
@@ -29,9 +29,9 @@ class Console(Protocol):
 
     keymap: Keymap
     feeds: Feeds
-    look: Look
-    wardrobe: Wardrobe
-    sheet: Sheet
+    look: DisplayOptions
+    wardrobe: ThemeSwitch
+    sheet: LineView
     tour: Tour | None
     clock: Clock
     asked: View | None
@@ -52,7 +52,7 @@ class Console(Protocol):
     def wear(self, said: str) -> None: ...
 
 
-class Surroundings:
+class AppChrome:
     """Theme, feeds and tour."""
 
     feeds: Feeds

@@ -10,10 +10,10 @@ from typing import Protocol
 
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
-from voicetop.replay.position import Position
+from voicetop.replay.position import PlaybackPosition
 from voicetop.sources import LinkState
 
-__all__ = ["FeedHandle", "Past", "Position", "RunningFeed"]
+__all__ = ["FeedHandle", "Past", "PlaybackPosition", "RunningFeed"]
 
 
 class FeedHandle(Protocol):
@@ -83,7 +83,7 @@ class Past(FeedHandle, Protocol):
     """
 
     @property
-    def position(self) -> Position:
+    def position(self) -> PlaybackPosition:
         """Where it stands."""
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from voicetop.ui.feed import FeedHandle
-from voicetop.ui.time.viewed_time import Standpoint
+from voicetop.ui.time.viewed_time import ViewedTime
 from voicetop.wire.text import safe_label
 
 
@@ -23,7 +23,7 @@ class Feeds:
     def __init__(self, feeds: Sequence[NamedFeed]) -> None:
         self.all = [NamedFeed(safe_label(name) or "feed", handle) for name, handle in feeds]
         self.index = 0
-        self._standpoints = [Standpoint(handle) for _, handle in self.all]
+        self._standpoints = [ViewedTime(handle) for _, handle in self.all]
         for standpoint in self._standpoints[1:]:
             standpoint.out_of_sight()
 
@@ -36,7 +36,7 @@ class Feeds:
         return self.all[self.index]
 
     @property
-    def standpoint(self) -> Standpoint:
+    def standpoint(self) -> ViewedTime:
         """Where in time the current one is looked at."""
         return self._standpoints[self.index]
 

@@ -131,7 +131,7 @@ def ratio(value: float) -> str:
     return f"{value:.1f}×" if value < 10 else f"{value:.0f}×"
 
 
-class Reading(NamedTuple):
+class WrittenFigure(NamedTuple):
     """A figure ready to paint: its value, its judgement (glyph, word, tone) and its comparison with normal."""
 
     value: str
@@ -150,13 +150,13 @@ LOW = ("▼", "low", "degraded")
 
 def read(
     figure: Figure, write: Callable[[float], str], *, low_is_bad: bool = False, troubled: bool = False
-) -> Reading:
+) -> WrittenFigure:
     """Write a figure and judge it: by the verdict where it speaks of it (`troubled`), else by its warning line."""
     if figure.few:
-        return Reading(f"n {figure.n:,}, too few", "·", "", "muted", "", _normal(figure, write))
+        return WrittenFigure(f"n {figure.n:,}, too few", "·", "", "muted", "", _normal(figure, write))
     value = ("≥ " if figure.at_least else "") + write(figure.value)
     judged = judge(figure, low_is_bad=low_is_bad, troubled=troubled)
-    return Reading(value, *judged, ratio(figure.ratio), _normal(figure, write))
+    return WrittenFigure(value, *judged, ratio(figure.ratio), _normal(figure, write))
 
 
 def judge(figure: Figure, *, low_is_bad: bool = False, troubled: bool = False) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-class Columns:
+class HiddenColumns:
     """The hidden columns, by title. Without a path nothing is remembered."""
 
     def __init__(self, path: Path | None = None) -> None:

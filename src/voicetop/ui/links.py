@@ -17,7 +17,7 @@ FIELDS = ("trace_id", "call_id", "source")
 MAX_URL = 2_000
 
 
-class Link(NamedTuple):
+class Hyperlink(NamedTuple):
     """Where a call can be looked at elsewhere."""
 
     name: str
@@ -34,7 +34,7 @@ def is_address(url: str) -> bool:
     return bool(url) and len(url) <= MAX_URL and all("!" <= char <= "~" for char in url)
 
 
-def links_of(detail: CallDetail, templates: Mapping[str, str]) -> list[Link]:
+def links_of(detail: CallDetail, templates: Mapping[str, str]) -> list[Hyperlink]:
     """The links of one call. One that needs a trace is left out where the call has none."""
     known = {"trace_id": detail.trace_id, "call_id": detail.row.call_id, "source": detail.source}
     found = []
@@ -45,5 +45,5 @@ def links_of(detail: CallDetail, templates: Mapping[str, str]) -> list[Link]:
             for field in needed:
                 url = url.replace(f"{{{field}}}", quote(known[field], safe=""))
             if is_address(url):
-                found.append(Link(name, url))
+                found.append(Hyperlink(name, url))
     return found

@@ -25,7 +25,7 @@ PROGRAMS = {
 REMEDY = "no PNG: install rsvg-convert (librsvg2-bin), or pip install 'voicetop[png]'"
 
 
-class Saved(NamedTuple):
+class SavedPicture(NamedTuple):
     """The files that were written; `why` says why one of them isn't there."""
 
     svg: Path | None
@@ -38,16 +38,18 @@ class Saved(NamedTuple):
         return self.png or self.svg
 
 
-async def save(svg: str, name: str, at: float, folder: Path | None = None) -> Saved:
+async def save(svg: str, name: str, at: float, folder: Path | None = None) -> SavedPicture:
     """Write the picture of what was on the screen at `at` (epoch s); an older one stays."""
     stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ") if at == at else "before"
     try:
         path = _write(svg.encode(), folder or pictures_dir(), f"{stamp}-{name}")
     except OSError as error:
-        return Saved(None, None, f"cannot write a picture to {folder or pictures_dir()}: {error.strerror}")
+        return SavedPicture(
+            None, None, f"cannot write a picture to {folder or pictures_dir()}: {error.strerror}"
+        )
     png = path.with_suffix(".png")
     why = await _convert(path, png)
-    return Saved(path, None if why else png, why)
+    return SavedPicture(path, None if why else png, why)
 
 
 def shown(path: Path) -> str:

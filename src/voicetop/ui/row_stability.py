@@ -14,7 +14,7 @@ HOLD_S = 0.9
 """A second of four pictures, whose times are never quite even."""
 
 
-class Standing:
+class RowStability:
     """The order in which a list's rows stand."""
 
     def __init__(self) -> None:

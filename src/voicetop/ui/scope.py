@@ -24,7 +24,7 @@ def blamed(snap: Snapshot) -> Trouble | None:
     return next((trouble for trouble in snap.verdict.troubles if trouble.where), None)
 
 
-class Outlook:
+class Scope:
     """Window and narrowing of one console; `marking` while the next picture is to bring its moment."""
 
     def __init__(self) -> None:

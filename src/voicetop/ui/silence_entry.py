@@ -16,7 +16,7 @@ _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _LENGTH = re.compile(r"(\d{1,6}(?:\.\d+)?)(s|min|m|h|d)")
 
 
-class Ending(NamedTuple):
+class SilenceEntry(NamedTuple):
     """Epoch seconds, a matcher where one was typed, and the words."""
 
     until: float
@@ -24,7 +24,7 @@ class Ending(NamedTuple):
     why: str
 
 
-def ending_of(text: str, now: float, *, utc: bool) -> Ending:
+def ending_of(text: str, now: float, *, utc: bool) -> SilenceEntry:
     """What was typed, as of `now`. Raises UsageError with a line that says what is wrong."""
     try:
         words = shlex.split(text)
@@ -40,7 +40,7 @@ def ending_of(text: str, now: float, *, utc: bool) -> Ending:
     if parts and not matcher_of(matcher):
         raise UsageError(f"{matcher}: a matcher is key=value, like language=es or family=latency")
     why = " ".join(word for word in words if word not in parts)
-    return Ending(until, written(matcher_of(matcher)) if parts else "", why)
+    return SilenceEntry(until, written(matcher_of(matcher)) if parts else "", why)
 
 
 def _end(word: str, now: float, *, utc: bool) -> float:

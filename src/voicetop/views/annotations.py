@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from voicetop.engine.snapshot import Memo
+from voicetop.engine.snapshot import Annotation
 from voicetop.wire.events import NOTING, Operator
 
 
@@ -17,10 +17,12 @@ def known(told: Sequence[Operator], noted: Sequence[Operator], at: float) -> lis
     return sorted([*told, *more], key=_moment)
 
 
-def memos(acts: Iterable[Operator]) -> tuple[Memo, ...]:
+def memos(acts: Iterable[Operator]) -> tuple[Annotation, ...]:
     """The notes and bookmarks among them."""
     return tuple(
-        Memo(act.ts, act.act, act.text, act.by, act.call_id, act.target) for act in acts if act.act in NOTING
+        Annotation(act.ts, act.act, act.text, act.by, act.call_id, act.target)
+        for act in acts
+        if act.act in NOTING
     )
 
 

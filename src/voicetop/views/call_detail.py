@@ -7,7 +7,7 @@ from typing import Any
 
 from voicetop.engine import frustration
 from voicetop.engine.calls import Call
-from voicetop.engine.snapshot import NAN, CallDetail, KnownSegment, StoryItem, TurnRow
+from voicetop.engine.snapshot import NAN, CallDetail, CallEventItem, KnownSegment, TurnRow
 from voicetop.views import call_list
 from voicetop.wire.events import (
     NOTING,
@@ -69,10 +69,10 @@ def _opinion(success: int, sentiment: float, said: str) -> str:
 
 def _ladder(
     call: Call, at: float, acts: Sequence[Operator]
-) -> tuple[tuple[TurnRow, ...], tuple[StoryItem, ...]]:
+) -> tuple[tuple[TurnRow, ...], tuple[CallEventItem, ...]]:
     """Events belong to the turn whose index they tell, else to the turn before them."""
-    rungs: dict[int, tuple[Turn | None, list[StoryItem]]] = {}
-    before: list[StoryItem] = []
+    rungs: dict[int, tuple[Turn | None, list[CallEventItem]]] = {}
+    before: list[CallEventItem] = []
     current = -1
     for event in sorted([*call.story, *acts], key=lambda event: event.ts):
         index = getattr(event, "turn", -1)
@@ -95,7 +95,7 @@ def _ladder(
     return tuple(_rung(index, *rungs[index], call, at) for index in sorted(rungs)), tuple(before)
 
 
-def _rung(index: int, turn: Turn | None, items: list[StoryItem], call: Call, at: float) -> TurnRow:
+def _rung(index: int, turn: Turn | None, items: list[CallEventItem], call: Call, at: float) -> TurnRow:
     if turn is None:
         waits = call.live and call.wait_since and (index == call.wait_turn or call.wait_turn < 0)
         since = call.wait_since if waits else (items[0].at if items else call.started)
@@ -124,55 +124,55 @@ def _rung(index: int, turn: Turn | None, items: list[StoryItem], call: Call, at:
     )
 
 
-def item_of(event: AnyEvent) -> StoryItem | None:
+def item_of(event: AnyEvent) -> CallEventItem | None:
     """An event as a line of the story; None for what has no line of its own."""
     made = _ITEMS.get(type(event))
     return made(event) if made is not None else None
 
 
-def _tool(event: Tool) -> StoryItem | None:
+def _tool(event: Tool) -> CallEventItem | None:
     if event.state == "start" and not event.arguments:
         return None
     bad = event.state in ("error", "timeout")
     text = f"{event.name} {event.state}" + (f" {event.error_type}" if event.error_type else "")
     told = " → ".join(part for part in (event.arguments, event.result) if part)
-    return StoryItem(event.ts, "tool", text, told, event.duration_ms, bad)
+    return CallEventItem(event.ts, "tool", text, told, event.duration_ms, bad)
 
 
-def _error(event: Error) -> StoryItem:
+def _error(event: Error) -> CallEventItem:
     text = f"{event.component} {event.category.replace('_', ' ')}"
     status = f"HTTP {event.http_status}" if event.http_status else ""
     tries = f"{event.retry_count} retries" if event.retry_count else ""
     told = " · ".join(
         part for part in (event.provider, status, event.error_type, tries, event.message) if part
     )
-    return StoryItem(event.ts, "error" if event.final else "retry", text, told, bad=event.final)
+    return CallEventItem(event.ts, "error" if event.final else "retry", text, told, bad=event.final)
 
 
-def _interruption(event: Interruption) -> StoryItem:
+def _interruption(event: Interruption) -> CallEventItem:
     kind = "barge-in" if event.by == "user" else "agent spoke over"
     doubt = "false positive" if event.false_positive else "backchannel" if event.backchannel else ""
-    return StoryItem(event.ts, "barge-in", kind, doubt, event.playout_ms)
+    return CallEventItem(event.ts, "barge-in", kind, doubt, event.playout_ms)
 
 
-def _audio(event: Audio) -> StoryItem | None:
+def _audio(event: Audio) -> CallEventItem | None:
     parts = (
         ("{:.0f} words a minute", event.speech_rate_wpm), ("{:.0f} dBFS", event.loudness_dbfs),
         ("{:.0f} Hz", event.pitch_hz), ("SNR {:.0f} dB", event.snr_db), ("overlap {:.0f} ms", event.overlap_ms),
         ("jitter {:.0f} ms", event.jitter_ms), ("loss {:.1f} %", event.packet_loss_pct),
     )  # fmt: skip
     told = " · ".join(form.format(value) for form, value in parts if value == value)
-    return StoryItem(event.ts, "audio", event.role, told) if told else None
+    return CallEventItem(event.ts, "audio", event.role, told) if told else None
 
 
-def _update(event: CallUpdate) -> StoryItem | None:
+def _update(event: CallUpdate) -> CallEventItem | None:
     told = " · ".join(f"{name} = {'–' if value is None else value}" for name, value in event.segments.items())
     if not told and not event.state:
         return None
-    return StoryItem(event.ts, "segments" if told else "state", event.state or "known now", told)
+    return CallEventItem(event.ts, "segments" if told else "state", event.state or "known now", told)
 
 
-def _outcome(event: CallOutcome) -> StoryItem:
+def _outcome(event: CallOutcome) -> CallEventItem:
     success = (
         {True: "success", False: "no success"}.get(event.success, "")
         if isinstance(event.success, bool)
@@ -181,7 +181,7 @@ def _outcome(event: CallOutcome) -> StoryItem:
     escalated = "escalated" if event.escalated else ""
     mark = f"sentiment {event.sentiment:.0f} of 5" if event.sentiment == event.sentiment else ""
     text = " · ".join(part for part in (success, escalated, mark, event.label) if part)
-    return StoryItem(
+    return CallEventItem(
         event.ts,
         "outcome",
         f"{event.evaluator}: {text or 'unknown'}",
@@ -190,19 +190,19 @@ def _outcome(event: CallOutcome) -> StoryItem:
     )
 
 
-def _act(event: Operator) -> StoryItem:
+def _act(event: Operator) -> CallEventItem:
     """Notes and bookmarks are quoted; of other acts there is no more than that they were done."""
     said = event.text if event.act in NOTING and event.text else event.act
-    return StoryItem(event.ts, "note", f"{event.by}: {said}", "" if said == event.text else event.text)
+    return CallEventItem(event.ts, "note", f"{event.by}: {said}", "" if said == event.text else event.text)
 
 
-def _end(event: CallEnd) -> StoryItem:
-    return StoryItem(
+def _end(event: CallEnd) -> CallEventItem:
+    return CallEventItem(
         event.ts, "end", event.reason.replace("_", " "), event.raw_reason, bad=event.reason == "error"
     )
 
 
-_ITEMS: dict[type[Event], Callable[[Any], StoryItem | None]] = {
+_ITEMS: dict[type[Event], Callable[[Any], CallEventItem | None]] = {
     Tool: _tool,
     Error: _error,
     Interruption: _interruption,
@@ -211,9 +211,9 @@ _ITEMS: dict[type[Event], Callable[[Any], StoryItem | None]] = {
     CallOutcome: _outcome,
     CallEnd: _end,
     Operator: _act,
-    CallStep: lambda event: StoryItem(event.ts, "step", event.step),
-    CallStart: lambda event: StoryItem(event.ts, "start", event.platform or "call", event.direction),
-    Service: lambda event: StoryItem(
+    CallStep: lambda event: CallEventItem(event.ts, "step", event.step),
+    CallStart: lambda event: CallEventItem(event.ts, "start", event.platform or "call", event.direction),
+    Service: lambda event: CallEventItem(
         event.ts, "service", f"{event.component} {event.provider} {event.model}", event.fingerprint
     ),
 }

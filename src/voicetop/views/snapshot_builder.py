@@ -26,9 +26,9 @@ from voicetop.engine.snapshot import (
     Figure,
     LatencyPanel,
     MarkerNote,
-    MoodPanel,
     OutcomePanel,
     SegmentsPanel,
+    SentimentPanel,
     Series,
     Snapshot,
     StepShare,
@@ -37,7 +37,7 @@ from voicetop.engine.snapshot import (
     View,
     Where,
 )
-from voicetop.engine.snapshot.comparison import Comparison, Moment
+from voicetop.engine.snapshot.comparison import Comparison, WindowSample
 from voicetop.engine.verdict import STAGE_WORDS, culprit, handling_s
 from voicetop.engine.windows.buckets import censored_quantile
 from voicetop.engine.windows.histograms import METRIC, Histogram
@@ -47,7 +47,7 @@ from voicetop.views.annotations import known as known_acts
 from voicetop.views.annotations import memos
 from voicetop.views.compare import window_sample
 from voicetop.views.compare.compare import compare
-from voicetop.views.compare.natural_variation import Wobble
+from voicetop.views.compare.natural_variation import NaturalVariation
 from voicetop.views.verdict_text import sentence, standing
 from voicetop.wire.codec import WireStats
 from voicetop.wire.events import Operator
@@ -63,7 +63,7 @@ CHART_POINTS = 30
 SPLIT = ("stt", "eou", "llm_ttft", "tool", "tts_ttfb")
 
 
-class Picturer:
+class SnapshotBuilder:
     """Makes snapshots of one engine, keeping what doesn't change between two of them."""
 
     def __init__(self, engine: Engine, stats: WireStats) -> None:
@@ -74,8 +74,8 @@ class Picturer:
         self._segmented: tuple[object, SegmentsPanel] | None = None
         """The last one, with what it was asked for: it is made once a second."""
         self._charts: dict[tuple[object, Where, SlotKey], Any] = {}
-        self._wobble = Wobble(engine)
-        self._moment: tuple[object, Moment] | None = None
+        self._wobble = NaturalVariation(engine)
+        self._moment: tuple[object, WindowSample] | None = None
         self._compared: tuple[object, Comparison | None] | None = None
         """Made anew every `MOMENT_S`: a table that is read must not change four times a second."""
 
@@ -121,7 +121,7 @@ class Picturer:
             comparison=self._comparison(view),
         )
 
-    def _moment_of(self, view: View) -> Moment | None:
+    def _moment_of(self, view: View) -> WindowSample | None:
         if not (view.moment or view.against):
             return None
         key = (view.span, self._engine.at if view.moment else int(self._engine.at // MOMENT_S))
@@ -401,12 +401,12 @@ class Picturer:
         values = tuple(s[total] / s[of] / unit if s.get(of) else NAN for s in sums)
         return Series(slots[0][0] * slots[0][1], slots[0][0], values)
 
-    def _mood(self, scope: _Scope, moody: int) -> MoodPanel:
+    def _mood(self, scope: _Scope, moody: int) -> SentimentPanel:
         sums, usual = scope.business, scope.usual
         felt = usual.mean("sentiment_centi", "sentiments", 100)
         turns = int(scope.histograms["e2e"].sum()) if "e2e" in scope.histograms else 0
         barge_ins = scope.sums.get("barge_ins", 0)
-        return MoodPanel(
+        return SentimentPanel(
             sentiment=normals.mean(
                 sums.get("sentiment_centi", 0) / 100,
                 sums.get("sentiments", 0),

@@ -26,7 +26,7 @@ _ACTS: dict[str, NoteKind] = {"bookmark": "bookmark", "note": "note"}
 _Told = Marker | Security | Operator
 
 
-class Chronicle:
+class TimelineBuilder:
     """Call `step` at every heartbeat, `note` for what others know; `timeline` gives it all as a frozen value."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Chronicle:
         self._silent = False
 
     @classmethod
-    def of(cls, timeline: Timeline) -> Chronicle:
+    def of(cls, timeline: Timeline) -> TimelineBuilder:
         """What goes on from a timeline that was gathered before."""
         chronicle = cls()
         chronicle.first_at, chronicle.last_at = timeline.first_at, timeline.last_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voicetop.engine.attribution import Blame, in_words
+from voicetop.engine.attribution import Attribution, in_words
 from voicetop.engine.snapshot import Trouble
 
 MOST = 2
@@ -30,7 +30,7 @@ def sentence(troubles: Sequence[Trouble]) -> str:
     last: list[str] = []
     for trouble in troubles[:MOST]:
         head, *details = trouble.text.split(" · ")
-        who = in_words(Blame(trouble.where, trouble.explains)).removeprefix(" · ")
+        who = in_words(Attribution(trouble.where, trouble.explains)).removeprefix(" · ")
         told = [who] if who in details else []
         details = [detail for detail in details if detail != who]
         if len(troubles) == 1 or trouble is troubles[0]:

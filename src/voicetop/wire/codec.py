@@ -64,7 +64,7 @@ class Beat(Struct, frozen=True, gc=False):
 Step: TypeAlias = Batch | Beat | Welcome
 
 
-class Oddity(Struct, frozen=True):
+class MalformedSample(Struct, frozen=True):
     """One of the first malformed payloads, kept for `doctor`: made safe to print."""
 
     at: float
@@ -81,7 +81,7 @@ class WireStats(Struct):
     events: int = 0
     duplicates: int = 0
     malformed: int = 0
-    oddities: list[Oddity] = []
+    oddities: list[MalformedSample] = []
     unknown_types: dict[str, int] = {}
     unknown_fields: dict[str, int] = {}
     cleaned: int = 0
@@ -219,7 +219,7 @@ class Codec:
         self.stats.malformed += 1
         if len(self.stats.oddities) < KEPT_MALFORMED:
             sample = safe_text(payload[:400].decode("utf-8", "replace"), 400)
-            self.stats.oddities.append(Oddity(at, safe_text(why, 200), sample))
+            self.stats.oddities.append(MalformedSample(at, safe_text(why, 200), sample))
 
     def _count(self, counts: dict[str, int], name: str) -> None:
         if name not in counts and len(counts) >= KEPT_TYPES:

@@ -93,7 +93,7 @@ class Ordered(Duplicates):
         return new
 
 
-class Unread(Duplicates):
+class StoredIds(Duplicates):
     """Ids that stand in a recording, read when they are needed.
 
     Whoever kept the state went on from it, and saw that the next `fresh` ids were new: these need no looking up, which
@@ -105,7 +105,7 @@ class Unread(Duplicates):
     since: list[list[str]]
 
     @classmethod
-    def later(cls, read: Callable[[], tuple[set[str], set[str]]], fresh: int) -> Unread:
+    def later(cls, read: Callable[[], tuple[set[str], set[str]]], fresh: int) -> StoredIds:
         return cls(set(), set(), read, fresh, [])
 
     def all_new(self, ids: list[str]) -> bool:

@@ -67,7 +67,7 @@ MAX_TOLD = 400
 _Short = Annotated[str, Meta(max_length=MAX_TOLD)]
 
 
-class Told(Struct, frozen=True, tag_field="type", tag="told"):
+class DeliveryReport(Struct, frozen=True, tag_field="type", tag="told"):
     """One watcher has told `target` of `thread` (an incident); `mark` says what of it, `ref` is what the target gave.
 
     The hub hands it to the other watchers and reads nothing of it. No part of the feed.

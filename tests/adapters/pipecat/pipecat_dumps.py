@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from voicetop.adapters.pipecat.call import CallFacts, Story
+from voicetop.adapters.pipecat.call import CallFacts, PipecatCall
 from voicetop.wire.events import Event
 
 Record = tuple[str, float, dict[str, Any]]
@@ -113,5 +113,5 @@ def _metric_records(at: float, metric: dict[str, Any]) -> Iterator[Record]:
 
 def told(records: list[Record], call_id: str = "c", **facts: Any) -> list[Event]:
     """The events of a story that is told these records."""
-    story = Story(CallFacts(call_id, **facts))
+    story = PipecatCall(CallFacts(call_id, **facts))
     return [event for kind, at, fields in records for event in story.tell(kind, at, **fields)]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from adapters.pipecat.pipecat_dumps import Record, raw_rows, records_of, told
-from voicetop.adapters.pipecat.call import CallFacts, Story
+from voicetop.adapters.pipecat.call import CallFacts, PipecatCall
 from voicetop.wire.events import (
     Audio,
     CallEnd,
@@ -316,7 +316,7 @@ def test_a_pipeline_that_nobody_called_was_not_connected() -> None:
 
 
 def test_nothing_is_told_after_the_end() -> None:
-    story = Story(CallFacts("c"))
+    story = PipecatCall(CallFacts("c"))
     for kind in ("connected", "over"):
         story.tell(kind, 1.0)
     assert story.tell("user_speech_start", 2.0) == []
@@ -324,7 +324,7 @@ def test_nothing_is_told_after_the_end() -> None:
 
 
 def test_a_quiet_call_gives_a_sign_of_life() -> None:
-    story = Story(CallFacts("c"))
+    story = PipecatCall(CallFacts("c"))
     story.tell("connected", 0.0)
     assert story.tell("tick", 30.0) == []
     assert story.tell("tick", 61.0) == [CallUpdate(call_id="c", ts=61.0)]
@@ -357,7 +357,7 @@ def test_texts_can_be_kept_at_home() -> None:
 
 
 def test_what_the_story_does_not_know_tells_nothing() -> None:
-    assert Story(CallFacts("c")).tell("weather", 1.0, rain=True) == []
+    assert PipecatCall(CallFacts("c")).tell("weather", 1.0, rain=True) == []
 
 
 # Over the dumps of three real calls.

@@ -11,9 +11,9 @@ from alerts.planted import baseline, readings
 from voicetop.alerts.changes.array_codec import encode
 from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.changes.cusum_thresholds import UNLEARNED, threshold
-from voicetop.alerts.changes.detector import Watch, WatchState
+from voicetop.alerts.changes.detector import ChangeDetector, ChangeDetectorState
 from voicetop.alerts.changes.expectations import NAT, Shape, mean, rate
-from voicetop.alerts.changes.readings import Reading
+from voicetop.alerts.changes.readings import TickReading
 from voicetop.engine.windows.cells import Key
 from voicetop.engine.windows.histograms import METRIC, ROW
 
@@ -71,17 +71,17 @@ def test_an_hour_with_an_outage_teaches_nothing() -> None:
 
     held = baseline()
     before = held.healthy_s
-    watch = Watch(WatchState(baseline=held))
+    watch = ChangeDetector(ChangeDetectorState(baseline=held))
     for at, reading in readings(62, broken):
         watch.step(reading, at)
     assert held.healthy_s - before < 3_600
 
 
 def test_the_first_lines_are_drawn_after_a_quarter_of_an_hour() -> None:
-    watch = Watch(WatchState(baseline=Baseline(keys=list(planted.KEYS))))
+    watch = ChangeDetector(ChangeDetectorState(baseline=Baseline(keys=list(planted.KEYS))))
     times = METRIC["e2e"] * (ROW // 13) + np.arange(500, 600)
     for at, reading in readings(20):
-        watch.step(Reading(reading.parts, times), at)
+        watch.step(TickReading(reading.parts, times), at)
         if at - 1_760_000_400 < 895:
             assert not watch.baseline.lines
     assert watch.baseline.lines["e2e"] == pytest.approx(590, abs=1)

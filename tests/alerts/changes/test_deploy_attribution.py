@@ -7,8 +7,8 @@ import numpy as np
 from alerts.planted import START, Change, baseline, readings, rows_of
 from voicetop.alerts.changes.alarms import Alarm
 from voicetop.alerts.changes.deploy_attribution import blame
-from voicetop.alerts.changes.detector import Watch, WatchState
-from voicetop.alerts.changes.signal_text import Blamed
+from voicetop.alerts.changes.detector import ChangeDetector, ChangeDetectorState
+from voicetop.alerts.changes.signal_text import AttributedChange
 from voicetop.wire.events import Marker
 
 FROM = 1_200.0
@@ -24,8 +24,8 @@ def broken_since_deploy(version: str) -> Change:
     return change
 
 
-def found(version: str, *markers: Marker) -> tuple[Alarm, Blamed]:
-    watch = Watch(WatchState(baseline=baseline()))
+def found(version: str, *markers: Marker) -> tuple[Alarm, AttributedChange]:
+    watch = ChangeDetector(ChangeDetectorState(baseline=baseline()))
     for at, reading in readings(32, broken_since_deploy(version)):
         watch.step(reading, at)
     assert watch.evidence is not None
@@ -46,8 +46,8 @@ def test_the_deploy_at_the_onset_is_blamed() -> None:
 
 
 def test_a_deploy_of_the_version_that_does_well_is_not() -> None:
-    assert found("v2", deploy("v1", FROM - 20))[1] == Blamed()
+    assert found("v2", deploy("v1", FROM - 20))[1] == AttributedChange()
 
 
 def test_a_deploy_long_before_is_not() -> None:
-    assert found("v2", deploy("v2", FROM - 1_100))[1] == Blamed()
+    assert found("v2", deploy("v2", FROM - 1_100))[1] == AttributedChange()

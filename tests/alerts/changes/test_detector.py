@@ -7,7 +7,7 @@ import pytest
 
 from alerts.planted import KEYS, START, Change, baseline, readings, rows_of, watched
 from voicetop.alerts.changes import array_codec
-from voicetop.alerts.changes.detector import Watch, WatchState
+from voicetop.alerts.changes.detector import ChangeDetector, ChangeDetectorState
 
 FROM = 300.0
 
@@ -104,7 +104,7 @@ def test_twice_the_traffic_is_no_alarm() -> None:
 
 
 def test_an_alarm_is_over_soon_after_its_change() -> None:
-    watch = Watch(WatchState(baseline=baseline()))
+    watch = ChangeDetector(ChangeDetectorState(baseline=baseline()))
     on = [
         at
         for at, reading in readings(18, planted("fault:llm:server", 0.4, until=FROM + 300))
@@ -116,10 +116,10 @@ def test_an_alarm_is_over_soon_after_its_change() -> None:
 
 def test_a_watch_that_goes_on_from_its_state_says_the_same() -> None:
     marks = readings(15, planted("fault:llm:server", 0.03))
-    watch = Watch(WatchState(baseline=baseline()))
+    watch = ChangeDetector(ChangeDetectorState(baseline=baseline()))
     for at, reading in marks[:90]:
         watch.step(reading, at)
-    other = Watch(array_codec.decode(array_codec.encode(watch.state), WatchState))
+    other = ChangeDetector(array_codec.decode(array_codec.encode(watch.state), ChangeDetectorState))
     for at, reading in marks[90:]:
         assert array_codec.encode(watch.step(reading, at)) == array_codec.encode(other.step(reading, at))
     assert array_codec.encode(watch.state) == array_codec.encode(other.state)
@@ -131,7 +131,7 @@ def test_when_an_outage_is_over_what_callers_felt_of_it_is_over_too() -> None:
             return rate
         return {"fault:llm:server": rate * 0 + 0.5, "failed": rate * 0 + 0.9}.get(kind, rate)
 
-    watch = Watch(WatchState(baseline=baseline()))
+    watch = ChangeDetector(ChangeDetectorState(baseline=baseline()))
     families = [{alarm.family for alarm in watch.step(reading, at)} for at, reading in readings(18, outage)]
     assert {"errors", "success"} in families
     assert not families[-1]

@@ -9,8 +9,8 @@ from alerts.planted import START as LEARNED
 from alerts.planted import baseline
 from engine.feeding import Line
 from voicetop.alerts.changes.alarms import Alarm
-from voicetop.alerts.changes.signal_text import Blamed, signal_of
-from voicetop.alerts.changes.streams import Stream, of_kinds
+from voicetop.alerts.changes.signal_text import AttributedChange, signal_of
+from voicetop.alerts.changes.streams import MonitoredRate, of_kinds
 from voicetop.alerts.incident_text import blame_line
 from voicetop.alerts.signals import Signal
 from voicetop.engine.windows.buckets import bucket_of
@@ -28,7 +28,7 @@ STREAMS = {
 
 def told(name: str, came: float, expected: float, trials: float, line: Line | None = None) -> Signal:
     """The signal of an alarm on one stream; normal turns take 1 s, 400 ms of it in the LLM and 200 ms in the TTS."""
-    stream: Stream = STREAMS[name]
+    stream: MonitoredRate = STREAMS[name]
     known = baseline()
     for metric, usual in (("e2e", 1000.0), ("llm_ttft", 400.0), ("tts_ttfb", 200.0)):
         known.times[METRIC[metric], bucket_of(np.array([usual]))[0]] = 1000.0
@@ -41,7 +41,7 @@ def told(name: str, came: float, expected: float, trials: float, line: Line | No
         expected=expected,
         trials=trials,
     )
-    return signal_of(alarm, stream, (line or Line()).session.engine, Blamed(), known)
+    return signal_of(alarm, stream, (line or Line()).session.engine, AttributedChange(), known)
 
 
 def slow(turns: int) -> Line:

@@ -13,11 +13,11 @@ from engine.traffic import Traffic
 from voicetop.alerts.alerts import Alerts
 from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.detectors import capacity, feed, waiting
-from voicetop.alerts.detectors.all import Desk
+from voicetop.alerts.detectors.all import DetectorSet
 from voicetop.alerts.detectors.intents import compare
 from voicetop.alerts.detectors.runaway import line_of
 from voicetop.alerts.incident_text import blame_line
-from voicetop.engine.capacity import Load
+from voicetop.engine.capacity import CapacityLoad
 from voicetop.session import Session
 from voicetop.wire.events import (
     CallEnd,
@@ -36,7 +36,7 @@ from voicetop.wire.events import (
 
 def signals(line: Line) -> dict[str, str]:
     """What the desk says at the next mark: tier by rule."""
-    desk, engine = Desk(), line.session.engine
+    desk, engine = DetectorSet(), line.session.engine
     return {
         signal.rule: signal.tier for signal in (*desk.urgent(engine, line.at), *desk.step(engine, line.at))
     }
@@ -103,7 +103,7 @@ def test_a_line_that_is_nearly_full_is_told_by_the_line_it_crossed(
     live: int, tier: str | None, because: str
 ) -> None:
     line = Room()
-    line.session.engine.load = Load(limit=10)
+    line.session.engine.load = CapacityLoad(limit=10)
     for number in range(live):
         line.begin(f"c{number}")
     line.pass_(1.0)
@@ -143,14 +143,14 @@ def test_a_day_that_is_told_at_once_is_not_late() -> None:
 
 
 def test_before_the_first_heartbeat_nothing_is_known() -> None:
-    desk, line = Desk(baseline()), Room()
+    desk, line = DetectorSet(baseline()), Room()
     for second in range(-295, 0, 5):
         assert desk.step(line.session.engine, START + second) == []
 
 
 def test_a_label_nobody_knew_is_told_at_its_fifth_call() -> None:
     line = Room()
-    desk = Desk(baseline())
+    desk = DetectorSet(baseline())
     for number in range(6):
         line.begin(f"c{number}", intent="pricing_tiers", language="en")
         line.tell(CallEnd, f"c{number}", reason="completed")
@@ -172,7 +172,7 @@ def test_one_call_that_costs_what_no_call_costs_is_told() -> None:
     known = baseline()
     known.dearest = [60_000 + 100 * number for number in range(100)]
     assert 60_000 < line_of(known) < 400_000
-    line, desk = Room(), Desk(known)
+    line, desk = Room(), DetectorSet(known)
     line.begin("a", intent="billing")
     line.tell(Usage, "a", component="llm", cost_usd=3.0)
     line.tell(CallEnd, "a", reason="completed")
@@ -197,7 +197,7 @@ def test_while_it_learns_the_presets_of_the_verdict_speak() -> None:
 
 
 def test_an_outage_before_anything_is_learned_is_not_learned_from() -> None:
-    line, desk = Room(), Desk()
+    line, desk = Room(), DetectorSet()
     for n in range(60):
         line.begin(f"c{n}")
         line.tell(Error, f"c{n}", component="llm", category="timeout")
@@ -215,15 +215,15 @@ def test_what_has_learned_needs_no_presets() -> None:
         line.begin(f"c{n}")
         line.tell(Error, f"c{n}", component="llm", category="timeout")
     line.pass_(10)
-    desk = Desk(baseline())
+    desk = DetectorSet(baseline())
     line.pass_(5)
     assert not [signal for signal in desk.step(line.session.engine, line.at) if "preset" in signal.rule]
 
 
 def test_a_desk_says_how_long_it_still_learns() -> None:
-    line, desk = Room(), Desk()
+    line, desk = Room(), DetectorSet()
     assert desk.learning_s(line.session.engine, line.at) == 900.0
-    assert Desk(baseline()).learning_s(line.session.engine, line.at) == 0.0
+    assert DetectorSet(baseline()).learning_s(line.session.engine, line.at) == 0.0
 
 
 def _outage() -> list[Stamped]:
@@ -248,7 +248,7 @@ def _outage() -> list[Stamped]:
 def _said(
     told: list[Stamped], sizes: Iterator[int], state: bytes = b""
 ) -> tuple[list[tuple[float, str, str]], Session]:
-    session = Session(alerts=Alerts((Desk(baseline()),)))
+    session = Session(alerts=Alerts((DetectorSet(baseline()),)))
     if state:
         session.load(state)
     said: list[tuple[float, str, str]] = []

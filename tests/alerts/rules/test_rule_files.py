@@ -8,7 +8,7 @@ import pytest
 from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.rule_files import PRESETS, files_in, parse, read
 from voicetop.alerts.signals import Family
-from voicetop.engine.config import Line, Policy
+from voicetop.engine.config import Policy, ThresholdPair
 
 RULE = """
 [rules.slow_llm]
@@ -38,7 +38,7 @@ def test_a_rule_says_all_that_it_can_say() -> None:
         50,
     )
     assert rule.where == (("intent", "billing"), ("language", "es"))
-    assert (rule.fire, rule.clear) == (Line(1.5, times=True), Line(1.3, times=True))
+    assert (rule.fire, rule.clear) == (ThresholdPair(1.5, times=True), ThresholdPair(1.3, times=True))
     assert (rule.for_s, rule.keep_s, rule.below) == (120, 600, False)
     assert (rule.runbook, rule.links) == ("slow_llm", ("https://status.example",))
 
@@ -54,23 +54,29 @@ def test_a_short_rule_takes_the_rest_from_its_metric() -> None:
         "latency",
         slow.fire,
     )
-    assert (low.for_s, low.below, low.window, low.runbook, low.fire) == (0, True, "30m", "success", Line(0.8))
+    assert (low.for_s, low.below, low.window, low.runbook, low.fire) == (
+        0,
+        True,
+        "30m",
+        "success",
+        ThresholdPair(0.8),
+    )
 
 
 @pytest.mark.parametrize(
     ("metric", "said", "line"),
     [
-        ("p95_e2e", '"2.7 s"', Line(2700)),
-        ("p95_e2e", '"800 ms"', Line(800)),
-        ("p95_e2e", '"2.5×"', Line(2.5, times=True)),
-        ("p95_e2e", '"2 * normal"', Line(2, times=True)),
-        ("errors", '"5 %"', Line(0.05)),
-        ("errors.llm.timeout", "0.02", Line(0.02)),
-        ("cost", '"$0.20"', Line(0.2)),
-        ("stuck", "5", Line(5)),
+        ("p95_e2e", '"2.7 s"', ThresholdPair(2700)),
+        ("p95_e2e", '"800 ms"', ThresholdPair(800)),
+        ("p95_e2e", '"2.5×"', ThresholdPair(2.5, times=True)),
+        ("p95_e2e", '"2 * normal"', ThresholdPair(2, times=True)),
+        ("errors", '"5 %"', ThresholdPair(0.05)),
+        ("errors.llm.timeout", "0.02", ThresholdPair(0.02)),
+        ("cost", '"$0.20"', ThresholdPair(0.2)),
+        ("stuck", "5", ThresholdPair(5)),
     ],
 )
-def test_a_threshold_is_written_as_people_write_it(metric: str, said: str, line: Line) -> None:
+def test_a_threshold_is_written_as_people_write_it(metric: str, said: str, line: ThresholdPair) -> None:
     book = parse(f'[rules.x]\nmetric = "{metric}"\nfire = {said}\n')
     assert book.mistakes == ()
     assert book.rules[0].fire == pytest.approx(line) or book.rules[0].fire == line

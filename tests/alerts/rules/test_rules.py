@@ -13,7 +13,7 @@ from voicetop.alerts.signals import Effect
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import Figure, Normal, Snapshot, View
 from voicetop.session import Session
-from voicetop.simulator import Incident
+from voicetop.simulator import SimulatedIncident
 from voicetop.ui.figures import bare_ms
 from voicetop.ui.figures import derivation as derived
 from voicetop.wire.events import Capacity, Error, Marker, Operator, Security
@@ -88,7 +88,7 @@ def test_a_rule_of_a_segment_looks_at_that_segment() -> None:
 
 
 def test_the_blame_says_which_stage_which_segment_and_after_what() -> None:
-    slow = Incident("seg_latency", at=20.0, duration=600.0, segment={"language": "es"})
+    slow = SimulatedIncident("seg_latency", at=20.0, duration=600.0, segment={"language": "es"})
     feed = SessionFeed((slow,), seed=3, calls=200, history=7200.0)
     book = parse('[rules.slow]\nmetric = "p95_e2e"\nfire = "1.2 × normal"\nfor = "0s"\n')
     alone = msgspec.structs.replace(feed.session.engine.config, rules=book.rules, verdict=False)
@@ -144,7 +144,7 @@ def test_what_people_do_comes_through_the_feed() -> None:
 @pytest.mark.parametrize("seed", [4])
 def test_every_metric_is_the_figure_that_its_panel_shows(seed: int) -> None:
     feed = SessionFeed(
-        (Incident("llm_outage", at=10.0, duration=600.0),), seed=seed, calls=80, history=3600.0
+        (SimulatedIncident("llm_outage", at=10.0, duration=600.0),), seed=seed, calls=80, history=3600.0
     )
     feed.run(60)
     engine = feed.session.engine

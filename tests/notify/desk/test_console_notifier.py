@@ -13,7 +13,7 @@ import pytest
 
 from notify.receivers import effect
 from voicetop.clock import WallClock
-from voicetop.notify.desk.console_notifier import Herald
+from voicetop.notify.desk.console_notifier import ConsoleNotifier
 from voicetop.notify.desk.grouping import Notice
 from voicetop.notify.settings import NotifyConfig
 
@@ -27,7 +27,7 @@ def until(true: Callable[[], object], seconds: float = 10.0) -> None:
 
 def test_effects_of_several_threads_become_one_notice() -> None:
     notices: list[Notice] = []
-    herald = Herald(NotifyConfig(desktop=False), {}, WallClock(), ring=notices.append)
+    herald = ConsoleNotifier(NotifyConfig(desktop=False), {}, WallClock(), ring=notices.append)
     threads = [threading.Thread(target=herald.hear, args=(effect(number=number),)) for number in range(4)]
     for thread in threads:
         thread.start()
@@ -40,7 +40,7 @@ def test_effects_of_several_threads_become_one_notice() -> None:
 
 def test_a_quiet_night_starts_no_thread() -> None:
     before = threading.active_count()
-    herald = Herald(NotifyConfig(), {}, WallClock(), ring=lambda _: None)
+    herald = ConsoleNotifier(NotifyConfig(), {}, WallClock(), ring=lambda _: None)
     assert threading.active_count() == before
     herald.close()
 
@@ -54,7 +54,7 @@ def test_why_nothing_pops_up_is_said_once(tmp_path: Path) -> None:
         "PATH": str(tmp_path),
         "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere",
     }
-    herald = Herald(NotifyConfig(), env, WallClock(), ring=notices.append, complain=said.append)
+    herald = ConsoleNotifier(NotifyConfig(), env, WallClock(), ring=notices.append, complain=said.append)
     herald.hear(effect(number=1))
     until(lambda: said)
     herald.hear(effect(number=2))

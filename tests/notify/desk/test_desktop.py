@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from voicetop.notify.desk import desktop
-from voicetop.notify.targets.base import Failed
+from voicetop.notify.targets.base import DeliveryFailed
 
 SERVICE = Path(__file__).with_name("notification_service.py")
 needs_a_bus = [
@@ -78,11 +78,11 @@ class TestOnABus:
         script = (
             "import os, subprocess, time\n"
             "from voicetop.notify.desk import desktop\n"
-            "from voicetop.notify.targets.base import Failed\n"
+            "from voicetop.notify.targets.base import DeliveryFailed\n"
             "began = time.monotonic()\n"
             "try:\n"
             "    desktop.show('a', 'b', limit_s=1.5)\n"
-            "except Failed as failure:\n"
+            "except DeliveryFailed as failure:\n"
             "    assert 'took nothing within 1.5 s' in str(failure), failure\n"
             "    assert time.monotonic() - began < 5\n"
             "else:\n"
@@ -96,10 +96,10 @@ class TestOnABus:
     def test_a_bus_without_a_notification_service_is_said(self, tmp_path: Path) -> None:
         script = (
             "from voicetop.notify.desk import desktop\n"
-            "from voicetop.notify.targets.base import Failed\n"
+            "from voicetop.notify.targets.base import DeliveryFailed\n"
             "try:\n"
             "    desktop.show('a', 'b')\n"
-            "except Failed as failure:\n"
+            "except DeliveryFailed as failure:\n"
             "    assert 'nobody on this desktop shows notifications' in str(failure), failure\n"
             "else:\n"
             "    raise SystemExit('it says that it was shown')\n"
@@ -137,6 +137,6 @@ def test_a_machine_without_any_way_to_show_it_says_what_to_install(tmp_path: Pat
     if find_spec("dbus"):
         pytest.skip("dbus-python is installed here")
     began = time.monotonic()
-    with pytest.raises(Failed, match="install notify-send"):
+    with pytest.raises(DeliveryFailed, match="install notify-send"):
         desktop.show("a", "b", {**os.environ, "PATH": str(tmp_path)})
     assert time.monotonic() - began < 5

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from notify.receivers import effect
-from voicetop.notify.desk.grouping import MOST_A_MINUTE, Gate, Notice
+from voicetop.notify.desk.grouping import MOST_A_MINUTE, Notice, NoticeGrouping
 from voicetop.notify.settings import NotifyConfig
 
 NOON, NIGHT, MORNING = 1_700_049_600.0, 1_700_092_800.0, 1_700_118_000.0
 """12:00, 24:00 and 7:00 UTC."""
 
 
-def shown(gate: Gate, now: float) -> Notice | None:
+def shown(gate: NoticeGrouping, now: float) -> Notice | None:
     wait = gate.wait(now)
     assert wait is not None
     return gate.due(now + wait)
 
 
 def test_one_alert_is_told_well_within_a_second() -> None:
-    gate = Gate(NotifyConfig(), utc=True)
+    gate = NoticeGrouping(NotifyConfig(), utc=True)
     assert gate.wait(NOON) is None
     gate.let_in(effect(), NOON)
     wait = gate.wait(NOON)
@@ -32,7 +32,7 @@ def test_one_alert_is_told_well_within_a_second() -> None:
 
 
 def test_what_comes_together_is_one_notice_with_the_worst_first() -> None:
-    gate = Gate(NotifyConfig(), utc=True)
+    gate = NoticeGrouping(NotifyConfig(), utc=True)
     for number in range(1, 6):
         gate.let_in(effect(number=number, tier="critical" if number == 4 else "warning"), NOON)
     notice = shown(gate, NOON)
@@ -43,7 +43,7 @@ def test_what_comes_together_is_one_notice_with_the_worst_first() -> None:
 
 
 def test_a_storm_is_told_a_few_times_a_minute_and_nothing_of_it_is_dropped() -> None:
-    gate = Gate(NotifyConfig(), utc=True)
+    gate = NoticeGrouping(NotifyConfig(), utc=True)
     notices: list[Notice] = []
     for second in range(60):
         gate.let_in(effect(number=second), NOON + second)
@@ -56,7 +56,7 @@ def test_a_storm_is_told_a_few_times_a_minute_and_nothing_of_it_is_dropped() -> 
 
 
 def test_at_night_warnings_are_quiet_and_critical_alerts_are_not() -> None:
-    gate = Gate(NotifyConfig(quiet="22:00-07:00"), utc=True)
+    gate = NoticeGrouping(NotifyConfig(quiet="22:00-07:00"), utc=True)
     gate.let_in(effect(tier="warning"), NIGHT)
     assert gate.wait(NIGHT) == MORNING - NIGHT
     assert gate.due(NIGHT + 60) is None
@@ -64,13 +64,13 @@ def test_at_night_warnings_are_quiet_and_critical_alerts_are_not() -> None:
     notice = shown(gate, NIGHT)
     assert notice is not None
     assert notice.title.startswith("■ CRITICAL")
-    by_day = Gate(NotifyConfig(quiet="22:00-07:00"), utc=True)
+    by_day = NoticeGrouping(NotifyConfig(quiet="22:00-07:00"), utc=True)
     by_day.let_in(effect(tier="warning"), NOON)
     assert by_day.wait(NOON) is not None
 
 
 def test_what_a_night_held_back_is_one_notice_in_the_morning_and_every_end_is_told() -> None:
-    gate = Gate(NotifyConfig(quiet="22:00-07:00"), utc=True)
+    gate = NoticeGrouping(NotifyConfig(quiet="22:00-07:00"), utc=True)
     gate.let_in(effect(tier="warning"), NOON)
     assert shown(gate, NOON) is not None
     gate.let_in(effect("resolved", tier="warning"), NIGHT)
@@ -87,7 +87,7 @@ def test_what_a_night_held_back_is_one_notice_in_the_morning_and_every_end_is_to
 
 
 def test_what_gets_worse_at_night_is_told_at_once_and_not_again_in_the_morning() -> None:
-    gate = Gate(NotifyConfig(quiet="22:00-07:00"), utc=True)
+    gate = NoticeGrouping(NotifyConfig(quiet="22:00-07:00"), utc=True)
     gate.let_in(effect(tier="warning"), NIGHT)
     gate.let_in(effect("worse", tier="critical"), NIGHT + 60)
     assert shown(gate, NIGHT + 60) is not None
@@ -95,7 +95,7 @@ def test_what_gets_worse_at_night_is_told_at_once_and_not_again_in_the_morning()
 
 
 def test_only_what_was_told_of_is_told_to_be_over() -> None:
-    gate = Gate(NotifyConfig(least="critical"), utc=True)
+    gate = NoticeGrouping(NotifyConfig(least="critical"), utc=True)
     gate.let_in(effect(tier="warning"), NOON)
     gate.let_in(effect("resolved", tier="warning"), NOON)
     gate.let_in(effect(number=2, silenced=True), NOON)

@@ -13,10 +13,10 @@ import pytest
 
 from notify.receivers import Receiver, effect
 from voicetop.errors import NotifyError
-from voicetop.notify.secrets import Vault
+from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import AppriseTarget, NotifyConfig, PagerDutyTarget, SlackTarget
 from voicetop.notify.targets import base as all_targets
-from voicetop.notify.targets.base import Change, Failed, Target, targets_of
+from voicetop.notify.targets.base import DeliveryFailed, IncidentChange, Target, targets_of
 
 pytest.importorskip("pagerduty")
 pytest.importorskip("slack_sdk")
@@ -40,7 +40,7 @@ def target(kind: str, receiver: Receiver, **options: Any) -> Target:
         else {},
         apprise={"x": AppriseTarget("env:HOOK", **options)} if kind == "apprise" else {},
     )
-    (made,) = targets_of(config, Vault(env), "acme-prod")
+    (made,) = targets_of(config, SecretStore(env), "acme-prod")
     _made.append(made)
     return made
 
@@ -79,7 +79,7 @@ def test_pagerduty_hears_trigger_acknowledge_and_resolve_under_one_key(receiver:
 
 def test_a_deploy_is_a_change_event(receiver: Receiver) -> None:
     target("pagerduty", receiver).tell_change(
-        Change("c1", 1_700_000_000.0, "deploy", "billing v42", "v42", "ci")
+        IncidentChange("c1", 1_700_000_000.0, "deploy", "billing v42", "v42", "ci")
     )
     assert receiver.changes == [
         {
@@ -131,7 +131,7 @@ def test_a_webhook_is_told_by_apprise(receiver: Receiver) -> None:
 
 
 def pager(url: str) -> Target:
-    (made,) = targets_of(NotifyConfig(apprise={"x": AppriseTarget("env:P")}), Vault({"P": url}))
+    (made,) = targets_of(NotifyConfig(apprise={"x": AppriseTarget("env:P")}), SecretStore({"P": url}))
     _made.append(made)
     return made
 
@@ -193,7 +193,7 @@ def test_what_fails_over_there_may_be_tried_again(
             pytest.skip("Apprise has its own limits")
         monkeypatch.setattr(module, "TIMEOUT_S", 1.0)
     receiver.fails = [failure] * 2
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(DeliveryFailed) as failed:
         target(kind, receiver).tell(effect(), "")
     assert not failed.value.refused
     assert failed.value.after_s == (2.0 if failure == "503 2" and kind != "apprise" else 0.0)
@@ -205,7 +205,7 @@ def test_what_fails_over_there_may_be_tried_again(
 def test_who_asks_to_wait_is_waited_for_and_not_asked_again_at_once(receiver: Receiver, kind: str) -> None:
     receiver.fails = ["429 7"]
     began = time.monotonic()
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(DeliveryFailed) as failed:
         target(kind, receiver).tell(effect(), "")
     assert failed.value.busy
     assert failed.value.after_s == 7.0
@@ -239,7 +239,7 @@ def test_a_pager_that_says_no_is_one_line_that_says_what_to_do(
     receiver: Receiver, kind: str, failure: str, said: str
 ) -> None:
     receiver.fails = [failure]
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(DeliveryFailed) as failed:
         target(kind, receiver).tell(effect(), "")
     assert failed.value.refused
     assert str(failed.value).startswith(said)
@@ -248,7 +248,7 @@ def test_a_pager_that_says_no_is_one_line_that_says_what_to_do(
 
 def test_a_webhook_that_says_no_says_why_without_its_password(receiver: Receiver) -> None:
     receiver.fails = ["403"]
-    with pytest.raises(Failed) as failed:
+    with pytest.raises(DeliveryFailed) as failed:
         target("apprise", receiver).tell(effect(), "")
     assert "403" in str(failed.value)
     assert TOKEN not in str(failed.value)
@@ -257,8 +257,8 @@ def test_a_webhook_that_says_no_says_why_without_its_password(receiver: Receiver
 def test_a_secret_that_is_missing_is_named_and_none_is_shown() -> None:
     config = NotifyConfig(pagerduty={"oncall": PagerDutyTarget("env:NOT_THERE")})
     with pytest.raises(NotifyError, match="NOT_THERE isn't set"):
-        targets_of(config, Vault({}))
-    vault = Vault({"A": TOKEN})
+        targets_of(config, SecretStore({}))
+    vault = SecretStore({"A": TOKEN})
     assert vault.get("env:A") == TOKEN
     assert vault.scrub(f"https://x/{TOKEN}?a") == "https://x/***?a"
     assert TOKEN not in repr(vault)
@@ -267,7 +267,7 @@ def test_a_secret_that_is_missing_is_named_and_none_is_shown() -> None:
 def test_a_url_that_apprise_cannot_read_is_refused_without_being_shown(receiver: Receiver) -> None:
     config = NotifyConfig(apprise={"mail": AppriseTarget("env:MAIL")})
     with pytest.raises(NotifyError, match="Apprise can't read the URL that env:MAIL holds"):
-        targets_of(config, Vault({"MAIL": "nonsense-secret"}))
+        targets_of(config, SecretStore({"MAIL": "nonsense-secret"}))
 
 
 def test_a_library_that_is_missing_is_named_with_what_to_install(

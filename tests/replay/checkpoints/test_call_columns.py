@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicetop.engine.calls import Call, Mark, Opinion, Voice
+from voicetop.engine.calls import Call, Evaluation, VoiceLevels, WindowMark
 from voicetop.engine.windows.ledger import RECORD
 from voicetop.replay.checkpoints.call_columns import columns, pack_notes, rows, unpack_notes
 from voicetop.wire.events import NAN
@@ -21,7 +21,7 @@ numbers = st.one_of(
 )
 marks = st.dictionaries(
     st.text("abc:", max_size=4),
-    st.builds(Mark, st.floats(allow_nan=False), st.integers(-(2**40), 2**40)),
+    st.builds(WindowMark, st.floats(allow_nan=False), st.integers(-(2**40), 2**40)),
     max_size=4,
 )
 records = st.lists(
@@ -40,9 +40,9 @@ calls = st.builds(
     segments=st.dictionaries(st.sampled_from(["intent", "tier"]), st.text(max_size=3)),
     known_at=st.dictionaries(st.text(max_size=3), numbers, max_size=2),
     e2e=numbers,
-    voice=st.none() | st.builds(Voice, numbers, numbers, numbers, numbers, st.integers(0, 99)),
+    voice=st.none() | st.builds(VoiceLevels, numbers, numbers, numbers, numbers, st.integers(0, 99)),
     spent=st.dictionaries(st.text(max_size=3), st.integers(0, 10**12), max_size=2),
-    opinions=st.dictionaries(st.text(max_size=3), st.builds(Opinion, numbers), max_size=2),
+    opinions=st.dictionaries(st.text(max_size=3), st.builds(Evaluation, numbers), max_size=2),
     marks=marks,
     observed=records.map(bytearray),
     waits=records,
@@ -75,6 +75,6 @@ def test_what_was_noted_of_turns_comes_back(noted: list[bytes]) -> None:
 
 
 def test_what_is_damaged_is_told() -> None:
-    whole = columns([Call(call_id="a", started=1.5, seen=math.pi, marks={"ended": Mark(2.0, 1)})])
+    whole = columns([Call(call_id="a", started=1.5, seen=math.pi, marks={"ended": WindowMark(2.0, 1)})])
     with pytest.raises((msgspec.DecodeError, ValueError, LookupError)):
         rows(whole[:-9])

@@ -8,16 +8,16 @@ import pytest
 
 from voicetop.engine.windows.delta_encoding import flat, pressed
 from voicetop.recording.compression import ZstdError
-from voicetop.replay.checkpoints.deltas import DEEPEST, Packed, Patches, patch, patched, whole
-from voicetop.replay.checkpoints.state_parts import Part, TakenApart
+from voicetop.replay.checkpoints.deltas import DEEPEST, DeltaEncoder, PackedPart, patch, patched, whole
+from voicetop.replay.checkpoints.state_parts import SplitState, StatePart
 
 
 class Shelf:
     """What was kept, by name."""
 
     def __init__(self) -> None:
-        self.kept: dict[bytes, Packed] = {}
-        self.patches = Patches(self.content)
+        self.kept: dict[bytes, PackedPart] = {}
+        self.patches = DeltaEncoder(self.content)
 
     def content(self, name: bytes) -> bytes:
         part = self.kept[name]
@@ -27,8 +27,8 @@ class Shelf:
         base = self.kept[name].base
         return 1 + self.depth(base) if base else 0
 
-    def keep(self, name: bytes, part: Part) -> Packed:
-        packed = self.patches.pack(TakenApart(name, {name: part}, {part.kin}))
+    def keep(self, name: bytes, part: StatePart) -> PackedPart:
+        packed = self.patches.pack(SplitState(name, {name: part}, {part.kin}))
         self.patches.go_on()
         self.kept |= packed
         return packed[name]
@@ -48,7 +48,7 @@ def changing(steps: int) -> list[bytes]:
 def test_what_changed_a_little_is_kept_as_its_difference_and_comes_back() -> None:
     shelf = Shelf()
     for number, content in enumerate(changing(3 * DEEPEST)):
-        shelf.keep(b"%d" % number, Part("calls", content))
+        shelf.keep(b"%d" % number, StatePart("calls", content))
         assert shelf.content(b"%d" % number) == content
     sizes = [len(part.packed) for part in shelf.kept.values()]
     assert sorted(sizes)[len(sizes) // 2] < 500
@@ -60,23 +60,23 @@ def test_what_changed_a_little_is_kept_as_its_difference_and_comes_back() -> Non
 def test_what_is_all_new_or_small_is_kept_whole() -> None:
     shelf, dice = Shelf(), random.Random(2)
     for number in range(3):
-        assert not shelf.keep(b"%d" % number, Part("calls", dice.randbytes(5_000))).base
-        assert not shelf.keep(b"small %d" % number, Part("few", b"a few calls")).base
+        assert not shelf.keep(b"%d" % number, StatePart("calls", dice.randbytes(5_000))).base
+        assert not shelf.keep(b"small %d" % number, StatePart("few", b"a few calls")).base
 
 
 def test_a_slot_is_kept_by_what_is_in_it() -> None:
     shelf = Shelf()
     for number, content in enumerate(changing(4)):
-        shelf.keep(b"%d" % number, Part("fine 10 7", block=pressed(content)))
+        shelf.keep(b"%d" % number, StatePart("fine 10 7", block=pressed(content)))
         assert shelf.content(b"%d" % number) == content
     assert sum(1 for part in shelf.kept.values() if part.base) >= 2
 
 
 def test_a_state_that_found_no_room_is_nobodys_base() -> None:
     shelf, (first, second, third) = Shelf(), changing(3)
-    shelf.keep(b"first", Part("calls", first))
-    shelf.patches.pack(TakenApart(b"second", {b"second": Part("calls", second)}, {"calls"}))
-    assert shelf.keep(b"third", Part("calls", third)).base in (b"", b"first")
+    shelf.keep(b"first", StatePart("calls", first))
+    shelf.patches.pack(SplitState(b"second", {b"second": StatePart("calls", second)}, {"calls"}))
+    assert shelf.keep(b"third", StatePart("calls", third)).base in (b"", b"first")
     assert shelf.content(b"third") == third
 
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import force_setattr
 
 from recording.fleet_samples import START, fleet_frames, record_frames
-from voicetop.engine.call_events import Unread
+from voicetop.engine.call_events import StoredEvents
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import View
 from voicetop.recording import read
@@ -69,7 +69,7 @@ def test_a_seek_reads_no_story_before_somebody_looks_into_it(
     Seeker(recording, small, share=9.0).build()
     moment = Seeker(recording, small).seek(START + 200)
     calls = moment.session.engine.roster.live.values()
-    unread = [call for call in calls if isinstance(call.story, Unread) and call.story.unread]
+    unread = [call for call in calls if isinstance(call.story, StoredEvents) and call.story.unread]
     assert unread
     alone = tmp_path / "a.vtr"
     alone.write_bytes(recording.read_bytes())

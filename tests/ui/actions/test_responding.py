@@ -18,7 +18,7 @@ from voicetop.sources import LinkState
 from voicetop.ui.actions.keymap import USUAL
 from voicetop.ui.actions.registry import available
 from voicetop.ui.app import ConsoleApp
-from voicetop.ui.hidden_columns import Columns
+from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import text_of
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.alert import AlertPage
@@ -26,7 +26,7 @@ from voicetop.ui.screens.alerts import AlertsPage
 from voicetop.ui.screens.calls import CallsPage
 from voicetop.ui.screens.overview import OverviewPage
 from voicetop.ui.screens.responder import Responder
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 
 async def press(app: ConsoleApp, *keys: str) -> None:
@@ -49,7 +49,7 @@ async def test_a_takes_and_gives_back() -> None:
 def a_list(**host: object) -> AlertsPage:
     """The page by itself, under a console that does nothing."""
     silent = {"changed": lambda: None, "say": lambda _: None, "operate": lambda *_, **__: None}
-    made = SimpleNamespace(runbook=SHELF.find, keymap=USUAL, columns=Columns(), **silent, **host)
+    made = SimpleNamespace(runbook=SHELF.find, keymap=USUAL, columns=HiddenColumns(), **silent, **host)
     page = AlertsPage(cast("Responder", made))
     page.see(ALERTING())
     return page
@@ -171,7 +171,7 @@ async def test_live_values_are_of_those_whom_the_incident_is_about() -> None:
         assert app.asked.where == synthetic_alerts.PAGE.where
         assert app.where == (), "the screens are narrowed as before"
     everybodys = ALERTING()
-    lines = a_list().lines(Scene(everybodys, LinkState("live"), Look(), everybodys.view), 200, 50)
+    lines = a_list().lines(Scene(everybodys, LinkState("live"), DisplayOptions(), everybodys.view), 200, 50)
     text = "\n".join(text_of(line) for line in lines)
     assert "P95 ≥" not in text, "a figure of everybody's beside one segment's trouble would mislead"
     assert "412 of 600 tested" in text

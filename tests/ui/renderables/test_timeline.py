@@ -11,22 +11,22 @@ from ui.fake_past import FIRST, NOTES, note, timeline
 from voicetop.engine.snapshot import NAN
 from voicetop.engine.snapshot.timeline import GRAVITY, Note, Timeline
 from voicetop.sources import LinkState
-from voicetop.ui.feed import Position
+from voicetop.ui.feed import PlaybackPosition
 from voicetop.ui.lines import Line, text_of, width_of
 from voicetop.ui.renderables.banner import banner
 from voicetop.ui.renderables.scene import Kind, Scene, When
 from voicetop.ui.renderables.timeline import LEFT, beside, drawn, moment_under, told, track_of
-from voicetop.ui.style.display_options import Look, to_ascii
+from voicetop.ui.style.display_options import DisplayOptions, to_ascii
 from voicetop.ui.time.bar import Timebar
 from voicetop.wire.text import safe_text
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
-STILL = Position()
+STILL = PlaybackPosition()
 HINTS = (("L", "live"), ("[", "back"), ("space", "play"), ("g", "go to"))
 
 
 def bar(line: Timeline, at: float = FIRST + 300, width: int = 80, height: int = 24) -> list[str]:
-    lines = Timebar().lines(line, at, Look(), width, height)
+    lines = Timebar().lines(line, at, DisplayOptions(), width, height)
     assert [width_of(made) for made in lines] == [width] * len(lines)
     return [text_of(made) for made in lines]
 
@@ -144,7 +144,7 @@ def test_the_pointer_finds_the_event_in_its_column_or_the_moment() -> None:
     line = timeline()
     shown = Timebar()
     shown.top = 21
-    upper = text_of(shown.lines(line, FIRST, Look(), 80, 24)[0])
+    upper = text_of(shown.lines(line, FIRST, DisplayOptions(), 80, 24)[0])
     at, found = shown.under(upper.index("■"), 21)
     assert found is not None
     assert at == found.at == FIRST + 240
@@ -164,9 +164,9 @@ def test_the_gravest_of_a_column_is_shown() -> None:
 
 
 def test_events_are_told_with_glyph_word_clock_and_author() -> None:
-    assert told(NOTES[1], Look()) == "▲ trouble 14:09:32 · P95 3.9 s = 2.4× normal"
-    assert told(NOTES[5], Look()) == "◇ note 14:12:32 · acme-llm told us · by ana"
-    assert told(Note(FIRST, "security", "prompt injection"), Look()).startswith("§ security")
+    assert told(NOTES[1], DisplayOptions()) == "▲ trouble 14:09:32 · P95 3.9 s = 2.4× normal"
+    assert told(NOTES[5], DisplayOptions()) == "◇ note 14:12:32 · acme-llm told us · by ana"
+    assert told(Note(FIRST, "security", "prompt injection"), DisplayOptions()).startswith("§ security")
 
 
 def test_the_events_beside_a_moment() -> None:
@@ -185,7 +185,9 @@ def test_hostile_words_stay_within_the_strip() -> None:
 # -- the banner -----------------------------------------------------------------------------------------------------
 
 
-def top(kind: Kind, width: int, position: Position = STILL, *, tick: int = 1200, live: bool = True) -> str:
+def top(
+    kind: Kind, width: int, position: PlaybackPosition = STILL, *, tick: int = 1200, live: bool = True
+) -> str:
     now = Scene(synthetic.incident(None, 2400) if live else synthetic.busy(None, 2400), LinkState("live"))
     old = synthetic.busy(None, tick)
     when = When(
@@ -215,37 +217,39 @@ def test_frozen_says_how_far_behind_and_how_things_stand_now(width: int) -> None
 
 
 def test_a_past_that_is_played_says_so() -> None:
-    assert top("past", 120, Position(playing=True, speed=8.0)).startswith(" ▶ PAST 14:12:32 UTC · 8× ·")
+    assert top("past", 120, PlaybackPosition(playing=True, speed=8.0)).startswith(
+        " ▶ PAST 14:12:32 UTC · 8× ·"
+    )
 
 
 def test_a_seek_that_is_under_way_is_told_calmly() -> None:
-    assert "going to 14:10:52 …" in top("past", 80, Position(seeking=FIRST + 200))
-    assert "going to its end …" in top("replay", 80, Position(seeking=inf))
+    assert "going to 14:10:52 …" in top("past", 80, PlaybackPosition(seeking=FIRST + 200))
+    assert "going to its end …" in top("replay", 80, PlaybackPosition(seeking=inf))
 
 
 @pytest.mark.parametrize(
     ("position", "said"),
     [
-        (Position(), "❄ REPLAY outage.vtr 14:12:32 · paused"),
-        (Position(playing=True, speed=8.0, reached=8.1), "▶ REPLAY outage.vtr 14:12:32 · 8× "),
-        (Position(playing=True, speed=500.0, reached=213.7), "· 500× (210× reached)"),
-        (Position(playing=True, speed=inf, reached=1234.0), "· max (1,200× reached)"),
-        (Position(playing=True, speed=inf), "· max "),
-        (Position(playing=True, loop=True), "· 1× · loop"),
+        (PlaybackPosition(), "❄ REPLAY outage.vtr 14:12:32 · paused"),
+        (PlaybackPosition(playing=True, speed=8.0, reached=8.1), "▶ REPLAY outage.vtr 14:12:32 · 8× "),
+        (PlaybackPosition(playing=True, speed=500.0, reached=213.7), "· 500× (210× reached)"),
+        (PlaybackPosition(playing=True, speed=inf, reached=1234.0), "· max (1,200× reached)"),
+        (PlaybackPosition(playing=True, speed=inf), "· max "),
+        (PlaybackPosition(playing=True, loop=True), "· 1× · loop"),
     ],
 )
-def test_a_replay_says_its_name_its_moment_and_its_pace(position: Position, said: str) -> None:
+def test_a_replay_says_its_name_its_moment_and_its_pace(position: PlaybackPosition, said: str) -> None:
     assert said in top("replay", 80, position)
 
 
 def test_a_replay_at_its_end_says_so() -> None:
-    assert "14:12:32 · at its end" in top("replay", 80, Position(why="at its end"))
+    assert "14:12:32 · at its end" in top("replay", 80, PlaybackPosition(why="at its end"))
 
 
 def test_a_replay_says_how_far_its_timeline_is_known() -> None:
     old = synthetic.busy(None, 1200)
     half = replace(timeline(complete=False), turns=(1,) * 60, errors=(0,) * 60)
-    when = When("replay", Position(at=old.at), half, "outage.vtr")
+    when = When("replay", PlaybackPosition(at=old.at), half, "outage.vtr")
     assert "timeline read to 50 %" in text_of(banner(Scene(old, view=old.view, when=when), when, 120))
 
 
@@ -255,7 +259,7 @@ def test_wide_screens_have_the_day() -> None:
 
 def test_a_recording_that_cannot_be_read_on_says_so() -> None:
     old = synthetic.busy(None, 1200)
-    when = When("replay", Position(at=old.at), timeline(), "outage.vtr")
+    when = When("replay", PlaybackPosition(at=old.at), timeline(), "outage.vtr")
     scene = Scene(
         old, LinkState("ended"), view=old.view, error="outage.vtr is from a later voicetop", when=when
     )
@@ -270,7 +274,7 @@ def test_any_width_holds_the_banner(width: int) -> None:
 
 
 def test_banner_and_strip_are_ascii_where_asked_for() -> None:
-    look = Look(ascii=True)
+    look = DisplayOptions(ascii=True)
     lines: list[Line] = Timebar().lines(timeline(), FIRST + 310, look, 80, 24)
     upper, lower = (to_ascii(text_of(line)) for line in lines)
     assert upper.isascii()

@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from ui import stories, synthetic
-from voicetop.engine.snapshot import NAN, CallDetail, StoryItem, TurnRow
+from voicetop.engine.snapshot import NAN, CallDetail, CallEventItem, TurnRow
 from voicetop.ui.lines import LINK, text_of, width_of
 from voicetop.ui.links import links_of
 from voicetop.ui.renderables import waterfall
 from voicetop.ui.renderables.call import call_screen, scrolled, standing
 from voicetop.ui.renderables.wrapping import wrapped
-from voicetop.ui.style.display_options import Look, to_ascii
+from voicetop.ui.style.display_options import DisplayOptions, to_ascii
 from voicetop.wire.text import safe_text
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -37,12 +37,12 @@ def painted(
     height: int,
     *,
     unfolded: tuple[int, ...] = (),
-    look: Look | None = None,
+    look: DisplayOptions | None = None,
     note: str = "",
 ) -> list[str]:
     links = links_of(detail, TEMPLATES)
     made = call_screen(
-        detail, look or Look(), width, height, unfolded=frozenset(unfolded), links=links, note=note
+        detail, look or DisplayOptions(), width, height, unfolded=frozenset(unfolded), links=links, note=note
     )
     lines = scrolled(made, height, width, 0, 0)
     assert [width_of(line) for line in lines] == [width] * height
@@ -175,14 +175,14 @@ def test_ascii_mode_is_ascii() -> None:
         turns=tuple(msgspec.structs.replace(t, user_text="hello", agent_text="hi") for t in STUCK.turns),
     )
     for detail in (spoken, KINDS["bare"]):
-        for line in painted(detail, 120, 60, look=Look(ascii=True)):
+        for line in painted(detail, 120, 60, look=DisplayOptions(ascii=True)):
             assert to_ascii(line).isascii()
             assert "?" not in to_ascii(line)
 
 
 def test_hostile_text_keeps_every_line_in_its_width() -> None:
     text = safe_text(synthetic.HOSTILE * 4)
-    item = StoryItem(synthetic.AT, text, text, text, 3.0, bad=True)
+    item = CallEventItem(synthetic.AT, text, text, text, 3.0, bad=True)
     turns: tuple[TurnRow, ...] = (
         turn(user_text=text, agent_text=text, step=text, status=text, stages=((text, 100.0),), e2e_ms=3.0),
         turn(index=1, user_text=text, waiting_s=3.0, stage=text, measured_from=text),
@@ -202,12 +202,12 @@ def test_hostile_text_keeps_every_line_in_its_width() -> None:
 
 
 def test_an_ended_call_says_when_why_and_how_it_came_out() -> None:
-    assert standing(KINDS["ended"].row, Look())[0] == "▲ ended 14:07:02 · error · no success"
+    assert standing(KINDS["ended"].row, DisplayOptions())[0] == "▲ ended 14:07:02 · error · no success"
 
 
 def test_a_lost_call_says_that_no_end_was_heard() -> None:
     lost = msgspec.structs.replace(ROW, state="lost", eyes="lost", waiting_s=NAN)
-    assert "no end" in standing(lost, Look())[0]
+    assert "no end" in standing(lost, DisplayOptions())[0]
 
 
 def test_a_story_that_is_not_whole_says_so() -> None:
@@ -236,7 +236,7 @@ def test_a_link_that_needs_a_trace_is_left_out_without_one() -> None:
 
 
 def test_only_links_of_the_config_lead_anywhere() -> None:
-    made = call_screen(STUCK, Look(), 120, 90, links=links_of(STUCK, TEMPLATES))
+    made = call_screen(STUCK, DisplayOptions(), 120, 90, links=links_of(STUCK, TEMPLATES))
     tones = [tone for part in made.blocks for line in part.lines for _, tone in line if LINK in tone]
     assert [tone.partition(LINK)[2].partition("/t/")[0] for tone in tones] == [
         "https://traces.example.com",

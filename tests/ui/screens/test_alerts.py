@@ -10,13 +10,13 @@ import pytest
 
 from ui import synthetic, synthetic_alerts
 from ui.fake_feed import FakeFeed
-from voicetop.alerts.runbooks import Shelf
+from voicetop.alerts.runbooks import RunbookLibrary
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.errors import UsageError
 from voicetop.sources import LinkState
 from voicetop.ui.actions.keymap import USUAL
 from voicetop.ui.app import ConsoleApp
-from voicetop.ui.hidden_columns import Columns
+from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import text_of, width_of
 from voicetop.ui.renderables import alerts
 from voicetop.ui.renderables.scene import Scene
@@ -24,13 +24,13 @@ from voicetop.ui.screens.alert import AlertPage
 from voicetop.ui.screens.alerts import AlertsPage
 from voicetop.ui.screens.responder import Responder
 from voicetop.ui.silence_entry import ending_of
-from voicetop.ui.style.display_options import Look, to_ascii
+from voicetop.ui.style.display_options import DisplayOptions, to_ascii
 from voicetop.wire.text import safe_text
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SIZES = [(80, 24), (120, 40), (200, 50)]
 AT = synthetic.AT
-SHELF = Shelf((Path("/home/ana/rules"),))
+SHELF = RunbookLibrary((Path("/home/ana/rules"),))
 ALERTING = cache(synthetic_alerts.alerting)
 SHOWN = {
     "alerts-active": ("active", "", ALERTING),
@@ -54,9 +54,9 @@ def console(feed: FakeFeed | None = None, **more: object) -> ConsoleApp:
 
 
 def painted(
-    snap: Snapshot, tab: str, incident: str, size: tuple[int, int], look: Look | None = None
+    snap: Snapshot, tab: str, incident: str, size: tuple[int, int], look: DisplayOptions | None = None
 ) -> list[str]:
-    host = cast("Responder", SimpleNamespace(runbook=SHELF.find, keymap=USUAL, columns=Columns()))
+    host = cast("Responder", SimpleNamespace(runbook=SHELF.find, keymap=USUAL, columns=HiddenColumns()))
     page: AlertsPage | AlertPage = AlertsPage(host)
     row = snap.alerts.find(incident)
     if row is not None:
@@ -65,7 +65,7 @@ def painted(
         page.tab = tab
     snap = msgspec.structs.replace(snap, view=page.view(snap.view))
     page.see(snap)
-    lines = page.lines(Scene(snap, LinkState("live"), look or Look(), snap.view), *size)
+    lines = page.lines(Scene(snap, LinkState("live"), look or DisplayOptions(), snap.view), *size)
     assert [width_of(line) for line in lines] == [size[0]] * size[1]
     return [text_of(line).rstrip() for line in lines]
 
@@ -101,7 +101,7 @@ def test_any_size_gives_exactly_that_many_cells(width: int, height: int) -> None
 @pytest.mark.parametrize("size", SIZES)
 def test_ascii_mode_is_ascii(size: tuple[int, int]) -> None:
     for tab, incident, make in SHOWN.values():
-        for line in painted(make(), tab, incident, size, Look(ascii=True)):
+        for line in painted(make(), tab, incident, size, DisplayOptions(ascii=True)):
             assert to_ascii(line).isascii()
 
 
@@ -144,7 +144,7 @@ def test_a_step_shows_the_live_values_that_it_speaks_of() -> None:
 
 def test_an_incident_is_copied_as_one_line() -> None:
     row = synthetic_alerts.PAGE
-    said = alerts.incident_text(row, ALERTING(), Look())
+    said = alerts.incident_text(row, ALERTING(), DisplayOptions())
     assert said.startswith("acme-prod i7 · waiting · critical · firing · 29 of 80")
     assert "18 s to detect" in said
 

@@ -12,7 +12,7 @@ from ui import stories, synthetic
 from ui.fake_feed import FakeFeed
 from voicetop.engine.snapshot import NAN, CallDetail, CallRow, Snapshot, View
 from voicetop.ui.app import ConsoleApp
-from voicetop.ui.hidden_columns import Columns
+from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import text_of
 from voicetop.ui.screens.call import CallPage
 from voicetop.ui.screens.calls import CallsPage
@@ -220,14 +220,14 @@ async def test_without_follow_the_list_stays_and_the_cursor_still_knows_its_call
 
 async def test_columns_are_chosen_and_remembered(tmp_path: Path) -> None:
     path = tmp_path / "state" / "columns.json"
-    app = ConsoleApp(FakeFeed(), columns=Columns(path))
+    app = ConsoleApp(FakeFeed(), columns=HiddenColumns(path))
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("2")
         assert "STEP" in text_of(app.sheet.lines[4])
         await pilot.press("c", "j", "j", "j", "j", "space", "escape")
         assert "STEP" not in text_of(app.sheet.lines[4])
         assert json.loads(path.read_text()) == {"hidden": ["STEP"]}
-    again = ConsoleApp(FakeFeed(), columns=Columns(path))
+    again = ConsoleApp(FakeFeed(), columns=HiddenColumns(path))
     async with again.run_test(size=(120, 36)) as pilot:
         await pilot.press("2")
         assert "STEP" not in text_of(again.sheet.lines[4])
@@ -239,9 +239,9 @@ async def test_columns_are_chosen_and_remembered(tmp_path: Path) -> None:
 def test_a_memory_that_cannot_be_read_is_as_good_as_none(tmp_path: Path) -> None:
     for said in (b"", b"[1]", b'{"hidden": 3}', b"\xff", b'{"hidden": [1, "AGE"]}'):
         (tmp_path / "columns.json").write_bytes(said)
-        assert Columns(tmp_path / "columns.json").hidden <= {"AGE"}
+        assert HiddenColumns(tmp_path / "columns.json").hidden <= {"AGE"}
     (tmp_path / "file").write_text("")
-    columns = Columns(tmp_path / "file" / "columns.json")
+    columns = HiddenColumns(tmp_path / "file" / "columns.json")
     columns.toggle("AGE")
     assert columns.hidden == {"AGE"}
 
@@ -258,8 +258,8 @@ async def test_the_sparkline_stands_where_there_is_room() -> None:
 
 def test_a_turn_without_a_reply_is_no_hole_in_the_sparkline() -> None:
     from voicetop.ui.renderables.calls import RECENT
-    from voicetop.ui.style.display_options import Look
+    from voicetop.ui.style.display_options import DisplayOptions
 
     row = msgspec.structs.replace(synthetic.call(0), recent=(600.0, NAN, 9000.0))
-    assert RECENT.write(row, Look())[0].strip() == "▂×▇"
-    assert RECENT.write(row, Look(ascii=True))[0].strip().isascii()
+    assert RECENT.write(row, DisplayOptions())[0].strip() == "▂×▇"
+    assert RECENT.write(row, DisplayOptions(ascii=True))[0].strip().isascii()

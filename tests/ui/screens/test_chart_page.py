@@ -19,11 +19,11 @@ from voicetop.ui.renderables import plots, segment_columns, trends
 from voicetop.ui.renderables.chart import chart
 from voicetop.ui.renderables.header import top_line
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.scope import Outlook, narrowed
+from voicetop.ui.scope import Scope, narrowed
 from voicetop.ui.screens.page import Host, Page
 from voicetop.ui.screens.segments import SegmentsPage
 from voicetop.ui.screens.trends import TrendsPage
-from voicetop.ui.style.display_options import Look, to_ascii
+from voicetop.ui.style.display_options import DisplayOptions, to_ascii
 from voicetop.wire.text import safe_text
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -50,12 +50,12 @@ def page_of(kind: str) -> Page:
 
 
 def painted(
-    kind: str, make: Callable[[View], Snapshot], width: int, height: int, look: Look | None = None
+    kind: str, make: Callable[[View], Snapshot], width: int, height: int, look: DisplayOptions | None = None
 ) -> list[str]:
     page = page_of(kind)
     snap = make(page.view(View()))
     page.see(snap)
-    lines = page.lines(Scene(snap, LinkState("live"), look or Look(), snap.view), width, height)
+    lines = page.lines(Scene(snap, LinkState("live"), look or DisplayOptions(), snap.view), width, height)
     assert [width_of(line) for line in lines] == [width] * height
     return [text_of(line).rstrip() for line in lines]
 
@@ -126,7 +126,7 @@ def test_a_dimension_has_one_value_at_a_time() -> None:
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
 def test_the_breadcrumb_is_always_in_the_top_line(width: int) -> None:
     snap = synthetic.incident(View(where=BLAMED))
-    line = text_of(top_line(Scene(snap, LinkState("live"), Look(), snap.view), width))
+    line = text_of(top_line(Scene(snap, LinkState("live"), DisplayOptions(), snap.view), width))
     for value in ("billing", "es", "v42"):
         assert value in line
 
@@ -180,7 +180,7 @@ async def test_b_goes_to_what_the_verdict_blames_from_any_screen() -> None:
 
 
 def test_blame_says_so_where_it_is_nobody_s() -> None:
-    outlook = Outlook()
+    outlook = Scope()
     assert "nothing is wrong" in outlook.blame(synthetic.busy())
     everybody = (Trouble("errors", "errors 9 %", synthetic.AT, "degraded"),)
     base = synthetic.incident()
@@ -273,7 +273,7 @@ def test_the_cursor_names_value_n_and_the_change_beside_it() -> None:
     latency = trends.plots(snap)["latency"]
     assert latency.main is not None
     at = plots.moved(latency.main, NAN, 0)
-    said = plots.reading(latency, snap.markers, Look(), at)
+    said = plots.reading(latency, snap.markers, DisplayOptions(), at)
     assert said.startswith("14:00  P95 3,910 ms · P50 ")
     assert "n 353" in said
     assert "▼ deploy v42 13:57:32" in said
@@ -282,7 +282,7 @@ def test_the_cursor_names_value_n_and_the_change_beside_it() -> None:
 def test_what_lies_beyond_the_warning_line_stands_out_on_its_bad_side_only() -> None:
     falling = Series(0.0, 60.0, (0.95, 0.95, 0.95, 0.2))
     for low_is_bad in (True, False):
-        rows = chart(falling, 40, 10, Look(), str, warn=0.5, low_is_bad=low_is_bad)
+        rows = chart(falling, 40, 10, DisplayOptions(), str, warn=0.5, low_is_bad=low_is_bad)
         tones = [{tone for text, tone in row if "⠀" < max(text) <= "⣿"} for row in rows]
         assert tones[0 if low_is_bad else 7] == {"chart"}
         assert tones[7 if low_is_bad else 0] == {"degraded"}
@@ -301,14 +301,14 @@ def test_the_heat_map_shows_two_humps_that_a_percentile_hides() -> None:
 def test_everything_new_has_an_ascii_form() -> None:
     for kind in ("segments", "trends"):
         for size in SIZES:
-            for line in painted(kind, synthetic.incident, *size, look=Look(ascii=True)):
+            for line in painted(kind, synthetic.incident, *size, look=DisplayOptions(ascii=True)):
                 assert "?" not in to_ascii(line).replace("? help", ""), line
 
 
 def test_an_empty_panel_says_which_event_would_fill_it() -> None:
     snap = msgspec.structs.replace(synthetic.empty(), trends=TrendsPanel())
     for name in trends.PANELS:
-        lines = trends.panel(name, snap, Look(), 80, 10, at=NAN, focused=False)
+        lines = trends.panel(name, snap, DisplayOptions(), 80, 10, at=NAN, focused=False)
         assert any(
             word in text_of(lines[1])
             for word in ("brings", "sends", "counts", "begins", "tell", "says", "bring")

@@ -15,7 +15,7 @@ from ui.session_feed import SessionFeed
 from ui.synthetic_comparison import BLAMED, calm, incident, moment, picture
 from voicetop.engine.snapshot import MarkerNote, Snapshot, View
 from voicetop.engine.snapshot.comparison import Comparison
-from voicetop.simulator import Incident
+from voicetop.simulator import SimulatedIncident
 from voicetop.sources import LinkState
 from voicetop.ui.actions.keymap import USUAL
 from voicetop.ui.app import ConsoleApp
@@ -23,9 +23,9 @@ from voicetop.ui.lines import text_of, width_of
 from voicetop.ui.renderables import compare
 from voicetop.ui.renderables.plain_text import panel_text
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.compare import ComparePage, Mark
+from voicetop.ui.screens.compare import ComparePage, MarkedTime
 from voicetop.ui.screens.page import Host
-from voicetop.ui.style.display_options import Look, to_ascii
+from voicetop.ui.style.display_options import DisplayOptions, to_ascii
 from voicetop.wire.events import Marker
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -46,7 +46,11 @@ class Alone:
 def page(found: Comparison | None, *, deploy: bool = False) -> tuple[ComparePage, Snapshot]:
     """The page as it stands with this comparison."""
     host: Host = Alone()  # type: ignore[assignment]
-    made = ComparePage(host, marker=DEPLOY) if deploy else ComparePage(host, Mark(moment(1.0), "acme-prod"))
+    made = (
+        ComparePage(host, marker=DEPLOY)
+        if deploy
+        else ComparePage(host, MarkedTime(moment(1.0), "acme-prod"))
+    )
     view = made.view(View())
     snap = replace(synthetic.incident(view), comparison=found, markers=(DEPLOY,))
     made.see(snap)
@@ -54,10 +58,15 @@ def page(found: Comparison | None, *, deploy: bool = False) -> tuple[ComparePage
 
 
 def painted(
-    found: Comparison | None, width: int, height: int, look: Look | None = None, *, deploy: bool = False
+    found: Comparison | None,
+    width: int,
+    height: int,
+    look: DisplayOptions | None = None,
+    *,
+    deploy: bool = False,
 ) -> list[str]:
     made, snap = page(found, deploy=deploy)
-    lines = made.lines(Scene(snap, LinkState("live"), look or Look(), snap.view), width, height)
+    lines = made.lines(Scene(snap, LinkState("live"), look or DisplayOptions(), snap.view), width, height)
     assert [width_of(line) for line in lines] == [width] * height
     return [text_of(line).rstrip() for line in lines]
 
@@ -130,7 +139,7 @@ def test_the_surest_news_stand_first_and_noise_below() -> None:
 
 def test_the_copy_has_all_rows_also_those_out_of_sight() -> None:
     made, snap = page(incident())
-    scene = Scene(snap, LinkState("live"), Look(), snap.view)
+    scene = Scene(snap, LinkState("live"), DisplayOptions(), snap.view)
     made.lines(scene, 80, 24)
     text = panel_text(made.plain(scene, snap, 80))
     for name in ("P95 e2e", "turns a minute", "errors llm overloaded", "P50 tool", "billing × es"):
@@ -252,7 +261,7 @@ async def test_a_window_of_another_length_is_marked_anew() -> None:
 
 async def test_a_real_incident_that_a_deploy_brought_is_found_with_one_key() -> None:
     segment = {"language": "es"}
-    incident_of = Incident("seg_latency", at=30.0, duration=3_600.0, segment=segment)
+    incident_of = SimulatedIncident("seg_latency", at=30.0, duration=3_600.0, segment=segment)
     feed = SessionFeed((incident_of,), calls=150, history=1_800.0)
     feed.run(30)
     feed._put([Marker(ts=feed.at, kind="deploy", label="v42", version="v42")])

@@ -9,7 +9,7 @@ from ui.fake_feed import FakeFeed
 from ui.test_app import shown, until
 from voicetop.errors import ConfigError
 from voicetop.ui.app import ConsoleApp
-from voicetop.ui.style.theme_switch import Wardrobe
+from voicetop.ui.style.theme_switch import ThemeSwitch
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def save(folder: Path, text: str, name: str = "mine", age: int = 0) -> None:
 
 def test_a_theme_that_is_saved_again_is_worn_again(themes: Path) -> None:
     save(themes, '[tones]\naccent = "#ff0000"\n')
-    wardrobe = Wardrobe("mine")
+    wardrobe = ThemeSwitch("mine")
     assert wardrobe.look_again() is None
     save(themes, '[tones]\naccent = "#00ff00"\n', age=1)
     assert wardrobe.look_again() == "theme mine read again"
@@ -39,7 +39,7 @@ def test_a_theme_that_is_saved_again_is_worn_again(themes: Path) -> None:
 
 def test_a_broken_file_is_told_once_and_the_old_theme_stays(themes: Path) -> None:
     save(themes, '[tones]\naccent = "#ff0000"\n')
-    wardrobe = Wardrobe("mine")
+    wardrobe = ThemeSwitch("mine")
     save(themes, '[tones]\n\nacent = "#00ff00"\n', age=1)
     said = wardrobe.look_again()
     assert said == f"{themes}/mine.toml, line 3: 'tones.acent': no such tone; did you mean 'accent'?"
@@ -51,7 +51,7 @@ def test_a_broken_file_is_told_once_and_the_old_theme_stays(themes: Path) -> Non
 
 
 def test_a_person_s_theme_of_a_shipped_name_takes_its_place_at_once(themes: Path) -> None:
-    wardrobe = Wardrobe("light")
+    wardrobe = ThemeSwitch("light")
     save(themes, '[tones]\naccent = "#123456"\n', name="light")
     assert wardrobe.look_again() == "theme light read again"
     assert wardrobe.theme.tones["accent"] == "#123456"
@@ -59,7 +59,7 @@ def test_a_person_s_theme_of_a_shipped_name_takes_its_place_at_once(themes: Path
 
 def test_the_next_theme_is_the_next_that_can_be_worn(themes: Path) -> None:
     save(themes, "[tones]\naccent = 1.5.2\n", name="aaa")
-    wardrobe = Wardrobe("voicetop")
+    wardrobe = ThemeSwitch("voicetop")
     said = wardrobe.change()
     assert said.startswith("theme colour-blind (")
     assert "aaa.toml" in said
@@ -69,7 +69,7 @@ def test_the_next_theme_is_the_next_that_can_be_worn(themes: Path) -> None:
 def test_the_first_theme_has_to_be_right(themes: Path) -> None:
     save(themes, 'colour = "red"\n')
     with pytest.raises(ConfigError, match=r"mine\.toml, line 1: 'colour': no such key"):
-        Wardrobe("mine")
+        ThemeSwitch("mine")
 
 
 async def test_the_console_wears_what_is_saved_while_it_runs(themes: Path) -> None:

@@ -89,9 +89,9 @@ def test_the_status_line_says_how_things_stand_and_when() -> None:
 
 
 def test_a_row_is_a_line_that_reads_by_itself() -> None:
-    from voicetop.ui.style.display_options import Look
+    from voicetop.ui.style.display_options import DisplayOptions
 
-    text = row_text(synthetic.call(0, trouble="stuck"), Look())
+    text = row_text(synthetic.call(0, trouble="stuck"), DisplayOptions())
     assert text.startswith("call c1cc99 · stuck · waiting 10.5 s for llm acme-llm · age 9:12")
     assert "intent=billing, language=es" in text
 

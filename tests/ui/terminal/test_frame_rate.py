@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from voicetop.ui.terminal.frame_rate import Pace
+from voicetop.ui.terminal.frame_rate import FrameRate
 
 
 class Terminal:
@@ -12,7 +12,7 @@ class Terminal:
 
     def __init__(self, speed: float) -> None:
         self.speed = speed
-        self.pace = Pace()
+        self.pace = FrameRate()
         self.now = 0.0
         self.held = 0.0
         self.owed = 0
@@ -83,7 +83,7 @@ def test_it_does_not_swing_between_two_rates() -> None:
 
 
 def test_one_large_frame_is_no_slow_terminal() -> None:
-    pace = Pace()
+    pace = FrameRate()
     assert pace.due(0.0)
     pace.sent(60_000, 0.0)
     pace.full()
@@ -93,7 +93,7 @@ def test_one_large_frame_is_no_slow_terminal() -> None:
 
 
 def test_a_busy_machine_is_no_slow_terminal() -> None:
-    pace, now = Pace(), 0.0
+    pace, now = FrameRate(), 0.0
     for _ in range(20):
         assert pace.due(now)
         pace.sent(6_000, now)
@@ -105,7 +105,7 @@ def test_a_busy_machine_is_no_slow_terminal() -> None:
 
 
 def test_only_a_rate_below_the_wanted_one_needs_words() -> None:
-    assert Pace().slowness == Pace(1).slowness == ""
+    assert FrameRate().slowness == FrameRate(1).slowness == ""
     terminal = Terminal(3_000)
     words = []
     for _ in range(20):

@@ -8,16 +8,16 @@ from ui import synthetic
 from ui.fake_feed import FakeFeed
 from ui.fake_past import FIRST, LAST, live_feed, replay, timeline
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.ui.time.viewed_time import OUT_OF_SIGHT, Standpoint
+from voicetop.ui.time.viewed_time import OUT_OF_SIGHT, ViewedTime
 
 
 def nobody(_: Snapshot) -> None:
     return
 
 
-def frozen(*, instant: bool = True) -> Standpoint:
+def frozen(*, instant: bool = True) -> ViewedTime:
     feed, _ = live_feed(instant=instant)
-    stand = Standpoint(feed)
+    stand = ViewedTime(feed)
     assert feed.latest is not None
     stand.freeze(feed.latest)
     return stand
@@ -25,7 +25,7 @@ def frozen(*, instant: bool = True) -> Standpoint:
 
 def test_what_is_now_is_the_feeds_own() -> None:
     feed, past = live_feed()
-    stand = Standpoint(feed)
+    stand = ViewedTime(feed)
     assert stand.kind is None
     assert stand.picture is feed.latest
     stand.ask(View(span="30m"), nobody)
@@ -47,7 +47,7 @@ def test_in_the_past_it_is_the_past_that_is_asked_and_the_feed_gives_its_verdict
 
 def test_the_live_picture_stands_until_the_past_has_one() -> None:
     feed, _ = live_feed(instant=False)
-    stand, held = Standpoint(feed), feed.latest
+    stand, held = ViewedTime(feed), feed.latest
     assert held is not None
     stand.freeze(held)
     assert stand.picture is held
@@ -69,7 +69,7 @@ def test_steps_add_up_while_a_seek_is_under_way() -> None:
 def test_a_step_back_from_live_stands_still_there() -> None:
     feed, past = live_feed()
     past.play()
-    stand = Standpoint(feed)
+    stand = ViewedTime(feed)
     stand.go(stand.here - 5.0)
     assert stand.kind == "past"
     assert past.position.at == LAST - 5.0
@@ -113,7 +113,7 @@ def test_what_is_played_from_the_past_becomes_live_when_it_has_caught_up() -> No
 
 def test_without_a_past_the_picture_is_held_and_made_for_nothing_else() -> None:
     feed = FakeFeed()
-    stand = Standpoint(feed)
+    stand = ViewedTime(feed)
     assert feed.latest is not None
     held = feed.latest
     stand.freeze(held)
@@ -128,7 +128,7 @@ def test_without_a_past_the_picture_is_held_and_made_for_nothing_else() -> None:
 
 def test_a_replay_is_its_own_past_and_has_no_now() -> None:
     past = replay()
-    stand = Standpoint(past)
+    stand = ViewedTime(past)
     assert stand.kind == "replay"
     stand.toggle()
     assert past.position.playing
@@ -145,14 +145,14 @@ def test_a_replay_is_its_own_past_and_has_no_now() -> None:
 def test_the_end_of_a_recording_that_grows_is_where_it_ends_then() -> None:
     past = replay(instant=False)
     past.timeline = timeline(complete=False)
-    stand = Standpoint(past)
+    stand = ViewedTime(past)
     stand.go_live()
     assert past.position.seeking == inf
     assert stand.go(LAST + 100.0) == LAST + 100.0
 
 
 def test_speeds_go_up_and_down_to_their_ends() -> None:
-    stand = Standpoint(replay())
+    stand = ViewedTime(replay())
     speeds = []
     while (speed := stand.change_speed(1)) is not None:
         speeds.append(speed)
@@ -165,7 +165,7 @@ def test_speeds_go_up_and_down_to_their_ends() -> None:
 @pytest.mark.parametrize("asked", [3.0, 100.0])
 def test_a_speed_of_ones_own_has_neighbours_too(asked: float) -> None:
     past = replay()
-    stand = Standpoint(past)
+    stand = ViewedTime(past)
     past.set_speed(asked)
     up = stand.change_speed(1)
     assert up is not None
@@ -174,16 +174,16 @@ def test_a_speed_of_ones_own_has_neighbours_too(asked: float) -> None:
 
 def test_live_has_one_speed() -> None:
     feed, _ = live_feed()
-    assert Standpoint(feed).change_speed(1) is None
+    assert ViewedTime(feed).change_speed(1) is None
 
 
 def test_before_the_first_picture_nobody_knows_where_it_stands() -> None:
-    assert isnan(Standpoint(FakeFeed(None)).here)
+    assert isnan(ViewedTime(FakeFeed(None)).here)
 
 
 def test_out_of_sight_both_are_asked_for_a_verdict_only() -> None:
     feed, past = live_feed(synthetic.busy)
-    stand = Standpoint(feed)
+    stand = ViewedTime(feed)
     assert feed.latest is not None
     stand.freeze(feed.latest)
     stand.out_of_sight()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voicetop.engine.snapshot.comparison import Block, Key, Moment
+from voicetop.engine.snapshot.comparison import Block, Key, WindowSample
 from voicetop.engine.windows.buckets import BUCKETS, bucket_of
 from voicetop.engine.windows.counts import KNOWN
 from voicetop.engine.windows.histograms import METRIC, ROW
@@ -46,7 +46,7 @@ class Odds:
     alike: float = 0.0
 
 
-def moment(dice: np.random.Generator, start: float, odds: Odds | None = None) -> Moment:
+def moment(dice: np.random.Generator, start: float, odds: Odds | None = None) -> WindowSample:
     """Five minutes of a fleet."""
     odds = odds or Odds()
     turns: Counter[int] = Counter()
@@ -90,7 +90,7 @@ def moment(dice: np.random.Generator, start: float, odds: Odds | None = None) ->
                 count(kind, cell, slot)
     of, *slow = np.array(told).T
     p50, p95, p99 = (intervals.alike(hits, of) for hits in slow)
-    return Moment(
+    return WindowSample(
         at=start + SLOT_S * SLOTS,
         start=start,
         end=start + SLOT_S * SLOTS,

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from ui.session_feed import SessionFeed
 from views.compare.made_samples import CELLS, SEGMENTS, Odds, moment
 from voicetop.engine.snapshot import View
-from voicetop.engine.snapshot.comparison import Change, Comparison, Key, Moment
+from voicetop.engine.snapshot.comparison import Comparison, FigureChange, Key, WindowSample
 from voicetop.views.compare.compare import NEITHER, compare
 
 PAIR: Key = (("intent", "billing"), ("language", "es"))
@@ -18,7 +18,7 @@ def pair(seed: int, before: Odds | None = None, after: Odds | None = None) -> Co
     return compare(moment(dice, 0.0, before), moment(dice, 1_000.0, after))
 
 
-def row(found: Comparison, name: str) -> Change:
+def row(found: Comparison, name: str) -> FigureChange:
     return next(row for row in found.rows if row.name == name)
 
 
@@ -43,7 +43,7 @@ def test_nor_in_hundreds_of_comparisons(odds: Odds) -> None:
 def test_nor_in_a_fleet_whose_providers_are_now_a_little_slower_and_now_faster(seed: int) -> None:
     """The simulator's: latencies and errors drift over twenty minutes, traffic with the hour."""
     feed = SessionFeed(seed=seed, history=3 * 3_600.0)
-    windows: list[Moment] = []
+    windows: list[WindowSample] = []
     for _ in range(12):
         feed.run(300)
         made = feed.session.snapshot(View(moment=True)).moment

@@ -9,17 +9,17 @@ from msgspec.structs import replace
 from engine.feeding import START, Line
 from engine.traffic import Traffic
 from voicetop.engine.snapshot import View
-from voicetop.engine.snapshot.comparison import Moment
+from voicetop.engine.snapshot.comparison import WindowSample
 from voicetop.views.compare import window_sample
 from voicetop.views.compare.compare import compare
-from voicetop.views.compare.natural_variation import Wobble
-from voicetop.views.compare.sample_arrays import Part, Side
+from voicetop.views.compare.natural_variation import NaturalVariation
+from voicetop.views.compare.sample_arrays import SampleArrays, SamplePart
 from voicetop.wire.events import CallEnd, Error, Marker
 
 
-def told(line: Line, made: Moment, where: tuple[tuple[str, str], ...] = ()) -> Part:
-    side = Side(made)
-    return Part(side, side.within(where))
+def told(line: Line, made: WindowSample, where: tuple[tuple[str, str], ...] = ()) -> SamplePart:
+    side = SampleArrays(made)
+    return SamplePart(side, side.within(where))
 
 
 def steady(
@@ -61,7 +61,7 @@ def test_the_window_s_figures_are_those_of_the_screens() -> None:
             assert by_slot == (counts.sum() if counts is not None else 0)
 
 
-def waiting(part: Part) -> int:
+def waiting(part: SamplePart) -> int:
     """Waits, which the screens count among the turns."""
     counts = part.histograms.get("waited")
     return int(counts.sum()) if counts is not None else 0
@@ -73,7 +73,7 @@ def test_before_and_after_a_deploy_are_what_was_told_before_and_after_it() -> No
     line.hear(Marker(ts=line.at, kind="deploy", label="v42"))
     at = line.at
     steady(line, 400, e2e_ms=1_600)
-    made = window_sample.around(line.session.engine, at, "5m", Wobble(line.session.engine))
+    made = window_sample.around(line.session.engine, at, "5m", NaturalVariation(line.session.engine))
     assert made is not None
     before, after = (told(line, one) for one in made)
     assert [one.end - one.start for one in made] == [300.0, 300.0]
@@ -100,7 +100,7 @@ def test_how_many_were_live_then_is_known_later() -> None:
         for call_id in ("long5", "long6", "later"):
             line.turn(call_id, 800)
         steady(line, 100, e2e_ms=800)
-    made = window_sample.around(line.session.engine, START + 150, "5m", Wobble(line.session.engine))
+    made = window_sample.around(line.session.engine, START + 150, "5m", NaturalVariation(line.session.engine))
     assert made is not None
     before, after = (told(line, one) for one in made)
     assert before.live == 7
@@ -112,9 +112,12 @@ def test_a_deploy_of_this_minute_has_nothing_after_it_yet() -> None:
     steady(line, 300, e2e_ms=800)
     at = line.at
     steady(line, 20, e2e_ms=800)
-    assert window_sample.around(line.session.engine, at, "5m", Wobble(line.session.engine)) is None
+    assert window_sample.around(line.session.engine, at, "5m", NaturalVariation(line.session.engine)) is None
     assert line.see(around=at).comparison is None
-    assert window_sample.around(line.session.engine, START - 7_200, "5m", Wobble(line.session.engine)) is None
+    assert (
+        window_sample.around(line.session.engine, START - 7_200, "5m", NaturalVariation(line.session.engine))
+        is None
+    )
 
 
 def test_hang_ups_that_are_not_decided_yet_make_no_window_look_better() -> None:
@@ -193,6 +196,6 @@ def test_error_clusters_of_quiet_hours_teach_how_much_errors_wobble() -> None:
             line.tell(CallEnd, call_id, reason="completed")
         line.beat(line.at + 60)
     line.session.engine.judge = replace(line.session.engine.judge, troubled=[])
-    shares, units = Wobble(line.session.engine).shares(line.at)
+    shares, units = NaturalVariation(line.session.engine).shares(line.at)
     assert units >= 6
     assert dict(shares)["errors"] > 0.5

@@ -1,6 +1,6 @@
 """One Pipecat call as a story: what its observer saw, in order, becomes events of the protocol. Pure.
 
-`Story.tell(kind, at, ...)` takes one thing that happened (`at` in epoch seconds) and returns the events it makes.
+`PipecatCall.tell(kind, at, ...)` takes one thing that happened (`at` in epoch seconds) and returns the events it makes.
 Nothing here imports Pipecat, so that recorded calls can be told again. The kinds:
 
     connected                        user_speech_start(start_secs)   user_speech_stop(stop_secs, loudness_dbfs)
@@ -24,7 +24,7 @@ from typing import Any
 from msgspec import Struct
 
 from voicetop.adapters.pipecat.faults import Faults
-from voicetop.adapters.pipecat.services import Page, Services, Tools
+from voicetop.adapters.pipecat.services import EventPage, Services, Tools
 from voicetop.adapters.pipecat.vocabulary import (
     category_of,
     component_of,
@@ -70,7 +70,7 @@ class CallFacts(Struct, frozen=True):
     texts: bool = True
 
 
-class Story:
+class PipecatCall:
     """The state of one call. `tell` never raises on what it doesn't know: unknown kinds tell nothing."""
 
     def __init__(self, facts: CallFacts) -> None:
@@ -85,7 +85,7 @@ class Story:
         self._has_vad = False
         self._has_turns = False
         self._breakdown: tuple[float, Latency] | None = None
-        self._page = Page(facts.call_id)
+        self._page = EventPage(facts.call_id)
         self._faults = Faults()
         self._stages = Stages(self._page)
         self._services = Services(self._page, self._faults)
@@ -400,30 +400,30 @@ class Story:
 
 
 _HANDLERS: dict[str, Callable[..., None]] = {
-    "connected": Story._connected,
-    "user_speech_start": Story._user_speech_start,
-    "user_speech_stop": Story._user_speech_stop,
-    "user_turn_start": Story._user_turn_start,
-    "user_turn_stop": Story._user_turn_stop,
-    "transcript": Story._transcript,
-    "llm_start": Story._llm_start,
-    "llm_text": Story._llm_text,
-    "llm_end": Story._llm_end,
-    "tts_start": Story._tts_start,
-    "breakdown": Story._breakdown_of,
-    "bot_start": Story._bot_start,
-    "bot_stop": Story._bot_stop,
-    "interruption": Story._interruption,
+    "connected": PipecatCall._connected,
+    "user_speech_start": PipecatCall._user_speech_start,
+    "user_speech_stop": PipecatCall._user_speech_stop,
+    "user_turn_start": PipecatCall._user_turn_start,
+    "user_turn_stop": PipecatCall._user_turn_stop,
+    "transcript": PipecatCall._transcript,
+    "llm_start": PipecatCall._llm_start,
+    "llm_text": PipecatCall._llm_text,
+    "llm_end": PipecatCall._llm_end,
+    "tts_start": PipecatCall._tts_start,
+    "breakdown": PipecatCall._breakdown_of,
+    "bot_start": PipecatCall._bot_start,
+    "bot_stop": PipecatCall._bot_stop,
+    "interruption": PipecatCall._interruption,
     "ttfb": lambda story, at, **fields: story._services.ttfb(at, **fields),
     "usage": lambda story, at, **fields: story._services.usage(at, **fields),
-    "tool_start": Story._tool_start,
+    "tool_start": PipecatCall._tool_start,
     "tool_end": lambda story, at, **fields: story._tools.end(at, **fields),
     "tool_cancel": lambda story, at, **fields: story._tools.cancel(at, **fields),
-    "error": Story._error,
-    "disconnected": Story._disconnected,
-    "end": Story._end,
-    "over": Story._over,
-    "tick": Story._tick,
+    "error": PipecatCall._error,
+    "disconnected": PipecatCall._disconnected,
+    "end": PipecatCall._end,
+    "over": PipecatCall._over,
+    "tick": PipecatCall._tick,
 }
 
 _SIGNS_OF_A_CALL = frozenset(_HANDLERS) - {

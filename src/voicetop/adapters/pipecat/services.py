@@ -11,7 +11,7 @@ from voicetop.adapters.pipecat.vocabulary import component_of, provider_of
 from voicetop.wire.events import MAX_TEXT, Error, Event, Service, Tool, Usage
 
 
-class Page:
+class EventPage:
     """Where a story is written: `turn` is the one that events of now belong to, -1 before the caller's first word."""
 
     def __init__(self, call_id: str) -> None:
@@ -40,7 +40,7 @@ class Services:
     taken: then there was no answer, and no time.
     """
 
-    def __init__(self, page: Page, faults: Faults) -> None:
+    def __init__(self, page: EventPage, faults: Faults) -> None:
         self._page = page
         self._faults = faults
         self._held: list[Service] = []
@@ -103,7 +103,7 @@ class _Running(Struct, frozen=True):
 class Tools:
     """Tool calls by their id: each starts once and ends once."""
 
-    def __init__(self, page: Page, faults: Faults, *, texts: bool) -> None:
+    def __init__(self, page: EventPage, faults: Faults, *, texts: bool) -> None:
         self._page = page
         self._faults = faults
         self._texts = texts

@@ -14,11 +14,11 @@ from msgspec import Struct
 
 from voicetop.alerts.changes import cusum
 from voicetop.alerts.changes.conjunctions import Conjunctions
-from voicetop.alerts.changes.cusum import Gauges
+from voicetop.alerts.changes.cusum import CusumBank
 from voicetop.alerts.changes.evidence import Evidence
 from voicetop.alerts.changes.expectations import NAT
-from voicetop.alerts.changes.segment_scan import CONVINCING, Verdict, excess, scan
-from voicetop.alerts.changes.streams import Stream
+from voicetop.alerts.changes.segment_scan import CONVINCING, ScanResult, excess, scan
+from voicetop.alerts.changes.streams import MonitoredRate
 from voicetop.alerts.incidents.policy import DOWNSTREAM, UPSTREAM
 from voicetop.alerts.signals import Family, Tier
 from voicetop.engine.snapshot import NAN, Where
@@ -61,7 +61,7 @@ class Alarm(Struct, kw_only=True):
         return self.where or (((VERSION, self.version),) if self.version else ())
 
 
-class _Crossing(NamedTuple):
+class _Candidate(NamedTuple):
     """A stream (by number) at a tilt is over its threshold, for the fleet or `local`ly."""
 
     family: Family
@@ -77,17 +77,17 @@ class Alarms:
     def __init__(self, on: list[Alarm], open_since: dict[Family, float], segments: Conjunctions) -> None:
         self.on, self._open, self._segments = on, open_since, segments
 
-    def step(self, evidence: Evidence, gauges: Gauges, at: float) -> None:
+    def step(self, evidence: Evidence, gauges: CusumBank, at: float) -> None:
         """Alarms that begin and end at this mark."""
         whole = int(at) % cusum.LOCAL_EVERY_S == 0
         fleet = self._fleet(evidence, gauges)
         local = self._local(evidence, gauges) if whole else {}
         for family, (tilt, _, number) in sorted(fleet.items()):
-            self._change(evidence, gauges, at, _Crossing(family, -number, tilt))
+            self._change(evidence, gauges, at, _Candidate(family, -number, tilt))
         for family, (_, place, tilt, best) in sorted(local.items()):
             if family not in fleet:
                 number = evidence.weights.scanned[-place]
-                self._change(evidence, gauges, at, _Crossing(family, number, -tilt, (-place, -best)))
+                self._change(evidence, gauges, at, _Candidate(family, number, -tilt, (-place, -best)))
         if whole:
             for family in [one for one in self._open if one not in fleet and one not in local]:
                 del self._open[family]
@@ -95,7 +95,7 @@ class Alarms:
 
     # -- beginning ----------------------------------------------------------------------------------------------
 
-    def _fleet(self, evidence: Evidence, gauges: Gauges) -> dict[Family, tuple[int, float, int]]:
+    def _fleet(self, evidence: Evidence, gauges: CusumBank) -> dict[Family, tuple[int, float, int]]:
         """(tilt, margin, −stream) of the strongest change by family."""
         found = evidence.weights
         over = (gauges.value >= found.limit) & ((found.hold == 0) | (gauges.again >= AGAIN))
@@ -106,7 +106,7 @@ class Alarms:
             fleet[family] = max(fleet.get(family, (-1, 0.0, 0)), (int(tilt), margin, -int(number)))
         return fleet
 
-    def _local(self, evidence: Evidence, gauges: Gauges) -> dict[Family, tuple[float, int, int, int]]:
+    def _local(self, evidence: Evidence, gauges: CusumBank) -> dict[Family, tuple[float, int, int, int]]:
         """(margin, −scanned stream, −tilt, −conjunction) of the clearest one by family."""
         found = evidence.weights
         local: dict[Family, tuple[float, int, int, int]] = {}
@@ -119,7 +119,7 @@ class Alarms:
             local[family] = max(local.get(family, (0.0, 0, 0, 0)), one)
         return local
 
-    def _change(self, evidence: Evidence, gauges: Gauges, at: float, crossing: _Crossing) -> None:
+    def _change(self, evidence: Evidence, gauges: CusumBank, at: float, crossing: _Candidate) -> None:
         """A stream of a family is over its threshold: an alarm, if it isn't known and it can be said whose it is."""
         family, number, tilt, local = crossing
         stream, mine = evidence.weights.streams[number], [one for one in self.on if one.family == family]
@@ -150,10 +150,12 @@ class Alarms:
         self.on.append(alarm)
         _measure(alarm, evidence, gauges)
 
-    def _scan(self, evidence: Evidence, stream: Stream, onset: float, mine: list[Alarm]) -> Verdict | None:
+    def _scan(
+        self, evidence: Evidence, stream: MonitoredRate, onset: float, mine: list[Alarm]
+    ) -> ScanResult | None:
         """Whose it is; None where what is on explains it."""
         if not stream.scanned:
-            return Verdict()
+            return ScanResult()
         hits, hoped = evidence.window(stream, onset)
         for alarm in mine:
             inside = evidence.inside(alarm.scope)
@@ -163,7 +165,7 @@ class Alarms:
         return scan(hits, hoped, self._segments)
 
     def _whose(
-        self, verdict: Verdict, family: Family, at: float, *, fleet: bool, known: bool
+        self, verdict: ScanResult, family: Family, at: float, *, fleet: bool, known: bool
     ) -> Where | None:
         """The segment, () for everybody, None while it is open."""
         since = self._open.setdefault(family, at)
@@ -181,7 +183,7 @@ class Alarms:
 
     # -- ending -------------------------------------------------------------------------------------------------
 
-    def _let_go(self, evidence: Evidence, gauges: Gauges, at: float) -> None:
+    def _let_go(self, evidence: Evidence, gauges: CusumBank, at: float) -> None:
         """What hasn't been on for a minute is over, and its family's CUSUMs begin anew: the weak ones forget slowly."""
         found = evidence.weights
         names = {stream.name: number for number, stream in enumerate(found.streams)}
@@ -207,7 +209,7 @@ class Alarms:
                 if number in found.scanned:
                     gauges.local[found.scanned.index(number)] = 0
 
-    def _is_on(self, alarm: Alarm, evidence: Evidence, gauges: Gauges, number: int) -> bool:
+    def _is_on(self, alarm: Alarm, evidence: Evidence, gauges: CusumBank, number: int) -> bool:
         """Whether the CUSUM that told of it is still above half of its threshold."""
         found = evidence.weights
         if gauges.value[number, alarm.tilt] * 2 >= found.limit[number, alarm.tilt]:
@@ -219,7 +221,7 @@ class Alarms:
         return conjunction is not None and bool(gauges.local[place, alarm.tilt, conjunction] * 2 >= limit)
 
 
-def _measure(alarm: Alarm, evidence: Evidence, gauges: Gauges) -> None:
+def _measure(alarm: Alarm, evidence: Evidence, gauges: CusumBank) -> None:
     """What was seen of it since its onset, in its segment; and whether that is worth a page."""
     found = evidence.weights
     number = gauges.names.index(alarm.stream)

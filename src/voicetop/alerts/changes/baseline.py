@@ -19,7 +19,7 @@ from msgspec import Struct, field
 
 from voicetop.alerts.changes import array_codec
 from voicetop.alerts.changes.array_codec import Floats, Ints
-from voicetop.alerts.changes.readings import Reading
+from voicetop.alerts.changes.readings import TickReading
 from voicetop.alerts.changes.streams import STAGES, TILTS
 from voicetop.engine.windows.buckets import BUCKETS
 from voicetop.engine.windows.cells import Key
@@ -145,7 +145,7 @@ class Hour(Struct, kw_only=True):
     quiet: bool = False
     """Whether too few calls came."""
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: TickReading) -> None:
         """One mark; its sums come with the slots (`watch.Slot`)."""
         self.marks += 1
         if len(reading.times):
@@ -166,7 +166,7 @@ class Hour(Struct, kw_only=True):
             else:
                 held[: len(amounts)] += amounts
 
-    def _spread(self, reading: Reading) -> None:
+    def _spread(self, reading: TickReading) -> None:
         for num, den in (
             ("x:cost", "cost"),
             ("x:sentiment", "sentiments"),

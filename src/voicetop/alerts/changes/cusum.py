@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from voicetop.alerts.changes.array_codec import Floats, Ints
 from voicetop.alerts.changes.conjunctions import MOST_VALUES, Conjunctions
 from voicetop.alerts.changes.expectations import NAT
-from voicetop.alerts.changes.streams import TILTS, Stream
+from voicetop.alerts.changes.streams import TILTS, MonitoredRate
 
 LOCAL_EVERY_S = 30
 SLACK = NAT
@@ -22,7 +22,7 @@ SLACK = NAT
 CAP = 3 * NAT
 
 
-class Gauges(Struct, kw_only=True):
+class CusumBank(Struct, kw_only=True):
     """All CUSUMs as [stream, tilt], in the order of `names`; `local` ones as [scanned stream, tilt, conjunction].
 
     `zero` is when each was last 0 (stamp time), `crossed` since when it is over its threshold (NaN: it isn't), `again`
@@ -47,7 +47,7 @@ class Gauges(Struct, kw_only=True):
 class Weights:
     """What moves the gauges: by stream and tilt the weight of a hit, and by row that of a trial; thresholds."""
 
-    def __init__(self, streams: list[Stream], w: list[Ints], c: list[Ints], rows: int) -> None:
+    def __init__(self, streams: list[MonitoredRate], w: list[Ints], c: list[Ints], rows: int) -> None:
         self.streams = streams
         self.w = np.array(w, np.int64).reshape(len(streams), TILTS)
         self.c = c
@@ -64,12 +64,12 @@ class Weights:
         self.rows = rows
 
 
-def fitted(gauges: Gauges, weights: Weights, segments: Conjunctions, at: float) -> Gauges:
+def fitted(gauges: CusumBank, weights: Weights, segments: Conjunctions, at: float) -> CusumBank:
     """The gauges in the order and size of these weights: what is known is kept, what is new begins at 0."""
     names = [stream.name for stream in weights.streams]
     scanned = [names[number] for number in weights.scanned]
     count = len(segments)
-    made = Gauges(
+    made = CusumBank(
         names=names,
         value=np.zeros((len(names), TILTS), np.int64),
         zero=np.full((len(names), TILTS), at),
@@ -101,7 +101,7 @@ def fitted(gauges: Gauges, weights: Weights, segments: Conjunctions, at: float) 
     return made
 
 
-def move(gauges: Gauges, weights: Weights, parts: dict[str, tuple[Ints, Ints]], at: float) -> None:
+def move(gauges: CusumBank, weights: Weights, parts: dict[str, tuple[Ints, Ints]], at: float) -> None:
     """A mark: hits and trials by kind, as (rows, amounts)."""
     if not any(stream.num in parts or stream.den in parts for stream in weights.streams):
         return
@@ -124,7 +124,7 @@ def move(gauges: Gauges, weights: Weights, parts: dict[str, tuple[Ints, Ints]], 
     _gather(gauges, weights, parts)
 
 
-def _hold(gauges: Gauges, weights: Weights, value: Ints, more: Ints, at: float) -> None:
+def _hold(gauges: CusumBank, weights: Weights, value: Ints, more: Ints, at: float) -> None:
     """Since when each is over, and what speaks for it since that has lasted as long as it has to."""
     over = value >= weights.limit
     known = gauges.crossed == gauges.crossed
@@ -139,7 +139,7 @@ def _hold(gauges: Gauges, weights: Weights, value: Ints, more: Ints, at: float) 
     gauges.again = np.where(waited, np.maximum(gauges.again + more, 0), 0)
 
 
-def _gather(gauges: Gauges, weights: Weights, parts: dict[str, tuple[Ints, Ints]]) -> None:
+def _gather(gauges: CusumBank, weights: Weights, parts: dict[str, tuple[Ints, Ints]]) -> None:
     for place, number in enumerate(weights.scanned):
         stream = weights.streams[number]
         for kind, due in ((stream.num, gauges.due_x), (stream.den, gauges.due_n)):
@@ -148,7 +148,7 @@ def _gather(gauges: Gauges, weights: Weights, parts: dict[str, tuple[Ints, Ints]
                 due[place, part[0]] += part[1]
 
 
-def move_segments(gauges: Gauges, weights: Weights, segments: Conjunctions, at: float) -> None:
+def move_segments(gauges: CusumBank, weights: Weights, segments: Conjunctions, at: float) -> None:
     """Every 30 seconds: each conjunction on what came in it since."""
     for place, number in enumerate(weights.scanned):
         rows = np.flatnonzero(gauges.due_n[place] | gauges.due_x[place])

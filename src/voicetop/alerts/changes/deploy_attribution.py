@@ -14,25 +14,25 @@ import numpy as np
 from voicetop.alerts.changes.alarms import Alarm
 from voicetop.alerts.changes.evidence import Evidence
 from voicetop.alerts.changes.recent_sums import SLOTS
-from voicetop.alerts.changes.signal_text import Blamed, near_markers
-from voicetop.alerts.changes.streams import Stream
+from voicetop.alerts.changes.signal_text import AttributedChange, near_markers
+from voicetop.alerts.changes.streams import MonitoredRate
 from voicetop.wire.events import Marker
 
 LIKELIER, ALONE = 11.0, 40.0
 Z = 2.0
 
 
-def blame(alarm: Alarm, stream: Stream, markers: list[Marker], evidence: Evidence) -> Blamed:
+def blame(alarm: Alarm, stream: MonitoredRate, markers: list[Marker], evidence: Evidence) -> AttributedChange:
     """The marker that it began with; empty where none convinces."""
     for marker in near_markers(markers, alarm.onset):
         ratio = _likelier(alarm, stream, marker.ts, evidence)
         z = _difference(stream, marker, evidence)
         if (ratio > LIKELIER and z > Z) or (math.isnan(z) and ratio > ALONE):
-            return Blamed(marker.label, marker.version, alarm.onset - marker.ts)
-    return Blamed()
+            return AttributedChange(marker.label, marker.version, alarm.onset - marker.ts)
+    return AttributedChange()
 
 
-def _likelier(alarm: Alarm, stream: Stream, began: float, evidence: Evidence) -> float:
+def _likelier(alarm: Alarm, stream: MonitoredRate, began: float, evidence: Evidence) -> float:
     """The likelihood of a change at `began` against the mean over all times of the last hours."""
     slots = evidence.by_slot(stream)
     if len(slots) < 3:
@@ -53,7 +53,7 @@ def _likelier(alarm: Alarm, stream: Stream, began: float, evidence: Evidence) ->
     return math.exp(here - top) / mean if alarm.trials else 0.0
 
 
-def _difference(stream: Stream, marker: Marker, evidence: Evidence) -> float:
+def _difference(stream: MonitoredRate, marker: Marker, evidence: Evidence) -> float:
     """The z of how much more the marker's version grew than the others; NaN where there is nothing to compare."""
     if not marker.version:
         return math.nan

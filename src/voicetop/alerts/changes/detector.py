@@ -13,11 +13,11 @@ from voicetop.alerts.changes.alarms import Alarm, Alarms
 from voicetop.alerts.changes.array_codec import Floats
 from voicetop.alerts.changes.baseline import Baseline, Hour, learn
 from voicetop.alerts.changes.conjunctions import Conjunctions
-from voicetop.alerts.changes.cusum import Gauges, Weights
+from voicetop.alerts.changes.cusum import CusumBank, Weights
 from voicetop.alerts.changes.cusum_thresholds import threshold
 from voicetop.alerts.changes.evidence import Evidence
 from voicetop.alerts.changes.expectations import (
-    Normal,
+    Expectation,
     Shape,
     at_time,
     hour_factors,
@@ -25,9 +25,9 @@ from voicetop.alerts.changes.expectations import (
     traffic_weights,
     weights,
 )
-from voicetop.alerts.changes.readings import Reading, within
-from voicetop.alerts.changes.recent_sums import SLOTS, Slot, start_of
-from voicetop.alerts.changes.streams import ARRIVALS, STAGES, Stream, of_kinds
+from voicetop.alerts.changes.readings import TickReading, within
+from voicetop.alerts.changes.recent_sums import SLOTS, FiveMinuteSums, start_of
+from voicetop.alerts.changes.streams import ARRIVALS, STAGES, MonitoredRate, of_kinds
 from voicetop.alerts.changes.traffic import Traffic
 from voicetop.alerts.signals import Family
 from voicetop.engine.engine import MARK_S
@@ -45,13 +45,13 @@ _NAMED = ("fault:", "step:", "hangup:", "n:")
 _ALWAYS = ("fault", "expected", "started", "moody", "escalated", "hangup", "failed")
 
 
-class WatchState(Struct, kw_only=True):
+class ChangeDetectorState(Struct, kw_only=True):
     """Everything that has to survive."""
 
     baseline: Baseline = field(default_factory=Baseline)
     hour: Hour = field(default_factory=Hour)
-    gauges: Gauges = field(default_factory=Gauges)
-    slots: list[Slot] = field(default_factory=list)
+    gauges: CusumBank = field(default_factory=CusumBank)
+    slots: list[FiveMinuteSums] = field(default_factory=list)
     traffic: Traffic = field(default_factory=Traffic)
     alarms: list[Alarm] = field(default_factory=list)
     open: dict[Family, float] = field(default_factory=dict)
@@ -67,13 +67,13 @@ class WatchState(Struct, kw_only=True):
     """Seconds of trouble that nothing was learned from before there was anything to judge by."""
 
 
-class Watch:
+class ChangeDetector:
     """The detectors over one baseline."""
 
-    def __init__(self, state: WatchState | None = None) -> None:
-        self.state = state or WatchState()
+    def __init__(self, state: ChangeDetectorState | None = None) -> None:
+        self.state = state or ChangeDetectorState()
         self.segments = Conjunctions()
-        self.normals: list[Normal] = []
+        self.normals: list[Expectation] = []
         self.weights: Weights | None = None
         self.evidence: Evidence | None = None
         self._factors: list[Floats] = []
@@ -90,7 +90,7 @@ class Watch:
 
     # -- a mark -------------------------------------------------------------------------------------------------
 
-    def step(self, reading: Reading, at: float, *, down: bool = False) -> list[Alarm]:
+    def step(self, reading: TickReading, at: float, *, down: bool = False) -> list[Alarm]:
         """What is on after this mark's reading; `down` says that something is broken by plain lines.
 
         What is broken before anything is learned isn't learned from; what lasts is what this fleet is like.
@@ -126,11 +126,11 @@ class Watch:
         if any(alarm.family == "traffic" for alarm in state.alarms):
             state.hour.quiet = True
 
-    def _remember(self, reading: Reading, at: float) -> None:
+    def _remember(self, reading: TickReading, at: float) -> None:
         start, slots = start_of(at), self.state.slots
         if not slots or slots[-1].start != start:
             self._take_slot()
-            slots.append(Slot(start, {}))
+            slots.append(FiveMinuteSums(start, {}))
             del slots[:-SLOTS]
         slots[-1].add(reading, len(self.baseline.keys))
 
@@ -163,12 +163,12 @@ class Watch:
             state.gauges.peak[:] = 0
             state.gauges.local_peak[:] = 0
         if self._redraw_lines():
-            state.gauges = Gauges()
+            state.gauges = CusumBank()
         state.weighed = -1
         self.weights = None
         self.evidence = None
 
-    def _hoped(self, stream: Stream, normal: Normal, hour: Hour) -> tuple[float, float]:
+    def _hoped(self, stream: MonitoredRate, normal: Expectation, hour: Hour) -> tuple[float, float]:
         n = hour.sums.get(stream.den)
         x = hour.sums.get(stream.num)
         if n is None or stream.model != "rate":
@@ -216,7 +216,7 @@ class Watch:
 
     # -- weights ------------------------------------------------------------------------------------------------
 
-    def _rebuild_where_due(self, reading: Reading, at: float) -> None:
+    def _rebuild_where_due(self, reading: TickReading, at: float) -> None:
         """Anew every hour and for kinds never seen; every quarter of an hour as the day goes on."""
         state = self.state
         fresh = [kind for kind in reading.parts if kind.startswith(_NAMED) and kind not in state.known_kinds]
@@ -245,7 +245,7 @@ class Watch:
         keys = baseline.keys[: state.rows]
         self.segments.grow(keys)
         shape = Shape(keys)
-        streams: list[Stream] = []
+        streams: list[MonitoredRate] = []
         self.normals, self._factors = [], []
         for stream in of_kinds(sorted(kinds)):
             normal = normal_of(stream, baseline, shape, state.rows)
@@ -259,7 +259,7 @@ class Watch:
         self._limit(self.weights)
         state.gauges = cusum.fitted(state.gauges, self.weights, self.segments, at)
 
-    def _weigh(self, streams: list[Stream]) -> None:
+    def _weigh(self, streams: list[MonitoredRate]) -> None:
         when = self.state.weighed * WEIGH_S + WEIGH_S / 2
         made = [
             traffic_weights(stream.tilts, self.state.rows)

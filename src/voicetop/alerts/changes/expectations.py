@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from voicetop.alerts.changes.array_codec import Floats, Ints
 from voicetop.alerts.changes.baseline import Baseline
-from voicetop.alerts.changes.streams import TILTS, Stream
+from voicetop.alerts.changes.streams import TILTS, MonitoredRate
 from voicetop.engine.windows.cells import Key
 
 NAT = 1_000_000
@@ -30,7 +30,7 @@ PRIOR_TRIALS = 50.0
 ROUNDS = 3
 
 
-class Normal(Struct):
+class Expectation(Struct):
     """One stream: expected rate or mean by row (without the hour), deviation of one trial (means only)."""
 
     by_row: Floats
@@ -83,19 +83,19 @@ def mean(sums: Floats, trials: Floats, shape: Shape) -> Floats:
     return found
 
 
-def normal_of(stream: Stream, baseline: Baseline, shape: Shape, rows: int) -> Normal:
+def normal_of(stream: MonitoredRate, baseline: Baseline, shape: Shape, rows: int) -> Expectation:
     """What the baseline says of one stream."""
     if stream.model == "arrivals":
-        return Normal(np.zeros(rows), math.nan, math.inf)
+        return Expectation(np.zeros(rows), math.nan, math.inf)
     hits, trials = baseline.of(stream.num, rows), np.maximum(baseline.of(stream.den, rows), 0)
     n = float(trials.sum())
     if stream.model == "rate":
-        return Normal(rate(np.maximum(hits, 0), trials, shape, stream.prior), math.nan, n)
+        return Expectation(rate(np.maximum(hits, 0), trials, shape, stream.prior), math.nan, n)
     by_row = mean(hits, trials, shape)
-    return Normal(by_row, _deviation(stream, baseline), n)
+    return Expectation(by_row, _deviation(stream, baseline), n)
 
 
-def _deviation(stream: Stream, baseline: Baseline) -> float:
+def _deviation(stream: MonitoredRate, baseline: Baseline) -> float:
     """Of one trial: Σ X²/n − (Σ X)²/Σ n over parts of n trials is σ² a part, the rows' differences included."""
     squares, parts, n, total = baseline.spread.get(stream.num, (0.0, 0.0, 0.0, 0.0))
     if parts < 2 or n <= 0:
@@ -103,7 +103,7 @@ def _deviation(stream: Stream, baseline: Baseline) -> float:
     return math.sqrt(max((squares - total * total / n) / (parts - 1), 1e-9))
 
 
-def hour_factors(stream: Stream, baseline: Baseline) -> Floats:
+def hour_factors(stream: MonitoredRate, baseline: Baseline) -> Floats:
     """Of each hour of the day against all of them, 1 where nothing is known; offsets for means."""
     table = baseline.hours.get(stream.name)
     if table is None:
@@ -122,7 +122,7 @@ def at_time(factors: Floats, at: float) -> float:
     return float(factors[low] * (1 - share) + factors[(low + 1) % 24] * share)
 
 
-def weights(stream: Stream, normal: Normal, factor: float) -> tuple[Ints, Ints]:
+def weights(stream: MonitoredRate, normal: Expectation, factor: float) -> tuple[Ints, Ints]:
     """(w by tilt, c by tilt and row), in micro-nats."""
     w, c = np.zeros(TILTS), np.zeros((TILTS, len(normal.by_row)))
     for number, tilt in enumerate(stream.tilts):

@@ -1,4 +1,4 @@
-"""From a `Pulse` of the engine to a reading: whole numbers by kind and segment row.
+"""From a `TickDelta` of the engine to a reading: whole numbers by kind and segment row.
 
 Rows are the baseline's own numbering of segment combinations, so that what was learned elsewhere fits. Kinds are those
 of the taps, and
@@ -22,7 +22,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from voicetop.alerts.changes.streams import STAGES
-from voicetop.engine.tick import Pulse
+from voicetop.engine.tick import TickDelta
 from voicetop.engine.windows.buckets import BUCKETS
 from voicetop.engine.windows.histograms import METRIC, METRICS, ROW
 
@@ -40,7 +40,7 @@ _USED = frozenset({
 """Kinds, or families of kinds, of the taps that a stream rests on."""
 
 
-class Reading(Struct):
+class TickReading(Struct):
     """One mark: (rows, amounts) by kind, and every time that was measured as a position in [metric, bucket]."""
 
     parts: dict[str, Part]
@@ -49,7 +49,7 @@ class Reading(Struct):
     """(cell, micro-dollars) of the most expensive call that ended."""
 
 
-def read(pulse: Pulse, row_of: NDArray[np.int64], lines: dict[str, int]) -> Reading:
+def read(pulse: TickDelta, row_of: NDArray[np.int64], lines: dict[str, int]) -> TickReading:
     """`row_of` maps cells to rows; `lines` are buckets by metric from which on a time is over."""
     parts: dict[str, Part] = {}
     for kind, cells in pulse.counts.items():
@@ -66,7 +66,7 @@ def read(pulse: Pulse, row_of: NDArray[np.int64], lines: dict[str, int]) -> Read
     _voice(pulse, row_of, parts)
     _costs(pulse, row_of, parts)
     dearest = max(pulse.costs, key=lambda one: (one[1], -one[0]), default=(-1, 0))
-    return Reading(parts, times, dearest)
+    return TickReading(parts, times, dearest)
 
 
 def within(parts: dict[str, Part], rows: int) -> dict[str, Part]:
@@ -148,7 +148,7 @@ _NONE = np.empty(0, np.int64)
 _MOST_ROWS = 1 << 16
 
 
-def _voice(pulse: Pulse, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:
+def _voice(pulse: TickDelta, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:
     rates = [(cell, round(rate)) for cell, rate, _ in pulse.voice if rate == rate]
     louds = [(cell, round(100 * loud)) for cell, _, loud in pulse.voice if loud == loud and loud > SILENT_DB]
     for name, heard in (("rate", rates), ("loud", louds)):
@@ -156,7 +156,7 @@ def _voice(pulse: Pulse, row_of: NDArray[np.int64], parts: dict[str, Part]) -> N
             _mean(f"v:{name}", f"x:{name}", heard, row_of, parts)
 
 
-def _costs(pulse: Pulse, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:
+def _costs(pulse: TickDelta, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:
     paid = [(cell, round(100 * math.log(micro))) for cell, micro in pulse.costs if micro > 0]
     if paid:
         _mean("cost", "x:cost", paid, row_of, parts)

@@ -6,18 +6,18 @@ import numpy as np
 from msgspec import Struct
 
 from voicetop.alerts.changes.array_codec import Floats, Ints
-from voicetop.alerts.changes.readings import Reading
+from voicetop.alerts.changes.readings import TickReading
 
 SLOT_S, SLOTS = 300, 48
 
 
-class Slot(Struct):
+class FiveMinuteSums(Struct):
     """Sums by kind and row over five minutes from `start` on."""
 
     start: int
     sums: dict[str, Ints]
 
-    def add(self, reading: Reading, rows: int) -> None:
+    def add(self, reading: TickReading, rows: int) -> None:
         """One mark's parts; `rows` is how many there are by now."""
         for kind, (of, amounts) in reading.parts.items():
             held = self.sums.get(kind)
@@ -34,7 +34,7 @@ def start_of(at: float) -> int:
     return int((at - 1) // SLOT_S) * SLOT_S
 
 
-def summed(slots: list[Slot], kind: str, since: float, rows: int) -> Floats:
+def summed(slots: list[FiveMinuteSums], kind: str, since: float, rows: int) -> Floats:
     """The sum of one kind by row since about `since`."""
     made = np.zeros(rows)
     for slot in slots:

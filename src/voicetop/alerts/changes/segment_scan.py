@@ -23,7 +23,7 @@ OUTSIDE = 3.0
 """The log-likelihood ratio of an excess outside, from which on it isn't local."""
 
 
-class Verdict(Struct, frozen=True):
+class ScanResult(Struct, frozen=True):
     """`everybody` and `best` are probabilities; `where` is the likeliest conjunction, local only if `local`."""
 
     everybody: float = 1.0
@@ -33,11 +33,11 @@ class Verdict(Struct, frozen=True):
     local: bool = False
 
 
-def scan(hits: Floats, expected: Floats, segments: Conjunctions) -> Verdict:
+def scan(hits: Floats, expected: Floats, segments: Conjunctions) -> ScanResult:
     """`hits` came in each row, and `expected` were to come."""
     total, hoped = float(hits.sum()), float(expected.sum())
     if total < 3 or total <= hoped:
-        return Verdict()
+        return ScanResult()
     o, e = segments.weighed(hits), np.maximum(segments.weighed(expected), 1e-9)
     weighed = _weighed(o, e)
     weighed[0] = -math.inf
@@ -54,7 +54,7 @@ def scan(hits: Floats, expected: Floats, segments: Conjunctions) -> Verdict:
     explains = (inside - there) / max(total - hoped, 1e-9)
     ratio = inside * math.log(inside / there) - (inside - there) if inside > there else 0.0
     local = ratio > CONVINCING and explains >= EXPLAINS and excess(total - inside, hoped - there) < OUTSIDE
-    return Verdict(
+    return ScanResult(
         math.exp(everybody - top) / whole,
         float(shares[best]) / whole,
         segments.where[best],

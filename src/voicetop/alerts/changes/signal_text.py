@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from voicetop.alerts.changes.alarms import Alarm
 from voicetop.alerts.changes.array_codec import Floats
 from voicetop.alerts.changes.baseline import Baseline
-from voicetop.alerts.changes.streams import STAGES, Stream
+from voicetop.alerts.changes.streams import STAGES, MonitoredRate
 from voicetop.alerts.incident_text import in_text, milliseconds
 from voicetop.alerts.signals import Signal
 from voicetop.engine.engine import Engine
@@ -26,7 +26,7 @@ LEAST_TURNS = 20
 STANDS_OUT = 0.3
 
 
-class Blamed(Struct, frozen=True):
+class AttributedChange(Struct, frozen=True):
     """The marker that a change began with, if any."""
 
     marker: str = ""
@@ -34,7 +34,9 @@ class Blamed(Struct, frozen=True):
     lag_s: float = NAN
 
 
-def signal_of(alarm: Alarm, stream: Stream, engine: Engine, blamed: Blamed, baseline: Baseline) -> Signal:
+def signal_of(
+    alarm: Alarm, stream: MonitoredRate, engine: Engine, blamed: AttributedChange, baseline: Baseline
+) -> Signal:
     """What an alarm tells."""
     figure = _figure(alarm, stream, engine, baseline)
     stage, share = _stage(alarm, stream, engine, baseline)
@@ -70,7 +72,7 @@ class _Figure(NamedTuple):
     metric: str
 
 
-def _figure(alarm: Alarm, stream: Stream, engine: Engine, baseline: Baseline) -> _Figure:
+def _figure(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Baseline) -> _Figure:
     """What people know it by: a P95 where there are turns enough, else the share of trials that were hit."""
     n = alarm.trials
     if stream.family == "latency":
@@ -98,7 +100,7 @@ def _figure(alarm: Alarm, stream: Stream, engine: Engine, baseline: Baseline) ->
     return _Figure(value, normal, "rate", stream.metric)
 
 
-def _p95_now(alarm: Alarm, stream: Stream, engine: Engine) -> float:
+def _p95_now(alarm: Alarm, stream: MonitoredRate, engine: Engine) -> float:
     counts = _now(alarm, engine).get(stream.num.partition(":")[2])
     if counts is None or int(counts.sum()) < LEAST_TURNS:
         return NAN
@@ -110,7 +112,7 @@ def _now(alarm: Alarm, engine: Engine) -> dict[str, Histogram]:
     return engine.ledger.windows.histograms("5m", cells, len(engine.ledger.cells))
 
 
-def usual_p95(times: Floats, stream: Stream) -> float:
+def usual_p95(times: Floats, stream: MonitoredRate) -> float:
     """The normal P95 of a latency stream out of the baseline's times, ms; NaN of all others."""
     metric = METRIC.get(stream.num.partition(":")[2])
     if stream.family != "latency" or metric is None:
@@ -119,7 +121,7 @@ def usual_p95(times: Floats, stream: Stream) -> float:
     return censored_quantile(counts, None, 0.95)[0] if counts.sum() >= LEAST_TURNS else NAN
 
 
-def _stage(alarm: Alarm, stream: Stream, engine: Engine, baseline: Baseline) -> tuple[str, float]:
+def _stage(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Baseline) -> tuple[str, float]:
     """The stage, and of a slow e2e its share of what the mean turn takes longer; "" where none stands out."""
     if stream.family != "latency" or stream.stage:
         return stream.stage, NAN
@@ -142,7 +144,7 @@ def _mean_excess(now: dict[str, Histogram], name: str, times: Floats) -> tuple[i
     return int(counts.sum()), mean - float((usual * MIDDLES).sum() / usual.sum())
 
 
-def _because(alarm: Alarm, stream: Stream) -> str:
+def _because(alarm: Alarm, stream: MonitoredRate) -> str:
     if stream.model == "mean":
         return f"CUSUM over its learned threshold (n {round(alarm.trials)})"
     came = f"{alarm.came:.0f} where {alarm.expected:.1f} were expected of {round(alarm.trials)}"

@@ -21,7 +21,7 @@ ARRIVALS = "traffic"
 """The stream of calls that arrive."""
 
 
-class Stream(Struct, frozen=True):
+class MonitoredRate(Struct, frozen=True):
     """`scanned` says that segments of it are watched by themselves, `hold_s` how long a change has to go on before
     it is one (a latency blip that is over after 45 s is none). `unit` and `metric` are for words.
     """
@@ -45,7 +45,7 @@ class Stream(Struct, frozen=True):
     """By chance a CUSUM of it crosses its threshold once in so many days."""
 
 
-def of_kinds(kinds: list[str]) -> list[Stream]:
+def of_kinds(kinds: list[str]) -> list[MonitoredRate]:
     """The streams that these kinds of reading allow, in an order that depends on the names alone."""
     known = set(kinds)
     made = [stream for stream in _FIXED if stream.den in known and (stream.num in known)]
@@ -60,26 +60,26 @@ def of_kinds(kinds: list[str]) -> list[Stream]:
     return made
 
 
-def _latency(metric: str, stage: str) -> Stream:
+def _latency(metric: str, stage: str) -> MonitoredRate:
     words = f"{stage.upper()} latency" if stage else "e2e latency"
-    return Stream(
+    return MonitoredRate(
         f"latency.{stage or metric}", "latency", "rate", f"n:{metric}", f"o:{metric}", (4.0, 8.0, 20.0), words,
         stage=stage, component=stage, scanned=True, hold_s=45.0, prior=0.1,
     )  # fmt: skip
 
 
-def _fault(kind: str) -> Stream:
+def _fault(kind: str) -> MonitoredRate:
     _, component, category = kind.split(":", 2)
     words = f"{component.upper()} {category.replace('_', ' ')} errors"
-    return Stream(
+    return MonitoredRate(
         f"errors.{component}.{category}", "errors", "rate", "turns", kind, (4.0, 20.0, 120.0), words,
         stage=component, component=component, scanned=True,
     )  # fmt: skip
 
 
-def _leaving(step: str) -> Stream:
+def _leaving(step: str) -> MonitoredRate:
     words = f"hang-ups at {step.replace('_', ' ')}"
-    return Stream(
+    return MonitoredRate(
         f"abandonment.{step}",
         "abandonment",
         "rate",
@@ -91,15 +91,16 @@ def _leaving(step: str) -> Stream:
 
 
 _FIXED = (
-    Stream("errors", "errors", "rate", "turns", "fault", (6.0, 20.0, 80.0), "errors", scanned=True),
-    Stream("success", "success", "rate", "known", "failed", (1.6, 2.5, 6.0), "failed calls", scanned=True),
-    Stream("escalation", "escalation", "rate", "talked", "escalated", (1.7, 3.0, 8.0), "escalation"),
-    Stream("abandonment", "abandonment", "rate", "ended", "hangup", (1.7, 3.0, 8.0), "abandonment"),
-    Stream("cost", "cost", "mean", "cost", "x:cost", (0.5, 1.0, 2.0), "cost per call", unit="usd"),
-    Stream("sentiment", "sentiment", "mean", "sentiments", "x:sentiment", (0.25, 0.5, 1.0), "sentiment", unit="score",
-           scanned=True, deep=1),
-    Stream("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.5, 0.8, 1.4), "speech rate"),
-    Stream("frustration.loudness", "frustration", "mean", "v:loud", "x:loud", (0.5, 0.8, 1.4), "loudness"),
-    Stream("frustration.calls", "frustration", "rate", "ended", "moody", (2.0, 4.0, 10.0), "frustrated callers"),
-    Stream(ARRIVALS, "traffic", "arrivals", "expected", "started", (0.6, 0.35, 0.1), "calls", unit="calls", days=120.0),
+    MonitoredRate("errors", "errors", "rate", "turns", "fault", (6.0, 20.0, 80.0), "errors", scanned=True),
+    MonitoredRate("success", "success", "rate", "known", "failed", (1.6, 2.5, 6.0), "failed calls", scanned=True),
+    MonitoredRate("escalation", "escalation", "rate", "talked", "escalated", (1.7, 3.0, 8.0), "escalation"),
+    MonitoredRate("abandonment", "abandonment", "rate", "ended", "hangup", (1.7, 3.0, 8.0), "abandonment"),
+    MonitoredRate("cost", "cost", "mean", "cost", "x:cost", (0.5, 1.0, 2.0), "cost per call", unit="usd"),
+    MonitoredRate("sentiment", "sentiment", "mean", "sentiments", "x:sentiment", (0.25, 0.5, 1.0), "sentiment",
+                  unit="score", scanned=True, deep=1),
+    MonitoredRate("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.5, 0.8, 1.4), "speech rate"),
+    MonitoredRate("frustration.loudness", "frustration", "mean", "v:loud", "x:loud", (0.5, 0.8, 1.4), "loudness"),
+    MonitoredRate("frustration.calls", "frustration", "rate", "ended", "moody", (2.0, 4.0, 10.0), "frustrated callers"),
+    MonitoredRate(ARRIVALS, "traffic", "arrivals", "expected", "started", (0.6, 0.35, 0.1), "calls",
+                  unit="calls", days=120.0),
 )  # fmt: skip

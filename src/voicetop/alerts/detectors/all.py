@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from voicetop.alerts.changes import array_codec, readings
 from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.changes.deploy_attribution import blame
-from voicetop.alerts.changes.detector import LEARN_S, Watch, WatchState
+from voicetop.alerts.changes.detector import LEARN_S, ChangeDetector, ChangeDetectorState
 from voicetop.alerts.changes.rows import Rows
 from voicetop.alerts.changes.signal_text import signal_of
 from voicetop.alerts.detectors import capacity, feed, presets, runaway, urgent, waiting
@@ -26,10 +26,10 @@ from voicetop.engine.engine import MARK_S, Engine
 from voicetop.engine.tick import Urgency
 
 
-class DeskState(Struct, kw_only=True):
+class DetectorSetState(Struct, kw_only=True):
     """All that the desk knows, for a checkpoint."""
 
-    watch: WatchState = field(default_factory=WatchState)
+    watch: ChangeDetectorState = field(default_factory=ChangeDetectorState)
     urgent: list[Urgency] = field(default_factory=list)
     intents: Intents = field(default_factory=Intents)
     runaway: Runaway = field(default_factory=Runaway)
@@ -37,20 +37,20 @@ class DeskState(Struct, kw_only=True):
     """The first heartbeat: of marks before it nothing is known."""
 
 
-array_codec.meet(DeskState)
+array_codec.meet(DetectorSetState)
 
 
-class Desk:
+class DetectorSet:
     """The detectors of one session (`alerts.Detectors`), over a baseline of its own or one that is given."""
 
     def __init__(self, baseline: Baseline | None = None) -> None:
-        self._begin(DeskState())
+        self._begin(DetectorSetState())
         if baseline is not None:
             self.judge_by(baseline)
 
-    def _begin(self, state: DeskState) -> None:
+    def _begin(self, state: DetectorSetState) -> None:
         self._state = state
-        self._watch = Watch(state.watch)
+        self._watch = ChangeDetector(state.watch)
         self._rows = Rows(state.watch.baseline.keys)
 
     @property
@@ -60,7 +60,7 @@ class Desk:
 
     def judge_by(self, baseline: Baseline) -> None:
         """Take these normals from now on, and learn on from them."""
-        self._begin(DeskState(watch=WatchState(baseline=baseline)))
+        self._begin(DetectorSetState(watch=ChangeDetectorState(baseline=baseline)))
 
     # -- alerts.Detectors ---------------------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class Desk:
 
     def load(self, state: bytes) -> None:
         """Go on from a checkpoint. Raises msgspec.DecodeError."""
-        self._begin(array_codec.decode(state, DeskState))
+        self._begin(array_codec.decode(state, DetectorSetState))
 
     # -- words --------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from voicetop.alerts.signals import Family, Signal
 from voicetop.engine import attribution
-from voicetop.engine.attribution import Blame
+from voicetop.engine.attribution import Attribution
 from voicetop.engine.engine import MARK_S, Engine
 from voicetop.engine.normals import WARN_RATIO
 from voicetop.engine.snapshot import Trouble
@@ -49,7 +49,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
 
 
 def _signal(trouble: Trouble, since: float, kind: _Kind) -> Signal:
-    whose = attribution.in_words(Blame(trouble.where, trouble.explains)) if trouble.where else ""
+    whose = attribution.in_words(Attribution(trouble.where, trouble.explains)) if trouble.where else ""
     return Signal(
         rule=f"preset.{trouble.kind.replace(' ', '_')}",
         family=kind.family,

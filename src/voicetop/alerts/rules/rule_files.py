@@ -36,7 +36,7 @@ from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.metrics import BUSINESS, Metric
 from voicetop.alerts.runbooks import SHIPPED
 from voicetop.alerts.signals import Family
-from voicetop.engine.config import Line, Policy, Rule, RuleTier
+from voicetop.engine.config import Policy, Rule, RuleTier, ThresholdPair
 from voicetop.engine.snapshot import Span
 from voicetop.errors import ConfigError, line_of, nearest
 from voicetop.wire.text import safe_label
@@ -61,7 +61,7 @@ _UNITS: dict[str, tuple[tuple[str, float], ...]] = {
 }
 
 
-class RuleBook(Struct, frozen=True):
+class RuleSet(Struct, frozen=True):
     """What rule files say; `mistakes` are refused, one line each, and what they are about is left out."""
 
     rules: tuple[Rule, ...] = ()
@@ -71,7 +71,7 @@ class RuleBook(Struct, frozen=True):
     """Where each rule stands: file and line."""
 
 
-def read(files: Sequence[Path]) -> RuleBook:
+def read(files: Sequence[Path]) -> RuleSet:
     """All rules of some files. Of two of one name the second is a mistake."""
     reader = _Book()
     for file in files:
@@ -82,7 +82,7 @@ def read(files: Sequence[Path]) -> RuleBook:
     return reader.book()
 
 
-def parse(text: str, where: str = "rules.toml") -> RuleBook:
+def parse(text: str, where: str = "rules.toml") -> RuleSet:
     """The rules of one text."""
     reader = _Book()
     reader.take(text, where)
@@ -104,8 +104,8 @@ class _Book:
         self.places: dict[str, str] = {}
         self._presets: set[str] = set()
 
-    def book(self) -> RuleBook:
-        return RuleBook(tuple(self.rules.values()), dict(self.policies), tuple(self.mistakes), self.places)
+    def book(self) -> RuleSet:
+        return RuleSet(tuple(self.rules.values()), dict(self.policies), tuple(self.mistakes), self.places)
 
     def take(self, text: str, where: str) -> None:
         try:
@@ -230,13 +230,17 @@ class _File:
             links=self._links(path, table),
         )
 
-    def _order(self, path: tuple[str, ...], fire: Line, clear: Line, *, below: bool) -> None:
+    def _order(
+        self, path: tuple[str, ...], fire: ThresholdPair, clear: ThresholdPair, *, below: bool
+    ) -> None:
         """`clear` lies on the good side of `fire`; a multiple and a figure can't be compared."""
         if fire.times == clear.times and (clear.value < fire.value if below else clear.value > fire.value):
             side = "at or above" if below else "at or below"
             self.wrong(path, "clear", f"has to be {side} fire: it is where the alert is over")
 
-    def line(self, path: tuple[str, ...], table: dict[str, Any], key: str, metric: Metric) -> Line | None:
+    def line(
+        self, path: tuple[str, ...], table: dict[str, Any], key: str, metric: Metric
+    ) -> ThresholdPair | None:
         """A threshold; what is absurd for the metric is refused."""
         if key not in table:
             self.missing(path, table, key, 'from where on is it bad? fire = "1.5 × normal"')
@@ -333,7 +337,7 @@ def _near(name: str) -> str:
     return near if near.endswith("?") else f"; there are: {metrics.names_in_short()}"
 
 
-def _never_or_always(line: Line, metric: Metric, *, below: bool) -> str:
+def _never_or_always(line: ThresholdPair, metric: Metric, *, below: bool) -> str:
     """Why a figure is no line at all; empty where it is one."""
     if line.times:
         return ""
@@ -347,18 +351,18 @@ def _never_or_always(line: Line, metric: Metric, *, below: bool) -> str:
     return ""
 
 
-def _line(value: object, metric: Metric) -> Line | None:
+def _line(value: object, metric: Metric) -> ThresholdPair | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return Line(float(value))
+        return ThresholdPair(float(value))
     if not isinstance(value, str):
         return None
     times = _TIMES.fullmatch(value.strip())
     if times:
-        return Line(float(times[1]), times=True)
+        return ThresholdPair(float(times[1]), times=True)
     for unit, factor in _UNITS.get(metric.unit, ()):
         number = value.strip().removeprefix(unit).removesuffix(unit).strip()
         if value.strip() != number and re.fullmatch(r"\d+(\.\d+)?", number):
-            return Line(float(number) * factor)
+            return ThresholdPair(float(number) * factor)
     return None
 
 

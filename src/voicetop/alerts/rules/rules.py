@@ -16,8 +16,8 @@ from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.metrics import Metric, Readings
 from voicetop.alerts.signals import Signal, Tier
 from voicetop.engine import verdict
-from voicetop.engine.attribution import Blame
-from voicetop.engine.config import EngineConfig, Line, Policy, Rule
+from voicetop.engine.attribution import Attribution
+from voicetop.engine.config import EngineConfig, Policy, Rule, ThresholdPair
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Usual
 from voicetop.engine.snapshot import NAN, Figure
@@ -78,7 +78,7 @@ class Rules:
         self._state = _decoder.decode(state)
 
 
-def line_at(line: Line, figure: Figure) -> float:
+def line_at(line: ThresholdPair, figure: Figure) -> float:
     """A threshold in the figure's unit; NaN where it is a multiple of a normal that isn't known."""
     return line.value * figure.normal.value if line.times else line.value
 
@@ -139,7 +139,7 @@ def policies_of(config: EngineConfig) -> Policies:
 class Culprit(Struct, frozen=True):
     """Segment, stage with its share of the excess, or component; and what changed shortly before."""
 
-    who: Blame = Blame()
+    who: Attribution = Attribution()
     stage: str = ""
     share: float = NAN
     component: str = ""
@@ -149,7 +149,7 @@ class Culprit(Struct, frozen=True):
 
 def culprit_of(engine: Engine, rule: Rule, metric: Metric, figure: Figure, since: float) -> Culprit:
     """Who is to blame for what a rule of everybody's sees since then; a rule of a segment has named it."""
-    who, stage, share, component = Blame(), "", NAN, ""
+    who, stage, share, component = Attribution(), "", NAN, ""
     short = rule.window == "5m" and not rule.where
     if metric.family == "latency" and short:
         who, stage, share = _slow(engine, rule, figure)
@@ -159,11 +159,11 @@ def culprit_of(engine: Engine, rule: Rule, metric: Metric, figure: Figure, since
     return Culprit(who, stage, share, component, *_changed(engine, since))
 
 
-def _slow(engine: Engine, rule: Rule, figure: Figure) -> tuple[Blame, str, float]:
+def _slow(engine: Engine, rule: Rule, figure: Figure) -> tuple[Attribution, str, float]:
     usual = Usual(engine.ledger, None, frozenset(engine.judge.troubled))
     past = usual.histograms.get("e2e")
     if past is None or not figure.normal.known:
-        return Blame(), "", NAN
+        return Attribution(), "", NAN
     who = verdict.blame_latency(engine, verdict.bucket_after(past))
     now = engine.ledger.windows.histograms("5m", None, len(engine.ledger.cells))
     stage, more = verdict.culprit(now, usual.histograms)

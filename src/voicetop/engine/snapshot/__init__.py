@@ -9,7 +9,14 @@ One module a screen; everybody imports from here.
 from __future__ import annotations
 
 from voicetop.engine.snapshot.alerts import AlertsPanel, IncidentNote, IncidentRow, SilenceRow
-from voicetop.engine.snapshot.calls import CallDetail, CallRow, CallsPanel, KnownSegment, StoryItem, TurnRow
+from voicetop.engine.snapshot.calls import (
+    CallDetail,
+    CallEventItem,
+    CallRow,
+    CallsPanel,
+    KnownSegment,
+    TurnRow,
+)
 from voicetop.engine.snapshot.figures import Figure, Latencies, Normal, Series
 from voicetop.engine.snapshot.overview import (
     AbandonPanel,
@@ -18,13 +25,13 @@ from voicetop.engine.snapshot.overview import (
     ErrorKind,
     ErrorPanel,
     LatencyPanel,
-    MoodPanel,
     OutcomePanel,
+    SentimentPanel,
     StepShare,
 )
 from voicetop.engine.snapshot.segments import SegmentRow, SegmentsPanel
 from voicetop.engine.snapshot.state import FeedState, StuckStage, Trouble, Verdict, WaitingPanel
-from voicetop.engine.snapshot.trends import HeatMap, MarkerNote, Memo, MixRow, TrendsPanel
+from voicetop.engine.snapshot.trends import Annotation, HeatMap, MarkerNote, MixRow, TrendsPanel
 from voicetop.engine.snapshot.view import NAN, Severity, Span, View, Where
 from voicetop.engine.snapshot.whole import Snapshot
 
@@ -32,7 +39,9 @@ __all__ = [
     "NAN",
     "AbandonPanel",
     "AlertsPanel",
+    "Annotation",
     "CallDetail",
+    "CallEventItem",
     "CallRow",
     "CallsPanel",
     "CapacityPanel",
@@ -48,20 +57,18 @@ __all__ = [
     "Latencies",
     "LatencyPanel",
     "MarkerNote",
-    "Memo",
     "MixRow",
-    "MoodPanel",
     "Normal",
     "OutcomePanel",
     "SegmentRow",
     "SegmentsPanel",
+    "SentimentPanel",
     "Series",
     "Severity",
     "SilenceRow",
     "Snapshot",
     "Span",
     "StepShare",
-    "StoryItem",
     "StuckStage",
     "TrendsPanel",
     "Trouble",

@@ -62,7 +62,7 @@ class CallsPanel(Struct, frozen=True):
     error: str = ""
 
 
-class StoryItem(Struct, frozen=True):
+class CallEventItem(Struct, frozen=True):
     """Something that happened in a call beside its turns.
 
     `kind` is tool, error, retry, barge-in, audio, step, segments, state, service, outcome, start or end; `ms` is how
@@ -98,7 +98,7 @@ class TurnRow(Struct, frozen=True):
     confidence: float = NAN
     waiting_s: float = NAN
     stage: str = ""
-    items: tuple[StoryItem, ...] = ()
+    items: tuple[CallEventItem, ...] = ()
 
 
 class KnownSegment(Struct, frozen=True):
@@ -123,7 +123,7 @@ class CallDetail(Struct, frozen=True):
     platform: str = ""
     trace_id: str = ""
     turns: tuple[TurnRow, ...] = ()
-    before: tuple[StoryItem, ...] = ()
+    before: tuple[CallEventItem, ...] = ()
     segments: tuple[KnownSegment, ...] = ()
     spent: tuple[tuple[str, float], ...] = ()
     signals: tuple[tuple[str, float], ...] = ()

@@ -1,6 +1,6 @@
 """Two moments beside each other, as data: what is kept of a moment, and what comparing two of them finds.
 
-A `Moment` is made by `moment.py` and read by `compare.py` alone; a screen holds it and asks for a `Comparison`.
+A `WindowSample` is made by `moment.py` and read by `compare.py` alone; a screen holds it and asks for a `Comparison`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Finding: TypeAlias = Literal["worse", "better", "changed", "noise", "few", "unkn
 """The first three are news; `few` is too little to tell, `unknown` was told in one of the two only, or in none."""
 
 
-class Moment(Struct, frozen=True):
+class WindowSample(Struct, frozen=True):
     """Counts of one window, `start` to `end` (epoch s), as known at `at`; `cut` where the window lies in the past.
 
     `keys[i]` is cell i, `live[i]` its live calls at the end. `turns` counts by cell, metric and bucket, `sums` by kind
@@ -45,7 +45,7 @@ class Moment(Struct, frozen=True):
     units: int = 0
 
 
-class Change(Struct, frozen=True):
+class FigureChange(Struct, frozen=True):
     """One figure in A and in B. `low` and `high` bound the difference b − a (95 %); `n_a` and `n_b` are what it rests
     on; `chance` is how probable so large a difference is where nothing changed. `least_a` and `least_b` mark
     percentiles that callers who still wait have pushed up.
@@ -77,8 +77,8 @@ class SegmentChange(Struct, frozen=True):
     """A value, or a pair of values, in which a figure changed beyond doubt; `rest` is everybody else's figure."""
 
     where: Key
-    change: Change
-    rest: Change
+    change: FigureChange
+    rest: FigureChange
 
 
 class Comparison(Struct, frozen=True):
@@ -88,10 +88,10 @@ class Comparison(Struct, frozen=True):
     by themselves (0: unknown).
     """
 
-    a: Moment
-    b: Moment
+    a: WindowSample
+    b: WindowSample
     where: Key = ()
-    rows: tuple[Change, ...] = ()
+    rows: tuple[FigureChange, ...] = ()
     segments: tuple[SegmentChange, ...] = ()
     tested: int = 0
     searched: int = 0
@@ -99,6 +99,6 @@ class Comparison(Struct, frozen=True):
     units: int = 0
 
     @property
-    def news(self) -> tuple[Change, ...]:
+    def news(self) -> tuple[FigureChange, ...]:
         """What changed beyond noise, in the order of the table."""
         return tuple(row for row in self.rows if row.news)

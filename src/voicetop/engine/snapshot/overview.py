@@ -77,7 +77,7 @@ class CostPanel(Struct, frozen=True):
     chart: Series | None = None
 
 
-class MoodPanel(Struct, frozen=True):
+class SentimentPanel(Struct, frozen=True):
     """Sentiment (1–5) as evaluators reported it, calls frustrated right now, and interruptions per 100 turns."""
 
     sentiment: Figure = Figure()

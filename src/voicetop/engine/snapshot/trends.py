@@ -48,7 +48,7 @@ class MarkerNote(Struct, frozen=True):
     label: str
 
 
-class Memo(Struct, frozen=True):
+class Annotation(Struct, frozen=True):
     """What a person noted (`act` is note or bookmark) about the moment `at`, epoch s; maybe about one call."""
 
     at: float

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from voicetop.engine.snapshot.comparison import Moment
+from voicetop.engine.snapshot.comparison import WindowSample
 
 NAN = float("nan")
 
@@ -24,7 +24,7 @@ class View(Struct, frozen=True):
     `field>number`, `!word`.
 
     What costs is made only when asked for: `call_id` asks for that call's `CallDetail`, `dimension` for the
-    `SegmentsPanel` of a dimension, `trends` for the `TrendsPanel`, `moment` for a `Moment` of the window, to be kept.
+    `SegmentsPanel` of a dimension, `trends` for the `TrendsPanel`, `moment` for a `WindowSample`, to be kept.
     `against` asks for a `Comparison` of that moment with the window, `around` (stamp time; 0: none) for one of the
     windows before and after it.
     """
@@ -41,5 +41,5 @@ class View(Struct, frozen=True):
     dimension: str = ""
     trends: bool = False
     moment: bool = False
-    against: Moment | None = None
+    against: WindowSample | None = None
     around: float = 0.0

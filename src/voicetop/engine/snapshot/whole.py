@@ -6,19 +6,19 @@ from msgspec import Struct
 
 from voicetop.engine.snapshot.alerts import AlertsPanel
 from voicetop.engine.snapshot.calls import CallDetail, CallRow, CallsPanel
-from voicetop.engine.snapshot.comparison import Comparison, Moment
+from voicetop.engine.snapshot.comparison import Comparison, WindowSample
 from voicetop.engine.snapshot.overview import (
     AbandonPanel,
     CapacityPanel,
     CostPanel,
     ErrorPanel,
     LatencyPanel,
-    MoodPanel,
     OutcomePanel,
+    SentimentPanel,
 )
 from voicetop.engine.snapshot.segments import SegmentsPanel
 from voicetop.engine.snapshot.state import FeedState, Verdict, WaitingPanel
-from voicetop.engine.snapshot.trends import MarkerNote, Memo, TrendsPanel
+from voicetop.engine.snapshot.trends import Annotation, MarkerNote, TrendsPanel
 from voicetop.engine.snapshot.view import View
 
 
@@ -36,16 +36,16 @@ class Snapshot(Struct, frozen=True):
     outcome: OutcomePanel
     abandonment: AbandonPanel
     cost: CostPanel
-    mood: MoodPanel
+    mood: SentimentPanel
     calls: CallsPanel
     needing_eyes: tuple[CallRow, ...] = ()
     markers: tuple[MarkerNote, ...] = ()
-    memos: tuple[Memo, ...] = ()
+    memos: tuple[Annotation, ...] = ()
     dimensions: tuple[str, ...] = ()
     deployment: str = ""
     detail: CallDetail | None = None
     segments: SegmentsPanel | None = None
     trends: TrendsPanel | None = None
-    moment: Moment | None = None
+    moment: WindowSample | None = None
     comparison: Comparison | None = None
     alerts: AlertsPanel = AlertsPanel()

@@ -131,7 +131,7 @@ class Cells(Struct):
         return [d for d in usual if d in self.values] + sorted(set(self.values) - set(usual))
 
 
-class Columns:
+class SegmentColumns:
     """Which value the cells have in each dimension, as (dimension, values, code of each cell); code 0 is none.
 
     Asked for every 5 seconds, so it only takes in what is new; cells that were given to others begin it anew.
@@ -145,7 +145,7 @@ class Columns:
     def __iter__(self) -> Iterator[tuple[str, list[str | None], NDArray[np.intp]]]:
         return iter(self._columns)
 
-    def follow(self, cells: Cells) -> Columns:
+    def follow(self, cells: Cells) -> SegmentColumns:
         """Those of this registry, as it is now."""
         keys, known = cells.keys, len(self._keys)
         if known > len(keys) or not all(map(operator.is_, keys, self._keys)):

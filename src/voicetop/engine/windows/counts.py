@@ -31,7 +31,7 @@ FRESH = 1_000
 Sums = NDArray[np.int64]
 
 
-class Slot(Struct):
+class CountSlot(Struct):
     """The sums of one slot of time by key (kind and cell): what came `since`, on top of a squeezed `block`."""
 
     since: dict[int, int]
@@ -61,7 +61,7 @@ class Counts:
     def __init__(self, max_cells: int) -> None:
         self.edges = Edges()
         self.kinds = {kind: row for row, kind in enumerate(KNOWN)}
-        self.slots: dict[SlotKey, Slot] = {}
+        self.slots: dict[SlotKey, CountSlot] = {}
         self.totals = {span: sparse_zeros((MAX_KINDS, max_cells), np.int64) for span in SPANS}
         self._short, self._middle, self._day = (
             memoryview(self.totals[span].reshape(-1).data) for span in SPANS
@@ -100,7 +100,7 @@ class Counts:
     def _put(self, slot: SlotKey, key: int, amount: int) -> None:
         held = self.slots.get(slot)
         if held is None:
-            held = self.slots[slot] = Slot({})
+            held = self.slots[slot] = CountSlot({})
         since = held.since
         value = since.get(key, 0) + amount
         if value:
@@ -139,13 +139,13 @@ class Counts:
 
     def _merge_quarters(self) -> None:
         old = [k for k in self.slots if k[0] == MINUTE and k[1] * MINUTE < self.edges.quartered]
-        groups: dict[SlotKey, list[Slot]] = {}
+        groups: dict[SlotKey, list[CountSlot]] = {}
         for slot in old:
             groups.setdefault((QUARTER, slot[1] * MINUTE // QUARTER), []).append(self.slots.pop(slot))
         for quarter, minutes in groups.items():
-            parts = [part.sums() for part in (self.slots.get(quarter, Slot({})), *minutes)]
+            parts = [part.sums() for part in (self.slots.get(quarter, CountSlot({})), *minutes)]
             keys, amounts = (np.concatenate(column) for column in zip(*parts, strict=True))
-            self.slots[quarter] = Slot({}, squeeze(*summed(keys, amounts)))
+            self.slots[quarter] = CountSlot({}, squeeze(*summed(keys, amounts)))
 
     # -- questions ----------------------------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ class Counts:
         made.edges = state.edges
         made.kinds = {kind: row for row, kind in enumerate(state.kinds)}
         for width, number, block in state.slots:
-            made.slots[width, number] = Slot({}, block)
+            made.slots[width, number] = CountSlot({}, block)
             keys, amounts = spread(block, np.int64)
             spans = ["5m"] if width == FINE else ["24h"]
             if width == MINUTE and number * MINUTE >= state.edges.middle:

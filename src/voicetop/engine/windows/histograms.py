@@ -37,7 +37,7 @@ FRESH = 20_000
 """What may come to a squeezed slot before it is folded in."""
 
 
-class Slot(Struct):
+class HistogramSlot(Struct):
     """What one slot of time counted: unique sorted indices with their counts, and what came since, as it came.
 
     The sorted form is a pair of arrays, or one block of bytes (`squeeze.py`) where it is of the past.
@@ -50,7 +50,7 @@ class Slot(Struct):
     block: bytes = b""
 
     @classmethod
-    def empty(cls) -> Slot:
+    def empty(cls) -> HistogramSlot:
         return cls(np.empty(0, np.uint32), np.empty(0, np.int32), [], [])
 
     def sorted(self) -> tuple[Index, NDArray[np.int32]]:
@@ -58,7 +58,7 @@ class Slot(Struct):
         self.compact()
         return self.base()
 
-    def compact(self) -> Slot:
+    def compact(self) -> HistogramSlot:
         """Fold what came since into the sorted form: the same whatever order and batches it came in."""
         if not self.added and not self.taken:
             return self
@@ -78,7 +78,7 @@ class Slot(Struct):
         """Have these as the sorted form."""
         self.index, self.count, self.block = index, count, b""
 
-    def squeeze(self) -> Slot:
+    def squeeze(self) -> HistogramSlot:
         """Of the past: questions are rare from now on."""
         self.compact()
         if not self.block:
@@ -110,8 +110,8 @@ class Histograms:
     def __init__(self, max_cells: int) -> None:
         self.edges = Edges()
         self.late = 0
-        self.fine: dict[int, Slot] = {}
-        self.coarse: dict[SlotKey, Slot] = {}
+        self.fine: dict[int, HistogramSlot] = {}
+        self.coarse: dict[SlotKey, HistogramSlot] = {}
         self.totals = {span: sparse_zeros((max_cells * ROW,), np.uint32) for span in SPANS}
         """Made for as many cells as there may be; only what is written costs memory."""
         self.everyone = {span: np.zeros(ROW, np.int64) for span in SPANS}
@@ -190,23 +190,23 @@ class Histograms:
         np.add.at(self.totals[span], added, _ONE)
 
     @staticmethod
-    def _shift(slot: Slot, index: Index, to: Index) -> None:
+    def _shift(slot: HistogramSlot, index: Index, to: Index) -> None:
         slot.taken.append(index)
         slot.added.append(to)
 
     def _longer(self, start: int) -> list[str]:
         return ["30m", "24h"] if start // MINUTE * MINUTE >= self.edges.middle else ["24h"]
 
-    def _fine(self, slot: int) -> Slot:
+    def _fine(self, slot: int) -> HistogramSlot:
         found = self.fine.get(slot)
         if found is None:
-            found = self.fine[slot] = Slot.empty()
+            found = self.fine[slot] = HistogramSlot.empty()
         return found
 
-    def _coarse(self, key: SlotKey) -> Slot:
+    def _coarse(self, key: SlotKey) -> HistogramSlot:
         found = self.coarse.get(key)
         if found is None:
-            found = self.coarse[key] = Slot.empty()
+            found = self.coarse[key] = HistogramSlot.empty()
         return found
 
     def advance(self, at: float) -> None:
@@ -250,7 +250,7 @@ class Histograms:
 
     def _merge_quarters(self) -> None:
         old = [key for key in self.coarse if key[0] == MINUTE and key[1] * MINUTE < self.edges.quartered]
-        groups: dict[int, list[Slot]] = {}
+        groups: dict[int, list[HistogramSlot]] = {}
         for key in sorted(old):
             groups.setdefault(key[1] * MINUTE // QUARTER, []).append(self.coarse.pop(key))
         for number, slots in groups.items():
@@ -314,7 +314,7 @@ class Histograms:
             return None
         return self._counts_of(open_slots, cells)
 
-    def _counts_of(self, slots: list[Slot], cells: NDArray[np.intp] | None) -> Histogram:
+    def _counts_of(self, slots: list[HistogramSlot], cells: NDArray[np.intp] | None) -> Histogram:
         counts = np.zeros(ROW, np.int64)
         for slot in slots:
             slot.join()
@@ -383,11 +383,11 @@ class Histograms:
         made.edges, made.late = state.edges, state.late
         made.reach = np.array(state.reach, np.int64).reshape(len(METRICS), 2)
         for _, number, block in state.fine:
-            made.fine[number] = Slot.empty()
+            made.fine[number] = HistogramSlot.empty()
             made.fine[number].hold(*spread(block, np.int32))
             made._add_slot("5m", *made.fine[number].base())
         for width, number, block in state.coarse:
-            slot = made.coarse[width, number] = Slot.empty()
+            slot = made.coarse[width, number] = HistogramSlot.empty()
             slot.block = block
             if (number + 1) * width <= until:
                 continue
@@ -407,7 +407,7 @@ class HistogramState(Struct, frozen=True):
     coarse: list[tuple[int, int, bytes]]
 
 
-def _block(slot: Slot) -> bytes:
+def _block(slot: HistogramSlot) -> bytes:
     index, count = slot.sorted()
     return slot.block or squeeze(index, count)
 

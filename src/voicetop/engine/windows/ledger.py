@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicetop.engine.call_events import noted_turns
-from voicetop.engine.calls import Call, Mark
+from voicetop.engine.calls import Call, WindowMark
 from voicetop.engine.config import EngineConfig
-from voicetop.engine.tick import Taps
+from voicetop.engine.tick import TickCounters
 from voicetop.engine.windows.buckets import BUCKETS, bucket_of
-from voicetop.engine.windows.cells import EVERYBODY, FOLDED, Cells, Columns, Key
+from voicetop.engine.windows.cells import EVERYBODY, FOLDED, Cells, Key, SegmentColumns
 from voicetop.engine.windows.counts import Counts
 from voicetop.engine.windows.histograms import METRIC, METRICS, ROW, Histograms
 from voicetop.engine.windows.slots import FINE
@@ -47,10 +47,10 @@ class Ledger:
         """`count_turns` counts what was met but not counted yet; `gone` are the ended calls that are still known."""
         self._count_turns, self._gone = count_turns, gone
         self.cells = Cells.empty(config)
-        self.columns = Columns()
+        self.columns = SegmentColumns()
         self.windows = Histograms(config.max_cells)
         self.counts = Counts(config.max_cells)
-        self.taps = Taps()
+        self.taps = TickCounters()
         self._shared: dict[Key, dict[str, str]] = {}
 
     def advance(self, at: float) -> None:
@@ -135,7 +135,7 @@ class Ledger:
         if held is None:
             if len(call.marks) >= MOST_MARKS and ":" in kind:
                 return
-            call.marks[intern(kind)] = Mark(ts, amount)
+            call.marks[intern(kind)] = WindowMark(ts, amount)
             more = amount
         else:
             more = amount - held.amount

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from voicetop.alerts.signals import Effect
 from voicetop.clock import Clock
 from voicetop.notify.desk import desktop
-from voicetop.notify.desk.grouping import Gate, Notice
+from voicetop.notify.desk.grouping import Notice, NoticeGrouping
 from voicetop.notify.settings import NotifyConfig
-from voicetop.notify.targets.base import Failed
+from voicetop.notify.targets.base import DeliveryFailed
 
 
-class Herald:
+class ConsoleNotifier:
     """`hear` from any thread. `ring` writes a notice to the terminal; `complain` says, once, why nothing pops up."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Herald:
         self._complain = complain
         self._env = dict(env)
         self._clock = clock
-        self._gate = Gate(config, utc=utc)
+        self._gate = NoticeGrouping(config, utc=utc)
         self._ring = ring
         self._pops_up = config.desktop and not desktop.why_not(env)
         self._heard: queue.SimpleQueue[Effect | None] = queue.SimpleQueue()
@@ -73,7 +73,7 @@ class Herald:
         if self._pops_up:
             try:
                 desktop.show(notice.title, notice.text, self._env)
-            except Failed as failure:
+            except DeliveryFailed as failure:
                 if not self._trouble:
                     self._trouble = f"no pop-up on the desktop: {failure}"
                     self._complain(self._trouble)

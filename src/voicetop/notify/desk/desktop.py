@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from voicetop.notify.desk.desktop_child import NOBODY
-from voicetop.notify.targets.base import Failed
+from voicetop.notify.targets.base import DeliveryFailed
 from voicetop.wire.text import safe_text
 
 LIMIT_S = 5.0
@@ -51,11 +51,11 @@ def show(title: str, text: str, env: Mapping[str, str] = os.environ, limit_s: fl
             start_new_session=True,
         )
     except OSError as error:
-        raise Failed(f"no process for it: {error.strerror}") from None
+        raise DeliveryFailed(f"no process for it: {error.strerror}") from None
     try:
         child.communicate(told, timeout=limit_s)
     except subprocess.TimeoutExpired:
-        raise Failed(
+        raise DeliveryFailed(
             f"the desktop took nothing within {limit_s:g} s: does its notification service hang?"
         ) from None
     except BrokenPipeError:
@@ -63,11 +63,13 @@ def show(title: str, text: str, env: Mapping[str, str] = os.environ, limit_s: fl
     finally:
         _end(child)
     if child.returncode == NOBODY:
-        raise Failed(
+        raise DeliveryFailed(
             "nobody on this desktop shows notifications: start its notification service, like dunst or mako"
         )
     if child.returncode:
-        raise Failed("plyer has no way to show it: install notify-send (libnotify-bin) or python3-dbus")
+        raise DeliveryFailed(
+            "plyer has no way to show it: install notify-send (libnotify-bin) or python3-dbus"
+        )
 
 
 def plain(text: str, limit: int) -> str:

@@ -33,7 +33,7 @@ class Notice(Struct, frozen=True):
     name: str = "voicetop"
 
 
-class Gate:
+class NoticeGrouping:
     """`let_in` an effect, then ask `due` what to show; `wait` says when to ask again. Seconds of one clock."""
 
     def __init__(self, config: NotifyConfig, *, utc: bool = False) -> None:

@@ -21,9 +21,9 @@ from voicetop.errors import NotifyError
 from voicetop.locations import state_dir
 from voicetop.notify import message_text
 from voicetop.notify.quiet_hours import QuietHours
-from voicetop.notify.secrets import Vault
+from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import AppriseTarget
-from voicetop.notify.targets.base import Change, Digest, Failed
+from voicetop.notify.targets.base import DeliveryFailed, Digest, IncidentChange
 from voicetop.wire.text import safe_text
 
 _TYPES = {"critical": "failure", "warning": "warning", "info": "info"}
@@ -47,13 +47,13 @@ _one_at_a_time = threading.Lock()
 """Apprise has one log for all, so what it says can be told apart only while one of them speaks."""
 
 
-class Others:
+class AppriseServices:
     """A `Target`. Raises NotifyError where the secret or the library is missing, or Apprise can't read the URL."""
 
     takes_changes = False
     changes_in_place = False
 
-    def __init__(self, name: str, config: AppriseTarget, vault: Vault, deployment: str) -> None:
+    def __init__(self, name: str, config: AppriseTarget, vault: SecretStore, deployment: str) -> None:
         self.name = f"apprise.{name}"
         self.tiers = config.tiers
         self.deployment = deployment
@@ -93,10 +93,10 @@ class Others:
             try:
                 arrived = self._apprise.notify(title=f"{name}{title}", body=text, notify_type=kind)
             except Exception as error:  # noqa: BLE001 - 100 plugins, each with errors of its own
-                raise Failed(self._clean(f"{type(error).__name__}: {error}")) from None
+                raise DeliveryFailed(self._clean(f"{type(error).__name__}: {error}")) from None
         if not arrived:
             why = self._clean(said.last).rstrip(".") or "Apprise could not deliver it, and doesn't say why"
-            raise Failed(
+            raise DeliveryFailed(
                 f"{why}: check what {self._where} holds, and that this machine reaches it", unsure=True
             )
 
@@ -119,7 +119,7 @@ class Others:
             for plugin in mapped:
                 plugin.action = _BY_MAP
 
-    def tell_change(self, change: Change) -> None:
+    def tell_change(self, change: IncidentChange) -> None:
         """Few of them have a place for it."""
 
     def close(self) -> None:

@@ -15,14 +15,14 @@ from msgspec import Struct
 
 from voicetop.alerts.signals import Effect, Tier
 from voicetop.notify.quiet_hours import QuietHours
-from voicetop.notify.secrets import Vault
+from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import NotifyConfig
 
 TIMEOUT_S = 10.0
 """For a whole request and its answer."""
 
 
-class Change(Struct, frozen=True):
+class IncidentChange(Struct, frozen=True):
     """A change in the world (a deploy, a model update): no alert, but what an alert may be blamed on."""
 
     key: str
@@ -42,7 +42,7 @@ class Digest(Struct, frozen=True):
     lines: tuple[str, ...]
 
 
-class Failed(Exception):
+class DeliveryFailed(Exception):
     """It did not arrive, or nobody knows whether it did. `after_s`: not before so many seconds (0: as you like).
 
     `refused`: the other end understood and said no; the same again would not help until somebody mends something.
@@ -79,7 +79,7 @@ class Target(Protocol):
     def tell(self, effect: Effect, ref: str) -> str:
         """Tell it; `ref` is what the last telling of this incident gave, and what is given is kept. Raises Failed."""
 
-    def tell_change(self, change: Change) -> None:
+    def tell_change(self, change: IncidentChange) -> None:
         """Tell of a change, where the target has a place for it. Raises Failed."""
 
     def tell_digest(self, digest: Digest) -> None:
@@ -97,7 +97,7 @@ class Target(Protocol):
 
 
 def targets_of(
-    config: NotifyConfig, vault: Vault, deployment: str = "", *, utc: bool = False
+    config: NotifyConfig, vault: SecretStore, deployment: str = "", *, utc: bool = False
 ) -> list[Target]:
     """All targets of the config, ready to tell. Raises NotifyError for the first that lacks a secret or a library."""
     return [open_target(kind, name, config, vault, deployment, utc=utc) for kind, name in named(config)]
@@ -114,7 +114,7 @@ def named(config: NotifyConfig) -> list[tuple[str, str]]:
 
 
 def open_target(
-    kind: str, name: str, config: NotifyConfig, vault: Vault, deployment: str, *, utc: bool = False
+    kind: str, name: str, config: NotifyConfig, vault: SecretStore, deployment: str, *, utc: bool = False
 ) -> Target:
     """One target. Raises NotifyError."""
     target = _open(kind, name, config, vault, deployment)
@@ -124,7 +124,7 @@ def open_target(
     return target
 
 
-def _open(kind: str, name: str, config: NotifyConfig, vault: Vault, deployment: str) -> Target:
+def _open(kind: str, name: str, config: NotifyConfig, vault: SecretStore, deployment: str) -> Target:
     if kind == "pagerduty":
         from voicetop.notify.targets.pagerduty import PagerDuty  # noqa: PLC0415 - its library is an extra
 
@@ -133,9 +133,9 @@ def _open(kind: str, name: str, config: NotifyConfig, vault: Vault, deployment: 
         from voicetop.notify.targets.slack import Slack  # noqa: PLC0415
 
         return Slack(name, config.slack[name], vault, deployment)
-    from voicetop.notify.targets.apprise import Others  # noqa: PLC0415
+    from voicetop.notify.targets.apprise import AppriseServices  # noqa: PLC0415
 
-    return Others(name, config.apprise[name], vault, deployment)
+    return AppriseServices(name, config.apprise[name], vault, deployment)
 
 
 def hush(*loggers: str) -> None:
@@ -159,19 +159,21 @@ def seconds_of(retry_after: str | None) -> float:
         return 0.0
 
 
-def unreachable(url: str, why: str) -> Failed:
+def unreachable(url: str, why: str) -> DeliveryFailed:
     """There was no answer, or nobody knows which: what to look at first."""
-    return Failed(
+    return DeliveryFailed(
         f"no answer from {urlsplit(url).netloc} ({why}): can this machine reach it, by HTTPS_PROXY if need be?",
         unsure=True,
     )
 
 
-def failure_of(status: int, said: str, retry_after: str | None, *, mend: str) -> Failed:
+def failure_of(status: int, said: str, retry_after: str | None, *, mend: str) -> DeliveryFailed:
     """What an HTTP status other than 2xx means for who sent. `mend` says what to do where it was a no."""
     if status == 429:
         after = seconds_of(retry_after)
-        return Failed(f"it is told too much (HTTP 429), again in {after:.0f} s", after_s=after, busy=True)
+        return DeliveryFailed(
+            f"it is told too much (HTTP 429), again in {after:.0f} s", after_s=after, busy=True
+        )
     if status >= 500 or status in (408, 425):
-        return Failed(f"trouble over there (HTTP {status})", after_s=seconds_of(retry_after))
-    return Failed(f"it said no (HTTP {status}{': ' + said if said else ''}): {mend}", refused=True)
+        return DeliveryFailed(f"trouble over there (HTTP {status})", after_s=seconds_of(retry_after))
+    return DeliveryFailed(f"it said no (HTTP {status}{': ' + said if said else ''}): {mend}", refused=True)

@@ -12,9 +12,17 @@ from typing import Any
 from voicetop.alerts.signals import Effect
 from voicetop.errors import NotifyError
 from voicetop.notify.quiet_hours import QuietHours
-from voicetop.notify.secrets import Vault
+from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import PagerDutyTarget
-from voicetop.notify.targets.base import TIMEOUT_S, Change, Digest, Failed, failure_of, hush, unreachable
+from voicetop.notify.targets.base import (
+    TIMEOUT_S,
+    DeliveryFailed,
+    Digest,
+    IncidentChange,
+    failure_of,
+    hush,
+    unreachable,
+)
 from voicetop.wire.text import safe_text
 
 MOST_SUMMARY, MOST_KEY = 1024, 255
@@ -28,7 +36,7 @@ class PagerDuty:
     takes_changes = True
     changes_in_place = True
 
-    def __init__(self, name: str, config: PagerDutyTarget, vault: Vault, deployment: str) -> None:
+    def __init__(self, name: str, config: PagerDutyTarget, vault: SecretStore, deployment: str) -> None:
         self.name = f"pagerduty.{name}"
         self.tiers = config.tiers
         self.takes_changes = config.changes
@@ -65,7 +73,7 @@ class PagerDuty:
             self._send("trigger", key, payload=self._payload(effect), links=_links(effect), client="voicetop")
         return ref
 
-    def tell_change(self, change: Change) -> None:
+    def tell_change(self, change: IncidentChange) -> None:
         details = {"kind": change.kind, "version": change.version}
         payload = {
             "summary": f"{change.kind}: {change.label}"[:MOST_SUMMARY],
@@ -110,12 +118,12 @@ class PagerDuty:
         except self._library.Error as error:
             raise self._failure(error) from None
 
-    def _failure(self, error: Any) -> Failed:
+    def _failure(self, error: Any) -> DeliveryFailed:
         response = error.response
         if response is None:
             return unreachable(str(self._client.url), _trouble(error.__cause__))
         if response.is_success:
-            return Failed("its answer is none of PagerDuty's: is the url right?")
+            return DeliveryFailed("its answer is none of PagerDuty's: is the url right?")
         said = safe_text(self._vault.scrub(_said(response)), 200)
         return failure_of(response.status_code, said, response.headers.get("Retry-After"), mend=MEND)
 

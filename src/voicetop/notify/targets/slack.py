@@ -12,13 +12,13 @@ from voicetop.alerts.signals import Effect
 from voicetop.errors import NotifyError
 from voicetop.notify import message_text
 from voicetop.notify.quiet_hours import QuietHours
-from voicetop.notify.secrets import Vault
+from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import SlackTarget
 from voicetop.notify.targets.base import (
     TIMEOUT_S,
-    Change,
+    DeliveryFailed,
     Digest,
-    Failed,
+    IncidentChange,
     failure_of,
     hush,
     seconds_of,
@@ -52,7 +52,7 @@ class Slack:
     takes_changes = False
     changes_in_place = True
 
-    def __init__(self, name: str, config: SlackTarget, vault: Vault, deployment: str) -> None:
+    def __init__(self, name: str, config: SlackTarget, vault: SecretStore, deployment: str) -> None:
         self.name = f"slack.{name}"
         self.tiers = config.tiers
         self.deployment = deployment
@@ -82,7 +82,7 @@ class Slack:
                 return ref
         return self._post(effect)
 
-    def tell_change(self, change: Change) -> None:
+    def tell_change(self, change: IncidentChange) -> None:
         """A channel would drown in deploys."""
 
     def tell_digest(self, digest: Digest) -> None:
@@ -134,12 +134,12 @@ class Slack:
             why = safe_text(self._vault.scrub(str(getattr(error, "reason", error))), 200)
             raise unreachable(self._client.base_url, why) from None
 
-    def _failure(self, response: Any, *, changing: bool) -> Failed:
+    def _failure(self, response: Any, *, changing: bool) -> DeliveryFailed:
         headers = {str(key).lower(): value for key, value in (response.headers or {}).items()}
         data = response.data if isinstance(response.data, dict) else {}
         said = str(data.get("error", ""))
         if response.status_code == 429 or said in _PASSING:
-            return Failed(
+            return DeliveryFailed(
                 f"Slack asks to wait ({said or 'HTTP 429'})",
                 after_s=seconds_of(headers.get("retry-after")),
                 busy=response.status_code == 429,
@@ -147,13 +147,13 @@ class Slack:
         if changing and said in _GONE:
             return _MessageGone(said)
         if said:
-            return Failed(
+            return DeliveryFailed(
                 f"Slack said no ({safe_text(said, 80)}): {_MEND.get(said, _NOT_LET_IN)}", refused=True
             )
         return failure_of(response.status_code, "", headers.get("retry-after"), mend="check the target's url")
 
 
-class _MessageGone(Failed):
+class _MessageGone(DeliveryFailed):
     """The message was deleted, or may not be changed any more: a new one tells it."""
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from voicetop.engine.calls import Call, Mark, Voice
+from voicetop.engine.calls import Call, VoiceLevels, WindowMark
 from voicetop.engine.windows.buckets import BUCKETS
 from voicetop.engine.windows.ledger import RECORD
 from voicetop.wire.events import NAN
@@ -37,7 +37,7 @@ _OTHERS = tuple(
     for name in Call.__struct_fields__
     if name not in {*_FLOATS, "voice", "segments", "marks", "observed", "story"}
 )
-_VOICE = Voice.__struct_fields__
+_VOICE = VoiceLevels.__struct_fields__
 
 
 class _Columns(Struct, frozen=True, array_like=True):
@@ -123,12 +123,12 @@ def _give_voices(calls: list[Call], made: _Read) -> None:
     heard = dict(zip(_VOICE, map(_of_floats, made.voice), strict=True))
     heard["told"] = list(map(int, heard["told"]))
     for place, *values in zip(made.voices, *heard.values(), strict=True):
-        calls[place].voice = Voice(*values)
+        calls[place].voice = VoiceLevels(*values)
 
 
 def _give_marks(calls: list[Call], made: _Read) -> None:
     starts = [call.started for call, count in zip(calls, made.lengths, strict=True) for _ in range(count)]
-    marks = map(Mark, _of_times(made.times, starts), made.amounts)
+    marks = map(WindowMark, _of_times(made.times, starts), made.amounts)
     kinds = map(list(map(sys.intern, made.kinds)).__getitem__, _of_words(made.marks))
     pairs = zip(kinds, marks, strict=True)
     for call, count in zip(calls, made.lengths, strict=True):

@@ -1,6 +1,7 @@
 """The stories of calls as stamps of records, and these records read back: what a checkpoint need not tell again.
 
-While a session folds a recording, `Retold` notes which record each event of a story was. `StoryReader` gets them again,
+While a session folds a recording, `CallEventIndex` notes which record each event of a story was. `CallEventReader`
+gets them again,
 some milliseconds a call, when somebody looks into it.
 """
 
@@ -17,11 +18,11 @@ import numpy as np
 from msgspec import Raw, Struct
 from msgspec.structs import force_setattr
 
-from voicetop.engine.call_events import Seqs, Unread
+from voicetop.engine.call_events import Seqs, StoredEvents
 from voicetop.engine.calls import Call
 from voicetop.engine.engine import Engine
 from voicetop.recording.compression import ZstdDecompressor, ZstdError
-from voicetop.recording.index import Block
+from voicetop.recording.index import IndexedBlock
 from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.cleaning import clean_events
 from voicetop.wire.codec import Batch
@@ -52,7 +53,7 @@ class _Folding(Protocol):
     on_batch: list[Callable[[Batch], None]]
 
 
-class Retold:
+class CallEventIndex:
     """Which record each event of a story is, of all stories of a session; -1 of those that are in no recording."""
 
     def __init__(self, session: _Folding) -> None:
@@ -93,9 +94,11 @@ class Retold:
         if held is not None and held[0] is story:
             known = held[1]
         else:
-            known = story.seqs if isinstance(story, Unread) else _NOTHING
+            known = story.seqs if isinstance(story, StoredEvents) else _NOTHING
         since = (
-            story.since()[len(known) - story.unread :] if isinstance(story, Unread) else story[len(known) :]
+            story.since()[len(known) - story.unread :]
+            if isinstance(story, StoredEvents)
+            else story[len(known) :]
         )
         seqs = known
         if since:
@@ -124,10 +127,10 @@ _line_decoder = msgspec.json.Decoder(_Line)
 _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
-class StoryReader:
+class CallEventReader:
     """Reads events of a recording by their stamps, those of the feed that the last of `blocks` belongs to."""
 
-    def __init__(self, path: Path, blocks: list[Block]) -> None:
+    def __init__(self, path: Path, blocks: list[IndexedBlock]) -> None:
         self._path = path
         self._blocks = _of_one_feed(blocks)
         self._firsts = [block.first_seq for block in self._blocks]
@@ -165,7 +168,7 @@ class StoryReader:
         self._held[number] = lines
         return lines
 
-    def _read(self, block: Block) -> list[bytes]:
+    def _read(self, block: IndexedBlock) -> list[bytes]:
         try:
             with self._path.open("rb") as file:
                 file.seek(block.offset)
@@ -175,10 +178,10 @@ class StoryReader:
         return [line for line in text.split(b"\n") if line]
 
 
-def _of_one_feed(blocks: list[Block]) -> list[Block]:
+def _of_one_feed(blocks: list[IndexedBlock]) -> list[IndexedBlock]:
     """Those behind which numbers never step back: a new feed in the same file numbers anew."""
     last = -1
-    kept: list[Block] = []
+    kept: list[IndexedBlock] = []
     for block in reversed(blocks):
         if block.first_seq < 0:
             continue

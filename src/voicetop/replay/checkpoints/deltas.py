@@ -14,7 +14,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from voicetop.recording.compression import CompressionParameter, ZstdDict, zstd_compress, zstd_decompress
-from voicetop.replay.checkpoints.state_parts import Part, TakenApart
+from voicetop.replay.checkpoints.state_parts import SplitState, StatePart
 
 DEEPEST, GOING_BACK = 24, 64 * 1024 * 1024
 """How many differences a part stands on, and how many bytes that may take to go through; twice as many while others are
@@ -32,7 +32,7 @@ LEAST = 1_024
 _LARGEST_WINDOW = 27
 
 
-class Packed(Struct, frozen=True):
+class PackedPart(Struct, frozen=True):
     """A part as it is kept; `base` is the name of that which it differs from, empty where it is whole."""
 
     base: bytes
@@ -47,7 +47,7 @@ class _Known(Struct, frozen=True):
     whole: int
 
 
-class Patches:
+class DeltaEncoder:
     """Packs states one after the other. `content` gives what is in a part that was kept.
 
     `pack`, then `go_on` where the state was kept.
@@ -60,7 +60,7 @@ class Patches:
         self._renewed = False
         """Whether a part has become whole in this state because it was due: others wait for the next one."""
 
-    def pack(self, state: TakenApart) -> dict[bytes, Packed]:
+    def pack(self, state: SplitState) -> dict[bytes, PackedPart]:
         """The new parts of a state."""
         self._next = {kin: known for kin, known in self._known.items() if kin in state.kin}
         self._renewed = False
@@ -70,7 +70,7 @@ class Patches:
         """What was packed last is there from now on."""
         self._known = self._next
 
-    def _pack(self, name: bytes, part: Part) -> Packed:
+    def _pack(self, name: bytes, part: StatePart) -> PackedPart:
         known, content = self._known.get(part.kin), part.flat()
         deepest = min(DEEPEST, GOING_BACK // max(1, len(content)))
         due = known is not None and known.depth >= (2 * deepest if self._renewed else deepest)
@@ -78,7 +78,7 @@ class Patches:
             packed = patch(self._content(known.name), content)
             if len(packed) < WORTH * known.whole:
                 self._next[part.kin] = _Known(name, known.depth + 1, known.whole)
-                return Packed(known.name, packed)
+                return PackedPart(known.name, packed)
         self._renewed |= due
         made = whole(content, SLOT_LEVEL if part.block and len(content) < LARGE_SLOT else LEVEL)
         depth = 0 if known is not None else zlib.crc32(part.kin.encode()) % DEEPEST
@@ -86,9 +86,9 @@ class Patches:
         return made
 
 
-def whole(content: bytes, level: int = LEVEL) -> Packed:
+def whole(content: bytes, level: int = LEVEL) -> PackedPart:
     """A part as it is kept by itself."""
-    return Packed(b"", zstd_compress(content, _level(level, content)))
+    return PackedPart(b"", zstd_compress(content, _level(level, content)))
 
 
 def _level(level: int, content: bytes) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from voicetop.engine.call_events import Seqs, Unread
+from voicetop.engine.call_events import Seqs, StoredEvents
 from voicetop.engine.calls import Call
 from voicetop.engine.checkpoint import State, engine_of
 from voicetop.engine.engine import Engine
@@ -41,7 +41,7 @@ _WIDE = 0xFFFF
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Part(Struct, frozen=True):
+class StatePart(Struct, frozen=True):
     """A part by its content, or squeezed in a `block`; `kin` is what it has in common with its like in other states."""
 
     kin: str
@@ -53,7 +53,7 @@ class Part(Struct, frozen=True):
         return flat(self.block) if self.block else self.content
 
 
-class Parts(Protocol):
+class StateParts(Protocol):
     """Where parts are found by their names. Raises CheckpointError where one is gone or wrong."""
 
     def content(self, name: bytes) -> bytes:
@@ -83,24 +83,24 @@ class Body(Struct, frozen=True):
 _body_decoder = msgspec.msgpack.Decoder(Body)
 
 
-class TakenApart(Struct, frozen=True):
+class SplitState(Struct, frozen=True):
     """The name of the body; the parts that are new by their names; and the kin of all, new or not."""
 
     body: bytes
-    parts: dict[bytes, Part]
+    parts: dict[bytes, StatePart]
     kin: set[str]
 
 
-def take_apart(state: State, engine: Engine, told: Told, known: Container[bytes]) -> TakenApart:
+def take_apart(state: State, engine: Engine, told: Told, known: Container[bytes]) -> SplitState:
     """The state of `engine`; of its parts those that are not `known`."""
-    parts: dict[bytes, Part] = {}
+    parts: dict[bytes, StatePart] = {}
     kin: set[str] = set()
 
     def put(of: str, content: bytes = b"", block: bytes = b"") -> bytes:
         kin.add(of)
         name = _name(block or content)
         if name not in known:
-            parts[name] = Part(of, content, block)
+            parts[name] = StatePart(of, content, block)
         return name
 
     def named(of: str, slots: Slots) -> Slots:
@@ -135,10 +135,12 @@ def take_apart(state: State, engine: Engine, told: Told, known: Container[bytes]
         seqs=put("seqs", _column(np.concatenate([np.empty(0, np.int64), *seqs]))),
         kept=[event for call, one in zip(calls, seqs, strict=True) for event in _kept(call, one)],
     )
-    return TakenApart(put("body", _encode(body)), parts, kin | {_PAST})
+    return SplitState(put("body", _encode(body)), parts, kin | {_PAST})
 
 
-def put_together(body: bytes, parts: Parts, read: ReadStory, turns: dict[int, bytes]) -> tuple[State, Engine]:
+def put_together(
+    body: bytes, parts: StateParts, read: ReadStory, turns: dict[int, bytes]
+) -> tuple[State, Engine]:
     """The state whose body has this name, and an engine that goes on from it. Raises CheckpointError where a part is
     gone.
 
@@ -175,7 +177,7 @@ def _give_stories(
         if length:
             own = seqs[start : start + length]
             there = [next(kept) for _ in range(int((own < 0).sum()))] if made.kept else []
-            call.story = Unread(own, _reading(call.call_id, own, there, read), turns.get(place))
+            call.story = StoredEvents(own, _reading(call.call_id, own, there, read), turns.get(place))
             start += length
 
 
@@ -192,7 +194,7 @@ def _kept(call: Call, seqs: Seqs) -> Iterator[AnyEvent]:
         yield from (event for event, seq in zip(call.story, seqs.tolist(), strict=True) if seq < 0)
 
 
-def _found(slots: Slots, parts: Parts) -> Slots:
+def _found(slots: Slots, parts: StateParts) -> Slots:
     return [(width, number, parts.block(name) if name else b"") for width, number, name in slots]
 
 
@@ -227,7 +229,7 @@ def _sum(parts: list[tuple[Index, NDArray[Any]]]) -> bytes:
     return squeeze(*summed(np.concatenate(indices), np.concatenate(amounts)))
 
 
-def _past(state: State, engine: Engine, known: Container[bytes], parts: dict[bytes, Part]) -> bytes:
+def _past(state: State, engine: Engine, known: Container[bytes], parts: dict[bytes, StatePart]) -> bytes:
     """The name of the past's sum: it is that of the slots that are in it, so that nobody sums up what is there."""
     windows = engine.ledger.windows
     until = windows.past_until()
@@ -236,7 +238,7 @@ def _past(state: State, engine: Engine, known: Container[bytes], parts: dict[byt
         return b""
     name = _name(b"".join(map(_name, blocks)))
     if name not in known:
-        parts[name] = Part(_PAST, block=windows.past())
+        parts[name] = StatePart(_PAST, block=windows.past())
     return name
 
 

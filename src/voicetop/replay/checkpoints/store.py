@@ -1,7 +1,7 @@
 """States of a session at moments of a recording, in a file beside it: a cache that makes seeking fast.
 
     a.vtr.ckpt      one JSON line (`_Head`), then for each checkpoint:
-                    sizes and checksum | MessagePack of `Saved` | parts
+                    sizes and checksum | MessagePack of `SavedCheckpoint` | parts
 
 A state is taken apart (`engine.parts`): a part that an earlier checkpoint of the file holds isn't written again, of one
 that was another before mostly the difference is (`patches.py`), and what stands in the recording (stories, ids) is only
@@ -31,7 +31,7 @@ from voicetop.locations import state_dir
 from voicetop.recording.compression import ZstdError, zstd_decompress
 from voicetop.recording.files import fingerprint, identity
 from voicetop.recording.reader import Place
-from voicetop.replay.checkpoints.deltas import Packed, patched
+from voicetop.replay.checkpoints.deltas import PackedPart, patched
 
 _RECORD = struct.Struct("<III")
 _MARK_BYTES = 256
@@ -44,7 +44,7 @@ class _Head(Struct, frozen=True, kw_only=True):
     form: int = 4
 
 
-class Ids(Struct, frozen=True):
+class SeenIds(Struct, frozen=True):
     """Where the ids that were seen can be read: the last `young` and, before them, `old` ones of the records from
     `place` on; without these numbers all of them, on top of the part `base` if it has a name.
     """
@@ -56,12 +56,12 @@ class Ids(Struct, frozen=True):
     base: bytes = b""
 
 
-class Saved(Struct, frozen=True):
+class SavedCheckpoint(Struct, frozen=True):
     """The state behind `place`, where time had come to `until` (epoch s); `block` knows the block again.
 
     `body` is the part to begin with. `names` are the parts that it brought, `bases` those that these differ from
     (empty: they are whole), `sizes` and `sums` (crc32) as they stand there. `turns` (the name of a part) and `fresh`
-    tell what went on until the checkpoint after it (`engine.parts`, `wire.duplicates.Unread`). All of it begins at
+    tell what went on until the checkpoint after it (`engine.parts`, `wire.duplicates.StoredIds`). All of it begins at
     `position` of the file and takes `size` bytes.
     """
 
@@ -70,7 +70,7 @@ class Saved(Struct, frozen=True):
     epoch: str
     deployment: str
     block: bytes
-    ids: Ids
+    ids: SeenIds
     body: bytes
     names: list[bytes] = []
     bases: list[bytes] = []
@@ -90,7 +90,7 @@ class _Where(Struct, frozen=True):
 
 
 _head_decoder = msgspec.json.Decoder(_Head)
-_saved_decoder = msgspec.msgpack.Decoder(Saved)
+_saved_decoder = msgspec.msgpack.Decoder(SavedCheckpoint)
 
 
 class Checkpoints:
@@ -103,7 +103,7 @@ class Checkpoints:
         self.path = _place_for(recording)
         self.parts: dict[bytes, _Where] = {}
         """Where the parts are, by name."""
-        self.saved: list[Saved] = []
+        self.saved: list[SavedCheckpoint] = []
         self._take(self._read())
 
     @property
@@ -129,7 +129,7 @@ class Checkpoints:
         self._out = out
         return True
 
-    def add(self, saved: Saved, parts: dict[bytes, Packed]) -> None:
+    def add(self, saved: SavedCheckpoint, parts: dict[bytes, PackedPart]) -> None:
         """Append one. Raises OSError; without `begin_writing` nothing happens."""
         if self._out is None:
             return
@@ -151,17 +151,17 @@ class Checkpoints:
     def content(self, name: bytes) -> bytes:
         """What is in a part. Raises CheckpointError."""
         try:
-            with Contents(self.path, self.parts) as contents:
+            with PartStore(self.path, self.parts) as contents:
                 return contents.content(name)
         except OSError as error:
             raise CheckpointError(f"a checkpoint that can't be read: {error.strerror}") from None
 
-    def open(self, saved: Saved) -> Contents | None:
+    def open(self, saved: SavedCheckpoint) -> PartStore | None:
         """What the state can be read from; None where the recording isn't the same there."""
         try:
             if saved.block != block_mark(self.recording, saved.place.offset):
                 return None
-            return Contents(self.path, self.parts)
+            return PartStore(self.path, self.parts)
         except OSError:
             return None
 
@@ -171,7 +171,7 @@ class Checkpoints:
             self._out.close()
             self._out = None
 
-    def _take(self, saved: Iterable[Saved]) -> None:
+    def _take(self, saved: Iterable[SavedCheckpoint]) -> None:
         found, parts = list(saved), dict[bytes, _Where]()
         for one in found[len(self.saved) :] if found[: len(self.saved)] == self.saved else found:
             position = one.position
@@ -193,7 +193,7 @@ class Checkpoints:
         out.truncate(end)
         out.seek(end)
 
-    def _read(self) -> list[Saved]:
+    def _read(self) -> list[SavedCheckpoint]:
         try:
             with self.path.open("rb") as file:
                 if _head_decoder.decode(file.readline(65_536)) != self._head:
@@ -203,8 +203,8 @@ class Checkpoints:
             return []
 
 
-class Contents:
-    """The parts that states are made of (`engine.parts.Parts`), read as asked for. Raises CheckpointError."""
+class PartStore:
+    """The parts that states are made of (`engine.parts.StateParts`), read as asked for. Raises CheckpointError."""
 
     def __init__(self, path: Path, parts: dict[bytes, _Where]) -> None:
         self._file = path.open("rb", buffering=0)
@@ -250,8 +250,8 @@ class Contents:
         return content
 
 
-def _read_saved(file: BinaryIO, end: int) -> list[Saved]:
-    found: list[Saved] = []
+def _read_saved(file: BinaryIO, end: int) -> list[SavedCheckpoint]:
+    found: list[SavedCheckpoint] = []
     while len(head := file.read(_RECORD.size)) == _RECORD.size:
         meta_size, size, checksum = _RECORD.unpack(head)
         position = file.tell() + meta_size

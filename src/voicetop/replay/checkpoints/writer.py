@@ -13,23 +13,29 @@ from typing import Protocol, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from voicetop.engine.call_events import Unread
+from voicetop.engine.call_events import StoredEvents
 from voicetop.engine.calls import Call
 from voicetop.engine.checkpoint import State
 from voicetop.engine.engine import Engine
 from voicetop.engine.windows.ledger import packed_turns
 from voicetop.errors import CheckpointError, RecordingError, WireError
 from voicetop.recording.compression import zstd_decompress
-from voicetop.recording.index import Block
+from voicetop.recording.index import IndexedBlock
 from voicetop.recording.reader import Place
 from voicetop.replay.checkpoints.call_columns import pack_notes, unpack_notes
-from voicetop.replay.checkpoints.call_events import Retold, StoryReader
-from voicetop.replay.checkpoints.deltas import Packed, Patches, patch, patched, whole
-from voicetop.replay.checkpoints.state_parts import Part, TakenApart, put_together, take_apart
-from voicetop.replay.checkpoints.store import Checkpoints, Contents, Ids, Saved, block_mark, named
+from voicetop.replay.checkpoints.call_events import CallEventIndex, CallEventReader
+from voicetop.replay.checkpoints.deltas import DeltaEncoder, PackedPart, patch, patched, whole
+from voicetop.replay.checkpoints.state_parts import SplitState, StatePart, put_together, take_apart
+from voicetop.replay.checkpoints.store import (
+    Checkpoints,
+    PartStore,
+    SavedCheckpoint,
+    SeenIds,
+    block_mark,
+    named,
+)
 from voicetop.wire.codec import Batch, Codec
-from voicetop.wire.duplicates import Duplicates, Ordered
-from voicetop.wire.duplicates import Unread as UnreadIds
+from voicetop.wire.duplicates import Duplicates, Ordered, StoredIds
 from voicetop.wire.events import AnyEvent, Turn
 
 Frames: TypeAlias = Callable[[Place, str, Place], Iterable[bytes]]
@@ -59,24 +65,24 @@ class _Draft(Struct, frozen=True):
     story and how long that was; and how many ids had come and how many were dropped.
     """
 
-    saved: Saved
-    parts: dict[bytes, Packed]
+    saved: SavedCheckpoint
+    parts: dict[bytes, PackedPart]
     calls: list[tuple[int, Call, int, list[AnyEvent], int]]
     came: int
     dropped: int
 
 
-class Keeper:
+class CheckpointWriter:
     """Follows a session through a recording, from its beginning, or from `resumed` on.
 
     Call `moved` after each frame, `keep` at a heartbeat, and `close` at the end. Raises OSError where the store does.
     """
 
-    def __init__(self, session: Keepable, store: Checkpoints, resumed: Saved | None = None) -> None:
+    def __init__(self, session: Keepable, store: Checkpoints, resumed: SavedCheckpoint | None = None) -> None:
         self._session = session
         self._store = store
-        self._retold = Retold(session)
-        self._patches = Patches(self._content)
+        self._retold = CallEventIndex(session)
+        self._patches = DeltaEncoder(self._content)
         self._draft: _Draft | None = None
         self._ids = _IdsFrom(
             session, resumed.place if resumed else _BEGINNING, resumed.epoch if resumed else ""
@@ -103,7 +109,7 @@ class Keeper:
         self._retold.go_on()
         ids, base = self._ids.at(place, session.epoch)
         if base and ids.base not in known:
-            apart.parts[ids.base] = Part("ids", base)
+            apart.parts[ids.base] = StatePart("ids", base)
         parts = self._patches.pack(apart)
         size = _size(parts)
         if size > room:
@@ -113,7 +119,7 @@ class Keeper:
         mark = block_mark(self._store.recording, place.offset)
         calls = [*state.live, *state.ended, *state.failed]
         self._draft = _Draft(
-            Saved(place, until, session.epoch, session.deployment, mark, ids, apart.body),
+            SavedCheckpoint(place, until, session.epoch, session.deployment, mark, ids, apart.body),
             parts,
             [(n, call, call.cell, call.story, len(call.story)) for n, call in enumerate(calls) if call.story],
             self._ids.came,
@@ -138,7 +144,7 @@ class Keeper:
         """Bytes of the checkpoint that isn't written yet."""
         return _size(self._draft.parts) if self._draft else 0
 
-    def finish(self, following: TakenApart | None = None) -> None:
+    def finish(self, following: SplitState | None = None) -> None:
         """Write the checkpoint that waits, with what is known by now, at best the state that follows on it."""
         draft, self._draft = self._draft, None
         if draft is None:
@@ -162,7 +168,7 @@ class Keeper:
         self._store.add(saved, parts)
 
 
-def _like_ended(turns: bytes, following: TakenApart | None) -> Packed:
+def _like_ended(turns: bytes, following: SplitState | None) -> PackedPart:
     """Most of the turns that were cut from stories on the way are those of calls that ended on it: in the state that
     follows they stand with the calls, so that all but a quarter of them needn't be told again.
     """
@@ -170,16 +176,16 @@ def _like_ended(turns: bytes, following: TakenApart | None) -> Packed:
     ended = next(((name, part) for name, part in parts if part.kin == "ended"), None)
     if ended is None or not ended[1].content:
         return whole(turns)
-    return Packed(ended[0], patch(ended[1].content, turns))
+    return PackedPart(ended[0], patch(ended[1].content, turns))
 
 
-def _size(parts: dict[bytes, Packed]) -> int:
+def _size(parts: dict[bytes, PackedPart]) -> int:
     return sum(len(part.packed) for part in parts.values())
 
 
 def _notes(story: list[AnyEvent], length: int) -> bytes | None:
     """The turns among the first events of a story; None where these are not here."""
-    if isinstance(story, Unread) and story.unread:
+    if isinstance(story, StoredEvents) and story.unread:
         return None
     return b"".join(packed_turns([event for event in story[:length] if type(event) is Turn]))
 
@@ -222,19 +228,24 @@ class _IdsFrom:
         else:
             self._starts = [*self._starts[-1:], (place, epoch, codec.stats.duplicates)]
 
-    def at(self, place: Place, epoch: str) -> tuple[Ids, bytes]:
+    def at(self, place: Place, epoch: str) -> tuple[SeenIds, bytes]:
         """How the ids seen by now are found, and the base that takes, if any."""
         codec = self._session.codec
         if len(self._starts) == 2:
             start, of, dropped = self._starts[0]
             if dropped == codec.stats.duplicates:
-                return Ids(start, of, len(codec.duplicates.young), len(codec.duplicates.old)), b""
+                return SeenIds(start, of, len(codec.duplicates.young), len(codec.duplicates.old)), b""
             self.begin(place, epoch)
-        return Ids(*self._from, base=named(self._base)), self._base
+        return SeenIds(*self._from, base=named(self._base)), self._base
 
 
 def go_on_from(
-    session: Keepable, store: Checkpoints, saved: Saved, *, blocks: list[Block], frames: Frames
+    session: Keepable,
+    store: Checkpoints,
+    saved: SavedCheckpoint,
+    *,
+    blocks: list[IndexedBlock],
+    frames: Frames,
 ) -> bool:
     """Bring a session to a state that was kept; False where the recording isn't the same there.
 
@@ -245,15 +256,15 @@ def go_on_from(
         return False
     with states:
         turns = _turns_of(states, saved.turns)
-        state, engine = put_together(saved.body, states, StoryReader(store.recording, blocks), turns)
+        state, engine = put_together(saved.body, states, CallEventReader(store.recording, blocks), turns)
         base = states.content(saved.ids.base) if saved.ids.base else b""
-    seen = UnreadIds.later(lambda: _seen(saved, base, frames), saved.fresh)
+    seen = StoredIds.later(lambda: _seen(saved, base, frames), saved.fresh)
     session.go_on(state, engine, seen)
     session.deployment = saved.deployment
     return True
 
 
-def _turns_of(states: Contents, name: bytes) -> dict[int, bytes]:
+def _turns_of(states: PartStore, name: bytes) -> dict[int, bytes]:
     """Where they can't be read (the state that follows may not be there yet), stories are read instead."""
     if not name:
         return {}
@@ -264,7 +275,7 @@ def _turns_of(states: Contents, name: bytes) -> dict[int, bytes]:
         return {}
 
 
-def _seen(saved: Saved, base: bytes, frames: Frames) -> tuple[set[str], set[str]]:
+def _seen(saved: SavedCheckpoint, base: bytes, frames: Frames) -> tuple[set[str], set[str]]:
     """The ids that were seen by a state. Where the recording is gone meanwhile, none."""
     ids, codec = saved.ids, Codec()
     ordered = Ordered.none()

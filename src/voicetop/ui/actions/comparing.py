@@ -5,32 +5,32 @@ from __future__ import annotations
 from typing import Protocol
 
 from voicetop.engine.snapshot import Snapshot
-from voicetop.ui.scope import Outlook
-from voicetop.ui.screens.compare import ComparePage, Mark, markers_until
+from voicetop.ui.scope import Scope
+from voicetop.ui.screens.compare import ComparePage, MarkedTime, markers_until
 from voicetop.ui.screens.page import Host, Page
-from voicetop.ui.style.display_options import Look
-from voicetop.ui.time.viewed_time import Standpoint
+from voicetop.ui.style.display_options import DisplayOptions
+from voicetop.ui.time.viewed_time import ViewedTime
 
 
 class Console(Host, Protocol):
     """What comparing needs of the app that it is mixed into."""
 
-    look: Look
-    outlook: Outlook
-    mark: Mark | None
+    look: DisplayOptions
+    outlook: Scope
+    mark: MarkedTime | None
     told: str
 
     @property
     def page(self) -> Page: ...
     @property
-    def standpoint(self) -> Standpoint: ...
+    def standpoint(self) -> ViewedTime: ...
     def key_of(self, action_id: str) -> str: ...
 
 
-class Comparing:
+class CompareActions:
     """The moment A that was marked, and where it leads. A mark outlives whatever is looked at later."""
 
-    mark: Mark | None = None
+    mark: MarkedTime | None = None
 
     def act_mark(self: Console) -> None:
         """Keep the moment on the screen as A."""
@@ -45,7 +45,7 @@ class Comparing:
         if snap.moment is None or not self.outlook.marking or self.standpoint.seeking:
             return
         self.outlook.marking = False
-        self.mark = Mark(snap.moment, snap.deployment)
+        self.mark = MarkedTime(snap.moment, snap.deployment)
         page = self.page
         if isinstance(page, ComparePage) and page.mark is not None:
             page.mark = self.mark

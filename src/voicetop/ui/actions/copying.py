@@ -11,8 +11,8 @@ from voicetop.ui.lines import Line
 from voicetop.ui.screens.copy_box import CopyBox
 from voicetop.ui.screens.page import Host
 from voicetop.ui.stack import Stack
-from voicetop.ui.style.display_options import Look
-from voicetop.ui.style.theme_switch import Wardrobe
+from voicetop.ui.style.display_options import DisplayOptions
+from voicetop.ui.style.theme_switch import ThemeSwitch
 from voicetop.ui.svg import picture
 from voicetop.ui.terminal import clipboard
 from voicetop.ui.terminal.driver import send
@@ -21,8 +21,8 @@ from voicetop.ui.terminal.driver import send
 class Console(Host, Protocol):
     """What taking needs of the app that it is mixed into."""
 
-    look: Look
-    wardrobe: Wardrobe
+    look: DisplayOptions
+    wardrobe: ThemeSwitch
     _stack: Stack
     _driver: Any
 
@@ -31,7 +31,7 @@ class Console(Host, Protocol):
     def _save(self, drawn: str, name: str, at: float) -> Coroutine[None, None, None]: ...
 
 
-class Taking:
+class CopyActions:
     """Copies and pictures."""
 
     def copy(self: Console, text: str, what: str) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
-from voicetop.alerts.runbooks import PANELS, Door, Runbook, Shelf
+from voicetop.alerts.runbooks import PANELS, Runbook, RunbookLibrary, RunbookLink
 from voicetop.engine.snapshot import NAN, Where
 from voicetop.ui.actions.registry import Place
-from voicetop.ui.scope import Outlook
+from voicetop.ui.scope import Scope
 from voicetop.ui.screens.calls import CallsPage
 from voicetop.ui.screens.chart_page import PanelPage
 from voicetop.ui.screens.page import Page
 from voicetop.ui.screens.segments import SegmentsPage
 from voicetop.ui.stack import Stack
-from voicetop.ui.style.display_options import Look
-from voicetop.ui.time.viewed_time import Standpoint
+from voicetop.ui.style.display_options import DisplayOptions
+from voicetop.ui.time.viewed_time import ViewedTime
 
 PANEL_OF = {"mood": "sentiment", "markers": "latency", "escalation": "escalation"}
 """What the screens call a panel where runbooks call it otherwise."""
@@ -23,15 +23,15 @@ PANEL_OF = {"mood": "sentiment", "markers": "latency", "escalation": "escalation
 class Console(Protocol):
     """What this needs of the app that it is mixed into."""
 
-    outlook: Outlook
-    look: Look
-    shelf: Shelf
+    outlook: Scope
+    look: DisplayOptions
+    shelf: RunbookLibrary
     came_from: tuple[Page, Where] | None
     _screens: dict[Place, Page]
     _stack: Stack
 
     @property
-    def standpoint(self) -> Standpoint: ...
+    def standpoint(self) -> ViewedTime: ...
     def key_of(self, action_id: str) -> str: ...
     def go(self, place: Place) -> None: ...
     def lay(self, page: Page) -> None: ...
@@ -40,7 +40,7 @@ class Console(Protocol):
     def act_note(self) -> None: ...
 
 
-class Responding:
+class IncidentActions:
     """What people do about incidents."""
 
     came_from: tuple[Page, Where] | None = None
@@ -74,7 +74,7 @@ class Responding:
         """The runbook of that name, or one that says that there is none, with the steps of the family's."""
         return self.shelf.find(name, family)
 
-    def enter(self: Console, door: Door, where: Where) -> None:
+    def enter(self: Console, door: RunbookLink, where: Where) -> None:
         """Go where a step leads, with its filter, dimension or panel, for the incident's segment."""
         place = cast("Place | None", PANELS.get(door.panel))
         if place is None:
@@ -104,7 +104,7 @@ class Responding:
         self.changed()
 
 
-def _set(page: Page, door: Door) -> None:
+def _set(page: Page, door: RunbookLink) -> None:
     """The page shows what the door leads to."""
     if isinstance(page, CallsPage):
         page.look_for(door.filter)

@@ -6,27 +6,27 @@ from typing import Protocol
 
 from voicetop.engine.snapshot import Where
 from voicetop.ui.actions.registry import Place
-from voicetop.ui.scope import Outlook
-from voicetop.ui.time.viewed_time import Standpoint
+from voicetop.ui.scope import Scope
+from voicetop.ui.time.viewed_time import ViewedTime
 
 
 class Console(Protocol):
     """What steering needs of the app that it is mixed into."""
 
-    outlook: Outlook
+    outlook: Scope
 
     @property
-    def standpoint(self) -> Standpoint: ...
+    def standpoint(self) -> ViewedTime: ...
     def go(self, place: Place) -> None: ...
     def say(self, text: str) -> None: ...
     def changed(self) -> None: ...
     def turn_window(self) -> None: ...
 
 
-class Steering:
+class ScopeActions:
     """Where the person stands, moved by keys."""
 
-    outlook: Outlook
+    outlook: Scope
 
     @property
     def where(self) -> Where:

@@ -8,7 +8,7 @@ from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snaps
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, selected
 from voicetop.ui.renderables.tabs import tabs
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 TABS = ("active", "acknowledged", "silenced", "resolved", "silences")
 IN_TAB = {
@@ -67,7 +67,7 @@ def _clock(width: int) -> int:
     return CLOCK if width >= WIDE else 6
 
 
-def incident_line(row: IncidentRow, now: float, look: Look, width: int, *, chosen: bool) -> Line:
+def incident_line(row: IncidentRow, now: float, look: DisplayOptions, width: int, *, chosen: bool) -> Line:
     """One incident in a line; where there is no column for it, how it stands goes ahead of what it says."""
     glyph, tone = mark(row)
     wide = width >= WIDE
@@ -89,7 +89,7 @@ def incident_line(row: IncidentRow, now: float, look: Look, width: int, *, chose
     return selected(made) if chosen else made
 
 
-def silence_line(row: SilenceRow, now: float, look: Look, width: int, *, chosen: bool) -> Line:
+def silence_line(row: SilenceRow, now: float, look: DisplayOptions, width: int, *, chosen: bool) -> Line:
     """What is silenced until when, by whom and why."""
     line = Row(3).left(ID, row.id, "strong").left(9, look.clock(row.until, seconds=False), "text")
     line.left(AGE, figures.span(max(0.0, row.until - now)), "text").left(16, row.by, "text").add(
@@ -116,7 +116,7 @@ def lasted(row: IncidentRow, now: float) -> float:
     return (row.resolved if not isnan(row.resolved) else now) - since
 
 
-def standing(row: IncidentRow, now: float, look: Look) -> str:
+def standing(row: IncidentRow, now: float, look: DisplayOptions) -> str:
     """How it stands, in a few words; empty where it just fires."""
     if row.state == "pending":
         return f"fires in {figures.span(max(0.0, row.due - now))}"
@@ -160,7 +160,7 @@ def nothing(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Line]:
     return [fit(line, width) for line in lines]
 
 
-def facts(row: IncidentRow, now: float, look: Look, width: int) -> list[Line]:
+def facts(row: IncidentRow, now: float, look: DisplayOptions, width: int) -> list[Line]:
     """Why it fired in numbers, who is to blame, how long it took to see, to take and to end."""
     lines: list[Line] = []
     for name, text, tone in (
@@ -206,7 +206,7 @@ def broken(text: str, width: int) -> list[str]:
     return [*lines, rest]
 
 
-def times(row: IncidentRow, now: float, look: Look) -> str:
+def times(row: IncidentRow, now: float, look: DisplayOptions) -> str:
     """Began 14:00:38 · fired 14:01:20, 42 s to detect · taken 14:03:10 by ana, 2 min · over 14:20, 19 min."""
     parts = [f"began {look.clock(row.began)}"]
     if not isnan(row.fired):
@@ -224,7 +224,7 @@ def times(row: IncidentRow, now: float, look: Look) -> str:
     return " · ".join(parts)
 
 
-def stands(row: IncidentRow, look: Look) -> str:
+def stands(row: IncidentRow, look: DisplayOptions) -> str:
     """What keeps it quiet, and how often it came back."""
     parts = [row.muted]
     if row.silence:
@@ -240,7 +240,7 @@ def title(row: IncidentRow, *, rule: bool = True) -> str:
     return f"{row.id} · {row.family}{by} · {row.tier} · {row.state}"
 
 
-def incident_text(row: IncidentRow, snap: Snapshot, look: Look) -> str:
+def incident_text(row: IncidentRow, snap: Snapshot, look: DisplayOptions) -> str:
     """An incident in one line, for a chat or a ticket."""
     name = f"{snap.deployment} " if snap.deployment else ""
     return " · ".join(

@@ -13,7 +13,7 @@ from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, cells, clip, fit, selected, width_of
 from voicetop.ui.renderables.scene import Hint, Scene, When
 from voicetop.ui.renderables.timeline import read_up_to
-from voicetop.ui.style.display_options import SPANS, Look, severity
+from voicetop.ui.style.display_options import SPANS, DisplayOptions, severity
 
 Part: TypeAlias = tuple[tuple[str, ...], str]
 """A text in ever fewer words, of which the first that fits is shown, and its tone."""
@@ -107,7 +107,7 @@ def _read(line: Timeline) -> str:
     return f"timeline read to {min(max(floor(share * 20) * 5, 0), 95)} %"
 
 
-def _clock(at: float, look: Look) -> str:
+def _clock(at: float, look: DisplayOptions) -> str:
     return "its end" if at == inf else look.clock(at)
 
 

@@ -10,13 +10,13 @@ from voicetop.charts import blocks as bars
 from voicetop.engine.snapshot import NAN, CallDetail, CallRow
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, block, cells, clip, fit, rule
-from voicetop.ui.links import Link, linked
+from voicetop.ui.links import Hyperlink, linked
 from voicetop.ui.renderables import waterfall
 from voicetop.ui.renderables.calls import EYES
 from voicetop.ui.renderables.plain_text import row_text
-from voicetop.ui.renderables.turns import Block, chosen, frame_for, ladder, ladder_head, overlapping
+from voicetop.ui.renderables.turns import TurnBlock, chosen, frame_for, ladder, ladder_head, overlapping
 from voicetop.ui.renderables.wrapping import wrapped
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 SIDE = 52
 SIDE_FROM = 158
@@ -25,11 +25,11 @@ RICH_FROM = (120, 34)
 """From this size of the body on even the small events have their lines."""
 
 
-class Sheetful(NamedTuple):
+class CallScreen(NamedTuple):
     """What the call screen is made of: lines that stay on top, blocks to walk through, facts at the side."""
 
     head: list[Line]
-    blocks: list[Block]
+    blocks: list[TurnBlock]
     side: list[Line]
     width: int
     """Cells of the ladder; what is left belongs to the side."""
@@ -37,14 +37,14 @@ class Sheetful(NamedTuple):
 
 def call_screen(
     detail: CallDetail,
-    look: Look,
+    look: DisplayOptions,
     width: int,
     height: int,
     *,
     unfolded: frozenset[int] = frozenset(),
-    links: Sequence[Link] = (),
+    links: Sequence[Hyperlink] = (),
     note: str = "",
-) -> Sheetful:
+) -> CallScreen:
     """Everything about one call, laid out for a size but not yet scrolled; `note` says what is not as it should be."""
     beside = width >= SIDE_FROM
     side = _stacked(facts(detail, look, SIDE, links)) if beside else []
@@ -55,19 +55,19 @@ def call_screen(
     head += ladder_head(detail, frame)
     blocks = ladder(detail, look, frame, unfolded)
     if not detail.turns:
-        blocks.append(Block("none", (_no_turns(detail, own),)))
+        blocks.append(TurnBlock("none", (_no_turns(detail, own),)))
     if frame.wide:
-        blocks.append(Block("legend", (fit(waterfall.legend(own, overlap=overlapping(detail)), own),)))
+        blocks.append(TurnBlock("legend", (fit(waterfall.legend(own, overlap=overlapping(detail)), own),)))
     if not beside:
-        blocks += [Block(title, tuple(lines)) for title, lines in facts(detail, look, width, links)]
-    return Sheetful(head, blocks, side if beside else [], own)
+        blocks += [TurnBlock(title, tuple(lines)) for title, lines in facts(detail, look, width, links)]
+    return CallScreen(head, blocks, side if beside else [], own)
 
 
-def without_story(row: CallRow, look: Look, width: int, *, note: str) -> Sheetful:
+def without_story(row: CallRow, look: DisplayOptions, width: int, *, note: str) -> CallScreen:
     """A call of which there is no more than a row of the list."""
     head = call_head(CallDetail(row=row, started=NAN), look, width, note=note)
     said = [fit(Row(3).add(part, "muted").line(), width) for part in wrapped(row_text(row, look), width - 4)]
-    return Sheetful(head, [Block("row", tuple(said))], [], width)
+    return CallScreen(head, [TurnBlock("row", tuple(said))], [], width)
 
 
 def _no_turns(detail: CallDetail, width: int) -> Line:
@@ -79,7 +79,7 @@ def _no_turns(detail: CallDetail, width: int) -> Line:
     return fit(Row(3).add(said, "faint").line(), width)
 
 
-def scrolled(made: Sheetful, height: int, width: int, first: int, cursor: int) -> list[Line]:
+def scrolled(made: CallScreen, height: int, width: int, first: int, cursor: int) -> list[Line]:
     """The body in exactly `height` lines: the head stays, the blocks are scrolled to line `first`."""
     lines = [
         line for i, part in enumerate(made.blocks) for line in (chosen(part) if i == cursor else part.lines)
@@ -95,7 +95,7 @@ def scrolled(made: Sheetful, height: int, width: int, first: int, cursor: int) -
 # -- the head -------------------------------------------------------------------------------------------------------
 
 
-def call_head(detail: CallDetail, look: Look, width: int, *, note: str = "") -> list[Line]:
+def call_head(detail: CallDetail, look: DisplayOptions, width: int, *, note: str = "") -> list[Line]:
     """Who is on the line and how it stands; then the figures in short."""
     lines = [_title(detail.row, look, width), _short(detail, width)]
     if note:
@@ -108,7 +108,7 @@ def call_head(detail: CallDetail, look: Look, width: int, *, note: str = "") -> 
     return lines
 
 
-def _title(row: CallRow, look: Look, width: int) -> Line:
+def _title(row: CallRow, look: DisplayOptions, width: int) -> Line:
     state, tone = standing(row, look)
     room = max(10, width - cells(state) - 4)
     left = Row(1).add(clip(row.call_id, max(8, room // 2)), "strong")
@@ -123,7 +123,7 @@ def _title(row: CallRow, look: Look, width: int) -> Line:
     return fit(left.right(width - 1, clip(state, width - 12), tone).line(), width)
 
 
-def standing(row: CallRow, look: Look) -> tuple[str, str]:
+def standing(row: CallRow, look: DisplayOptions) -> tuple[str, str]:
     """How the call stands, in words: waiting, lost, ended with reason, outcome and when."""
     if not isnan(row.ended_at):
         failed = row.reason == "error" or row.outcome in ("no success", "failure", "failed")
@@ -170,7 +170,7 @@ def _many(n: int, what: str) -> str:
 
 
 def facts(
-    detail: CallDetail, look: Look, width: int, links: Sequence[Link]
+    detail: CallDetail, look: DisplayOptions, width: int, links: Sequence[Hyperlink]
 ) -> Iterator[tuple[str, list[Line]]]:
     """What is known of the call beside its turns, section by section."""
     for title, lines in (
@@ -199,7 +199,7 @@ def _fact(name: str, value: str, note: str, width: int, tone: str = "text") -> L
     return row.add(clip(value or "–", max(4, room)), tone).right(width - 1, note, "faint").line()
 
 
-def _segments(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
+def _segments(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line]:
     """Every segment value, and when it became known: what came late was counted elsewhere before."""
     for part in sorted(detail.segments, key=lambda part: part.known_at):
         after = part.known_at - detail.started
@@ -209,7 +209,7 @@ def _segments(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
         yield Row(2).add("no segment is known; call.start and call.update tell them", "faint").line()
 
 
-def _cost(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
+def _cost(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line]:
     """Dearest first; a name is a component, perhaps with its provider and model behind it."""
     total = sum(value for _, value in detail.spent)
     for name, value in sorted(detail.spent, key=lambda part: -part[1]):
@@ -225,7 +225,7 @@ def _cost(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
         yield Row(2).add("nothing spent yet, as far as the feed tells", "faint").line()
 
 
-def _signals(detail: CallDetail, look: Look, width: int) -> Iterator[Line]:
+def _signals(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line]:
     """Each signal from 0 to 1 with its weight; the score is their weighted mean over those that the feed gives."""
     known = dict(detail.signals)
     total = sum(weight for name, weight in detail.weights if name in known)
@@ -254,7 +254,9 @@ def _opinions(detail: CallDetail, width: int) -> Iterator[Line]:
         yield Row(2).add("no evaluator has spoken yet; call.outcome brings them", "faint").line()
 
 
-def _about(detail: CallDetail, look: Look, width: int, links: Sequence[Link]) -> Iterator[Line]:
+def _about(
+    detail: CallDetail, look: DisplayOptions, width: int, links: Sequence[Hyperlink]
+) -> Iterator[Line]:
     row = detail.row
     yield _fact("started", look.clock(detail.started), look.zone(detail.started), width)
     if not isnan(row.ended_at):

@@ -12,7 +12,7 @@ from voicetop.engine.snapshot import CallRow, Snapshot, View
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected
 from voicetop.ui.renderables.capacity import headcount
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 EYES: dict[str, tuple[str, str]] = {
     "stuck": ("■", "down"),
@@ -29,7 +29,7 @@ GAP = 2
 MARK = 3
 
 
-class Column(NamedTuple):
+class CallColumn(NamedTuple):
     """A column: `rank` says how long it stays when there is little room (0 for ever), `most` how wide it may grow.
 
     `sort` is what a View calls it.
@@ -41,10 +41,10 @@ class Column(NamedTuple):
     rank: int
     right: bool
     sort: str
-    write: Callable[[CallRow, Look], Span]
+    write: Callable[[CallRow, DisplayOptions], Span]
 
 
-def _waiting(row: CallRow, _: Look) -> Span:
+def _waiting(row: CallRow, _: DisplayOptions) -> Span:
     """The stage at the left, the wait at the right: one glance for both."""
     if isnan(row.waiting_s):
         return ("–", "faint")
@@ -52,56 +52,58 @@ def _waiting(row: CallRow, _: Look) -> Span:
     return (f"{stage}\t{figures.seconds(row.waiting_s)}", "down" if row.eyes == "stuck" else "text")
 
 
-def _segment(name: str) -> Callable[[CallRow, Look], Span]:
+def _segment(name: str) -> Callable[[CallRow, DisplayOptions], Span]:
     return lambda row, _: (row.segment(name) or "–", "text")
 
 
-def _mood(row: CallRow, _: Look) -> Span:
+def _mood(row: CallRow, _: DisplayOptions) -> Span:
     if isnan(row.mood) or not row.mood_of:
         return ("–", "faint")
     high = row.eyes == "frustrated"
     return (f"{'▲ ' if high else ''}{row.mood:.2f}", "degraded" if high else "muted")
 
 
-def _cost(row: CallRow, _: Look) -> Span:
+def _cost(row: CallRow, _: DisplayOptions) -> Span:
     sign = "~" if row.estimated and not isnan(row.cost_usd) else ""
     return (sign + figures.cents(row.cost_usd), "text")
 
 
-def _recent(row: CallRow, look: Look) -> Span:
+def _recent(row: CallRow, look: DisplayOptions) -> Span:
     """The last turns on one scale for all calls, the newest at the right; × had no reply."""
     shape = blocks.spark(row.recent[-8:], RECENT_HIGH_MS, ascii_only=look.ascii)
     return (shape.replace(" ", "x" if look.ascii else "×").rjust(8), "chart")
 
 
-def _end_clock(row: CallRow, look: Look) -> Span:
+def _end_clock(row: CallRow, look: DisplayOptions) -> Span:
     return (look.clock(row.ended_at), "text")
 
 
-CALL = Column("CALL", 10, 38, 0, False, "call_id", lambda row, _: (row.call_id, "strong"))
-AGE = Column("AGE", 7, 7, 1, True, "age", lambda row, _: (figures.age(row.age_s), "text"))
-TURN = Column(
+CALL = CallColumn("CALL", 10, 38, 0, False, "call_id", lambda row, _: (row.call_id, "strong"))
+AGE = CallColumn("AGE", 7, 7, 1, True, "age", lambda row, _: (figures.age(row.age_s), "text"))
+TURN = CallColumn(
     "TURN", 4, 4, 8, True, "turn", lambda row, _: (str(row.turn) if row.turn >= 0 else "–", "muted")
 )
-WHY = Column("EYES", 10, 10, 3, False, "eyes", lambda row, _: (row.eyes, EYES.get(row.eyes, ("", "text"))[1]))
-STATE = Column("STATE", 8, 12, 10, False, "state", lambda row, _: (row.state, "muted"))
-STEP = Column("STEP", 12, 20, 6, False, "step", lambda row, _: (row.step or "–", "text"))
-WAITING = Column("WAITING", 13, 24, 2, False, "waiting", _waiting)
-INTENT = Column("INTENT", 9, 18, 4, False, "intent", _segment("intent"))
-LANGUAGE = Column("LANG", 4, 8, 7, False, "language", _segment("language"))
-TIER = Column("TIER", 6, 10, 12, False, "tier", _segment("tier"))
-VERSION = Column("VER", 5, 10, 9, False, "version", _segment("version"))
-E2E = Column("LAST E2E", 8, 8, 5, True, "e2e", lambda row, _: (figures.seconds_of_ms(row.e2e_ms), "text"))
-RECENT = Column("RECENT", 8, 8, 11, False, "", _recent)
-ERRORS = Column(
+WHY = CallColumn(
+    "EYES", 10, 10, 3, False, "eyes", lambda row, _: (row.eyes, EYES.get(row.eyes, ("", "text"))[1])
+)
+STATE = CallColumn("STATE", 8, 12, 10, False, "state", lambda row, _: (row.state, "muted"))
+STEP = CallColumn("STEP", 12, 20, 6, False, "step", lambda row, _: (row.step or "–", "text"))
+WAITING = CallColumn("WAITING", 13, 24, 2, False, "waiting", _waiting)
+INTENT = CallColumn("INTENT", 9, 18, 4, False, "intent", _segment("intent"))
+LANGUAGE = CallColumn("LANG", 4, 8, 7, False, "language", _segment("language"))
+TIER = CallColumn("TIER", 6, 10, 12, False, "tier", _segment("tier"))
+VERSION = CallColumn("VER", 5, 10, 9, False, "version", _segment("version"))
+E2E = CallColumn("LAST E2E", 8, 8, 5, True, "e2e", lambda row, _: (figures.seconds_of_ms(row.e2e_ms), "text"))
+RECENT = CallColumn("RECENT", 8, 8, 11, False, "", _recent)
+ERRORS = CallColumn(
     "ERR", 3, 3, 5, True, "errors", lambda row, _: (str(row.errors), "degraded" if row.errors else "faint")
 )
-COST = Column("COST", 7, 7, 10, True, "cost", _cost)
-MOOD = Column("MOOD", 6, 6, 8, True, "mood", _mood)
-ENDED = Column("ENDED", 8, 8, 1, True, "ended", _end_clock)
+COST = CallColumn("COST", 7, 7, 10, True, "cost", _cost)
+MOOD = CallColumn("MOOD", 6, 6, 8, True, "mood", _mood)
+ENDED = CallColumn("ENDED", 8, 8, 1, True, "ended", _end_clock)
 LENGTH = AGE._replace(title="LENGTH")
-REASON = Column("REASON", 12, 18, 2, False, "reason", lambda row, _: (row.reason or "–", "text"))
-OUTCOME = Column("OUTCOME", 10, 12, 3, False, "outcome", lambda row, _: (row.outcome or "–", "text"))
+REASON = CallColumn("REASON", 12, 18, 2, False, "reason", lambda row, _: (row.reason or "–", "text"))
+OUTCOME = CallColumn("OUTCOME", 10, 12, 3, False, "outcome", lambda row, _: (row.outcome or "–", "text"))
 
 LIVE_COLUMNS = (
     *(CALL, AGE, TURN, WHY, STATE, STEP, WAITING, INTENT, LANGUAGE),
@@ -113,18 +115,18 @@ ENDED_COLUMNS = (
 )
 
 
-class Fitted(NamedTuple):
+class FittedCallColumns(NamedTuple):
     """A column with the width it got."""
 
-    column: Column
+    column: CallColumn
     width: int
 
 
 @lru_cache(maxsize=32)
-def fit_columns(columns: tuple[Column, ...], width: int) -> tuple[Fitted, ...]:
+def fit_columns(columns: tuple[CallColumn, ...], width: int) -> tuple[FittedCallColumns, ...]:
     """The columns that fit in `width`, by importance; what is left over goes to those that can use it."""
     room = width - MARK - 1
-    kept: set[Column] = set()
+    kept: set[CallColumn] = set()
     for column in sorted(columns, key=lambda column: column.rank):
         if column.width + GAP > room:
             break
@@ -140,21 +142,21 @@ def fit_columns(columns: tuple[Column, ...], width: int) -> tuple[Fitted, ...]:
                 if column in growing and room > 0 and widths[column] < column.most:
                     widths[column] += 1
                     room -= 1
-    return tuple(Fitted(column, widths[column]) for column in columns if column in widths)
+    return tuple(FittedCallColumns(column, widths[column]) for column in columns if column in widths)
 
 
-def columns_for(ended: bool) -> tuple[Column, ...]:
+def columns_for(ended: bool) -> tuple[CallColumn, ...]:
     """All there are."""
     return ENDED_COLUMNS if ended else LIVE_COLUMNS
 
 
-def columns_of(view: View, width: int, hidden: frozenset[str] = frozenset()) -> tuple[Fitted, ...]:
+def columns_of(view: View, width: int, hidden: frozenset[str] = frozenset()) -> tuple[FittedCallColumns, ...]:
     """Those that a person hasn't hidden and that find room, in their order."""
     wanted = columns_for(view.ended)
     return fit_columns(tuple(c for c in wanted if c.title not in hidden) if hidden else wanted, width)
 
 
-def heading(fitted: Sequence[Fitted], view: View, width: int) -> Line:
+def heading(fitted: Sequence[FittedCallColumns], view: View, width: int) -> Line:
     """The titles; the column that sorts carries a sign that says which way."""
     row = Row(MARK)
     for column, size in fitted:
@@ -167,7 +169,12 @@ def heading(fitted: Sequence[Fitted], view: View, width: int) -> Line:
 
 
 def call_line(
-    call: CallRow, fitted: Sequence[Fitted], look: Look, width: int, *, chosen: bool = False
+    call: CallRow,
+    fitted: Sequence[FittedCallColumns],
+    look: DisplayOptions,
+    width: int,
+    *,
+    chosen: bool = False,
 ) -> Line:
     """One call. The mark says at the left's edge why it needs eyes, the cursor stands beside it."""
     glyph, tone = EYES.get(call.eyes, ("", "text"))
@@ -193,7 +200,9 @@ def _cell(row: Row, text: str, tone: str, size: int, *, right: bool) -> None:
     row.to(end + GAP)
 
 
-def table(rows: Sequence[CallRow], view: View, look: Look, width: int, *, cursor: str = "") -> list[Line]:
+def table(
+    rows: Sequence[CallRow], view: View, look: DisplayOptions, width: int, *, cursor: str = ""
+) -> list[Line]:
     """Heading and rows."""
     fitted = columns_of(view, width)
     lines = [call_line(row, fitted, look, width, chosen=row.call_id == cursor) for row in rows]
@@ -208,7 +217,7 @@ def eyes_first(snap: Snapshot, limit: int) -> list[CallRow]:
     return first + [row for row, _ in zip(rest, range(limit - len(first)), strict=False)]
 
 
-def eyes_panel(snap: Snapshot, look: Look, width: int, height: int, cursor: str) -> list[Line]:
+def eyes_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int, cursor: str) -> list[Line]:
     """Who needs eyes first, with a line for the rest."""
     rows = eyes_first(snap, height - 2)
     live = snap.calls.of if snap.view.where else snap.capacity.live

@@ -6,7 +6,7 @@ from voicetop.charts import blocks
 from voicetop.engine.snapshot import CapacityPanel, Snapshot, StuckStage, WaitingPanel
 from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, clip, fit, width_of
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 NAMES = 13
 """Where the figures of this block begin."""
@@ -14,7 +14,7 @@ NAMES = 13
 NEAR = 0.85
 
 
-def capacity_line(panel: CapacityPanel, look: Look, width: int) -> Line:
+def capacity_line(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
     """LIVE CALLS 412 █████░░░│ 600 tested    peak 438 · line in 41 min."""
     row = Row(1).add("LIVE CALLS", "title").right(NAMES + 5, f"{panel.live:,}", "strong").add(" ")
     notes = _notes(panel, look, width)
@@ -30,7 +30,7 @@ def capacity_line(panel: CapacityPanel, look: Look, width: int) -> Line:
     return fit(row.to(width - width_of(notes) - 1).put(notes).line(), width)
 
 
-def _notes(panel: CapacityPanel, look: Look, width: int) -> Line:
+def _notes(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
     row = Row()
     if panel.limit > 0:
         share = panel.live / panel.limit

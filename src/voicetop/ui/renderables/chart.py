@@ -11,7 +11,7 @@ from voicetop.charts import blocks, dots
 from voicetop.charts.scale import NAN, Scale, ceiling, columns, ticks, time_ticks
 from voicetop.engine.snapshot import MarkerNote, Series
 from voicetop.ui.lines import Line, Row, Span, cells, clip
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 GUTTER = 8
 WARN = "┄ warn "
@@ -22,7 +22,7 @@ def chart(
     series: Series,
     width: int,
     height: int,
-    look: Look,
+    look: DisplayOptions,
     write: Callable[[float], str],
     *,
     name: str = "",
@@ -58,7 +58,9 @@ def axis_row(label: str | None, plot: Line) -> Line:
     return row.add("│" if label is None else "┤", "rule").put(plot).line()
 
 
-def axis_foot(name: str, series: Series, plot: int, look: Look, markers: tuple[MarkerNote, ...]) -> Line:
+def axis_foot(
+    name: str, series: Series, plot: int, look: DisplayOptions, markers: tuple[MarkerNote, ...]
+) -> Line:
     """The line of times below a plot."""
     return (
         Row()
@@ -89,7 +91,7 @@ def _row(value: float, high: float, height: int) -> int:
     return height - 1 - (Scale(0.0, high, height * 4).place(value) >> 2)
 
 
-def _plot(series: Series, width: int, height: int, high: float, look: Look) -> list[str]:
+def _plot(series: Series, width: int, height: int, high: float, look: DisplayOptions) -> list[str]:
     first = int(series.start // series.step) if series.step else 0
     if look.ascii:
         return dots.line_ascii(columns(series.values, width, first), width, height, high)
@@ -97,7 +99,11 @@ def _plot(series: Series, width: int, height: int, high: float, look: Look) -> l
 
 
 def _grid(
-    layers: tuple[tuple[Series, str], ...], size: tuple[int, int], high: float, look: Look, bad: range
+    layers: tuple[tuple[Series, str], ...],
+    size: tuple[int, int],
+    high: float,
+    look: DisplayOptions,
+    bad: range,
 ) -> list[list[Span]]:
     """The lines over each other, the last on top; in the rows beyond the warning line they stand in its tone."""
     width, height = size
@@ -131,7 +137,7 @@ def _draw_cursor(grid: list[list[Span]], x: int) -> None:
         row[x] = ("│" if char in " ┄" or tone == "threshold" else char, "accent")
 
 
-def _times(series: Series, width: int, look: Look, markers: tuple[MarkerNote, ...]) -> Line:
+def _times(series: Series, width: int, look: DisplayOptions, markers: tuple[MarkerNote, ...]) -> Line:
     """The axis below: round times, and a sign with its label where the world changed."""
     end = series.start + series.step * max(1, len(series.values) - 1)
     axis: list[Span] = [("─", "rule")] * width
@@ -159,7 +165,7 @@ def _write(axis: list[Span], at: int, text: str, tone: str, before: int) -> None
 def spark(
     series: Series | None,
     width: int,
-    look: Look,
+    look: DisplayOptions,
     write: Callable[[float], str],
     *,
     zero: bool = False,

@@ -6,11 +6,18 @@ from collections.abc import Callable
 from math import isnan, log10
 from typing import NamedTuple
 
-from voicetop.engine.snapshot.comparison import Change, Comparison, Finding, Moment, SegmentChange, Unit
+from voicetop.engine.snapshot.comparison import (
+    Comparison,
+    FigureChange,
+    Finding,
+    SegmentChange,
+    Unit,
+    WindowSample,
+)
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, clip, fit, rule, selected
 from voicetop.ui.renderables.health import STAGE_NAMES
-from voicetop.ui.style.display_options import SPANS, Look
+from voicetop.ui.style.display_options import SPANS, DisplayOptions
 
 SIGNS: dict[Finding, tuple[str, str, str]] = {
     "worse": ("▲", "worse", "degraded"),
@@ -26,36 +33,38 @@ SIGN_WIDTH, VALUE_WIDTH, STEP_WIDTH, BOUNDS_WIDTH, N_WIDTH, REST_WIDTH = 11, 9, 
 SHORT_N_WIDTH, GAP = 10, 1
 
 
-class Entry(NamedTuple):
+class CompareEntry(NamedTuple):
     """A line of the table: a title, or a figure, of everybody or of a segment."""
 
     title: str = ""
     note: str = ""
-    change: Change | None = None
+    change: FigureChange | None = None
     segment: SegmentChange | None = None
 
 
-def entries(found: Comparison) -> list[Entry]:
+def entries(found: Comparison) -> list[CompareEntry]:
     """The table: news by evidence, segments by evidence, then the rest in the order of the panels."""
     news = sorted(found.news, key=lambda row: row.chance)
     told = [row for row in found.rows if not row.news]
-    made: list[Entry] = []
+    made: list[CompareEntry] = []
     if news:
-        made.append(Entry("changed", f"{len(news)} of {found.tested}, the surest first"))
-        made += [Entry(change=row) for row in news]
+        made.append(CompareEntry("changed", f"{len(news)} of {found.tested}, the surest first"))
+        made += [CompareEntry(change=row) for row in news]
     if found.segments:
-        made.append(Entry("segments that changed most", f"{found.searched:,} looked at, the surest first"))
-        made += [Entry(change=one.change, segment=one) for one in found.segments]
+        made.append(
+            CompareEntry("segments that changed most", f"{found.searched:,} looked at, the surest first")
+        )
+        made += [CompareEntry(change=one.change, segment=one) for one in found.segments]
     if told:
-        made.append(Entry("no change beyond noise" if news or found.segments else "every panel"))
-        made += [Entry(change=row) for row in told]
+        made.append(CompareEntry("no change beyond noise" if news or found.segments else "every panel"))
+        made += [CompareEntry(change=row) for row in told]
     return made
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
 
 
-def name_of(change: Change) -> str:
+def name_of(change: FigureChange) -> str:
     """A figure as people call it: "llm_ttft P95" is "P95 llm", "error:llm:timeout" is "errors llm timeout"."""
     if change.name.startswith("error:"):
         return "errors " + " ".join(change.name.split(":")[1:]).replace("_", " ")
@@ -107,14 +116,14 @@ def step_of(value: float, unit: Unit) -> str:
     return figures.DASH if isnan(value) else STEPS[unit](value).replace("-", "−")
 
 
-def bounds_of(change: Change) -> str:
+def bounds_of(change: FigureChange) -> str:
     """The 95 % interval of the difference: "+835…+1,186"."""
     if isnan(change.low):
         return ""
     return f"{step_of(change.low, change.unit)}…{step_of(change.high, change.unit)}"
 
 
-def counts_of(change: Change, *, short: bool = False) -> str:
+def counts_of(change: FigureChange, *, short: bool = False) -> str:
     """What both rest on: "3,778/14k", short "3.8k/14k"."""
     most = 1_000 if short else 10_000
     return f"{_short(change.n_a, most)}/{_short(change.n_b, most)}"
@@ -140,14 +149,14 @@ def probability(chance: float) -> str:
 # -- the head --------------------------------------------------------------------------------------------------------
 
 
-def head(found: Comparison, names: tuple[str, str], look: Look, width: int) -> list[Line]:
+def head(found: Comparison, names: tuple[str, str], look: DisplayOptions, width: int) -> list[Line]:
     """Which two windows, what came out, and what has to be known to read it."""
     a, b = (f"{name} {window(moment, look)}" for name, moment in zip(names, (found.a, found.b), strict=True))
     lines = [rule(f"{a}  →  {b}", width, "" if width < 100 else f"{SPANS[found.b.span]} at most each")]
     return [*lines, *(fit(line, width) for line in (summary(found, width), *warnings(found, width)))]
 
 
-def window(moment: Moment, look: Look) -> str:
+def window(moment: WindowSample, look: DisplayOptions) -> str:
     """14:02:10–14:07:10; with the day where it isn't within a day of its own end."""
     return f"{look.clock(moment.start)}–{look.clock(moment.end)}"
 
@@ -232,7 +241,7 @@ def heading(width: int) -> Line:
     return fit(row.line(), width)
 
 
-def line_of(entry: Entry, width: int, *, chosen: bool = False) -> Line:
+def line_of(entry: CompareEntry, width: int, *, chosen: bool = False) -> Line:
     """A title, or one figure in A and in B."""
     change = entry.change
     if change is None:
@@ -263,14 +272,14 @@ def line_of(entry: Entry, width: int, *, chosen: bool = False) -> Line:
     return selected(line) if chosen else line
 
 
-def _rest(rest: Change) -> Finding:
+def _rest(rest: FigureChange) -> Finding:
     """What everybody else's figure did, taken for itself."""
     if rest.finding != "noise" or rest.low <= 0 <= rest.high:
         return rest.finding
     return "changed"
 
 
-def why_lines(entry: Entry, width: int) -> list[Line]:
+def why_lines(entry: CompareEntry, width: int) -> list[Line]:
     """The figure with the cursor in full: both values with n, the difference with its interval, the rest."""
     change = entry.change
     if change is None:
@@ -291,7 +300,7 @@ def why_lines(entry: Entry, width: int) -> list[Line]:
     return [fit(row.line(), width) for row in (first, second, Row(3).add(_reason(entry, change), "muted"))]
 
 
-def _reason(entry: Entry, change: Change) -> str:
+def _reason(entry: CompareEntry, change: FigureChange) -> str:
     if change.finding == "few":
         return "too few in one of the windows to tell a change from noise"
     if change.finding == "unknown":
@@ -306,7 +315,7 @@ def _reason(entry: Entry, change: Change) -> str:
     return probability(change.chance)
 
 
-def table(found: Comparison, names: tuple[str, str], look: Look, width: int) -> list[Line]:
+def table(found: Comparison, names: tuple[str, str], look: DisplayOptions, width: int) -> list[Line]:
     """All of it, to be copied."""
     return [
         *head(found, names, look, width),

@@ -7,10 +7,10 @@ from math import isnan
 from voicetop.charts import blocks
 from voicetop.engine.snapshot import ErrorKind, Figure, LatencyPanel, Snapshot
 from voicetop.ui import figures
-from voicetop.ui.figures import Reading
+from voicetop.ui.figures import WrittenFigure
 from voicetop.ui.lines import Line, Row, beside, cells, clip, fit, rule, width_of
 from voicetop.ui.renderables.chart import chart, spark
-from voicetop.ui.style.display_options import SPANS, Look
+from voicetop.ui.style.display_options import SPANS, DisplayOptions
 
 STAGE_TONES = {
     "asr": "stt",
@@ -42,7 +42,7 @@ def stage_tone(name: str) -> str:
     return STAGE_TONES.get(name.lower().partition(" ")[0], "other")
 
 
-def compared(row: Row, reading: Reading) -> Row:
+def compared(row: Row, reading: WrittenFigure) -> Row:
     """Glyph and times normal, as every figure shows them: ▲ 2.4×, ● 1.0×, ▼ low."""
     if reading.word:
         said = reading.word if reading.glyph == "▼" or not reading.ratio else reading.ratio
@@ -50,7 +50,7 @@ def compared(row: Row, reading: Reading) -> Row:
     return row
 
 
-def latency_panel(snap: Snapshot, look: Look, width: int, height: int) -> list[Line]:
+def latency_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int) -> list[Line]:
     """Numbers, then a chart as tall as there is room for, then where the time goes."""
     panel = snap.latency
     lines = [_latency_rule(snap, width), *latency_numbers(panel, width)]
@@ -161,7 +161,7 @@ def split_line(panel: LatencyPanel, width: int) -> Line:
     return fit(row.add(" ms", "muted").line(), width)
 
 
-def errors_panel(snap: Snapshot, look: Look, width: int, height: int) -> list[Line]:
+def errors_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int) -> list[Line]:
     """The rate, its kinds, the last 24 hours by hour; a chart of the window where there is room."""
     panel = snap.errors
     lines = [
@@ -203,7 +203,7 @@ def error_rate(figure: Figure, width: int, *, bad: bool) -> Line:
     return fit(row.line(), width)
 
 
-def _kind(kind: ErrorKind, worst: float, look: Look, width: int) -> Line:
+def _kind(kind: ErrorKind, worst: float, look: DisplayOptions, width: int) -> Line:
     names = min(22, max(10, width - 36))
     row = Row(2).left(10, kind.component or "–", "title").left(names, kind.category or "–", "text")
     row.right(12 + names + 8, figures.percent(kind.rate.value), "strong").add("  ")
@@ -213,7 +213,7 @@ def _kind(kind: ErrorKind, worst: float, look: Look, width: int) -> Line:
     ).line()
 
 
-def day_strip(snap: Snapshot, look: Look, width: int) -> list[Line]:
+def day_strip(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
     """The rate of the last 24 hours by hour, and how many tries failed but were mended."""
     panel = snap.errors
     if not panel.hours and not panel.retried:

@@ -10,7 +10,7 @@ from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, clip, fit, rule
 from voicetop.ui.renderables.chart import spark
 from voicetop.ui.renderables.health import compared, troubled
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 
 def headline(
@@ -32,11 +32,11 @@ def headline(
     return row.add(normal if row.width + len(normal) <= width else "", "muted").line()
 
 
-def shape(series: Series | None, width: int, look: Look, write: Callable[[float], str]) -> Line:
+def shape(series: Series | None, width: int, look: DisplayOptions, write: Callable[[float], str]) -> Line:
     return Row(2).put(spark(series, width - 3, look, write)).line()
 
 
-def success_panel(snap: Snapshot, look: Look, width: int) -> list[Line]:
+def success_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
     panel = snap.outcome
     certainty = [figures.interval(panel.success)] if panel.success.known else []
     if panel.coverage.known:
@@ -59,7 +59,7 @@ def success_panel(snap: Snapshot, look: Look, width: int) -> list[Line]:
     ]
 
 
-def abandonment_panel(snap: Snapshot, look: Look, width: int) -> list[Line]:
+def abandonment_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
     panel = snap.abandonment
     steps = [
         Row(2)
@@ -81,7 +81,7 @@ def _whole(share: float) -> str:
     return f"{share * 100:.0f} %" if not isnan(share) else figures.DASH
 
 
-def cost_panel(snap: Snapshot, look: Look, width: int) -> list[Line]:
+def cost_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
     panel = snap.cost
     shares = Row(2)
     for component, share in panel.shares:

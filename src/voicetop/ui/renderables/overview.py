@@ -20,7 +20,7 @@ from voicetop.ui.renderables.health import (
     split_line,
     troubled,
 )
-from voicetop.ui.style.display_options import SPANS, Look
+from voicetop.ui.style.display_options import SPANS, DisplayOptions
 
 GAP = 3
 FULL_WIDTH, FULL_HEIGHT = 100, 27
@@ -28,7 +28,7 @@ FULL_WIDTH, FULL_HEIGHT = 100, 27
 
 
 def overview(
-    snap: Snapshot, look: Look, width: int, height: int, cursor: str = "", *, focus: str = ""
+    snap: Snapshot, look: DisplayOptions, width: int, height: int, cursor: str = "", *, focus: str = ""
 ) -> list[Line]:
     """The body, below the verdict and above the footer, in exactly `height` lines; `focus` is a panel's name."""
     full = width >= FULL_WIDTH and height >= FULL_HEIGHT
@@ -65,7 +65,7 @@ def deal(height: int) -> Heights:
     return Heights(large, air, spare - large)
 
 
-def _full(snap: Snapshot, look: Look, size: tuple[int, int], cursor: str, focus: str) -> list[Line]:
+def _full(snap: Snapshot, look: DisplayOptions, size: tuple[int, int], cursor: str, focus: str) -> list[Line]:
     width, height = size
     heights = deal(height)
     air = [BLANK] * heights.air
@@ -91,7 +91,7 @@ def _full(snap: Snapshot, look: Look, size: tuple[int, int], cursor: str, focus:
     ]
 
 
-def _small_panels(snap: Snapshot, look: Look, width: int, focus: str) -> list[Line]:
+def _small_panels(snap: Snapshot, look: DisplayOptions, width: int, focus: str) -> list[Line]:
     """Four beside each other, five where there is room."""
     many = 5 if width >= 160 else 4
     each = (width - GAP * (many - 1)) // many
@@ -107,7 +107,9 @@ def _small_panels(snap: Snapshot, look: Look, width: int, focus: str) -> list[Li
     return beside(panels, widths, GAP)
 
 
-def _compact(snap: Snapshot, look: Look, size: tuple[int, int], cursor: str, focus: str) -> list[Line]:
+def _compact(
+    snap: Snapshot, look: DisplayOptions, size: tuple[int, int], cursor: str, focus: str
+) -> list[Line]:
     """A line for each figure, with its shape, then the calls."""
     width, height = size
     latency = snap.latency
@@ -129,7 +131,7 @@ def _compact(snap: Snapshot, look: Look, size: tuple[int, int], cursor: str, foc
     return [*lines, *eyes_panel(snap, look, width, max(3, height - len(lines)), cursor)]
 
 
-def _with_shape(lines: list[Line], series: Series | None, look: Look, width: int) -> list[Line]:
+def _with_shape(lines: list[Line], series: Series | None, look: DisplayOptions, width: int) -> list[Line]:
     """The shape of P95 at the right of P50, where it is free."""
     room = width - 48
     if series is None or room < 12:
@@ -186,7 +188,7 @@ def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
     return [(row, troubled(snap, row.kind)) for row in rows]
 
 
-def _summary(summary: Summary, bad: bool, look: Look, width: int) -> Line:
+def _summary(summary: Summary, bad: bool, look: DisplayOptions, width: int) -> Line:
     """One figure: abandonment  6.2 %  ▲ 1.6×  normal 4.0 %  n 402  ▂▃▅▇."""
     row = Row(2).left(14, summary.name, "title")
     if not summary.figure.n:

@@ -11,7 +11,7 @@ from voicetop.ui.lines import Line, text_of
 from voicetop.ui.renderables.capacity import headcount
 from voicetop.ui.renderables.header import narrowing, verdict
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.style.display_options import Look, severity
+from voicetop.ui.style.display_options import DisplayOptions, severity
 
 MAX_BYTES = 60_000
 """What terminals take in one OSC 52 without dropping all of it: 80 kB in base64."""
@@ -44,12 +44,12 @@ def caption(scene: Scene) -> Line:
     return ((" " + " · ".join(part for part in parts if part), "muted"),)
 
 
-def row_text(row: CallRow, look: Look) -> str:
+def row_text(row: CallRow, look: DisplayOptions) -> str:
     """A call in one line."""
     return " · ".join(part for part in _row_parts(row, look) if part)
 
 
-def _row_parts(row: CallRow, look: Look) -> Iterable[str]:
+def _row_parts(row: CallRow, look: DisplayOptions) -> Iterable[str]:
     yield f"call {row.call_id}"
     if isnan(row.ended_at):
         yield row.eyes or row.state

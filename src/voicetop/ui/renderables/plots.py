@@ -10,7 +10,7 @@ from voicetop.engine.snapshot import NAN, MarkerNote, Series, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, fit, rule
 from voicetop.ui.renderables.chart import GUTTER, chart
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 LINE_TONES = ("chart", "muted", "faint")
 EMPTY = {
@@ -96,7 +96,13 @@ def _lines(name: str, series: Series | None) -> tuple[tuple[str, Series], ...]:
 
 
 def plot_panel(
-    plot: Plot, look: Look, width: int, height: int, *, markers: tuple[MarkerNote, ...] = (), at: float = NAN
+    plot: Plot,
+    look: DisplayOptions,
+    width: int,
+    height: int,
+    *,
+    markers: tuple[MarkerNote, ...] = (),
+    at: float = NAN,
 ) -> list[Line]:
     """Title, the last figure, and the chart, in exactly `height` lines."""
     head = rule(plot.title, width, plot.note)
@@ -126,7 +132,7 @@ def plot_panel(
     return [*lines, *[BLANK] * (height - len(lines))][:height]
 
 
-def figures_line(plot: Plot, look: Look, width: int, at: float = NAN) -> Line:
+def figures_line(plot: Plot, look: DisplayOptions, width: int, at: float = NAN) -> Line:
     """The figures of each line, now or at the cursor: P95 3,910 ms  P50 742 ms  ▲ warn 2,445 ms  normal 1,630."""
     row = Row(2)
     if not isnan(at) and plot.main is not None:
@@ -172,18 +178,18 @@ def moved(series: Series, at: float, steps: int) -> float:
     return series.start + series.step * max(0, min(index, len(series.values) - 1))
 
 
-def moment(series: Series, look: Look, at: float) -> str:
+def moment(series: Series, look: DisplayOptions, at: float) -> str:
     """A point's time, with seconds where points are nearer than a minute."""
     return look.clock(at, seconds=series.step < 60)
 
 
-def marker_near(markers: tuple[MarkerNote, ...], series: Series, at: float, look: Look) -> str:
+def marker_near(markers: tuple[MarkerNote, ...], series: Series, at: float, look: DisplayOptions) -> str:
     """The change that stands where the cursor reads, in words."""
     near = [m for m in markers if abs(m.at - at) <= series.step / 2]
     return f"▼ {near[0].kind} {near[0].label} {look.clock(near[0].at)}" if near else ""
 
 
-def reading(plot: Plot, markers: tuple[MarkerNote, ...], look: Look, at: float) -> str:
+def reading(plot: Plot, markers: tuple[MarkerNote, ...], look: DisplayOptions, at: float) -> str:
     """What the cursor reads, in one line for the foot of the screen."""
     if plot.main is None:
         return "nothing to read yet"

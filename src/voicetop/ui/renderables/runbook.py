@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isnan
 
-from voicetop.alerts.runbooks import PANELS, Door, Runbook, Step
+from voicetop.alerts.runbooks import PANELS, Runbook, RunbookItem, RunbookLink
 from voicetop.engine.snapshot import IncidentNote, IncidentRow, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, selected
 from voicetop.ui.renderables.alerts import broken
 from voicetop.ui.renderables.capacity import headcount
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 INDENT = 8
 VALUES_END = 110
@@ -46,7 +46,7 @@ def brief(book: Runbook, row: IncidentRow, width: int) -> list[Line]:
 
 
 def step_lines(
-    step: Step, row: IncidentRow, snap: Snapshot, look: Look, width: int, *, chosen: bool
+    step: RunbookItem, row: IncidentRow, snap: Snapshot, look: DisplayOptions, width: int, *, chosen: bool
 ) -> list[Line]:
     """One step: title, what is live of it at the right, its words below; who ticked it, and when."""
     ticked = dict(row.ticks)
@@ -74,7 +74,7 @@ def step_lines(
     return [selected(line) for line in lines] if chosen else lines
 
 
-def leads(door: Door) -> Line:
+def leads(door: RunbookLink) -> Line:
     """→ failing calls · Calls, filter errors>0."""
     screen = PANELS.get(door.panel, "").capitalize() or "no such panel"
     told = [screen, f"filter {door.filter}" if door.filter else "", f"by {door.by}" if door.by else ""]
@@ -85,35 +85,35 @@ def leads(door: Door) -> Line:
     )
 
 
-def _box(step: Step, ticked: dict[int, IncidentNote]) -> str:
+def _box(step: RunbookItem, ticked: dict[int, IncidentNote]) -> str:
     return "[x]" if step.number in ticked else "[ ]"
 
 
-def _by(note: IncidentNote, look: Look) -> str:
+def _by(note: IncidentNote, look: DisplayOptions) -> str:
     return f"{note.by} {look.clock(note.at, seconds=False)}"
 
 
 # -- live values ---------------------------------------------------------------------------------------------------
 
 
-def live(door: Door, snap: Snapshot, look: Look) -> str:
+def live(door: RunbookLink, snap: Snapshot, look: DisplayOptions) -> str:
     """What the panel says right now, in a few words; empty where there is nothing to say."""
     write = _LIVE.get(door.panel)
     return write(snap, look) if write is not None else ""
 
 
-def _theirs(door: Door, row: IncidentRow, snap: Snapshot) -> bool:
+def _theirs(door: RunbookLink, row: IncidentRow, snap: Snapshot) -> bool:
     """Whether the picture's figures are of those whom the step is about."""
     return door.panel in EVERYBODYS or snap.view.where == (() if door.everybody else row.where)
 
 
-def _latency(snap: Snapshot, _: Look) -> str:
+def _latency(snap: Snapshot, _: DisplayOptions) -> str:
     said = figures.read(snap.latency.e2e.p95, figures.milliseconds)
     grown = f" · {snap.latency.culprit}" if snap.latency.culprit else ""
     return f"P95 {said.value} {said.glyph} {said.ratio}".rstrip() + grown
 
 
-def _errors(snap: Snapshot, _: Look) -> str:
+def _errors(snap: Snapshot, _: DisplayOptions) -> str:
     said = figures.read(snap.errors.rate, figures.percent)
     kinds = snap.errors.kinds[:1]
     worst = (
@@ -122,48 +122,48 @@ def _errors(snap: Snapshot, _: Look) -> str:
     return f"{said.value} {said.glyph} {said.ratio}".rstrip() + worst
 
 
-def _capacity(snap: Snapshot, _: Look) -> str:
+def _capacity(snap: Snapshot, _: DisplayOptions) -> str:
     panel = snap.capacity
     limit = f" of {panel.limit:,} tested" if panel.limit else ", limit not told"
     line = panel.minutes_to_line
     return f"{panel.live:,}{limit}" + (f" · line in {figures.span(line * 60)}" if line > 0 else "")
 
 
-def _success(snap: Snapshot, _: Look) -> str:
+def _success(snap: Snapshot, _: DisplayOptions) -> str:
     said = figures.read(snap.outcome.success, figures.percent, low_is_bad=True)
     return f"{said.value}, normal {said.normal}" if said.normal else said.value
 
 
-def _escalation(snap: Snapshot, _: Look) -> str:
+def _escalation(snap: Snapshot, _: DisplayOptions) -> str:
     said = figures.read(snap.outcome.escalation, figures.percent)
     return f"{said.value}, normal {said.normal}" if said.normal else said.value
 
 
-def _abandonment(snap: Snapshot, _: Look) -> str:
+def _abandonment(snap: Snapshot, _: DisplayOptions) -> str:
     said = figures.read(snap.abandonment.rate, figures.percent)
     steps = snap.abandonment.steps[:1]
     worst = f" · after {steps[0].step} {steps[0].share * 100:.0f} %" if steps else ""
     return f"{said.value} {said.glyph} {said.ratio}".rstrip() + worst
 
 
-def _cost(snap: Snapshot, _: Look) -> str:
+def _cost(snap: Snapshot, _: DisplayOptions) -> str:
     said = figures.read(snap.cost.per_call, figures.dollars)
     return f"{said.value} a call, normal {said.normal}" if said.normal else f"{said.value} a call"
 
 
-def _mood(snap: Snapshot, _: Look) -> str:
+def _mood(snap: Snapshot, _: DisplayOptions) -> str:
     said = figures.read(snap.mood.sentiment, figures.plain, low_is_bad=True)
     return f"sentiment {said.value} of 5 · {snap.calls.frustrated:,} frustrated now"
 
 
-def _calls(snap: Snapshot, _: Look) -> str:
+def _calls(snap: Snapshot, _: DisplayOptions) -> str:
     panel = snap.calls
     if panel.stuck or panel.failing or panel.frustrated:
         return headcount(snap)
     return f"{panel.of:,} live call{'s' * (panel.of != 1)}, none stuck or failing"
 
 
-def _segments(snap: Snapshot, _: Look) -> str:
+def _segments(snap: Snapshot, _: DisplayOptions) -> str:
     trouble = next((trouble for trouble in snap.verdict.troubles if trouble.where), None)
     if trouble is None:
         return ""
@@ -171,7 +171,7 @@ def _segments(snap: Snapshot, _: Look) -> str:
     return f"{values} explain {trouble.explains * 100:.0f} %" if not isnan(trouble.explains) else values
 
 
-def _changed(snap: Snapshot, look: Look) -> str:
+def _changed(snap: Snapshot, look: DisplayOptions) -> str:
     if not snap.markers:
         return "no deploy or other marker known"
     last = max(snap.markers, key=lambda marker: marker.at)
@@ -179,7 +179,7 @@ def _changed(snap: Snapshot, look: Look) -> str:
     return f"{last.kind} {last.label} {look.clock(last.at, seconds=False)}, {ago} ago"
 
 
-_LIVE: dict[str, Callable[[Snapshot, Look], str]] = {
+_LIVE: dict[str, Callable[[Snapshot, DisplayOptions], str]] = {
     "latency": _latency,
     "errors": _errors,
     "capacity": _capacity,

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.sources import LinkState
-from voicetop.ui.feed import Position
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.feed import PlaybackPosition
+from voicetop.ui.style.display_options import DisplayOptions
 
 Kind: TypeAlias = Literal["past", "held", "replay"]
 Hint: TypeAlias = tuple[str, str]
@@ -25,7 +25,7 @@ class When:
     """
 
     kind: Kind
-    position: Position = field(default_factory=Position)
+    position: PlaybackPosition = field(default_factory=PlaybackPosition)
     timeline: Timeline = field(default_factory=Timeline)
     name: str = ""
     live: Scene | None = None
@@ -47,7 +47,7 @@ class Scene:
 
     snap: Snapshot | None = None
     link: LinkState = field(default_factory=LinkState)
-    look: Look = field(default_factory=Look)
+    look: DisplayOptions = field(default_factory=DisplayOptions)
     view: View = field(default_factory=View)
     error: str = ""
     slowness: str = ""

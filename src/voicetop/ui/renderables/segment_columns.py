@@ -16,7 +16,7 @@ WORST = "worst"
 LONG_MS = 10_000
 
 
-class Column(NamedTuple):
+class SegmentColumn(NamedTuple):
     """A column: `rank` says how long it stays (0 for ever), `wide` what it takes where its interval is shown, too.
 
     `order` gives what it is sorted by, the worst first.
@@ -185,46 +185,46 @@ def off_normal(row: SegmentRow) -> tuple[str, ...]:
     )
 
 
-VALUE = Column("value", "VALUE", 12, 30, 0, _value, lambda _: 0.0, right=False)
+VALUE = SegmentColumn("value", "VALUE", 12, 30, 0, _value, lambda _: 0.0, right=False)
 COLUMNS = (
     VALUE,
-    Column("calls", "CALLS", 6, 6, 1, _calls, lambda row: -row.calls),
-    Column("share", "SHARE", 5, 5, 9, _share, lambda row: -row.share),
-    Column("p95", "P95 E2E", 18, 27, 2, _figure("latency", _p95, _reply_time), _excess(_p95)),
-    Column("errors", "ERRORS", 15, 24, 3, _figure("errors", _errors, figures.percent), _excess(_errors)),
-    Column(
+    SegmentColumn("calls", "CALLS", 6, 6, 1, _calls, lambda row: -row.calls),
+    SegmentColumn("share", "SHARE", 5, 5, 9, _share, lambda row: -row.share),
+    SegmentColumn("p95", "P95 E2E", 18, 27, 2, _figure("latency", _p95, _reply_time), _excess(_p95)),
+    SegmentColumn("errors", "ERRORS", 15, 24, 3, _figure("errors", _errors, figures.percent), _excess(_errors)),
+    SegmentColumn(
         "success", "SUCCESS", 15, 24, 5, _figure("success", _success, figures.percent, low_is_bad=True),
         _excess(_success, low_is_bad=True),
     ),
-    Column(
+    SegmentColumn(
         "abandonment", "ABANDON", 15, 24, 6, _figure("abandonment", _abandonment, figures.percent),
         _excess(_abandonment),
     ),
-    Column("cost", "COST", 14, 23, 8, _figure("cost", _cost, figures.dollars), _excess(_cost)),
-    Column(
+    SegmentColumn("cost", "COST", 14, 23, 8, _figure("cost", _cost, figures.dollars), _excess(_cost)),
+    SegmentColumn(
         "sentiment", "MOOD", 12, 21, 10, _figure("sentiment", _sentiment, figures.plain, low_is_bad=True),
         _excess(_sentiment, low_is_bad=True),
     ),
-    Column("stuck", "STUCK", 5, 5, 7, _stuck, lambda row: -row.stuck),
-    Column("explains", "EXPLAINS", 8, 8, 4, _explains, lambda row: -(row.explains if row.explains > 0 else 0.0)),
-    Column("rest", "REST P95", 9, 9, 11, _rest, lambda row: -row.rest_p95),
-    Column("worse", "WORSE IN", 26, 40, 12, _worse, lambda row: -len(row.worse), right=False),
+    SegmentColumn("stuck", "STUCK", 5, 5, 7, _stuck, lambda row: -row.stuck),
+    SegmentColumn("explains", "EXPLAINS", 8, 8, 4, _explains, lambda row: -(row.explains if row.explains > 0 else 0.0)),
+    SegmentColumn("rest", "REST P95", 9, 9, 11, _rest, lambda row: -row.rest_p95),
+    SegmentColumn("worse", "WORSE IN", 26, 40, 12, _worse, lambda row: -len(row.worse), right=False),
 )  # fmt: skip
 
 
-class Fitted(NamedTuple):
+class FittedSegmentColumns(NamedTuple):
     """A column with the width that it got, and whether its interval has room."""
 
-    column: Column
+    column: SegmentColumn
     width: int
     wide: bool
 
 
 @lru_cache(maxsize=32)
-def fit_columns(width: int) -> tuple[Fitted, ...]:
+def fit_columns(width: int) -> tuple[FittedSegmentColumns, ...]:
     """The columns that fit, by importance; what is left over shows intervals, then longer names."""
     room = width - MARK - 1
-    kept: list[Column] = []
+    kept: list[SegmentColumn] = []
     for column in sorted(COLUMNS, key=lambda column: column.rank):
         if column.width + GAP > room:
             break
@@ -237,7 +237,9 @@ def fit_columns(width: int) -> tuple[Fitted, ...]:
             got[column] += min(more, room)
             room -= min(more, room)
     return tuple(
-        Fitted(column, got[column], got[column] > column.width) for column in COLUMNS if column in got
+        FittedSegmentColumns(column, got[column], got[column] > column.width)
+        for column in COLUMNS
+        if column in got
     )
 
 

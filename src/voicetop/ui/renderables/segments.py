@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from voicetop.engine.snapshot import SegmentRow, SegmentsPanel, Snapshot
 from voicetop.ui import figures
 from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected, width_of
-from voicetop.ui.renderables.segment_columns import GAP, MARK, VALUE, Column, Fitted, off_normal
+from voicetop.ui.renderables.segment_columns import (
+    GAP,
+    MARK,
+    VALUE,
+    FittedSegmentColumns,
+    SegmentColumn,
+    off_normal,
+)
 from voicetop.ui.style.display_options import SPANS
 
 
@@ -20,7 +27,7 @@ def head(snap: Snapshot, panel: SegmentsPanel, width: int) -> Line:
     return rule(panel.dimension, width, folded, many, ", ".join(part for part in (window, against) if part))
 
 
-def heading(fitted: Sequence[Fitted], sort: str, width: int, *, reverse: bool) -> Line:
+def heading(fitted: Sequence[FittedSegmentColumns], sort: str, width: int, *, reverse: bool) -> Line:
     """The titles; the column that sorts carries a sign that says which way."""
     row = Row(MARK)
     for column, size, _ in fitted:
@@ -32,11 +39,13 @@ def heading(fitted: Sequence[Fitted], sort: str, width: int, *, reverse: bool) -
     return fit(row.line(), width)
 
 
-def _is_figure(column: Column) -> bool:
+def _is_figure(column: SegmentColumn) -> bool:
     return column.width >= 12 and column is not VALUE
 
 
-def row_line(one: SegmentRow, fitted: Sequence[Fitted], width: int, *, chosen: bool = False) -> Line:
+def row_line(
+    one: SegmentRow, fitted: Sequence[FittedSegmentColumns], width: int, *, chosen: bool = False
+) -> Line:
     """One value. The mark says at the left's edge whether it is worse than its normal and the rest."""
     glyph, tone = mark(one)
     row = Row().add("▸" if chosen else " ", "accent").left(MARK - 1, glyph, tone)

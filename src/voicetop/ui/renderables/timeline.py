@@ -19,7 +19,7 @@ from voicetop.engine.snapshot import NAN, Severity
 from voicetop.engine.snapshot.timeline import GRAVITY, Note, Timeline
 from voicetop.ui import figures
 from voicetop.ui.lines import SELECTED, Line, Row, Span, cells, clip, fit
-from voicetop.ui.style.display_options import Look, severity
+from voicetop.ui.style.display_options import DisplayOptions, severity
 
 GROWTH = 1.08
 """A column of a strip that has become too long stands for so many times as much time as before."""
@@ -177,19 +177,19 @@ def sign(note: Note) -> Span:
     return glyph, tone
 
 
-def told(note: Note, look: Look) -> str:
+def told(note: Note, look: DisplayOptions) -> str:
     """An event of note in a line, as in "▲ trouble 14:01:10 · P95 2.4× normal"."""
     word = KINDS.get(note.kind, UNKNOWN)[1]
     parts = (f"{sign(note)[0]} {word} {look.clock(note.at)}", note.label, f"by {note.by}" if note.by else "")
     return " · ".join(part for part in parts if part)
 
 
-def ends(track: Track, look: Look) -> tuple[str, str]:
+def ends(track: Track, look: DisplayOptions) -> tuple[str, str]:
     """What stands behind the two lines: from when to when they go."""
     return f" from {_clock(track.first, track, look)} ", f" to   {_clock(track.last, track, look)} "
 
 
-def _clock(at: float, track: Track, look: Look) -> str:
+def _clock(at: float, track: Track, look: DisplayOptions) -> str:
     if at <= 86_400:
         return figures.DASH
     clock = look.clock(at, seconds=track.step * track.width < 1200)
@@ -197,13 +197,13 @@ def _clock(at: float, track: Track, look: Look) -> str:
     return clock if one_day else f"{figures.day(at, utc=look.utc)[5:]} {clock}"
 
 
-def room_for(line: Timeline, look: Look, width: int) -> int:
+def room_for(line: Timeline, look: DisplayOptions, width: int) -> int:
     """How many columns there are in a line of `width`."""
     end = max(map(cells, ends(track_of(line, max(1, width - 24)), look)))
     return max(1, width - LEFT - end)
 
 
-def strip_lines(made: Drawn, look: Look, width: int, *, at: float, rows: int) -> list[Line]:
+def strip_lines(made: Drawn, look: DisplayOptions, width: int, *, at: float, rows: int) -> list[Line]:
     """The strip in `rows` lines, 1 to 4; `at` is where one stands."""
     begin, end = ends(made.track, look)
     here = -1 if isnan(at) else made.track.column(at)
@@ -220,7 +220,7 @@ def strip_lines(made: Drawn, look: Look, width: int, *, at: float, rows: int) ->
     return [fit(made_line, width) for made_line in lines]
 
 
-def _events(made: Drawn, here: int, look: Look, *, alone: bool) -> Line:
+def _events(made: Drawn, here: int, look: DisplayOptions, *, alone: bool) -> Line:
     """Events of note where there are any, else how everything stood; `alone`, it has the errors of calm times too."""
     spans = [
         _stretch(bad, bar if alone else ("─", "rule"), known)
@@ -241,13 +241,13 @@ def _stretch(bad: int, calm: Span, known: float) -> Span:
     return (" ", "text") if isnan(known) else STRETCHES.get(GRAVITY[bad], calm)
 
 
-def _error_bars(made: Drawn, look: Look) -> Line:
+def _error_bars(made: Drawn, look: DisplayOptions) -> Line:
     return tuple(
         _error_cell(value, known, look) for value, known in zip(made.errors, made.traffic, strict=True)
     )
 
 
-def _error_cell(value: float, known: float, look: Look) -> Span:
+def _error_cell(value: float, known: float, look: DisplayOptions) -> Span:
     """Errors as a small bar; a digit in ASCII."""
     if isnan(known):
         return " ", "text"
@@ -268,7 +268,7 @@ def _name(spans: list[Span], column: int, label: str, notes: Mapping[int, object
             spans[column + 1 + index] = (char, "marker")
 
 
-def _traffic(made: Drawn, here: int, look: Look) -> Line:
+def _traffic(made: Drawn, here: int, look: DisplayOptions) -> Line:
     """The replies a column, and where one stands."""
     text = spark(made.traffic, 1.0, ascii_only=look.ascii)
     if here < 0:
@@ -276,7 +276,7 @@ def _traffic(made: Drawn, here: int, look: Look) -> Line:
     return ((text[:here], "chart"), ("┃", "strong" + SELECTED), (text[here + 1 :], "chart"))
 
 
-def _around(line: Timeline, at: float, look: Look, width: int) -> Line:
+def _around(line: Timeline, at: float, look: DisplayOptions, width: int) -> Line:
     """What came last, and what comes next."""
     before, after = beside(line.notes, at)
     if before is None and after is None:

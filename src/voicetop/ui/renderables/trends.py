@@ -23,7 +23,7 @@ from voicetop.ui.renderables.plots import (
     reading,
 )
 from voicetop.ui.renderables.tabs import tabs
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 GAP = 3
 PANELS = (
@@ -60,7 +60,7 @@ def grid_of(width: int, height: int) -> Grid:
 
 def trends(
     snap: Snapshot,
-    look: Look,
+    look: DisplayOptions,
     width: int,
     height: int,
     *,
@@ -88,7 +88,7 @@ def trends(
 
 
 def panel(
-    name: str, snap: Snapshot, look: Look, width: int, height: int, *, at: float, focused: bool
+    name: str, snap: Snapshot, look: DisplayOptions, width: int, height: int, *, at: float, focused: bool
 ) -> list[Line]:
     """One panel by its name, in exactly `height` lines."""
     asked = snap.trends or TrendsPanel()
@@ -155,7 +155,7 @@ def series_of(name: str, snap: Snapshot) -> Series | None:
     return plot.main if plot is not None else None
 
 
-def read(name: str, snap: Snapshot, look: Look, at: float) -> str:
+def read(name: str, snap: Snapshot, look: DisplayOptions, at: float) -> str:
     """What the cursor reads on a panel."""
     shown = snap.trends.heat if snap.trends else None
     if name == "heat" and shown is not None:
@@ -173,7 +173,7 @@ def _columns(shown: HeatMap) -> Series:
 
 
 def heat_panel(
-    shown: HeatMap | None, snap: Snapshot, look: Look, width: int, height: int, *, at: float = NAN
+    shown: HeatMap | None, snap: Snapshot, look: DisplayOptions, width: int, height: int, *, at: float = NAN
 ) -> list[Line]:
     """Turns by time and latency, each quarter in its own shades: two bands are two humps that a percentile hides."""
     head = rule("latency by turns", width, "log scale", "24 h, by 15 min")
@@ -214,7 +214,7 @@ def _edges(shown: HeatMap, rows: int) -> dict[int, str]:
     }
 
 
-def _scale(shades: str, shown: HeatMap, look: Look, width: int, at: float) -> Line:
+def _scale(shades: str, shown: HeatMap, look: DisplayOptions, width: int, at: float) -> Line:
     """The legend of the shades; at the cursor what it reads."""
     if not isnan(at):
         return fit(
@@ -262,7 +262,7 @@ def _band(shown: HeatMap, row: int) -> str:
 # -- intents and funnel ---------------------------------------------------------------------------------------------
 
 
-def mix_panel(mix: tuple[MixRow, ...], look: Look, width: int, height: int) -> list[Line]:
+def mix_panel(mix: tuple[MixRow, ...], look: DisplayOptions, width: int, height: int) -> list[Line]:
     """Each intent's share of the calls of 30 minutes against its share of the day; new ones say so."""
     n = sum(row.calls for row in mix)
     head = rule("intents, 30 min against the day", width, f"n {n:,}")
@@ -310,7 +310,7 @@ def _shift(row: MixRow) -> Line:
     )
 
 
-def funnel_panel(funnel: tuple[StepShare, ...], look: Look, width: int, height: int) -> list[Line]:
+def funnel_panel(funnel: tuple[StepShare, ...], look: DisplayOptions, width: int, height: int) -> list[Line]:
     """Who reached each step, and how many were lost from it to the next or hung up in it."""
     head = rule("funnel by step", width, "30 min")
     if not funnel:

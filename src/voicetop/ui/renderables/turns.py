@@ -12,12 +12,12 @@ from itertools import groupby
 from math import isnan
 from typing import NamedTuple
 
-from voicetop.engine.snapshot import CallDetail, StoryItem, TurnRow
+from voicetop.engine.snapshot import CallDetail, CallEventItem, TurnRow
 from voicetop.ui import figures
 from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, selected
 from voicetop.ui.renderables import waterfall
 from voicetop.ui.renderables.wrapping import wrapped
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 MARK = 2
 ROLE = 7
@@ -33,7 +33,7 @@ STATUS = {
 }
 
 
-class Block(NamedTuple):
+class TurnBlock(NamedTuple):
     """Lines that the cursor can stand on as one; `turn` is the index of a rung, -1 for anything else."""
 
     key: str
@@ -41,7 +41,7 @@ class Block(NamedTuple):
     turn: int = -1
 
 
-class Frame(NamedTuple):
+class TurnFrame(NamedTuple):
     """How the ladder's columns are dealt out in a width: where words begin, where figures end, the waterfall.
 
     `rich` has room for the small events (audio, steps, segments) on folded rungs too.
@@ -58,7 +58,7 @@ class Frame(NamedTuple):
         return max(0, self.width - self.bars)
 
 
-def frame_for(width: int, *, rich: bool = False) -> Frame:
+def frame_for(width: int, *, rich: bool = False) -> TurnFrame:
     """The columns: the waterfall gets about a third, and goes where there is no room for it.
 
     >>> frame_for(80).wide, frame_for(120).wide
@@ -66,24 +66,26 @@ def frame_for(width: int, *, rich: bool = False) -> Frame:
     """
     said = MARK + 3 + 1 + 8 + (3 if width >= CLOCKS_FROM else 1) + ROLE
     wide = 0 if width < 60 else min(72, max(20, width * 30 // 100 if width < 100 else width // 3))
-    return Frame(width, min(said, width // 2), width - wide, rich)
+    return TurnFrame(width, min(said, width // 2), width - wide, rich)
 
 
-def ladder(detail: CallDetail, look: Look, frame: Frame, unfolded: frozenset[int]) -> list[Block]:
+def ladder(
+    detail: CallDetail, look: DisplayOptions, frame: TurnFrame, unfolded: frozenset[int]
+) -> list[TurnBlock]:
     """Every rung, and before them what happened ahead of the first turn."""
     scale = waterfall.top(detail.turns)
     blocks = []
     before = [item for item in detail.before if frame.rich or item.kind in ALWAYS]
     if before:
         lines = tuple(_items(before, look, frame, full=False))
-        blocks.append(Block("before", lines))
+        blocks.append(TurnBlock("before", lines))
     for turn in detail.turns:
         lines = _rung(turn, look, frame, scale, turn.index in unfolded)
-        blocks.append(Block(f"turn {turn.index}", lines, turn.index))
+        blocks.append(TurnBlock(f"turn {turn.index}", lines, turn.index))
     return blocks
 
 
-def ladder_head(detail: CallDetail, frame: Frame) -> list[Line]:
+def ladder_head(detail: CallDetail, frame: TurnFrame) -> list[Line]:
     """The rule with the scale, and what the textures mean."""
     scale = waterfall.top(detail.turns)
     if not frame.wide:
@@ -97,7 +99,7 @@ def overlapping(detail: CallDetail) -> bool:
     return any(turn.stages and not turn.additive for turn in detail.turns)
 
 
-def chosen(block: Block) -> list[Line]:
+def chosen(block: TurnBlock) -> list[Line]:
     """A block with the cursor on it."""
     first, *rest = block.lines
     marked = (("▸", "accent"), *_without_first_cell(first))
@@ -110,12 +112,16 @@ def _without_first_cell(line: Line) -> Line:
 
 
 @lru_cache(maxsize=1024)
-def _rung(turn: TurnRow, look: Look, frame: Frame, scale: float, full: bool) -> tuple[Line, ...]:
+def _rung(
+    turn: TurnRow, look: DisplayOptions, frame: TurnFrame, scale: float, full: bool
+) -> tuple[Line, ...]:
     """The lines of a rung. They are remembered: of a long call only the last turn differs from frame to frame."""
     return tuple(_rung_lines(turn, look, frame, scale, full=full))
 
 
-def _rung_lines(turn: TurnRow, look: Look, frame: Frame, scale: float, *, full: bool) -> Iterator[Line]:
+def _rung_lines(
+    turn: TurnRow, look: DisplayOptions, frame: TurnFrame, scale: float, *, full: bool
+) -> Iterator[Line]:
     head = Row(MARK).right(MARK + 3, str(turn.index), "muted").add(" ")
     head.add(look.clock(turn.at), "text").add(" ")
     words = full or frame.rich
@@ -131,7 +137,7 @@ def _rung_lines(turn: TurnRow, look: Look, frame: Frame, scale: float, *, full: 
         yield from _stages(turn, frame, scale)
 
 
-def _caller(turn: TurnRow, head: Row, frame: Frame, *, full: bool) -> Iterator[Line]:
+def _caller(turn: TurnRow, head: Row, frame: TurnFrame, *, full: bool) -> Iterator[Line]:
     """What the caller said, over the whole width: nothing stands beside it but the step."""
     note = turn.step if cells(turn.step) <= 24 else clip(turn.step, 24)
     row = head.to(frame.said - ROLE).left(ROLE, "caller", "muted")
@@ -140,7 +146,7 @@ def _caller(turn: TurnRow, head: Row, frame: Frame, *, full: bool) -> Iterator[L
     )
 
 
-def _agent(turn: TurnRow, frame: Frame, scale: float, *, full: bool) -> Iterator[Line]:
+def _agent(turn: TurnRow, frame: TurnFrame, scale: float, *, full: bool) -> Iterator[Line]:
     """What the agent answered, how long that took, and where the time went."""
     row = Row(frame.said - ROLE).left(ROLE, "agent", "key")
     said, tone = _verdict(turn)
@@ -160,7 +166,9 @@ def _verdict(turn: TurnRow) -> tuple[str, str]:
     return f"{word} {told}".rstrip(), tone
 
 
-def _speech(row: Row, text: str, frame: Frame, room: int, *, full: bool, note: str = "") -> Iterator[Line]:
+def _speech(
+    row: Row, text: str, frame: TurnFrame, room: int, *, full: bool, note: str = ""
+) -> Iterator[Line]:
     """Words beside their speaker: clipped, or all of them."""
     parts = wrapped(text, max(4, room)) if full and text else [clip(text, max(0, room))]
     row.add(parts[0] or "–", "text" if text else "faint")
@@ -169,7 +177,7 @@ def _speech(row: Row, text: str, frame: Frame, room: int, *, full: bool, note: s
         yield fit(Row(frame.said).add(part).line(), frame.width)
 
 
-def _stuck(turn: TurnRow, frame: Frame, scale: float) -> Line:
+def _stuck(turn: TurnRow, frame: TurnFrame, scale: float) -> Line:
     """The answer that hasn't come yet."""
     stage = waterfall.label(turn.stage) or "reply"
     row = Row(frame.said - ROLE - 2).add("■ ", "down").left(ROLE, "waits", "down")
@@ -180,24 +188,26 @@ def _stuck(turn: TurnRow, frame: Frame, scale: float) -> Line:
 # -- what happened beside the words -------------------------------------------------------------------------------
 
 
-def _items(items: Sequence[StoryItem], look: Look, frame: Frame, *, full: bool) -> Iterator[Line]:
+def _items(
+    items: Sequence[CallEventItem], look: DisplayOptions, frame: TurnFrame, *, full: bool
+) -> Iterator[Line]:
     """The story's items; the same one again and again is one line with a count."""
     for _, same in groupby(_finished(items), key=lambda item: (item.kind, item.text, item.detail)):
         found = list(same)
         yield from _item(found[0], len(found), look, frame, full=full)
 
 
-def _finished(items: Sequence[StoryItem]) -> list[StoryItem]:
+def _finished(items: Sequence[CallEventItem]) -> list[CallEventItem]:
     """Without the beginnings of tools whose end is told too."""
     ended = {item.text.partition(" ")[0] for item in items if item.kind == "tool" and not _begins(item)}
     return [item for item in items if not (_begins(item) and item.text.partition(" ")[0] in ended)]
 
 
-def _begins(item: StoryItem) -> bool:
+def _begins(item: CallEventItem) -> bool:
     return item.kind == "tool" and item.text.endswith(" start")
 
 
-def item_tone(item: StoryItem) -> str:
+def item_tone(item: CallEventItem) -> str:
     """Errors are red, what was tried again and what cut the agent short is amber."""
     if item.bad:
         return "down"
@@ -206,7 +216,9 @@ def item_tone(item: StoryItem) -> str:
     )
 
 
-def _item(item: StoryItem, times: int, look: Look, frame: Frame, *, full: bool) -> Iterator[Line]:
+def _item(
+    item: CallEventItem, times: int, look: DisplayOptions, frame: TurnFrame, *, full: bool
+) -> Iterator[Line]:
     tone = item_tone(item)
     glyph = "■" if item.bad else "▲" if tone == "degraded" else " "
     row = Row(MARK + 4)
@@ -227,7 +239,7 @@ def _item(item: StoryItem, times: int, look: Look, frame: Frame, *, full: bool) 
 SHORT = {"barge-in": "cut in", "segments": "known", "service": "serves", "outcome": "opinion"}
 
 
-def item_words(item: StoryItem, times: int = 1) -> list[str]:
+def item_words(item: CallEventItem, times: int = 1) -> list[str]:
     """What an item says of itself, without its detail."""
     text = f"{item.text} ×{times}" if times > 1 else item.text
     if isnan(item.ms):
@@ -240,7 +252,7 @@ def item_words(item: StoryItem, times: int = 1) -> list[str]:
 # -- the stages one by one ----------------------------------------------------------------------------------------
 
 
-def _stages(turn: TurnRow, frame: Frame, scale: float) -> Iterator[Line]:
+def _stages(turn: TurnRow, frame: TurnFrame, scale: float) -> Iterator[Line]:
     """Every stage on a line of its own, standing where it stood on the scale."""
     passed = 0.0
     for stage, ms in turn.stages:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from voicetop.alerts.runbooks import Step
+from voicetop.alerts.runbooks import RunbookItem
 from voicetop.engine.snapshot import IncidentRow, Snapshot, View
 from voicetop.ui.lines import BLANK, Line, Row, block, fit, rule
-from voicetop.ui.links import Link
+from voicetop.ui.links import Hyperlink
 from voicetop.ui.renderables import alerts, runbook
 from voicetop.ui.renderables.footer import keys_line
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.incident_keys import Acting
+from voicetop.ui.screens.incident_keys import IncidentKeys
 from voicetop.ui.screens.responder import Responder
-from voicetop.ui.screens.row_keys import Walking
+from voicetop.ui.screens.row_keys import RowKeys
 
 FOOT_KEYS = (
     *("back", "open_alert", "tick", "acknowledge", "silence", "help", "quit"),
@@ -27,7 +27,7 @@ OPEN_KEYS, OVER = ("acknowledge", "silence", "resolve"), ("resolved", "pending")
 STEPS_A_PAGE = 3
 
 
-class AlertPage(Walking, Acting):
+class AlertPage(RowKeys, IncidentKeys):
     """The incident that was chosen. What was known of it last stays where it is forgotten."""
 
     name = "alert"
@@ -52,12 +52,12 @@ class AlertPage(Walking, Acting):
         return self.row
 
     @property
-    def steps(self) -> Sequence[Step]:
+    def steps(self) -> Sequence[RunbookItem]:
         return self.host.runbook(self.row.runbook, self.row.family).steps
 
     @property
-    def links(self) -> Sequence[Link]:
-        return [Link(f"{self.row.id} link {n}", url) for n, url in enumerate(self.row.links, 1)]
+    def links(self) -> Sequence[Hyperlink]:
+        return [Hyperlink(f"{self.row.id} link {n}", url) for n, url in enumerate(self.row.links, 1)]
 
     # -- painting -----------------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class AlertPage(Walking, Acting):
     # -- steps --------------------------------------------------------------------------------------------------
 
     @property
-    def step(self) -> Step | None:
+    def step(self) -> RunbookItem | None:
         """The step under the cursor."""
         steps = self.steps
         return steps[self.at] if self.at < len(steps) else None

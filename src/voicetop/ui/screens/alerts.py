@@ -11,10 +11,10 @@ from voicetop.ui.renderables import alerts
 from voicetop.ui.renderables.runbook import brief, reason, runbook_rule, step_lines
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.alert import AlertPage
-from voicetop.ui.screens.incident_keys import Acting
+from voicetop.ui.screens.incident_keys import IncidentKeys
 from voicetop.ui.screens.page import HEAD
 from voicetop.ui.screens.responder import Responder
-from voicetop.ui.screens.row_keys import Walking
+from voicetop.ui.screens.row_keys import RowKeys
 
 TITLES = 2
 """Lines above the first row: the tabs and the column titles."""
@@ -25,7 +25,7 @@ LEAST_BELOW = 6
 """So many lines have to be left for what the row under the cursor is about."""
 
 
-class AlertsPage(Walking, Acting):
+class AlertsPage(RowKeys, IncidentKeys):
     """The incidents of a tab."""
 
     name = "alerts"

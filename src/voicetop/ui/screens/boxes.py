@@ -7,8 +7,8 @@ from voicetop.ui.lines import Line
 from voicetop.ui.renderables import boxes
 from voicetop.ui.renderables.footer import footer
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.screens.page import FOOT, HEAD, Entry, Host, Page
-from voicetop.ui.screens.row_keys import Walking
+from voicetop.ui.screens.page import FOOT, HEAD, Host, Page, TextEntry
+from voicetop.ui.screens.row_keys import RowKeys
 
 LINES_A_PAGE = 10
 
@@ -42,7 +42,7 @@ class Box(Page):
         self.host.close()
 
 
-class HelpBox(Walking, Box):
+class HelpBox(RowKeys, Box):
     """What the keys do here, and what the signs mean."""
 
     name = "help"
@@ -74,14 +74,14 @@ class HelpBox(Walking, Box):
         self.host.changed()
 
 
-class PaletteBox(Walking, Box):
+class PaletteBox(RowKeys, Box):
     """Finds an action by its name and runs it."""
 
     name = "palette"
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
-        self.entry = Entry()
+        self.entry = TextEntry()
         self.chosen = 0
 
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from voicetop.engine.snapshot import NAN, CallDetail, CallRow, Snapshot, View
 from voicetop.ui.lines import Line
-from voicetop.ui.links import Link, links_of
-from voicetop.ui.renderables.call import Sheetful, call_screen, scrolled, without_story
+from voicetop.ui.links import Hyperlink, links_of
+from voicetop.ui.renderables.call import CallScreen, call_screen, scrolled, without_story
 from voicetop.ui.renderables.footer import keys_line
 from voicetop.ui.renderables.plain_text import row_text
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.renderables.turns import Block
+from voicetop.ui.renderables.turns import TurnBlock
 from voicetop.ui.screens.page import HEAD, Host, Page
 
 FOOT_KEYS = (
@@ -66,7 +66,7 @@ class CallPage(Page):
         self.key_at = ""
         """The block that the cursor stands on; empty is the newest turn, whichever that is."""
         self.first = 0
-        self._made = Sheetful([], [], [], 0)
+        self._made = CallScreen([], [], [], 0)
         self._room = 1
 
     # -- what it asks for and what it gets ----------------------------------------------------------------------
@@ -86,7 +86,7 @@ class CallPage(Page):
         return self.row.call_id
 
     @property
-    def links(self) -> list[Link]:
+    def links(self) -> list[Hyperlink]:
         return links_of(self._known, self.host.templates)
 
     @property
@@ -102,7 +102,7 @@ class CallPage(Page):
         self._keep_in_sight()
         return scrolled(self._made, height, width, self.first, self.at)
 
-    def _laid_out(self, scene: Scene, width: int, height: int, unfolded: frozenset[int]) -> Sheetful:
+    def _laid_out(self, scene: Scene, width: int, height: int, unfolded: frozenset[int]) -> CallScreen:
         if self.detail is None:
             return without_story(self.row, scene.look, width, note=self._note(scene))
         return call_screen(
@@ -147,7 +147,7 @@ class CallPage(Page):
     # -- moving -------------------------------------------------------------------------------------------------
 
     @property
-    def blocks(self) -> Sequence[Block]:
+    def blocks(self) -> Sequence[TurnBlock]:
         return self._made.blocks
 
     @property

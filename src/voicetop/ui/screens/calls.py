@@ -12,17 +12,17 @@ from voicetop.ui.renderables import calls
 from voicetop.ui.renderables.footer import entry_line
 from voicetop.ui.renderables.plain_text import row_text
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.row_stability import Standing
+from voicetop.ui.row_stability import RowStability
 from voicetop.ui.screens.call import CallPage
 from voicetop.ui.screens.columns_box import ColumnsBox
-from voicetop.ui.screens.page import HEAD, Cursor, Entry, Host, Page
-from voicetop.ui.screens.row_keys import Walking
+from voicetop.ui.screens.page import HEAD, Cursor, Host, Page, TextEntry
+from voicetop.ui.screens.row_keys import RowKeys
 
 TITLES = 2
 """Lines above the first row: the rule and the column titles."""
 
 
-class CallsPage(Walking):
+class CallsPage(RowKeys):
     """The list of calls."""
 
     name = "calls"
@@ -35,11 +35,11 @@ class CallsPage(Walking):
         self.reverse = False
         self.ended = False
         self.text = ""
-        self.entry: Entry | None = None
+        self.entry: TextEntry | None = None
         self.first = 0
         self.total = 0
         self.rows: Sequence[CallRow] = ()
-        self._standing = Standing()
+        self._standing = RowStability()
         self.offset = 0
         self._width = 80
         self.following = False
@@ -152,7 +152,7 @@ class CallsPage(Walking):
         self._filter_by(text)
 
     def act_filter(self) -> None:
-        self.entry = Entry(self.text)
+        self.entry = TextEntry(self.text)
         self.host.changed()
 
     def act_back(self) -> None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from voicetop.ui.hidden_columns import Columns
+from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import Line, Row, fit, selected
 from voicetop.ui.renderables import boxes, calls
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.boxes import Box
 from voicetop.ui.screens.page import Host
-from voicetop.ui.screens.row_keys import Walking
+from voicetop.ui.screens.row_keys import RowKeys
 
 
-class ColumnsBox(Walking, Box):
+class ColumnsBox(RowKeys, Box):
     """A column a line, with a mark for those that are shown."""
 
     name = "columns"
 
-    def __init__(self, host: Host, known: Sequence[calls.Column], columns: Columns, table_width: int) -> None:
+    def __init__(
+        self, host: Host, known: Sequence[calls.CallColumn], columns: HiddenColumns, table_width: int
+    ) -> None:
         super().__init__(host)
         self.known = [column for column in known if column is not calls.CALL]
         self.columns = columns
@@ -39,7 +41,7 @@ class ColumnsBox(Walking, Box):
         ]
         return boxes.box("columns", body, width, len(body) + 2, "space shows or hides, Esc closes")
 
-    def _line(self, index: int, fits: set[calls.Column], width: int) -> Line:
+    def _line(self, index: int, fits: set[calls.CallColumn], width: int) -> Line:
         column = self.known[index]
         shown = column.title not in self.columns.hidden
         row = Row().add("▸ " if index == self.at else "  ", "accent")

@@ -7,14 +7,14 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import MarkerNote, Snapshot, View
-from voicetop.engine.snapshot.comparison import Comparison, Moment
+from voicetop.engine.snapshot.comparison import Comparison, WindowSample
 from voicetop.ui.lines import BLANK, Line, Row, block
 from voicetop.ui.renderables import compare
-from voicetop.ui.renderables.compare import Entry
+from voicetop.ui.renderables.compare import CompareEntry
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.wrapping import wrapped
 from voicetop.ui.screens.page import HEAD, Host
-from voicetop.ui.screens.row_keys import Walking
+from voicetop.ui.screens.row_keys import RowKeys
 from voicetop.ui.style.display_options import SPANS
 
 WHY = 4
@@ -22,24 +22,24 @@ WHY = 4
 COPIED_WIDTH = 120
 
 
-class Mark(NamedTuple):
+class MarkedTime(NamedTuple):
     """The moment A, and the feed that it was seen on."""
 
-    moment: Moment
+    moment: WindowSample
     feed: str
 
 
-class ComparePage(Walking):
+class ComparePage(RowKeys):
     """A table of every panel. `mark` is A; without one it compares before and after `marker`."""
 
     name = "compare"
     ruled = False
 
-    def __init__(self, host: Host, mark: Mark | None = None, marker: MarkerNote | None = None) -> None:
+    def __init__(self, host: Host, mark: MarkedTime | None = None, marker: MarkerNote | None = None) -> None:
         super().__init__(host)
         self.mark, self.marker = mark, marker
         self.found: Comparison | None = None
-        self.rows: list[Entry] = []
+        self.rows: list[CompareEntry] = []
         self.place = 0
         self.first = 0
         self.feed = ""
@@ -68,7 +68,7 @@ class ComparePage(Walking):
         )
 
     @staticmethod
-    def _key(entry: Entry) -> tuple[object, ...]:
+    def _key(entry: CompareEntry) -> tuple[object, ...]:
         where = entry.segment.where if entry.segment else ()
         return (entry.title, entry.change.name if entry.change else "", where)
 

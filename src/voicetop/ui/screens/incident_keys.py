@@ -13,7 +13,7 @@ from voicetop.ui.screens.responder import Responder
 NONE_HERE = "there is no incident here"
 
 
-class Acting(Page):
+class IncidentKeys(Page):
     """A page with an incident under its cursor."""
 
     host: Responder

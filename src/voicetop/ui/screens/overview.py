@@ -14,12 +14,12 @@ from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.call import CallPage
 from voicetop.ui.screens.chart_page import PanelPage
 from voicetop.ui.screens.page import HEAD, Cursor, Host, Page
-from voicetop.ui.screens.row_keys import Walking
+from voicetop.ui.screens.row_keys import RowKeys
 
 LIMIT = 80
 
 
-class OverviewPage(Walking, PanelPage):
+class OverviewPage(RowKeys, PanelPage):
     """The Overview."""
 
     name = "overview"

@@ -8,9 +8,9 @@ from typing import Protocol
 from voicetop.engine.snapshot import CallRow, Snapshot, View, Where
 from voicetop.ui.actions.keymap import Keymap
 from voicetop.ui.actions.registry import Place
-from voicetop.ui.hidden_columns import Columns
+from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import Line
-from voicetop.ui.links import Link
+from voicetop.ui.links import Hyperlink
 from voicetop.ui.renderables.footer import footer
 from voicetop.ui.renderables.header import header
 from voicetop.ui.renderables.scene import Scene
@@ -27,7 +27,7 @@ class Host(Protocol):
     """
 
     templates: Mapping[str, str]
-    columns: Columns
+    columns: HiddenColumns
 
     def copy(self, text: str, what: str) -> None:
         """Copy a text out of the terminal."""
@@ -111,7 +111,7 @@ class Page:
         return ""
 
     @property
-    def links(self) -> Sequence[Link]:
+    def links(self) -> Sequence[Hyperlink]:
         """Where what the cursor stands on can be looked at elsewhere."""
         return ()
 
@@ -146,7 +146,7 @@ class Page:
         return [*head, *body, self.foot(scene, width)][-height:] if height > HEAD else head[:height]
 
 
-class Entry:
+class TextEntry:
     """A line that is being typed."""
 
     def __init__(self, text: str = "") -> None:

@@ -8,7 +8,7 @@ from voicetop.ui.lines import Line
 from voicetop.ui.renderables.footer import entry_line
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.boxes import Box
-from voicetop.ui.screens.page import Entry, Host
+from voicetop.ui.screens.page import Host, TextEntry
 
 
 class PromptBox(Box):
@@ -21,7 +21,7 @@ class PromptBox(Box):
 
     def __init__(self, host: Host, word: str, hint: str, done: Callable[[str], str]) -> None:
         super().__init__(host)
-        self.entry = Entry()
+        self.entry = TextEntry()
         self.wrong = ""
         self._word = word
         self._hint = hint

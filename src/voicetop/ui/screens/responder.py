@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from voicetop.alerts.runbooks import Door, Runbook
+from voicetop.alerts.runbooks import Runbook, RunbookLink
 from voicetop.engine.snapshot import NAN, Where
 from voicetop.ui.screens.page import Host
 
@@ -25,7 +25,7 @@ class Responder(Host, Protocol):
     def runbook(self, name: str, family: str = "") -> Runbook:
         """The runbook of that name, or one that says that there is none."""
 
-    def enter(self, door: Door, where: Where) -> None:
+    def enter(self, door: RunbookLink, where: Where) -> None:
         """Go where a step of a runbook leads, for the segment that the incident is about."""
 
     def narrow_to(self, where: Where) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from voicetop.ui.screens.page import Page
 
 
-class Walking(Page):
+class RowKeys(Page):
     """A page with rows: it moves its cursor in `_move`, and says of how many. Named ahead of other bases."""
 
     def _move(self, steps: int) -> None:

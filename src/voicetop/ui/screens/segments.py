@@ -12,7 +12,7 @@ from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.tabs import tabs
 from voicetop.ui.scope import blamed
 from voicetop.ui.screens.page import HEAD, Host
-from voicetop.ui.screens.row_keys import Walking
+from voicetop.ui.screens.row_keys import RowKeys
 
 COPIED_WIDTH = 160
 TITLES = 3
@@ -21,7 +21,7 @@ WHY = 4
 """Lines below the rows: what stands out in the one with the cursor, after a blank one."""
 
 
-class SegmentsPage(Walking):
+class SegmentsPage(RowKeys):
     """The values of a dimension."""
 
     name = "segments"

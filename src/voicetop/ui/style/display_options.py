@@ -71,7 +71,7 @@ ASCII = str.maketrans(
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DisplayOptions:
     """UTC or local time; every character or ASCII only."""
 
     utc: bool = True

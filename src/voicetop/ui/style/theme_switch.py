@@ -15,7 +15,7 @@ LOOK_S = 0.5
 """How often the app asks whether the file has changed."""
 
 
-class Wardrobe:
+class ThemeSwitch:
     """Themes for a terminal with so many colours. Raises ConfigError for a first theme that cannot be worn."""
 
     def __init__(self, name: str, colours: Colours = "full") -> None:

@@ -33,7 +33,7 @@ FAST = 60_000.0
 """Bytes a second from which on nothing is cut in parts."""
 
 
-class Pace:
+class FrameRate:
     """The pace of one terminal, at most so many frames a second. Times in seconds of one clock."""
 
     def __init__(self, most: float = RATES[0]) -> None:

@@ -35,7 +35,7 @@ class Ink:
         return to_ascii(text) if self.ascii_only and not text.isascii() else text
 
 
-class Sheet(Widget):
+class LineView(Widget):
     """A sheet of lines. `show` takes new ones; the paint path below sends what changed in them.
 
     Where it has none of the right size yet (the first frame, a resize) it asks `make` for them, so that no frame is

@@ -26,7 +26,7 @@ _RANK: dict[Severity, int] = {"learning": 0, "ok": 0, "degraded": 1, "blind": 2,
 _HEADS: dict[Standing, str] = {"ok": "● OK", "degraded": "▲ DEGRADED", "down": "■ DOWN", "blind": "? BLIND"}
 
 
-class Beacon:
+class TerminalNotices:
     """One terminal's. `begin` once the app runs; `ring` from any thread; `end` is what to write when it has left."""
 
     def __init__(self, app: ConsoleApp, terminal: Terminal, name: str) -> None:

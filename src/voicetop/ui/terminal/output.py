@@ -13,11 +13,11 @@ from textual._compositor import CompositorUpdate
 
 from voicetop.clock import Clock, WallClock
 from voicetop.ui.terminal.driver import has_taken_all
-from voicetop.ui.terminal.frame_rate import RATES, Pace
+from voicetop.ui.terminal.frame_rate import RATES, FrameRate
 from voicetop.ui.terminal.painter import FrameUpdate, Painter
 
 
-class Outlet:
+class TerminalOutput:
     """One terminal. `owes` says that it lacks something which it could not be sent."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Outlet:
         fps: float = RATES[0],
     ) -> None:
         self.painter = Painter(colours, links=links)
-        self.pace = Pace(fps)
+        self.pace = FrameRate(fps)
         self.owes = False
         self._clock = clock or WallClock()
 

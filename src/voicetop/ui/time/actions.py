@@ -1,6 +1,6 @@
 """The console's actions on time: freeze, step, jump, play, bookmark. Mixed into the app.
 
-Where one stands is the affair of the feed's `Standpoint`; `journey` goes there; here are the keys and the strip.
+Where one stands is the affair of the feed's `ViewedTime`; `journey` goes there; here are the keys and the strip.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from voicetop.ui.time.navigation import (
     step,
     to_note,
 )
-from voicetop.ui.time.viewed_time import Standpoint
+from voicetop.ui.time.viewed_time import ViewedTime
 
 STEP_S = 5.0
 MINUTE_S = 60.0
@@ -34,7 +34,7 @@ LOOK_S = 0.05
 """How often a seek that is under way is looked after, so that its picture is shown as soon as it is there."""
 
 
-class Timekeeping:
+class TimeActions:
     """Where in time the person stands, moved by keys."""
 
     feeds: Feeds
@@ -42,7 +42,7 @@ class Timekeeping:
     _told_why = ""
 
     @property
-    def standpoint(self) -> Standpoint:
+    def standpoint(self) -> ViewedTime:
         """Where in time the feed on the screen is looked at."""
         return self.feeds.standpoint
 

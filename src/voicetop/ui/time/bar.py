@@ -8,7 +8,7 @@ from voicetop.engine.snapshot import NAN
 from voicetop.engine.snapshot.timeline import Note, Timeline
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables.timeline import LEFT, ROOMY, Drawn, drawn, moment_under, room_for, strip_lines
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 
 TALL = 30
 """From this height on errors have a line of their own, and another says what came last and what comes next."""
@@ -22,7 +22,7 @@ class Timebar:
     def __init__(self) -> None:
         self.top = 0
         self.rows = 0
-        self._of: tuple[Timeline, Look, int] | None = None
+        self._of: tuple[Timeline, DisplayOptions, int] | None = None
         self._made: Drawn | None = None
 
     def hidden(self) -> list[Line]:
@@ -30,7 +30,7 @@ class Timebar:
         self.rows = 0
         return []
 
-    def lines(self, line: Timeline, at: float, look: Look, width: int, height: int) -> list[Line]:
+    def lines(self, line: Timeline, at: float, look: DisplayOptions, width: int, height: int) -> list[Line]:
         """The strip for a screen of that size."""
         made = self._drawn(line, look, width)
         rows = ROOMY if height >= TALL else 2 if height >= SHORT else 1
@@ -38,7 +38,7 @@ class Timebar:
         self.rows = len(lines)
         return lines
 
-    def _drawn(self, line: Timeline, look: Look, width: int) -> Drawn:
+    def _drawn(self, line: Timeline, look: DisplayOptions, width: int) -> Drawn:
         """Gathered anew where the timeline is another object: it is frozen."""
         of = self._of
         if self._made is None or of is None or of[0] is not line or of[1:] != (look, width):

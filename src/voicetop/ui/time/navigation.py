@@ -1,6 +1,6 @@
 """Going through time, and saying where one is: what the keys of `timekeeping` do.
 
-Where one stands is the affair of the feed's `Standpoint`; here are its limits in words.
+Where one stands is the affair of the feed's `ViewedTime`; here are its limits in words.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from voicetop.ui.renderables.scene import Hint
 from voicetop.ui.renderables.timeline import read_up_to, told
 from voicetop.ui.screens.page import Host
 from voicetop.ui.stack import Stack
-from voicetop.ui.style.display_options import Look
+from voicetop.ui.style.display_options import DisplayOptions
 from voicetop.ui.time.bar import Timebar
 from voicetop.ui.time.entry import moment_of
-from voicetop.ui.time.viewed_time import Standpoint
+from voicetop.ui.time.viewed_time import ViewedTime
 
 SAME_S = 0.001
 
@@ -30,7 +30,7 @@ class Traveller(Host, Protocol):
     """What going through time needs of the console."""
 
     feeds: Feeds
-    look: Look
+    look: DisplayOptions
     asked: View | None
     timebar: Timebar
     _stack: Stack
@@ -38,7 +38,7 @@ class Traveller(Host, Protocol):
     _told_why: str
 
     @property
-    def standpoint(self) -> Standpoint: ...
+    def standpoint(self) -> ViewedTime: ...
     def key_of(self, action_id: str) -> str: ...
     def paint(self) -> None: ...
     def set_timer(self, delay: float, callback: Callable[[], None]) -> object: ...
@@ -122,7 +122,7 @@ def to_note(console: Traveller, steps: int) -> None:
     )
 
 
-def _in_words(notes: list[Note], look: Look) -> str:
+def _in_words(notes: list[Note], look: DisplayOptions) -> str:
     more = f" · and {len(notes) - 1} more at this moment" if len(notes) > 1 else ""
     return f"{told(notes[0], look)}{more}"
 

@@ -11,7 +11,7 @@ from math import inf, isnan
 
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.snapshot.timeline import Note, Timeline
-from voicetop.ui.feed import FeedHandle, Past, Position
+from voicetop.ui.feed import FeedHandle, Past, PlaybackPosition
 from voicetop.ui.renderables.scene import Kind
 
 OUT_OF_SIGHT = View(limit=0)
@@ -25,7 +25,7 @@ ARRIVED_S = 1.5
 """A moment that was aimed at counts as where one stands, though the picture's is the heartbeat beside it."""
 
 
-class Standpoint:
+class ViewedTime:
     """One feed and where in time it is looked at.
 
     `held` is the picture that stands until the past has one of its own; without a past it is all there is. `aim` is the
@@ -73,10 +73,10 @@ class Standpoint:
         return self.past or self.feed
 
     @property
-    def position(self) -> Position:
+    def position(self) -> PlaybackPosition:
         """Where it stands."""
         past = self.past
-        return past.position if past is not None else Position(at=self.held.at if self.held else NAN)
+        return past.position if past is not None else PlaybackPosition(at=self.held.at if self.held else NAN)
 
     @property
     def timeline(self) -> Timeline:

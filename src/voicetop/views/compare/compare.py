@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from voicetop.engine.normals import FEW, FEW_CALLS
 from voicetop.engine.snapshot.comparison import (
     NAN,
-    Change,
     Comparison,
+    FigureChange,
     Finding,
     Key,
-    Moment,
     SegmentChange,
     Unit,
+    WindowSample,
 )
 from voicetop.engine.windows.buckets import MIDDLES, QUANTILES, censored_quantile
 from voicetop.engine.windows.histograms import METRICS, Histogram
@@ -33,7 +33,7 @@ from voicetop.views.compare import intervals, segment_search
 from voicetop.views.compare.intervals import Interval, Share
 from voicetop.views.compare.measures import earlier
 from voicetop.views.compare.natural_variation import RATES, TRAFFIC
-from voicetop.views.compare.sample_arrays import Part, Side, Vector
+from voicetop.views.compare.sample_arrays import SampleArrays, SamplePart, Vector
 
 LEVEL = 0.025
 """Of all tables without a change, so many may show news; and of all searches through segments."""
@@ -50,10 +50,10 @@ Slotted = tuple[Vector, Vector]
 """Amounts by slot, and what they are divided by."""
 
 
-def compare(a: Moment, b: Moment, where: Key = ()) -> Comparison:
+def compare(a: WindowSample, b: WindowSample, where: Key = ()) -> Comparison:
     """What differs in B from A, within `where` (empty: everybody)."""
-    sides = Side(a), Side(b)
-    rows = list(figures(*(Part(side, side.within(where)) for side in sides)))
+    sides = SampleArrays(a), SampleArrays(b)
+    rows = list(figures(*(SamplePart(side, side.within(where)) for side in sides)))
     line = intervals.cutoff([row.chance for row in rows if row.finding == "noise"], LEVEL)
     found = segment_search.search(*sides, where, LEVEL)
     segments = [_segment(sides, where, one) for one in found.segments]
@@ -70,11 +70,11 @@ def compare(a: Moment, b: Moment, where: Key = ()) -> Comparison:
     )
 
 
-def _end(moment: Moment) -> float:
+def _end(moment: WindowSample) -> float:
     return moment.end
 
 
-def _judged(row: Change, line: float) -> Change:
+def _judged(row: FigureChange, line: float) -> FigureChange:
     """News, or noise; of what there is too little of, neither can be said."""
     if row.finding != "noise" or row.chance > line or row.low <= 0 <= row.high:
         return row
@@ -84,19 +84,21 @@ def _judged(row: Change, line: float) -> Change:
     return replace(row, finding="worse" if worse else "better")
 
 
-def _segment(sides: tuple[Side, Side], where: Key, found: segment_search.Found) -> SegmentChange:
+def _segment(
+    sides: tuple[SampleArrays, SampleArrays], where: Key, found: segment_search.SegmentFinding
+) -> SegmentChange:
     """A segment's own figure, and the same of everybody else."""
     inside = [side.within((*where, *found.where)) for side in sides]
     outside = [side.within(where) & ~mask for side, mask in zip(sides, inside, strict=True)]
-    change = figure(found.name, Part(sides[0], inside[0]), Part(sides[1], inside[1]))
-    rest = figure(found.name, Part(sides[0], outside[0]), Part(sides[1], outside[1]))
+    change = figure(found.name, SamplePart(sides[0], inside[0]), SamplePart(sides[1], inside[1]))
+    rest = figure(found.name, SamplePart(sides[0], outside[0]), SamplePart(sides[1], outside[1]))
     return SegmentChange(found.where, _judged(change, 1.0), rest)
 
 
 # -- figures ---------------------------------------------------------------------------------------------------------
 
 
-def figures(a: Part, b: Part) -> Iterator[Change]:
+def figures(a: SamplePart, b: SamplePart) -> Iterator[FigureChange]:
     """Every row of the table, in the order of the panels; the stages, which are many, come last."""
     yield from _percentiles("e2e", a, b)
     yield figure("errors", a, b)
@@ -112,13 +114,13 @@ def figures(a: Part, b: Part) -> Iterator[Change]:
         yield from _percentiles(name, a, b)
 
 
-def _percentiles(name: str, a: Part, b: Part) -> Iterator[Change]:
+def _percentiles(name: str, a: SamplePart, b: SamplePart) -> Iterator[FigureChange]:
     if name in a.histograms or name in b.histograms:
         for index in range(len(QUANTILES)):
             yield _percentile(name, index, a, b)
 
 
-def figure(name: str, a: Part, b: Part) -> Change:
+def figure(name: str, a: SamplePart, b: SamplePart) -> FigureChange:
     """One of the rows that segments are searched by: a percentile of e2e, or a rate."""
     for index, q in enumerate(QUANTILES):
         if name == f"e2e P{round(100 * q)}":
@@ -127,12 +129,12 @@ def figure(name: str, a: Part, b: Part) -> Change:
     return _rate(name, a.share(hits, of), b.share(hits, of), _wobble(a, b, name))
 
 
-def _wobble(a: Part, b: Part, name: str) -> float:
+def _wobble(a: SamplePart, b: SamplePart, name: str) -> float:
     """By what share of its value a figure wobbles, as known at the earlier moment: a change isn't in it yet."""
     return earlier(a.side, b.side).wobble.get(name, 0.0)
 
 
-def _tested(row: Change, interval: Callable[[float], Interval], *, few: bool) -> Change:
+def _tested(row: FigureChange, interval: Callable[[float], Interval], *, few: bool) -> FigureChange:
     low, high = interval(intervals.Z95)
     finding: Finding = "few" if few else "noise"
     return replace(
@@ -140,9 +142,9 @@ def _tested(row: Change, interval: Callable[[float], Interval], *, few: bool) ->
     )
 
 
-def _percentile(name: str, index: int, a: Part, b: Part) -> Change:
+def _percentile(name: str, index: int, a: SamplePart, b: SamplePart) -> FigureChange:
     q = QUANTILES[index]
-    row = Change(f"{name} P{round(100 * q)}", "ms")
+    row = FigureChange(f"{name} P{round(100 * q)}", "ms")
     in_a, in_b = (_completed(name, part.histograms, q) for part in (a, b))
     row = replace(
         row, a=in_a.value, b=in_b.value, n_a=in_a.n, n_b=in_b.n, least_a=in_a.least, least_b=in_b.least
@@ -186,9 +188,9 @@ def _completed(name: str, told: dict[str, Histogram], q: float) -> _Told:
     return _Told(value, least, np.cumsum(counts))
 
 
-def _rate(name: str, a: Share, b: Share, wobble: float) -> Change:
+def _rate(name: str, a: Share, b: Share, wobble: float) -> FigureChange:
     of_a, of_b = (hits / n if n else NAN for hits, n in (a, b))
-    row = Change(name, "share", of_a, of_b, n_a=a[1], n_b=b[1])
+    row = FigureChange(name, "share", of_a, of_b, n_a=a[1], n_b=b[1])
     if not row.n_a or not row.n_b:
         return row
     by_itself = math.hypot(of_a, of_b) * wobble
@@ -196,15 +198,15 @@ def _rate(name: str, a: Share, b: Share, wobble: float) -> Change:
     return _tested(row, lambda z: intervals.rates(a, b, z, by_itself), few=few)
 
 
-def _mean(name: str, unit: Unit, of: tuple[str, str, float], a: Part, b: Part) -> Change:
+def _mean(name: str, unit: Unit, of: tuple[str, str, float], a: SamplePart, b: SamplePart) -> FigureChange:
     """A mean over ended calls: (total, n, scale); its spread is taken from the slots of time."""
     total, n, scale = of
     in_a, in_b = ((part.by_slot(total) / scale, part.by_slot(n)) for part in (a, b))
-    row = Change(name, unit, n_a=int(in_a[1].sum()), n_b=int(in_b[1].sum()))
+    row = FigureChange(name, unit, n_a=int(in_a[1].sum()), n_b=int(in_b[1].sum()))
     return _by_slots(row, in_a, in_b, few=min(row.n_a, row.n_b) < FEW_CALLS)
 
 
-def _by_slots(row: Change, in_a: Slotted, in_b: Slotted, *, few: bool) -> Change:
+def _by_slots(row: FigureChange, in_a: Slotted, in_b: Slotted, *, few: bool) -> FigureChange:
     (a, var_a, df_a), (b, var_b, df_b) = intervals.ratio(*in_a), intervals.ratio(*in_b)
     row = replace(row, a=a, b=b)
     if not row.n_a or not row.n_b:
@@ -218,7 +220,7 @@ def _by_slots(row: Change, in_a: Slotted, in_b: Slotted, *, few: bool) -> Change
     return replace(row, low=b - a - half, high=b - a + half, finding=finding, chance=1.0 if few else chance)
 
 
-def _traffic(a: Part, b: Part) -> Iterator[Change]:
+def _traffic(a: SamplePart, b: SamplePart) -> Iterator[FigureChange]:
     """Interruptions per 100 turns, turns a minute, and live calls.
 
     A call's interruptions are told with its latest one, so that a window that is cut out of the past lacks those of
@@ -228,21 +230,21 @@ def _traffic(a: Part, b: Part) -> Iterator[Change]:
     n_a, n_b = (int(told.sum()) for told in turns)
     if not a.side.moment.cut and not b.side.moment.cut:
         heard = [100 * part.by_slot("barge_ins") for part in (a, b)]
-        row = Change("interruptions", "per 100", n_a=n_a, n_b=n_b)
+        row = FigureChange("interruptions", "per 100", n_a=n_a, n_b=n_b)
         yield _by_slots(row, (heard[0], turns[0]), (heard[1], turns[1]), few=min(n_a, n_b) < 30)
     drift = _wobble(a, b, TRAFFIC)
-    row = Change("turns", "per min", _per_minute(a), _per_minute(b), n_a=n_a, n_b=n_b)
+    row = FigureChange("turns", "per min", _per_minute(a), _per_minute(b), n_a=n_a, n_b=n_b)
     yield _counted(row, [2 / max(1, part.active) + drift**2 for part in (a, b)])
-    row = Change("live calls", "calls", float(a.live), float(b.live), n_a=a.live, n_b=b.live)
+    row = FigureChange("live calls", "calls", float(a.live), float(b.live), n_a=a.live, n_b=b.live)
     yield _counted(row, [1 / max(1, part.live) + drift**2 for part in (a, b)])
 
 
-def _per_minute(part: Part) -> float:
+def _per_minute(part: SamplePart) -> float:
     seconds = float(part.side.seconds.sum())
     return 60 * float(part.by_slot("turns").sum()) / seconds if seconds else NAN
 
 
-def _counted(row: Change, of: list[float]) -> Change:
+def _counted(row: FigureChange, of: list[float]) -> FigureChange:
     """Traffic, each with its variance as a share of its square.
 
     Live calls vary as a Poisson law lets them. Turns vary with the calls that take them: of N calls whose numbers of

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from voicetop.engine.windows.buckets import BUCKETS, MIDDLES, QUANTILES
 from voicetop.views.compare import intervals
-from voicetop.views.compare.sample_arrays import Mask, Side, Vector
+from voicetop.views.compare.sample_arrays import Mask, SampleArrays, Vector
 
 LEAST_CALLS, LEAST_TURNS, LEAST_HITS = 20, 50, 5
 """What a segment must have of each in both windows; hits, and what is none, in both together."""
@@ -34,17 +34,17 @@ class Measure(NamedTuple):
     wobble: float
 
 
-def earlier(a: Side, b: Side) -> Side:
+def earlier(a: SampleArrays, b: SampleArrays) -> SampleArrays:
     """The one whose window ends first."""
     return a if a.moment.end <= b.moment.end else b
 
 
 def measures(
-    a: Side, b: Side, of_a: NDArray[np.int64], of_b: NDArray[np.int64], inside: Mask
+    a: SampleArrays, b: SampleArrays, of_a: NDArray[np.int64], of_b: NDArray[np.int64], inside: Mask
 ) -> list[Measure]:
     size = len(inside)
 
-    def put(side: Side, values: Vector) -> Vector:
+    def put(side: SampleArrays, values: Vector) -> Vector:
         """By cell of a side → by combination, those inside only."""
         whole = np.bincount(of_a if side is a else of_b, np.maximum(values, 0), size)
         return np.where(inside, whole, 0.0)

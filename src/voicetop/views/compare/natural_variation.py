@@ -39,7 +39,7 @@ Figures = dict[str, tuple[float, float, int]]
 """(value, variance of a single one, n) by name: the logarithm of a percentile ("e2e P95") or of the turns; a rate."""
 
 
-class Wobble:
+class NaturalVariation:
     """Reads one engine; keeps what slots of time that are over said."""
 
     def __init__(self, engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""A `Moment` opened up for comparing: arrays by cell, and what some of its cells add up to."""
+"""A `WindowSample` opened up for comparing: arrays by cell, and what some of its cells add up to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.engine.snapshot.comparison import Block, Key, Moment
+from voicetop.engine.snapshot.comparison import Block, Key, WindowSample
 from voicetop.engine.windows.buckets import BUCKETS
 from voicetop.engine.windows.histograms import METRICS, ROW, Histogram
 from voicetop.views.compare.window_sample import CELL_BITS, SLOTTED, TURNS
@@ -16,10 +16,10 @@ Mask = NDArray[np.bool_]
 Vector = NDArray[np.float64]
 
 
-class Side:
+class SampleArrays:
     """One of the two moments. `cells` is how many there are; a mask over them chooses."""
 
-    def __init__(self, moment: Moment) -> None:
+    def __init__(self, moment: WindowSample) -> None:
         self.moment = moment
         self.cells = len(moment.keys)
         position, self._turns = _spread(moment.turns)
@@ -67,10 +67,10 @@ class Side:
         return np.bincount(self._cell[kept], self._turns[kept], self.cells).astype(float)
 
 
-class Part:
+class SamplePart:
     """Some cells of one side, added up once."""
 
-    def __init__(self, side: Side, chosen: Mask) -> None:
+    def __init__(self, side: SampleArrays, chosen: Mask) -> None:
         self.side, self.chosen = side, chosen
         self.histograms = side.histograms(chosen)
         self.sums = side.sums(chosen)
@@ -95,7 +95,7 @@ def _spread(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.frombuffer(block[0], np.uint32).astype(np.int64), np.frombuffer(block[1], np.int64)
 
 
-def common(a: Side, b: Side) -> tuple[list[Key], NDArray[np.int64], NDArray[np.int64]]:
+def common(a: SampleArrays, b: SampleArrays) -> tuple[list[Key], NDArray[np.int64], NDArray[np.int64]]:
     """All combinations of either, and for each cell of a and of b the number of its combination."""
     numbers: dict[Key, int] = {}
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from voicetop.engine.snapshot.comparison import Key
 from voicetop.views.compare import intervals
 from voicetop.views.compare.measures import LEAST_CALLS, Measure, measures, tests
-from voicetop.views.compare.sample_arrays import Mask, Side, Vector, common
+from voicetop.views.compare.sample_arrays import Mask, SampleArrays, Vector, common
 
 MOST = 8
 """Segments that are named."""
@@ -36,7 +36,7 @@ NOTHING = 0.03
 Members = NDArray[np.bool_]
 
 
-class Found(NamedTuple):
+class SegmentFinding(NamedTuple):
     """A segment, and the row of the table in which it changed."""
 
     where: Key
@@ -44,12 +44,12 @@ class Found(NamedTuple):
     chance: float
 
 
-class Findings(NamedTuple):
-    segments: list[Found]
+class SegmentFindings(NamedTuple):
+    segments: list[SegmentFinding]
     tested: int
 
 
-def search(a: Side, b: Side, where: Key, level: float) -> Findings:
+def search(a: SampleArrays, b: SampleArrays, where: Key, level: float) -> SegmentFindings:
     """The segments within `where` that changed, the surest first."""
     keys, of_a, of_b = common(a, b)
     wanted = {part for part in where if part[0] != "hour"}
@@ -58,11 +58,11 @@ def search(a: Side, b: Side, where: Key, level: float) -> Findings:
     calls = sum((m.a[1] + m.b[1] for m in by if m.name == "errors"), np.zeros(len(keys)))
     names, members = _segments(keys, inside, {name for name, _ in wanted}, calls)
     if not names:
-        return Findings([], 0)
+        return SegmentFindings([], 0)
     chances, evidence = tests(members, by, inside)
     looked_at = chances[np.isfinite(chances)]
     line = intervals.cutoff(looked_at.tolist(), level)
-    found: list[Found] = []
+    found: list[SegmentFinding] = []
     left = inside.copy()
     while line > 0 and len(found) < MOST:
         evidence = np.where(chances <= line, evidence, -1.0)
@@ -73,12 +73,12 @@ def search(a: Side, b: Side, where: Key, level: float) -> Findings:
         found.append(one)
         left &= ~mask
         chances, evidence = tests(members, by, left)
-    return Findings(found, len(looked_at))
+    return SegmentFindings(found, len(looked_at))
 
 
 def _sharpened(
     names: list[Key], members: Members, evidence: Vector, measure: Measure, left: Mask
-) -> tuple[Found, Mask]:
+) -> tuple[SegmentFinding, Mask]:
     """The surest of the best segments and of what another value makes of them; or a part that is all there is to it.
 
     The best of K values is surer by 2·ln K (of z²) by chance alone, so that each value more has to bring as much.
@@ -94,7 +94,7 @@ def _sharpened(
     dear = np.array([(len(where) - 1) * 2 * math.log(max(2, len(values))) for where in wheres])
     best = int(np.argmax(np.where(np.isfinite(chances), sure - dear, -np.inf)))
     part = _part(best, masks, sure, measure, left)
-    return Found(wheres[part], measure.name, float(chances[part])), masks[part]
+    return SegmentFinding(wheres[part], measure.name, float(chances[part])), masks[part]
 
 
 def _part(best: int, masks: Members, sure: Vector, measure: Measure, left: Mask) -> int:

@@ -1,6 +1,6 @@
 """What is kept of a moment so that it can be compared with another: counts of one window, cell by cell.
 
-A `Moment` outlives the engine's windows, and `compare.py` needs nothing else. All calls are in it, so that a
+A `WindowSample` outlives the engine's windows, and `compare.py` needs nothing else. All calls are in it, so that a
 comparison can be narrowed, and widened again, long after.
 
 Both kinds of window are made of the same slots: the one that ends now, and one that lies in the past, cut where slots
@@ -18,14 +18,14 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from voicetop.engine.snapshot.comparison import Block, Moment
+from voicetop.engine.snapshot.comparison import Block, WindowSample
 from voicetop.engine.windows.buckets import BUCKETS, QUANTILES, bucket_of, quantile
 from voicetop.engine.windows.delta_encoding import summed
 from voicetop.engine.windows.histograms import METRIC, ROW, Histogram
-from voicetop.engine.windows.histograms import Slot as TurnSlot
+from voicetop.engine.windows.histograms import HistogramSlot as TurnSlot
 from voicetop.engine.windows.slots import FINE, MINUTE, SPANS, SlotKey
 from voicetop.views.compare import intervals
-from voicetop.views.compare.natural_variation import Wobble
+from voicetop.views.compare.natural_variation import NaturalVariation
 from voicetop.wire.events import Turn
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ SAMPLED = 400
 CELL_BITS = 16
 
 Usual = tuple[tuple[tuple[str, float], ...], int]
-"""What `Wobble.shares` tells."""
+"""What `NaturalVariation.shares` tells."""
 Index = NDArray[np.uint32]
 Amounts = NDArray[np.int64]
 
@@ -56,7 +56,7 @@ class Window(Struct, frozen=True):
     now: bool
 
 
-def ending_now(engine: Engine, span: str, wobble: Wobble) -> Moment:
+def ending_now(engine: Engine, span: str, wobble: NaturalVariation) -> WindowSample:
     """The window of the screens, ending with the last heartbeat."""
     edges, ledger = engine.ledger.windows.edges, engine.ledger
     start = float(edges.start_of(span))
@@ -69,7 +69,9 @@ def ending_now(engine: Engine, span: str, wobble: Wobble) -> Moment:
     return _made(engine, Window(start, edges.at, keys, now=True), span, wobble.shares(edges.at))
 
 
-def around(engine: Engine, at: float, span: str, wobble: Wobble) -> tuple[Moment, Moment] | None:
+def around(
+    engine: Engine, at: float, span: str, wobble: NaturalVariation
+) -> tuple[WindowSample, WindowSample] | None:
     """(before, after) a moment of the last 24 hours, each a window long, as far as it is kept and time has gone on.
 
     The slot that holds the moment (a minute; beyond two hours a quarter of an hour) is left out of both. None where
@@ -106,12 +108,12 @@ def _finish(key: SlotKey) -> float:
     return float(key[0] * (key[1] + 1))
 
 
-def _made(engine: Engine, window: Window, span: str, usual: Usual) -> Moment:
+def _made(engine: Engine, window: Window, span: str, usual: Usual) -> WindowSample:
     cells, counts = engine.ledger.cells, engine.ledger.counts
     index, amounts = _turns(engine, window, span)
     e2e = np.bincount(index % ROW, weights=amounts, minlength=ROW)[:BUCKETS].astype(np.int64)
     sums, told = _sums(engine, window)
-    return Moment(
+    return WindowSample(
         at=engine.at,
         start=window.start,
         end=window.end,
