@@ -18,7 +18,8 @@ from voicetop.notify.delivery import Delivery
 from voicetop.notify.queue import DeliveryQueue
 from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import NotifyConfig, PagerDutyTarget, SlackTarget
-from voicetop.notify.targets.base import IncidentChange, targets_of
+from voicetop.notify.targets.base import IncidentChange
+from voicetop.notify.targets.registry import targets_of
 
 pytest.importorskip("pagerduty")
 pytest.importorskip("slack_sdk")

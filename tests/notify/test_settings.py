@@ -11,7 +11,7 @@ from voicetop.errors import ConfigError
 from voicetop.notify.quiet_hours import QuietHours
 from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import SlackTarget
-from voicetop.notify.targets.base import targets_of
+from voicetop.notify.targets.registry import targets_of
 
 WHOLE = """\
 [notify]

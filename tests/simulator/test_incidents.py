@@ -305,16 +305,6 @@ def test_verdicts_come_late(calm: Figures) -> None:
     assert sum(ts >= START + 240 for ts in late) > 0.8 * len(late)
 
 
-def test_an_incident_can_be_injected_into_a_running_fleet() -> None:
-    fleet = Fleet(FleetConfig(start=START, calls=200))
-    fleet.until(START + 30)
-    fleet.inject(SimulatedIncident("llm_outage", 0.0, 60.0))
-    events = fleet.until(START + 90)
-    failed = [e.ts for e in events if isinstance(e, Turn) and e.status == "failed"]
-    assert len(failed) > 50
-    assert min(failed) > START + 30
-
-
 @pytest.mark.parametrize(
     ("incident", "said"),
     [

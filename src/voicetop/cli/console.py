@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 
 from voicetop import config as configuration
 from voicetop.cli.alerting import ConsoleAlerts
+from voicetop.cli.exit_notes import last_words
 from voicetop.cli.hubs import chosen
 from voicetop.cli.retention_options import is_folder, shelf, shelf_options
 from voicetop.errors import FeedRefused, UsageError, nearest
@@ -229,18 +230,6 @@ def _start(feeds: Sequence[tuple[str, RunningFeed]], telling: ConsoleAlerts) -> 
 def _close(feeds: Sequence[tuple[str, RunningFeed]], limit: float = 5.0) -> None:
     for _, feed in feeds:
         feed.close(limit)
-
-
-def last_words(feeds: Sequence[tuple[str, RunningFeed]]) -> int:
-    """What should outlast the screen, on stderr; the exit code: 2 where nothing was ever shown, 1 for an error."""
-    code = 0
-    for name, feed in feeds:
-        whose = f"{name}: " if len(feeds) > 1 else ""
-        for note in [*feed.notes, *([feed.error] if feed.error else [])]:
-            sys.stderr.write(f"voicetop: {whose}{note}\n")
-        if feed.error:
-            code = max(code, 1 if feed.latest else 2)
-    return code
 
 
 def speaks_utf8() -> bool:

@@ -18,7 +18,8 @@ from voicetop.errors import NotifyError, UsageError, nearest
 from voicetop.notify.dead_mans_switch import DeadMansSwitch
 from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import NotifyConfig
-from voicetop.notify.targets.base import DeliveryFailed, named, open_target
+from voicetop.notify.targets.base import DeliveryFailed
+from voicetop.notify.targets.registry import named, open_target
 
 WHAT = ("test",)
 LOCAL = ("desktop", "terminal")

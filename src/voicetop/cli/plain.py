@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from voicetop.cli.console import last_words
+from voicetop.cli.exit_notes import last_words
 from voicetop.engine.snapshot import Figure, Snapshot
 from voicetop.ui.feed import RunningFeed
 from voicetop.wire.text import safe_label

@@ -26,7 +26,7 @@ from voicetop.notify.dead_mans_switch import DeadMansSwitch
 from voicetop.notify.delivery import Delivery
 from voicetop.notify.queue import DeliveryCounts, DeliveryQueue
 from voicetop.notify.secrets import SecretStore
-from voicetop.notify.targets.base import named, targets_of
+from voicetop.notify.targets.registry import named, targets_of
 
 if TYPE_CHECKING:
     from voicetop.config import Config

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from voicetop.simulator.call_state import CallState
 from voicetop.simulator.incidents import Effects
 from voicetop.simulator.reply import Reply
 from voicetop.wire.events import CallOutcome
-
-if TYPE_CHECKING:
-    from voicetop.simulator.call import SimulatedCall
 
 _HANG_UP = 0.0031
 _JUDGED = 0.97
@@ -36,7 +33,7 @@ def waited_out(at: float) -> CallEnding:
 
 
 def after_reply(
-    call: SimulatedCall, step: str, reply: Reply, effects: Effects, replied: float, *, spoken: float
+    call: CallState, step: str, reply: Reply, effects: Effects, replied: float, *, spoken: float
 ) -> CallEnding | None:
     """How the call ends after this reply, if it does; `spoken` is when the agent's words are over."""
     dice = call.setting.dice
@@ -57,7 +54,7 @@ def after_reply(
     return None
 
 
-def _leaving(call: SimulatedCall, step: str, reply: Reply, effects: Effects) -> float:
+def _leaving(call: CallState, step: str, reply: Reply, effects: Effects) -> float:
     """The chance that the caller hangs up on this reply: slowness, failures and bad temper raise it."""
     chance = _HANG_UP + 0.012 * (reply.e2e > 3000.0) + 0.012 * call.mood + 0.01 * effects.agitation
     if step == "ask_account":
@@ -67,13 +64,13 @@ def _leaving(call: SimulatedCall, step: str, reply: Reply, effects: Effects) -> 
     return chance + 0.07 * reply.silent + 0.04 * (reply.failure is not None)
 
 
-def _escalating(call: SimulatedCall) -> float:
+def _escalating(call: CallState) -> float:
     return (
         _ESCALATE * (0.5 if call.kind.intent.turns < 5.0 else 1.0) + 0.06 * call.errors - 0.03 * call.handicap
     )
 
 
-def _goodbye(call: SimulatedCall, spoken: float) -> CallEnding:
+def _goodbye(call: CallState, spoken: float) -> CallEnding:
     chance = call.setting.dice.uniform()
     at = call.after(spoken, 0.8)
     if chance < 0.8:
@@ -85,7 +82,7 @@ def _goodbye(call: SimulatedCall, spoken: float) -> CallEnding:
     )
 
 
-def verdict(call: SimulatedCall, ending: CallEnding, effects: Effects) -> CallOutcome | None:
+def verdict(call: CallState, ending: CallEnding, effects: Effects) -> CallOutcome | None:
     """What the judge says: success by what happened, sentiment from 1 to 5; nothing where it wasn't asked."""
     dice = call.setting.dice
     if dice.uniform() >= _JUDGED:
@@ -113,7 +110,7 @@ def verdict(call: SimulatedCall, ending: CallEnding, effects: Effects) -> CallOu
     return call.outcome(at, label, sentiment, success=success, escalated=escalated)
 
 
-def _sentiment(call: SimulatedCall, effects: Effects, *, success: bool) -> float:
+def _sentiment(call: CallState, effects: Effects, *, success: bool) -> float:
     felt = 4.1 if success else 3.2
     felt += effects.sentiment - 0.35 * min(call.errors, 3) - 0.5 * call.mood - 0.4 * effects.agitation
     return float(min(5, max(1, round(felt + 0.8 * call.setting.dice.normal()))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from voicetop.simulator.reply import (
     LLM,
     LLM_MODEL,
@@ -15,6 +17,7 @@ from voicetop.simulator.reply import (
 from voicetop.wire.events import (
     Audio,
     CallEnd,
+    CallEvent,
     CallOutcome,
     CallStep,
     CallUpdate,
@@ -34,6 +37,7 @@ LLM_USD_PER_OUTPUT_TOKEN = 8.0e-6
 TTS_USD_PER_CHARACTER = 2.8e-5
 STT_USD_PER_S = 1.2e-4
 
+Kind = TypeVar("Kind", bound=CallEvent)
 _PROVIDERS = {"stt": (STT, STT_MODEL), "llm": (LLM, LLM_MODEL), "tts": (TTS, TTS_MODEL), "tool": ("crm", "")}
 _ARGUMENTS = {
     "get_invoices": '{"account":"…8841","months":2}',
@@ -48,7 +52,7 @@ _ARGUMENTS = {
 
 
 class EventBuilder:
-    """Makes the events of one call: `id` and `source` go on each, `index` is the present turn."""
+    """Makes the events of one call: `id` and `source` go on each, `index` is the present turn. Times are to the ms."""
 
     __slots__ = ("_told", "id", "index", "source")
 
@@ -58,75 +62,38 @@ class EventBuilder:
         self.index = 0
         self._told = 0
 
-    def _event_id(self) -> str:
+    def _event(self, kind: type[Kind], ts: float, **fields: Any) -> Kind:
         self._told += 1
-        return f"{self.id}-{self._told}"
+        event_id = f"{self.id}-{self._told}"
+        return kind(ts=round(ts, 3), event_id=event_id, source=self.source, call_id=self.id, **fields)
+
+    def _in_turn(self, kind: type[Kind], ts: float, **fields: Any) -> Kind:
+        return self._event(kind, ts, turn=self.index, **fields)
 
     def step_event(self, ts: float, step: str, before: str) -> CallStep:
-        return CallStep(
-            ts=ts, event_id=self._event_id(), source=self.source, call_id=self.id, step=step, prev_step=before
-        )
+        return self._event(CallStep, ts, step=step, prev_step=before)
 
     def update(self, ts: float, segments: dict[str, Scalar], state: str = "") -> CallUpdate:
-        return CallUpdate(
-            ts=ts,
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            segments=segments,
-            state=state,
-        )
+        return self._event(CallUpdate, ts, segments=segments, state=state)
 
     def waiting(self, ts: float) -> TurnStart:
-        return TurnStart(
-            ts=ts, event_id=self._event_id(), source=self.source, call_id=self.id, turn=self.index
-        )
+        return self._in_turn(TurnStart, ts)
 
     def utterance(self, ts: float, words_per_minute: float, dbfs: float) -> Audio:
-        return Audio(
-            ts=ts,
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            turn=self.index,
-            role="user",
-            speech_rate_wpm=round(words_per_minute, 1),
-            loudness_dbfs=round(dbfs, 1),
-        )
+        rate, loudness = round(words_per_minute, 1), round(dbfs, 1)
+        return self._in_turn(Audio, ts, role="user", speech_rate_wpm=rate, loudness_dbfs=loudness)
 
     def stage(self, ts: float, name: str, state: str) -> Stage:
         provider, model = _PROVIDERS[name]
-        return Stage(
-            ts=round(ts, 3),
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            turn=self.index,
-            name=name,
-            state=state,
-            provider=provider,
-            model=model,
-        )
+        return self._in_turn(Stage, ts, name=name, state=state, provider=provider, model=model)
 
     def tool_start(self, ts: float, name: str) -> Tool:
-        return Tool(
-            ts=round(ts, 3),
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            turn=self.index,
-            name=name,
-            state="start",
-            arguments=_ARGUMENTS[name],
-        )
+        return self._in_turn(Tool, ts, name=name, state="start", arguments=_ARGUMENTS[name])
 
     def tool_end(self, ts: float, name: str, duration_ms: float, *, failed: bool) -> Tool:
-        return Tool(
-            ts=round(ts, 3),
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            turn=self.index,
+        return self._in_turn(
+            Tool,
+            ts,
             name=name,
             state="error" if failed else "ok",
             duration_ms=duration_ms,
@@ -135,12 +102,9 @@ class EventBuilder:
         )
 
     def error(self, ts: float, failure: Failure, *, final: bool, retry_count: int = 0) -> Error:
-        return Error(
-            ts=round(ts, 3),
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            turn=self.index,
+        return self._in_turn(
+            Error,
+            ts,
             component=failure.component,
             category=failure.category,
             error_type=failure.error_type,
@@ -153,12 +117,9 @@ class EventBuilder:
         )
 
     def reply(self, ts: float, step: str, reply: Reply, said: str, answer: str, *, confidence: float) -> Turn:
-        return Turn(
-            ts=ts,
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            turn=self.index,
+        return self._in_turn(
+            Turn,
+            ts,
             e2e_ms=reply.e2e,
             measured_from="vad_stop",
             latency=_latency(reply),
@@ -170,115 +131,46 @@ class EventBuilder:
         )
 
     def failed_reply(self, ts: float, step: str, said: str) -> Turn:
-        return Turn(
-            ts=ts,
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            turn=self.index,
-            status="failed",
-            user_text=said,
-            step=step,
-        )
+        return self._in_turn(Turn, ts, status="failed", user_text=said, step=step)
 
     def interruption(self, ts: float, playout_ms: float, *, backchannel: bool) -> Interruption:
-        return Interruption(
-            ts=round(ts, 3),
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            turn=self.index,
-            by="user",
-            playout_ms=playout_ms,
-            backchannel=backchannel,
-        )
+        return self._in_turn(Interruption, ts, by="user", playout_ms=playout_ms, backchannel=backchannel)
 
     def llm_usage(self, ts: float, tokens: int, tokens_out: int, turn: int = -1) -> Usage:
         """What the model used, for one turn or for the whole call."""
-        return Usage(
-            ts=ts,
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            turn=turn,
-            component="llm",
-            provider=LLM,
-            model=LLM_MODEL,
-            input_tokens=tokens,
-            output_tokens=tokens_out,
-            cost_usd=round(LLM_USD_PER_TOKEN * tokens + LLM_USD_PER_OUTPUT_TOKEN * tokens_out, 6),
-        )
+        cost = LLM_USD_PER_TOKEN * tokens + LLM_USD_PER_OUTPUT_TOKEN * tokens_out
+        return self._usage("llm", ts, cost, turn=turn, input_tokens=tokens, output_tokens=tokens_out)
 
     def tts_usage(self, ts: float, characters: int) -> Usage:
-        return Usage(
-            ts=ts,
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            component="tts",
-            provider=TTS,
-            model=TTS_MODEL,
-            characters=characters,
-            cost_usd=round(TTS_USD_PER_CHARACTER * characters, 6),
-        )
+        return self._usage("tts", ts, TTS_USD_PER_CHARACTER * characters, characters=characters)
 
     def stt_usage(self, ts: float, audio_s: float) -> Usage:
-        return Usage(
-            ts=ts,
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            component="stt",
-            provider=STT,
-            model=STT_MODEL,
-            audio_s=round(audio_s, 1),
-            cost_usd=round(STT_USD_PER_S * audio_s, 6),
-        )
+        return self._usage("stt", ts, STT_USD_PER_S * audio_s, audio_s=round(audio_s, 1))
+
+    def _usage(self, component: str, ts: float, cost_usd: float, **amounts: Any) -> Usage:
+        provider, model = _PROVIDERS[component]
+        about = {"component": component, "provider": provider, "model": model}
+        return self._event(Usage, ts, **about, cost_usd=round(cost_usd, 6), **amounts)
 
     def end(self, ts: float, reason: str, party: str, step: str, duration_s: float) -> CallEnd:
-        return CallEnd(
-            ts=ts,
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            reason=reason,
-            party=party,
-            step=step,
-            duration_s=round(duration_s, 1),
+        return self._event(
+            CallEnd, ts, reason=reason, party=party, step=step, duration_s=round(duration_s, 1)
         )
 
     def outcome(
         self, ts: float, label: str, sentiment: float, *, success: bool, escalated: bool
     ) -> CallOutcome:
-        return CallOutcome(
-            ts=ts,
-            event_id=self._event_id(),
-            source=self.source,
-            call_id=self.id,
-            evaluator="judge",
-            success=success,
-            label=label,
-            sentiment=sentiment,
-            escalated=escalated,
-        )
+        verdict = {"success": success, "label": label, "sentiment": sentiment, "escalated": escalated}
+        return self._event(CallOutcome, ts, evaluator="judge", **verdict)
 
 
 def _latency(reply: Reply) -> Latency:
-    if not reply.tools:
-        return Latency(
-            vad=reply.vad,
-            stt=reply.stt,
-            eou=reply.eou,
-            llm_ttft=reply.llm,
-            tts_ttfb=reply.tts,
-            output=reply.output,
-        )
-    return Latency(
-        vad=reply.vad,
-        stt=reply.stt,
-        eou=reply.eou,
-        llm_ttft=reply.llm,
-        tool=reply.tool,
-        tts_ttfb=reply.tts,
-        output=reply.output,
-    )
+    stages = {
+        "vad": reply.vad,
+        "stt": reply.stt,
+        "eou": reply.eou,
+        "llm_ttft": reply.llm,
+        "tts_ttfb": reply.tts,
+        "output": reply.output,
+    }
+    return Latency(**stages, tool=reply.tool) if reply.tools else Latency(**stages)

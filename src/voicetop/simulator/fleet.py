@@ -21,7 +21,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from voicetop.simulator.call import CallSettings, SimulatedCall
+from voicetop.simulator.call import SimulatedCall
+from voicetop.simulator.call_state import CallSettings
 from voicetop.simulator.climate import DAY_MEAN, Climate, traffic
 from voicetop.simulator.detail import BRIEF, Detail
 from voicetop.simulator.dice import Dice
@@ -121,11 +122,6 @@ class Fleet:
         events = self._wheel.take(t)
         self.told += len(events)
         return events
-
-    def inject(self, incident: SimulatedIncident) -> None:
-        """Add an incident while the fleet runs; `at` counts from `start`, what has passed begins at once."""
-        incident.check()
-        self._plan_incident(incident)
 
     def announcements(self) -> list[CallStart]:
         """call.start of each live call once more, with the same ids: for a hub that has forgotten them."""
@@ -249,7 +245,7 @@ class Fleet:
     # -- incidents
 
     def _plan_incident(self, incident: SimulatedIncident) -> None:
-        begins = round(max(self.start + incident.at, self.now, self.begin), 3)
+        begins = round(max(self.start + incident.at, self.begin), 3)
         self._wake(begins, functools.partial(self._begin_incident, incident))
 
     def _begin_incident(self, incident: SimulatedIncident, t: float) -> None:

@@ -15,8 +15,8 @@ from notify.receivers import Receiver, effect
 from voicetop.errors import NotifyError
 from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import AppriseTarget, NotifyConfig, PagerDutyTarget, SlackTarget
-from voicetop.notify.targets import base as all_targets
-from voicetop.notify.targets.base import DeliveryFailed, IncidentChange, Target, targets_of
+from voicetop.notify.targets.base import DeliveryFailed, IncidentChange, Target
+from voicetop.notify.targets.registry import named, targets_of
 
 pytest.importorskip("pagerduty")
 pytest.importorskip("slack_sdk")
@@ -278,4 +278,4 @@ def test_a_library_that_is_missing_is_named_with_what_to_install(
     for kind in ("pagerduty", "slack", "apprise"):
         with pytest.raises(NotifyError, match=r"pip install 'voicetop\[watch\]'"):
             target(kind, receiver)
-    assert all_targets.named(NotifyConfig()) == []
+    assert named(NotifyConfig()) == []
