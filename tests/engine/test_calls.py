@@ -357,3 +357,14 @@ def test_a_call_with_turns_without_end_costs_bounded_memory() -> None:
     call = line.session.engine.roster.live["c1"]
     assert len(call.observed) < 300_000
     assert line.see(span="24h").latency.e2e.p50.n == 60_000
+
+
+def test_a_second_answer_within_the_turn_is_the_latest_one() -> None:
+    line = Line()
+    line.begin("c1")
+    line.turn("c1", 800.0, turn=3)
+    line.turn("c1", 1_200.0, turn=3)
+    line.turn("c1", 500.0, turn=2)
+    line.pass_(1)
+    (row,) = line.see().calls.rows
+    assert (row.turn, row.e2e_ms) == (3, 1_200.0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import contextlib
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -11,6 +12,9 @@ from websockets.exceptions import ConnectionClosed
 
 from hub.clients import Watcher
 from hub.conftest import StartHub
+from voicetop.hub.console import ConsoleConnection
+from voicetop.hub.watcher_election import MOST_TOLD, WatcherElection
+from voicetop.wire.frames import DeliveryReport
 
 TOLD = {"type": "told", "target": "slack.ops", "thread": "k@1.5", "mark": "fired", "ref": "C1 17.01"}
 
@@ -90,3 +94,38 @@ async def test_who_may_not_say_such_a_thing_is_sent_away(
     await client.connection.send(msgspec.json.encode(frame), text=True)
     with pytest.raises(ConnectionClosed, match="only an operator may act"):
         await asyncio.wait_for(client.read_until(lambda _: False), 10)
+
+
+class Slow:
+    """A watcher's connection that takes nothing until it is let go on."""
+
+    role = "watcher"
+
+    def __init__(self) -> None:
+        self.goes_on = asyncio.Event()
+        self.frames: list[Any] = []
+        self.client = self
+
+    async def send(self, frame: bytes, *, text: bool) -> None:
+        assert text
+        self.frames.append(msgspec.json.decode(frame))
+        if len(self.frames) > 1:
+            await self.goes_on.wait()
+
+
+async def test_a_watcher_with_a_full_queue_still_hears_that_it_is_its_turn() -> None:
+    election = WatcherElection()
+    first, second = Slow(), Slow()
+    async with contextlib.AsyncExitStack() as stack:
+        leave = await stack.enter_async_context(contextlib.AsyncExitStack())
+        await leave.enter_async_context(election.turn(cast("ConsoleConnection", first)))
+        await stack.enter_async_context(election.turn(cast("ConsoleConnection", second)))
+        for number in range(MOST_TOLD + 5):
+            election.hear(
+                cast("ConsoleConnection", first), DeliveryReport("slack.ops", f"k{number}", "fired", "r")
+            )
+        await leave.aclose()
+        second.goes_on.set()
+        async with asyncio.timeout(10):
+            while {"type": "duty", "on": True} not in second.frames:  # noqa: ASYNC110 - told by a task of its own
+                await asyncio.sleep(0)

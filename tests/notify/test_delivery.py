@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,18 @@ async def test_at_night_a_chat_hears_of_pages_only_and_in_the_morning_of_the_res
         assert await delivery.flush(10)
     assert len(receiver.messages) == 4
     assert sum("RESOLVED" in text for text in texts_of(receiver)) == 2
+
+
+async def test_a_message_that_was_rejected_waits_far_longer_than_one_that_failed(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    waits = {}
+    for failure in ("500", "400"):
+        receiver.fails = [failure] * 2
+        async with delivering(receiver, tmp_path / f"{failure}.db") as delivery:
+            delivery.take([effect()])
+            await until(partial(delivery.failing.get, "pagerduty.p"))
+            due = delivery.outbox.next_due("pagerduty.p")
+            assert due is not None
+            waits[failure] = due - time.time()
+    assert waits["400"] > 3 * waits["500"]

@@ -11,7 +11,7 @@ from recording.recording_samples import batch, beat, feed, read_all, stamped, we
 from voicetop.clock import ManualClock
 from voicetop.errors import RecordingError
 from voicetop.recording import Recorder, read
-from voicetop.recording.shards import Shards
+from voicetop.recording.shards import PARTS_OF_SIZE, Shards
 from voicetop.session import Session
 from voicetop.wire.frames import Welcome
 
@@ -155,3 +155,10 @@ def test_a_full_file_waits_for_a_state_but_not_for_ever(tmp_path: Path) -> None:
     assert not third[0].state
     assert not isinstance(third[1], Welcome)
     assert third[1][1] == START + 110
+
+
+def test_the_files_that_are_kept_leave_room_for_the_one_that_is_written(tmp_path: Path) -> None:
+    limit = 200_000
+    files = record_shards(tmp_path / "day", feed(6_000), keep_bytes=limit, shard_s=30.0)
+    older = sum(path.stat().st_size for path in files[:-1])
+    assert older <= limit - limit // PARTS_OF_SIZE

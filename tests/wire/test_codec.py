@@ -274,3 +274,21 @@ def test_the_plain_path_looks_at_no_single_event(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(codec_module, "clean_events", never)
     codec = Codec()
     assert len(folded(codec, [frame_of([turn(user_text="¿Qué? – “no”"), TurnStart(ts=1, call_id="c")])])) == 2
+
+
+def test_unknown_fields_are_looked_for_in_few_frames_since_a_look_costs_as_much_as_a_decode(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = []
+    decode = codec_module._raw_decoder.decode
+
+    class Counting:
+        def decode(self, data: bytes) -> Any:
+            looks.append(len(data))
+            return decode(data)
+
+    monkeypatch.setattr(codec_module, "_raw_decoder", Counting())
+    codec, each = Codec(), 64
+    for number in range(2 * LOOK_EVERY // each):
+        codec.decode(frame([START] * each, seq=1 + number * each))
+    assert len(looks) == 2

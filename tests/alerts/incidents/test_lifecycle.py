@@ -528,3 +528,14 @@ def test_whoever_is_told_that_it_fired_is_told_that_it_is_over() -> None:
         assert len(over) == len(set(over))
         assert set(loud) <= set(over)
         assert story.incidents.opened == []
+
+
+def test_an_incident_of_a_segment_stays_alive_while_its_rule_is_about_to_fire_for_all() -> None:
+    story = Story()
+    story.mark(signal(where=BILLING))
+    story.quiet(250)
+    wide = int(WIDEN_S / 5)
+    story.mark(signal(), times=wide)
+    billing = next(one for one in story.incidents.opened if one.where == BILLING)
+    assert billing.seen == story.at - 5
+    assert ("resolved", billing.id) not in [(effect.reason, effect.incident_id) for effect in story.said]
