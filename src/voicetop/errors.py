@@ -16,7 +16,6 @@ VoicetopError                 one clear line for a person; the command line prin
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 
 class VoicetopError(Exception):
@@ -63,8 +62,8 @@ class NotifyError(VoicetopError):
     """Something that notifying needs is missing: a secret, a library, the queue's file."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence that names the nearest match, or all that there is.
+def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """The end of a sentence that names the nearest match; `otherwise`, or all that there is, where none is near.
 
     >>> nearest("biling", ["billing", "orders"])
     "; did you mean 'billing'?"
@@ -75,32 +74,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     names = list(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
-
-
-def line_of(text: str, path: tuple[str, ...], key: str) -> int:
-    """The line of a TOML text in which `key` of the table `path` is set, from 1; 0 where it can't be told."""
-    here: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            here = _path_of(stripped)
-            if here == (*path, key):
-                return number
-        elif "=" in stripped and (*here, *_path_of(f"[{stripped.partition('=')[0]}]")) == (*path, key):
-            return number
-    return 0
-
-
-def _path_of(header: str) -> tuple[str, ...]:
-    import tomllib  # noqa: PLC0415 - only where something was mistyped
-
-    try:
-        table: Any = tomllib.loads(header)
-    except tomllib.TOMLDecodeError:
-        return ()
-    path: list[str] = []
-    while isinstance(table, dict) and table:
-        ((name, table),) = table.items()
-        path.append(name)
-    return tuple(path)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are: {', '.join(names)}" if otherwise is None else otherwise

@@ -66,9 +66,8 @@ def test_a_theme_with_a_mistake_is_one_of_the_config(home: Path, capsys: pytest.
     home.write_text('theme = "mine"\n')
     assert run(["config", "check"]) == 2
     err = capsys.readouterr().err
-    assert (
-        f"{home}, line 1: 'theme': {home.parent}/themes/mine.toml, line 3: 'tones.acent': no such tone" in err
-    )
+    mine = f"{home.parent}/themes/mine.toml"
+    assert f"{home}, line 1: 'theme': {mine}, line 3: 'tones.acent' is no tone; did you mean 'accent'?" in err
 
 
 def test_what_is_shown_is_toml_and_says_where_each_value_comes_from(

@@ -16,7 +16,6 @@ file only when asked for it; the core never does.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from urllib.parse import unquote_plus
 from msgspec import Struct
 from msgspec.structs import replace
 
+from voicetop.errors import nearest
 from voicetop.wire.text import safe_label, safe_text
 
 PANELS: dict[str, str] = {
@@ -136,9 +136,8 @@ def mistakes(runbook: Runbook) -> list[str]:
     found = []
     for step in runbook.steps:
         if step.door is not None and step.door.panel not in PANELS:
-            near = difflib.get_close_matches(step.door.panel, PANELS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(PANELS)}"
-            found.append(f"{runbook.path}: step {step.number} leads to {step.door.panel!r}; {hint}")
+            hint = nearest(step.door.panel, PANELS)
+            found.append(f"{runbook.path}: step {step.number} leads to {step.door.panel!r}{hint}")
     return found
 
 

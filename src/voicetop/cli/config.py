@@ -16,9 +16,10 @@ from msgspec import Struct
 from voicetop import config as configuration
 from voicetop.alerts.rules import rule_files
 from voicetop.config import TABLES, Config, LinkTemplates
-from voicetop.errors import ConfigError, UsageError, VoicetopError, line_of, nearest
+from voicetop.errors import ConfigError, UsageError, VoicetopError, nearest
 from voicetop.locations import config_file, rules_dir
 from voicetop.notify.settings import KINDS
+from voicetop.toml_reader import line_of
 
 WHAT = ("check", "show")
 

@@ -32,6 +32,5 @@ def nearest_segment(where: Iterable[tuple[str, str]], known: Mapping[str, set[st
         if values is None:
             return nearest(name, sorted(known))
         if value not in values:
-            near = nearest(value, values)
-            return near if near.endswith("?") else nearest(value, sorted(values)[:MOST_NAMED])
+            return nearest(value, values, f"; there are: {', '.join(sorted(values)[:MOST_NAMED])}")
     return ""

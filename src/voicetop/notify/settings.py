@@ -27,11 +27,12 @@ url = "env:MAIL_URL"
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
 from voicetop.alerts.signals import Tier
+from voicetop.toml_reader import TomlTable
 
 Secret: TypeAlias = Annotated[str, Meta(description="env:NAME or keyring:SERVICE/NAME")]
 TerminalWay: TypeAlias = Literal["auto", "bell", "osc9", "osc777", "osc99", "none"]
@@ -99,17 +100,6 @@ NEEDED = {"pagerduty": ("routing_key",), "slack": ("token", "channel"), "apprise
 SECRETS = {"pagerduty": "routing_key", "slack": "token", "apprise": "url"}
 
 
-def why_no_secret(text: str) -> str:
-    """Why `text` names no secret; empty where it does.
-
-    >>> why_no_secret("env:PAGERDUTY_KEY")
-    ''
-    """
-    if _SECRET.fullmatch(text):
-        return ""
-    return 'has to name where the secret is, "env:NAME" or "keyring:SERVICE/NAME": a secret is not written in a config'
-
-
 def minutes_of(quiet: str) -> tuple[int, int] | None:
     """Quiet hours as minutes of the day, from and to; None where `quiet` is no such span.
 
@@ -121,3 +111,50 @@ def minutes_of(quiet: str) -> tuple[int, int] | None:
         return None
     hours = [int(part) for part in found.groups()]
     return hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
+
+
+def notify_of(table: TomlTable) -> NotifyConfig:
+    """What `[notify]` says; what is wrong becomes a mistake of its file."""
+    read = table.fields(NotifyConfig, but=KINDS)
+    _check_quiet(table, read)
+    _check_secret(table, "heartbeat_url", read)
+    for kind in KINDS:
+        targets = {
+            name: _target(kind, target)
+            for name, target in table.tables(kind, f"[notify.{kind}.NAME]").items()
+        }
+        read[kind] = {name: target for name, target in targets.items() if target is not None}
+    return NotifyConfig(**read)
+
+
+def _target(kind: str, table: TomlTable) -> PagerDutyTarget | SlackTarget | AppriseTarget | None:
+    """A target; None where it lacks something, for it could tell nobody."""
+    if kind == "pagerduty" and "quiet" in table:
+        del table.values["quiet"]
+        table.wrong("quiet", "is no key here: pages are not held back, PagerDuty has hours of its own")
+    read = table.fields(KINDS[kind])
+    _check_quiet(table, read)
+    missing = [key for key in NEEDED[kind] if not table.values.get(key)]
+    if missing:
+        table.wrong("", f"needs {' and '.join(missing)}")
+        return None
+    return KINDS[kind](**read) if _check_secret(table, SECRETS[kind], read) else None
+
+
+def _check_quiet(table: TomlTable, read: dict[str, Any]) -> None:
+    minutes = minutes_of(read["quiet"]) if read.get("quiet") else (0, 1)
+    if minutes is None or minutes[0] == minutes[1]:
+        table.wrong("quiet", 'has to be two times of the day, like "22:00-07:00"')
+        del read["quiet"]
+
+
+def _check_secret(table: TomlTable, key: str, read: dict[str, Any]) -> bool:
+    """Whether a secret is named there; where one is written there, it is a mistake and left out."""
+    if read.get(key) and not _SECRET.fullmatch(read[key]):
+        table.wrong(
+            key,
+            'has to name where the secret is, "env:NAME" or "keyring:SERVICE/NAME": '
+            "a secret is not written in a config",
+        )
+        del read[key]
+    return key in read

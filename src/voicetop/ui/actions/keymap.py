@@ -6,12 +6,11 @@ taken from whatever had it by default on the same screens; two wishes for one ke
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from voicetop.config import KeyEntry
-from voicetop.errors import ConfigError
+from voicetop.errors import ConfigError, nearest
 from voicetop.ui.actions.registry import ACTIONS, BY_ID, WRITTEN, Action, Place, available
 
 MODIFIERS = ("ctrl", "alt", "shift", "super", "meta", "hyper")
@@ -134,15 +133,13 @@ def _names() -> frozenset[str]:
 
 
 def _unknown_action(entry: KeyEntry) -> ConfigError:
-    near = difflib.get_close_matches(entry.action, BY_ID, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(BY_ID)}"
-    return ConfigError(f"{entry.where}: 'keys.{entry.action}' is no action; {hint}")
+    return ConfigError(f"{entry.where}: 'keys.{entry.action}' is no action{nearest(entry.action, BY_ID)}")
 
 
 def _unknown_key(entry: KeyEntry, word: str) -> ConfigError:
-    near = difflib.get_close_matches(word.lower(), sorted(_names()), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "keys are written like w, W, f2, ctrl+t, pagedown, comma"
-    return ConfigError(f"{entry.where}: 'keys.{entry.action}': {word!r} is no key; {hint}")
+    written = "; keys are written like w, W, f2, ctrl+t, pagedown, comma"
+    hint = nearest(word.lower(), sorted(_names()), written)
+    return ConfigError(f"{entry.where}: 'keys.{entry.action}': {word!r} is no key{hint}")
 
 
 def _bound_twice(entry: KeyEntry, key: str, other: KeyEntry) -> ConfigError:

@@ -6,26 +6,22 @@ and with NO_COLOR nothing but weight is left.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rich.errors import StyleSyntaxError
 from rich.style import Style
 
-from voicetop.errors import ConfigError, line_of
+from voicetop.errors import ConfigError, nearest
 from voicetop.locations import shipped_themes, theme_dirs
+from voicetop.toml_reader import TomlFile, TomlTable, read_text
 from voicetop.ui.lines import LINK, SELECTED
 
 STANDARD = "voicetop"
 GROUNDS = ("background", "selection")
 Colours: TypeAlias = Literal["full", "16", "none"]
 """How many colours there are: enough for the theme's own, the terminal's 16, or none at all."""
-
-KINDS: dict[str, type] = {"name": str, "dark": bool, "tones": dict, "ansi": dict}
-PLAINLY = {str: "text", bool: "true or false", dict: "a table"}
 
 
 class Theme:
@@ -81,9 +77,7 @@ def find(name: str) -> Path:
         path = folder / f"{name}.toml"
         if path.is_file():
             return path
-    near = difflib.get_close_matches(name, names(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ConfigError(f"theme {name!r} isn't one of {', '.join(names())}{hint}")
+    raise ConfigError(f"there is no theme {name!r}{nearest(name, names())}")
 
 
 def load(name: str) -> Theme:
@@ -93,58 +87,28 @@ def load(name: str) -> Theme:
 
 def read(path: Path) -> Theme:
     """A theme from a file; what it leaves out is the standard theme's. Raises ConfigError, naming line and tone."""
-    text, raw = _toml(path)
     home = shipped_themes() / f"{STANDARD}.toml"
-    standard = raw if path == home else _toml(home)[1]
-    checks = _Checks(path, text, standard["tones"])
-    checks.theme(raw)
-    tones = {**standard["tones"], **raw.get("tones", {})}
-    ansi = {**standard["ansi"], **raw.get("ansi", {})}
-    return Theme(path.stem, tones, ansi, dark=raw.get("dark", True))
+    standard = TomlFile(read_text(home, "the theme"), str(home)).root.values
+    file = TomlFile(read_text(path, "the theme"), str(path))
+    file.root.only(("name", "dark", "tones", "ansi"))
+    file.root.value("name", str, "")
+    dark = file.root.value("dark", bool, default=True)
+    tones, ansi = (_tones(file.root.table(name, f"[{name}]"), standard[name]) for name in ("tones", "ansi"))
+    if file.mistakes:
+        raise file.mistakes[0]
+    return Theme(path.stem, tones, ansi, dark=dark)
 
 
-def _toml(path: Path) -> tuple[str, dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-
-
-class _Checks:
-    """What can be wrong with a theme file, each with its line."""
-
-    def __init__(self, path: Path, text: str, known: Mapping[str, str]) -> None:
-        self.path = path
-        self.text = text
-        self.known = known
-
-    def theme(self, raw: Mapping[str, Any]) -> None:
-        for key, value in raw.items():
-            if key not in KINDS:
-                raise self._error((), key, f"no such key{_near(key, KINDS)}")
-            if not isinstance(value, KINDS[key]):
-                raise self._error((), key, "has to be " + PLAINLY[KINDS[key]])
-        for table in ("tones", "ansi"):
-            for tone, words in raw.get(table, {}).items():
-                self._tone(table, tone, words)
-
-    def _tone(self, table: str, tone: str, words: object) -> None:
-        if tone not in self.known:
-            raise self._error((table,), tone, f"no such tone{_near(tone, self.known)}")
+def _tones(table: TomlTable, standard: Mapping[str, str]) -> dict[str, str]:
+    """The standard tones and, in their place, those of a theme's table."""
+    table.only(standard, "tone")
+    read = {tone: table.value(tone, str, "") for tone in table.values if tone in standard}
+    for tone, words in read.items():
         try:
-            style = Style.parse(str(words))
+            style = Style.parse(words)
         except StyleSyntaxError:
-            raise self._error((table,), tone, f"{words!r} is no colour or style") from None
+            table.wrong(tone, f"has to be a colour or style, and {words!r} is neither")
+            continue
         if tone in GROUNDS and (style.bold is not None or style.bgcolor is not None):
-            raise self._error((table,), tone, "a colour alone, as in '#101418' or 'default'")
-
-    def _error(self, path: tuple[str, ...], key: str, why: str) -> ConfigError:
-        line = line_of(self.text, path, key)
-        place = f"{self.path}, line {line}" if line else str(self.path)
-        return ConfigError(f"{place}: {'.'.join((*path, key))!r}: {why}")
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, [*known], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+            table.wrong(tone, "has to be a colour alone, as in '#101418' or 'default'")
+    return {**standard, **read}

@@ -1,0 +1,185 @@
+"""TOML files that people write: every mistake names file, line and key, and says what to write instead.
+
+    file = TomlFile(read_text(path, "the config"), str(path))
+    grace_s = file.root.value("grace_s", Annotated[float, Meta(ge=0)], 120.0)
+    for name, feed in file.root.tables("feeds", "[feeds.production]").items():
+        url = feed.value("url", str, "")
+    file.mistakes
+
+Reading goes on after a mistake, so that all of them are found at once.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from voicetop.errors import ConfigError, nearest
+
+T = TypeVar("T")
+
+_PLAIN = {
+    "str": "text",
+    "str | null": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+def read_text(file: Path | str, what: str) -> str:
+    """The text of a file; `what` names it in the error. Raises ConfigError."""
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file}: cannot read {what}: it is not UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot read {what}: {error.strerror or error}") from None
+
+
+class TomlFile:
+    """One TOML text. `where` names it in `mistakes`, a list that several files may share."""
+
+    def __init__(self, text: str, where: str, mistakes: list[ConfigError] | None = None) -> None:
+        self.text, self.where = text, where
+        self.mistakes = [] if mistakes is None else mistakes
+        self.root = TomlTable(self, (), self._parsed())
+
+    def _parsed(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self.text)
+        except RecursionError:
+            self.mistakes.append(ConfigError(f"{self.where}: not TOML: nested too deeply"))
+        except tomllib.TOMLDecodeError as error:
+            why, place = str(error), self.where
+            if found := re.search(r" \(at line (\d+), column (\d+)\)$", why):
+                why, place = f"{why[: found.start()]} (column {found[2]})", f"{place}, line {found[1]}"
+            self.mistakes.append(ConfigError(f"{place}: not TOML: {why}"))
+        return {}
+
+
+class TomlTable:
+    """One table of a file, `path` from its root. Whatever is wrong in it becomes one of the file's mistakes."""
+
+    def __init__(self, file: TomlFile, path: tuple[str, ...], values: dict[str, Any]) -> None:
+        self.file, self.path, self.values = file, path, values
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.values
+
+    def value(self, key: str, kind: Any, default: T, expected: str = "") -> T:
+        """The value of a key, as the type `kind`; where it is missing or wrong, `default`.
+
+        `expected` ends the sentence "'key' has to be …" where the type alone doesn't say enough.
+        """
+        if key not in self.values:
+            return default
+        try:
+            made: T = msgspec.convert(self.values[key], kind)
+        except msgspec.ValidationError as error:
+            self.wrong(key, f"has to be {expected}" if expected else _plainly(str(error), kind))
+            return default
+        return made
+
+    def fields(self, kind: type[Struct], but: Iterable[str] = ()) -> dict[str, Any]:
+        """What is said of the fields of a Struct; those in `but` are known too, and read elsewhere."""
+        hints = get_type_hints(kind, include_extras=True)
+        hints = {key: hints[key] for key in kind.__struct_fields__ if key not in but}
+        self.only([*hints, *but])
+        read = {key: self.value(key, hint, UNSET) for key, hint in hints.items()}
+        return {key: value for key, value in read.items() if value is not UNSET}
+
+    def only(self, known: Iterable[str], what: str = "key here") -> None:
+        """Whatever key isn't known is a mistake."""
+        names = list(known)
+        for key in self.values:
+            if key not in names:
+                self.wrong(key, f"is no {what}{nearest(key, names)}")
+
+    def table(self, key: str, like: str) -> TomlTable:
+        """A table in this one, empty where there is none. `like` shows how to write it."""
+        values = self.values.get(key, {})
+        if not isinstance(values, dict):
+            self.wrong(key, f"has to be a table, like {like}")
+            values = {}
+        return TomlTable(self.file, (*self.path, key), values)
+
+    def tables(self, key: str, like: str) -> dict[str, TomlTable]:
+        """The tables in a table by their names; what is none is a mistake and left out."""
+        entries = self.values.get(key, {})
+        if not isinstance(entries, dict):
+            self.wrong(key, f"has to be tables, like {like}")
+            return {}
+        parent = TomlTable(self.file, (*self.path, key), entries)
+        for name in [name for name, entry in entries.items() if not isinstance(entry, dict)]:
+            parent.wrong(name, f"has to be a table, like [{'.'.join(parent.path)}.{_written(name)}]")
+        return {name: parent.table(name, "") for name, entry in entries.items() if isinstance(entry, dict)}
+
+    def wrong(self, key: str, why: str) -> None:
+        """Add a mistake about one key, or about this table where `key` is empty."""
+        path = (*self.path, key) if key else self.path
+        self.file.mistakes.append(ConfigError(f"{self.place(key)}: {'.'.join(path)!r} {why}"))
+
+    def place(self, key: str = "") -> str:
+        """File and line of a key, or of this table where the key isn't in it; the file alone where it can't be told."""
+        text, path = self.file.text, self.path
+        line = line_of(text, path, key) if key else 0
+        if not line and path:
+            line = line_of(text, path[:-1], path[-1])
+        return f"{self.file.where}, line {line}" if line else self.file.where
+
+
+def line_of(text: str, path: tuple[str, ...], key: str) -> int:
+    """The line of a TOML text in which `key` of the table `path` is set, from 1; 0 where it can't be told."""
+    here: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            here = _path_of(stripped)
+            if here == (*path, key):
+                return number
+        elif "=" in stripped and (*here, *_path_of(f"[{stripped.partition('=')[0]}]")) == (*path, key):
+            return number
+    return 0
+
+
+def _path_of(header: str) -> tuple[str, ...]:
+    try:
+        table: Any = tomllib.loads(header)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return ()
+    path: list[str] = []
+    while isinstance(table, dict) and table:
+        ((name, table),) = table.items()
+        path.append(name)
+    return tuple(path)
+
+
+def _written(name: str) -> str:
+    """A name as TOML writes it in a path of keys."""
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else f'"{name}"'
+
+
+def _plainly(why: str, kind: Any) -> str:
+    """A sentence of msgspec's in the words of the file.
+
+    >>> _plainly("Expected `int`, got `str`", int)
+    'has to be a whole number, not text'
+    """
+    if found := re.match(r"Invalid enum value '(.*?)'(?: - at `|$)", why):
+        choices = [
+            word for part in (kind, *get_args(kind)) for word in get_args(part) if isinstance(word, str)
+        ]
+        return f"has to be one of {', '.join(choices)}, not {found[1]!r}{nearest(found[1], choices, '')}"
+    said = why.partition(" - at `")[0].removeprefix("Expected ").replace(", got ", ", not ")
+    for word, plain in _PLAIN.items():
+        said = said.replace(f"`{word}`", plain)
+    return f"has to be {said}"
