@@ -27,7 +27,7 @@ from hub.clients import publisher, send
 from notify.receivers import CERT, receiving
 from terminal.emulator import Terminal
 from voicetop.hub import Hub, HubConfig
-from voicetop.hub.own_session import OwnSession
+from voicetop.session import Session
 
 
 async def until(true: Callable[[], object], pump: Callable[[], None], seconds: float = 10.0) -> float:
@@ -54,7 +54,7 @@ def service(log: Path) -> None:
 
 async def measure(folder: Path, log: Path) -> dict[str, float]:
     """One round, with a hub of its own: what comes later on the same hub would join the incident."""
-    hub = Hub(HubConfig(port=0), new_session=OwnSession)
+    hub = Hub(HubConfig(port=0), new_session=Session)
     await hub.start()
     env = {"XDG_CONFIG_HOME": str(folder), "XDG_STATE_HOME": str(folder), "TERM": "xterm-kitty"}
     with receiving() as pager:

@@ -17,7 +17,6 @@ from voicetop.engine.checkpoint import VERSION
 from voicetop.engine.snapshot import View
 from voicetop.errors import CheckpointError
 from voicetop.hub import Hub, HubConfig
-from voicetop.hub.own_session import OwnSession
 from voicetop.recording.reader import read
 from voicetop.replay.source import ReplaySource
 from voicetop.session import Session
@@ -90,7 +89,7 @@ async def test_live_paced_unpaced_in_random_batches_and_joined_half_way_a_feed_h
 ) -> None:
     """A real hub and real sockets; the recording is the hub's own."""
     clock = WallClock()
-    own = OwnSession()
+    own = Session()
     truth = digesting(own)
     file = tmp_path / "feed.vtr"
     hub = Hub(HubConfig(port=0, record=str(file)), clock, new_session=lambda: own)

@@ -58,6 +58,11 @@ class Session:
         """The last stamp that was folded."""
         return self.codec.seq
 
+    @property
+    def live_calls(self) -> int:
+        """How many calls are live; a snapshot would tell much more, at a price."""
+        return len(self.engine.roster.live)
+
     def feed(self, frame: bytes) -> None:
         """Fold one wire frame. What is no frame is counted and otherwise ignored."""
         try:

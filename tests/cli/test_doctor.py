@@ -19,7 +19,6 @@ from voicetop.cli.doctor_terminal import TerminalEnvironment, terminal_findings
 from voicetop.cli.findings import Finding, written
 from voicetop.engine.config import EngineConfig, Rule, ThresholdPair
 from voicetop.hub import Hub, HubConfig
-from voicetop.hub.own_session import OwnSession
 from voicetop.session import Session
 from voicetop.sources import LinkState
 
@@ -136,7 +135,7 @@ def hub() -> Iterator[str]:
     ready, url = threading.Event(), []
 
     async def serve() -> None:
-        server = Hub(HubConfig(port=0, heartbeat_s=0.25), log=lambda _: None, new_session=OwnSession)
+        server = Hub(HubConfig(port=0, heartbeat_s=0.25), log=lambda _: None, new_session=Session)
         await server.start()
         agent = await publisher(server.url)
         url.append(server.url)

@@ -18,7 +18,7 @@ from recording.recording_samples import batch, beat, record, welcome
 from ui import synthetic
 from voicetop.cli.plain import line
 from voicetop.hub import Hub, HubConfig, Token
-from voicetop.hub.own_session import OwnSession
+from voicetop.session import Session
 
 AT = 1_760_000_000.0
 LINE = re.compile(r"\d\d:\d\d:\d\dZ [A-Z]+( since \d\d:\d\d)? · .+ \| live \d+.* · lag ")
@@ -69,7 +69,7 @@ async def hub(port: int = 0, **options: object) -> AsyncIterator[Hub]:
     running = Hub(
         HubConfig(port=port, heartbeat_s=0.25, **options),  # type: ignore[arg-type]
         log=lambda _: None,
-        new_session=OwnSession,
+        new_session=Session,
     )
     await running.start()
     try:

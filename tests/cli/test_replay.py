@@ -18,7 +18,7 @@ from voicetop.cli import run
 from voicetop.cli.replay import parse_speed
 from voicetop.errors import UsageError
 from voicetop.hub import Hub, HubConfig
-from voicetop.hub.own_session import OwnSession
+from voicetop.session import Session
 
 Captured = pytest.CaptureFixture[str]
 
@@ -146,7 +146,7 @@ def test_a_speed_that_is_none_says_what_to_give(text: str) -> None:
 
 async def test_what_is_recorded_to_a_pipe_is_replayed_while_it_grows() -> None:
     """voicetop record - | voicetop replay -, from a hub that lives."""
-    hub = Hub(HubConfig(port=0), new_session=OwnSession)
+    hub = Hub(HubConfig(port=0), new_session=Session)
     await hub.start()
     voicetop = f"{sys.executable} -m voicetop"
     command = f"{voicetop} record {hub.url} -o - | {voicetop} replay - --plain"

@@ -21,8 +21,8 @@ from voicetop.cli import parse, run
 from voicetop.history.incidents import incidents_since
 from voicetop.history.store import Store
 from voicetop.hub import Hub, HubConfig, Token
-from voicetop.hub.own_session import OwnSession
 from voicetop.notify.queue import DeliveryQueue
+from voicetop.session import Session
 
 pytest.importorskip("pagerduty")
 pytest.importorskip("slack_sdk")
@@ -39,7 +39,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 async def hub() -> AsyncIterator[Hub]:
-    hub = Hub(HubConfig(port=0, deployment="acme-prod"), new_session=OwnSession)
+    hub = Hub(HubConfig(port=0, deployment="acme-prod"), new_session=Session)
     await hub.start()
     yield hub
     await hub.close()
@@ -248,7 +248,7 @@ async def test_without_a_feed_we_are_blind_and_it_is_told_when_it_is_back(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    hub = Hub(HubConfig(port=port, deployment="acme-prod"), new_session=OwnSession)
+    hub = Hub(HubConfig(port=port, deployment="acme-prod"), new_session=Session)
     await hub.start()
     process = await watchers.start("watch", hub.url)
     await says(process, "live")
@@ -256,7 +256,7 @@ async def test_without_a_feed_we_are_blind_and_it_is_told_when_it_is_back(
     await until(lambda: receiver.open)
     (key,) = receiver.open
     assert receiver.open[key]["summary"].startswith("[acme-prod] we are blind: no feed from acme-prod")
-    hub = Hub(HubConfig(port=port, deployment="acme-prod"), new_session=OwnSession)
+    hub = Hub(HubConfig(port=port, deployment="acme-prod"), new_session=Session)
     await hub.start()
     try:
         await until(lambda: not receiver.open)
@@ -368,7 +368,7 @@ async def test_systemd_is_told_that_it_is_ready(hub: Hub, watchers: Watchers, tm
 
 async def test_a_hub_that_refuses_is_one_line_and_exit_2(watchers: Watchers) -> None:
     config = HubConfig(port=0, tokens=(Token("viewer", "a-viewers-secret-token"),))
-    hub = Hub(config, new_session=OwnSession)
+    hub = Hub(config, new_session=Session)
     await hub.start()
     try:
         process = await watchers.start("watch", hub.url, VOICETOP_TOKEN="a-viewers-secret-token")

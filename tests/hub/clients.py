@@ -9,13 +9,16 @@ from typing import Any
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
+from voicetop.session import Session
+
 Json = dict[str, Any]
 
 
-class CountingSession:
+class CountingSession(Session):
     """Stands where a session stands: its checkpoint is the list of event ids that it was fed."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.ids: list[str] = []
         self.frames = 0
         self.checkpoints = 0

@@ -14,7 +14,6 @@ from hub.clients import CountingSession, Watcher, publisher, send, turn, until
 from hub.conftest import StartHub
 from voicetop.errors import RecordingError
 from voicetop.hub.health import measure
-from voicetop.hub.own_session import OwnSession
 from voicetop.recording.files import RecordingFile
 from voicetop.session import Session
 from voicetop.wire.codec import Beat
@@ -58,7 +57,7 @@ def story(call: int, rng: random.Random) -> list[dict[str, object]]:
 async def test_a_console_that_joins_half_way_has_the_same_digest_at_every_heartbeat(
     start_hub: StartHub,
 ) -> None:
-    hub = await start_hub(new_session=OwnSession)
+    hub = await start_hub(new_session=Session)
     first = Follower(hub.url)
     agent = await publisher(hub.url)
     rng = random.Random(7)

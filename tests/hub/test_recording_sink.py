@@ -12,7 +12,6 @@ from hub.clients import Watcher, publisher, send, turn, until
 from recording.recording_samples import read_all
 from voicetop.errors import RecordingError
 from voicetop.hub import Hub, HubConfig
-from voicetop.hub.own_session import OwnSession
 from voicetop.recording import read
 from voicetop.recording.files import RecordingFile
 from voicetop.recording.reader import shard_files
@@ -21,7 +20,7 @@ from voicetop.wire.frames import Welcome
 
 
 def hub_on(folder: Path, **options: float) -> Hub:
-    return Hub(HubConfig(port=0, record=f"{folder}/", **options), new_session=OwnSession)  # type: ignore[arg-type]
+    return Hub(HubConfig(port=0, record=f"{folder}/", **options), new_session=Session)  # type: ignore[arg-type]
 
 
 async def record_files(folder: Path, count: int, **options: float) -> list[Path]:
@@ -98,7 +97,7 @@ async def test_a_second_hub_may_not_write_into_the_same_folder(tmp_path: Path) -
 async def test_a_full_disk_is_told_on_every_console(
     start_hub: Callable[..., Awaitable[Hub]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub = await start_hub(record=f"{tmp_path}/", new_session=OwnSession)
+    hub = await start_hub(record=f"{tmp_path}/", new_session=Session)
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

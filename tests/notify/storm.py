@@ -26,7 +26,7 @@ from voicetop.alerts.alerts import Alerts
 from voicetop.alerts.signals import Signal
 from voicetop.engine.engine import Engine
 from voicetop.hub import Hub, HubConfig
-from voicetop.hub.own_session import OwnSession
+from voicetop.session import Session
 
 FAILURES = [""] * 12 + ["500", "429 1", "reset", "late reset"]
 CALM_S = 60.0
@@ -67,11 +67,6 @@ class StormySession(sessions.Session):
         super().__init__(None, Alerts((OneEach(),)))
 
 
-class StormyHubSession(OwnSession):
-    def __init__(self) -> None:
-        super().__init__(None, Alerts((OneEach(),)))
-
-
 class Report(Struct):
     """What came of it. `lost` counts incidents never told of or never resolved, at PagerDuty and at Slack."""
 
@@ -99,7 +94,7 @@ async def storm(
     dice = random.Random(seed)
     with TemporaryDirectory() as folder, receiving() as receiver:
         receiver.chance = lambda: dice.choice(FAILURES)
-        hub = Hub(HubConfig(port=0, deployment="storm"), new_session=StormyHubSession)
+        hub = Hub(HubConfig(port=0, deployment="storm"), new_session=StormySession)
         await hub.start()
         every = [_Watcher(Path(folder) / str(number), hub.url, receiver.url) for number in range(watchers)]
         for watcher in every:
@@ -205,7 +200,7 @@ async def _blow(hub: Hub, incidents: int, seconds: float) -> None:
 async def _known(hub: Hub, incident_id: str) -> None:
     """Until the hub has made an incident of it; nobody resolves what he doesn't see."""
     session = hub.feed.everybody.mirror._session
-    assert isinstance(session, OwnSession)
+    assert isinstance(session, Session)
     async with asyncio.timeout(60):
         while session.alerts.incidents.find(incident_id) is None:  # noqa: ASYNC110 - the hub's own thread
             await asyncio.sleep(0.05)

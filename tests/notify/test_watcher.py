@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hub.clients import publisher, send
-from notify.storm import StormyHubSession, StormySession
+from notify.storm import StormySession
 from voicetop.alerts.signals import Effect, Tier
 from voicetop.clock import WallClock
 from voicetop.connection.backoff import Backoff
@@ -69,7 +69,7 @@ def free_port() -> int:
 @asynccontextmanager
 async def hub_at(port: int, **options: object) -> AsyncIterator[Hub]:
     config = HubConfig(port=port, deployment="acme", **options)  # type: ignore[arg-type]
-    hub = Hub(config, new_session=StormyHubSession)
+    hub = Hub(config, new_session=StormySession)
     await hub.start()
     try:
         yield hub

@@ -22,7 +22,7 @@ import pytest
 from hub.clients import publisher, send
 from terminal.emulator import Terminal
 from voicetop.hub import Hub, HubConfig
-from voicetop.hub.own_session import OwnSession
+from voicetop.session import Session
 
 NOTICE = "■ CRITICAL · security"
 EVENT = {"type": "security", "kind": "leak", "label": "token in a prompt", "severity": "critical"}
@@ -31,7 +31,7 @@ QUIET_SSH = {"SSH_CONNECTION": "10.0.0.1 5 10.0.0.2 22"}
 
 @pytest.fixture
 async def hub() -> AsyncIterator[Hub]:
-    hub = Hub(HubConfig(port=0, deployment="acme-prod"), new_session=OwnSession)
+    hub = Hub(HubConfig(port=0, deployment="acme-prod"), new_session=Session)
     await hub.start()
     yield hub
     await hub.close()

@@ -17,7 +17,7 @@ from hub.clients import publisher, send, turn
 from recording.recording_samples import Stamped, beat, read_all, record, welcome
 from terminal.emulator import Terminal
 from voicetop.hub import Hub, HubConfig
-from voicetop.hub.own_session import OwnSession
+from voicetop.session import Session
 from voicetop.wire.frames import Welcome
 
 EVERY_S = 0.02
@@ -42,7 +42,7 @@ class Busy:
 
 @contextlib.asynccontextmanager
 async def busy() -> AsyncIterator[Busy]:
-    hub = Hub(HubConfig(port=0, heartbeat_s=0.25), log=lambda _: None, new_session=OwnSession)
+    hub = Hub(HubConfig(port=0, heartbeat_s=0.25), log=lambda _: None, new_session=Session)
     await hub.start()
     feed = Busy(hub)
     agent = asyncio.create_task(feed.publish())
@@ -156,7 +156,7 @@ async def test_a_hub_that_dies_is_blind_on_the_screen_and_one_that_comes_back_is
             await feed.hub.close()
             text = await meanwhile(terminal, lambda text: "BLIND" in text)
             assert "RECONNECTING" in text
-            again = Hub(HubConfig(port=port, heartbeat_s=0.25), log=lambda _: None, new_session=OwnSession)
+            again = Hub(HubConfig(port=port, heartbeat_s=0.25), log=lambda _: None, new_session=Session)
             await again.start()
             await meanwhile(terminal, lambda text: "BLIND" not in text and "LIVE" in text.partition("\n")[0])
             terminal.press("q")

@@ -26,7 +26,7 @@ from voicetop.errors import FeedError
 
 if TYPE_CHECKING:
     from voicetop.hub import Hub
-    from voicetop.hub.own_session import OwnSession
+    from voicetop.session import Session
 
 PATIENCE_S = 20.0
 """How long the fleet may take to tell its day before the console is let in all the same."""
@@ -71,16 +71,16 @@ async def _run(words: list[str]) -> None:
         await hub.close()
 
 
-def _hub() -> tuple[Hub, OwnSession]:
+def _hub() -> tuple[Hub, Session]:
     from voicetop.hub import Hub, HubConfig
-    from voicetop.hub.own_session import OwnSession
+    from voicetop.session import Session
 
-    session = OwnSession()
+    session = Session()
     config = HubConfig(deployment="demo", heartbeat_s=0.25)
     return Hub(config, WallClock(), new_session=lambda: session), session
 
 
-async def _until_told(session: OwnSession) -> None:
+async def _until_told(session: Session) -> None:
     """The fleet tells its own status only once it has come to the present."""
     clock = WallClock()
     limit = clock.monotonic() + PATIENCE_S

@@ -22,7 +22,7 @@ from voicetop.hub.config import DEFAULT_PORT, parse_tokens, read_tokens
 from voicetop.locations import history_file
 
 if TYPE_CHECKING:
-    from voicetop.hub.own_session import OwnSession
+    from voicetop.session import Session
 
 SWITCH_S = 0.001
 """The hub's own session shares the interpreter with the loop that serves everybody: it must let go of it often."""
@@ -142,7 +142,7 @@ def _tokens(file: str | None) -> tuple[Token, ...]:
     return parse_tokens(told, "VOICETOP_TOKENS") if len(told.split()) > 1 else read_tokens(told)
 
 
-async def _serve(config: HubConfig, new_session: Callable[[], OwnSession]) -> None:
+async def _serve(config: HubConfig, new_session: Callable[[], Session]) -> None:
     hub = Hub(config, log=_log, new_session=new_session)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -158,13 +158,13 @@ async def _serve(config: HubConfig, new_session: Callable[[], OwnSession]) -> No
     _log("stopped")
 
 
-def _sessions(args: argparse.Namespace) -> Callable[[], OwnSession]:
+def _sessions(args: argparse.Namespace) -> Callable[[], Session]:
     """Makes the hub's sessions: each begins with the normals that are kept, and the first of them, which knows all,
     writes the history. Raises HistoryError for a baseline that was named and cannot be judged by.
     """
     from voicetop.cli import baseline_store
     from voicetop.history.incidents import open_log
-    from voicetop.hub.own_session import OwnSession
+    from voicetop.session import Session
 
     settings = configuration.load()
     chronicle = open_log(args.history, "serve", _log)
@@ -172,10 +172,10 @@ def _sessions(args: argparse.Namespace) -> Callable[[], OwnSession]:
     first = baseline_store.first_of(
         args.baseline, chronicle.store if chronicle else None, name, args.deployment, _log
     )
-    made: list[OwnSession] = []
+    made: list[Session] = []
 
-    def new_session() -> OwnSession:
-        session = OwnSession(settings.engine())
+    def new_session() -> Session:
+        session = Session(settings.engine())
         if first is not None:
             baseline_store.desk_of(session).judge_by(first())
         if chronicle is not None and not made:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,13 +13,16 @@ from voicetop import __version__
 from voicetop.clock import Clock
 from voicetop.hub.backlog import Backlog, BacklogEntry
 from voicetop.hub.config import HubConfig
-from voicetop.hub.hub_session import HubSession, SessionLike
+from voicetop.hub.hub_session import HubSession
 from voicetop.hub.recording_sink import RecordingSink
 from voicetop.hub.stamping import OpenBatch, Stamper
 from voicetop.hub.validation import Validator
 from voicetop.wire.events import AnyEvent, Capacity, Heartbeat, Operator
 from voicetop.wire.frames import Welcome
 from voicetop.wire.text import safe_text
+
+if TYPE_CHECKING:
+    from voicetop.session import Session
 
 RATE_BEATS = 21
 FORGET_STATE_S = 5.0
@@ -42,7 +46,7 @@ class Feed:
         self,
         config: HubConfig,
         clock: Clock,
-        new_session: Callable[[], SessionLike],
+        new_session: Callable[[], Session],
         log: Callable[[str], None],
     ) -> None:
         self.stamper = Stamper(clock, config.epoch)
@@ -162,7 +166,7 @@ class Feed:
         at = self.stamper.now()
         self._loop.call_soon(self.tell, Operator(ts=at, act="note", by="hub", text=safe_text(why)))
 
-    def _mirror(self, session: SessionLike) -> HubSession:
+    def _mirror(self, session: Session) -> HubSession:
         return HubSession(session, encode=self.welcome, log=self._log)
 
     def _tell_welcome(self) -> None:

@@ -11,23 +11,15 @@ import asyncio
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+if TYPE_CHECKING:
+    from voicetop.session import Session
+
 MAX_QUEUED = 32 * 1024 * 1024
 """Bytes that may wait for the session; beyond, publishers are read more slowly, since nothing may be lost here."""
-
-
-class SessionLike(Protocol):
-    """What the hub wants of its own session."""
-
-    def feed(self, frame: bytes) -> object: ...
-
-    def checkpoint(self) -> bytes: ...
-
-    @property
-    def live_calls(self) -> int: ...
 
 
 class Joint(Struct, frozen=True):
@@ -57,7 +49,7 @@ class HubSession:
 
     def __init__(
         self,
-        session: SessionLike,
+        session: Session,
         *,
         encode: Callable[[int, float, bytes], bytes],
         log: Callable[[str], None],

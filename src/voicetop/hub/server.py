@@ -8,7 +8,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -21,11 +21,14 @@ from voicetop.hub.config import HubConfig, Role, check_bind, offered, server_tls
 from voicetop.hub.console import POLICY, ConsoleConnection, peer_name
 from voicetop.hub.feed import Feed
 from voicetop.hub.health import line, measure
-from voicetop.hub.hub_session import SessionLike
 from voicetop.hub.watcher_election import WatcherElection
+from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.codec import MAX_FRAME
 from voicetop.wire.events import PROTOCOL_VERSION
 from voicetop.wire.frames import Hello
+
+if TYPE_CHECKING:
+    from voicetop.session import Session
 
 GOING_AWAY = 1001
 TRY_LATER = 1013
@@ -47,7 +50,7 @@ class Hub:
         clock: Clock | None = None,
         *,
         log: Callable[[str], None] = lambda _: None,
-        new_session: Callable[[], SessionLike] | None = None,
+        new_session: Callable[[], Session] | None = None,
     ) -> None:
         self.config = config or HubConfig()
         self.feed: Feed
@@ -243,11 +246,9 @@ class Hub:
 
 def _hello(frame: bytes) -> Hello | None:
     """The hello in `frame`, None where it is something else."""
-    if b'"hello"' not in frame[:256]:
-        return None
     try:
         return _hello_decoder.decode(frame)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return None
 
 
@@ -262,7 +263,7 @@ def _refusal(hello: Hello | None, roles: frozenset[Role]) -> str:
     return ""
 
 
-def _new_session() -> SessionLike:
-    from voicetop.hub.own_session import OwnSession  # noqa: PLC0415 - the engine and numpy, when a hub really starts
+def _new_session() -> Session:
+    from voicetop.session import Session  # noqa: PLC0415 - the engine and numpy, when a hub really starts
 
-    return OwnSession()
+    return Session()

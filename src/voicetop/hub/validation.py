@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from voicetop.hub.stamping import MAX_BATCH_BYTES
+from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.duplicates import Duplicates
 from voicetop.wire.events import (
     EVENT_TYPES,
@@ -31,7 +32,6 @@ KEPT_MALFORMED = 5
 KEPT_SOURCES = 5_000
 ROOM = 256
 
-_BAD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _OWN = frozenset({Heartbeat, Gap, Malformed})
 _OWN_NAMES = frozenset({"heartbeat", "gap", "malformed", "hello", "welcome", "batch"})
 
@@ -95,7 +95,7 @@ class Validator:
         array = frame.startswith(b"[")
         try:
             events = _array_decoder.decode(frame) if array else [_event_decoder.decode(frame)]
-        except _BAD:
+        except UNDECODABLE:
             return None
         kinds = set(map(type, events))
         if kinds & _OWN or (Operator in kinds and not may_operate):
@@ -112,7 +112,7 @@ class Validator:
             return
         try:
             events = _raws_decoder.decode(frame)
-        except _BAD:
+        except UNDECODABLE:
             yield frame
             return
         for event in events:
@@ -121,7 +121,7 @@ class Validator:
     def _one(self, raw: bytes, sender: str, may_operate: bool, at: float) -> ValidatedPart | None:
         try:
             event_id = self._check(raw, may_operate=may_operate)
-        except _BAD as error:
+        except UNDECODABLE as error:
             return self._malformed(raw, str(error), sender, at)
         if not self._seen.is_new(event_id):
             self.duplicates += 1

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.events import EVENT_TYPES, AnyEvent, Label
 from voicetop.wire.text import safe_text
 
@@ -20,7 +21,6 @@ MAX_LINE = 192 * 1024
 """As much as a hub takes for one event."""
 
 _HUBS_OWN = frozenset({"heartbeat", "gap", "malformed", "welcome", "batch", "hello", "frame"})
-_UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class JsonLine(Struct, frozen=True):
@@ -88,7 +88,7 @@ class JsonLines:
             return None
         try:
             return self._event(text)
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             return InvalidLine(self.number, safe_text(str(error), 200))
 
     def _event(self, text: bytes) -> JsonLine | None:

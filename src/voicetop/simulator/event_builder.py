@@ -52,7 +52,7 @@ _ARGUMENTS = {
 
 
 class EventBuilder:
-    """Makes the events of one call: `id` and `source` go on each, `index` is the present turn. Times are to the ms."""
+    """Makes the events of one call: `id` and `source` go on each, `index` is the present turn."""
 
     __slots__ = ("_told", "id", "index", "source")
 
@@ -62,13 +62,10 @@ class EventBuilder:
         self.index = 0
         self._told = 0
 
-    def _event(self, kind: type[Kind], ts: float, **fields: Any) -> Kind:
+    def _event(self, kind: type[Kind], ts: float, turn: int = -1, /, **fields: Any) -> Kind:
         self._told += 1
-        event_id = f"{self.id}-{self._told}"
-        return kind(ts=round(ts, 3), event_id=event_id, source=self.source, call_id=self.id, **fields)
-
-    def _in_turn(self, kind: type[Kind], ts: float, **fields: Any) -> Kind:
-        return self._event(kind, ts, turn=self.index, **fields)
+        fields["event_id"] = f"{self.id}-{self._told}"
+        return kind(ts=ts, source=self.source, call_id=self.id, turn=turn, **fields)
 
     def step_event(self, ts: float, step: str, before: str) -> CallStep:
         return self._event(CallStep, ts, step=step, prev_step=before)
@@ -77,23 +74,28 @@ class EventBuilder:
         return self._event(CallUpdate, ts, segments=segments, state=state)
 
     def waiting(self, ts: float) -> TurnStart:
-        return self._in_turn(TurnStart, ts)
+        return self._event(TurnStart, ts, self.index)
 
     def utterance(self, ts: float, words_per_minute: float, dbfs: float) -> Audio:
         rate, loudness = round(words_per_minute, 1), round(dbfs, 1)
-        return self._in_turn(Audio, ts, role="user", speech_rate_wpm=rate, loudness_dbfs=loudness)
+        return self._event(Audio, ts, self.index, role="user", speech_rate_wpm=rate, loudness_dbfs=loudness)
 
     def stage(self, ts: float, name: str, state: str) -> Stage:
         provider, model = _PROVIDERS[name]
-        return self._in_turn(Stage, ts, name=name, state=state, provider=provider, model=model)
+        return self._event(
+            Stage, round(ts, 3), self.index, name=name, state=state, provider=provider, model=model
+        )
 
     def tool_start(self, ts: float, name: str) -> Tool:
-        return self._in_turn(Tool, ts, name=name, state="start", arguments=_ARGUMENTS[name])
+        return self._event(
+            Tool, round(ts, 3), self.index, name=name, state="start", arguments=_ARGUMENTS[name]
+        )
 
     def tool_end(self, ts: float, name: str, duration_ms: float, *, failed: bool) -> Tool:
-        return self._in_turn(
+        return self._event(
             Tool,
-            ts,
+            round(ts, 3),
+            self.index,
             name=name,
             state="error" if failed else "ok",
             duration_ms=duration_ms,
@@ -102,9 +104,10 @@ class EventBuilder:
         )
 
     def error(self, ts: float, failure: Failure, *, final: bool, retry_count: int = 0) -> Error:
-        return self._in_turn(
+        return self._event(
             Error,
-            ts,
+            round(ts, 3),
+            self.index,
             component=failure.component,
             category=failure.category,
             error_type=failure.error_type,
@@ -117,9 +120,10 @@ class EventBuilder:
         )
 
     def reply(self, ts: float, step: str, reply: Reply, said: str, answer: str, *, confidence: float) -> Turn:
-        return self._in_turn(
+        return self._event(
             Turn,
             ts,
+            self.index,
             e2e_ms=reply.e2e,
             measured_from="vad_stop",
             latency=_latency(reply),
@@ -131,15 +135,17 @@ class EventBuilder:
         )
 
     def failed_reply(self, ts: float, step: str, said: str) -> Turn:
-        return self._in_turn(Turn, ts, status="failed", user_text=said, step=step)
+        return self._event(Turn, ts, self.index, status="failed", user_text=said, step=step)
 
     def interruption(self, ts: float, playout_ms: float, *, backchannel: bool) -> Interruption:
-        return self._in_turn(Interruption, ts, by="user", playout_ms=playout_ms, backchannel=backchannel)
+        return self._event(
+            Interruption, round(ts, 3), self.index, by="user", playout_ms=playout_ms, backchannel=backchannel
+        )
 
     def llm_usage(self, ts: float, tokens: int, tokens_out: int, turn: int = -1) -> Usage:
         """What the model used, for one turn or for the whole call."""
         cost = LLM_USD_PER_TOKEN * tokens + LLM_USD_PER_OUTPUT_TOKEN * tokens_out
-        return self._usage("llm", ts, cost, turn=turn, input_tokens=tokens, output_tokens=tokens_out)
+        return self._usage("llm", ts, cost, turn, input_tokens=tokens, output_tokens=tokens_out)
 
     def tts_usage(self, ts: float, characters: int) -> Usage:
         return self._usage("tts", ts, TTS_USD_PER_CHARACTER * characters, characters=characters)
@@ -147,10 +153,10 @@ class EventBuilder:
     def stt_usage(self, ts: float, audio_s: float) -> Usage:
         return self._usage("stt", ts, STT_USD_PER_S * audio_s, audio_s=round(audio_s, 1))
 
-    def _usage(self, component: str, ts: float, cost_usd: float, **amounts: Any) -> Usage:
+    def _usage(self, component: str, ts: float, cost_usd: float, turn: int = -1, **amounts: float) -> Usage:
         provider, model = _PROVIDERS[component]
-        about = {"component": component, "provider": provider, "model": model}
-        return self._event(Usage, ts, **about, cost_usd=round(cost_usd, 6), **amounts)
+        amounts["cost_usd"] = round(cost_usd, 6)
+        return self._event(Usage, ts, turn, component=component, provider=provider, model=model, **amounts)
 
     def end(self, ts: float, reason: str, party: str, step: str, duration_s: float) -> CallEnd:
         return self._event(
