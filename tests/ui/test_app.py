@@ -118,13 +118,14 @@ async def test_every_action_may_be_done_twice_on_every_screen_and_in_every_box(m
         assert not app.is_running
 
 
-async def test_a_door_says_calmly_that_its_screen_is_not_built() -> None:
+async def test_a_screen_that_is_not_there_has_no_key() -> None:
     app = ConsoleApp(FakeFeed())
-    async with app.run_test(size=(120, 36)) as pilot:
+    async with app.run_test(size=(200, 90)) as pilot:
         await pilot.press("6")
-        assert "Review isn't built yet" in text_of(app.sheet.lines[-1])
-        await pilot.press("j")
-        assert "isn't built" not in text_of(app.sheet.lines[-1])
+        assert app.page.name == "overview"
+        assert "Review" not in shown(app)
+        await pilot.press("question_mark")
+        assert "Review" not in shown(app)
 
 
 async def test_help_lists_what_the_registry_has_for_this_screen() -> None:

@@ -24,7 +24,7 @@ from voicetop.engine.snapshot import Snapshot, View
 from voicetop.ui.actions.comparing import CompareActions
 from voicetop.ui.actions.copying import CopyActions
 from voicetop.ui.actions.keymap import USUAL, Keymap
-from voicetop.ui.actions.registry import BY_ID, Place
+from voicetop.ui.actions.registry import Place
 from voicetop.ui.actions.responding import IncidentActions
 from voicetop.ui.actions.scope_actions import ScopeActions
 from voicetop.ui.app_chrome import ROOM, AppChrome
@@ -310,10 +310,6 @@ class ConsoleApp(
 
     def do(self, action_id: str) -> None:
         """Run an action: the page's own way, else the console's."""
-        action = BY_ID[action_id]
-        if action.door:
-            self.say(f"{action.label} isn't built yet; 1 is Overview, 2 is Calls")
-            return
         if action_id == "back" and self.returned():
             return
         handler = getattr(self.page, f"act_{action_id}", None) or getattr(self, f"act_{action_id}")

@@ -45,8 +45,7 @@ BOXES: tuple[Place, ...] = ("help", "palette", "copy", "columns", "prompt")
 class Action(NamedTuple):
     """One thing to do: its keys (Textual's names), its short label, and a sentence for the help.
 
-    `footer` orders it in the footer (0: not there; the larger go first where room is short); a `door` leads to
-    a screen that isn't there.
+    `footer` orders it in the footer (0: not there; the larger go first where room is short).
     """
 
     id: str
@@ -56,7 +55,6 @@ class Action(NamedTuple):
     group: str
     places: tuple[Place, ...] = EVERYWHERE
     footer: int = 0
-    door: bool = False
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -77,7 +75,6 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("alerts", "4", "Alerts", "what fired, and its runbook", "screens", (*EVERYWHERE, *BOXES), 1),
     Action("trends", "5", "Trends", "24 hours with what changed", "screens", (*EVERYWHERE, *BOXES), 1),
-    Action("review", "6", "Review", "the week", "screens", footer=8, door=True),
     Action("filter", "slash", "filter", "show only the calls that match, as you type", "calls", LISTS, 4),
     Action(
         "open",

@@ -63,10 +63,9 @@ def help_body(place: Place, width: int, keymap: Keymap = USUAL) -> list[Line]:
 
 
 def _help_lines(action: Action, width: int) -> list[Line]:
-    said = f"{action.help} (not built yet)" if action.door else action.help
     keys = _as_many(written(action.keys), KEYS - 1)
-    row = Row(2).left(KEYS, keys, "faint" if action.door else "key")
-    return _told(row.left(LABEL, action.label, "faint" if action.door else "strong"), said, "muted", width)
+    row = Row(2).left(KEYS, keys, "key").left(LABEL, action.label, "strong")
+    return _told(row, action.help, "muted", width)
 
 
 def _told(head: Row, said: str, tone: str, width: int) -> list[Line]:

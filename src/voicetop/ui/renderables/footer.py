@@ -18,21 +18,20 @@ LEAST_NOTE = 12
 
 
 def footer(place: Place, page: Place, width: int, keymap: Keymap = USUAL) -> Line:
-    """Screens with the current one marked and doors dimmed, then the keys.
+    """Screens with the current one marked, then the keys.
 
-    Where room is short the doors lose their names first, then the least important keys go; where not even help and quit
-    have room, the other screens are but their numbers.
+    Where room is short the least important keys go; where not even help and quit have room, the other screens are
+    only their numbers.
     """
     actions = [action for action in keymap.available(place) if action.footer and action.keys]
-    short = sum(_size(action, short=False) for action in actions) > width - 2
     needed = [action for action in actions if action.footer <= NEEDED]
-    if sum(_size(action, short=short) for action in needed) > width:
+    if sum(map(_size, needed)) > width:
         actions = [_bare(action) if action.id != page else action for action in actions]
-    kept = _fitting(actions, width - 2, short=short)
+    kept = _fitting(actions, width - 2)
     row = Row(1)
     for action in kept:
         if action.group == "screens":
-            _screen(row.add(GAP if row.width > 1 else ""), action, current=action.id == page, short=short)
+            _screen(row.add(GAP if row.width > 1 else ""), action, current=action.id == page)
     tail = Row()
     for action in kept:
         if action.group != "screens":
@@ -53,7 +52,7 @@ def keys_line(place: Place, ids: Sequence[str], width: int, keymap: Keymap, said
         if name not in known:
             continue
         action = known[name]._replace(label=said.get(name, known[name].label))
-        if row.width + _size(action, short=False) > width:
+        if row.width + _size(action) > width:
             break
         row.add(GAP if row.width > 1 else "").add(written(action.keys, 1), "key")
         row.add(f" {action.label}", "muted")
@@ -65,22 +64,21 @@ def _bare(action: Action) -> Action:
     return action._replace(label="") if action.group == "screens" else action
 
 
-def _screen(row: Row, action: Action, *, current: bool, short: bool) -> None:
-    tone = "strong" if current else "faint" if action.door else "text"
-    row.add(written(action.keys, 1), "accent" if current else "faint" if action.door else "key")
-    row.add("" if (short and action.door) or not action.label else f" {action.label}", tone)
+def _screen(row: Row, action: Action, *, current: bool) -> None:
+    row.add(written(action.keys, 1), "accent" if current else "key")
+    row.add(f" {action.label}" if action.label else "", "strong" if current else "text")
 
 
-def _fitting(actions: list[Action], width: int, *, short: bool) -> list[Action]:
+def _fitting(actions: list[Action], width: int) -> list[Action]:
     kept = list(actions)
-    while kept and sum(_size(action, short=short) for action in kept) > width + len(GAP):
+    while kept and sum(map(_size, kept)) > width + len(GAP):
         worst = max(action.footer for action in kept)
         kept.remove(next(action for action in reversed(kept) if action.footer == worst))
     return kept
 
 
-def _size(action: Action, *, short: bool) -> int:
-    label = 0 if (short and action.door) or not action.label else 1 + cells(action.label)
+def _size(action: Action) -> int:
+    label = 1 + cells(action.label) if action.label else 0
     return cells(written(action.keys, 1)) + label + len(GAP)
 
 

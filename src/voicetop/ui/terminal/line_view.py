@@ -43,7 +43,7 @@ class LineView(Widget):
     """
 
     ALLOW_SELECT = False
-    DEFAULT_CSS = "Sheet { width: 100%; height: 100%; }"
+    DEFAULT_CSS = "LineView { width: 100%; height: 100%; }"
 
     def __init__(self, ink: Ink, make: Callable[[int, int], list[Line]]) -> None:
         super().__init__()
