@@ -21,8 +21,8 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import Severity, Snapshot, View
 from voicetop.errors import CheckpointError, WireError
-from voicetop.views.incidents import dressed, severity_of
 from voicetop.views.snapshot_builder import SnapshotBuilder
+from voicetop.views.verdict import severity_of
 from voicetop.wire.codec import Batch, Beat, Codec, Step
 from voicetop.wire.duplicates import Duplicates
 from voicetop.wire.events import Operator
@@ -36,7 +36,7 @@ class Session:
         self.codec = Codec()
         self.engine = Engine(config)
         self.alerts = alerts or Alerts((DetectorSet(), Rules()))
-        self.picturer = SnapshotBuilder(self.engine, self.codec.stats)
+        self._builder = SnapshotBuilder(self.engine, self.codec.stats, self.alerts)
         self.epoch = ""
         self.deployment = ""
         self.noted: Sequence[Operator] = ()
@@ -107,11 +107,9 @@ class Session:
 
     def snapshot(self, view: View) -> Snapshot:
         """What a screen that asks with `view` may know now."""
-        made = self.picturer.snapshot(
+        return self._builder.snapshot(
             view, epoch=self.epoch, seq=self.seq, deployment=self.deployment, noted=self.noted
         )
-        learning_s, rules = self.alerts.learning_s(self.engine), self.engine.config.rules
-        return dressed(made, self.alerts.incidents, learning_s, rules)
 
     def checkpoint(self) -> bytes:
         """The whole state, for a console that joins or a replay that seeks."""
@@ -131,7 +129,7 @@ class Session:
         self.engine = engine
         self.epoch = loaded.epoch
         self.codec.resume(loaded.seq, loaded.wire, duplicates)
-        self.picturer = SnapshotBuilder(self.engine, self.codec.stats)
+        self._builder = SnapshotBuilder(self.engine, self.codec.stats, self.alerts)
 
     def digest(self) -> str:
         """A hash over the whole state; at a heartbeat it is the same for all who folded the same records."""

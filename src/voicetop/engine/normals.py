@@ -104,7 +104,7 @@ class Usual:
         used = len(ledger.cells)
         day = ledger.windows.histograms("24h", cells, used)
         short = ledger.windows.histograms("5m", cells, used)
-        self.histograms = {name: counts - short.get(name, _ZERO) for name, counts in day.items()}
+        self.histograms = {name: counts - short.get(name, NOTHING) for name, counts in day.items()}
         self.sums = ledger.counts.sums("24h", cells)
         self._less(ledger.counts.sums("5m", cells))
         chosen = None if cells is None else frozenset(cells.tolist())
@@ -151,7 +151,7 @@ class Usual:
         return Normal(self.sums.get(total, 0) / of / unit, n=of) if of >= 3 * FEW_CALLS else Normal(n=of)
 
 
-_ZERO = np.zeros(BUCKETS, np.int64)
+NOTHING = np.zeros(BUCKETS, np.int64)
 
 
 def troubled_slots(ledger: Ledger, troubled: frozenset[int]) -> list[SlotKey]:

@@ -183,11 +183,6 @@ def _changed(engine: Engine, at: float) -> tuple[str, float]:
 
 # -- lines on charts -----------------------------------------------------------------------------------------------
 
-_CHARTED = {
-    "p50_e2e": ("latency", "p50"), "p95_e2e": ("latency", "p95"), "p99_e2e": ("latency", "p99"),
-    "errors": ("errors", "rate"), "success": ("outcome", "success"), "escalation": ("outcome", "escalation"),
-    "abandonment": ("abandonment", "rate"), "cost": ("cost", "per_call"), "sentiment": ("mood", "sentiment"),
-}  # fmt: skip
 _MILD = ("line", "info", "warning", "critical")
 
 
@@ -199,8 +194,3 @@ def drawn(rules: tuple[Rule, ...], where: tuple[tuple[str, str], ...], name: str
     rule = min(mine, key=lambda rule: (rule.where != where, _MILD.index(rule.tier), rule.name))
     line = line_at(rule.fire, figure)
     return replace(figure, warn=line if line == line else NAN, rule="" if rule.fire.times else rule.name)
-
-
-def charted() -> dict[str, tuple[str, str]]:
-    """The metrics that have a figure on a panel: by name the panel's and the figure's names in the snapshot."""
-    return dict(_CHARTED)

@@ -1,0 +1,179 @@
+"""The panels of the overview, each made of one scope's sums and histograms and judged by its normals and rules."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from voicetop.engine import normals, waiting
+from voicetop.engine.capacity import minutes_to_line
+from voicetop.engine.engine import Engine
+from voicetop.engine.snapshot import (
+    NAN,
+    AbandonPanel,
+    CapacityPanel,
+    CostPanel,
+    ErrorKind,
+    ErrorPanel,
+    Figure,
+    Latencies,
+    LatencyPanel,
+    OutcomePanel,
+    SentimentPanel,
+    Series,
+    StepShare,
+)
+from voicetop.engine.verdict import STAGE_WORDS, culprit, handling_s
+from voicetop.views.charts import Charts
+from voicetop.views.scope import CHART_POINTS, Scope
+
+SUCCESS_LESS = 0.05
+SENTIMENT_LESS = 0.4
+"""How far under their normal success (a share) and sentiment (of 5) warn."""
+NAMED_STEPS = 6
+SPLIT = ("stt", "eou", "llm_ttft", "tool", "tts_ttfb")
+
+
+def capacity(engine: Engine) -> CapacityPanel:
+    """How many calls are live, against the tested limit; of everybody, whatever the view's segment."""
+    load, counts = engine.load, engine.ledger.counts
+    sums, longer = (counts.sums(span, None) for span in ("5m", "30m"))
+    first_at = min((width * number for width, number in counts.slots), default=engine.at)
+    covered = max(60.0, min(engine.at - counts.edges.short, engine.at - first_at))
+    arrivals = sums.get("started", 0) / covered * 60
+    handling = handling_s(longer)
+    live = len(engine.roster.live)
+    peak, peak_at = load.peak(engine.at)
+    recent = load.minutes[-CHART_POINTS:]
+    return CapacityPanel(
+        live=live,
+        limit=load.limit,
+        tested_at=load.tested_at,
+        peak=max(peak, live),
+        peak_at=peak_at,
+        arrivals_per_min=arrivals,
+        handling_s=handling,
+        minutes_to_line=minutes_to_line(live, load.limit, arrivals, handling),
+        chart=Series(recent[0][0] * 60.0, 60.0, tuple(float(n) for _, n in recent)) if recent else None,
+    )
+
+
+def latency(scope: Scope, charts: Charts) -> LatencyPanel:
+    """Response times and stages (ms); who still waits counts as waiting at least so long."""
+    now, past = scope.histograms, scope.usual.histograms
+    waits = waiting.as_histogram(scope.waiting, scope.at) + now.get("waited", 0)
+    e2e = normals.latencies("e2e", now.get("e2e", normals.NOTHING), waits, past.get("e2e"), warn=True)
+    stages = tuple(
+        normals.latencies(name, counts, None, past.get(name))
+        for name, counts in now.items()
+        if name not in ("e2e", "waited")
+    )
+    by_name = {stage.name: stage for stage in stages}
+    split = tuple((name, by_name[name].p50) for name in SPLIT if name in by_name)
+    kinds = sorted(
+        ((kind[5:], n) for kind, n in scope.sums.items() if kind.startswith("from:")),
+        key=lambda part: -part[1],
+    )
+    stage, more = culprit(now, past) if scope.usual.learned(scope.at) else ("", 0.0)
+    grown = f"{STAGE_WORDS[stage]} +{more / 1000:.1f} s" if stage else ""
+    return LatencyPanel(_with_rules(scope, e2e), stages, split, charts.latency(scope), tuple(kinds), grown)
+
+
+def _with_rules(scope: Scope, e2e: Latencies) -> Latencies:
+    if not scope.engine.config.rules:
+        return e2e
+    return replace(
+        e2e,
+        p50=scope.with_rule("p50_e2e", e2e.p50),
+        p95=scope.with_rule("p95_e2e", e2e.p95),
+        p99=scope.with_rule("p99_e2e", e2e.p99),
+    )
+
+
+def errors(scope: Scope, charts: Charts) -> ErrorPanel:
+    """Calls with an error over calls that were there, by component and category."""
+    sums, active = scope.sums, scope.live + scope.sums.get("ended", 0)
+    kinds = []
+    for kind, hits in sums.items():
+        if kind.startswith("error:"):
+            component, _, category = kind[6:].partition(":")
+            normal = scope.usual.error_rate(kind, scope.view.span, scope.handling)
+            kinds.append(ErrorKind(component, category or "other", normals.rate(hits, active, normal)))
+    kinds.sort(key=lambda kind: (-kind.rate.value, kind.component, kind.category))
+    normal = scope.usual.error_rate("error", scope.view.span, scope.handling)
+    rate = normals.rate(sums.get("error", 0), active, normal, normals.error_line(normal))
+    return ErrorPanel(
+        rate=scope.with_rule("errors", rate),
+        kinds=tuple(kinds),
+        chart=charts.rate(scope, "error", "ended"),
+        hours=charts.error_hours(scope),
+        retried=sums.get("retried", 0),
+    )
+
+
+def outcome(scope: Scope, charts: Charts) -> OutcomePanel:
+    """Success of the calls whose outcome is known, and escalation of those that talked."""
+    sums, usual = scope.business, scope.usual
+    talked = sums.get("talked", 0)
+    handed_on, good = usual.rate("escalated", "talked"), usual.rate("succeeded", "known")
+    escalation = normals.rate(sums.get("escalated", 0), talked, handed_on, normals.leaving_line(handed_on))
+    success = normals.rate(sums.get("succeeded", 0), sums.get("known", 0), good, good.value - SUCCESS_LESS)
+    return OutcomePanel(
+        success=scope.with_rule("success", success),
+        coverage=normals.rate(sums.get("known", 0), talked),
+        escalation=scope.with_rule("escalation", escalation),
+        containment=normals.rate(talked - sums.get("escalated", 0), talked),
+        chart=charts.rate(scope, "succeeded", "known"),
+    )
+
+
+def abandonment(scope: Scope, charts: Charts) -> AbandonPanel:
+    """Calls that were abandoned over calls of which that is decided, and the steps at which callers left."""
+    sums, usual = scope.business, scope.usual.rate("abandoned", "decided")
+    left = {kind[5:]: n for kind, n in sums.items() if kind.startswith("left:")}
+    reached = {kind[5:]: n for kind, n in sums.items() if kind.startswith("step:")}
+    total = sum(left.values())
+    funnel = tuple(
+        StepShare(step, n, left.get(step, 0), left.get(step, 0) / total if total else 0.0)
+        for step, n in reached.items()
+    )
+    shares = [StepShare(step, reached.get(step, 0), n, n / total) for step, n in left.items() if total]
+    shares.sort(key=lambda share: (-share.abandoned, share.step))
+    rate = normals.rate(sums.get("abandoned", 0), sums.get("decided", 0), usual, normals.leaving_line(usual))
+    return AbandonPanel(
+        rate=scope.with_rule("abandonment", rate),
+        steps=tuple(shares[:NAMED_STEPS]),
+        funnel=funnel,
+        chart=charts.rate(scope, "abandoned", "decided"),
+    )
+
+
+def cost(scope: Scope, charts: Charts) -> CostPanel:
+    """Cost of a call ($), of those whose price is known or can be estimated."""
+    sums = scope.business
+    n, total = sums.get("priced", 0), sums.get("cost_micro", 0)
+    usual = scope.usual.mean("cost_micro", "priced", 1e6)
+    shares = [
+        (kind[5:], amount / total) for kind, amount in sums.items() if kind.startswith("cost:") and total
+    ]
+    shares.sort(key=lambda share: -share[1])
+    per_call = normals.mean(total / 1e6, n, usual, normals.line_over(usual, normals.WARN_RATIO))
+    return CostPanel(
+        per_call=scope.with_rule("cost", per_call),
+        shares=tuple(shares),
+        estimated=sums.get("guessed", 0) / n if n else 0.0,
+        chart=charts.mean(scope, "cost_micro", "priced", 1e6),
+    )
+
+
+def sentiment(scope: Scope, frustrated: int) -> SentimentPanel:
+    """Sentiment (1 to 5), the share of live calls that are `frustrated`, and interruptions in 100 turns."""
+    sums, usual = scope.business, scope.usual
+    felt = usual.mean("sentiment_centi", "sentiments", 100)
+    turns = int(scope.histograms["e2e"].sum()) if "e2e" in scope.histograms else 0
+    barge_ins = scope.sums.get("barge_ins", 0)
+    total, n = sums.get("sentiment_centi", 0) / 100, sums.get("sentiments", 0)
+    return SentimentPanel(
+        sentiment=scope.with_rule("sentiment", normals.mean(total, n, felt, felt.value - SENTIMENT_LESS)),
+        frustrated=normals.rate(frustrated, scope.live, usual.rate("moody", "talked")),
+        interruptions=Figure(100 * barge_ins / turns if turns else NAN, turns, few=turns < 30),
+    )

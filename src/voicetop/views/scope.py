@@ -1,0 +1,56 @@
+"""What one view is about: its segment cells, its window, and the sums and histograms of both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicetop.alerts.rules.rules import drawn
+from voicetop.engine import normals, waiting
+from voicetop.engine.engine import Engine
+from voicetop.engine.normals import Usual
+from voicetop.engine.snapshot import Figure, View, Where
+from voicetop.engine.verdict import handling_s
+from voicetop.engine.windows.histograms import Histogram
+from voicetop.engine.windows.slots import MINUTE, QUARTER, SlotKey
+
+CHART_POINTS = 30
+
+
+class Scope:
+    """The cells, window and sums that one view is about."""
+
+    def __init__(self, engine: Engine, view: View, usual: Usual) -> None:
+        self.engine, self.view, self.usual, self.at = engine, view, usual, engine.at
+        ledger = engine.ledger
+        self.cells: NDArray[np.intp] | None = ledger.cells.matching(p for p in view.where if p[0] != "hour")
+        self.chosen = None if self.cells is None else frozenset(self.cells.tolist())
+        hours = [int(value) for name, value in view.where if name == "hour" and value.isdigit()]
+        if hours:
+            self.histograms: dict[str, Histogram] = ledger.windows.hour(hours[0], self.cells)
+            self.sums = self.business = ledger.counts.hour(hours[0], self.chosen)
+        else:
+            self.histograms = ledger.windows.histograms(view.span, self.cells, len(ledger.cells))
+            self.sums = ledger.counts.sums(view.span, self.cells)
+            self.business = self.sums if view.span == "24h" else ledger.counts.sums("30m", self.cells)
+        counts = ledger.cells.live
+        self.live = sum(counts) if self.cells is None else sum(counts[cell] for cell in self.cells.tolist())
+        self.waiting = waiting.waiting_calls(engine.roster.live.values(), self.cells)
+        if hours and hours[0] != self.at // 3600 % 24:  # who is on the line now is no part of another hour
+            self.live, self.waiting = 0, []
+        self.stuck_after = normals.stuck_after(usual.histograms.get("e2e"), engine.config.stuck_after_s)
+        self.handling = handling_s(self.business)
+        self.charts: dict[tuple[object, Where, SlotKey], Any] = {}
+        """Chart points of slots that still change: for this snapshot only."""
+
+    def chart_slots(self) -> list[SlotKey]:
+        """The slots of a chart: 30 minutes by the minute, or 24 hours by the quarter."""
+        width, count = (QUARTER, 96) if self.view.span == "24h" else (MINUTE, CHART_POINTS)
+        last = int(self.at // width)
+        return [(width, number) for number in range(last - count + 1, last + 1)]
+
+    def with_rule(self, metric: str, figure: Figure) -> Figure:
+        """The figure with the threshold of the user's own rule on `metric` in this segment, where there is one."""
+        return drawn(self.engine.config.rules, self.view.where, metric, figure)

@@ -1,0 +1,124 @@
+"""Is everything working? One verdict, of the open incidents and of the engine's plain judgement together.
+
+Who speaks in it: incidents that fire, each for its whole family; and the judge's troubles of those families of which no
+incident fires, since they are on the screen and true, though nobody was alerted. So there is one sentence, no figure in
+it twice, and it is never "OK" while something fires. A silence quiets notifiers and not the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from voicetop.alerts.incident_text import in_short, span
+from voicetop.alerts.incidents.incident import Incident
+from voicetop.alerts.incidents.lifecycle import Incidents
+from voicetop.alerts.incidents.policy import UPSTREAM
+from voicetop.engine.engine import Engine
+from voicetop.engine.feed_state import BLIND_AFTER
+from voicetop.engine.normals import Usual
+from voicetop.engine.snapshot import NAN, FeedState, Severity, Trouble, Verdict
+from voicetop.engine.verdict import CLEAR_S
+from voicetop.views.verdict_text import sentence, standing
+
+KIND_OF = {"waiting": "stuck"}
+"""What the judge calls a trouble where it isn't the family's own name."""
+
+
+def plain_verdict(engine: Engine, feed: FeedState, usual: Usual) -> Verdict:
+    """What the engine's judge sees, without incidents; `usual` is what is normal for everybody."""
+    at = engine.at
+    troubles = tuple(replace(held.trouble, since=held.since) for held in engine.judge.standing.values())
+    if feed.silent_s >= BLIND_AFTER:
+        return Verdict("blind", f"feed silent for {feed.silent_s:.0f} s", feed.last_at, troubles)
+    if feed.publishers and feed.publishers == feed.publishers_silent:
+        return Verdict("blind", f"the hub is there, but {_publishers(feed)} silent", at, troubles)
+    if troubles:
+        worst = standing(troubles)
+        return Verdict(worst[0].severity, sentence(worst), min(t.since for t in troubles), tuple(worst))
+    live = len(engine.roster.live)
+    calls = f"{live:,} call{'s' * (live != 1)}" if live else "no calls right now"
+    if not usual.learned(at):
+        left = usual.left(at)
+        text = f"{calls} · learning what is normal, {max(1, round(left / 60))} min to go"
+        return Verdict("learning", text, learning_s=left)
+    capacity = engine.load.limit
+    share = f" · {100 * live / capacity:.0f} % of tested capacity" if capacity else ""
+    return Verdict("ok", f"{calls} · every panel within its normal{share}")
+
+
+def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float, last_resolved: float = NAN) -> Verdict:
+    """The verdict of judge and open incidents together, as of stamp time `at`.
+
+    Where all is well it says how long ago the last incident was resolved (stamp time `last_resolved`).
+    """
+    open_still = [incident for incident in opened if incident.firing]
+    firing = [incident for incident in open_still if at - incident.seen < CLEAR_S]
+    plain = _fading(plain, [incident for incident in open_still if at - incident.seen >= CLEAR_S], at)
+    voices = [_voice(incident) for incident in firing if not incident.part_of]
+    spoken = {KIND_OF.get(incident.family, incident.family) for incident in firing}
+    worst = {trouble.kind.removeprefix("local "): trouble.severity for trouble in plain.troubles}
+    voices = [_as_bad(voice, worst) for voice in voices]
+    others = [trouble for trouble in plain.troubles if trouble.kind.removeprefix("local ") not in spoken]
+    troubles = tuple(standing([*voices, *others]))
+    if plain.severity == "blind":
+        return replace(plain, troubles=troubles)
+    if not voices:
+        return _all_well(plain, at - last_resolved) if plain.severity == "ok" else plain
+    since = min(trouble.since for trouble in troubles)
+    return Verdict(troubles[0].severity, sentence(troubles), min(since, at), troubles)
+
+
+def severity_of(engine: Engine, incidents: Incidents, at: float) -> Severity:
+    """The severity of that verdict for everybody; what is still being learned is no trouble."""
+    if engine.feed.blind:
+        return "blind"
+    if not engine.judge.standing and not incidents.opened:
+        return "ok"
+    troubles = tuple(standing([held.trouble for held in engine.judge.standing.values()]))
+    plain = Verdict(troubles[0].severity if troubles else "ok", "", troubles=troubles)
+    return verdict_of(plain, incidents.opened, at).severity
+
+
+def _fading(plain: Verdict, quiet: list[Incident], at: float) -> Verdict:
+    """The judge's verdict, with those named that still fire though there is no sign of them any more."""
+    named = [
+        f"{one.family} alert ({one.id}) quiet for {span(at - one.seen)}" for one in quiet if not one.part_of
+    ]
+    if not named or plain.severity == "blind":
+        return plain
+    more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+    return replace(plain, text=f"{plain.text} · {named[0]}{more}")
+
+
+def _as_bad(voice: Trouble, worst: dict[str, Severity]) -> Trouble:
+    """Down where the judge sees that it is: an incident says what, the figures on the screen say how much."""
+    return replace(voice, severity="down") if worst.get(voice.kind) == "down" else voice
+
+
+def _voice(incident: Incident) -> Trouble:
+    lead = incident.lead
+    down = incident.tier == "critical" and incident.family in UPSTREAM and not incident.segment
+    return Trouble(
+        kind=KIND_OF.get(incident.family, incident.family),
+        text=" · ".join((lead.text, *in_short(lead))),
+        since=incident.onset,
+        severity="down" if down else "degraded",
+        value=lead.value,
+        normal=lead.normal,
+        n=lead.n,
+        where=incident.segment,
+        explains=lead.explains,
+        stage=lead.stage,
+    )
+
+
+def _all_well(plain: Verdict, resolved_s: float) -> Verdict:
+    if resolved_s != resolved_s:
+        return plain
+    return replace(plain, text=f"{plain.text} · last alert {span(max(0.0, resolved_s))} ago, resolved")
+
+
+def _publishers(feed: FeedState) -> str:
+    return "its publisher is" if feed.publishers == 1 else f"all its {feed.publishers} publishers are"
