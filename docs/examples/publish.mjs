@@ -2,9 +2,9 @@
 //
 //     node publish.mjs ws://127.0.0.1:8377 [number of calls]
 //
-// It never blocks a call: events wait in a bounded queue, the oldest are dropped and reported, the connection comes
-// back by itself. It delivers at least once: what the hub has not acknowledged (by a pong) is sent again after a
-// reconnect, and the hub drops what it has seen, by event_id. The token comes from the environment, never from a URL.
+// It never blocks a call: events wait in a bounded queue, the oldest are dropped and reported, and it reconnects
+// automatically. It delivers at least once: events that the hub has not acknowledged (by a pong) are sent again after a
+// reconnect, and the hub drops duplicates by event_id. The token comes from the environment, never from a URL.
 
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,8 +12,8 @@ import { fileURLToPath } from "node:url";
 import WebSocket from "ws";
 
 const QUEUE = 10_000; // events that may wait, and that may be unacknowledged
-const FRAME = 500; // events to a frame
-const GATHER_MS = 20; // how long the first event of a frame waits for company
+const FRAME = 500; // events per frame
+const GATHER_MS = 20; // how long the first event of a frame waits for more
 const PING_MS = 1_000;
 const STATUS_MS = 5_000;
 
@@ -34,7 +34,7 @@ export class Publisher {
     this.connect();
   }
 
-  /** Queue one event; returns at once, whatever the network does. */
+  /** Queue one event; returns immediately, whatever the network does. */
   emit(type, fields = {}) {
     const event = { type, ts: Date.now() / 1000, event_id: this.newId(), source: this.source, ...fields };
     if (type === "call.start") this.live.set(event.call_id, event);
@@ -48,7 +48,7 @@ export class Publisher {
     return `${this.run}/${++this.count}`;
   }
 
-  /** Send what waits and end; true where the hub has read everything within that time. */
+  /** Send the queued events and close; true if the hub has read everything within that time. */
   async close(patienceMs = 10_000) {
     const deadline = Date.now() + patienceMs;
     while ((this.waiting.length || this.unacknowledged.length) && Date.now() < deadline) {
@@ -77,7 +77,7 @@ export class Publisher {
     this.epoch = frame.epoch;
     this.offset = Date.now() - frame.at * 1000;
     this.tries = 0;
-    this.waiting.unshift(...this.unacknowledged.splice(0)); // in doubt: once more
+    this.waiting.unshift(...this.unacknowledged.splice(0)); // in doubt: send again
     if (restarted) {
       const calls = [...this.live.values()].map((call) => ({ ...call, event_id: this.newId() }));
       this.waiting.unshift(...calls);
@@ -112,7 +112,7 @@ export class Publisher {
     }
   }
 
-  /** The pong that comes back says that everything sent before this ping was read. */
+  /** The pong confirms that everything sent before this ping was read. */
   ping() {
     if (this.ready && this.unacknowledged.length) {
       this.socket.ping(String(this.acknowledged + this.unacknowledged.length));
@@ -143,7 +143,7 @@ export class Publisher {
   }
 }
 
-/** One call as an agent would tell it: everything is sent when it happens. */
+/** One call as an agent would report it: every event is sent when it happens. */
 async function call(publisher, number) {
   const call_id = `node-call-${number}`;
   publisher.emit("call.start", {
@@ -157,7 +157,7 @@ async function call(publisher, number) {
   publisher.emit("stage", { call_id, turn: 0, name: "llm", state: "start", provider: "acme-llm" });
   await sleep(30);
   publisher.emit("stage", { call_id, turn: 0, name: "llm", state: "end", provider: "acme-llm" });
-  publisher.emit("call.update", { call_id, segments: { intent: "billing" } }); // known late: the whole call moves
+  publisher.emit("call.update", { call_id, segments: { intent: "billing" } }); // known late: moves the whole call
   publisher.emit("turn", {
     call_id,
     turn: 0,

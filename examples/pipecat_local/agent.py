@@ -1,4 +1,4 @@
-"""A voice agent that runs anywhere, with everything that goes wrong in one: to see a real call in voicetop.
+"""A voice agent that runs anywhere and fails on request: shows a real call in voicetop.
 
 voicetop serve                                         in one terminal
 voicetop                                               in another
@@ -63,7 +63,7 @@ async def charge_card(params: FunctionCallParams, amount: float) -> None:  # noq
 
 
 def build(telephone: Telephone, llm_url: str, observers: list[object]) -> tuple[PipelineWorker, LLMContext]:
-    """The pipeline: caller → ears → language model → voice → caller."""
+    """The pipeline: caller → speech recognition → language model → speech → caller."""
     context = LLMContext(tools=[check_table, charge_card])
     listening = LLMUserAggregatorParams(
         vad_analyzer=SileroVADAnalyzer(params=VADParams(stop_secs=0.2)),
@@ -95,7 +95,7 @@ def build(telephone: Telephone, llm_url: str, observers: list[object]) -> tuple[
 
 
 async def run(args: argparse.Namespace) -> None:
-    """One call from hello to goodbye."""
+    """Run one call from greeting to goodbye."""
     plan = Plan.of(args.inject)
     telephone, ears, measured = Telephone(), Ears(), []
     pipecats_own = UserBotLatencyObserver()
@@ -135,7 +135,7 @@ async def run(args: argparse.Namespace) -> None:
 
 
 def injections(text: str) -> list[str]:
-    """Names, comma-separated, in the order in which they are to happen."""
+    """Comma-separated names of failures, in the order in which they happen."""
     names = [name for name in text.split(",") if name]
     for name in names:
         if name not in INJECTIONS:

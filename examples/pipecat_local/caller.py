@@ -1,4 +1,4 @@
-"""The other end of the line: a caller who speaks the plan's sentences, hears the agent out, or doesn't."""
+"""The caller: speaks the sentences of the plan, and waits for the agent to finish or interrupts it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATIENCE_S = 12.0
 
 
 class Microphone(BaseInputTransport):
-    """Sends what the caller says in real time, and faint noise between the sentences."""
+    """Sends the caller's speech in real time, with faint noise between the sentences."""
 
     def __init__(self, params: TransportParams) -> None:
         super().__init__(params)
@@ -73,7 +73,7 @@ class Microphone(BaseInputTransport):
 
 
 class Loudspeaker(BaseOutputTransport):
-    """Takes audio as fast as it would be heard, and throws it away."""
+    """Consumes audio at playback speed and discards it."""
 
     def __init__(self, params: TransportParams) -> None:
         super().__init__(params)
@@ -91,7 +91,7 @@ class Loudspeaker(BaseOutputTransport):
 
 
 class Telephone(BaseTransport):
-    """Microphone and loudspeaker of the caller, as a transport."""
+    """The caller's microphone and loudspeaker as a transport."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Telephone(BaseTransport):
 
 
 class Ears(BaseObserver):
-    """What the caller notices of the agent: that it speaks, for how long it hasn't, that something went wrong."""
+    """What the caller notices about the agent: whether it speaks, how long it has been silent, how often it failed."""
 
     def __init__(self) -> None:
         super().__init__(observe_every_push=False)
@@ -132,20 +132,20 @@ class Ears(BaseObserver):
             self.errors += 1
 
     async def until_spoken_to(self, speeches: int) -> bool:
-        """The agent speaks for the `speeches`-th time; False where it doesn't."""
+        """Wait until the agent speaks for the `speeches`-th time; False if it doesn't."""
         return await until(lambda: self.speeches >= speeches)
 
     async def until_quiet(self, seconds: float = 0.5) -> None:
-        """The agent has finished, and says no more for a while."""
+        """Wait until the agent has finished speaking and stays silent for a while."""
         await until(lambda: not self.speaking and time.monotonic() - self.quiet_since >= seconds)
 
     async def until_error(self, errors: int) -> bool:
-        """Something goes wrong for the `errors`-th time."""
+        """Wait for the `errors`-th error."""
         return await until(lambda: self.errors >= errors)
 
 
 async def until(met: Callable[[], bool]) -> bool:
-    """Wait until `met`, patiently but not for ever."""
+    """Poll until `met` is true or the time is up."""
     deadline = time.monotonic() + PATIENCE_S
     while not met() and time.monotonic() < deadline:  # noqa: ASYNC110 - a caller listens, nobody calls back
         await asyncio.sleep(0.02)
@@ -153,7 +153,7 @@ async def until(met: Callable[[], bool]) -> bool:
 
 
 class Caller:
-    """Carries the plan out."""
+    """Carries out the plan."""
 
     def __init__(self, telephone: Telephone, ears: Ears, plan: Plan) -> None:
         self._microphone = telephone.input()
@@ -161,11 +161,11 @@ class Caller:
         self._plan = plan
 
     async def connect(self) -> None:
-        """The line is up; the agent will greet."""
+        """The call is connected; the agent greets."""
         await self._microphone.push_frame(ClientConnectedFrame())
 
     async def talk(self) -> None:
-        """The whole conversation, after the greeting."""
+        """Hold the whole conversation after the greeting."""
         await self._ears.until_spoken_to(1)
         exchanges = self._plan.exchanges
         for number, exchange in enumerate(exchanges):

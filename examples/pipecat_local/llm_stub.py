@@ -1,4 +1,4 @@
-"""A language model of few words: an OpenAI-compatible streaming endpoint on loopback that follows the plan."""
+"""A stub for a language model: an OpenAI-compatible streaming endpoint on loopback that follows the plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ARGUMENTS = {"check_table": {"people": 2, "time": "19:00"}, "charge_card": {"amo
 
 
 class LanguageModelStub:
-    """Answers each request with what the exchange that goes on wants."""
+    """Answers each request as the current exchange of the plan requires."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan

@@ -1,4 +1,4 @@
-"""What happens in the call: one exchange after the other, each with what the caller says and what goes wrong."""
+"""The script of the call: a list of exchanges, each with what the caller says and what fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ INJECTIONS = ("barge-in", "llm-500", "tool-failure", "tts-crash")
 
 @dataclass(frozen=True)
 class Exchange:
-    """One turn of the caller's. `injection` is what goes wrong in it; empty: nothing."""
+    """One turn of the caller. `injection` names the failure in it; empty for none."""
 
     says: str
     answer: str = ""
@@ -50,13 +50,13 @@ SENTENCES = sorted(
 
 @dataclass
 class Plan:
-    """The whole call; `now` is the exchange that goes on, which the language model stub looks up."""
+    """The whole call; `now` is the current exchange, which the language model stub reads."""
 
     exchanges: list[Exchange]
     now: Exchange | None = field(default=None)
 
     @classmethod
     def of(cls, injections: list[str]) -> Plan:
-        """A table is asked for, then things go wrong in the given order, then the caller says thanks."""
+        """Build the plan: the caller asks for a table, then the failures happen in the given order, then the caller says thanks."""
         wrong = [exchange for name in injections for exchange in _EXCHANGES[name]]
         return cls([OPENING, *wrong, CLOSING])

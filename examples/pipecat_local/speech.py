@@ -1,4 +1,4 @@
-"""Ears and voice from local parts: espeak-ng speaks, pocketsphinx listens. No model to download, no key, no network."""
+"""Local speech: espeak-ng speaks, pocketsphinx transcribes. No model to download, no key, no network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RATE = 16_000
 
 
 def speak(text: str, voice: str, words_per_minute: int = 190) -> NDArray[np.int16]:
-    """What espeak-ng makes of `text`, as 16-bit samples at 16 kHz."""
+    """Speak `text` with espeak-ng; returns 16-bit samples at 16 kHz."""
     command = ["espeak-ng", "-v", voice, "-s", str(words_per_minute), "--stdout", text]
     sound = subprocess.run(command, capture_output=True, check=True).stdout
     with wave.open(io.BytesIO(sound)) as file:
@@ -33,7 +33,7 @@ def speak(text: str, voice: str, words_per_minute: int = 190) -> NDArray[np.int1
 
 
 class PocketSphinxSTT(SegmentedSTTService):
-    """Listens to one utterance at a time, for a few sentences that it knows: a grammar is fast and hears right."""
+    """Transcribes one utterance at a time with a grammar of a few sentences, which is fast and accurate."""
 
     def __init__(self, sentences: list[str]) -> None:
         super().__init__(
@@ -67,7 +67,7 @@ class PocketSphinxSTT(SegmentedSTTService):
 
 
 class EspeakTTS(TTSService):
-    """Speaks, but for one text: on that its backend crashes, as backends do."""
+    """Speaks every text but one: on that one its backend crashes."""
 
     def __init__(self, crash_on: str) -> None:
         super().__init__(
