@@ -57,6 +57,6 @@ class Plan:
 
     @classmethod
     def of(cls, injections: list[str]) -> Plan:
-        """Build the plan: the caller asks for a table, then the failures happen in the given order, then the caller says thanks."""
+        """Build the plan: a request for a table, then the failures in the given order, then thanks."""
         wrong = [exchange for name in injections for exchange in _EXCHANGES[name]]
         return cls([OPENING, *wrong, CLOSING])
