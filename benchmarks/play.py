@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.sources import LinkState
+from voicetop.sources import Act, LinkState
 from voicetop.ui.app import ConsoleApp
 
 FRAME_S = 0.25
@@ -40,9 +40,9 @@ class Player:
         self.view = view
         self.pictures = []
 
-    def operate(self, act: str, **_: object) -> str:
+    def operate(self, act: Act) -> str:
         """Keep nothing."""
-        return f"{act}: this is only played"
+        return f"{act.act}: this is only played"
 
     def _make(self, tick: int) -> Snapshot:
         from ui import synthetic

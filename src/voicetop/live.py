@@ -13,9 +13,11 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from voicetop.engine.snapshot import NAN, Snapshot, View
+from msgspec.structs import replace
+
+from voicetop.engine.snapshot import Snapshot, View
 from voicetop.errors import VoicetopError
-from voicetop.sources import Acting, LinkState, Source
+from voicetop.sources import Act, Acting, LinkState, Source
 
 if TYPE_CHECKING:
     from voicetop.alerts.signals import Effect
@@ -153,19 +155,10 @@ class LiveFeed:
         """What was kept of this feed by now."""
         return self._rewind.past if self._rewind is not None else None
 
-    def operate(
-        self,
-        act: str,
-        *,
-        target: str = "",
-        text: str = "",
-        until: float = NAN,
-        at: float = NAN,
-        call_id: str = "",
-    ) -> str:
+    def operate(self, act: Act) -> str:
         """Send what the person here did to the hub, which stamps it and gives it to every console and recording.
 
-        `at` is the moment that it is about (epoch s; NaN: now). Empty where it is on its way, else why it can't be, in
+        Empty where it is on its way, else why it can't be, in
         a line: no connection, a viewer's token, a feed that takes no acts. What goes wrong later stands in `notes`.
         """
         from voicetop.sources import operator_events  # noqa: PLC0415 - behind the first frame
@@ -178,14 +171,9 @@ class LiveFeed:
         if source.refusal:
             return source.refusal
         try:
+            at = min(act.at, latest.at) if act.at == act.at else latest.at
             event = operator_events.operator_event(
-                act,
-                by=operator_events.author(self._author),
-                ts=min(at, latest.at) if at == at else latest.at,
-                target=target,
-                text=text,
-                until=until,
-                call_id=call_id,
+                replace(act, at=at), by=operator_events.author(self._author)
             )
         except VoicetopError as error:
             return str(error)

@@ -13,6 +13,7 @@ from voicetop.connection.backoff import Backoff
 from voicetop.engine.snapshot import IncidentRow
 from voicetop.hub import Hub, HubConfig
 from voicetop.live import LiveFeed
+from voicetop.sources import Act
 from voicetop.sources.socket import SocketSource
 
 Open = Callable[[str], LiveFeed]
@@ -70,7 +71,7 @@ async def test_a_war_room_sees_one_incident_and_what_each_of_them_does(hub: Hub,
     await until(lambda: stands(ada) == stands(noor) == "firing")
     assert told["ada"][0].key == told["noor"][0].key
 
-    assert ada.operate("ack", target="i1", text="mine") == ""
+    assert ada.operate(Act("ack", target="i1", text="mine")) == ""
     await until(lambda: stands(ada) == stands(noor) == "acknowledged")
     late = console("late")
     late.start()
@@ -79,7 +80,7 @@ async def test_a_war_room_sees_one_incident_and_what_each_of_them_does(hub: Hub,
     assert row is not None
     assert (row.id, row.acked_by, [note.text for note in row.notes]) == ("i1", "ada", ["mine"])
 
-    assert noor.operate("resolve", target="i1") == ""
+    assert noor.operate(Act("resolve", target="i1")) == ""
     await until(lambda: stands(ada) == stands(noor) == stands(late) == "resolved")
     assert [effect.reason for effect in told["ada"]] == ["fired", "acknowledged", "resolved"]
     assert [effect.key for effect in told["ada"]] == [effect.key for effect in told["noor"]]

@@ -13,6 +13,7 @@ import pytest
 from terminal.emulator import alive, descendants
 from voicetop.cli import demo, run
 from voicetop.live import LiveFeed
+from voicetop.sources import Act
 
 Demo = subprocess.Popen[str]
 
@@ -106,9 +107,9 @@ def test_who_plays_with_the_demo_may_note_something() -> None:
     feed = LiveFeed(lambda: (demo.DemoSource(child), None), author="ada")
     feed.start()
     try:
-        assert feed.operate("note", text="x").endswith("nothing was sent")
+        assert feed.operate(Act("note", text="x")).endswith("nothing was sent")
         until(lambda: feed.latest is not None and feed.link.phase == "live")
-        assert feed.operate("note", text="so that is a demo") == ""
+        assert feed.operate(Act("note", text="so that is a demo")) == ""
         until(lambda: feed.latest is not None and feed.latest.memos)
         assert feed.latest is not None
         assert [(memo.text, memo.by) for memo in feed.latest.memos] == [("so that is a demo", "ada")]

@@ -19,6 +19,7 @@ from voicetop.recording.index import BlockIndex, is_closed
 from voicetop.recording.notes import Notebook, with_notes
 from voicetop.replay.seek import Seeker
 from voicetop.session import Session
+from voicetop.sources import Act
 from voicetop.sources.operator_events import operator_event
 from voicetop.wire.events import Operator
 
@@ -46,7 +47,7 @@ def path(day: bytes, tmp_path: Path) -> Path:
 
 
 def note(text: str = "callers wait", act: str = "note") -> Operator:
-    return operator_event(act, by="ada", ts=ABOUT, text=text)
+    return operator_event(Act(act, at=ABOUT, text=text), by="ada")
 
 
 def play(path: Path) -> dict[float, str]:

@@ -14,6 +14,7 @@ from voicetop.recording.notes import Notebook
 from voicetop.replay.annotations import RecordingNotes
 from voicetop.replay.seek import Seeker
 from voicetop.session import Session
+from voicetop.sources import Act
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def noted(path: Path, *texts: str, call_id: str = "") -> RecordingNotes:
     remarks = RecordingNotes(lambda: Notebook(path), author="ada")
     remarks.load()
     for text in texts:
-        assert remarks.operate("note", text=text, at=START + 5, call_id=call_id) == ""
+        assert remarks.operate(Act("note", text=text, at=START + 5, call_id=call_id)) == ""
     until(lambda: len(remarks.acts) + len(remarks.failures) == len(texts))
     return remarks
 
@@ -86,8 +87,10 @@ def test_a_note_about_a_call_stands_in_its_ladder_in_a_replay_too(path: Path) ->
 
 def test_what_can_not_be_noted_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remarks = RecordingNotes(lambda: Notebook(path), author="ada")
-    assert remarks.operate("silence") == "silence is for a live feed: a recording takes notes and bookmarks"
-    assert "shorten it" in remarks.operate("note", text="x" * 30_000, at=START)
+    assert (
+        remarks.operate(Act("silence")) == "silence is for a live feed: a recording takes notes and bookmarks"
+    )
+    assert "shorten it" in remarks.operate(Act("note", text="x" * 30_000, at=START))
     path.chmod(0o400)
     path.with_name("a.vtr.notes").mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")

@@ -16,6 +16,7 @@ from replay.films import START, arrive, film, film_frames, player_of, until
 from voicetop.recording.notes import Notebook
 from voicetop.replay.annotations import RecordingNotes
 from voicetop.simulator.incidents import SimulatedIncident
+from voicetop.sources import Act
 
 OUTSIDE = ("voicetop.notify", "voicetop.publish", "voicetop.hub", "voicetop.sources.socket", "websockets",
            "plyer", "urllib.request", "http.client", "smtplib", "ssl")  # fmt: skip
@@ -111,7 +112,7 @@ def test_all_that_a_person_can_do_in_it_is_note(tmp_path: Path) -> None:
     path = film(tmp_path / "a.vtr", film_frames(5))
     remarks = RecordingNotes(lambda: Notebook(path), author="ada")
     for act in ("ack", "silence", "resolve", "duty", "page"):
-        assert remarks.operate(act, target="i1", at=START) == (
+        assert remarks.operate(Act(act, target="i1", at=START)) == (
             f"{act} is for a live feed: a recording takes notes and bookmarks"
         )
     assert remarks.acts == []

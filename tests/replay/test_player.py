@@ -17,6 +17,7 @@ from voicetop.engine.snapshot import View
 from voicetop.recording.recorder import Recorder
 from voicetop.replay.player import Player
 from voicetop.session import Session
+from voicetop.sources import Act
 
 
 @pytest.fixture(scope="module")
@@ -225,9 +226,9 @@ def test_what_is_noted_is_on_the_timeline_and_in_the_next_replay(tmp_path: Path)
     player = player_of(path, playing=False)
     player.start()
     arrive(player, START + 12)
-    assert player.operate("bookmark") == ""
-    assert player.operate("note", text="callers begin to wait", at=START + 13) == ""
-    assert player.operate("ack", target="i1") != ""
+    assert player.operate(Act("bookmark")) == ""
+    assert player.operate(Act("note", text="callers begin to wait", at=START + 13)) == ""
+    assert player.operate(Act("ack", target="i1")) != ""
     until(lambda: sum(note.by == "ada" for note in player.timeline.notes) == 2)
     player.close()
     again = player_of(path, playing=False)

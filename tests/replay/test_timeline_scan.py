@@ -17,6 +17,7 @@ from voicetop.replay.memory_checkpoints import MemoryCheckpoints
 from voicetop.replay.recording_set import RecordingSet
 from voicetop.replay.timeline_scan import TimelineScan
 from voicetop.session import Session
+from voicetop.sources import Act
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_a_note_costs_no_other_pass_and_is_there(recording: Path) -> None:
     key = timeline_cache.key_of(Session())
     until(lambda: timeline_cache.look_up(reel, key))
     assert watched._remarks is not None
-    assert watched._remarks.operate("bookmark", at=START + 30) == ""
+    assert watched._remarks.operate(Act("bookmark", at=START + 30)) == ""
     until(lambda: any(note.kind == "bookmark" for note in watched.timeline.notes))
     watched.close()
     reel.refresh()

@@ -22,7 +22,7 @@ from voicetop.recording import Recorder
 from voicetop.recording.notes import Notebook
 from voicetop.replay.bounds import HistoryLimits
 from voicetop.session import Session
-from voicetop.sources import LinkState
+from voicetop.sources import Act, LinkState
 from voicetop.sources.operator_events import author
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.events import MAX_TEXT
@@ -83,8 +83,8 @@ async def test_a_note_at_one_console_is_at_the_other_and_in_its_recording(
     ada, noor = console(hub.url), console(hub.url, by="noor", record=tmp_path / "a.vtr")
     moment = (await shown(ada)).at
     await shown(noor)
-    assert ada.operate("note", text="callers wait\x1b[2J", at=moment - 30.0) == ""
-    assert noor.operate("bookmark") == ""
+    assert ada.operate(Act("note", text="callers wait\x1b[2J", at=moment - 30.0)) == ""
+    assert noor.operate(Act("bookmark")) == ""
     both = [("note", "callers wait[2J", "ada"), ("bookmark", "", "noor")]
     await until(lambda: memos(ada) == memos(noor) == both)
     assert ada.latest is not None
@@ -100,7 +100,7 @@ async def test_a_note_at_one_console_is_at_the_other_and_in_its_recording(
 async def test_who_joins_later_knows_it_too(hub: Hub, console: Open) -> None:
     ada = console(hub.url)
     await shown(ada)
-    ada.operate("note", text="v42 is out")
+    ada.operate(Act("note", text="v42 is out"))
     await until(lambda: memos(ada))
     late = console(hub.url)
     await until(lambda: memos(late) == [("note", "v42 is out", "ada")])
@@ -124,7 +124,7 @@ async def test_a_note_about_a_call_stands_in_that_call(hub: Hub, console: Open) 
     await send(agent, start, turn)
     ada.ask(View(call_id="c1"))
     await until(lambda: ada.latest is not None and ada.latest.detail is not None)
-    ada.operate("note", text="she hears an echo", call_id="c1", at=moment - 1)
+    ada.operate(Act("note", text="she hears an echo", call_id="c1", at=moment - 1))
 
     def noted() -> list[str]:
         detail = ada.latest.detail if ada.latest is not None else None
@@ -139,7 +139,7 @@ async def test_who_goes_back_sees_at_a_moment_what_was_noted_about_it_later(hub:
     await shown(feed)
     begun = (await shown(feed)).at
     await until(lambda: feed.latest is not None and feed.latest.at > begun + 2.0)
-    feed.operate("note", text="it began here", at=begun + 0.5)
+    feed.operate(Act("note", text="it began here", at=begun + 0.5))
     await until(lambda: memos(feed))
     past = feed.past
     assert past is not None
@@ -157,11 +157,11 @@ async def test_a_viewer_is_told_in_one_line_and_goes_on_watching(console: Open) 
         await shown(viewer)
         await shown(operator)
         where = hub.url.removeprefix("ws://")
-        assert viewer.operate("note", text="x") == (
+        assert viewer.operate(Act("note", text="x")) == (
             f"{where}: a viewer's token only looks; an operator's token may act"
         )
-        assert operator.operate("ack", target="i1") == ""
-        assert operator.operate("note", text="seen") == ""
+        assert operator.operate(Act("ack", target="i1")) == ""
+        assert operator.operate(Act("note", text="seen")) == ""
         await until(lambda: memos(viewer) == [("note", "seen", "ada")])
         assert (viewer.link.phase, viewer.error) == ("live", "")
     finally:
@@ -176,7 +176,7 @@ async def test_without_tokens_a_console_may_act_unless_viewers_are_kept_from_tra
     try:
         feed = console(hub.url)
         await shown(feed)
-        assert "it lets you look only" in feed.operate("note", text="x")
+        assert "it lets you look only" in feed.operate(Act("note", text="x"))
     finally:
         await hub.close()
 
@@ -194,8 +194,8 @@ async def test_what_no_hub_would_take_is_not_sent(
 ) -> None:
     feed = console(hub.url)
     await shown(feed)
-    assert feed.operate("note", **words) == why
-    feed.operate("note", text="fine")
+    assert feed.operate(Act("note", **words)) == why
+    feed.operate(Act("note", text="fine"))
     await until(lambda: memos(feed) == [("note", "fine", "ada")])
     assert feed.latest is not None
     assert feed.latest.feed.malformed == 0
@@ -210,10 +210,10 @@ async def test_a_feed_that_takes_no_acts_says_so(console: Open) -> None:
             await asyncio.sleep(60)
 
     feed = LiveFeed(lambda: (Silent(), None))
-    assert feed.operate("note") == "nothing has come from this feed yet: nothing was sent"
+    assert feed.operate(Act("note")) == "nothing has come from this feed yet: nothing was sent"
     feed.start()
     await until(lambda: feed.latest)
-    assert feed.operate("note") == "this feed takes no notes and no acts: nothing was sent"
+    assert feed.operate(Act("note")) == "this feed takes no notes and no acts: nothing was sent"
     feed.close()
 
 
@@ -249,16 +249,16 @@ async def test_a_hub_that_is_killed_is_told_and_takes_acts_again_once_it_is_back
 ) -> None:
     feed = console(killable.url)
     await shown(feed)
-    feed.operate("note", text="before")
+    feed.operate(Act("note", text="before"))
     await until(lambda: memos(feed))
     killable.kill()
     await until(lambda: feed.link.phase == "reconnecting")
-    assert feed.operate("note", text="lost?").startswith(
+    assert feed.operate(Act("note", text="lost?")).startswith(
         f"no connection to 127.0.0.1:{killable.port}: nothing"
     )
     killable.start()
     await shown(feed)
-    assert feed.operate("note", text="after") == ""
+    assert feed.operate(Act("note", text="after")) == ""
     await until(lambda: ("note", "after", "ada") in memos(feed))
 
 
@@ -268,7 +268,7 @@ async def test_an_act_that_was_on_its_way_when_the_hub_died_is_sent_to_the_next(
     feed = console(killable.url)
     await shown(feed)
     killable.kill(signal.SIGSTOP)  # it takes what is sent, and never reads it
-    assert feed.operate("note", text="in the air") == ""
+    assert feed.operate(Act("note", text="in the air")) == ""
     await asyncio.sleep(0.2)
     killable.kill()
     killable.start()
@@ -279,7 +279,7 @@ async def test_an_act_is_there_once_though_its_connection_broke_after_it(hub: Hu
     feed = console(hub.url)
     await shown(feed)
     for number in range(5):
-        assert feed.operate("note", text=str(number)) == ""
+        assert feed.operate(Act("note", text=str(number))) == ""
         for held in list(hub.consoles):
             held.client.transport.abort()
         await until(lambda: hub.consoles and feed.link.phase == "live")

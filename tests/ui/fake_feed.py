@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 
 from ui import synthetic
-from voicetop.engine.snapshot import NAN, Snapshot, View
-from voicetop.sources import LinkState
+from voicetop.engine.snapshot import Snapshot, View
+from voicetop.sources import Act, LinkState
 from voicetop.ui.feed import Past
 
 Maker = Callable[[View | None, int], Snapshot]
@@ -45,16 +45,7 @@ class FakeFeed:
         if call and self.latest is not None:
             threading.Thread(target=call, args=(self.latest,), daemon=True).start()
 
-    def operate(
-        self,
-        act: str,
-        *,
-        target: str = "",
-        text: str = "",
-        until: float = NAN,
-        at: float = NAN,
-        call_id: str = "",
-    ) -> str:
-        self.kept.append((act, text, at, call_id))
-        self.acts.append((act, target, text, until))
+    def operate(self, act: Act) -> str:
+        self.kept.append((act.act, act.text, act.at, act.call_id))
+        self.acts.append((act.act, act.target, act.text, act.until))
         return self.why_not

@@ -12,7 +12,7 @@ from ui import synthetic
 from ui.fake_feed import FakeFeed, Maker
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.snapshot.timeline import GRAVITY, Note, Timeline
-from voicetop.sources import LinkState
+from voicetop.sources import Act, LinkState
 from voicetop.ui.feed import PlaybackPosition
 
 FIRST, LAST = synthetic.AT, synthetic.AT + 600.0
@@ -92,17 +92,8 @@ class FakePast:
         if call and self.latest is not None:
             threading.Thread(target=call, args=(self.latest,), daemon=True).start()
 
-    def operate(
-        self,
-        act: str,
-        *,
-        target: str = "",
-        text: str = "",
-        until: float = NAN,
-        at: float = NAN,
-        call_id: str = "",
-    ) -> str:
-        self.kept.append((act, text, at, call_id))
+    def operate(self, act: Act) -> str:
+        self.kept.append((act.act, act.text, act.at, act.call_id))
         return self.why_not
 
     def move(self, **changes: object) -> None:

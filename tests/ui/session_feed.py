@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from voicetop.engine.snapshot import NAN, Snapshot, View
+from voicetop.engine.snapshot import Snapshot, View
 from voicetop.session import Session
 from voicetop.simulator import Fleet, FleetConfig, SimulatedIncident
-from voicetop.sources import LinkState
+from voicetop.sources import Act, LinkState
 from voicetop.ui.feed import Past
 from voicetop.wire import events
 
@@ -70,16 +70,7 @@ class SessionFeed:
         if call:
             threading.Thread(target=call, args=(picture,), daemon=True).start()
 
-    def operate(
-        self,
-        act: str,
-        *,
-        target: str = "",
-        text: str = "",
-        until: float = NAN,
-        at: float = NAN,
-        call_id: str = "",
-    ) -> str:
+    def operate(self, act: Act) -> str:
         return "a test listens to nobody"
 
     def _put(self, made: Sequence[events.Event]) -> None:

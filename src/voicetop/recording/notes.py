@@ -1,7 +1,7 @@
 """What people note about a recording: kept in it where that can be, else beside it.
 
     book = Notebook("incident.vtr")
-    book.add(operator_event("bookmark", by="ada", ts=at, text="callers begin to wait"))      # sources/acts.py
+    book.add(operator_event(Act("bookmark", at=at, text="callers begin to wait"), by="ada"))  # sources/operator_events
     session.noted = [noted.act for noted in book.notes()]                                    # and it is shown
 
 In the recording a note is a local record (`format.py`) at its end: its stamp is the last one there, so that stamps

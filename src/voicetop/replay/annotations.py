@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from voicetop.engine.snapshot import NAN
 from voicetop.errors import VoicetopError
-from voicetop.sources import operator_events
+from voicetop.sources import Act, operator_events
 from voicetop.wire.events import NOTING, Operator
 
 if TYPE_CHECKING:
@@ -29,29 +28,12 @@ class RecordingNotes:
         """Read what is there. Raises RecordingError."""
         self.acts[:] = [noted.act for noted in self._notebook().notes()]
 
-    def operate(
-        self,
-        act: str,
-        *,
-        target: str = "",
-        text: str = "",
-        until: float = NAN,
-        at: float = NAN,
-        call_id: str = "",
-    ) -> str:
+    def operate(self, act: Act) -> str:
         """Keep what a person did, in a thread, for the file may be a large one. Empty, or why that can't be."""
-        if act not in NOTING:
-            return f"{act} is for a live feed: a recording takes notes and bookmarks"
+        if act.act not in NOTING:
+            return f"{act.act} is for a live feed: a recording takes notes and bookmarks"
         try:
-            event = operator_events.operator_event(
-                act,
-                by=operator_events.author(self._author),
-                ts=at,
-                target=target,
-                text=text,
-                until=until,
-                call_id=call_id,
-            )
+            event = operator_events.operator_event(act, by=operator_events.author(self._author))
         except (VoicetopError, ValueError) as error:
             return str(error)
         threading.Thread(target=self._keep, args=(event,), name="voicetop note").start()

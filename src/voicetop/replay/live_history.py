@@ -27,6 +27,7 @@ from voicetop.replay.recording_set import RecordingSet
 from voicetop.replay.scratch import Scratch
 from voicetop.replay.start import PlaybackStart
 from voicetop.replay.timeline_scan import follow
+from voicetop.sources import Act
 from voicetop.views.timeline_builder import MOST_NOTES, TimelineBuilder
 from voicetop.wire.batches import last_beat, split
 from voicetop.wire.events import NOTING, Operator
@@ -212,7 +213,7 @@ class LiveNotes:
     Whoever goes back to a moment sees what was noted about it later: `hear` is told what the live session knows.
     """
 
-    def __init__(self, operate: Callable[..., str]) -> None:
+    def __init__(self, operate: Callable[[Act], str]) -> None:
         self.acts: list[Operator] = []
         self.failures: list[str] = []
         self.operate = operate

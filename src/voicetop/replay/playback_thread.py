@@ -22,6 +22,7 @@ from voicetop.errors import RecordingError, VoicetopError
 from voicetop.replay.pacing import MeasuredSpeed, Pacing, speed_within
 from voicetop.replay.position import PlaybackPosition
 from voicetop.replay.start import PlaybackStart
+from voicetop.sources import Act
 from voicetop.wire.events import Operator
 
 if TYPE_CHECKING:
@@ -57,16 +58,7 @@ class NoteKeeper(Protocol):
 
     def load(self) -> None: ...
 
-    def operate(
-        self,
-        act: str,
-        *,
-        target: str = "",
-        text: str = "",
-        until: float = NAN,
-        at: float = NAN,
-        call_id: str = "",
-    ) -> str: ...
+    def operate(self, act: Act) -> str: ...
 
 
 class TimelineSource(Protocol):

@@ -6,12 +6,14 @@ that it folds: a later one replaces it, and who asks for a picture meanwhile get
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.replay.pacing import Pacing, speed_within
 from voicetop.replay.playback_thread import Answer, PlaybackThread
 from voicetop.replay.position import PlaybackPosition
-from voicetop.sources import LinkState
+from voicetop.sources import Act, LinkState
 
 
 class Player(PlaybackThread):
@@ -140,16 +142,6 @@ class Player(PlaybackThread):
             self._wish.notify()
         self.start()
 
-    def operate(
-        self,
-        act: str,
-        *,
-        target: str = "",
-        text: str = "",
-        until: float = NAN,
-        at: float = NAN,
-        call_id: str = "",
-    ) -> str:
-        """Keep what a person did as of `at` (NaN: where it stands); else why that can't be."""
-        at = at if at == at else self._position.at
-        return self._remarks.operate(act, target=target, text=text, until=until, at=at, call_id=call_id)
+    def operate(self, act: Act) -> str:
+        """Keep what a person did; without a moment of its own, as of where it stands. Else why that can't be."""
+        return self._remarks.operate(act if act.at == act.at else replace(act, at=self._position.at))

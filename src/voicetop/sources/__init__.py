@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from voicetop.wire.events import NAN
+
 if TYPE_CHECKING:
     from voicetop.wire.events import Operator
 
@@ -19,6 +21,20 @@ class LinkState(Struct, frozen=True):
     retry_at: float = 0.0
     why: str = ""
     where: str = ""
+
+
+class Act(Struct, frozen=True):
+    """What a person does at a console, before it is an event; `act` is one of the protocol's (`Operator.act`).
+
+    `at` is the moment that it is about (NaN: now), `until` when it ends (NaN: it has no end), both epoch s.
+    """
+
+    act: str
+    target: str = ""
+    text: str = ""
+    until: float = NAN
+    at: float = NAN
+    call_id: str = ""
 
 
 class Source(Protocol):

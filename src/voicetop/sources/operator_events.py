@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from voicetop.errors import UsageError
-from voicetop.wire.events import MAX_LABEL, MAX_TEXT, NAN, Operator
+from voicetop.sources import Act
+from voicetop.wire.events import MAX_LABEL, MAX_TEXT, Operator
 from voicetop.wire.text import safe_label, safe_text
 
 MOST_UNHEARD = 100
@@ -26,39 +27,30 @@ def author(told: str = "", env: Mapping[str, str] = os.environ) -> str:
     return safe_label(name)
 
 
-def operator_event(
-    act: str,
-    *,
-    by: str,
-    ts: float,
-    target: str = "",
-    text: str = "",
-    until: float = NAN,
-    call_id: str = "",
-) -> Operator:
-    """The event, made safe and checked by the protocol's bounds. `ts` is the moment that it is about, epoch s.
+def operator_event(act: Act, by: str) -> Operator:
+    """The event that `by` did `act`, made safe and checked by the protocol's bounds; its `at` has to be known.
 
     Raises UsageError for what no hub would take, in a line that says what to do.
     """
-    if len(text) > MAX_TEXT:
-        raise UsageError(f"a note of {len(text):,} characters; at most {MAX_TEXT:,}: shorten it")
-    if max(len(target), len(call_id)) > MAX_LABEL:
+    if len(act.text) > MAX_TEXT:
+        raise UsageError(f"a note of {len(act.text):,} characters; at most {MAX_TEXT:,}: shorten it")
+    if max(len(act.target), len(act.call_id)) > MAX_LABEL:
         raise UsageError(f"a name of more than {MAX_LABEL} characters: shorten it")
     event = Operator(
-        ts=round(ts, 3),
-        act=safe_label(act),
+        ts=round(act.at, 3),
+        act=safe_label(act.act),
         by=safe_label(by),
-        target=safe_label(target),
-        text=safe_text(text),
-        until=until if until == until else NAN,
-        call_id=call_id,
+        target=safe_label(act.target),
+        text=safe_text(act.text),
+        until=act.until,
+        call_id=act.call_id,
         source="console",
         event_id=secrets.token_hex(8),
     )
     try:
         _checker.decode(msgspec.json.encode(event))
     except msgspec.MsgspecError:
-        raise UsageError(f"{act} can't be kept: its moment or its end is no time") from None
+        raise UsageError(f"{act.act} can't be kept: its moment or its end is no time") from None
     return event
 
 

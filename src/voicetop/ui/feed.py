@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from voicetop.engine.snapshot import NAN, Snapshot, View
+from voicetop.engine.snapshot import Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.replay.position import PlaybackPosition
-from voicetop.sources import LinkState
+from voicetop.sources import Act, LinkState
 
 __all__ = ["FeedHandle", "Past", "PlaybackPosition", "RunningFeed"]
 
@@ -42,17 +42,8 @@ class FeedHandle(Protocol):
     def past(self) -> Past | None:
         """What came before, to be walked through: a replay's own, a live feed's spool; None where nothing is kept."""
 
-    def operate(
-        self,
-        act: str,
-        *,
-        target: str = "",
-        text: str = "",
-        until: float = NAN,
-        at: float = NAN,
-        call_id: str = "",
-    ) -> str:
-        """Send or keep what a person did (`operator` in the protocol) as of stamp time `at` (NaN: now).
+    def operate(self, act: Act) -> str:
+        """Send or keep what a person did (`operator` in the protocol).
 
         Empty where it is on its way; else why it can't be, in a line.
         """

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
+from msgspec.structs import replace
+
 from voicetop.alerts.runbooks import PANELS, Runbook, RunbookLibrary, RunbookLink
 from voicetop.engine.snapshot import NAN, Where
+from voicetop.sources import Act
 from voicetop.ui.actions.registry import Place
 from voicetop.ui.scope import Scope
 from voicetop.ui.screens.calls import CallsPage
@@ -54,17 +57,15 @@ class IncidentActions:
         """Whether times are typed and shown in UTC."""
         return self.look.utc
 
-    def operate(
-        self: Console, act: str, target: str, text: str = "", until: float = NAN, *, said: str = ""
-    ) -> None:
+    def operate(self: Console, act: Act, *, said: str) -> None:
         """Send an act to the hub. What is over can't be changed: in the past only notes are kept."""
         stand = self.standpoint
-        if stand.kind is not None and act != "note":
+        if stand.kind is not None and act.act != "note":
             now = "a replay" if stand.kind == "replay" else f"the past; {self.key_of('live')} is live again"
             self.say(f"this is {now}: nothing was sent")
             return
         at = NAN if stand.kind is None else stand.here
-        self.say(stand.feed.operate(act, target=target, text=text, until=until, at=at) or said)
+        self.say(stand.feed.operate(replace(act, at=at)) or said)
 
     def note(self: Console) -> None:
         """Ask for a note on this moment."""

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from voicetop.alerts.runbooks import RunbookItem
 from voicetop.engine.snapshot import IncidentRow, Snapshot, View
+from voicetop.sources import Act
 from voicetop.ui.lines import BLANK, Line, Row, block, fit, rule
 from voicetop.ui.links import Hyperlink
 from voicetop.ui.renderables import alerts, runbook
@@ -145,4 +146,4 @@ class AlertPage(RowKeys, IncidentKeys):
         done = any(number == step.number for number, _ in row.ticks)
         text = f"-{step.number}" if done else str(step.number)
         said = f"step {step.number} {'is open again' if done else 'is done'}"
-        self.host.operate("runbook_tick", row.id, text, said=said)
+        self.host.operate(Act("runbook_tick", row.id, text), said=said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from voicetop.alerts.incidents.silences import written
 from voicetop.engine.snapshot import NAN, IncidentRow, SilenceRow, Snapshot
 from voicetop.errors import UsageError
+from voicetop.sources import Act
 from voicetop.ui import silence_entry
 from voicetop.ui.screens.page import Page
 from voicetop.ui.screens.prompt import PromptBox
@@ -57,19 +58,19 @@ class IncidentKeys(Page):
         """Take it, or give it back."""
         row = self._open()
         if row is not None and row.acked_by:
-            self.host.operate("unack", row.id, said=f"{row.id}: given back")
+            self.host.operate(Act("unack", row.id), said=f"{row.id}: given back")
         elif row is not None:
-            self.host.operate("ack", row.id, said=f"{row.id}: taken")
+            self.host.operate(Act("ack", row.id), said=f"{row.id}: taken")
 
     def act_silence(self) -> None:
         """Keep it quiet until an end; a silence that is there already ends."""
         quiet = self.silence
         if quiet is not None:
-            self.host.operate("unsilence", quiet.id, said=f"{quiet.id} ends")
+            self.host.operate(Act("unsilence", quiet.id), said=f"{quiet.id} ends")
             return
         row = self._open()
         if row is not None and row.silence:
-            self.host.operate("unsilence", row.silence, said=f"{row.silence} ends")
+            self.host.operate(Act("unsilence", row.silence), said=f"{row.silence} ends")
         elif row is not None:
             self.host.lay(
                 PromptBox(
@@ -83,7 +84,7 @@ class IncidentKeys(Page):
         except UsageError as error:
             return str(error)
         matcher = end.matcher or written((("rule", row.rule), *row.where))
-        self.host.operate("silence", matcher, end.why, end.until, said=f"silenced: {matcher}")
+        self.host.operate(Act("silence", matcher, end.why, end.until), said=f"silenced: {matcher}")
         return ""
 
     def act_note(self) -> None:
@@ -98,7 +99,7 @@ class IncidentKeys(Page):
     def _note(self, row: IncidentRow, text: str) -> str:
         if not text.strip():
             return "no words yet: Esc leaves without a note"
-        self.host.operate("note", row.id, text.strip(), said=f"{row.id}: noted")
+        self.host.operate(Act("note", row.id, text.strip()), said=f"{row.id}: noted")
         return ""
 
     def act_resolve(self) -> None:
@@ -111,7 +112,7 @@ class IncidentKeys(Page):
             )
 
     def _resolve(self, row: IncidentRow, text: str) -> str:
-        self.host.operate("resolve", row.id, text.strip(), said=f"{row.id}: resolved")
+        self.host.operate(Act("resolve", row.id, text.strip()), said=f"{row.id}: resolved")
         return ""
 
     def act_blame(self) -> None:

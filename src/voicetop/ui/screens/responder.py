@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from voicetop.alerts.runbooks import Runbook, RunbookLink
-from voicetop.engine.snapshot import NAN, Where
+from voicetop.engine.snapshot import Where
+from voicetop.sources import Act
 from voicetop.ui.screens.page import Host
 
 
@@ -16,7 +17,7 @@ class Responder(Host, Protocol):
     def utc(self) -> bool:
         """Whether times are typed and shown in UTC."""
 
-    def operate(self, act: str, target: str, text: str = "", until: float = NAN, *, said: str = "") -> None:
+    def operate(self, act: Act, *, said: str) -> None:
         """Send an act, and say `said`, or why it can't be sent."""
 
     def note(self) -> None:

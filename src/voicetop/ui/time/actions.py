@@ -9,6 +9,7 @@ from math import isnan
 from pathlib import PurePath
 
 from voicetop.engine.snapshot import NAN, Snapshot
+from voicetop.sources import Act
 from voicetop.ui.feeds import Feeds
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables.scene import Scene, When
@@ -182,7 +183,7 @@ def _keep(console: Traveller, act: str, text: str) -> None:
     """Bookmark or note: as of the moment on the screen, about the call that is open."""
     stand = console.standpoint
     at = NAN if stand.live else stand.here
-    why = stand.feed.operate(act, text=text, at=at, call_id=console._stack.page.about)
+    why = stand.feed.operate(Act(act, text=text, at=at, call_id=console._stack.page.about))
     if why:
         console.say(why)
         return
