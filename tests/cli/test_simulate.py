@@ -84,7 +84,7 @@ def test_a_bad_option_is_one_line_and_exit_2(
     [
         ("--incident llm_outag", "there is no incident 'llm_outag'; did you mean 'llm_outage'?"),
         ("--incident tts_slow --segment intent=biling", "no intent 'biling'; did you mean 'billing'?"),
-        ("ws://127.0.0.1:9", "no hub at ws://127.0.0.1:9 (connection refused)"),
+        ("ws://127.0.0.1:9", "no hub at ws://127.0.0.1:9 (nothing listens there)"),
         ("127.0.0.1:8377", "did you mean ws://127.0.0.1:8377 ?"),
     ],
 )

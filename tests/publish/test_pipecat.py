@@ -213,7 +213,7 @@ def test_calls_of_one_process_share_a_publisher_and_a_bad_address_is_refused() -
     publisher = shared_publisher("ws://127.0.0.1:9")
     try:
         assert shared_publisher("ws://127.0.0.1:9") is publisher
-        with pytest.raises(UsageError, match="no address of a hub"):
+        with pytest.raises(UsageError, match="is no hub's URL"):
             VoicetopObserver("127.0.0.1")
     finally:
         publisher.close(timeout=0.5)

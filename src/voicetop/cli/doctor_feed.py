@@ -16,6 +16,7 @@ from voicetop.clock import Clock, WallClock
 from voicetop.engine.snapshot import FeedState, Snapshot, View
 from voicetop.errors import FeedLost, VoicetopError, nearest
 from voicetop.sources import Source
+from voicetop.wire.frames import WelcomeHead
 
 if TYPE_CHECKING:
     from voicetop.session import Session
@@ -31,21 +32,13 @@ SHOWN = 5
 PROTOCOL = "docs/protocol.md has every event with its fields"
 
 
-class Greeting(Struct, tag_field="type", tag="welcome"):
-    """What a hub says of itself in its welcome."""
-
-    protocol: int = 1
-    server: str = ""
-    deployment: str = ""
-
-
 class Heard(Struct):
     """What a feed said in the time that was given to it."""
 
     where: str
     why: str = ""
     after_s: float = float("nan")
-    greeting: Greeting | None = None
+    greeting: WelcomeHead | None = None
     before: int = 0
     ahead_s: float = float("nan")
     listened_s: float = 0.0
@@ -86,7 +79,7 @@ async def _until_live(frames: AsyncIterator[bytes], source: Source, session: Ses
         if source.link.phase == "reconnecting" and source.link.tries >= TRIES:
             raise FeedLost(source.link.why)
         with contextlib.suppress(msgspec.MsgspecError):
-            heard.greeting = msgspec.json.decode(frame, type=Greeting)
+            heard.greeting = msgspec.json.decode(frame, type=WelcomeHead)
         session.feed(frame)
         if source.link.phase == "live":
             return

@@ -1,0 +1,1 @@
+"""What every websocket client shares: the address, the connection, the wait before another try, what went wrong."""

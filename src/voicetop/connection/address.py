@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from voicetop.errors import UsageError
 
@@ -30,6 +30,16 @@ def check_url(url: str) -> str:
     if any(char.isspace() or not char.isprintable() for char in url):
         raise UsageError(f"{url!r} has spaces in it: type it like {DEFAULT_URL}")
     return url
+
+
+def publish_url(url: str) -> str:
+    """The address to publish to: `/publish` where the URL names no path. Raises UsageError as `check_url` does.
+
+    >>> publish_url("ws://127.0.0.1:8377")
+    'ws://127.0.0.1:8377/publish'
+    """
+    parts = urlsplit(check_url(url))
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") or "/publish"))
 
 
 def _split(url: str) -> SplitResult:
@@ -76,10 +86,14 @@ def client_tls(url: str, cafile: str | None = None) -> ssl.SSLContext | None:
 
 def is_local(url: str) -> bool:
     """Whether `url` stays on this machine, so that no proxy of the environment is asked."""
-    host = urlsplit(url).hostname or ""
+    return is_loopback(urlsplit(url).hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`. A name other than localhost may resolve to anything."""
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False

@@ -15,9 +15,9 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from voicetop.hub.config import ROLES, Role, Token
+from voicetop.wire.frames import ROLES_HEADER
 
 PATHS = ("/", "/publish", "/healthz")
-ROLES_HEADER = "Voicetop-Roles"
 _IMPLIED: dict[Role, tuple[Role, ...]] = {
     "publisher": ("publisher",),
     "viewer": ("viewer",),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
+from voicetop.connection.address import is_loopback
 from voicetop.errors import UsageError
 
 DEFAULT_PORT = 8377
@@ -79,16 +79,6 @@ def check_bind(config: HubConfig) -> None:
             f"other machines can reach {config.host}: add {' and '.join(missing)}, "
             "or bind to 127.0.0.1 and let consoles in by 'ssh -L'"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`. A name other than localhost may resolve to anything."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def server_tls(config: HubConfig) -> ssl.SSLContext | None:

@@ -11,8 +11,9 @@ the adapter for Pipecat.
 
 from __future__ import annotations
 
+from voicetop.connection.address import DEFAULT_URL
 from voicetop.publish.calls import PublishedCall
 from voicetop.publish.link import LinkReport
-from voicetop.publish.publisher import DEFAULT_URL, AsyncPublisher, Publisher
+from voicetop.publish.publisher import AsyncPublisher, Publisher
 
 __all__ = ["DEFAULT_URL", "AsyncPublisher", "LinkReport", "PublishedCall", "Publisher"]

@@ -12,20 +12,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Coroutine
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Struct
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.asyncio.client import ClientConnection
 
 from voicetop.clock import Clock
-from voicetop.errors import FeedError, FeedLost, UsageError
+from voicetop.connection.address import check_token, client_tls, publish_url
+from voicetop.connection.backoff import Backoff
+from voicetop.connection.connect import connect_to
+from voicetop.connection.refusals import FAILURES, failure_of
+from voicetop.errors import FeedLost, FeedRefused
 from voicetop.publish.outbox import Outbox
-from voicetop.wire.frames import Hello
+from voicetop.wire.batches import UNDECODABLE
+from voicetop.wire.frames import Hello, WelcomeHead
 
 GATHER_S = 0.02
 STATUS_S = 5.0
@@ -47,14 +49,6 @@ class LinkReport(Struct):
     clock_offset_ms: float = float("nan")
 
 
-class _Welcome(Struct, frozen=True):
-    """What a publisher reads of a welcome; other frames have other types."""
-
-    type: str = ""
-    epoch: str = ""
-    at: float = 0.0
-
-
 class PublisherLink:
     """Carries an outbox to a hub. `wake` may only be called in the loop that runs it."""
 
@@ -64,11 +58,13 @@ class PublisherLink:
         self.url = publish_url(url)
         self.outbox = outbox
         self.report = LinkReport()
-        self._token = token
+        self._token = check_token(token)
+        self._tls = client_tls(self.url)
         self._clock = clock
         self._patience_s = patience_s
         self._work = asyncio.Event()
         self._closing = asyncio.Event()
+        self._backoff = Backoff(FIRST_PAUSE_S, limit=LONGEST_PAUSE_S)
 
     def wake(self) -> None:
         """Something waits to be sent."""
@@ -81,46 +77,37 @@ class PublisherLink:
 
     async def run(self) -> None:
         """Connect, carry, and when that ends, pause and connect again; after `close` once more if events wait."""
-        tries = 0
         while True:
             is_last = self._closing.is_set()
             began = self._clock.monotonic()
             try:
                 await self._carry()
-            except (FeedError, OSError, WebSocketException, TimeoutError, msgspec.MsgspecError) as error:
-                self._tell(error)
+            except FeedLost as lost:
+                self._tell(lost)
+            except FAILURES as error:
+                self._tell(failure_of(error, self.url, has_token=bool(self._token)))
             finally:
                 self.report.connected = False
                 self.outbox.stay_awake()
             if self._closing.is_set() and (is_last or self.outbox.is_done):
                 return
-            tries = 0 if self._clock.monotonic() - began > STEADY_S else tries + 1
-            await self._pause(tries)
+            if self._clock.monotonic() - began > STEADY_S:
+                self._backoff.reset()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._backoff.next())
 
-    def _tell(self, error: Exception) -> None:
-        why = _why(error)
+    def _tell(self, failure: FeedLost | FeedRefused) -> None:
+        why = str(failure)
         if why != self.report.why and not self._closing.is_set():
             log.warning("no feed to voicetop at %s: %s; trying again, calls go on", self.url, why)
         self.report.why = why
 
-    async def _pause(self, tries: int) -> None:
-        """Jittered, so that a fleet doesn't come back to a restarted hub in one beat."""
-        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(tries, 10))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._closing.wait(), random.uniform(0.5, 1.0) * longest)  # noqa: S311
-
     async def _carry(self) -> None:
         """One connection, from hello to its end."""
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else None
-        async with connect(
-            self.url,
-            additional_headers=headers,
-            open_timeout=self._patience_s,
-            close_timeout=1.0,
-            ping_interval=None,
-            compression=None,
-            proxy=None if _is_loopback(self.url) else True,
-        ) as socket:
+        connecting = connect_to(
+            self.url, self._token, self._tls, open_timeout=self._patience_s, ping_interval=None
+        )
+        async with connecting as socket:
             try:
                 await self._introduce(socket)
                 await self._until_one_ends(self._send(socket), self._listen(socket), self._keep(socket))
@@ -143,11 +130,14 @@ class PublisherLink:
             self.report.why = ""
         await self._catch_up(socket, welcome.epoch)
 
-    async def _await_welcome(self, socket: ClientConnection) -> _Welcome:
+    async def _await_welcome(self, socket: ClientConnection) -> WelcomeHead:
         async for message in socket:
-            frame = msgspec.json.decode(message, type=_Welcome)
-            if frame.type == "welcome":
-                return frame
+            try:
+                return msgspec.json.decode(message, type=WelcomeHead)
+            except msgspec.ValidationError:
+                continue  # another frame of the protocol
+            except UNDECODABLE:
+                raise FeedLost("it sent something that is no frame of the protocol") from None
         raise FeedLost("it closed the connection before its welcome")
 
     async def _catch_up(self, socket: ClientConnection, epoch: str) -> None:
@@ -225,35 +215,3 @@ class PublisherLink:
 
     def _status(self) -> bytes:
         return self.outbox.status(self._clock.time(), self.report.clock_offset_ms)
-
-
-def publish_url(url: str) -> str:
-    """The address to publish to: `/publish` where the URL names no path. Raises UsageError where it is none.
-
-    >>> publish_url("ws://127.0.0.1:8377")
-    'ws://127.0.0.1:8377/publish'
-    """
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("ws", "wss") and bool(parts.hostname) and (parts.port or 0) >= 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(
-            f"{url!r} is no address of a hub: write it as ws://127.0.0.1:8377 or wss://host:port"
-        )
-    return urlunsplit(parts._replace(path=parts.path.rstrip("/") or "/publish"))
-
-
-def _is_loopback(url: str) -> bool:
-    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
-
-
-def _why(error: Exception) -> str:
-    """What went wrong, in words for an agent's log."""
-    if isinstance(error, InvalidStatus):
-        status = error.response.status_code
-        return f"the hub answered {status}{': check the token' if status in (401, 403) else ''}"
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there"
-    return str(error) or type(error).__name__

@@ -8,35 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl as tls
 from collections import deque
 from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidStatus,
-    InvalidURI,
-    WebSocketException,
-)
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from voicetop.clock import Clock
-from voicetop.connection.address import check_token, check_url, client_tls, is_local
+from voicetop.connection.address import check_token, check_url, client_tls
 from voicetop.connection.backoff import Backoff
+from voicetop.connection.connect import connect_to
+from voicetop.connection.refusals import FAILURES, closed_failure, failure_of
 from voicetop.errors import FeedLost, FeedRefused
 from voicetop.wire.events import Event
 from voicetop.wire.frames import Hello
-from voicetop.wire.text import safe_label
 
 FRAME_EVENTS = 512
 PING_S = 0.5
 GOODBYE_S = 5.0
 UNREAD_BYTES = 16 * 1024 * 1024
-_POLICY = 1008
 
 
 class SentFrames(Struct):
@@ -85,27 +78,12 @@ class LosslessPublisher:
     async def open(self) -> None:
         """Connect and say hello. Raises FeedLost and FeedRefused."""
         try:
-            connection = await connect(
-                self.url,
-                additional_headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
-                proxy=None if is_local(self.url) else True,
-                ssl=self._tls,
-                compression=None,
-                open_timeout=10,
-                close_timeout=2,
-            )
-        except InvalidStatus as error:
-            raise self._refused(error) from None
-        except tls.SSLCertVerificationError as error:
-            raise FeedRefused(f"{self.url}: its certificate isn't trusted ({error.verify_message})") from None
-        except (InvalidURI, InvalidHandshake) as error:
-            raise FeedRefused(f"{self.url} is no voicetop hub: {safe_label(str(error))}") from None
-        except (OSError, TimeoutError, EOFError, WebSocketException) as error:
-            known = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else ""
-            why = known or str(error) or type(error).__name__
-            raise FeedLost(
-                f"no hub at {self.url} ({safe_label(why).lower()}): start one with `voicetop serve`"
-            ) from None
+            connection = await connect_to(self.url, self._token, self._tls, close_timeout=2)
+        except FAILURES as error:
+            failure = failure_of(error, self.url, has_token=bool(self._token))
+            if isinstance(failure, FeedRefused):
+                raise failure from None
+            raise FeedLost(f"no hub at {self.url} ({failure}): start one with `voicetop serve`") from None
         self._connection = connection
         self.sent.connections += 1
         self._pongs.clear()
@@ -152,7 +130,10 @@ class LosslessPublisher:
 
     async def _reconnect(self) -> None:
         if self._connection is not None:
-            self.sent.why = self._why_closed(self._connection)
+            failure = closed_failure(self.url, self._connection.close_code, self._connection.close_reason)
+            if isinstance(failure, FeedRefused):
+                raise failure
+            self.sent.why = str(failure)
             self._connection = None
         while True:
             await self._clock.sleep(self._backoff.next())
@@ -195,17 +176,6 @@ class LosslessPublisher:
                 self._unread_bytes -= len(self._unread.popleft())
                 self._read_here += 1
             self._backoff.reset()
-
-    def _why_closed(self, connection: ClientConnection) -> str:
-        reason = safe_label(connection.close_reason or "") or "the connection broke"
-        if connection.close_code == _POLICY:
-            raise FeedRefused(f"{self.url} refused: {reason}")
-        return reason
-
-    def _refused(self, error: InvalidStatus) -> FeedRefused:
-        said = safe_label((error.response.body or b"").decode("utf-8", "replace").strip())
-        hint = " (set VOICETOP_TOKEN)" if error.response.status_code == 401 and not self._token else ""
-        return FeedRefused(f"{self.url} refused: {said or f'HTTP status {error.response.status_code}'}{hint}")
 
 
 def _is_answered(pong: asyncio.Future[float]) -> bool:

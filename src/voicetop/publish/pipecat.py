@@ -27,7 +27,8 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from voicetop.adapters.pipecat.call import CallFacts, PipecatCall
 from voicetop.adapters.pipecat.vocabulary import component_of
 from voicetop.clock import Clock, WallClock
-from voicetop.publish.publisher import DEFAULT_URL, Publisher
+from voicetop.connection.address import DEFAULT_URL
+from voicetop.publish.publisher import Publisher
 from voicetop.wire.events import MAX_LABEL, NAN, Agent, CallOutcome, CallStep, Event, Scalar
 
 TICK_S = 1.0

@@ -8,117 +8,26 @@ import contextlib
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 from voicetop.clock import Clock, WallClock
+from voicetop.connection.address import DEFAULT_URL
 from voicetop.publish.calls import PublishedCall
-from voicetop.publish.link import LinkReport, PublisherLink, publish_url
+from voicetop.publish.link import LinkReport, PublisherLink
 from voicetop.publish.outbox import Outbox
 from voicetop.wire.events import Event
 
-DEFAULT_URL = "ws://127.0.0.1:8377"
 EXIT_S = 1.0
 
 
-class Publisher:
-    """Sends events to a hub from a thread of its own; for any code, sync or async.
+class BasePublisher:
+    """What both publishers do: queue events, write calls, and say how the link is doing.
 
-    `emit` never blocks and never raises: while no hub can be reached events wait, at most `queue` of them, then the
-    oldest are dropped and reported (`source.status.dropped`). `token` defaults to VOICETOP_TOKEN. Raises UsageError
-    where `url` is none. Make it in the process that uses it: its thread doesn't survive a fork.
-    """
-
-    def __init__(
-        self,
-        url: str = DEFAULT_URL,
-        token: str | None = None,
-        source: str = "",
-        queue: int = 10_000,
-        *,
-        clock: Clock | None = None,
-        patience_s: float = 10.0,
-    ) -> None:
-        self.url = publish_url(url)
-        self._clock = clock or WallClock()
-        self._token = token_or_env(token)
-        self._patience_s = patience_s
-        self._outbox = Outbox(source or default_source(), queue)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._link: PublisherLink | None = None
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._main, name="voicetop-publisher", daemon=True)
-        self._thread.start()
-        _open.add(self)
-
-    def _main(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the interpreter may end under a daemon thread
-            asyncio.run(self._carry())
-
-    async def _carry(self) -> None:
-        self._link = PublisherLink(
-            self.url, self._token, self._outbox, self._clock, patience_s=self._patience_s
-        )
-        self._loop = asyncio.get_running_loop()
-        self._ready.set()
-        await self._link.run()
-
-    def emit(self, event: Event) -> None:
-        """Queue one event. About a microsecond of the caller's thread."""
-        if self._outbox.put(event):
-            self._call(self._link.wake if self._link else None)
-
-    def _call(self, function: Any) -> None:
-        if self._loop is not None and function is not None:
-            with contextlib.suppress(RuntimeError):  # closed meanwhile
-                self._loop.call_soon_threadsafe(function)
-
-    def call(self, call_id: str, **about: Any) -> PublishedCall:
-        """Start a call and return what writes its events: see `PublishedCall`."""
-        return PublishedCall(self.emit, self._clock, call_id, **about)
-
-    def close(self, timeout: float = 2.0) -> bool:
-        """Send what waits and end; waits at most `timeout` seconds. True where the hub has read everything."""
-        _open.discard(self)
-        if not self._thread.is_alive():
-            return self._outbox.is_done
-        self._ready.wait(timeout)
-        self._call(self._link.close if self._link else None)
-        self._thread.join(timeout)
-        return not self._thread.is_alive() and self._outbox.is_done
-
-    @property
-    def report(self) -> LinkReport:
-        """How the link to the hub is doing."""
-        return self._link.report if self._link else LinkReport()
-
-    @property
-    def source(self) -> str:
-        return self._outbox.source
-
-    @property
-    def dropped(self) -> int:
-        """Events that no hub will ever see, since the start."""
-        return self._outbox.dropped
-
-    @property
-    def queued(self) -> int:
-        """Events that wait to be sent."""
-        return self._outbox.queued
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class AsyncPublisher:
-    """The same in the event loop that is running when it is made; `await close()` at the end.
-
-    `emit` may only be called in that loop's thread.
+    While no hub can be reached events wait, at most `queue` of them, then the oldest are dropped and reported
+    (`source.status.dropped`). `token` defaults to VOICETOP_TOKEN. Raises UsageError for a URL or a
+    token that cannot work.
     """
 
     def __init__(
@@ -135,26 +44,23 @@ class AsyncPublisher:
         self._outbox = Outbox(source or default_source(), queue)
         self._link = PublisherLink(url, token_or_env(token), self._outbox, self._clock, patience_s=patience_s)
         self.url = self._link.url
-        self._task = asyncio.get_running_loop().create_task(self._link.run(), name="voicetop-publisher")
+        self._begin()
+
+    def _begin(self) -> None:
+        """Run the link."""
+        raise NotImplementedError
 
     def emit(self, event: Event) -> None:
-        """Queue one event. About a microsecond."""
+        """Queue one event. About a microsecond; never blocks, never raises."""
         if self._outbox.put(event):
-            self._link.wake()
+            self._wake()
+
+    def _wake(self) -> None:
+        self._link.wake()
 
     def call(self, call_id: str, **about: Any) -> PublishedCall:
         """Start a call and return what writes its events: see `PublishedCall`."""
         return PublishedCall(self.emit, self._clock, call_id, **about)
-
-    async def close(self, timeout: float = 2.0) -> bool:  # noqa: ASYNC109 - as of `Publisher`
-        """Send what waits and end, within `timeout` seconds. True where the hub has read everything."""
-        self._link.close()
-        await asyncio.wait([self._task], timeout=timeout)
-        if not self._task.done():
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            return False
-        return self._outbox.is_done
 
     @property
     def report(self) -> LinkReport:
@@ -174,6 +80,75 @@ class AsyncPublisher:
     def queued(self) -> int:
         """Events that wait to be sent."""
         return self._outbox.queued
+
+
+class Publisher(BasePublisher):
+    """Sends events to a hub from a thread of its own; for any code, sync or async.
+
+    Make it in the process that uses it: its thread doesn't survive a fork.
+    """
+
+    def _begin(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._main, name="voicetop-publisher", daemon=True)
+        self._thread.start()
+        _open.add(self)
+
+    def _main(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the interpreter may end under a daemon thread
+            asyncio.run(self._carry())
+
+    async def _carry(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ready.set()
+        await self._link.run()
+
+    def _wake(self) -> None:
+        self._call(self._link.wake)
+
+    def _call(self, function: Callable[[], None]) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # closed meanwhile
+                self._loop.call_soon_threadsafe(function)
+
+    def close(self, timeout: float = 2.0) -> bool:
+        """Send what waits and end; waits at most `timeout` seconds. True where the hub has read everything."""
+        _open.discard(self)
+        if not self._thread.is_alive():
+            return self._outbox.is_done
+        self._ready.wait(timeout)
+        self._call(self._link.close)
+        self._thread.join(timeout)
+        return not self._thread.is_alive() and self._outbox.is_done
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncPublisher(BasePublisher):
+    """The same in the event loop that is running when it is made; `await close()` at the end.
+
+    `emit` may only be called in that loop's thread.
+    """
+
+    def _begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._link.run(), name="voicetop-publisher")
+
+    async def close(self, timeout: float = 2.0) -> bool:  # noqa: ASYNC109 - as of `Publisher`
+        """Send what waits and end, within `timeout` seconds. True where the hub has read everything."""
+        self._link.close()
+        await asyncio.wait([self._task], timeout=timeout)
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            return False
+        return self._outbox.is_done
 
     async def __aenter__(self) -> Self:
         return self

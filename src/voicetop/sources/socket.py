@@ -14,24 +14,29 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Raw, Struct
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidStatus,
-    InvalidURI,
-    WebSocketException,
-)
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from voicetop.clock import Clock, WallClock
-from voicetop.connection.address import check_token, check_url, client_tls, is_local
+from voicetop.connection.address import check_token, check_url, client_tls
 from voicetop.connection.backoff import Backoff
+from voicetop.connection.connect import connect_to
+from voicetop.connection.refusals import FAILURES, failure_of
 from voicetop.errors import FeedLost, FeedRefused
 from voicetop.sources import LinkState
 from voicetop.sources.operator_events import PendingActs
+from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.events import PROTOCOL_VERSION, Event, Gap, Heartbeat, Operator
-from voicetop.wire.frames import DeliveryReport, Duty, Hello, RawBatch, Resume, WantState
-from voicetop.wire.text import safe_label
+from voicetop.wire.frames import (
+    ROLES_HEADER,
+    DeliveryReport,
+    Duty,
+    Hello,
+    RawBatch,
+    Resume,
+    WantState,
+    WelcomeHead,
+)
 
 MAX_WELCOME = 512 * 1024 * 1024
 """A welcome with the state of 100,000 live calls is some tens of MB."""
@@ -42,12 +47,6 @@ PAUSED_S = 1.0
 """So late for a heartbeat of its own, this process stood still (a large state, a suspended machine)."""
 QUEUED_FRAMES = 64
 ASK_EVERY_S = 60.0
-_PASSING = {408, 425, 429, *range(500, 600)}
-"""HTTP statuses of a gateway whose hub is away; any other says that trying again is no use."""
-
-_POLICY = 1008
-ROLES_HEADER = "Voicetop-Roles"
-"""In which a hub says what this client may be (`hub/gate.py`)."""
 
 
 class _BatchHead(Struct, frozen=True, tag_field="type", tag="batch"):
@@ -55,15 +54,7 @@ class _BatchHead(Struct, frozen=True, tag_field="type", tag="batch"):
     at: list[tuple[float, int]]
 
 
-class _WelcomeHead(Struct, frozen=True, tag_field="type", tag="welcome"):
-    epoch: str
-    seq: int
-    at: float = 0.0
-    protocol: int = 1
-    state: Raw = Raw()
-
-
-_head_decoder = msgspec.json.Decoder(_BatchHead | _WelcomeHead | Gap | Duty | DeliveryReport)
+_head_decoder = msgspec.json.Decoder(_BatchHead | WelcomeHead | Gap | Duty | DeliveryReport)
 
 
 class SocketSource:
@@ -174,36 +165,18 @@ class SocketSource:
 
     async def _stay(self) -> str:
         """One connection from beginning to end; why it ended. Raises FeedRefused."""
+        connecting = connect_to(self.url, self._token, self._tls, max_size=MAX_WELCOME, max_queue=8)
         try:
-            async with connect(
-                self.url,
-                additional_headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
-                proxy=None if is_local(self.url) else True,
-                ssl=self._tls,
-                compression=None,
-                max_size=MAX_WELCOME,
-                max_queue=8,
-                open_timeout=10,
-                close_timeout=1,
-            ) as connection:
+            async with connecting as connection:
                 self.role = self._asked_role or _most(connection)
                 await connection.send(msgspec.json.encode(self._hello()), text=True)
                 self._connection = connection
                 await self._receive(connection)
-        except ConnectionClosed as closed:
-            return self._why_closed(closed)
-        except InvalidStatus as error:
-            return self._why_not_let_in(error)
-        except (InvalidURI, InvalidHandshake) as error:
-            if isinstance(error.__cause__, EOFError):
-                return "it closed the connection before saying hello"
-            raise FeedRefused(f"{self.url} is no voicetop hub: {_in_words(error)}") from None
-        except tls.SSLError as error:
-            return self._why_no_tls(error)
-        except ConnectionResetError:
-            return self._why_reset()
-        except (OSError, TimeoutError, EOFError, WebSocketException) as error:
-            return _in_words(error)
+        except FAILURES as error:
+            failure = failure_of(error, self.url, has_token=bool(self._token), was_there=bool(self.epoch))
+            if isinstance(failure, FeedRefused):
+                raise failure from None
+            return str(failure)
         finally:
             self._connection = None
         return "the connection ended"
@@ -217,14 +190,14 @@ class SocketSource:
             frame = await connection.recv(decode=False)
             try:
                 head = _head_decoder.decode(frame)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            except UNDECODABLE:
                 raise FeedRefused(f"{self.url} sent something that is no frame of the protocol") from None
             self._heard = self._clock.monotonic()
             if isinstance(head, _BatchHead):
                 self._unheard.hear(frame)
                 await self._take_batch(head, frame)
                 await self._ask_for_state(connection)
-            elif isinstance(head, _WelcomeHead):
+            elif isinstance(head, WelcomeHead):
                 await self._take_welcome(head, frame)
                 await self._send_again(connection)
             elif isinstance(head, Duty):
@@ -249,7 +222,7 @@ class SocketSource:
             for act in self._unheard:
                 await connection.send(act, text=True)
 
-    async def _take_welcome(self, head: _WelcomeHead, frame: bytes) -> None:
+    async def _take_welcome(self, head: WelcomeHead, frame: bytes) -> None:
         if head.protocol != PROTOCOL_VERSION:
             raise FeedRefused(
                 f"{self.url} speaks protocol {head.protocol}, this voicetop {PROTOCOL_VERSION}: update one of them"
@@ -296,51 +269,8 @@ class SocketSource:
         raw = Raw(msgspec.json.encode(event))
         return msgspec.json.encode(RawBatch(seq=self.seq, at=[(event.ts, 1)], events=[raw], local=True))
 
-    def _why_closed(self, closed: ConnectionClosed) -> str:
-        if closed.rcvd is None:
-            return "the connection broke"
-        reason = safe_label(closed.rcvd.reason) or f"closed with code {closed.rcvd.code}"
-        if closed.rcvd.code == _POLICY:
-            raise FeedRefused(f"{self.url} refused: {reason}") from None
-        return reason
-
-    def _why_not_let_in(self, error: InvalidStatus) -> str:
-        status = error.response.status_code
-        if status in _PASSING:
-            return f"HTTP status {status}"
-        if status not in (401, 403, 404):
-            raise FeedRefused(f"{self.url} is no voicetop hub: HTTP status {status}")
-        plain = error.response.headers.get("Content-Type", "").startswith("text/plain")
-        said = safe_label((error.response.body or b"").decode("utf-8", "replace").strip()) if plain else ""
-        hint = " (VOICETOP_TOKEN isn't set)" if status == 401 and not self._token else ""
-        raise FeedRefused(f"{self.url} refused: {said or f'HTTP status {status}'}{hint}")
-
-    def _why_reset(self) -> str:
-        if self._tls and not self.epoch:
-            return "it broke the connection while it was being encrypted: is it ws:// ?"
-        return "the connection broke"
-
-    def _why_no_tls(self, error: tls.SSLError) -> str:
-        if isinstance(error, tls.SSLCertVerificationError):
-            why = error.verify_message or error.reason
-            raise FeedRefused(
-                f"{self.url}: its certificate isn't trusted ({why}); --cafile says whom to trust"
-            )
-        if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-            raise FeedRefused(f"{self.url} isn't encrypted: the URL begins with ws://")
-        return (error.reason or str(error)).lower().replace("_", " ")
-
 
 def _most(connection: ClientConnection) -> str:
     """The most that a hub offers; one that offers nothing is asked for the least."""
     offered = connection.response.headers.get(ROLES_HEADER, "") if connection.response else ""
     return "operator" if "operator" in offered.split(", ") else "viewer"
-
-
-def _in_words(error: BaseException) -> str:
-    """What went wrong with a connection, for people."""
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there"
-    if isinstance(error, OSError) and error.strerror:
-        return safe_label(error.strerror.lower())
-    return safe_label(next(iter(str(error).splitlines()), "")) or "the connection broke"

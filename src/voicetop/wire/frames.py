@@ -20,6 +20,9 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
+ROLES_HEADER = "Voicetop-Roles"
+"""A hub's answer to a websocket handshake says in this header what the client may be, with commas between."""
+
 
 class Resume(Struct, frozen=True):
     """Where a console left off."""
@@ -48,6 +51,18 @@ class Welcome(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     server: str = ""
     deployment: str = ""
     state: bytes = b""
+
+
+class WelcomeHead(Struct, frozen=True, kw_only=True, tag_field="type", tag="welcome"):
+    """A welcome whose state stays as it came: for a client that doesn't fold it."""
+
+    epoch: str
+    seq: int
+    at: float = 0.0
+    protocol: int = 1
+    server: str = ""
+    deployment: str = ""
+    state: Raw = Raw()
 
 
 class Duty(Struct, frozen=True, tag_field="type", tag="duty"):
