@@ -82,7 +82,7 @@ def test_a_line_says_the_verdict_and_the_figures_that_it_rests_on() -> None:
     said = line(synthetic.incident())
     assert LINE.match(said)
     assert said.startswith("14:07:32Z DEGRADED since ")
-    assert re.search(r"p95 ≥?\d+ ms n \d+", said)
+    assert re.search(r"p95 (≥ )?[\d,]+ ms n \d+", said)
     assert "\n" not in said
 
 

@@ -74,8 +74,8 @@ def test_a_dash_is_standard_input_and_one_can_begin_anywhere_in_it(recording: Pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["{}", "--at", "25:00"], "'25:00' is no time of day: type it like 14:05 or 14:05:30"),
-        (["{}", "--at", "tomorrow"], "'tomorrow' is no moment"),
+        (["{}", "--at", "25:00"], "'25:00' is not a time of day: type it like 14:05 or 14:05:30"),
+        (["{}", "--at", "tomorrow"], "'tomorrow' is not a time"),
         (
             ["{}", "--at", "2020-01-01T00:00Z"],
             "--at 2020-01-01T00:00Z: the recording goes from 2025-10-09T08:53:20.000Z to 2025-10-09T08:53:50.000Z",

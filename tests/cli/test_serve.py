@@ -106,7 +106,7 @@ def test_the_service_file_calls_it_as_it_is() -> None:
         (["--record", "a.vtr", "--keep", "7d"], "--keep goes with a folder of files: give --record FOLDER/"),
         (["--keep-size", "2GB"], "--keep-size goes with a folder of files: give --record FOLDER/"),
         (["--record", "a/", "--shard", "0.1s"], "--shard 0.1s: give at least 1s"),
-        (["--record", "a/", "--keep", "soon"], "'soon' is no length of time"),
+        (["--record", "a/", "--keep", "soon"], "'soon' is not a length of time"),
     ],
 )
 def test_options_of_a_folder_are_one_line_where_they_are_wrong(

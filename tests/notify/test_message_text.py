@@ -33,7 +33,7 @@ def told(
             told("resolved", 1140, taken_s=120, by="ana"),
             "billing · resolved 22:32:20 UTC by ana, 19 min after it began, seen 42 s later, taken 2 min later · i1",
         ),
-        (told("returned", 400, by="ana"), "billing · given back 22:20:00 UTC, on for 6 min · i1"),
+        (told("returned", 400, by="ana"), "billing · given back 22:20:00 UTC, on for 7 min · i1"),
         (told("resolved", 60), "billing · resolved 22:14:20 UTC, 60 s after it began, seen 42 s later · i1"),
         (effect("fired", at=BEGAN + 60), "billing · since 22:13:20 UTC (60 s) · i1"),
     ],

@@ -181,7 +181,7 @@ def test_a_shared_cut_holds_nothing_personal_not_even_in_its_state(
     [
         (["cut", "FILE", "-o", "OUT", "--to", "2020-01-02T00:00Z"], "there is nothing from"),
         (["cut", "FILE", "-o", "OUT", "--from", "+30s", "--to", "+10s"], "there is nothing from"),
-        (["cut", "FILE", "-o", "OUT", "--from", "noon"], "'noon' is no moment"),
+        (["cut", "FILE", "-o", "OUT", "--from", "noon"], "'noon' is not a time"),
         (["cut", "FILE", "-o", "OUT", "--drop-text"], "--drop-text and --fields go with --share"),
         (["cut", "FILE"], "where to? add -o OUT"),
         (["cut", "missing.vtr", "-o", "OUT"], "cannot read missing.vtr"),

@@ -26,7 +26,7 @@ def test_the_blame_line_says_numbers_stage_segment_and_what_it_began_with() -> N
         metric="P95 e2e",
     )
     assert blame_line(slow) == (
-        "P95 e2e 3.9 s (2.4× normal 1.6 s, n 312) · 82 % in LLM · billing × es × v42 explain 91 %"
+        "P95 e2e 3,900 ms (2.4× normal 1,600 ms, n 312) · 82 % in LLM · billing × es × v42 explain 91 %"
         " · began 40 s after deploy v42"
     )
 

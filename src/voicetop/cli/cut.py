@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from voicetop import config as configuration
 from voicetop.cli import redact
 from voicetop.errors import UsageError
+from voicetop.formatting import times
 from voicetop.formatting.times import parse_moment
 from voicetop.recording import read
-from voicetop.recording.format import Header, clock_text
+from voicetop.recording.format import Header
 from voicetop.recording.merge import write_recording
 from voicetop.recording.notes import about
 from voicetop.replay.cut import cut_frames
@@ -56,8 +57,8 @@ def run(args: argparse.Namespace) -> int:
     end = parse_moment(args.end, first=first, last=last) if args.end else last
     if start >= end or start > last or end < first:
         raise UsageError(
-            f"there is nothing from {clock_text(start or first)} to {clock_text(end)}: "
-            f"{args.file} goes from {clock_text(first)} to {clock_text(last)}"
+            f"there is nothing from {times.iso(start or first)} to {times.iso(end)}: "
+            f"{args.file} goes from {times.iso(first)} to {times.iso(last)}"
         )
     redactor = redact.redactor(args) if args.share else None
     moment = _shared(seeker, start, redactor) if redactor else seeker.seek(start)

@@ -1,6 +1,6 @@
 """A line a second instead of a screen: for pipes, logs and screen readers.
 
-14:07:32Z DEGRADED since 14:01 · P95 e2e 3.9 s = 2.4× normal (n 312) · LLM +1.9 s | live 412/600 · p95 3910 ms · …
+14:07:32Z DEGRADED · P95 e2e 3,910 ms = 2.4× normal (n 312) · LLM +1,900 ms | live 412/600 · p95 3,910 ms n 312 · …
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 
 from voicetop.cli.exit_notes import last_words
 from voicetop.engine.snapshot import Figure, Snapshot
+from voicetop.formatting import numbers, times
+from voicetop.formatting.numbers import known
 from voicetop.ui.feed import RunningFeed
 from voicetop.wire.text import safe_label
 
@@ -75,33 +76,23 @@ def _say(text: str) -> None:
 
 def line(snap: Snapshot) -> str:
     """One picture in one line: the verdict, then the figures that it rests on, each with its n."""
-    at = datetime.fromtimestamp(snap.at, UTC)
-    verdict = snap.verdict
-    since = (
-        f" since {datetime.fromtimestamp(verdict.since, UTC):%H:%M}" if verdict.since == verdict.since else ""
-    )
+    verdict, e2e = snap.verdict, snap.latency.e2e
+    since = f" since {times.clock(verdict.since, seconds=False)}" if known(verdict.since) else ""
     limit = f"/{snap.capacity.limit}" if snap.capacity.limit else ""
     parts = [
         f"live {snap.capacity.live}{limit}",
-        f"p50 {_ms(snap.latency.e2e.p50)}",
-        f"p95 {_ms(snap.latency.e2e.p95)} n {snap.latency.e2e.p95.n}",
-        f"errors {_percent(snap.errors.rate)}",
+        f"p50 {numbers.milliseconds(e2e.p50.value)}",
+        f"p95 {_judged(e2e.p95, numbers.milliseconds)}",
+        f"errors {_judged(snap.errors.rate, numbers.percent)}",
         f"stuck {snap.waiting.stuck}/{snap.waiting.waiting}",
-        f"success {_percent(snap.outcome.success)}",
-        f"abandoned {_percent(snap.abandonment.rate)}",
-        f"cost {_dollars(snap.cost.per_call)}",
-        f"lag {snap.feed.lag_s:.1f} s" if snap.feed.lag_s == snap.feed.lag_s else "lag –",
+        f"success {_judged(snap.outcome.success, numbers.percent)}",
+        f"abandoned {_judged(snap.abandonment.rate, numbers.percent)}",
+        f"cost {_judged(snap.cost.per_call, numbers.dollars)}",
+        f"lag {times.seconds(snap.feed.lag_s)}",
     ]
-    return f"{at:%H:%M:%S}Z {verdict.severity.upper()}{since} · {verdict.text} | {' · '.join(parts)}"
+    return f"{times.clock(snap.at)}Z {verdict.severity.upper()}{since} · {verdict.text} | {' · '.join(parts)}"
 
 
-def _ms(figure: Figure) -> str:
-    return f"{'≥' if figure.at_least else ''}{figure.value:.0f} ms" if figure.known else "–"
-
-
-def _percent(figure: Figure) -> str:
-    return f"{100 * figure.value:.1f} % n {figure.n}" if figure.known else "–"
-
-
-def _dollars(figure: Figure) -> str:
-    return f"${figure.value:.3f} n {figure.n}" if figure.known else "–"
+def _judged(figure: Figure, write: Callable[[float], str]) -> str:
+    """A figure, and what it rests on."""
+    return f"{'≥ ' if figure.at_least else ''}{write(figure.value)} n {figure.n:,}"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from voicetop import config as configuration
 from voicetop.cli import console
 from voicetop.errors import UsageError
+from voicetop.formatting import times
 from voicetop.formatting.times import parse_moment
 from voicetop.recording.extent import extent
-from voicetop.recording.format import clock_text
 from voicetop.replay.pacing import FASTEST, SLOWEST
 from voicetop.replay.pipe_spool import PipeSpool
 from voicetop.replay.start import PlaybackStart
@@ -129,7 +129,7 @@ def _moment(option: str, text: str, first: float, last: float, *, end: float = m
     moment = parse_moment(text, first=first, last=end if end == end else last)
     if not first - 1 <= moment <= last + 1:
         raise UsageError(
-            f"{option} {text}: the recording goes from {clock_text(first)} to {clock_text(end if end == end else last)}"
+            f"{option} {text}: the recording goes from {times.iso(first)} to {times.iso(end if end == end else last)}"
         )
     return moment
 

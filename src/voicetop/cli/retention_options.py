@@ -51,7 +51,7 @@ def keep_s(args: argparse.Namespace) -> float:
 
 def keep_bytes(args: argparse.Namespace) -> int:
     """How many bytes are kept; 0: all. Raises UsageError."""
-    from voicetop.formatting.times import parse_size
+    from voicetop.formatting.numbers import parse_size
 
     return parse_size(args.keep_size) if args.keep_size else 0
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from voicetop import config as configuration
 from voicetop.alerts import runbooks
-from voicetop.alerts.incident_text import span
 from voicetop.alerts.rules.rule_files import PRESETS, RuleSet, files_in, read
 from voicetop.cli import backtest
 from voicetop.cli.backtest import Match, Seen
 from voicetop.cli.segments import Segments, nearest_segment
 from voicetop.engine.config import EngineConfig, Rule
 from voicetop.errors import ConfigError, UsageError, nearest
+from voicetop.formatting.numbers import counted, known
+from voicetop.formatting.times import clock, iso, span
 from voicetop.locations import rules_dir
-from voicetop.recording.format import clock_text
 
 WHAT = ("check", "test")
 _EPILOG = """\
@@ -68,9 +68,8 @@ def _check(names: Sequence[str], recording: str) -> int:
     for note in notes:
         print(f"note: {note}")
     if not book.mistakes:
-        count = len(book.rules)
         well = "no mistakes, but see the notes" if notes else "all right"
-        print(f"{', '.join(str(file) for file in files)}: {count} rule{'s' * (count != 1)}, {well}")
+        print(f"{', '.join(str(file) for file in files)}: {counted(len(book.rules), 'rule')}, {well}")
     return 2 if book.mistakes else 0
 
 
@@ -150,30 +149,30 @@ def _config() -> EngineConfig:
 
 def _report(seen: Seen, rules: Sequence[Rule]) -> Iterator[str]:
     """Rule by rule when it fired, what that was about, and how much earlier or later; then what all of them missed."""
-    if seen.last != seen.last or seen.first != seen.first:
+    if not (known(seen.first) and known(seen.last)):
         yield f"{seen.name}: there is nothing in it"
         return
     length, alerts = (
         span(seen.last - seen.first),
-        _count(len(seen.truth), "alert or trouble", "alerts and troubles"),
+        counted(len(seen.truth), "alert or trouble", "alerts and troubles"),
     )
-    yield f"{seen.name}  {clock_text(seen.first)[:19]}Z, {length}: {alerts}"
+    yield f"{seen.name}  {iso(seen.first, 'seconds')}, {length}: {alerts}"
     for rule in rules:
         matches = backtest.matched(seen, rule.name)
         yield f"  {rule.name}: {summary(matches)}"
         for match in matches:
-            yield f"    {_clock(match.fired.at)}  {match.fired.text}"
+            yield f"    {clock(match.fired.at)}  {match.fired.text}"
             yield f"    {'':8}  {_about(match)}"
     for truth in backtest.missed(seen, rules):
-        yield f"  missed: {_clock(truth.at)}  {truth.incident} {truth.family}: {truth.text}"
+        yield f"  missed: {clock(truth.at)}  {truth.incident} {truth.family}: {truth.text}"
 
 
 def summary(matches: Sequence[Match]) -> str:
     """Fires twice, 11 min earlier, 1 false."""
     if not matches:
         return "does not fire"
-    times = {1: "once", 2: "twice"}.get(len(matches), f"{len(matches)} times")
-    parts = [f"fires {times}"]
+    often = {1: "once", 2: "twice"}.get(len(matches), f"{len(matches)} times")
+    parts = [f"fires {often}"]
     leads = sorted(match.earlier_s for match in matches if match.truth is not None)
     if leads:
         middle = leads[len(leads) // 2]
@@ -191,12 +190,3 @@ def _about(match: Match) -> str:
         said = f"{when} {match.truth.incident} {match.truth.family}: {match.truth.text}"
         return f"{said} · after {match.marker}" if match.marker else said
     return f"after {match.marker}; nothing else fired" if match.marker else "false: nothing else fired"
-
-
-def _count(number: int, word: str, words: str) -> str:
-    return f"{number or 'no'} {word if number == 1 else words}"
-
-
-def _clock(at: float) -> str:
-    """14:05:10, UTC as all of a recording's moments."""
-    return clock_text(at)[11:19]

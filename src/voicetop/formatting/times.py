@@ -1,4 +1,7 @@
-"""Moments, spans and sizes as people type them."""
+"""How moments and lengths of time are written and read: one way for each kind, everywhere.
+
+Moments are epoch seconds, lengths are seconds; NaN, what isn't known, is a dash.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +9,101 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from voicetop.errors import UsageError
+from voicetop.formatting.numbers import DASH, known
 
+HOUR = 3600
+DAY = 86_400
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_SIZES |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|min|[smhdw])")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
+
+
+# -- lengths of time -------------------------------------------------------------------------------------------------
+
+
+def seconds(value: float) -> str:
+    """A wait or a lag: 11.23 → "11.2 s", 734 → "12:14"."""
+    if not known(value):
+        return DASH
+    return f"{value:.1f} s" if value < 100 else age(value)
+
+
+def age(value: float) -> str:
+    """As a stopwatch shows it: 252 → "4:12", 4000 → "1:06:40", 200000 → "2 d 7 h"."""
+    if not known(value):
+        return DASH
+    whole = max(0, int(value))
+    if whole < HOUR:
+        return f"{whole // 60}:{whole % 60:02d}"
+    if whole < DAY:
+        return f"{whole // HOUR}:{whole % HOUR // 60:02d}:{whole % 60:02d}"
+    return f"{whole // DAY} d {whole % DAY // HOUR} h"
+
+
+def span(value: float) -> str:
+    """In words: 11 → "11 s", 372 → "6 min", 9000 → "2.5 h", 259200 → "3 d"."""
+    if not known(value):
+        return DASH
+    if value < 90:
+        return f"{max(0.0, value):.0f} s"
+    if value < 90 * 60:
+        return f"{value / 60:.0f} min"
+    return f"{value / HOUR:.1f} h" if value < 2 * DAY else f"{value / DAY:.0f} d"
+
+
+def long_span(value: float) -> str:
+    """In full, to the second: 142 → "2 min 22 s", 9000 → "2 h 30 min"."""
+    whole = max(0, int(value))
+    if whole < 60:
+        return f"{whole} s"
+    return (
+        f"{whole // 60} min {whole % 60} s" if whole < HOUR else f"{whole // HOUR} h {whole % HOUR // 60} min"
+    )
 
 
 def parse_span(text: str) -> float:
     """A length of time in seconds. Raises UsageError.
 
-    >>> parse_span("90s"), parse_span("1h30m"), parse_span("7d")
-    (90.0, 5400.0, 604800.0)
+    >>> parse_span("90s"), parse_span("1h30m"), parse_span("2 min 22 s"), parse_span("7d")
+    (90.0, 5400.0, 142.0, 604800.0)
     """
     parts = _PART.findall(text.strip())
     if not parts or _PART.sub("", text).strip():
-        raise UsageError(f"{text!r} is no length of time: type it like 90s, 15m, 1h30m or 7d")
+        raise UsageError(f"{text!r} is not a length of time: type it like 90s, 15m, 1h30m or 7d")
     return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
 
 
-def parse_size(text: str) -> int:
-    """A size in bytes. Raises UsageError.
+# -- moments ---------------------------------------------------------------------------------------------------------
 
-    >>> parse_size("2GB"), parse_size("512 MiB")
-    (2000000000, 536870912)
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip(), re.IGNORECASE)
-    if not found or found[2].upper() not in _SIZES:
-        raise UsageError(f"{text!r} is no size: type it like 500MB or 2GB")
-    return int(float(found[1]) * _SIZES[found[2].upper()])
+
+def clock(at: float, *, utc: bool = True, seconds: bool = True) -> str:
+    """As a clock shows it, in UTC or in this machine's zone: "14:05:03", "14:05"."""
+    if not known(at):
+        return DASH
+    return _local(at, utc=utc).strftime("%H:%M:%S" if seconds else "%H:%M")
+
+
+def day(at: float, *, utc: bool = True) -> str:
+    """Its date: "2026-11-22"."""
+    return f"{_local(at, utc=utc):%Y-%m-%d}" if known(at) else DASH
+
+
+def zone(at: float, *, utc: bool) -> str:
+    """The name of the clock: "UTC" or what the machine calls its own."""
+    return "UTC" if utc or not known(at) else _local(at, utc=False).strftime("%Z")
+
+
+def iso(at: float, timespec: str = "milliseconds") -> str:
+    """In full, in UTC: "2026-11-22T14:05:03.250Z", by `timespec` "2026-11-22T14:05:03Z"."""
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):  # beyond any calendar
+        return f"{at} s"
+
+
+def file_stamp(at: float) -> str:
+    """For the name of a file, in UTC: "20261122T140503Z"."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
 
 
 def parse_moment(text: str, *, first: float, last: float, zone: tzinfo | None = None) -> float:
@@ -51,24 +119,39 @@ def parse_moment(text: str, *, first: float, last: float, zone: tzinfo | None = 
         return first + parse_span(word[1:])
     if word.startswith("-") or word.endswith("ago"):
         return last - parse_span(word.removeprefix("-").removesuffix("ago"))
-    if found := _CLOCK.fullmatch(word):
-        return _time_of_day(text, found, last, zone)
+    if _CLOCK.fullmatch(word):
+        at = _on_that_day(word, last, zone)
+        return (at if at.timestamp() <= last else at - timedelta(days=1)).timestamp()
     try:
         moment = datetime.fromisoformat(word.replace(" ", "T"))
     except ValueError:
         raise UsageError(
-            f"{text!r} is no moment: type it like 14:05, 3m ago, -90s, +10m or 2026-11-22T14:05Z"
+            f"{text!r} is not a time: type it like 14:05, 3m ago, -90s, +10m or 2026-11-22T14:05Z"
         ) from None
     return moment.timestamp() if moment.tzinfo else _in_zone(moment, zone).timestamp()
 
 
-def _time_of_day(text: str, found: re.Match[str], last: float, zone: tzinfo | None) -> float:
-    end = datetime.fromtimestamp(last, UTC).astimezone(zone)
-    hour, minute, second = int(found[1]), int(found[2]), float(found[3] or 0)
-    if hour > 23 or minute > 59 or second >= 60:
-        raise UsageError(f"{text!r} is no time of day: type it like 14:05 or 14:05:30")
-    at = end.replace(hour=hour, minute=minute, second=int(second), microsecond=int(second % 1 * 1e6))
-    return (at if at <= end else at - timedelta(days=1)).timestamp()
+def parse_time_of_day(text: str, now: float, *, zone: tzinfo | None = None) -> float | None:
+    """The next moment at which a clock shows "15:00"; None of what isn't a time of day. Raises UsageError for 25:00."""
+    if not _CLOCK.fullmatch(text.strip()):
+        return None
+    at = _on_that_day(text.strip(), now, zone)
+    return (at if at.timestamp() > now else at + timedelta(days=1)).timestamp()
+
+
+def _on_that_day(text: str, day_of: float, zone: tzinfo | None) -> datetime:
+    """That time of day on the day of a moment."""
+    hour, minute, second = text.split(":") if text.count(":") == 2 else (*text.split(":"), "0")
+    if int(hour) > 23 or int(minute) > 59 or float(second) >= 60:
+        raise UsageError(f"{text!r} is not a time of day: type it like 14:05 or 14:05:30")
+    day = datetime.fromtimestamp(day_of, UTC).astimezone(zone)
+    microsecond = int(float(second) % 1 * 1e6)
+    return day.replace(hour=int(hour), minute=int(minute), second=int(float(second)), microsecond=microsecond)
+
+
+def _local(at: float, *, utc: bool) -> datetime:
+    moment = datetime.fromtimestamp(at, UTC)
+    return moment if utc else moment.astimezone()
 
 
 def _in_zone(moment: datetime, zone: tzinfo | None) -> datetime:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from voicetop.alerts.signals import Effect, Tier
+from voicetop.formatting.numbers import counted, known
+from voicetop.formatting.times import clock, span
 from voicetop.notify.targets.base import Digest, IncidentChange
 from voicetop.wire.text import safe_text
 
@@ -53,11 +54,11 @@ def in_short(what: Effect | IncidentChange | Digest) -> str:
 
 def digest(came: Sequence[tuple[Effect, Effect]], at: float, still: int) -> Digest:
     """What came and went in quiet hours that end at `at`, each by its first and last word; `still` are on."""
-    count = f"{len(came)} alert{'s' * (len(came) != 1)} came and went in quiet hours"
+    count = f"{counted(len(came), 'alert')} came and went in quiet hours"
     more = f"; {still} still on, told by itself" if still == 1 else f"; {still} still on, told one by one"
     lines = [
         safe_text(
-            f"{_GLYPHS[last.tier]} · {last.summary} · {_clock(first.onset)}, {_span(last.at - first.onset)}",
+            f"{_GLYPHS[last.tier]} · {last.summary} · {_clock(first.onset)}, {span(last.at - first.onset)}",
             MOST_LINE,
         )
         for first, last in came[:MOST_DIGESTED]
@@ -73,38 +74,26 @@ def _since(effect: Effect) -> str:
         by = f" by {effect.by}" if effect.by else ""
         taken = effect.to_acknowledge_s
         parts = [
-            f"resolved {_clock(effect.at)}{by}, {_span(effect.to_resolve_s)} after it began",
+            f"resolved {_clock(effect.at)}{by}, {span(effect.to_resolve_s)} after it began",
             _seen(effect),
-            f"taken {_span(taken)} later" if taken == taken else "",
+            f"taken {span(taken)} later" if known(taken) else "",
         ]
         return ", ".join(part for part in parts if part)
     if effect.reason == "acknowledged" and effect.fired_at:
-        return f"taken {_clock(effect.at)}, {_span(effect.at - effect.fired_at)} after the alert"
+        return f"taken {_clock(effect.at)}, {span(effect.at - effect.fired_at)} after the alert"
     if effect.reason == "returned":
-        return f"given back {_clock(effect.at)}, on for {_span(effect.at - effect.onset)}"
+        return f"given back {_clock(effect.at)}, on for {span(effect.at - effect.onset)}"
     if effect.reason == "fired" and (seen := _seen(effect)):
         return f"began {_clock(effect.onset)}, {seen}"
-    return f"since {_clock(effect.onset)} ({_span(effect.at - effect.onset)})"
+    return f"since {_clock(effect.onset)} ({span(effect.at - effect.onset)})"
 
 
 def _seen(effect: Effect) -> str:
     took = effect.to_detect_s
-    if took != took:
+    if not known(took):
         return ""
-    return f"seen {_span(took)} later" if took >= 0.5 else "seen at once"
+    return f"seen {span(took)} later" if took >= 0.5 else "seen at once"
 
 
 def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC"
-
-
-def _span(seconds: float) -> str:
-    """How long, in words.
-
-    >>> _span(42.0), _span(400.0), _span(9000.0)
-    ('42 s', '6 min', '2 h 30 min')
-    """
-    if seconds < 90:
-        return f"{max(0.0, seconds):.0f} s"
-    minutes = int(seconds // 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+    return f"{clock(at)} UTC"

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TextIO
 import msgspec
 
 from voicetop.errors import UsageError
-from voicetop.recording.format import clock_text
+from voicetop.formatting import times
 from voicetop.recording.notes import with_notes
 from voicetop.recording.reader import Reader
 from voicetop.wire.batches import UNDECODABLE, expand_stamps
@@ -53,7 +53,7 @@ def records(reader: Reader, recording: str | os.PathLike[str] | None = None) -> 
 def to_jsonl(rows: Rows, out: TextIO) -> None:
     """A line a record: its stamps, then the event as it came."""
     for at, seq, local, epoch, event in rows:
-        line = {"time": clock_text(at), "at": at, "seq": seq, "local": local, "epoch": epoch, "event": event}
+        line = {"time": times.iso(at), "at": at, "seq": seq, "local": local, "epoch": epoch, "event": event}
         out.write(msgspec.json.encode(line).decode())
         out.write("\n")
 
@@ -73,7 +73,7 @@ def columns() -> list[str]:
 def flat(row: Row) -> dict[str, Any]:
     """A record as a row of that table. Segments are JSON in one cell; unknown fields are left out."""
     at, seq, local, epoch, event = row
-    cells: dict[str, Any] = {"time": clock_text(at), "at": at, "seq": seq, "local": local, "epoch": epoch}
+    cells: dict[str, Any] = {"time": times.iso(at), "at": at, "seq": seq, "local": local, "epoch": epoch}
     for name, value in event.items():
         if name in _PARTS and isinstance(value, dict):
             cells.update((f"{name}.{inner}", cell) for inner, cell in value.items())

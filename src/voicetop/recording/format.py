@@ -52,7 +52,6 @@ What survives:
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
@@ -160,11 +159,3 @@ def parse_header(line: bytes, name: str) -> Header:
             "update voicetop"
         )
     return header
-
-
-def clock_text(at: float) -> str:
-    """A stamp for people: 2026-11-22T14:05:03.250Z."""
-    try:
-        return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        return f"{at} s"

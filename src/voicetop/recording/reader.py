@@ -21,13 +21,13 @@ import msgspec
 from msgspec import UNSET
 
 from voicetop.errors import RecordingError
+from voicetop.formatting import times
 from voicetop.recording.blocks import Blocks, Damaged, Piece, Torn
 from voicetop.recording.format import PROTOCOL as OURS
 from voicetop.recording.format import (
     FrameLine,
     Header,
     RecordLine,
-    clock_text,
     gap_frame,
     parse_header,
 )
@@ -177,7 +177,7 @@ class Reader(Iterator[bytes]):
             )
 
     def _when(self) -> str:
-        return clock_text(self.at) if self.at else "its beginning"
+        return times.iso(self.at) if self.at else "its beginning"
 
     def _whole_lines(self, text: bytes) -> bytes:
         """Our blocks hold whole lines; another tool's may end anywhere."""

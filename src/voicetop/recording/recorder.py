@@ -16,8 +16,9 @@ from typing import BinaryIO, Self, TypeAlias
 
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import RecordingError
+from voicetop.formatting import times
 from voicetop.recording.files import RecordingFile, StreamFile, explain
-from voicetop.recording.format import Header, clock_text
+from voicetop.recording.format import Header
 from voicetop.recording.shards import Shards
 from voicetop.recording.writer import FrameWriter, Sink
 
@@ -162,7 +163,7 @@ class Recorder:
 
     def _stop(self, why: str) -> None:
         until = (
-            f"it ends at {clock_text(self._writer.frames.written_at)}"
+            f"it ends at {times.iso(self._writer.frames.written_at)}"
             if self._writer.frames.written_at
             else "it is empty"
         )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import NamedTuple
 
 from voicetop.alerts.incidents.silences import MOST_S, matcher_of, written
 from voicetop.errors import UsageError
+from voicetop.formatting.times import parse_span, parse_time_of_day
 
 HINT = "how long, then why: 30m · 2h · until 15:00 · 1h family=latency maintenance"
-UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
-_LENGTH = re.compile(r"(\d{1,6}(?:\.\d+)?)(s|min|m|h|d)")
 
 
 class SilenceEntry(NamedTuple):
@@ -44,20 +41,8 @@ def ending_of(text: str, now: float, *, utc: bool) -> SilenceEntry:
 
 
 def _end(word: str, now: float, *, utc: bool) -> float:
-    length, clock = _LENGTH.fullmatch(word), _CLOCK.fullmatch(word)
-    if length:
-        until = now + float(length[1]) * UNITS[length[2]]
-    elif clock:
-        until = _next(int(clock[1]), int(clock[2]), now, utc=utc)
-    else:
-        raise UsageError(f"{word!r} is no length of time: 30m, 2h, 1d, or a time like 15:00")
+    clock = parse_time_of_day(word, now, zone=UTC if utc else None)
+    until = clock if clock is not None else now + parse_span(word)
     if not now < until <= now + MOST_S:
         raise UsageError("a silence ends between now and 30 days from now")
     return until
-
-
-def _next(hour: int, minute: int, now: float, *, utc: bool) -> float:
-    """The next time that a clock shows this."""
-    here = datetime.fromtimestamp(now, UTC) if utc else datetime.fromtimestamp(now).astimezone()
-    at = here.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return (at if at > here else at + timedelta(days=1)).timestamp()

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from voicetop.alerts.incident_text import in_short, span
+from voicetop.alerts.incident_text import in_short
 from voicetop.alerts.incidents.incident import Incident
 from voicetop.alerts.incidents.lifecycle import Incidents
 from voicetop.alerts.incidents.policy import UPSTREAM
@@ -20,6 +20,7 @@ from voicetop.engine.feed_state import BLIND_AFTER
 from voicetop.engine.normals import Usual
 from voicetop.engine.snapshot import NAN, FeedState, Severity, Trouble, Verdict
 from voicetop.engine.verdict import CLEAR_S
+from voicetop.formatting.times import span
 from voicetop.views.verdict_text import sentence, standing
 
 KIND_OF = {"waiting": "stuck"}

@@ -58,7 +58,7 @@ def test_a_slow_reply_is_told_as_a_p95_with_the_stage_that_it_lies_in() -> None:
     signal = told("latency.e2e", 24, 4, 24, slow(24))
     assert (
         blame_line(signal)
-        == "P95 e2e latency 2.0 s (2.0× normal 1.0 s, n 24) · 80 % in LLM · global · 20 calls"
+        == "P95 e2e latency 2,008 ms (2.0× normal 1,004 ms, n 24) · 80 % in LLM · global · 20 calls"
     )
 
 

@@ -12,10 +12,10 @@ from voicetop.alerts.rules.rules import drawn
 from voicetop.alerts.signals import Effect
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import Figure, Normal, Snapshot, View
+from voicetop.formatting.numbers import bare_ms
 from voicetop.session import Session
 from voicetop.simulator import SimulatedIncident
-from voicetop.ui.figures import bare_ms
-from voicetop.ui.figures import derivation as derived
+from voicetop.ui.renderables.written_figure import derivation as derived
 from voicetop.wire.events import Capacity, Error, Marker, Operator, Security
 
 SLOW = '[rules.slow]\nmetric = "p95_e2e"\nfire = "2 s"\nclear = "1 s"\nmin_n = 10\nfor = "10s"\n'
@@ -42,9 +42,9 @@ def test_a_rule_fires_by_the_figure_on_the_panel_and_says_why() -> None:
     feed.pass_(20)
     (fired,) = told
     assert (fired.reason, fired.rule, fired.family, fired.tier) == ("fired", "slow", "latency", "warning")
-    assert fired.summary.startswith("P95 e2e 3.0 s, over 2.0 s (n 20)")
+    assert fired.summary.startswith("P95 e2e 2,992 ms, over 2,000 ms (n 20)")
     (row,) = feed.see().alerts.incidents
-    assert (row.state, row.because, row.runbook) == ("firing", "2.0 s, over at 1.0 s", "latency")
+    assert (row.state, row.because, row.runbook) == ("firing", "2,000 ms, over at 1,000 ms", "latency")
     assert feed.see().verdict.severity == "degraded"
 
 

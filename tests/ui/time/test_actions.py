@@ -90,7 +90,7 @@ async def test_g_goes_to_a_moment_that_is_typed_and_a_mistake_stays_to_be_mended
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("2", "g", *"25:99", "enter")
         assert isinstance(app.page, PromptBox)
-        assert "no time of day: 14:05 or 14:05:30" in foot(app)
+        assert "not a time of day: 14:05 or 14:05:30" in foot(app)
         await pilot.press("ctrl+u", *"14:10", "enter")
         await until(pilot, lambda: "FROZEN 14:10:00" in top(app))
         assert not isinstance(app.page, PromptBox)
@@ -284,4 +284,4 @@ def test_a_mistake_is_one_short_line_that_shows_how_to_type_it(text: str) -> Non
         moment_of(text, first=FIRST, last=LAST, utc=True)
     said = str(caught.value)
     assert len(said) <= 64
-    assert said.startswith(("no ", "beyond"))
+    assert said.startswith(("not ", "beyond"))

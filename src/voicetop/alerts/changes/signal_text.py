@@ -12,12 +12,13 @@ from voicetop.alerts.changes.alarms import Alarm
 from voicetop.alerts.changes.array_codec import Floats
 from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.changes.streams import STAGES, MonitoredRate
-from voicetop.alerts.incident_text import in_text, milliseconds
+from voicetop.alerts.incident_text import in_text
 from voicetop.alerts.signals import Signal
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import NAN
 from voicetop.engine.windows.buckets import EDGES, MIDDLES, censored_quantile
 from voicetop.engine.windows.histograms import METRIC, Histogram
+from voicetop.formatting.numbers import milliseconds
 from voicetop.wire.events import Marker
 
 DEPLOYS = frozenset({"deploy", "model_update", "prompt", "knowledge_base", "config", "campaign"})

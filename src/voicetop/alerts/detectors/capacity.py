@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from voicetop.alerts.incident_text import span
 from voicetop.alerts.signals import Signal, Tier
 from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.engine import Engine
 from voicetop.engine.verdict import handling_s
+from voicetop.formatting.times import span
 
 NEAR = 0.9
 MINUTES = 10.0

@@ -15,9 +15,9 @@ from msgspec import Struct, field
 
 from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.changes.readings import Part
-from voicetop.alerts.incident_text import percent
 from voicetop.alerts.signals import Signal
 from voicetop.engine.windows.cells import Key
+from voicetop.formatting.numbers import percent
 
 INTENT = "intent"
 NEW_CALLS, NEW_S = 5, 86_400.0

@@ -38,6 +38,7 @@ from voicetop.alerts.signals import Family
 from voicetop.engine.config import Policy, Rule, RuleTier, ThresholdPair
 from voicetop.engine.snapshot import Span
 from voicetop.errors import ConfigError, UsageError, nearest
+from voicetop.formatting.numbers import parse_figure
 from voicetop.formatting.times import parse_span
 from voicetop.toml_reader import TomlFile, TomlTable, read_text
 from voicetop.wire.text import safe_label
@@ -52,11 +53,6 @@ _Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 _Address = Annotated[str, Meta(pattern=r"^https?://[!-~]*\Z", max_length=500)]
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,63}")
 _TIMES = re.compile(r"(\d+(?:\.\d+)?)\s*[x×*](\s*normal)?")
-_UNITS: dict[str, tuple[tuple[str, float], ...]] = {
-    "ms": (("ms", 1.0), ("s", 1000.0)),
-    "rate": (("%", 0.01),),
-    "usd": (("$", 1.0),),
-}
 
 
 class RuleSet(Struct, frozen=True):
@@ -288,11 +284,8 @@ def _line(value: object, metric: Metric) -> ThresholdPair | None:
     times = _TIMES.fullmatch(value.strip())
     if times:
         return ThresholdPair(float(times[1]), times=True)
-    for unit, factor in _UNITS.get(metric.unit, ()):
-        number = value.strip().removeprefix(unit).removesuffix(unit).strip()
-        if value.strip() != number and re.fullmatch(r"\d+(\.\d+)?", number):
-            return ThresholdPair(float(number) * factor)
-    return None
+    figure = parse_figure(value, metric.unit)
+    return ThresholdPair(figure) if figure is not None else None
 
 
 def _unit_word(metric: Metric) -> str:

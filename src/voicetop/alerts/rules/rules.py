@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from voicetop.alerts.incident_text import written
 from voicetop.alerts.incidents.policy import Policies
 from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.metrics import Metric, Readings
@@ -21,6 +20,7 @@ from voicetop.engine.config import EngineConfig, Policy, Rule, ThresholdPair
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Usual
 from voicetop.engine.snapshot import NAN, Figure
+from voicetop.formatting.numbers import written
 
 NEAR_S = 900.0
 """What began within a quarter of an hour of a marker may have to do with it."""
@@ -88,7 +88,7 @@ def _beyond(value: float, line: float, *, below: bool) -> bool:
 
 
 def derivation(rule: Rule, metric: Metric, figure: Figure) -> str:
-    """2.7 s = 1.5 × normal P95 e2e 1.8 s."""
+    """2,700 ms = 1.5 × normal P95 e2e 1,800 ms."""
     line = line_at(rule.fire, figure)
     said = written(line, metric.unit)
     if rule.fire.times:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isnan
 
 from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot
-from voicetop.ui import figures
+from voicetop.formatting import times
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, selected
 from voicetop.ui.renderables.tabs import tabs
 from voicetop.ui.style.display_options import DisplayOptions
@@ -37,9 +37,7 @@ def tab_line(panel: AlertsPanel, tab: str, width: int) -> Line:
     counts = {name: len(rows_of(panel, name)) for name in TABS} | {"silences": len(panel.silences)}
     labels = {name: f"{name} {counts[name]}" if counts[name] else name for name in TABS}
     bright = [label for name, label in labels.items() if counts[name]]
-    learning = (
-        f"learning, {figures.span(panel.learning_s)} to go" if panel.learning_s and width >= 100 else ""
-    )
+    learning = f"learning, {times.span(panel.learning_s)} to go" if panel.learning_s and width >= 100 else ""
     note = f"{panel.crowded} more found no room" if panel.crowded else learning
     return tabs([*labels.values()], labels[tab], width, note, bright or [labels[tab]])
 
@@ -76,10 +74,10 @@ def incident_line(row: IncidentRow, now: float, look: DisplayOptions, width: int
         line.left(FAMILY, row.family, "text")
     since = row.fired if not isnan(row.fired) else row.began
     line.left(_clock(width), look.clock(since, seconds=wide), "text")
-    line.left(AGE, figures.span(lasted(row, now)), "text")
+    line.left(AGE, times.span(lasted(row, now)), "text")
     stands = standing(row, now, look)
     if wide:
-        line.left(AGE, figures.span(row.to_detect_s), "muted").left(WHO, stands, "muted")
+        line.left(AGE, times.span(row.to_detect_s), "muted").left(WHO, stands, "muted")
     else:
         line.add(f"{stands} · " if stands else "", "muted")
     who = " × ".join(value for _, value in row.where)
@@ -92,7 +90,7 @@ def incident_line(row: IncidentRow, now: float, look: DisplayOptions, width: int
 def silence_line(row: SilenceRow, now: float, look: DisplayOptions, width: int, *, chosen: bool) -> Line:
     """What is silenced until when, by whom and why."""
     line = Row(3).left(ID, row.id, "strong").left(9, look.clock(row.until, seconds=False), "text")
-    line.left(AGE, figures.span(max(0.0, row.until - now)), "text").left(16, row.by, "text").add(
+    line.left(AGE, times.span(max(0.0, row.until - now)), "text").left(16, row.by, "text").add(
         row.matcher, "strong"
     )
     line.add(f" · {row.text}" if row.text else "", "text")
@@ -119,7 +117,7 @@ def lasted(row: IncidentRow, now: float) -> float:
 def standing(row: IncidentRow, now: float, look: DisplayOptions) -> str:
     """How it stands, in a few words; empty where it just fires."""
     if row.state == "pending":
-        return f"fires in {figures.span(max(0.0, row.due - now))}"
+        return f"fires in {times.span(max(0.0, row.due - now))}"
     if row.muted and row.state != "resolved":
         return row.muted.partition(":")[0]
     if row.state == "silenced":
@@ -151,10 +149,10 @@ def nothing(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Line]:
     }[tab]
     lines: list[Line] = [BLANK, Row(3).add(said, "text").line()]
     if tab == "active" and not elsewhere and not isnan(panel.last_resolved):
-        ago = figures.span(max(0.0, now - panel.last_resolved))
+        ago = times.span(max(0.0, now - panel.last_resolved))
         lines.append(Row(3).add(f"The last alert was resolved {ago} ago.", "muted").line())
     if tab == "active" and panel.learning_s:
-        left = figures.span(panel.learning_s)
+        left = times.span(panel.learning_s)
         learning = f"Learning what is normal, {left} to go; presets judge meanwhile."
         lines.append(Row(3).add(learning, "muted").line())
     return [fit(line, width) for line in lines]
@@ -167,7 +165,7 @@ def facts(row: IncidentRow, now: float, look: DisplayOptions, width: int) -> lis
         ("fired for", row.text, "strong"),
         ("blame", row.blame, "text"),
         ("line", row.because, "text"),
-        ("times", times(row, now, look), "text"),
+        ("times", history(row, now, look), "text"),
         ("stands", stands(row, look), "text"),
         ("with it", " · ".join(row.also), "muted"),
         ("links", " · ".join(row.links), "muted"),
@@ -206,21 +204,21 @@ def broken(text: str, width: int) -> list[str]:
     return [*lines, rest]
 
 
-def times(row: IncidentRow, now: float, look: DisplayOptions) -> str:
+def history(row: IncidentRow, now: float, look: DisplayOptions) -> str:
     """Began 14:00:38 · fired 14:01:20, 42 s to detect · taken 14:03:10 by ana, 2 min · over 14:20, 19 min."""
     parts = [f"began {look.clock(row.began)}"]
     if not isnan(row.fired):
-        parts.append(f"fired {look.clock(row.fired)}, {figures.span(row.to_detect_s)} to detect")
+        parts.append(f"fired {look.clock(row.fired)}, {times.span(row.to_detect_s)} to detect")
     else:
         parts.append(f"fires {look.clock(row.due)} if it lasts")
     if not isnan(row.acked):
-        took = figures.span(row.to_acknowledge_s)
+        took = times.span(row.to_acknowledge_s)
         parts.append(f"taken {look.clock(row.acked)} by {row.acked_by}, {took} to acknowledge")
     if not isnan(row.resolved):
         who = f" by {row.resolved_by}" if row.resolved_by else ""
-        parts.append(f"resolved {look.clock(row.resolved)}{who}, {figures.span(row.to_resolve_s)} to resolve")
+        parts.append(f"resolved {look.clock(row.resolved)}{who}, {times.span(row.to_resolve_s)} to resolve")
     elif not isnan(row.fired):
-        parts.append(f"on for {figures.long_span(now - row.fired)}")
+        parts.append(f"on for {times.long_span(now - row.fired)}")
     return " · ".join(parts)
 
 
@@ -244,5 +242,5 @@ def incident_text(row: IncidentRow, snap: Snapshot, look: DisplayOptions) -> str
     """An incident in one line, for a chat or a ticket."""
     name = f"{snap.deployment} " if snap.deployment else ""
     return " · ".join(
-        part for part in (f"{name}{title(row)}", row.text, row.blame, times(row, snap.at, look)) if part
+        part for part in (f"{name}{title(row)}", row.text, row.blame, history(row, snap.at, look)) if part
     )

@@ -9,7 +9,7 @@ from math import floor, inf, isnan
 from typing import TypeAlias
 
 from voicetop.engine.snapshot.timeline import Timeline
-from voicetop.ui import figures
+from voicetop.formatting import times
 from voicetop.ui.lines import Line, Row, cells, clip, fit, selected, width_of
 from voicetop.ui.renderables.scene import Hint, Scene, When
 from voicetop.ui.renderables.timeline import read_up_to
@@ -59,7 +59,7 @@ def _clock_of(scene: Scene, when: When, width: int) -> str:
     clock = f" {scene.look.clock(at)}"
     if width < FULL_WIDTH:
         return clock
-    day = f" {figures.day(at, utc=scene.look.utc)}" if when.kind == "replay" else ""
+    day = f" {times.day(at, utc=scene.look.utc)}" if when.kind == "replay" else ""
     return f"{day}{clock} {scene.look.zone(at)}"
 
 
@@ -81,7 +81,7 @@ def _parts(scene: Scene, when: When) -> list[Part]:
         there = _clock(when.position.seeking, scene.look)
         parts.append(((f"going to {there} …", f"to {there} …"), "accent"))
     elif live is not None and live.snap is not None and scene.snap is not None:
-        behind = f"{figures.long_span(live.snap.at - scene.snap.at)} behind"
+        behind = f"{times.long_span(live.snap.at - scene.snap.at)} behind"
         parts.append(((behind if live_now(live) else f"{behind} live",), "strong"))
     if live is not None:
         parts.append(live_now(live) or (("feed and alerts go on",), "muted"))

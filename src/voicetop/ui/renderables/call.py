@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from voicetop.charts import blocks as bars
 from voicetop.engine.snapshot import NAN, CallDetail, CallRow
-from voicetop.ui import figures
+from voicetop.formatting import numbers, times
 from voicetop.ui.lines import BLANK, Line, Row, block, cells, clip, fit, rule
 from voicetop.ui.links import Hyperlink, linked
 from voicetop.ui.renderables import waterfall
@@ -113,7 +113,7 @@ def _title(row: CallRow, look: DisplayOptions, width: int) -> Line:
     room = max(10, width - cells(state) - 4)
     left = Row(1).add(clip(row.call_id, max(8, room // 2)), "strong")
     for text in (
-        figures.age(row.age_s),
+        times.age(row.age_s),
         " × ".join(value for _, value in row.segments),
         row.caller,
         row.step,
@@ -141,18 +141,19 @@ def standing(row: CallRow, look: DisplayOptions) -> tuple[str, str]:
         return ("? lost: nothing was heard of it for long, and no end", "blind")
     if not isnan(row.waiting_s):
         stage = " ".join(part for part in (waterfall.label(row.stage) or "reply", row.provider) if part)
-        return (f"{glyph} waiting for {stage} {figures.seconds(row.waiting_s)}", tone if row.eyes else "text")
+        return (f"{glyph} waiting for {stage} {times.seconds(row.waiting_s)}", tone if row.eyes else "text")
     return (f"{glyph} {row.eyes or row.state}", tone)
 
 
 def _short(detail: CallDetail, width: int) -> Line:
     """Turns, errors, cost and frustration in one line."""
     row = detail.row
-    out = Row(1).add(_many(len(detail.turns) or max(0, row.turn), "turn"), "muted")
+    out = Row(1).add(numbers.counted(len(detail.turns) or max(0, row.turn), "turn"), "muted")
     out.add(" · ", "faint").add(
-        f"{'▲ ' if row.errors else ''}{_many(row.errors, 'error')}", "degraded" if row.errors else "muted"
+        f"{'▲ ' if row.errors else ''}{numbers.counted(row.errors, 'error')}",
+        "degraded" if row.errors else "muted",
     )
-    cost = f"{'~' if row.estimated else ''}{figures.dollars(row.cost_usd)}"
+    cost = f"{'~' if row.estimated else ''}{numbers.dollars(row.cost_usd)}"
     out.add(" · ", "faint").add(f"cost {cost}", "muted")
     high = row.eyes == "frustrated"
     mood = "–" if isnan(row.mood) else f"{row.mood:.2f} from {row.mood_of} of 5 signals"
@@ -160,10 +161,6 @@ def _short(detail: CallDetail, width: int) -> Line:
     if detail.trace_id and width - out.width > 24:
         out.add(" · ", "faint").add(clip(f"trace {detail.trace_id}", width - out.width - 2), "muted")
     return fit(out.line(), width)
-
-
-def _many(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 # -- the facts ------------------------------------------------------------------------------------------------------
@@ -203,7 +200,7 @@ def _segments(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[
     """Every segment value, and when it became known: what came late was counted elsewhere before."""
     for part in sorted(detail.segments, key=lambda part: part.known_at):
         after = part.known_at - detail.started
-        when = "from the start" if after < 1 else f"{look.clock(part.known_at)}, after {figures.span(after)}"
+        when = "from the start" if after < 1 else f"{look.clock(part.known_at)}, after {times.span(after)}"
         yield _fact(part.name, part.value, when, width)
     if not detail.segments:
         yield Row(2).add("no segment is known; call.start and call.update tell them", "faint").line()
@@ -215,8 +212,8 @@ def _cost(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line
     for name, value in sorted(detail.spent, key=lambda part: -part[1]):
         component, _, model = name.partition("/")
         share = value / total if total else 0.0
-        row = Row(2).left(NAME, component, "muted").add(" ").right(NAME + 12, figures.dollars(value))
-        row.right(NAME + 21, figures.percent(share), "muted").add("  ")
+        row = Row(2).left(NAME, component, "muted").add(" ").right(NAME + 12, numbers.dollars(value))
+        row.right(NAME + 21, numbers.percent(share), "muted").add("  ")
         size = max(0, min(16, width - row.width - 2))
         row.left(size, bars.strokes(share, size, ascii_only=look.ascii), waterfall.family(component))
         room = width - row.width - 4

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from voicetop.charts import blocks
 from voicetop.engine.snapshot import CallRow, Snapshot, View
-from voicetop.ui import figures
+from voicetop.formatting import numbers, times
 from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected
 from voicetop.ui.renderables.capacity import headcount
 from voicetop.ui.style.display_options import DisplayOptions
@@ -49,7 +49,7 @@ def _waiting(row: CallRow, _: DisplayOptions) -> Span:
     if isnan(row.waiting_s):
         return ("–", "faint")
     stage = row.stage if row.provider in ("", row.stage) else f"{row.stage} {row.provider}"
-    return (f"{stage}\t{figures.seconds(row.waiting_s)}", "down" if row.eyes == "stuck" else "text")
+    return (f"{stage}\t{times.seconds(row.waiting_s)}", "down" if row.eyes == "stuck" else "text")
 
 
 def _segment(name: str) -> Callable[[CallRow, DisplayOptions], Span]:
@@ -65,7 +65,7 @@ def _mood(row: CallRow, _: DisplayOptions) -> Span:
 
 def _cost(row: CallRow, _: DisplayOptions) -> Span:
     sign = "~" if row.estimated and not isnan(row.cost_usd) else ""
-    return (sign + figures.cents(row.cost_usd), "text")
+    return (sign + numbers.cents(row.cost_usd), "text")
 
 
 def _recent(row: CallRow, look: DisplayOptions) -> Span:
@@ -79,7 +79,7 @@ def _end_clock(row: CallRow, look: DisplayOptions) -> Span:
 
 
 CALL = CallColumn("CALL", 10, 38, 0, False, "call_id", lambda row, _: (row.call_id, "strong"))
-AGE = CallColumn("AGE", 7, 7, 1, True, "age", lambda row, _: (figures.age(row.age_s), "text"))
+AGE = CallColumn("AGE", 7, 7, 1, True, "age", lambda row, _: (times.age(row.age_s), "text"))
 TURN = CallColumn(
     "TURN", 4, 4, 8, True, "turn", lambda row, _: (str(row.turn) if row.turn >= 0 else "–", "muted")
 )
@@ -93,7 +93,7 @@ INTENT = CallColumn("INTENT", 9, 18, 4, False, "intent", _segment("intent"))
 LANGUAGE = CallColumn("LANG", 4, 8, 7, False, "language", _segment("language"))
 TIER = CallColumn("TIER", 6, 10, 12, False, "tier", _segment("tier"))
 VERSION = CallColumn("VER", 5, 10, 9, False, "version", _segment("version"))
-E2E = CallColumn("LAST E2E", 8, 8, 5, True, "e2e", lambda row, _: (figures.seconds_of_ms(row.e2e_ms), "text"))
+E2E = CallColumn("LAST E2E", 8, 8, 5, True, "e2e", lambda row, _: (numbers.milliseconds(row.e2e_ms), "text"))
 RECENT = CallColumn("RECENT", 8, 8, 11, False, "", _recent)
 ERRORS = CallColumn(
     "ERR", 3, 3, 5, True, "errors", lambda row, _: (str(row.errors), "degraded" if row.errors else "faint")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voicetop.charts import blocks
 from voicetop.engine.snapshot import CapacityPanel, Snapshot, StuckStage, WaitingPanel
-from voicetop.ui import figures
+from voicetop.formatting import times
 from voicetop.ui.lines import Line, Row, clip, fit, width_of
 from voicetop.ui.style.display_options import DisplayOptions
 
@@ -45,10 +45,10 @@ def _notes(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
     if width >= 150 and panel.arrivals_per_min == panel.arrivals_per_min:
         row.add(" · ", "faint").add(f"{panel.arrivals_per_min:.0f} new a minute", "muted")
         row.add(
-            f", {figures.age(panel.handling_s)} each" if panel.handling_s == panel.handling_s else "", "muted"
+            f", {times.age(panel.handling_s)} each" if panel.handling_s == panel.handling_s else "", "muted"
         )
     if panel.minutes_to_line > 0:
-        row.add(" · ", "faint").add(f"line in {figures.span(panel.minutes_to_line * 60)}", "degraded")
+        row.add(" · ", "faint").add(f"line in {times.span(panel.minutes_to_line * 60)}", "degraded")
     return row.line()
 
 
@@ -56,13 +56,13 @@ def waiting_line(panel: WaitingPanel, width: int) -> Line:
     """WAITING 97 for a reply · ■ 31 stuck over 8 s · llm acme-llm 29 · longest 41.3 s."""
     row = Row(1).add("WAITING", "title").right(NAMES + 5, f"{panel.waiting:,}", "strong").add("  ")
     if panel.stuck:
-        row.add(f"■ {panel.stuck:,} stuck for over {figures.span(panel.over_s)}", "down")
+        row.add(f"■ {panel.stuck:,} stuck for over {times.span(panel.over_s)}", "down")
     else:
         row.add("for a reply, " if panel.waiting else "nobody waits", "muted").add(
             "none stuck" if panel.waiting else "", "muted"
         )
     if panel.longest_s == panel.longest_s and panel.waiting:
-        row.add(" · ", "faint").add(f"longest {figures.seconds(panel.longest_s)}", "muted")
+        row.add(" · ", "faint").add(f"longest {times.seconds(panel.longest_s)}", "muted")
     for stage in panel.stages:
         text = _stage(stage)
         if row.width + len(text) + 4 > width:

@@ -14,7 +14,7 @@ from voicetop.engine.snapshot.comparison import (
     Unit,
     WindowSample,
 )
-from voicetop.ui import figures
+from voicetop.formatting import numbers, times
 from voicetop.ui.lines import BLANK, Line, Row, clip, fit, rule, selected
 from voicetop.ui.renderables.health import STAGE_NAMES
 from voicetop.ui.style.display_options import SPANS, DisplayOptions
@@ -79,19 +79,14 @@ def segment_name(one: SegmentChange) -> str:
     return f"{name_of(one.change)} · {' × '.join(value for _, value in one.where)}"
 
 
-def _latency(value: float) -> str:
-    """3,910 ms, and 11.2 s where there would be no room for all of it."""
-    return figures.milliseconds(value) if not value >= 9_999.5 else f"{value / 1000:,.1f} s"
-
-
 WRITERS: dict[Unit, Callable[[float], str]] = {
-    "ms": _latency,
-    "share": figures.percent,
-    "dollars": figures.dollars,
-    "of 5": lambda value: figures.DASH if isnan(value) else f"{value:.2f}",
-    "per 100": figures.plain,
-    "per min": figures.count,
-    "calls": figures.count,
+    "ms": numbers.milliseconds,
+    "share": numbers.percent,
+    "dollars": numbers.dollars,
+    "of 5": lambda value: numbers.DASH if isnan(value) else f"{value:.2f}",
+    "per 100": numbers.plain,
+    "per min": numbers.count,
+    "calls": numbers.count,
 }
 STEPS: dict[Unit, Callable[[float], str]] = {
     "ms": lambda value: f"{value:+,.0f}",
@@ -106,14 +101,12 @@ STEPS: dict[Unit, Callable[[float], str]] = {
 
 
 def value_of(value: float, unit: Unit, *, least: bool = False) -> str:
-    if least and unit == "ms" and value >= 1_000:
-        return f"≥ {figures.seconds_of_ms(value)}"  # no wider than what is exact
-    return ("≥ " if least else "") + WRITERS[unit](value)
+    return ("≥" if least else "") + WRITERS[unit](value)
 
 
 def step_of(value: float, unit: Unit) -> str:
     """+1,032, −0.4; a dash where there is none."""
-    return figures.DASH if isnan(value) else STEPS[unit](value).replace("-", "−")
+    return numbers.DASH if isnan(value) else STEPS[unit](value).replace("-", "−")
 
 
 def bounds_of(change: FigureChange) -> str:
@@ -126,15 +119,7 @@ def bounds_of(change: FigureChange) -> str:
 def counts_of(change: FigureChange, *, short: bool = False) -> str:
     """What both rest on: "3,778/14k", short "3.8k/14k"."""
     most = 1_000 if short else 10_000
-    return f"{_short(change.n_a, most)}/{_short(change.n_b, most)}"
-
-
-def _short(n: int, most: int) -> str:
-    if n < most:
-        return f"{n:,}"
-    if n < 9_950:
-        return f"{n / 1000:.1f}k"
-    return f"{n / 1000:.0f}k" if n < 999_500 else f"{n / 1e6:.1f}M"
+    return f"{numbers.short_count(change.n_a, most)}/{numbers.short_count(change.n_b, most)}"
 
 
 def probability(chance: float) -> str:
@@ -170,21 +155,20 @@ def summary(found: Comparison, width: int) -> Line:
         looked = f"{found.tested} and {found.searched:,} looked at"
     if not news and not segments:
         return Row(1).add("● no change beyond noise", "ok").add(f" · {looked}", "muted").line()
-    said = [_many(news, "figure") if news else "", _many(segments, "segment") if segments else ""]
+    said = [
+        numbers.counted(news, "figure") if news else "",
+        numbers.counted(segments, "segment") if segments else "",
+    ]
     glyph, tone = ("▲", "degraded") if worse else ("→", "accent")
     head = f"{glyph} {' and '.join(part for part in said if part)} changed beyond noise"
     return Row(1).add(head, tone).add(f" · {looked}", "muted").line()
-
-
-def _many(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def warnings(found: Comparison, width: int) -> list[Line]:
     """What makes the comparison less than it seems."""
     said: list[tuple[str, str]] = []
     if found.overlap_s > 0:
-        long = figures.long_span(found.overlap_s)
+        long = times.long_span(found.overlap_s)
         said.append((f"▲ the windows overlap by {long}: calls in both make changes look smaller", "degraded"))
     if found.a.end > found.b.end:
         said.append(("A is the later of the two: the differences go back in time", "muted"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from voicetop.engine.snapshot import Severity, Snapshot, Where
-from voicetop.ui import figures
+from voicetop.formatting import numbers, times
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, width_of
 from voicetop.ui.renderables.banner import banner
 from voicetop.ui.renderables.scene import Scene
@@ -69,9 +69,9 @@ def _freshness(scene: Scene) -> Line:
     if snap is None:
         return (("◌ WAITING" if phase == "live" else "◌ CONNECTING", "learning"),)
     if snap.feed.local:
-        return ((f"? SILENT {figures.span(snap.feed.silent_s)}", "blind"),)
+        return ((f"? SILENT {times.span(snap.feed.silent_s)}", "blind"),)
     slow = f" · {scene.slowness}" if scene.slowness else ""
-    return (("● LIVE", "ok"), (f" {figures.seconds(snap.feed.lag_s)}{slow}", "muted"))
+    return (("● LIVE", "ok"), (f" {times.seconds(snap.feed.lag_s)}{slow}", "muted"))
 
 
 def _right(scene: Scene, width: int) -> Line:
@@ -80,7 +80,7 @@ def _right(scene: Scene, width: int) -> Line:
     if scene.slowness and width >= 110:
         row.add("slow terminal", "muted").add("    ")
     elif snap is not None and width >= 110:
-        row.add(f"{figures.count(snap.feed.events_per_s)} events/s", "muted").add("    ")
+        row.add(f"{numbers.count(snap.feed.events_per_s)} events/s", "muted").add("    ")
     row.add(f"{SPANS[scene.view.span]} ", "text").add("▾", "muted")
     if snap is not None:
         row.add("   ").add(scene.look.clock(snap.at), "strong").add(f" {scene.look.zone(snap.at)}", "muted")
@@ -132,7 +132,7 @@ def verdict(scene: Scene) -> tuple[Severity, str]:
     text = result.text
     if result.severity in ("degraded", "down") and result.since == result.since:
         since = (
-            f"since {scene.look.clock(result.since, seconds=False)} ({figures.span(snap.at - result.since)})"
+            f"since {scene.look.clock(result.since, seconds=False)} ({times.span(snap.at - result.since)})"
         )
         text = f"{since} · {text}"
     return result.severity, text
@@ -145,7 +145,7 @@ def blindness(scene: Scene, snap: Snapshot) -> str:
     if scene.link.phase == "live" and not snap.feed.local:
         return snap.verdict.text
     heard = snap.feed.last_at if snap.feed.last_at == snap.feed.last_at else snap.at - snap.feed.silent_s
-    parts = [f"feed silent for {figures.span(snap.feed.silent_s)}", f"last event {scene.look.clock(heard)}"]
+    parts = [f"feed silent for {times.span(snap.feed.silent_s)}", f"last event {scene.look.clock(heard)}"]
     if scene.link.phase == "reconnecting":
         parts.append(f"reconnecting (try {scene.link.tries})")
     elif scene.link.phase == "refused":

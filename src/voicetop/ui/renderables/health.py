@@ -6,10 +6,10 @@ from math import isnan
 
 from voicetop.charts import blocks
 from voicetop.engine.snapshot import ErrorKind, Figure, LatencyPanel, Snapshot
-from voicetop.ui import figures
-from voicetop.ui.figures import WrittenFigure
+from voicetop.formatting import numbers
 from voicetop.ui.lines import Line, Row, beside, cells, clip, fit, rule, width_of
 from voicetop.ui.renderables.chart import chart, spark
+from voicetop.ui.renderables.written_figure import WrittenFigure, derivation, plus_minus, write_figure
 from voicetop.ui.style.display_options import SPANS, DisplayOptions
 
 STAGE_TONES = {
@@ -65,7 +65,7 @@ def latency_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int)
             width - 1,
             plot,
             look,
-            axis_ms,
+            numbers.axis_ms,
             name="P95",
             warn=panel.e2e.p95.warn,
             markers=snap.markers,
@@ -74,11 +74,6 @@ def latency_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int)
         lines += [Row(2).add("the first replies will draw P95 over time here", "faint").line()]
     lines += [()] * (height - len(lines) - len(tail))
     return lines + tail
-
-
-def axis_ms(value: float) -> str:
-    """An axis label: 2500 → "2.5 s", 800 → "800 ms"."""
-    return f"{value / 1000:g} s" if value >= 1000 else f"{value:g} ms"
 
 
 def _latency_rule(snap: Snapshot, width: int) -> Line:
@@ -99,14 +94,14 @@ def latency_numbers(panel: LatencyPanel, width: int) -> list[Line]:
 
 
 def _percentile(name: str, figure: Figure, width: int) -> Line:
-    reading = figures.read(figure, figures.milliseconds)
+    reading = write_figure(figure, numbers.milliseconds)
     tone = reading.tone if reading.glyph == "▲" else "strong" if figure.known and not figure.few else "muted"
     row = Row(2).add(name, "title").right(18, reading.value, tone).add("  ")
     compared(row, reading).to(28)
-    wide = figures.derivation(figure, figures.bare_ms)
+    wide = derivation(figure, numbers.bare_ms)
     said = wide if row.width + cells(wide) <= width else wide.replace("normal ", "")
     if name == "P50" or not said:
-        said = f"normal {figures.bare_ms(figure.normal.value)}" if figure.normal.known else ""
+        said = f"normal {numbers.bare_ms(figure.normal.value)}" if figure.normal.known else ""
     return fit(row.add(said, "muted").line(), width)
 
 
@@ -119,8 +114,8 @@ def stage_table(panel: LatencyPanel) -> list[Line]:
     for stage in panel.stages[:6]:
         row = Row().left(6, STAGE_NAMES.get(stage.name, stage.name), stage_tone(stage.name))
         for value in (stage.p50, stage.p95, stage.p99):
-            row.right(row.width + 8, "few" if value.few else figures.bare_ms(value.value), "text")
-        lines.append(compared(row.add("  "), figures.read(stage.p95, figures.bare_ms)).line())
+            row.right(row.width + 8, "few" if value.few else numbers.bare_ms(value.value), "text")
+        lines.append(compared(row.add("  "), write_figure(stage.p95, numbers.bare_ms)).line())
     return lines
 
 
@@ -180,33 +175,31 @@ def errors_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int) 
         plot -= len(air)
         lines += [
             *air,
-            *chart(panel.chart, width - 1, plot, look, axis_percent, name="rate", warn=panel.rate.warn),
+            *chart(
+                panel.chart, width - 1, plot, look, numbers.axis_percent, name="rate", warn=panel.rate.warn
+            ),
         ]
     lines += [()] * (height - len(lines) - len(day))
     return lines + day
-
-
-def axis_percent(share: float) -> str:
-    return f"{share * 100:.3g} %"
 
 
 def error_rate(figure: Figure, width: int, *, bad: bool) -> Line:
     """4.1 % ▲ 3.4× normal 1.2 % ±1.5 warn 3.0 %."""
     if not figure.n:
         return Row(2).add("no conversations in this window yet", "faint").line()
-    reading = figures.read(figure, figures.percent, troubled=bad)
+    reading = write_figure(figure, numbers.percent, troubled=bad)
     row = Row(2).add(reading.value, reading.tone if reading.glyph == "▲" else "strong").add("  ")
     compared(row, reading)
     row.add(f" normal {reading.normal}" if reading.normal else "", "muted")
-    row.add(f"  {figures.interval(figure)}" if figures.interval(figure) else "", "faint")
-    row.add(f"   warn {figures.percent(figure.warn)}" if not isnan(figure.warn) else "", "faint")
+    row.add(f"  {plus_minus(figure)}" if plus_minus(figure) else "", "faint")
+    row.add(f"   warn {numbers.percent(figure.warn)}" if not isnan(figure.warn) else "", "faint")
     return fit(row.line(), width)
 
 
 def _kind(kind: ErrorKind, worst: float, look: DisplayOptions, width: int) -> Line:
     names = min(22, max(10, width - 36))
     row = Row(2).left(10, kind.component or "–", "title").left(names, kind.category or "–", "text")
-    row.right(12 + names + 8, figures.percent(kind.rate.value), "strong").add("  ")
+    row.right(12 + names + 8, numbers.percent(kind.rate.value), "strong").add("  ")
     share = kind.rate.value / worst if worst else 0.0
     return row.add(
         blocks.strokes(share, max(0, min(40, width - row.width - 2)), ascii_only=look.ascii), "degraded"
@@ -220,7 +213,7 @@ def day_strip(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
         return []
     row = Row(2)
     if panel.hours:
-        row.add("24 h ", "muted").put(spark(panel.hours, 24 + 15, look, figures.percent, zero=True, most=24))
+        row.add("24 h ", "muted").put(spark(panel.hours, 24 + 15, look, numbers.percent, zero=True, most=24))
     mended = f"{panel.retried:,} retried and mended" if panel.retried else ""
     if mended and row.width + len(mended) + 3 <= width:
         row.add("   " if panel.hours else "").add(mended, "faint")

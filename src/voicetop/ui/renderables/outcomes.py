@@ -6,10 +6,11 @@ from collections.abc import Callable
 from math import isnan
 
 from voicetop.engine.snapshot import Figure, Series, Snapshot
-from voicetop.ui import figures
+from voicetop.formatting import numbers, times
 from voicetop.ui.lines import Line, Row, clip, fit, rule
 from voicetop.ui.renderables.chart import spark
 from voicetop.ui.renderables.health import compared, troubled
+from voicetop.ui.renderables.written_figure import plus_minus, write_figure
 from voicetop.ui.style.display_options import DisplayOptions
 
 
@@ -25,7 +26,7 @@ def headline(
     """The figure of a panel: 88.1 %  ▼ low  normal 91.4 %."""
     if not figure.n:
         return Row(2).add(f"comes with {comes_with}", "faint").line()
-    reading = figures.read(figure, write, low_is_bad=low_is_bad, troubled=bad)
+    reading = write_figure(figure, write, low_is_bad=low_is_bad, troubled=bad)
     tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
     row = compared(Row(2).add(reading.value, tone).add("  "), reading)
     normal = f" normal {reading.normal}" if reading.normal else ""
@@ -38,16 +39,16 @@ def shape(series: Series | None, width: int, look: DisplayOptions, write: Callab
 
 def success_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
     panel = snap.outcome
-    certainty = [figures.interval(panel.success)] if panel.success.known else []
+    certainty = [plus_minus(panel.success)] if panel.success.known else []
     if panel.coverage.known:
         certainty.append(f"known for {panel.coverage.value * 100:.0f} %")
-    escalation = figures.read(panel.escalation, figures.percent)
+    escalation = write_figure(panel.escalation, numbers.percent)
     handed = Row(2).add("escalated ", "muted").add(escalation.value, "text").add(" ")
     return [
         rule("task success", width, f"n {panel.success.n:,}"),
         headline(
             panel.success,
-            figures.percent,
+            numbers.percent,
             width,
             "call.outcome",
             low_is_bad=True,
@@ -55,7 +56,7 @@ def success_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line
         ),
         Row(2).add(" · ".join(word for word in certainty if word), "muted").line(),
         compared(handed, escalation).line() if panel.escalation.n else (),
-        shape(panel.chart, width, look, figures.percent),
+        shape(panel.chart, width, look, numbers.percent),
     ]
 
 
@@ -71,14 +72,14 @@ def abandonment_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[
     ]
     return [
         rule("abandonment", width, f"n {panel.rate.n:,}"),
-        headline(panel.rate, figures.percent, width, "call.end", bad=troubled(snap, "abandonment")),
+        headline(panel.rate, numbers.percent, width, "call.end", bad=troubled(snap, "abandonment")),
         *[*steps, (), ()][:2],
-        shape(panel.chart, width, look, figures.percent),
+        shape(panel.chart, width, look, numbers.percent),
     ]
 
 
 def _whole(share: float) -> str:
-    return f"{share * 100:.0f} %" if not isnan(share) else figures.DASH
+    return f"{share * 100:.0f} %" if not isnan(share) else numbers.DASH
 
 
 def cost_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
@@ -92,10 +93,10 @@ def cost_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
     estimated = f"estimated for {_whole(panel.estimated)}" if panel.estimated > 0 else "as reported"
     return [
         rule("cost per call", width, f"n {panel.per_call.n:,}"),
-        headline(panel.per_call, figures.dollars, width, "usage", bad=troubled(snap, "cost")),
+        headline(panel.per_call, numbers.dollars, width, "usage", bad=troubled(snap, "cost")),
         shares.line(),
         Row(2).add(estimated if panel.per_call.n else "", "muted").line(),
-        shape(panel.chart, width, look, figures.dollars),
+        shape(panel.chart, width, look, numbers.dollars),
     ]
 
 
@@ -103,9 +104,9 @@ def mood_panel(snap: Snapshot, width: int) -> list[Line]:
     panel = snap.mood
     return [
         rule("mood", width, f"n {panel.sentiment.n:,}"),
-        _mood("sentiment", panel.sentiment, figures.plain, " of 5", width, low_is_bad=True),
-        _mood("frustrated", panel.frustrated, figures.percent, "", width),
-        _mood("interrupted", panel.interruptions, figures.plain, " in 100", width),
+        _mood("sentiment", panel.sentiment, numbers.plain, " of 5", width, low_is_bad=True),
+        _mood("frustrated", panel.frustrated, numbers.percent, "", width),
+        _mood("interrupted", panel.interruptions, numbers.plain, " in 100", width),
         (),
     ]
 
@@ -122,7 +123,7 @@ def _mood(
     row = Row(2).left(12, name, "muted")
     if not figure.n:
         return row.add("not told", "faint").line()
-    reading = figures.read(figure, write, low_is_bad=low_is_bad)
+    reading = write_figure(figure, write, low_is_bad=low_is_bad)
     row.add(reading.value, "degraded" if reading.tone == "degraded" else "text")
     row.add("" if figure.few else unit, "muted")
     return compared(row.add("  "), reading).line() if row.width + 8 <= width else fit(row.line(), width)
@@ -146,8 +147,8 @@ def feed_panel(snap: Snapshot, width: int) -> list[Line]:
     return [
         rule("feed", width, f"seq {feed.seq:,}"),
         Row(2)
-        .add(f"{figures.count(feed.events_per_s)} events/s", "strong")
-        .add(f"  lag {figures.seconds(feed.lag_s)}", "muted")
+        .add(f"{numbers.count(feed.events_per_s)} events/s", "strong")
+        .add(f"  lag {times.seconds(feed.lag_s)}", "muted")
         .line(),
         Row(2)
         .add(f"{feed.publishers:,} publisher{'s' * (feed.publishers != 1)}{silent} · {skewed}", "muted")

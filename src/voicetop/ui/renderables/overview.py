@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from voicetop.engine.snapshot import Figure, Series, Snapshot
-from voicetop.ui import figures
+from voicetop.formatting import numbers
 from voicetop.ui.lines import BLANK, Line, Row, beside, block, clip, fit, rule, width_of
 from voicetop.ui.renderables import outcomes
 from voicetop.ui.renderables.calls import eyes_panel
@@ -20,6 +20,7 @@ from voicetop.ui.renderables.health import (
     split_line,
     troubled,
 )
+from voicetop.ui.renderables.written_figure import write_figure
 from voicetop.ui.style.display_options import SPANS, DisplayOptions
 
 GAP = 3
@@ -136,13 +137,9 @@ def _with_shape(lines: list[Line], series: Series | None, look: DisplayOptions, 
     room = width - 48
     if series is None or room < 12:
         return lines
-    shape = spark(series, room, look, _chart_seconds)
+    shape = spark(series, room, look, numbers.milliseconds)
     row = Row().put(fit(lines[0], width - width_of(shape) - 6)).add("P95 ", "muted")
     return [row.put(shape).line(), *lines[1:]]
-
-
-def _chart_seconds(value: float) -> str:
-    return figures.seconds(value / 1000)
 
 
 class Summary(NamedTuple):
@@ -160,13 +157,13 @@ class Summary(NamedTuple):
 def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
     rows = [
         Summary(
-            "errors", "errors", snap.errors.rate, figures.percent, False, snap.errors.chart, "the first call"
+            "errors", "errors", snap.errors.rate, numbers.percent, False, snap.errors.chart, "the first call"
         ),
         Summary(
             "success",
             "success",
             snap.outcome.success,
-            figures.percent,
+            numbers.percent,
             True,
             snap.outcome.chart,
             "call.outcome",
@@ -175,15 +172,15 @@ def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
             "abandonment",
             "abandonment",
             snap.abandonment.rate,
-            figures.percent,
+            numbers.percent,
             False,
             snap.abandonment.chart,
             "call.end",
         ),
         Summary(
-            "cost per call", "cost", snap.cost.per_call, figures.dollars, False, snap.cost.chart, "usage"
+            "cost per call", "cost", snap.cost.per_call, numbers.dollars, False, snap.cost.chart, "usage"
         ),
-        Summary("sentiment", "sentiment", snap.mood.sentiment, figures.plain, True, None, "call.outcome"),
+        Summary("sentiment", "sentiment", snap.mood.sentiment, numbers.plain, True, None, "call.outcome"),
     ]
     return [(row, troubled(snap, row.kind)) for row in rows]
 
@@ -193,7 +190,7 @@ def _summary(summary: Summary, bad: bool, look: DisplayOptions, width: int) -> L
     row = Row(2).left(14, summary.name, "title")
     if not summary.figure.n:
         return fit(row.add(f"comes with {summary.comes_with}", "faint").line(), width)
-    reading = figures.read(summary.figure, summary.write, low_is_bad=summary.low_is_bad, troubled=bad)
+    reading = write_figure(summary.figure, summary.write, low_is_bad=summary.low_is_bad, troubled=bad)
     tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
     row.right(24, reading.value, tone).add("  ")
     compared(row, reading).to(34)
@@ -213,4 +210,4 @@ def _worst_error(snap: Snapshot) -> str:
     if not snap.errors.kinds:
         return ""
     worst = snap.errors.kinds[0]
-    return clip(f"worst error {worst.component} {worst.category} {figures.percent(worst.rate.value)}", 46)
+    return clip(f"worst error {worst.component} {worst.category} {numbers.percent(worst.rate.value)}", 46)

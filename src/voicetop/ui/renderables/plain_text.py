@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import isnan
 
 from voicetop.engine.snapshot import CallRow
-from voicetop.ui import figures
+from voicetop.formatting import numbers, times
 from voicetop.ui.lines import Line, text_of
 from voicetop.ui.renderables.capacity import headcount
 from voicetop.ui.renderables.header import narrowing, verdict
@@ -40,7 +40,7 @@ def caption(scene: Scene) -> Line:
     if snap is None:
         return ()
     parts = [snap.deployment, narrowing(scene.view.where) if scene.view.where else ""]
-    parts.append(f"{figures.day(snap.at, utc=look.utc)} {look.clock(snap.at)} {look.zone(snap.at)}")
+    parts.append(f"{times.day(snap.at, utc=look.utc)} {look.clock(snap.at)} {look.zone(snap.at)}")
     return ((" " + " · ".join(part for part in parts if part), "muted"),)
 
 
@@ -55,20 +55,18 @@ def _row_parts(row: CallRow, look: DisplayOptions) -> Iterable[str]:
         yield row.eyes or row.state
         wait = " ".join(part for part in (row.stage, row.provider) if part)
         yield (
-            ""
-            if isnan(row.waiting_s)
-            else f"waiting {figures.seconds(row.waiting_s)} for {wait or 'a reply'}"
+            "" if isnan(row.waiting_s) else f"waiting {times.seconds(row.waiting_s)} for {wait or 'a reply'}"
         )
     else:
         yield f"ended {look.clock(row.ended_at)} {look.zone(row.ended_at)} {row.reason}".rstrip()
         yield row.outcome
-    yield f"age {figures.age(row.age_s)}"
+    yield f"age {times.age(row.age_s)}"
     yield f"turn {row.turn}" if row.turn >= 0 else ""
     yield f"step {row.step}" if row.step else ""
     yield ", ".join(f"{name}={value}" for name, value in row.segments)
-    yield "" if isnan(row.e2e_ms) else f"last e2e {figures.seconds_of_ms(row.e2e_ms)}"
+    yield "" if isnan(row.e2e_ms) else f"last e2e {numbers.milliseconds(row.e2e_ms)}"
     yield f"{row.errors} error{'s' * (row.errors != 1)}" if row.errors else ""
-    yield "" if isnan(row.cost_usd) else f"{'~' if row.estimated else ''}{figures.dollars(row.cost_usd)}"
+    yield "" if isnan(row.cost_usd) else f"{'~' if row.estimated else ''}{numbers.dollars(row.cost_usd)}"
     yield "" if isnan(row.mood) else f"frustration {row.mood:.2f} ({row.mood_of}/5 signals)"
 
 

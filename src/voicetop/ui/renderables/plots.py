@@ -7,7 +7,7 @@ from math import isnan
 from typing import NamedTuple
 
 from voicetop.engine.snapshot import NAN, MarkerNote, Series, Snapshot
-from voicetop.ui import figures
+from voicetop.formatting import numbers
 from voicetop.ui.lines import BLANK, Line, Row, fit, rule
 from voicetop.ui.renderables.chart import GUTTER, chart
 from voicetop.ui.style.display_options import DisplayOptions
@@ -52,40 +52,23 @@ class Plot(NamedTuple):
         return all(isnan(value) for _, series in self.lines for value in series.values)
 
 
-def axis_seconds(value: float) -> str:
-    """An axis label of milliseconds: 2500 → "2.5 s", 800 → "800 ms"."""
-    return f"{value / 1000:g} s" if value >= 1000 else f"{value:g} ms"
-
-
-def axis_percent(share: float) -> str:
-    return f"{share * 100:.3g} %"
-
-
-def axis_dollars(value: float) -> str:
-    return f"${value:.3g}"
-
-
-def axis_plain(value: float) -> str:
-    return f"{value:,.4g}"
-
-
 def overview_plots(snap: Snapshot) -> tuple[Plot, ...]:
     """The charts of the Overview, in the order in which Tab visits them."""
     window = "24 h" if snap.view.span == "24h" else "30 min"
     p95, error = snap.latency.e2e.p95, snap.errors.rate
     success, left, cost = snap.outcome.success, snap.abandonment.rate, snap.cost.per_call
     made = (
-        Plot("latency", "latency, ear to ear, P95", _lines("P95", snap.latency.chart), figures.milliseconds,
-             axis_seconds, p95.warn, p95.normal.value),
-        Plot("errors", "errors, % of conversations", _lines("rate", snap.errors.chart), figures.percent,
-             axis_percent, error.warn, error.normal.value),
-        Plot("success", "task success", _lines("success", snap.outcome.chart), figures.percent, axis_percent,
-             success.warn, success.normal.value, low_is_bad=True),
-        Plot("abandonment", "abandonment", _lines("left", snap.abandonment.chart), figures.percent, axis_percent,
-             left.warn, left.normal.value),
-        Plot("cost", "cost per call", _lines("cost", snap.cost.chart), figures.dollars, axis_dollars,
+        Plot("latency", "latency, ear to ear, P95", _lines("P95", snap.latency.chart), numbers.milliseconds,
+             numbers.axis_ms, p95.warn, p95.normal.value),
+        Plot("errors", "errors, % of conversations", _lines("rate", snap.errors.chart), numbers.percent,
+             numbers.axis_percent, error.warn, error.normal.value),
+        Plot("success", "task success", _lines("success", snap.outcome.chart), numbers.percent,
+             numbers.axis_percent, success.warn, success.normal.value, low_is_bad=True),
+        Plot("abandonment", "abandonment", _lines("left", snap.abandonment.chart), numbers.percent,
+             numbers.axis_percent, left.warn, left.normal.value),
+        Plot("cost", "cost per call", _lines("cost", snap.cost.chart), numbers.dollars, numbers.axis_dollars,
              cost.warn, cost.normal.value),
-        Plot("calls", "live calls", _lines("calls", snap.capacity.chart), figures.count, axis_plain,
+        Plot("calls", "live calls", _lines("calls", snap.capacity.chart), numbers.count, numbers.axis_plain,
              float(snap.capacity.limit or NAN)),
     )  # fmt: skip
     return tuple(plot._replace(note=window) for plot in made)

@@ -7,10 +7,11 @@ from math import isnan
 
 from voicetop.alerts.runbooks import PANELS, Runbook, RunbookItem, RunbookLink
 from voicetop.engine.snapshot import IncidentNote, IncidentRow, Snapshot
-from voicetop.ui import figures
+from voicetop.formatting import numbers, times
 from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, selected
 from voicetop.ui.renderables.alerts import broken
 from voicetop.ui.renderables.capacity import headcount
+from voicetop.ui.renderables.written_figure import write_figure
 from voicetop.ui.style.display_options import DisplayOptions
 
 INDENT = 8
@@ -108,16 +109,16 @@ def _theirs(door: RunbookLink, row: IncidentRow, snap: Snapshot) -> bool:
 
 
 def _latency(snap: Snapshot, _: DisplayOptions) -> str:
-    said = figures.read(snap.latency.e2e.p95, figures.milliseconds)
+    said = write_figure(snap.latency.e2e.p95, numbers.milliseconds)
     grown = f" · {snap.latency.culprit}" if snap.latency.culprit else ""
     return f"P95 {said.value} {said.glyph} {said.ratio}".rstrip() + grown
 
 
 def _errors(snap: Snapshot, _: DisplayOptions) -> str:
-    said = figures.read(snap.errors.rate, figures.percent)
+    said = write_figure(snap.errors.rate, numbers.percent)
     kinds = snap.errors.kinds[:1]
     worst = (
-        f" · {kinds[0].component} {kinds[0].category} {figures.percent(kinds[0].rate.value)}" if kinds else ""
+        f" · {kinds[0].component} {kinds[0].category} {numbers.percent(kinds[0].rate.value)}" if kinds else ""
     )
     return f"{said.value} {said.glyph} {said.ratio}".rstrip() + worst
 
@@ -126,33 +127,33 @@ def _capacity(snap: Snapshot, _: DisplayOptions) -> str:
     panel = snap.capacity
     limit = f" of {panel.limit:,} tested" if panel.limit else ", limit not told"
     line = panel.minutes_to_line
-    return f"{panel.live:,}{limit}" + (f" · line in {figures.span(line * 60)}" if line > 0 else "")
+    return f"{panel.live:,}{limit}" + (f" · line in {times.span(line * 60)}" if line > 0 else "")
 
 
 def _success(snap: Snapshot, _: DisplayOptions) -> str:
-    said = figures.read(snap.outcome.success, figures.percent, low_is_bad=True)
+    said = write_figure(snap.outcome.success, numbers.percent, low_is_bad=True)
     return f"{said.value}, normal {said.normal}" if said.normal else said.value
 
 
 def _escalation(snap: Snapshot, _: DisplayOptions) -> str:
-    said = figures.read(snap.outcome.escalation, figures.percent)
+    said = write_figure(snap.outcome.escalation, numbers.percent)
     return f"{said.value}, normal {said.normal}" if said.normal else said.value
 
 
 def _abandonment(snap: Snapshot, _: DisplayOptions) -> str:
-    said = figures.read(snap.abandonment.rate, figures.percent)
+    said = write_figure(snap.abandonment.rate, numbers.percent)
     steps = snap.abandonment.steps[:1]
     worst = f" · after {steps[0].step} {steps[0].share * 100:.0f} %" if steps else ""
     return f"{said.value} {said.glyph} {said.ratio}".rstrip() + worst
 
 
 def _cost(snap: Snapshot, _: DisplayOptions) -> str:
-    said = figures.read(snap.cost.per_call, figures.dollars)
+    said = write_figure(snap.cost.per_call, numbers.dollars)
     return f"{said.value} a call, normal {said.normal}" if said.normal else f"{said.value} a call"
 
 
 def _mood(snap: Snapshot, _: DisplayOptions) -> str:
-    said = figures.read(snap.mood.sentiment, figures.plain, low_is_bad=True)
+    said = write_figure(snap.mood.sentiment, numbers.plain, low_is_bad=True)
     return f"sentiment {said.value} of 5 · {snap.calls.frustrated:,} frustrated now"
 
 
@@ -175,7 +176,7 @@ def _changed(snap: Snapshot, look: DisplayOptions) -> str:
     if not snap.markers:
         return "no deploy or other marker known"
     last = max(snap.markers, key=lambda marker: marker.at)
-    ago = figures.span(max(0.0, snap.at - last.at))
+    ago = times.span(max(0.0, snap.at - last.at))
     return f"{last.kind} {last.label} {look.clock(last.at, seconds=False)}, {ago} ago"
 
 

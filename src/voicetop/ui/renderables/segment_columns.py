@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from voicetop.engine.snapshot import Figure, SegmentRow, SegmentsPanel
-from voicetop.ui import figures
+from voicetop.formatting import numbers
 from voicetop.ui.lines import Line
+from voicetop.ui.renderables.written_figure import plus_minus, write_figure
 
 GAP = 2
 MARK = 4
 WORST = "worst"
-LONG_MS = 10_000
 
 
 class SegmentColumn(NamedTuple):
@@ -44,12 +44,12 @@ def _figure(
     def written(row: SegmentRow, wide: bool) -> Line:
         figure = pick(row)
         if not figure.n:
-            return ((figures.DASH, "faint"),)
+            return ((numbers.DASH, "faint"),)
         if figure.few:
             return ((f"n {figure.n:,}, too few", "muted"),)
         sure, unlike = _unlike(figure, low_is_bad=low_is_bad)
         bad = name in row.worse or sure
-        reading = figures.read(figure, write, low_is_bad=low_is_bad, troubled=bad)
+        reading = write_figure(figure, write, low_is_bad=low_is_bad, troubled=bad)
         compared = _points(figure) if low_is_bad and name == "success" else reading.ratio
         glyph = reading.glyph if reading.glyph and (bad or not unlike) else "·"
         tone = reading.tone if glyph != "·" else "faint"
@@ -79,11 +79,7 @@ def _unlike(figure: Figure, *, low_is_bad: bool) -> tuple[bool, bool]:
 
 def _doubt(figure: Figure) -> str:
     """How sure it is: the half-width of a rate's interval, else what a mean or a percentile rests on."""
-    return figures.interval(figure) or f"n {_short(figure.n)}"
-
-
-def _short(n: int) -> str:
-    return f"{n:,}" if n < 10_000 else f"{n / 1000:,.0f}k"
+    return plus_minus(figure) or f"n {numbers.short_count(figure.n)}"
 
 
 def _points(figure: Figure) -> str:
@@ -105,12 +101,12 @@ def _share(row: SegmentRow, _: bool) -> Line:
 
 
 def _stuck(row: SegmentRow, _: bool) -> Line:
-    return ((f"■ {row.stuck:,}", "down"),) if row.stuck else ((figures.DASH, "faint"),)
+    return ((f"■ {row.stuck:,}", "down"),) if row.stuck else ((numbers.DASH, "faint"),)
 
 
 def _explains(row: SegmentRow, _: bool) -> Line:
     if not row.explains >= 0.005:
-        return ((figures.DASH, "faint"),)
+        return ((numbers.DASH, "faint"),)
     return ((f"{row.explains * 100:.0f} %", "strong" if row.explains >= 0.5 else "text"),)
 
 
@@ -119,7 +115,7 @@ def _worse(row: SegmentRow, _: bool) -> Line:
 
 
 def _rest(row: SegmentRow, _: bool) -> Line:
-    return ((figures.milliseconds(row.rest_p95), "muted"),)
+    return ((numbers.milliseconds(row.rest_p95), "muted"),)
 
 
 def _excess(
@@ -138,11 +134,6 @@ def _excess(
 
 def _p95(row: SegmentRow) -> Figure:
     return row.p95
-
-
-def _reply_time(value: float) -> str:
-    """1,704 ms, 10.3 s: what is that long needs no more digits, and has "≥" ahead of it."""
-    return figures.milliseconds(value) if value < LONG_MS else figures.seconds(value / 1000)
 
 
 def _errors(row: SegmentRow) -> Figure:
@@ -190,19 +181,19 @@ COLUMNS = (
     VALUE,
     SegmentColumn("calls", "CALLS", 6, 6, 1, _calls, lambda row: -row.calls),
     SegmentColumn("share", "SHARE", 5, 5, 9, _share, lambda row: -row.share),
-    SegmentColumn("p95", "P95 E2E", 18, 27, 2, _figure("latency", _p95, _reply_time), _excess(_p95)),
-    SegmentColumn("errors", "ERRORS", 15, 24, 3, _figure("errors", _errors, figures.percent), _excess(_errors)),
+    SegmentColumn("p95", "P95 E2E", 18, 27, 2, _figure("latency", _p95, numbers.milliseconds), _excess(_p95)),
+    SegmentColumn("errors", "ERRORS", 15, 24, 3, _figure("errors", _errors, numbers.percent), _excess(_errors)),
     SegmentColumn(
-        "success", "SUCCESS", 15, 24, 5, _figure("success", _success, figures.percent, low_is_bad=True),
+        "success", "SUCCESS", 15, 24, 5, _figure("success", _success, numbers.percent, low_is_bad=True),
         _excess(_success, low_is_bad=True),
     ),
     SegmentColumn(
-        "abandonment", "ABANDON", 15, 24, 6, _figure("abandonment", _abandonment, figures.percent),
+        "abandonment", "ABANDON", 15, 24, 6, _figure("abandonment", _abandonment, numbers.percent),
         _excess(_abandonment),
     ),
-    SegmentColumn("cost", "COST", 14, 23, 8, _figure("cost", _cost, figures.dollars), _excess(_cost)),
+    SegmentColumn("cost", "COST", 14, 23, 8, _figure("cost", _cost, numbers.dollars), _excess(_cost)),
     SegmentColumn(
-        "sentiment", "MOOD", 12, 21, 10, _figure("sentiment", _sentiment, figures.plain, low_is_bad=True),
+        "sentiment", "MOOD", 12, 21, 10, _figure("sentiment", _sentiment, numbers.plain, low_is_bad=True),
         _excess(_sentiment, low_is_bad=True),
     ),
     SegmentColumn("stuck", "STUCK", 5, 5, 7, _stuck, lambda row: -row.stuck),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voicetop.engine.snapshot import SegmentRow, SegmentsPanel, Snapshot
-from voicetop.ui import figures
+from voicetop.formatting import numbers
 from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected, width_of
 from voicetop.ui.renderables.segment_columns import (
     GAP,
@@ -15,6 +15,7 @@ from voicetop.ui.renderables.segment_columns import (
     SegmentColumn,
     off_normal,
 )
+from voicetop.ui.renderables.written_figure import plus_minus
 from voicetop.ui.style.display_options import SPANS
 
 
@@ -122,16 +123,16 @@ def _against(row: SegmentRow) -> list[Line]:
     lines: list[Line] = []
     if row.p95.known and not row.p95.few:
         least = "≥ " if row.p95.at_least else ""
-        said = Row(3).left(8, "P95", "muted").add(least + figures.milliseconds(row.p95.value), "text")
+        said = Row(3).left(8, "P95", "muted").add(least + numbers.milliseconds(row.p95.value), "text")
         if row.p95.normal.known:
-            said.add(f"  normal {figures.milliseconds(row.p95.normal.value)}", "muted")
-        lines.append(said.add(f"  the rest {figures.milliseconds(row.rest_p95)}", "muted").line())
+            said.add(f"  normal {numbers.milliseconds(row.p95.normal.value)}", "muted")
+        lines.append(said.add(f"  the rest {numbers.milliseconds(row.rest_p95)}", "muted").line())
     if row.errors.known and not row.errors.few:
-        said = Row(3).left(8, "errors", "muted").add(figures.percent(row.errors.value), "text")
-        said.add(f" {figures.interval(row.errors)}", "faint")
+        said = Row(3).left(8, "errors", "muted").add(numbers.percent(row.errors.value), "text")
+        said.add(f" {plus_minus(row.errors)}", "faint")
         if row.errors.normal.known:
-            said.add(f"  normal {figures.percent(row.errors.normal.value)}", "muted")
-        lines.append(said.add(f"  the rest {figures.percent(row.rest_errors)}", "muted").line())
+            said.add(f"  normal {numbers.percent(row.errors.normal.value)}", "muted")
+        lines.append(said.add(f"  the rest {numbers.percent(row.rest_errors)}", "muted").line())
     return [*lines, (), ()][:2]
 
 

@@ -17,7 +17,7 @@ from voicetop.charts.blocks import LEVELS, spark
 from voicetop.charts.scale import ceiling
 from voicetop.engine.snapshot import NAN, Severity
 from voicetop.engine.snapshot.timeline import GRAVITY, Note, Timeline
-from voicetop.ui import figures
+from voicetop.formatting import numbers, times
 from voicetop.ui.lines import SELECTED, Line, Row, Span, cells, clip, fit
 from voicetop.ui.style.display_options import DisplayOptions, severity
 
@@ -191,10 +191,10 @@ def ends(track: Track, look: DisplayOptions) -> tuple[str, str]:
 
 def _clock(at: float, track: Track, look: DisplayOptions) -> str:
     if at <= 86_400:
-        return figures.DASH
+        return numbers.DASH
     clock = look.clock(at, seconds=track.step * track.width < 1200)
-    one_day = figures.day(track.first, utc=look.utc) == figures.day(track.last, utc=look.utc)
-    return clock if one_day else f"{figures.day(at, utc=look.utc)[5:]} {clock}"
+    one_day = times.day(track.first, utc=look.utc) == times.day(track.last, utc=look.utc)
+    return clock if one_day else f"{times.day(at, utc=look.utc)[5:]} {clock}"
 
 
 def room_for(line: Timeline, look: DisplayOptions, width: int) -> int:

@@ -8,15 +8,11 @@ from typing import NamedTuple
 
 from voicetop.charts import blocks, heat
 from voicetop.engine.snapshot import NAN, HeatMap, MixRow, Series, Snapshot, StepShare, TrendsPanel
-from voicetop.ui import figures
+from voicetop.formatting import numbers
 from voicetop.ui.lines import BLANK, Line, Row, Span, beside, block, fit, rule
 from voicetop.ui.renderables.chart import GUTTER, axis_foot, axis_row, place_of, runs
 from voicetop.ui.renderables.plots import (
     Plot,
-    axis_dollars,
-    axis_percent,
-    axis_plain,
-    axis_seconds,
     index_at,
     marker_near,
     plot_panel,
@@ -121,25 +117,27 @@ def plots(snap: Snapshot) -> dict[str, Plot]:
         shown = ((line, lines[line][1]),) if line in lines else ()
         return Plot(key, title, shown, write, axis, note="24 h, by 15 min", of=of)
 
-    latency = one("latency", "latency, ear to ear", "P95", figures.milliseconds, axis_seconds)
+    latency = one("latency", "latency, ear to ear", "P95", numbers.milliseconds, numbers.axis_ms)
     more = tuple((name, lines[name][1]) for name in ("P50", "P99") if name in lines)
     made = (
         latency._replace(lines=latency.lines + more, warn=p95.warn, normal=p95.normal.value),
-        one("errors", "errors, % of ended calls", "errors", figures.percent, axis_percent),
-        one("success", "task success", "success", figures.percent, axis_percent)._replace(
+        one("errors", "errors, % of ended calls", "errors", numbers.percent, numbers.axis_percent),
+        one("success", "task success", "success", numbers.percent, numbers.axis_percent)._replace(
             warn=snap.outcome.success.warn, normal=snap.outcome.success.normal.value, low_is_bad=True
         ),
-        one("abandonment", "abandonment", "abandonment", figures.percent, axis_percent)._replace(
+        one("abandonment", "abandonment", "abandonment", numbers.percent, numbers.axis_percent)._replace(
             warn=snap.abandonment.rate.warn, normal=snap.abandonment.rate.normal.value
         ),
-        one("escalation", "escalation to a person", "escalation", figures.percent, axis_percent)._replace(
-            warn=snap.outcome.escalation.warn, normal=snap.outcome.escalation.normal.value
-        ),
-        one("cost", "cost per call", "cost per call", figures.dollars, axis_dollars)._replace(
+        one(
+            "escalation", "escalation to a person", "escalation", numbers.percent, numbers.axis_percent
+        )._replace(warn=snap.outcome.escalation.warn, normal=snap.outcome.escalation.normal.value),
+        one("cost", "cost per call", "cost per call", numbers.dollars, numbers.axis_dollars)._replace(
             warn=cost.warn, normal=cost.normal.value
         ),
-        one("calls", "calls begun, each 15 min", "calls", figures.count, axis_plain)._replace(of=None),
-        one("sentiment", "sentiment, of 5", "sentiment", figures.plain, axis_plain)._replace(
+        one("calls", "calls begun, each 15 min", "calls", numbers.count, numbers.axis_plain)._replace(
+            of=None
+        ),
+        one("sentiment", "sentiment, of 5", "sentiment", numbers.plain, numbers.axis_plain)._replace(
             warn=snap.mood.sentiment.warn, normal=snap.mood.sentiment.normal.value, low_is_bad=True
         ),
     )
@@ -209,7 +207,7 @@ def _edges(shown: HeatMap, rows: int) -> dict[int, str]:
     """Labels of latency at every third row."""
     bands = len(shown.edges) - 1
     return {
-        rows - 1 - y: axis_seconds(float(f"{shown.edges[heat.span(y, bands, rows)[0]]:.2g}"))
+        rows - 1 - y: numbers.axis_ms(float(f"{shown.edges[heat.span(y, bands, rows)[0]]:.2g}"))
         for y in range(0, rows, 3)
     }
 
@@ -256,7 +254,7 @@ def humps(column: tuple[int, ...]) -> list[int]:
 
 def _band(shown: HeatMap, row: int) -> str:
     low, high = shown.edges[row], shown.edges[row + 1]
-    return f"{low:,.0f}–{high:,.0f} ms" if high < 1000 else f"{low / 1000:.1f}–{high / 1000:.1f} s"
+    return f"{low:,.0f}–{high:,.0f} ms" if high < numbers.LONG_MS else f"{low / 1000:.1f}–{high / 1000:.1f} s"
 
 
 # -- intents and funnel ---------------------------------------------------------------------------------------------
@@ -280,8 +278,8 @@ def mix_panel(mix: tuple[MixRow, ...], look: DisplayOptions, width: int, height:
     lines = [head, title.line()]
     for row in ordered[: height - 3]:
         line = Row(2).left(names, row.value, "strong" if row.new else "text")
-        line.right(names + 9, figures.percent(row.share), "strong").right(
-            names + 18, figures.percent(row.usual), "muted"
+        line.right(names + 9, numbers.percent(row.share), "strong").right(
+            names + 18, numbers.percent(row.usual), "muted"
         )
         line.add("  ").put(_shift(row)).to(names + 30)
         line.add(
@@ -328,13 +326,13 @@ def funnel_panel(funnel: tuple[StepShare, ...], look: DisplayOptions, width: int
     for step in funnel[: height - 2]:
         line = (
             Row(2)
-            .left(names, step.step or figures.DASH, "text")
+            .left(names, step.step or numbers.DASH, "text")
             .right(names + 10, f"{step.reached:,}", "strong")
         )
         dropped = step.abandoned / step.reached if step.reached else NAN
         bad = step.abandoned > 0 and step.share == worst
         line.right(
-            names + 21, f"{'▲ ' if bad else ''}{figures.percent(dropped)}", "degraded" if bad else "muted"
+            names + 21, f"{'▲ ' if bad else ''}{numbers.percent(dropped)}", "degraded" if bad else "muted"
         ).add("  ")
         line.add(
             blocks.strokes(step.reached / most, max(0, width - line.width - 2), ascii_only=look.ascii), "bar"

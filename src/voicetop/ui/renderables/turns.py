@@ -13,7 +13,7 @@ from math import isnan
 from typing import NamedTuple
 
 from voicetop.engine.snapshot import CallDetail, CallEventItem, TurnRow
-from voicetop.ui import figures
+from voicetop.formatting import numbers, times
 from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, selected
 from voicetop.ui.renderables import waterfall
 from voicetop.ui.renderables.wrapping import wrapped
@@ -159,7 +159,7 @@ def _agent(turn: TurnRow, frame: TurnFrame, scale: float, *, full: bool) -> Iter
 
 def _verdict(turn: TurnRow) -> tuple[str, str]:
     """How long the answer took, or why there is none."""
-    told = "" if isnan(turn.e2e_ms) else f"{turn.e2e_ms / 1000:.2f} s"
+    told = "" if isnan(turn.e2e_ms) else numbers.milliseconds(turn.e2e_ms)
     word, tone = STATUS.get(turn.status, ("" if turn.status == "ok" else turn.status, "degraded"))
     if not word:
         return (told, "strong") if told else ("–", "faint")
@@ -181,7 +181,7 @@ def _stuck(turn: TurnRow, frame: TurnFrame, scale: float) -> Line:
     """The answer that hasn't come yet."""
     stage = waterfall.label(turn.stage) or "reply"
     row = Row(frame.said - ROLE - 2).add("■ ", "down").left(ROLE, "waits", "down")
-    row.add(clip(f"for {stage} {figures.seconds(turn.waiting_s)}", frame.bars - frame.said - 1), "down")
+    row.add(clip(f"for {stage} {times.seconds(turn.waiting_s)}", frame.bars - frame.said - 1), "down")
     return fit(row.to(frame.bars).put(waterfall.bar(turn, scale, frame.wide)).line(), frame.width)
 
 
@@ -217,7 +217,7 @@ def item_tone(item: CallEventItem) -> str:
 
 
 def _item(
-    item: CallEventItem, times: int, look: DisplayOptions, frame: TurnFrame, *, full: bool
+    item: CallEventItem, repeated: int, look: DisplayOptions, frame: TurnFrame, *, full: bool
 ) -> Iterator[Line]:
     tone = item_tone(item)
     glyph = "■" if item.bad else "▲" if tone == "degraded" else " "
@@ -226,7 +226,7 @@ def _item(
         row.add(look.clock(item.at), "faint")
     row.to(frame.said - ROLE - 2).add(f"{glyph} ", tone)
     row.left(ROLE, SHORT.get(item.kind, item.kind), tone).to(frame.said)
-    words = [*item_words(item, times), *([item.detail] if item.detail else [])]
+    words = [*item_words(item, repeated), *([item.detail] if item.detail else [])]
     room = max(4, frame.width - frame.said - 1)
     text = " · ".join(words)
     parts = wrapped(text, room) if full or (item.bad and cells(text) < room * 2) else [clip(text, room)]
@@ -239,14 +239,14 @@ def _item(
 SHORT = {"barge-in": "cut in", "segments": "known", "service": "serves", "outcome": "opinion"}
 
 
-def item_words(item: CallEventItem, times: int = 1) -> list[str]:
+def item_words(item: CallEventItem, repeated: int = 1) -> list[str]:
     """What an item says of itself, without its detail."""
-    text = f"{item.text} ×{times}" if times > 1 else item.text
+    text = f"{item.text} ×{repeated}" if repeated > 1 else item.text
     if isnan(item.ms):
         return [text]
     if item.kind == "barge-in":
-        return [f"{text} {figures.seconds_of_ms(item.ms)} into the answer"]
-    return [f"{text} {figures.milliseconds(item.ms)}"]
+        return [f"{text} {times.seconds(item.ms / 1000)} into the answer"]
+    return [f"{text} {numbers.milliseconds(item.ms)}"]
 
 
 # -- the stages one by one ----------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def _stages(turn: TurnRow, frame: TurnFrame, scale: float) -> Iterator[Line]:
     passed = 0.0
     for stage, ms in turn.stages:
         row = Row(frame.said).add(f"{waterfall.label(stage):<12}", waterfall.family(stage))
-        row.right(frame.said + 22, figures.milliseconds(ms), "text").to(frame.bars)
+        row.right(frame.said + 22, numbers.milliseconds(ms), "text").to(frame.bars)
         start = waterfall.place(passed if turn.additive else 0.0, scale, frame.wide)
         end = waterfall.place((passed if turn.additive else 0.0) + ms, scale, frame.wide)
         row.add(" " * start).add(

@@ -12,7 +12,7 @@ from statistics import median
 
 from voicetop.charts.scale import round_up, ticks
 from voicetop.engine.snapshot import TurnRow
-from voicetop.ui import figures
+from voicetop.formatting import numbers
 from voicetop.ui.lines import Line, Row, cells, fit
 
 TEXTURES = {"stt": "▓", "eou": "▒", "llm": "█", "tool": "▞", "tts": "░", "other": "╌"}
@@ -165,16 +165,12 @@ def axis(scale: float, width: int) -> Line:
     row = Row().add("0", "muted")
     marks = ticks(scale, 3 if width < 40 else 7)
     for mark in marks:
-        said = f" {_short(mark)}"
+        said = f" {numbers.axis_ms(mark)}"
         end = place(mark, scale, width)
         if end - row.width < cells(said) + 2:
             continue
         row.add("─" * (end - row.width - cells(said)), "rule").add(said, "muted").add(" " * (end < width))
     return fit(row.add("─" * (width - row.width), "rule").line(), width)
-
-
-def _short(ms: float) -> str:
-    return f"{ms / 1000:g} s" if ms >= 1000 else figures.milliseconds(ms)
 
 
 def legend(width: int, *, overlap: bool) -> Line:

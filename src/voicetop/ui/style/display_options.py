@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from voicetop.engine.snapshot import Severity
-from voicetop.ui import figures
+from voicetop.formatting import times
 
 SPANS = {"5m": "5 min", "30m": "30 min", "24h": "24 h"}
 
@@ -78,10 +78,10 @@ class DisplayOptions:
     ascii: bool = False
 
     def clock(self, at: float, *, seconds: bool = True) -> str:
-        return figures.clock(at, utc=self.utc, seconds=seconds)
+        return times.clock(at, utc=self.utc, seconds=seconds)
 
     def zone(self, at: float) -> str:
-        return figures.zone(at, utc=self.utc)
+        return times.zone(at, utc=self.utc)
 
 
 def severity(value: Severity) -> tuple[str, str]:

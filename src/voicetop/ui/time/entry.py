@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from math import isfinite
 
 from voicetop.errors import UsageError
+from voicetop.formatting.times import parse_moment
 
 HINT = "14:05 · 3m ago · -90s · 2026-11-22T14:05Z   Enter goes, Esc stays"
 _SUBJECT = re.compile(r"^'.*' is |^\".*\" is ", re.DOTALL)
@@ -14,8 +15,6 @@ _SUBJECT = re.compile(r"^'.*' is |^\".*\" is ", re.DOTALL)
 
 def moment_of(text: str, *, first: float, last: float, utc: bool) -> float:
     """A moment (epoch s) between `first` and `last` and beyond. Raises UsageError, whose text doesn't repeat `text`."""
-    from voicetop.formatting.times import parse_moment  # noqa: PLC0415 - it brings the recordings along
-
     try:
         at = parse_moment(text, first=first, last=last, zone=UTC if utc else None)
         datetime.fromtimestamp(at, UTC)
