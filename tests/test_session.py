@@ -174,6 +174,17 @@ def test_a_damaged_state_leaves_the_session_as_it_was() -> None:
     assert session.digest() == before
 
 
+def test_who_waits_for_a_welcome_finds_the_state_that_came_with_it_in_place() -> None:
+    session, told = Session(), list[tuple[str, str]]()
+    session.on_welcome.append(lambda welcome: told.append((welcome.epoch, session.deployment)))
+    session.feed(b'{"type":"batch","seq":1,"at":[[1.0,1]],"events":[{"type":"heartbeat","ts":1.0,"seq":0}]}')
+    session.feed(b'{ "type":"welcome"')
+    assert told == []
+    state = Session().checkpoint()
+    session.feed(msgspec.json.encode(Welcome(epoch="e1", seq=3, deployment="prod", state=state)))
+    assert told == [("e1", "prod")]
+
+
 FOUR_AT_ONCE = """
 import sys, threading
 from pathlib import Path

@@ -43,6 +43,8 @@ class Session:
         """What people noted about this feed outside of it (`recording.notes`): shown, and no part of the state."""
         self.on_beat: list[Callable[[Beat], None]] = []
         """Called at every heartbeat, when the state is the same for all who fold this feed."""
+        self.on_welcome: list[Callable[[Welcome], None]] = []
+        """Called when a feed began or went on after a break, once the state that came with it is in place."""
         self.on_batch: list[Callable[[Batch], None]] = []
         """Called with what was folded between two heartbeats, right after it was."""
         self.on_effect: list[Callable[[Effect], None]] = []
@@ -99,6 +101,8 @@ class Session:
             for effect in between(known, self.alerts.incidents, self.at, self.deployment):
                 for tell in self.on_effect:
                     tell(effect)
+        for join in self.on_welcome:
+            join(welcome)
 
     @property
     def severity(self) -> Severity:

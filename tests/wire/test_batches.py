@@ -11,6 +11,7 @@ from voicetop.wire.batches import (
     after_seq,
     batch_frame,
     begin_of,
+    ends_with_beat,
     expand_stamps,
     first_beat,
     is_welcome,
@@ -88,6 +89,7 @@ def test_the_first_and_the_last_heartbeat_of_a_frame_are_found(
     frame, ats, records = made(drawn)
     beats = [number for number, record in enumerate(records, 1) if record == BEAT]
     assert (first_beat(frame), last_beat(frame)) == ((beats[0], beats[-1]) if beats else (0, 0))
+    assert ends_with_beat(frame) == (records[-1] == BEAT)
     assert begin_of((ats[-1], frame)) == ats[0]
 
 
@@ -101,7 +103,7 @@ def test_what_a_console_has_already_is_left_out() -> None:
 def test_a_welcome_is_never_cut_and_ends_with_a_state_as_a_heartbeat_does() -> None:
     frame = msgspec.json.encode(Welcome(epoch="e", seq=3))
     assert is_welcome(frame)
-    assert (first_beat(frame), last_beat(frame)) == (1, 1)
+    assert (first_beat(frame), last_beat(frame), ends_with_beat(frame)) == (1, 1, True)
     assert split(frame, 1) == (frame, b"")
     assert split_at((4.0, frame), 9.0) == ([], [(4.0, frame)])
     assert begin_of((4.0, frame)) == 4.0
@@ -113,6 +115,7 @@ def test_bytes_that_are_no_frame_are_kept_whole() -> None:
         assert split_at((1.0, junk), 2.0) == ([], [(1.0, junk)])
         assert (first_beat(junk), last_beat(junk)) == (0, 0)
         assert not is_welcome(junk)
+        assert not ends_with_beat(junk)
 
 
 def test_runs_of_stamps_that_do_not_add_up_are_cut_or_go_on() -> None:

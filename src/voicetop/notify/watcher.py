@@ -92,6 +92,7 @@ class Watcher:
         self._joined = asyncio.Event()
         self._told: asyncio.Queue[DeliveryReport] = asyncio.Queue(MOST_SHARED)
         session.on_effect.append(self._fresh.append)
+        session.on_welcome.append(lambda _: self._join())
         delivery.on_told = self._share_later
         source.on_told = self._hear_told
 
@@ -129,13 +130,8 @@ class Watcher:
 
     async def _follow(self) -> None:
         async for frame in self._source.frames():
-            joined = b'"welcome"' in frame[:40]
             self._session.feed(frame)
             self._heed_duty()
-            if joined:
-                self._joined.set()
-                self._fresh.clear()  # what is news to the queue goes by the queue, and what is gone has its time
-                self._join()
             self._hand_over()
 
     def _hand_over(self) -> None:
@@ -171,6 +167,9 @@ class Watcher:
 
     def _join(self) -> None:
         """A state came: what it knows and the outbox doesn't is news; of the past only since this watcher looked."""
+        self._heed_duty()
+        self._joined.set()
+        self._fresh.clear()  # what is news to the queue goes by the queue, and what is gone has its time
         self._name(self._session.deployment)
         since = float(self._outbox.fact("seen") or "inf") - MARGIN_S
         incidents = self._session.alerts.incidents

@@ -17,7 +17,7 @@ from voicetop.recording.format import Header
 from voicetop.recording.notes import Noted, with_notes
 from voicetop.recording.reader import Reader
 from voicetop.recording.writer import FrameWriter
-from voicetop.wire.batches import UNDECODABLE
+from voicetop.wire.batches import UNDECODABLE, after_seq
 from voicetop.wire.frames import RawBatch, Welcome
 
 LEVEL = 9
@@ -137,10 +137,10 @@ class Merge:
             if not self._known(item):
                 yield item.frame
             return
-        told = self._seqs.get(item.epoch, -1) + 1 - batch.seq
-        if told < len(batch.events):
-            self._seqs[item.epoch] = batch.seq + len(batch.events) - 1
-            yield _from(batch, told) if told > 0 else item.frame
+        told, last = self._seqs.get(item.epoch, -1), batch.seq + len(batch.events) - 1
+        if told < last:
+            self._seqs[item.epoch] = last
+            yield after_seq(item.frame, told)
 
     def _known(self, item: _Item) -> bool:
         """Whether another recording of the same feed has told this one already, which has no number."""
@@ -181,13 +181,6 @@ def _decode(frame: bytes) -> RawBatch | Welcome | None:
         return _decoder.decode(frame)
     except UNDECODABLE:
         return None
-
-
-def _from(batch: RawBatch, start: int) -> bytes:
-    """The batch, all of one stamp, without its first records."""
-    at = batch.at[0][0] if batch.at else 0.0
-    rest = batch.events[start:]
-    return msgspec.json.encode(RawBatch(seq=batch.seq + start, at=[(at, len(rest))], events=rest))
 
 
 def _spans(path: str) -> list[Span]:

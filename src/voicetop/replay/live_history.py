@@ -29,7 +29,7 @@ from voicetop.replay.start import PlaybackStart
 from voicetop.replay.timeline_scan import follow
 from voicetop.sources import Act
 from voicetop.views.timeline_builder import MOST_NOTES, TimelineBuilder
-from voicetop.wire.batches import last_beat, split
+from voicetop.wire.batches import ends_with_beat
 from voicetop.wire.events import NOTING, Operator
 from voicetop.wire.frames import Welcome
 
@@ -113,7 +113,7 @@ class LiveHistory:
         self._beat_at = NAN
         if self._stated_at != self._stated_at:
             self._stated_at = at
-        if at - self._stated_at >= APART_S and self._may_state() and _ends_with_beat(frame):
+        if at - self._stated_at >= APART_S and self._may_state() and ends_with_beat(frame):
             self._stated_at = at
             self._keep_state(at)
         if at - self._gathering.told_at >= TOLD_S or self._gathering.told_at > at:
@@ -230,9 +230,3 @@ class LiveNotes:
 
     def load(self) -> None:
         """The feed itself brings them."""
-
-
-def _ends_with_beat(frame: bytes) -> bool:
-    """Whether the last record of a frame is a heartbeat."""
-    count = last_beat(frame)
-    return count > 0 and not split(frame, count)[1]

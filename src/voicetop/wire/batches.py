@@ -113,6 +113,14 @@ def last_beat(frame: bytes) -> int:
     return next((number for number in range(len(events), 0, -1) if is_beat(events[number - 1])), 0)
 
 
+def ends_with_beat(frame: bytes) -> bool:
+    """Whether the last record of a frame is a heartbeat; a welcome counts as one."""
+    if is_welcome(frame):
+        return True
+    batch = _batch(frame) if b"heartbeat" in frame else None
+    return batch is not None and bool(batch.events) and is_beat(batch.events[-1])
+
+
 def first_beat(frame: bytes) -> int:
     """The number of records of a frame up to and including its first heartbeat, 0 without one."""
     if is_welcome(frame):
