@@ -24,7 +24,7 @@ import seek
 
 import recording
 from voicetop.live import LiveFeed
-from voicetop.replay.bounds import HistoryLimits
+from voicetop.replay.options import HistoryLimits
 from voicetop.sources import LinkState
 
 BACK_S = 180.0

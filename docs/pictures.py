@@ -19,7 +19,7 @@ from msgspec import Raw
 from voicetop.cli.replay import open_player
 from voicetop.config import Config
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.replay.start import PlaybackStart
+from voicetop.replay.options import PlaybackStart
 from voicetop.session import Session
 from voicetop.simulator import Fleet, FleetConfig, SimulatedIncident
 from voicetop.sources import LinkState

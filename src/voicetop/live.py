@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from voicetop.alerts.signals import Effect
     from voicetop.engine.config import EngineConfig
     from voicetop.recording import Recorder
-    from voicetop.replay.bounds import HistoryLimits
     from voicetop.replay.live_history import LiveHistory
+    from voicetop.replay.options import HistoryLimits
     from voicetop.replay.player import Player
     from voicetop.session import Session
     from voicetop.wire.events import Operator

@@ -18,8 +18,8 @@ from voicetop import config
 from voicetop.cli.replay import open_player
 from voicetop.formatting.times import parse_moment
 from voicetop.recording.index import BlockIndex, is_closed
+from voicetop.replay.options import PlaybackStart
 from voicetop.replay.player import Player
-from voicetop.replay.start import PlaybackStart
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.lines import text_of
 

@@ -15,9 +15,9 @@ from voicetop.recording.format import Header
 from voicetop.recording.notes import Notebook
 from voicetop.recording.writer import FrameWriter
 from voicetop.replay.annotations import RecordingNotes
+from voicetop.replay.options import PlaybackStart
 from voicetop.replay.player import Player
 from voicetop.replay.recording_set import RecordingSet
-from voicetop.replay.start import PlaybackStart
 from voicetop.replay.timeline_scan import TimelineScan
 from voicetop.session import Session
 from voicetop.simulator import Fleet, FleetConfig

@@ -21,7 +21,7 @@ from voicetop.recording import Recorder
 from voicetop.recording.files import RecordingFile
 from voicetop.recording.shards import Shards
 from voicetop.replay import live_history
-from voicetop.replay.bounds import HistoryLimits
+from voicetop.replay.options import HistoryLimits
 from voicetop.replay.player import Player
 from voicetop.session import Session
 from voicetop.sources import LinkState

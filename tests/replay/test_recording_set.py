@@ -9,8 +9,7 @@ import pytest
 
 from replay.films import START, digests, film, film_frames
 from voicetop.errors import RecordingError
-from voicetop.recording.extent import extent
-from voicetop.recording.reader import Place
+from voicetop.recording.reader import Place, extent
 from voicetop.replay.frame_cursor import FrameCursor
 from voicetop.replay.recording_set import RecordingSet
 from voicetop.replay.seek import Seeker, welcome_of
@@ -37,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def entered(reel: RecordingSet[Session], at: float) -> tuple[Session, FrameCursor]:
+def entered(reel: RecordingSet, at: float) -> tuple[Session, FrameCursor]:
     session = reel.new_session()
     return session, reel.enter(at, session)
 

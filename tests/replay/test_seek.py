@@ -169,9 +169,7 @@ def test_two_who_build_at_once_do_not_disturb_each_other(tmp_path: Path) -> None
     second.build()
     assert second.checkpoints.saved == []
     first.checkpoints.close()
-    second.build_in_background()
-    second._builder.join(20)  # type: ignore[union-attr]
-    second.close()
+    second.build()
     assert second.checkpoints.saved
 
 

@@ -25,8 +25,8 @@ def recording(tmp_path: Path) -> Path:
     return film(tmp_path / "a.vtr", film_frames(60))
 
 
-def survey(path: Path, *, wait: bool = True) -> tuple[TimelineScan, RecordingSet[Session]]:
-    reel: RecordingSet[Session] = RecordingSet(path, Session, share=5.0)
+def survey(path: Path, *, wait: bool = True) -> tuple[TimelineScan, RecordingSet]:
+    reel: RecordingSet = RecordingSet(path, Session, share=5.0)
     remarks = RecordingNotes(lambda: Notebook(path), author="ada")
     remarks.load()
     survey = TimelineScan(remarks=remarks)
@@ -72,7 +72,7 @@ def test_of_a_short_recording_states_are_left_in_memory(
     for _ in range(opened - 1):
         gathered(recording)
     states, idle = MemoryCheckpoints(), threading.Event()
-    reel: RecordingSet[Session] = RecordingSet(recording, Session, share=0.0, states=states)
+    reel: RecordingSet = RecordingSet(recording, Session, share=0.0, states=states)
     watched = TimelineScan(states=states)
     idle.set()
     watched.begin(reel, idle)
@@ -112,7 +112,7 @@ def test_a_note_costs_no_other_pass_and_is_there(recording: Path) -> None:
 
 
 def test_while_somebody_waits_for_the_processor_it_takes_its_time(recording: Path) -> None:
-    reel: RecordingSet[Session] = RecordingSet(recording, Session)
+    reel: RecordingSet = RecordingSet(recording, Session)
     busy = TimelineScan()
     busy.begin(reel, threading.Event())
     idle, _ = survey(recording)

@@ -20,7 +20,7 @@ from voicetop.hub import Hub, HubConfig, Token
 from voicetop.live import LiveFeed
 from voicetop.recording import Recorder
 from voicetop.recording.notes import Notebook
-from voicetop.replay.bounds import HistoryLimits
+from voicetop.replay.options import HistoryLimits
 from voicetop.session import Session
 from voicetop.sources import Act, LinkState
 from voicetop.sources.operator_events import author

@@ -20,7 +20,7 @@ from voicetop.cli.retention_options import is_folder, shelf, shelf_options
 from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
 from voicetop.locations import rules_dir, state_dir, theme_dirs
-from voicetop.replay.bounds import HistoryLimits
+from voicetop.replay.options import HistoryLimits
 from voicetop.sources import Source
 
 if TYPE_CHECKING:

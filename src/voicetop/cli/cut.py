@@ -21,7 +21,6 @@ from voicetop.replay.seek import Seeker, SeekResult, moment_at
 
 if TYPE_CHECKING:
     from voicetop.recording.redact import Redactor
-    from voicetop.session import Session
 
 _EPILOG = """\
 moments: 14:05, 14:05:30, 3m ago (before the end), -90s, +10m (after the beginning), 2026-11-22T14:05Z
@@ -79,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _shared(seeker: Seeker[Session], start: float, redactor: Redactor) -> SeekResult[Session]:
+def _shared(seeker: Seeker, start: float, redactor: Redactor) -> SeekResult:
     """The moment as it is once all that led to it was redacted: no state of before may leave the house."""
 
     def redacted() -> Iterator[tuple[float, bytes]]:

@@ -16,10 +16,10 @@ from voicetop.cli import console
 from voicetop.errors import UsageError
 from voicetop.formatting import times
 from voicetop.formatting.times import parse_moment
-from voicetop.recording.extent import extent
+from voicetop.recording.reader import extent
+from voicetop.replay.options import PlaybackStart
 from voicetop.replay.pacing import FASTEST, SLOWEST
 from voicetop.replay.pipe_spool import PipeSpool
-from voicetop.replay.start import PlaybackStart
 
 if TYPE_CHECKING:
     from voicetop.config import Config
@@ -96,7 +96,7 @@ def open_player(
     )
 
 
-def _reel(path: Path, new_session: Callable[[], Session], states: MemoryCheckpoints) -> RecordingSet[Session]:
+def _reel(path: Path, new_session: Callable[[], Session], states: MemoryCheckpoints) -> RecordingSet:
     from voicetop.replay.recording_set import RecordingSet  # behind the first frame, as all that needs numpy
 
     return RecordingSet(path, new_session, states=states)

@@ -31,6 +31,7 @@ from voicetop.recording.format import (
     gap_frame,
     parse_header,
 )
+from voicetop.recording.index import BlockIndex
 from voicetop.wire.batches import UNDECODABLE, batch_frame
 
 RUN = 512
@@ -354,3 +355,14 @@ class _Pipe:
 
     def __init__(self, stream: BinaryIO) -> None:
         self.read = getattr(stream, "read1", stream.read)
+
+
+def extent(path: str | os.PathLike[str]) -> tuple[float, float]:
+    """The first and the last stamp of a recording, or of a folder of them; 0.0 of none. Raises RecordingError."""
+    Reader(path).close()
+    files = shard_files(path) if Path(path).is_dir() else [Path(path)]
+    try:
+        first, last = BlockIndex(files[0]), BlockIndex(files[-1])
+    except (OSError, ValueError) as error:  # ValueError: an empty file can't be mapped
+        raise RecordingError(f"cannot read {path}: {error}") from None
+    return first.first_at, max(first.last_at, last.last_at)

@@ -153,7 +153,7 @@ class SessionCursor:
 class Cursor:
     """Where somebody stands in a reel. `course` is None before the first `seek`."""
 
-    def __init__(self, reel: RecordingSet[Session]) -> None:
+    def __init__(self, reel: RecordingSet) -> None:
         self.reel = reel
         self.course: SessionCursor | None = None
         self._notes: list[str] = []

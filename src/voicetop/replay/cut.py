@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from voicetop.replay.seek import S, SeekResult
+from voicetop.replay.seek import SeekResult
 from voicetop.wire.batches import split_at
 
 
-def cut_frames(moment: SeekResult[S], until: float) -> Iterator[bytes]:
+def cut_frames(moment: SeekResult, until: float) -> Iterator[bytes]:
     """A moment and what follows on it up to `until` (epoch s): first the state, as a hub welcomes a console with it."""
     if moment.begun:
         yield moment.welcome()

@@ -19,13 +19,12 @@ from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.recording import Recorder
 from voicetop.recording.reader import shard_files
 from voicetop.recording.shards import Shards
-from voicetop.replay.bounds import HistoryLimits
 from voicetop.replay.live_checkpoints import LiveCheckpoints
+from voicetop.replay.options import HistoryLimits, PlaybackStart
 from voicetop.replay.playback_thread import NoteKeeper
 from voicetop.replay.player import Player
 from voicetop.replay.recording_set import RecordingSet
 from voicetop.replay.scratch import Scratch
-from voicetop.replay.start import PlaybackStart
 from voicetop.replay.timeline_scan import follow
 from voicetop.sources import Act
 from voicetop.views.timeline_builder import MOST_NOTES, TimelineBuilder
@@ -160,7 +159,7 @@ class LiveHistory:
     def _files(self) -> list[Path]:
         return shard_files(self._path) if self._path.is_dir() else [self._path]
 
-    def _open_reel(self, new_session: Callable[[], Session]) -> RecordingSet[Session]:
+    def _open_reel(self, new_session: Callable[[], Session]) -> RecordingSet:
         return RecordingSet(self._path, new_session, states=self._states, floor=self._first_at)
 
     def _first_at(self) -> float:
@@ -200,7 +199,7 @@ class LiveTimeline:
         self.told_at = at
         self.timeline = self.chronicle.timeline(complete=True, since=since)
 
-    def begin(self, reel: RecordingSet[Session], idle: threading.Event) -> None:
+    def begin(self, reel: RecordingSet, idle: threading.Event) -> None:
         """All is gathered as it comes."""
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ class MemoryCheckpoints:
         state = self._states.get(kept.name)
         return msgspec.json.encode(_welcome_decoder.decode(state)) if state else None
 
-    def look(self, reel: RecordingSet[Session], session: Session) -> None:
+    def look(self, reel: RecordingSet, session: Session) -> None:
         """A heartbeat was folded: now and then keep the state behind it, where no checkpoint is near."""
         at, began = session.at, self._clock.monotonic()
         if at < self._until + APART_S or began < self._not_before or session.engine.feed.local:
@@ -55,7 +55,7 @@ class MemoryCheckpoints:
         now = self._clock.monotonic()
         self._not_before = now + (now - began) / COST
 
-    def _keep(self, reel: RecordingSet[Session], session: Session, at: float) -> None:
+    def _keep(self, reel: RecordingSet, session: Session, at: float) -> None:
         from voicetop.replay.live_checkpoints import place_behind  # noqa: PLC0415 - behind the first frame
         from voicetop.replay.recording_set import KeptCheckpoint  # noqa: PLC0415
 

@@ -19,9 +19,8 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.errors import RecordingError, VoicetopError
+from voicetop.replay.options import PlaybackPosition, PlaybackStart
 from voicetop.replay.pacing import MeasuredSpeed, Pacing, speed_within
-from voicetop.replay.position import PlaybackPosition
-from voicetop.replay.start import PlaybackStart
 from voicetop.sources import Act
 from voicetop.wire.events import Operator
 
@@ -67,7 +66,7 @@ class TimelineSource(Protocol):
     @property
     def timeline(self) -> Timeline: ...
 
-    def begin(self, reel: RecordingSet[Session], idle: threading.Event) -> None:
+    def begin(self, reel: RecordingSet, idle: threading.Event) -> None:
         """The reel is open; `idle` is set while nobody waits for the processor."""
 
     def close(self) -> None: ...
@@ -78,7 +77,7 @@ class PlaybackThread:
 
     def __init__(
         self,
-        open_reel: Callable[[NewSession], RecordingSet[Session]],
+        open_reel: Callable[[NewSession], RecordingSet],
         *,
         where: str,
         gathering: TimelineSource,
@@ -107,7 +106,7 @@ class PlaybackThread:
         self._done = False
         self._latest: Snapshot | None = None
         self._error = ""
-        self._reel: RecordingSet[Session] | None = None
+        self._reel: RecordingSet | None = None
         self._walk: Cursor | None = None
         self._pacing = Pacing(speed_within(start.speed))
         self._reached = MeasuredSpeed()
@@ -234,7 +233,7 @@ class PlaybackThread:
             if why:
                 self._place(playing=False)
 
-    def _await(self, reel: RecordingSet[Session], target: float) -> None:
+    def _await(self, reel: RecordingSet, target: float) -> None:
         """A moment that is a recorder's to write yet is there shortly."""
         patience = self._clock.monotonic() + FLUSHED_S
         while reel.last_at < target < math.inf and reel.growing and self._clock.monotonic() < patience:

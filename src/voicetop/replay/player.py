@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
+from voicetop.replay.options import PlaybackPosition
 from voicetop.replay.pacing import Pacing, speed_within
 from voicetop.replay.playback_thread import Answer, PlaybackThread
-from voicetop.replay.position import PlaybackPosition
 from voicetop.sources import Act, LinkState
 
 

@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -22,7 +22,8 @@ from voicetop.recording.files import identity
 from voicetop.recording.index import STATE, BlockIndex
 from voicetop.recording.reader import Place, Reader, shard_files
 from voicetop.replay.frame_cursor import FrameCursor
-from voicetop.replay.seek import SHARE, S, Seeker
+from voicetop.replay.seek import SHARE, Seeker
+from voicetop.session import Session
 
 
 class KeptCheckpoint(Struct, frozen=True):
@@ -46,7 +47,7 @@ class CheckpointSource(Protocol):
         """Its welcome frame; None where it is gone."""
 
 
-class RecordingSet(Generic[S]):
+class RecordingSet:
     """Raises RecordingError where there is no recording at `path`. `first_at` and `last_at` are stamps, 0.0 of none.
 
     `refresh` sees what was written since; it may be called from any thread.
@@ -55,7 +56,7 @@ class RecordingSet(Generic[S]):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        new_session: Callable[[], S],
+        new_session: Callable[[], Session],
         *,
         share: float = SHARE,
         states: CheckpointSource | None = None,
@@ -64,7 +65,7 @@ class RecordingSet(Generic[S]):
         """`floor` is the first moment that may be gone to."""
         self.path = Path(path)
         self.new_session = new_session
-        self.parts: list[Seeker[S]] = []
+        self.parts: list[Seeker] = []
         self._share = share
         self._states = states
         self._floor = floor
@@ -105,9 +106,9 @@ class RecordingSet(Generic[S]):
             known = {part.path: part for part in self.parts}
             for newest in self.parts[-1:]:
                 _refresh(newest)
-            parts, head = list[Seeker[S]](), ""
+            parts, head = list[Seeker](), ""
             for file in files:
-                part: Seeker[S] | None = known.get(file) or self._open(file, head)
+                part: Seeker | None = known.get(file) or self._open(file, head)
                 if part is not None:
                     head = head if head and not begins_with_state(part.index) else identity(file)
                     parts.append(part)
@@ -119,7 +120,7 @@ class RecordingSet(Generic[S]):
         number = self._entrance(at)
         return max(kept.until if kept else -math.inf, self.parts[number].nearest(at))
 
-    def enter(self, at: float, session: S) -> FrameCursor:
+    def enter(self, at: float, session: Session) -> FrameCursor:
         """Bring `session` to the nearest state by `at` that is kept anywhere; the frames that follow on it."""
         number = self._entrance(at)
         part = self.parts[number]
@@ -142,7 +143,7 @@ class RecordingSet(Generic[S]):
             number -= 1
         return number
 
-    def _open(self, file: Path, head: str) -> Seeker[S] | None:
+    def _open(self, file: Path, head: str) -> Seeker | None:
         """Take in a file that continues what begins with `head`. One that holds nothing yet is looked at later."""
         if file in self._refused:
             return None
@@ -170,7 +171,7 @@ def begins_with_state(index: BlockIndex) -> bool:
     return first is not None and bool(first.marks & STATE)
 
 
-def _refresh(part: Seeker[S]) -> None:
+def _refresh(part: Seeker) -> None:
     try:
         part.index.refresh()
     except OSError:  # deleted meanwhile

@@ -11,12 +11,10 @@ import itertools
 import math
 import os
 import sys
-import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -25,7 +23,8 @@ from voicetop.errors import CheckpointError, RecordingError
 from voicetop.recording.index import STATE, BlockIndex
 from voicetop.recording.reader import Place, Reader
 from voicetop.replay.checkpoints.store import Checkpoints, SavedCheckpoint
-from voicetop.replay.checkpoints.writer import CheckpointWriter, Keepable, go_on_from
+from voicetop.replay.checkpoints.writer import CheckpointWriter, go_on_from
+from voicetop.session import Session
 from voicetop.wire.batches import Stamped, is_welcome, last_beat, split, split_at
 from voicetop.wire.frames import Welcome
 
@@ -38,29 +37,10 @@ MARGIN = 1.1
 """A checkpoint may turn out so much larger than the last one: to find that out is most of its work."""
 
 
-class Folding(Keepable, Protocol):
-    """What is to be brought to a moment: a `Session`."""
-
-    @property
-    def at(self) -> float: ...
-
-    @property
-    def seq(self) -> int: ...
-
-    def feed(self, frame: bytes) -> None: ...
-
-    def checkpoint(self) -> bytes: ...
-
-    def digest(self) -> str: ...
-
-
-S = TypeVar("S", bound=Folding)
-
-
-class SeekResult(Generic[S]):
+class SeekResult:
     """A session as it was at a heartbeat, and the frames (each with its last stamp) that follow on it."""
 
-    def __init__(self, session: S, frames: Iterator[Stamped], *, begun: bool) -> None:
+    def __init__(self, session: Session, frames: Iterator[Stamped], *, begun: bool) -> None:
         self.session = session
         self.frames = frames
         self.begun = begun
@@ -70,7 +50,7 @@ class SeekResult(Generic[S]):
         return welcome_of(self.session)
 
 
-class Seeker(Generic[S]):
+class Seeker:
     """Seeks in a file. `new_session` gives an empty session; the settings in it are part of the cache's key.
 
     Raises RecordingError where the file is no recording. `build` fills the cache of checkpoints; without it a seek
@@ -80,7 +60,7 @@ class Seeker(Generic[S]):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        new_session: Callable[[], S],
+        new_session: Callable[[], Session],
         *,
         share: float = SHARE,
         after: Callable[[BlockIndex], str] = lambda _: "",
@@ -89,8 +69,6 @@ class Seeker(Generic[S]):
         self.path = Path(path)
         self._new_session = new_session
         self._share = share
-        self._stop = threading.Event()
-        self._builder: threading.Thread | None = None
         Reader(self.path).close()
         try:
             self.index = BlockIndex(self.path)
@@ -98,11 +76,11 @@ class Seeker(Generic[S]):
         except OSError as error:
             raise RecordingError(f"cannot read {path}: {error.strerror}") from None
 
-    def empty_session(self) -> S:
+    def empty_session(self) -> Session:
         """A session that has seen nothing."""
         return self._new_session()
 
-    def seek(self, at: float) -> SeekResult[S]:
+    def seek(self, at: float) -> SeekResult:
         """The state at the last heartbeat that was stamped by `at` (epoch s), and what follows on it.
 
         Where stamps step back, at the last heartbeat before time first passes `at`. Before the first heartbeat the
@@ -128,7 +106,7 @@ class Seeker(Generic[S]):
         finally:
             self.checkpoints.close()
 
-    def go_through(self, session: S, stop: Callable[[], bool] = lambda: False) -> tuple[Place, str]:
+    def go_through(self, session: Session, stop: Callable[[], bool] = lambda: False) -> tuple[Place, str]:
         """Fold all of the file into `session`, which stands where it begins, and keep checkpoints on the way.
 
         Where these can't be kept, or are already, it is folded all the same. Gives the place where it ended, and the
@@ -140,20 +118,6 @@ class Seeker(Generic[S]):
         finally:
             self.checkpoints.close()
 
-    def build_in_background(self) -> None:
-        """`build`, in a thread that ends with `close`."""
-        if self._builder is None:
-            self._builder = threading.Thread(
-                target=self.build, args=(self._stop.is_set,), name="voicetop checkpoints", daemon=True
-            )
-            self._builder.start()
-
-    def close(self) -> None:
-        """End the building in the background."""
-        self._stop.set()
-        if self._builder is not None:
-            self._builder.join()
-
     def nearest(self, at: float) -> float:
         """The stamp up to which the nearest state by `at` that is kept goes; -inf: there is only the beginning."""
         blocks = self.index.blocks[: self.index.passes(at)]
@@ -161,7 +125,7 @@ class Seeker(Generic[S]):
         untils = [saved.until for saved in self.checkpoints.saved if saved.until <= at]
         return max(untils, default=-math.inf) if welcomed is None else max(welcomed.first_at, *untils, 0.0)
 
-    def enter(self, at: float, session: S) -> tuple[Place, str]:
+    def enter(self, at: float, session: Session) -> tuple[Place, str]:
         """Bring `session` to the nearest state by `at` that is kept; the place that follows on it, and its epoch."""
         blocks = self.index.blocks[: self.index.passes(at)]
         welcomed = next((block.offset for block in reversed(blocks) if block.marks & STATE), 0)
@@ -173,7 +137,7 @@ class Seeker(Generic[S]):
                 return saved.place, saved.epoch
         return Place(welcomed, 0), ""
 
-    def _go_on_from(self, saved: SavedCheckpoint, session: S) -> bool:
+    def _go_on_from(self, saved: SavedCheckpoint, session: Session) -> bool:
         """Bring `session` to a state that was kept; False where that is damaged or no longer of this recording."""
         until = bisect_right(self.index.blocks, saved.place.offset, key=lambda block: block.offset)
         blocks = self.index.blocks[:until]
@@ -195,7 +159,9 @@ class Seeker(Generic[S]):
                 return
             yield step.frame
 
-    def _build(self, stop: Callable[[], bool], session: S, last: SavedCheckpoint | None) -> tuple[Place, str]:
+    def _build(
+        self, stop: Callable[[], bool], session: Session, last: SavedCheckpoint | None
+    ) -> tuple[Place, str]:
         """Fold what follows on `last`. A full disk is no trouble: what was kept stays right."""
         keeper = CheckpointWriter(session, self.checkpoints, last)
         until, size = (last.until, last.size) if last else (0.0, 4096)
@@ -265,7 +231,7 @@ def _steps(path: Path, place: Place, epoch: str) -> Iterator[_Step]:
                 yield _Step(at, rest, begin, reader.epoch)
 
 
-def moment_at(session: S, frames: Iterator[Stamped], at: float) -> SeekResult[S]:
+def moment_at(session: Session, frames: Iterator[Stamped], at: float) -> SeekResult:
     """Feed `session` up to the last heartbeat by `at`."""
     held: list[Stamped] = []
     for stamped in frames:
@@ -279,7 +245,7 @@ def moment_at(session: S, frames: Iterator[Stamped], at: float) -> SeekResult[S]
     return _settle(session, held, frames)
 
 
-def _settle(session: S, held: list[Stamped], rest: Iterator[Stamped]) -> SeekResult[S]:
+def _settle(session: Session, held: list[Stamped], rest: Iterator[Stamped]) -> SeekResult:
     """Feed what is held up to the last heartbeat in it; the other part comes before `rest`."""
     beats = [last_beat(frame) for _, frame in held]
     last = max((number for number, beat in enumerate(beats) if beat), default=-1)
@@ -294,17 +260,17 @@ def _settle(session: S, held: list[Stamped], rest: Iterator[Stamped]) -> SeekRes
     )
 
 
-def _feed(session: Folding, frames: list[Stamped]) -> None:
+def _feed(session: Session, frames: list[Stamped]) -> None:
     for _, frame in frames:
         session.feed(frame)
 
 
-def welcome_of(session: Folding) -> bytes:
+def welcome_of(session: Session) -> bytes:
     """The welcome that brings another session to this one's state."""
     return msgspec.json.encode(_welcome(session))
 
 
-def _welcome(session: Folding) -> Welcome:
+def _welcome(session: Session) -> Welcome:
     return Welcome(
         epoch=session.epoch,
         seq=session.seq,
@@ -314,7 +280,7 @@ def _welcome(session: Folding) -> Welcome:
     )
 
 
-def key_of(session: Folding) -> str:
+def key_of(session: Session) -> str:
     """What decides how a state is computed: voicetop's version, the checkpoint's, and the settings of the engine."""
     try:
         ours = version("voicetop")

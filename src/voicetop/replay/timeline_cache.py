@@ -34,7 +34,7 @@ def key_of(session: Session) -> str:
     return f"{VERSION} {settings_of(session)}"
 
 
-def look_up(reel: RecordingSet[Session], key: str) -> Timeline | None:
+def look_up(reel: RecordingSet, key: str) -> Timeline | None:
     """The timeline of exactly these records; None where it isn't known."""
     try:
         return _decoder.decode(_place(reel, key).read_bytes())
@@ -42,7 +42,7 @@ def look_up(reel: RecordingSet[Session], key: str) -> Timeline | None:
         return None
 
 
-def keep(reel: RecordingSet[Session], key: str, timeline: Timeline) -> None:
+def keep(reel: RecordingSet, key: str, timeline: Timeline) -> None:
     """Keep a timeline, but for what people noted: that stands with the recording, and may still grow."""
     notes = tuple(note for note in timeline.notes if note.kind not in BY_PEOPLE)
     told = msgspec.msgpack.encode(msgspec.structs.replace(timeline, notes=notes))
@@ -56,7 +56,7 @@ def keep(reel: RecordingSet[Session], key: str, timeline: Timeline) -> None:
         _thin(place.parent)
 
 
-def _place(reel: RecordingSet[Session], key: str) -> Path:
+def _place(reel: RecordingSet, key: str) -> Path:
     """A note at the end of a file is a record without a number and a time of its own: it changes nothing here."""
     files = [
         f"{identity(part.path)} {part.index.last_at} {max(block.last_seq for block in part.index.blocks)}"

@@ -68,7 +68,7 @@ class TimelineScan:
     def timeline(self) -> Timeline:
         return self._timeline
 
-    def begin(self, reel: RecordingSet[Session], idle: threading.Event) -> None:
+    def begin(self, reel: RecordingSet, idle: threading.Event) -> None:
         """Go through `reel`, while `idle` is set."""
         self._thread = threading.Thread(
             target=self._run, args=(reel, idle), name="voicetop timeline", daemon=True
@@ -81,7 +81,7 @@ class TimelineScan:
         if self._thread is not None:
             self._thread.join(2.0)
 
-    def _run(self, reel: RecordingSet[Session], idle: threading.Event) -> None:
+    def _run(self, reel: RecordingSet, idle: threading.Event) -> None:
         from voicetop.replay import timeline_cache  # noqa: PLC0415 - behind the first frame, as all that needs numpy
         from voicetop.replay.cursor import ReplaySession  # noqa: PLC0415
 
@@ -105,7 +105,7 @@ class TimelineScan:
         except VoicetopError:  # the player says so when it comes there
             self._tell(reel, complete=True)
 
-    def _build(self, reel: RecordingSet[Session], idle: threading.Event) -> None:
+    def _build(self, reel: RecordingSet, idle: threading.Event) -> None:
         """The timeline is known: see that the checkpoints are there too, and hear of notes."""
         self._tell_more = lambda: self._tell(reel, complete=True)
         for part in list(reel.parts):
@@ -114,9 +114,7 @@ class TimelineScan:
             self._wait_for_notes()
             self._tell(reel, complete=True)
 
-    def _go_through(
-        self, reel: RecordingSet[Session], session: Session, key: str, idle: threading.Event
-    ) -> None:
+    def _go_through(self, reel: RecordingSet, session: Session, key: str, idle: threading.Event) -> None:
         """All that was written by now, file after file; then what is written meanwhile.
 
         With `key` the timeline is gathered, and kept under it.
@@ -173,7 +171,7 @@ class TimelineScan:
             self._tell_more()
         return self._stop.is_set()
 
-    def _tell(self, reel: RecordingSet[Session], *, complete: bool) -> None:
+    def _tell(self, reel: RecordingSet, *, complete: bool) -> None:
         timeline = self._chronicle.timeline(complete=complete)
         self._timeline = structs.replace(
             timeline, first_at=reel.first_at or timeline.first_at, last_at=reel.last_at or timeline.last_at

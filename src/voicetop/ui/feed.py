@@ -10,7 +10,7 @@ from typing import Protocol
 
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
-from voicetop.replay.position import PlaybackPosition
+from voicetop.replay.options import PlaybackPosition
 from voicetop.sources import Act, LinkState
 
 __all__ = ["FeedHandle", "Past", "PlaybackPosition", "RunningFeed"]

@@ -26,7 +26,7 @@ def small() -> Session:
     return Session(EngineConfig(story_budget=300, ended_kept=20, failed_kept=20))
 
 
-def checked(path: Path) -> Seeker[Session]:
+def checked(path: Path) -> Seeker:
     """Goes on from each moment to the end without a look at the state on the way; then all must be as if played."""
     played = small()
     with read(path) as frames:

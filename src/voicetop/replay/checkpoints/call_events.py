@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -20,9 +18,9 @@ from msgspec.structs import force_setattr
 
 from voicetop.engine.call_events import Seqs, StoredEvents
 from voicetop.engine.calls import Call
-from voicetop.engine.engine import Engine
 from voicetop.recording.compression import ZstdDecompressor, ZstdError
 from voicetop.recording.index import IndexedBlock
+from voicetop.session import Session
 from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.cleaning import clean_events
 from voicetop.wire.codec import Batch
@@ -48,15 +46,10 @@ _TOLD = frozenset(
 )
 
 
-class _Folding(Protocol):
-    engine: Engine
-    on_batch: list[Callable[[Batch], None]]
-
-
 class CallEventIndex:
     """Which record each event of a story is, of all stories of a session; -1 of those that are in no recording."""
 
-    def __init__(self, session: _Folding) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._numbers: dict[int, int] = {}
         """By the identity of events: those that are in a story stay alive, and whoever takes the place of another

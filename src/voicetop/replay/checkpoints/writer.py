@@ -8,15 +8,13 @@ seek that ends before the next checkpoint looks nothing up. Whoever goes on beyo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from voicetop.engine.call_events import StoredEvents
 from voicetop.engine.calls import Call
-from voicetop.engine.checkpoint import State
-from voicetop.engine.engine import Engine
 from voicetop.engine.windows.ledger import packed_turns
 from voicetop.errors import CheckpointError, RecordingError, WireError
 from voicetop.recording.compression import zstd_decompress
@@ -34,7 +32,8 @@ from voicetop.replay.checkpoints.store import (
     block_mark,
     named,
 )
-from voicetop.wire.codec import Batch, Codec
+from voicetop.session import Session
+from voicetop.wire.codec import Codec
 from voicetop.wire.duplicates import Duplicates, Ordered, StoredIds
 from voicetop.wire.events import AnyEvent, Turn
 
@@ -44,20 +43,6 @@ Frames: TypeAlias = Callable[[Place, str, Place], Iterable[bytes]]
 _BEGINNING = Place(0, 0)
 _turns_decoder = msgspec.msgpack.Decoder(tuple[list[int], bytes])
 _base_decoder = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
-
-
-class Keepable(Protocol):
-    """A session whose states are kept."""
-
-    codec: Codec
-    engine: Engine
-    epoch: str
-    deployment: str
-    on_batch: list[Callable[[Batch], None]]
-
-    def state(self, *, whole: bool = True) -> State: ...
-
-    def go_on(self, loaded: State, engine: Engine, duplicates: Duplicates) -> None: ...
 
 
 class _Draft(Struct, frozen=True):
@@ -78,7 +63,7 @@ class CheckpointWriter:
     Call `moved` after each frame, `keep` at a heartbeat, and `close` at the end. Raises OSError where the store does.
     """
 
-    def __init__(self, session: Keepable, store: Checkpoints, resumed: SavedCheckpoint | None = None) -> None:
+    def __init__(self, session: Session, store: Checkpoints, resumed: SavedCheckpoint | None = None) -> None:
         self._session = session
         self._store = store
         self._retold = CallEventIndex(session)
@@ -197,7 +182,7 @@ class _IdsFrom:
     both began on the way; before that, and where some came twice, all that came on top of a base that is kept.
     """
 
-    def __init__(self, session: Keepable, place: Place, epoch: str) -> None:
+    def __init__(self, session: Session, place: Place, epoch: str) -> None:
         self._session = session
         self.begin(place, epoch)
 
@@ -240,7 +225,7 @@ class _IdsFrom:
 
 
 def go_on_from(
-    session: Keepable,
+    session: Session,
     store: Checkpoints,
     saved: SavedCheckpoint,
     *,
