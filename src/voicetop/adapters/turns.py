@@ -1,21 +1,33 @@
-"""The user's turn that is going on, and the stage in which its caller waits. Pure."""
+"""The caller's turns of one call and the stage that each one waits for, as events. Pure; for every framework.
+
+    caller speaks ─ falls silent ─────────────── the agent's first audio        turn, ok
+                    turn.start: the caller waits ├ speaks again, hangs up       turn, failed | cancelled | no_reply
+
+An adapter tells `Turns` what it sees of speech, of services at work and of the agent's voice. A turn is released when
+the framework decides that the caller is done; until then, who speaks again goes on with the same turn.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from msgspec import Struct
 
-from voicetop.adapters.pipecat.services import EventPage
-from voicetop.adapters.pipecat.vocabulary import provider_of
-from voicetop.wire.events import NAN, Stage
+from voicetop.adapters.event_page import EventPage
+from voicetop.wire.events import MAX_TEXT, NAN, Audio, Latency, Stage, Turn, TurnStart
 
 SHORTEST_SPEECH_S = 0.3
+SAME_MEASURE_MS = 100.0
+"""An account by stage is that of a reply where its sum is so near to what was measured."""
 
 
 class UserTurn(Struct):
     """From the caller's first word to the agent's answer.
 
     `since`: the end of the caller's speech (epoch s); `told`: a turn.start went out; `waiting`: the caller waits right
-    now; `released_at`: when Pipecat decided that the caller is done; `spoke_s`: how long they spoke, pauses left out.
+    now; `released_at`: when the framework decided that the caller is done; `replying`: a service works on the answer;
+    `spoke_s`: how long they spoke, pauses left out.
     """
 
     index: int
@@ -41,6 +53,11 @@ class UserTurn(Struct):
         words = sum(len(text.split()) for text in self.heard)
         return round(words / self.spoke_s * 60.0, 1) if words and self.spoke_s > SHORTEST_SPEECH_S else NAN
 
+    @property
+    def status_unanswered(self) -> str:
+        """What became of it where no answer came."""
+        return "failed" if self.failed else "cancelled" if self.replying else "no_reply"
+
 
 class Stages:
     """What the caller waits for: one stage at a time, though services overlap."""
@@ -53,12 +70,11 @@ class Stages:
         """A new wait begins; what the last one waited for is no matter."""
         self.current = ""
 
-    def enter(self, stage: str, at: float, processor: str = "", model: str = "") -> None:
+    def enter(self, stage: str, at: float, provider: str = "", model: str = "") -> None:
         """The caller now waits for `stage`, and for no other."""
         if self.current != stage:
             self.leave(at)
             self.current = stage
-            provider = provider_of(processor)
             self._page.say(Stage, at, name=stage, state="start", provider=provider, model=model)
 
     def leave(self, at: float, state: str = "end") -> None:
@@ -66,3 +82,96 @@ class Stages:
         if self.current:
             self._page.say(Stage, at, name=self.current, state=state)
         self.current = ""
+
+
+class Turns:
+    """The turns of one call, one at a time; what becomes of them is written on `page`. Without `texts`, no words."""
+
+    def __init__(self, page: EventPage, *, texts: bool = True) -> None:
+        self.current: UserTurn | None = None
+        self.stages = Stages(page)
+        self._page = page
+        self._texts = texts
+
+    @property
+    def waiting(self) -> UserTurn | None:
+        """The turn whose caller waits right now."""
+        return self.current if self.current and self.current.waiting else None
+
+    def open(self) -> UserTurn:
+        """The turn that is going on, or the next one."""
+        if self.current is None:
+            self._page.turn += 1
+            self.current = UserTurn(self._page.turn)
+        return self.current
+
+    def wait(self, since: float, measured_from: str, stage: str) -> None:
+        """From here on the caller waits; dated by the end of speech, which a detector knows a little later."""
+        turn = self.open()
+        turn.since, turn.measured_from = since, measured_from
+        turn.told = turn.waiting = True
+        self.stages.clear()
+        self._page.say(TurnStart, since, turn=turn.index)
+        self.stages.enter(stage, since)
+
+    def speak_on(self, at: float) -> None:
+        """The caller wasn't done: they speak again before the turn was released."""
+        if self.waiting:
+            self.waiting.waiting = False
+            self.stages.enter("vad", at)
+
+    def release(self, at: float) -> None:
+        """Whoever decides that the caller is done has decided."""
+        turn = self.waiting
+        if turn and not turn.is_released:
+            turn.released_at = at
+            self.stages.leave(at)
+
+    def work(self, stage: str, at: float, provider: str = "", model: str = "") -> None:
+        """A service works on the answer that the caller waits for."""
+        if self.waiting:
+            self.waiting.replying = True
+            self.stages.enter(stage, at, provider, model)
+
+    def fail(self, stage: str, at: float) -> None:
+        """That service failed for good."""
+        if self.waiting:
+            self.waiting.failed = True
+            if self.stages.current == stage:
+                self.stages.leave(at, "failed")
+
+    def reply(self, at: float, account: tuple[float, Latency] | None = None) -> None:
+        """The agent's first audio. `account` is the framework's own: (e2e in ms, stages that add up to it)."""
+        turn = self.waiting
+        if turn is None:
+            return
+        self.stages.leave(at)
+        e2e_ms, latency = round((at - turn.since) * 1000.0, 3), None
+        if account and abs(account[0] - e2e_ms) < SAME_MEASURE_MS:
+            e2e_ms, latency = account
+        said = self._text(turn.said, "")
+        self._finish(
+            turn, at, "ok", agent_text=said, e2e_ms=e2e_ms, latency=latency, additive=latency is not None
+        )
+
+    def conclude(self, at: float) -> None:
+        """The turn ends without an answer; one that nobody was told of ends in silence."""
+        turn = self.current
+        if turn is None:
+            return
+        self.stages.leave(at)
+        if turn.told:
+            self._finish(turn, at, turn.status_unanswered)
+        self.current = None
+
+    def _finish(self, turn: UserTurn, at: float, status: str, **fields: Any) -> None:
+        rate, loudness = turn.speech_rate_wpm, turn.loudness_dbfs
+        if rate == rate or loudness == loudness:
+            self._page.say(Audio, at, role="user", speech_rate_wpm=rate, loudness_dbfs=loudness)
+        heard = self._text(turn.heard)
+        about = {"turn": turn.index, "status": status, "measured_from": turn.measured_from}
+        self._page.say(Turn, at, **about, user_text=heard, **fields)
+        self.current = None
+
+    def _text(self, parts: Iterable[str], glue: str = " ") -> str:
+        return glue.join(parts).strip()[:MAX_TEXT] if self._texts else ""

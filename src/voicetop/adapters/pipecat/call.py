@@ -9,11 +9,8 @@ Nothing here imports Pipecat, so that recorded calls can be told again. The kind
     tool_start(call, name), tool_end(call, error), tool_cancel(call, timed_out)          error(message, ...)
     usage(...), ttfb(seconds)        disconnected, end(how, reason)   over, tick
 
-Turns are built from speech, because nothing else in Pipecat tells them right (`design/protocol.md`): an interruption
-frame comes with every user turn, a failed turn merges into the next one, speech frames come twice. What one turn is:
-
-    caller speaks ─ falls silent ─────────────── the agent's first audio        turn, ok
-                    turn.start: the caller waits ├ speaks again, hangs up       turn, failed | cancelled | no_reply
+Turns are built from speech, because nothing else in Pipecat tells them right: an interruption frame comes with every
+user turn, a failed turn merges into the next one, speech frames come twice.
 """
 
 from __future__ import annotations
@@ -23,8 +20,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from voicetop.adapters.event_page import EventPage
 from voicetop.adapters.pipecat.faults import Faults
-from voicetop.adapters.pipecat.services import EventPage, Services, Tools
+from voicetop.adapters.pipecat.services import Services, Tools
 from voicetop.adapters.pipecat.vocabulary import (
     category_of,
     component_of,
@@ -34,12 +32,11 @@ from voicetop.adapters.pipecat.vocabulary import (
     name_unheard,
     provider_of,
 )
-from voicetop.adapters.turns import Stages, UserTurn
+from voicetop.adapters.turns import Turns, UserTurn
 from voicetop.wire.events import (
     MAX_TEXT,
     NAN,
     Agent,
-    Audio,
     CallEnd,
     CallStart,
     CallUpdate,
@@ -48,15 +45,12 @@ from voicetop.wire.events import (
     Interruption,
     Latency,
     Scalar,
-    Turn,
-    TurnStart,
 )
 
 NOTHING_HEARD_S = 5.0
 """A turn that was released without a word is closed after this: a cough keeps nobody waiting."""
 
 SIGN_OF_LIFE_S = 60.0
-SAME_MEASURE_S = 0.1
 
 
 class CallFacts(Struct, frozen=True):
@@ -78,7 +72,6 @@ class PipecatCall:
         self.segments: dict[str, Scalar] = dict(facts.segments)
         self.started_at = NAN
         self.over = False
-        self._turn: UserTurn | None = None
         self._speaking_since = NAN
         self._bot_since = NAN
         self._cut = False
@@ -87,7 +80,7 @@ class PipecatCall:
         self._breakdown: tuple[float, Latency] | None = None
         self._page = EventPage(facts.call_id)
         self._faults = Faults()
-        self._stages = Stages(self._page)
+        self._turns = Turns(self._page, texts=facts.texts)
         self._services = Services(self._page, self._faults)
         self._tools = Tools(self._page, self._faults, texts=facts.texts)
         self._ending: tuple[str, str] | None = None
@@ -116,9 +109,6 @@ class PipecatCall:
 
     def _say(self, kind: type[Any], at: float, **fields: Any) -> None:
         self._page.say(kind, at, **fields)
-
-    def _text(self, parts: Iterable[str], glue: str = " ") -> str:
-        return glue.join(parts).strip()[:MAX_TEXT] if self.facts.texts else ""
 
     # The call.
 
@@ -172,14 +162,8 @@ class PipecatCall:
 
     def _tick(self, at: float) -> None:
         """Time went on, and nothing else."""
-        turn = self._turn
-        if (
-            turn
-            and turn.waiting
-            and not turn.heard
-            and not turn.replying
-            and at - turn.released_at > NOTHING_HEARD_S
-        ):
+        turn = self._turns.waiting
+        if turn and not turn.heard and not turn.replying and at - turn.released_at > NOTHING_HEARD_S:
             self._conclude(at)
         if at - self._told_at > SIGN_OF_LIFE_S:
             self._say(CallUpdate, at)
@@ -191,20 +175,15 @@ class PipecatCall:
         if self._speaking_since == self._speaking_since:
             return  # its twin, sent the other way
         self._speaking_since = at - start_secs
-        turn = self._turn
-        if turn and turn.is_released:
+        if self._turns.current and self._turns.current.is_released:
             self._conclude(at)
-        elif turn and turn.waiting:
-            turn.waiting = False
-            self._stages.enter("vad", at)
+        self._turns.speak_on(at)
         self._open_turn()
 
     def _open_turn(self) -> UserTurn:
-        if self._turn is None:
-            self._page.turn += 1
-            self._turn = UserTurn(self._page.turn)
+        if self._turns.current is None:
             self._faults.begin_turn()
-        return self._turn
+        return self._turns.open()
 
     def _user_speech_stop(self, at: float, stop_secs: float = 0.0, loudness_dbfs: float = NAN) -> None:
         if self._speaking_since != self._speaking_since:
@@ -215,47 +194,38 @@ class PipecatCall:
         if loudness_dbfs == loudness_dbfs:
             turn.loudness_dbfs = loudness_dbfs
         self._speaking_since = NAN
-        self._wait(turn, ended, "vad_stop", "stt")
+        self._wait(ended, "vad_stop", "stt")
 
-    def _wait(self, turn: UserTurn, since: float, measured_from: str, stage: str) -> None:
-        """From here on the caller waits; dated by the end of speech, which a detector knows a little later."""
-        turn.since, turn.measured_from = since, measured_from
-        turn.told = turn.waiting = True
+    def _wait(self, since: float, measured_from: str, stage: str) -> None:
+        self._open_turn()
         self._breakdown = None
-        self._stages.clear()
-        self._say(TurnStart, since, turn=turn.index)
-        self._stages.enter(stage, since)
+        self._turns.wait(since, measured_from, stage)
 
     def _user_turn_start(self, at: float) -> None:
         self._has_turns = True
         if not self._has_vad:
-            if self._turn and self._turn.waiting:
+            if self._turns.waiting:
                 self._conclude(at)
             self._open_turn()
 
     def _user_turn_stop(self, at: float) -> None:
         """The turn is released: whoever decides that the user is done has decided."""
         self._has_turns = True
-        turn = self._turn
-        if turn is None:
-            return
-        if not self._has_vad and not turn.waiting:
-            self._wait(turn, at, "turn_end", "eou")
-        if turn.waiting and not turn.is_released:
-            turn.released_at = at
-            self._stages.leave(at)
+        if self._turns.current and not self._turns.waiting and not self._has_vad:
+            self._wait(at, "turn_end", "eou")
+        self._turns.release(at)
 
     def _transcript(
         self, at: float, *, text: str = "", processor: str = "", language: str = "", model: str = ""
     ) -> None:
         if not self._has_vad and not self._has_turns and text:
-            self._wait(self._open_turn(), at, "transcript", "eou")
-        turn = self._turn
+            self._wait(at, "transcript", "eou")
+        turn = self._turns.current
         if turn is not None and text:
             turn.heard.append(text)
-            if turn.waiting and self._stages.current == "stt":
+            if turn.waiting and self._turns.stages.current == "stt":
                 self._services.answered(at, "stt", processor, model, at - turn.since)
-                self._stages.enter("eou", at)
+                self._turns.stages.enter("eou", at)
         if language and self.segments.get("language") is None:
             self._page.events += self.update(at, {"language": language})
 
@@ -263,36 +233,32 @@ class PipecatCall:
 
     def _llm_start(self, at: float, processor: str = "", model: str = "") -> None:
         self._faults.begin_work(processor)
-        if self._turn and self._turn.waiting:
-            self._turn.replying = True
-            self._stages.enter("llm", at, processor, model)
+        self._turns.work("llm", at, provider_of(processor), model)
 
     def _llm_text(self, _at: float, text: str) -> None:
-        if self._turn and self._turn.waiting:
-            self._turn.said.append(text)
+        if turn := self._turns.waiting:
+            turn.said.append(text)
 
     def _llm_end(self, at: float) -> None:
-        if self._stages.current == "llm":
-            self._stages.leave(at)
+        if self._turns.stages.current == "llm":
+            self._turns.stages.leave(at)
 
     def _tts_start(self, at: float, processor: str = "", model: str = "", context: str = "") -> None:
         self._faults.begin_work(processor, context, at)
-        if self._turn and self._turn.waiting:
-            self._turn.replying = True
-            self._stages.enter("tts", at, processor, model)
+        self._turns.work("tts", at, provider_of(processor), model)
 
     def _breakdown_of(
         self, _at: float, contributions: Iterable[tuple[str, float]] = (), measured_from: str | None = None
     ) -> None:
         """The latency observer's account; one that is anchored in a greeting is none of a turn."""
         parts = list(contributions)
-        turn = self._turn
+        turn = self._turns.current
         if turn and turn.is_released and not turn.heard:
             parts = name_unheard(parts, turn.released_at - turn.since)
         self._breakdown = latency_of(parts) if parts and measured_from == "user_silence" else None
 
     def _tool_start(self, at: float, **fields: str) -> None:
-        self._stages.leave(at)
+        self._turns.stages.leave(at)
         self._tools.start(at, **fields)
 
     # The agent speaks.
@@ -300,54 +266,23 @@ class PipecatCall:
     def _bot_start(self, at: float) -> None:
         self._bot_since = at
         self._cut = False
-        if self._turn and self._turn.waiting:
-            self._reply(self._turn, at)
+        self._turns.reply(at, self._breakdown)
         self._services.tell()
 
     def _bot_stop(self, _at: float) -> None:
         self._bot_since = NAN
 
-    def _reply(self, turn: UserTurn, at: float) -> None:
-        self._stages.leave(at)
-        e2e_ms, latency = round((at - turn.since) * 1000.0, 3), None
-        if self._breakdown and abs(self._breakdown[0] - e2e_ms) < SAME_MEASURE_S * 1000.0:
-            e2e_ms, latency = self._breakdown
-        self._finish(turn, at, "ok", e2e_ms=e2e_ms, latency=latency, additive=latency is not None)
-
     def _conclude(self, at: float) -> None:
-        """The turn ends without an answer; one that nobody was told of ends in silence."""
-        turn = self._turn
-        if turn is None:
-            return
-        self._stages.leave(at)
-        if turn.told:
-            self._finish(turn, at, "failed" if turn.failed else "cancelled" if turn.replying else "no_reply")
-        self._turn = None
-        self._services.tell()
-
-    def _finish(self, turn: UserTurn, at: float, status: str, **fields: Any) -> None:
-        rate, loudness = turn.speech_rate_wpm, turn.loudness_dbfs
-        if rate == rate or loudness == loudness:
-            self._say(Audio, at, role="user", speech_rate_wpm=rate, loudness_dbfs=loudness)
-        self._say(
-            Turn,
-            at,
-            turn=turn.index,
-            status=status,
-            measured_from=turn.measured_from,
-            user_text=self._text(turn.heard),
-            agent_text=self._text(turn.said, "") if status == "ok" else "",
-            **fields,
-        )
-        self._turn = None
-        self._breakdown = None
+        if self._turns.current:
+            self._turns.conclude(at)
+            self._services.tell()
 
     def _interruption(self, at: float) -> None:
         """Pipecat interrupts itself on every user turn; a barge-in is one while the agent speaks, once a speech."""
         if self._bot_since == self._bot_since and not self._cut:
             self._cut = True
             played = max(0.0, round((at - self._bot_since) * 1000.0, 3))
-            answered = self._page.turn - 1 if self._turn else self._page.turn
+            answered = self._page.turn - 1 if self._turns.current else self._page.turn
             self._say(Interruption, at, turn=max(-1, answered), by="user", playout_ms=played)
 
     # Errors.
@@ -393,10 +328,8 @@ class PipecatCall:
     def _spoil(self, at: float, component: str, processor: str, *, final: bool) -> None:
         """What the failed service claimed to have measured is void, and the turn it worked for is failed."""
         self._services.void(component, processor)
-        if final and self._turn and self._turn.waiting:
-            self._turn.failed = True
-            if self._stages.current == component:
-                self._stages.leave(at, "failed")
+        if final:
+            self._turns.fail(component, at)
 
 
 _HANDLERS: dict[str, Callable[..., None]] = {

@@ -6,31 +6,10 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from voicetop.adapters.event_page import EventPage
 from voicetop.adapters.pipecat.faults import Faults
 from voicetop.adapters.pipecat.vocabulary import component_of, provider_of
-from voicetop.wire.events import MAX_TEXT, Error, Event, Service, Tool, Usage
-
-
-class EventPage:
-    """Where a story is written: `turn` is the one that events of now belong to, -1 before the caller's first word."""
-
-    def __init__(self, call_id: str) -> None:
-        self.call_id = call_id
-        self.turn = -1
-        self.events: list[Event] = []
-
-    def say(self, kind: type[Any], at: float, **fields: Any) -> None:
-        """Write one event of the call; what its kind calls a turn is this one where nothing else is said."""
-        fields.setdefault("turn", self.turn if kind.__struct_config__.tag not in _WITHOUT_TURN else -1)
-        self.events.append(kind(call_id=self.call_id, ts=at, **fields))
-
-    def take(self) -> list[Event]:
-        """What was written since the last time."""
-        events, self.events = self.events, []
-        return events
-
-
-_WITHOUT_TURN = frozenset({"call.start", "call.update", "call.end"})
+from voicetop.wire.events import MAX_TEXT, Error, Service, Tool, Usage
 
 
 class Services:
