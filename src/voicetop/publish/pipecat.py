@@ -3,8 +3,9 @@
     from voicetop.publish.pipecat import VoicetopObserver
     worker = PipelineWorker(pipeline, observers=[VoicetopObserver("ws://127.0.0.1:8377")])
 
-The observer only reads: it turns the frames it is shown into the records of `adapters/pipecat/call.py` and hands the events
-that come back to a publisher, which never blocks. Whatever fails in here is logged once and leaves the call alone.
+The observer only reads: it turns the frames it is shown into the records of `adapters/pipecat/call.py` and hands the
+events that come back to a publisher, which never blocks. Whatever fails in here is logged once and leaves the call
+alone.
 With `PipelineParams(enable_metrics=True, enable_usage_metrics=True)` Pipecat also tells tokens and times to first byte.
 """
 
