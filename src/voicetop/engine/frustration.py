@@ -67,6 +67,29 @@ def score(call: Call, now: float = 0.0) -> tuple[float, int]:
     return round(1000 * total / weight) / 1000, known
 
 
+def update(call: Call) -> None:
+    """Score the call anew: something that the score rests on has changed."""
+    call.mood, call.mood_of = score(call)
+
+
+def count_repeat(call: Call) -> None:
+    """The caller said nearly the same again."""
+    call.repeats += 1
+    update(call)
+
+
+def count_wait(call: Call, e2e_ms: float) -> None:
+    """The caller waited longer for a reply than anyone's patience."""
+    call.slow_ms += e2e_ms - PATIENCE_MS
+    update(call)
+
+
+def end_wait(call: Call, ts: float) -> None:
+    """The call ends at `ts` (epoch s), and with it a wait that goes on."""
+    call.slow_ms += _going_on(call, ts)
+    update(call)
+
+
 def hear(voice: VoiceLevels, rate: float, loudness: float) -> None:
     """Take in one utterance of the caller: the first two are the start, later ones drift into now."""
     voice.told += 1
