@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from voicetop.engine.snapshot.comparison import Block, WindowSample
 from voicetop.engine.windows.buckets import BUCKETS, QUANTILES, bucket_of, quantile
 from voicetop.engine.windows.delta_encoding import summed
+from voicetop.engine.windows.histogram_slot import HistogramSlot as TurnSlot
 from voicetop.engine.windows.histograms import METRIC, ROW, Histogram
-from voicetop.engine.windows.histograms import HistogramSlot as TurnSlot
 from voicetop.engine.windows.slots import FINE, MINUTE, SPANS, SlotKey
 from voicetop.views.compare import intervals
 from voicetop.views.compare.natural_variation import NaturalVariation
