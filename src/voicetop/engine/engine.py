@@ -71,7 +71,7 @@ class Engine(EngineState):
 
         The loop is the engine's hot path: what nearly every turn needs stands in it, the rest is called.
         """
-        turns, calls, untold = self.uncounted, self.uncounted_calls, self.untold
+        turns, calls, untold = self._uncounted, self._uncounted_calls, self._untold
         live = self.roster.live.get
         skewed, keep, told = self.feed.skewed, not self.roster.full, 0
         ts = 0.0

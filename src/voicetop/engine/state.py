@@ -38,10 +38,10 @@ class EngineState:
         self.replies = 0
         self.failures = 0
         """Replies and final errors that this engine has folded itself, for whoever counts them over time."""
-        self.uncounted: list[Turn] = []
-        """Turns met but not counted yet, beside their calls; `untold` are the indices of those in no story."""
-        self.uncounted_calls: list[Call] = []
-        self.untold: list[int] = []
+        self._uncounted: list[Turn] = []
+        """Turns met but not counted yet, beside their calls; `_untold` are the indices of those in no story."""
+        self._uncounted_calls: list[Call] = []
+        self._untold: list[int] = []
 
     @property
     def at(self) -> float:
@@ -50,10 +50,10 @@ class EngineState:
 
     def count_turns(self) -> None:
         """Count the turns met so far: at the end of a batch, and before anything asks in which cell they count."""
-        if self.uncounted:
-            self.replies += len(self.uncounted)
-            self.ledger.observe_turns(self.uncounted, self.uncounted_calls, self.untold)
-            for counted in (self.uncounted, self.uncounted_calls, self.untold):
+        if self._uncounted:
+            self.replies += len(self._uncounted)
+            self.ledger.observe_turns(self._uncounted, self._uncounted_calls, self._untold)
+            for counted in (self._uncounted, self._uncounted_calls, self._untold):
                 counted.clear()
 
     def owner(self, event: Any, ts: float, at: float) -> Call:
@@ -90,7 +90,7 @@ class EngineState:
                 call.known_at[name] = ts
         if patched != call.segments:
             call.segments = self.ledger.shared({name: text for name, text in patched.items() if text})
-            if call.turns and any(met is call for met in self.uncounted_calls):
+            if call.turns and any(met is call for met in self._uncounted_calls):
                 self.count_turns()
             self.ledger.replace(call)
 
