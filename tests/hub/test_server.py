@@ -325,11 +325,23 @@ async def _healthz(hub: Hub) -> dict[str, Any]:
     return found
 
 
+async def test_a_hello_is_known_by_its_type_wherever_that_stands(start_hub: StartHub) -> None:
+    hub = await start_hub()
+    async with connect(hub.url) as client:
+        await client.send(f'{{"source":"{"x" * 300}","role":"viewer","type":"hello"}}')
+        assert msgspec.json.decode(await client.recv())["type"] == "welcome"
+    async with connect(hub.url + "/publish") as client:
+        await client.send(
+            '{"type":"call.start","call_id":"hello","ts":1,"segments":{"intent":"\\"hello\\""}}'
+        )
+        await until(lambda: hub.feed.admission.events == 1)
+
+
 async def test_a_line_a_minute_says_what_it_carries(start_hub: StartHub) -> None:
     log: list[str] = []
     hub = await start_hub(report_s=0.05, log=log)
     watcher = await Watcher.open(hub.url)
-    await until(lambda: any("1 consoles" in line for line in log))
+    await until(lambda: any("1 console," in line for line in log))
     assert any("0 publishers" in line and "events/s" in line and "seq" in line for line in log)
     await watcher.connection.close()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from voicetop.formatting.numbers import counted
 from voicetop.hub.console import ConsoleConnection
 from voicetop.hub.feed import Feed
 
@@ -62,29 +63,27 @@ def _troubles(feed: Feed) -> list[str]:
         why.append(feed.tape.recorder.error)
     failures = sum(audience.mirror.failures for audience in feed.audiences)
     if failures:
-        why.append(f"the hub's own session failed {failures:,} times")
+        why.append(f"the hub's own session failed {counted(failures, 'time')}")
     return why
 
 
 def line(health: Health) -> str:
     """The line a minute.
 
-    >>> line(Health("ok", [], "3f", 1204551, 1, 3, 5, 312, 1204000, 1204.0, 2, 0, [], 0, 0.02, 0))
-    '3 publishers, 5 consoles, 312 live calls, 1,204 events/s, seq 1,204,551, 2 duplicates, slowest console 0.0 s'
+    >>> line(Health("ok", [], "3f", 1204551, 1, 3, 1, 312, 1204000, 1204.0, 2, 0, [], 0, 0.02, 0))
+    '3 publishers, 1 console, 312 live calls, 1,204 events/s, seq 1,204,551, 2 duplicates, slowest console 0.0 s'
     """
     words = [
-        f"{health.publishers:,} publishers",
-        f"{health.consoles:,} consoles",
-        f"{health.live_calls:,} live calls",
+        counted(health.publishers, "publisher"),
+        counted(health.consoles, "console"),
+        counted(health.live_calls, "live call"),
         f"{health.events_per_s:,.0f} events/s",
         f"seq {health.seq:,}",
     ]
-    dropped = {
-        "duplicates": health.duplicates,
-        "malformed": health.malformed,
-        "dropped by publishers": health.dropped_by_publishers,
-    }
-    words += [f"{count:,} {what}" for what, count in dropped.items() if count]
+    words += [counted(health.duplicates, "duplicate")] if health.duplicates else []
+    words += [f"{health.malformed:,} malformed"] if health.malformed else []
+    lost = health.dropped_by_publishers
+    words += [f"{lost:,} dropped by publishers"] if lost else []
     if health.consoles:
         words.append(f"slowest console {health.slowest_console_s:.1f} s")
     return ", ".join(words + [f"DEGRADED: {why}" for why in health.why])
