@@ -184,7 +184,7 @@ def keys(watched: Watched, title: str, goal: float) -> None:
         moves.append(answer(watched, b"j", lambda before=before: marked() != before))  # type: ignore[misc]
         watched.take(dice.uniform(0.02, 0.2))
     for _ in range(PRESSES // 4):
-        screens.append(answer(watched, b"1", lambda: watched.shows("latency, ear to ear")))
+        screens.append(answer(watched, b"1", lambda: watched.shows("response time")))
         watched.take(dice.uniform(0.1, 0.3))
         screens.append(answer(watched, b"2", lambda: watched.shows(" live calls ")))
         watched.take(dice.uniform(0.1, 0.3))
@@ -200,7 +200,7 @@ def slow(url: str) -> None:
     pump = SlowReader(watched)
     pump.run(WARM_S)
     times = []
-    for key, mark in ((b"2", " live calls "), (b"1", "latency, ear to ear")) * 8:
+    for key, mark in ((b"2", " live calls "), (b"1", "response time")) * 8:
         start = time.perf_counter()
         watched.press(key)
         pump.run(5.0, lambda mark=mark: watched.shows(mark))  # type: ignore[misc]

@@ -94,7 +94,7 @@ def test_stuck_callers_are_down_within_seconds_learned_or_not() -> None:
     line.pass_(6)
     verdict = line.see().verdict
     assert (verdict.severity, verdict.since) == ("down", began)
-    assert verdict.text == "5 of 5 waiting callers stuck in llm for over 8 s · provider acme"
+    assert verdict.text == "5 of 5 waiting callers stuck in LLM for over 8 s · provider acme"
 
 
 def test_two_stuck_callers_of_many_waiting_are_no_outage() -> None:
@@ -142,7 +142,7 @@ def test_errors_are_told_with_their_kind_and_their_times_of_normal() -> None:
     fleet.go_on(60, error="rate_limit")
     found = fleet.trouble("errors")
     assert found is not None
-    assert "mostly llm rate limit" in found.text
+    assert "mostly LLM rate limit" in found.text
     assert (found.severity, found.stage) == ("degraded", "llm")
     fleet.go_on(240, error="rate_limit")
     found = fleet.trouble("errors")
@@ -175,7 +175,7 @@ def test_a_slow_stage_is_named_with_how_much_it_grew() -> None:
     found = fleet.trouble("latency")
     assert found is not None
     assert "× normal" in found.text
-    assert " · LLM +2." in found.text
+    assert " · LLM +2," in found.text
     assert (found.stage, found.severity) == ("llm_ttft", "degraded")
     assert fleet.see().latency.e2e.p95.ratio > 2
 

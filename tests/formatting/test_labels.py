@@ -7,7 +7,7 @@ from voicetop.formatting import labels
 
 
 def test_every_stage_that_is_measured_has_one_label() -> None:
-    assert [labels.stage(name) for name in SPLIT] == ["STT", "endpointing", "LLM", "tools", "TTS"]
+    assert [labels.stage(name) for name in SPLIT] == ["STT", "endpointing", "LLM", "tool", "TTS"]
     assert [labels.short_stage(name) for name in SPLIT] == ["STT", "EOU", "LLM", "tool", "TTS"]
     for one, other in (("llm", "llm_ttft"), ("tts", "tts_ttfb"), ("stt", "asr"), ("eou", "endpointing")):
         assert labels.stage(one) == labels.stage(other)
@@ -21,5 +21,7 @@ def test_a_name_of_the_feed_s_own_stays_itself() -> None:
 def test_figures_are_named_by_stage() -> None:
     assert labels.latency("e2e") == "P95 response"
     assert labels.latency("llm_ttft", "P50") == "P50 LLM"
+    assert labels.short_latency("e2e", "P99") == "P99 e2e"
+    assert labels.short_latency("eou", "P99") == "P99 EOU"
     assert labels.errors() == "errors"
     assert labels.errors("llm", "rate_limit") == "LLM rate limit errors"

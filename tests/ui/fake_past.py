@@ -26,12 +26,12 @@ def note(at: float, kind: str, label: str, severity: str = "ok", by: str = "") -
 
 NOTES = (
     note(60, "marker", "v42"),
-    note(120, "trouble", "P95 3.9 s = 2.4× normal", "degraded"),
+    note(120, "trouble", "P95 response 3,910 ms = 2.4× normal", "degraded"),
     note(125, "alert", "latency, billing × es × v42", "degraded"),
     note(240, "trouble", "83 of 97 waiting callers stuck", "down"),
     note(300, "bookmark", "", by="ana"),
     note(300, "note", "acme-llm told us", by="ana"),
-    note(420, "cleared", "P95 3.9 s = 2.4× normal"),
+    note(420, "cleared", "P95 response 3,910 ms = 2.4× normal"),
     note(480, "gap", "12 events are missing"),
 )
 

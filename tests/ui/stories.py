@@ -90,7 +90,7 @@ def _turn(index: int, at: float, rnd: random.Random) -> TurnRow:
 
 
 def _stuck(row: CallRow, at: float) -> TurnRow:
-    retry = CallEventItem(at - 9, "retry", "llm overloaded", "acme-llm · HTTP 429 · rate limited")
+    retry = CallEventItem(at - 9, "retry", "LLM overloaded", "acme-llm · HTTP 429 · rate limited")
     return TurnRow(
         index=5,
         at=at - row.waiting_s,
@@ -103,7 +103,7 @@ def _stuck(row: CallRow, at: float) -> TurnRow:
             retry,
             replace(retry, at=at - 6),
             replace(retry, at=at - 3),
-            CallEventItem(at - 1, "error", "llm overloaded", "acme-llm · HTTP 429 · gave up", bad=True),
+            CallEventItem(at - 1, "error", "LLM overloaded", "acme-llm · HTTP 429 · gave up", bad=True),
         ),
     )
 

@@ -280,11 +280,19 @@ def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
         calm,
         verdict=Verdict(
             "degraded",
-            "P95 e2e 3.9 s = 2.4× normal (n 312) · LLM +1.9 s · billing × es × v42 explain 91 % · 31 calls",
+            "P95 response 3,910 ms = 2.4× normal (n 312) · LLM +1,900 ms · billing × es × v42 explain 91 % · 31 calls",
             since=AT - 380,
             troubles=(
                 Trouble(
-                    *("latency", "P95 e2e 3.9 s = 2.4× normal", AT - 380, "degraded", 3910, 1630, 312),
+                    *(
+                        "latency",
+                        "P95 response 3,910 ms = 2.4× normal",
+                        AT - 380,
+                        "degraded",
+                        3910,
+                        1630,
+                        312,
+                    ),
                     where=(("intent", "billing"), ("language", "es"), ("version", "v42")),
                     explains=0.91,
                     stage="llm_ttft",
@@ -319,7 +327,8 @@ def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
             ),
             split=tuple(slow.items()),
             chart=wave(60, 1450, 1900, end=3910.0, tick=tick),
-            culprit="LLM +1.9 s",
+            culprit="llm_ttft",
+            culprit_ms=1900.0,
         ),
         errors=msgspec.structs.replace(
             calm.errors,

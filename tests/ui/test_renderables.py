@@ -120,7 +120,7 @@ def test_a_lost_link_is_blind_even_before_the_session_says_so() -> None:
 def test_a_long_verdict_goes_on_in_a_second_line() -> None:
     lines = [text_of(line).rstrip() for line in header(Scene(synthetic.incident(), LinkState("live")), 80)]
     assert lines[1].endswith("(n 312)")
-    assert lines[2].strip() == "LLM +1.9 s · billing × es × v42 explain 91 % · 31 calls"
+    assert lines[2].strip() == "LLM +1,900 ms · billing × es × v42 explain 91 % · 31 calls"
 
 
 def test_before_there_is_a_hub_it_says_what_to_type() -> None:

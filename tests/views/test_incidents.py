@@ -11,7 +11,7 @@ def test_the_blame_line_says_numbers_stage_segment_and_what_it_began_with() -> N
         "latency",
         "latency",
         "warning",
-        "P95 e2e 3.9 s = 2.4× normal",
+        "P95 response 3,910 ms = 2.4× normal",
         AT,
         (("intent", "billing"), ("language", "es"), ("version", "v42")),
         value=3900,
@@ -23,10 +23,10 @@ def test_the_blame_line_says_numbers_stage_segment_and_what_it_began_with() -> N
         explains=0.91,
         marker="deploy v42",
         marker_lag_s=40.0,
-        metric="P95 e2e",
+        metric="P95 response",
     )
     assert blame_line(slow) == (
-        "P95 e2e 3,900 ms (2.4× normal 1,600 ms, n 312) · 82 % in LLM · billing × es × v42 explain 91 %"
+        "P95 response 3,900 ms (2.4× normal 1,600 ms, n 312) · 82 % in LLM · billing × es × v42 explain 91 %"
         " · began 40 s after deploy v42"
     )
 

@@ -1,6 +1,6 @@
 """An incident in words: figures in their unit, with their n, and who is to blame.
 
-P95 e2e 3,910 ms (2.4× normal 1,630 ms, n 312) · 82 % in LLM · billing × es explain 91 % · began 40 s after v42
+P95 response 3,910 ms (2.4× normal 1,630 ms, n 312) · 82 % in LLM · billing × es explain 91 % · began 40 s after v42
 
 The text before the blame is the detector's; what follows is made here, for all of them alike.
 """
@@ -32,7 +32,7 @@ def _times(signal: Signal) -> str:
 
 
 def in_text(signal: Signal) -> str:
-    """P95 e2e 3,910 ms (2.4× normal 1,630 ms): the figure alone, where few words have to do."""
+    """P95 response 3,910 ms (2.4× normal 1,630 ms): the figure alone, where few words have to do."""
     figure = f"{signal.metric} {written(signal.value, signal.unit)}"
     if not known(signal.normal):
         return figure

@@ -27,7 +27,7 @@ class Signal(Struct, frozen=True):
     `value` against `normal` and `line` are in the metric's own `unit` (those of `words.WRITE`); `n` is what the value
     rests on; `onset` the estimated stamp time at which it began; `calls` how many it hit.
     `text` is one line in words without the blame, `because` the derivation of the line ("1.5 × normal P95 1,800 ms").
-    `metric` names in words what `value` is ("P95 e2e", "LLM errors"): the blame line begins with it. `stage_share` is
+    `metric` names what `value` is ("P95 response", "LLM errors"): the blame line begins with it. `stage_share` is
     the part of the excess that lies in `stage`. `runbook` may stay empty: the family's is taken then.
     """
 

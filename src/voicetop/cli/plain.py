@@ -1,6 +1,6 @@
 """A line a second instead of a screen: for pipes, logs and screen readers.
 
-14:07:32Z DEGRADED · P95 e2e 3,910 ms = 2.4× normal (n 312) · LLM +1,900 ms | live 412/600 · p95 3,910 ms n 312 · …
+14:07:32Z DEGRADED · P95 response 3,910 ms = 2.4× normal (n 312) · LLM +1,900 ms | live 412/600 · p95 3,910 ms n 312 · …
 """
 
 from __future__ import annotations

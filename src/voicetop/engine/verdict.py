@@ -20,6 +20,9 @@ from voicetop.engine.snapshot import NAN, Severity, Trouble
 from voicetop.engine.windows.buckets import QUANTILES, censored_quantile
 from voicetop.engine.windows.histograms import Histogram
 from voicetop.engine.windows.slots import FINE, SPANS
+from voicetop.formatting import labels
+from voicetop.formatting.labels import FIGURES
+from voicetop.formatting.numbers import dollars, milliseconds, percent, ratio
 
 if TYPE_CHECKING:
     from voicetop.engine.engine import Engine
@@ -154,8 +157,8 @@ def _errors(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[T
     if low <= line:
         return []
     kind = _worst_error(sums)
-    times = f" = {value / normal.value:.1f}× normal" if normal is not None and normal.value > 0 else ""
-    text = f"errors {100 * value:.1f} %{times} (n {active:,}){kind}"
+    times = f" = {ratio(value / normal.value)} normal" if normal is not None and normal.value > 0 else ""
+    text = f"errors {percent(value)}{times} (n {active:,}){kind}"
     severity: Severity = "down" if low > DOWN_ERRORS else "degraded"
     who = blame_errors(engine, sums)
     usually = normal.value if normal else NAN
@@ -194,7 +197,7 @@ def _worst_error(sums: dict[str, int]) -> str:
     if not kinds:
         return ""
     component, category = max(sorted(kinds), key=lambda kind: kinds[kind]).split(":")[1:3]
-    return f" · mostly {component} {category.replace('_', ' ')}"
+    return f" · mostly {labels.fault(component, category)}"
 
 
 def handling_s(sums: dict[str, int]) -> float:
@@ -220,9 +223,9 @@ def _latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     stage, more = culprit(now, usual.histograms)
     sign = "≥ " if at_least else ""
     who = blame_latency(engine, bucket_after(past))
-    text = f"P95 e2e {sign}{value / 1000:.1f} s = {value / normal:.1f}× normal (n {n:,})"
+    text = f"{labels.latency('e2e')} {sign}{milliseconds(value)} = {ratio(value / normal)} normal (n {n:,})"
     if stage:
-        text += f" · {STAGE_WORDS.get(stage, stage)} +{more / 1000:.1f} s"
+        text += f" · {labels.stage(stage)} +{milliseconds(more)}"
     text += attribution.in_words(who)
     return [Trouble("latency", text, at, "degraded", value, normal, n, who.where, who.explains, stage)]
 
@@ -244,9 +247,9 @@ def _local_latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
         return []
     stage, more = culprit(now, theirs.histograms)
     values, n = " × ".join(v for _, v in who.where), int(now["e2e"].sum())
-    text = f"P95 e2e of {values} {value / 1000:.1f} s = {value / normal:.1f}× its normal (n {n:,})"
+    text = f"{labels.latency('e2e')} of {values} {milliseconds(value)} = {ratio(value / normal)} its normal (n {n:,})"
     if stage:
-        text += f" · {STAGE_WORDS.get(stage, stage)} +{more / 1000:.1f} s"
+        text += f" · {labels.stage(stage)} +{milliseconds(more)}"
     return [Trouble("local latency", text, at, "degraded", value, normal, n, who.where, who.explains, stage)]
 
 
@@ -263,7 +266,7 @@ def _local_errors(engine: Engine, at: float) -> list[Trouble]:
     if hits < 5 or not active:
         return []
     values = " × ".join(value for _, value in who.where)
-    text = f"errors of {values} {100 * hits / active:.1f} % (n {active:,}){_worst_error(theirs)}"
+    text = f"errors of {values} {percent(hits / active)} (n {active:,}){_worst_error(theirs)}"
     stage = worst_component(theirs)
     return [
         Trouble(
@@ -300,9 +303,6 @@ def culprit(now: dict[str, Histogram], past: dict[str, Histogram]) -> tuple[str,
     return (stage, more) if more >= 100 else ("", 0.0)
 
 
-STAGE_WORDS = {"stt": "STT", "eou": "endpointing", "llm_ttft": "LLM", "tool": "tools", "tts_ttfb": "TTS"}
-
-
 def _business(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     """Success, abandonment and cost over 30 minutes, each against its normal with the doubt of its n."""
     sums = engine.ledger.counts.sums("30m", None)
@@ -311,18 +311,18 @@ def _business(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
     if known >= MIN_CALLS and good.known:
         value = sums.get("succeeded", 0) / known
         if normals.wilson(sums.get("succeeded", 0), known, 3.0)[1] < good.value - 0.02:
-            text = f"task success {100 * value:.0f} %, normal {100 * good.value:.0f} % (n {known:,})"
+            text = f"{FIGURES['success']} {percent(value)}, normal {percent(good.value)} (n {known:,})"
             found.append(Trouble("success", text, at, "degraded", value, good.value, known))
     decided, left = sums.get("decided", 0), usual.rate("abandoned", "decided")
     if decided >= MIN_CALLS and left.known:
         value = sums.get("abandoned", 0) / decided
         if normals.wilson(sums.get("abandoned", 0), decided, 3.0)[0] > normals.leaving_line(left):
-            text = f"abandonment {100 * value:.1f} %, normal {100 * left.value:.1f} % (n {decided:,})"
+            text = f"{FIGURES['abandonment']} {percent(value)}, normal {percent(left.value)} (n {decided:,})"
             found.append(Trouble("abandonment", text, at, "degraded", value, left.value, decided))
     priced, dear = sums.get("priced", 0), usual.mean("cost_micro", "priced", 1e6)
     if priced >= MIN_CALLS and dear.known and dear.value > 0:
         value = sums.get("cost_micro", 0) / priced / 1e6
         if value > normals.WARN_RATIO * dear.value:
-            text = f"cost per call ${value:.3f} = {value / dear.value:.1f}× normal (n {priced:,})"
+            text = f"{FIGURES['cost']} {dollars(value)} = {ratio(value / dear.value)} normal (n {priced:,})"
             found.append(Trouble("cost", text, at, "degraded", value, dear.value, priced))
     return found

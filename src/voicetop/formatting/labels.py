@@ -7,28 +7,43 @@ from __future__ import annotations
 
 STAGES = {
     "stt": "STT", "asr": "STT", "eou": "endpointing", "endpointing": "endpointing", "aggregation": "aggregation",
-    "llm": "LLM", "llm_ttft": "LLM", "llm_total": "LLM", "tool": "tools", "tts": "TTS", "tts_ttfb": "TTS",
+    "llm": "LLM", "llm_ttft": "LLM", "llm_total": "LLM", "tool": "tool", "tts": "TTS", "tts_ttfb": "TTS",
     "tts_leading_silence": "leading silence", "vad": "VAD", "output": "output",
 }  # fmt: skip
-"""Stages of a turn and components of an agent, by every name that a feed or an engine's window has for them."""
-_SHORT = {
-    "endpointing": "EOU",
-    "tools": "tool",
-    "leading silence": "silence",
-    "aggregation": "wait",
-    "output": "out",
+"""Stages of a turn and components of an agent, by every name that a feed or the engine's windows have for them."""
+_SHORT = {"endpointing": "EOU", "leading silence": "silence", "aggregation": "wait", "output": "out"}
+_KINDS = {"STT": "stt", "endpointing": "eou", "LLM": "llm", "tool": "tool", "TTS": "tts"}
+FIGURES = {
+    "errors": "errors",
+    "success": "task success",
+    "escalation": "escalation rate",
+    "abandonment": "abandonment rate",
+    "cost": "cost per call",
+    "sentiment": "sentiment",
+    "frustrated": "frustrated calls",
+    "capacity": "share of the tested capacity",
+    "live_calls": "live calls",
+    "arrivals": "calls a minute",
+    "stuck": "stuck callers",
+    "waiting": "waiting callers",
 }
+"""Figures by the names that rules have for them; latencies and kinds of error are named by their parts."""
 
 
 def stage(name: str) -> str:
     """A stage or component in a sentence: "llm_ttft" is LLM; a name of the feed's own stays itself."""
-    return STAGES.get(name) or words(name)
+    return STAGES.get(name.lower()) or words(name)
 
 
 def short_stage(name: str) -> str:
-    """The same for a narrow column or a legend: endpointing is EOU there (end of utterance)."""
+    """The same for a narrow column or a bar: endpointing is EOU there (end of utterance)."""
     label = stage(name)
     return _SHORT.get(label, label)
+
+
+def stage_kind(name: str) -> str:
+    """Which of the six kinds of stage this is, by which it is coloured: stt, eou, llm, tool, tts or other."""
+    return _KINDS.get(stage(name), "other")
 
 
 def words(name: str) -> str:
@@ -41,6 +56,16 @@ def latency(name: str, quantile: str = "P95") -> str:
     return f"{quantile} {'response' if name == 'e2e' else stage(name)}"
 
 
+def short_latency(name: str, quantile: str) -> str:
+    """The same for a narrow column: "P95 e2e", "P95 EOU"."""
+    return f"{quantile} {short_stage(name)}"
+
+
 def errors(component: str = "", category: str = "") -> str:
     """A kind of error: "errors", "LLM errors", "LLM rate limit errors"."""
-    return " ".join(part for part in (stage(component), words(category), "errors") if part)
+    return f"{fault(component, category)} errors".lstrip()
+
+
+def fault(component: str, category: str) -> str:
+    """What went wrong where: "LLM rate limit"."""
+    return " ".join(part for part in (stage(component), words(category)) if part)

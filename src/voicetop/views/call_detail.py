@@ -8,6 +8,7 @@ from typing import Any
 from voicetop.engine import frustration
 from voicetop.engine.calls import Call
 from voicetop.engine.snapshot import NAN, CallDetail, CallEventItem, KnownSegment, TurnRow
+from voicetop.formatting import labels
 from voicetop.views import call_list
 from voicetop.wire.events import (
     NOTING,
@@ -140,7 +141,7 @@ def _tool(event: Tool) -> CallEventItem | None:
 
 
 def _error(event: Error) -> CallEventItem:
-    text = f"{event.component} {event.category.replace('_', ' ')}"
+    text = labels.fault(event.component, event.category)
     status = f"HTTP {event.http_status}" if event.http_status else ""
     tries = f"{event.retry_count} retries" if event.retry_count else ""
     told = " · ".join(
@@ -214,6 +215,9 @@ _ITEMS: dict[type[Event], Callable[[Any], CallEventItem | None]] = {
     CallStep: lambda event: CallEventItem(event.ts, "step", event.step),
     CallStart: lambda event: CallEventItem(event.ts, "start", event.platform or "call", event.direction),
     Service: lambda event: CallEventItem(
-        event.ts, "service", f"{event.component} {event.provider} {event.model}", event.fingerprint
+        event.ts,
+        "service",
+        f"{labels.stage(event.component)} {event.provider} {event.model}",
+        event.fingerprint,
     ),
 }

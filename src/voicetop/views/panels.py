@@ -22,7 +22,7 @@ from voicetop.engine.snapshot import (
     Series,
     StepShare,
 )
-from voicetop.engine.verdict import STAGE_WORDS, culprit, handling_s
+from voicetop.engine.verdict import culprit, handling_s
 from voicetop.views.charts import Charts
 from voicetop.views.scope import CHART_POINTS, Scope
 
@@ -74,8 +74,9 @@ def latency(scope: Scope, charts: Charts) -> LatencyPanel:
         key=lambda part: -part[1],
     )
     stage, more = culprit(now, past) if scope.usual.learned(scope.at) else ("", 0.0)
-    grown = f"{STAGE_WORDS[stage]} +{more / 1000:.1f} s" if stage else ""
-    return LatencyPanel(_with_rules(scope, e2e), stages, split, charts.latency(scope), tuple(kinds), grown)
+    return LatencyPanel(
+        _with_rules(scope, e2e), stages, split, charts.latency(scope), tuple(kinds), stage, more
+    )
 
 
 def _with_rules(scope: Scope, e2e: Latencies) -> Latencies:

@@ -24,7 +24,7 @@ def standing(troubles: Sequence[Trouble]) -> list[Trouble]:
 def sentence(troubles: Sequence[Trouble]) -> str:
     """What is wrong, for whom and in which stage, trouble by trouble; what is left of the details last.
 
-    "P95 e2e 3,910 ms = 2.4× normal (n 312) · billing × es explain 91 % · LLM +1,900 ms · errors 4.1 % = 3.4× normal"
+    "P95 response 3,910 ms = 2.4× normal (n 312) · billing × es explain 91 % · LLM +1,900 ms · errors 4.1 %"
     """
     first: list[str] = []
     last: list[str] = []

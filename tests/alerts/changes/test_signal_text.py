@@ -58,12 +58,12 @@ def test_a_slow_reply_is_told_as_a_p95_with_the_stage_that_it_lies_in() -> None:
     signal = told("latency.e2e", 24, 4, 24, slow(24))
     assert (
         blame_line(signal)
-        == "P95 e2e latency 2,008 ms (2.0× normal 1,004 ms, n 24) · 80 % in LLM · global · 20 calls"
+        == "P95 response 2,008 ms (2.0× normal 1,004 ms, n 24) · 80 % in LLM · global · 20 calls"
     )
 
 
 def test_of_few_turns_it_says_how_many_are_over_which_line() -> None:
-    assert told("latency.e2e", 8, 2, 10, slow(3)).text.startswith("turns with e2e latency over ")
+    assert told("latency.e2e", 8, 2, 10, slow(3)).text.startswith("turns with response time over ")
     assert "80.0 % (4.0× normal 20.0 %)" in told("latency.e2e", 8, 2, 10, slow(3)).text
 
 

@@ -95,7 +95,7 @@ def test_a_threshold_is_written_as_people_write_it(metric: str, said: str, line:
         ('[rules.x]\nmetric = "errors"\nfire = "900 x"', ("absurd",)),
         ('[rules.x]\nmetric = "stuck"\nfire = "2 x"', ("nothing is learned as normal",)),
         ('[rules.x]\nmetric = "success"\nfire = "3 x"', ("absurd", "less than 1 × normal")),
-        ('[rules.x]\nmetric = "p95_e2e"\nfire = 0', ("absurd for P95 e2e", "would always fire")),
+        ('[rules.x]\nmetric = "p95_e2e"\nfire = 0', ("absurd for P95 response", "would always fire")),
         ('[rules.x]\nmetric = "errors"\nfire = "100 %"', ("nothing is over 1", "would never fire")),
         ('[rules.x]\nmetric = "sentiment"\nfire = 1', ("nothing is under 1", "would never fire")),
         ('[rules.x]\nmetric = "errors"\nfire = nan', ("absurd",)),

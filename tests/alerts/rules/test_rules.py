@@ -42,7 +42,7 @@ def test_a_rule_fires_by_the_figure_on_the_panel_and_says_why() -> None:
     feed.pass_(20)
     (fired,) = told
     assert (fired.reason, fired.rule, fired.family, fired.tier) == ("fired", "slow", "latency", "warning")
-    assert fired.summary.startswith("P95 e2e 2,992 ms, over 2,000 ms (n 20)")
+    assert fired.summary.startswith("P95 response 2,992 ms, over 2,000 ms (n 20)")
     (row,) = feed.see().alerts.incidents
     assert (row.state, row.because, row.runbook) == ("firing", "2,000 ms, over at 1,000 ms", "latency")
     assert feed.see().verdict.severity == "degraded"
@@ -101,7 +101,7 @@ def test_the_blame_says_which_stage_which_segment_and_after_what() -> None:
             break
     (row,) = rows
     assert row.where == (("language", "es"),)
-    for part in ("P95 e2e", "× normal", "n ", "es explains", "after deploy v42"):
+    for part in ("P95 response", "× normal", "n ", "es explains", "after deploy v42"):
         assert part in row.blame
     assert " in " in row.blame
 

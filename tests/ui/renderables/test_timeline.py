@@ -164,7 +164,7 @@ def test_the_gravest_of_a_column_is_shown() -> None:
 
 
 def test_events_are_told_with_glyph_word_clock_and_author() -> None:
-    assert told(NOTES[1], DisplayOptions()) == "▲ trouble 14:09:32 · P95 3.9 s = 2.4× normal"
+    assert told(NOTES[1], DisplayOptions()) == "▲ trouble 14:09:32 · P95 response 3,910 ms = 2.4× normal"
     assert told(NOTES[5], DisplayOptions()) == "◇ note 14:12:32 · acme-llm told us · by ana"
     assert told(Note(FIRST, "security", "prompt injection"), DisplayOptions()).startswith("§ security")
 

@@ -66,7 +66,7 @@ def test_stages_that_sum_follow_each_other_on_the_scale() -> None:
     made = turn(
         e2e_ms=1000.0, stages=(("stt", 250.0), ("llm_ttft", 500.0), ("tts_ttfb", 250.0)), additive=True
     )
-    assert bar(made) == "▓stt▓███llm████░tts░".replace("███llm████", "███llm████")[:20]
+    assert bar(made) == "▓STT▓███LLM████░TTS░"
     assert len(bar(made)) == 20
 
 
@@ -97,7 +97,7 @@ def test_a_wait_grows_with_its_stuck_stage() -> None:
     lengths = [len(bar(turn(waiting_s=s, stage="llm"))) for s in (0.2, 0.8, 1.4, 30.0)]
     assert lengths == sorted(set(lengths))
     assert lengths[-1] == 40
-    assert "llm" in bar(turn(waiting_s=1.4, stage="llm"))
+    assert "LLM" in bar(turn(waiting_s=1.4, stage="llm"))
     assert bar(turn(waiting_s=1.4)).endswith("·▶")
 
 
@@ -132,7 +132,7 @@ def test_the_call_looks_as_it_was_last_approved(kind: str, width: int, height: i
 def test_nothing_that_matters_is_cut(width: int, height: int) -> None:
     text = "\n".join(painted(STUCK, width, 90))
     for needed in (
-        "waiting for llm",
+        "waiting for LLM",
         "■ waits",
         "overloaded ×3",
         "HTTP 429",
@@ -150,13 +150,13 @@ def test_nothing_that_matters_is_cut(width: int, height: int) -> None:
         "the feed doesn't tell",
     ):
         assert needed in text
-    for needed in ("61.0 %", "no success", "from the start", "after 16 s", "traces.example.com", "stt"):
+    for needed in ("61.0 %", "no success", "from the start", "after 16 s", "traces.example.com", "STT"):
         assert needed in text
 
 
 def test_an_unfolded_turn_has_every_word_and_every_stage() -> None:
     text = " ".join(" ".join(painted(STUCK, 80, 60, unfolded=(2, 3))).split())
-    for part in ("si yo solo hice", "que me dijeron por teléfono", "que es el envío", "ASR confidence 0.93"):
+    for part in ("si yo solo hice", "que me dijeron por teléfono", "que es el envío", "STT confidence 0.93"):
         assert part in text
     assert "182 words a minute" in text
     assert "step lookup" in text

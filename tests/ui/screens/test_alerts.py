@@ -117,7 +117,7 @@ def test_cleaned_hostile_text_keeps_every_line_in_its_width(size: tuple[int, int
 def test_what_matters_of_an_incident_is_there_at_80x24() -> None:
     text = "\n".join(painted(ALERTING(), "", "i8", (80, 24)))
     for needed in (
-        "2.4× normal 1.6 s, n 312",
+        "2.4× normal 1,630 ms, n 312",
         "82 % in LLM",
         "explain 91 %",
         "2.7 s = 1.5 × normal P95 1.8 s",

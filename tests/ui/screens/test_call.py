@@ -55,7 +55,7 @@ async def test_one_key_on_the_overview_opens_the_call_that_needs_eyes_first() ->
         await until(pilot, lambda: "overloaded ×3" in shown(app))
         text = shown(app)
         assert "DEGRADED" in text
-        assert "■ waiting for llm acme-llm" in text
+        assert "■ waiting for LLM acme-llm" in text
         assert "¿sigue ahí?" in text
         await pilot.press("escape")
         assert app.page.name == "overview"
@@ -94,7 +94,7 @@ async def test_enter_unfolds_a_turn_to_every_word_and_folds_it_again() -> None:
         assert "por teléfono" not in shown(app)
         await pilot.press("o")
         assert "por teléfono" in shown(app)
-        assert "ASR confidence" in shown(app)
+        assert "STT confidence" in shown(app)
         await pilot.press("enter")
         assert "por teléfono" not in shown(app)
 
@@ -167,10 +167,10 @@ async def test_the_wait_of_a_stuck_turn_grows_before_ones_eyes() -> None:
     app = ConsoleApp(feed)
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("2", "enter")
-        await until(pilot, lambda: "for llm 10" in shown(app) or "for llm 11" in shown(app))
+        await until(pilot, lambda: "for LLM 10" in shown(app) or "for LLM 11" in shown(app))
         before = shown(app)
         feed.step(40)
-        await until(pilot, lambda: shown(app) != before and "for llm 2" in shown(app))
+        await until(pilot, lambda: shown(app) != before and "for LLM 2" in shown(app))
 
 
 # -- follow and columns ---------------------------------------------------------------------------------------------

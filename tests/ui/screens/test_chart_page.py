@@ -243,7 +243,7 @@ async def test_tab_moves_the_focus_z_shows_one_panel_and_v_reads_its_values() ->
     app = ConsoleApp(FakeFeed())
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("tab")
-        assert "▸─ latency, ear to ear" in shown(app)
+        assert "▸─ response time" in shown(app)
         await pilot.press("tab", "z")
         assert "── errors, % of conversations" in shown(app)
         assert "need eyes first" not in shown(app)
@@ -261,7 +261,7 @@ async def test_trends_show_one_panel_at_a_time_on_a_small_screen() -> None:
         await pilot.press("5")
         await until(pilot, lambda: "1 of 11" in shown(app))
         await pilot.press("right")
-        assert "latency by turns" in shown(app)
+        assert "response time by turns" in shown(app)
         await pilot.press("v", "left")
         assert "n " in text_of(app.sheet.lines[-1])
         await pilot.press("escape", "right", "right", "right", "right", "right", "right", "right")

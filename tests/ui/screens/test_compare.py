@@ -101,7 +101,7 @@ def test_nothing_that_matters_is_cut(width: int, height: int) -> None:
         "1,656 ms",
         "+3,711…+4,640",
         "412/398",
-        "● better  success",
+        "● better  task success",
         "→ changed",
         "A 13:47:32–13:52:32",
         "B 14:02:32–14:07:32",
@@ -142,7 +142,7 @@ def test_the_copy_has_all_rows_also_those_out_of_sight() -> None:
     scene = Scene(snap, LinkState("live"), DisplayOptions(), snap.view)
     made.lines(scene, 80, 24)
     text = panel_text(made.plain(scene, snap, 80))
-    for name in ("P95 e2e", "turns a minute", "errors llm overloaded", "P50 tool", "billing × es"):
+    for name in ("P95 e2e", "turns a minute", "LLM overloaded errors", "P50 tool", "billing × es"):
         assert name in text
     assert "P50 e2e" in made.row_text(scene) or "P95" in made.row_text(scene)
     assert "n 3,778 and 13,853" in made.row_text(scene)

@@ -82,7 +82,7 @@ def test_a_long_text_is_cut_at_a_line_and_says_so() -> None:
 
 def test_the_status_line_says_how_things_stand_and_when() -> None:
     text = status_text(Scene(synthetic.incident(), LinkState("live")))
-    assert text.startswith("acme-prod: ▲ DEGRADED since 14:01 (6 min) · P95 e2e 3.9 s")
+    assert text.startswith("acme-prod: ▲ DEGRADED since 14:01 (6 min) · P95 response 3,910 ms")
     assert "412 live calls" in text
     assert text.endswith("as of 14:07:32 UTC")
     assert "\n" not in text
@@ -92,7 +92,7 @@ def test_a_row_is_a_line_that_reads_by_itself() -> None:
     from voicetop.ui.style.display_options import DisplayOptions
 
     text = row_text(synthetic.call(0, trouble="stuck"), DisplayOptions())
-    assert text.startswith("call c1cc99 · stuck · waiting 10.5 s for llm acme-llm · age 9:12")
+    assert text.startswith("call c1cc99 · stuck · waiting 10.5 s for LLM acme-llm · age 9:12")
     assert "intent=billing, language=es" in text
 
 

@@ -18,6 +18,7 @@ from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import NAN
 from voicetop.engine.windows.buckets import EDGES, MIDDLES, censored_quantile
 from voicetop.engine.windows.histograms import METRIC, Histogram
+from voicetop.formatting import labels
 from voicetop.formatting.numbers import milliseconds
 from voicetop.wire.events import Marker
 
@@ -79,7 +80,7 @@ def _figure(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Basel
     if stream.family == "latency":
         now, usual = _p95_now(alarm, stream, engine), usual_p95(baseline.times, stream)
         if now == now and usual == usual:
-            return _Figure(now, usual, "ms", f"P95 {stream.metric}")
+            return _Figure(now, usual, "ms", labels.latency(stream.num.partition(":")[2]))
         line = milliseconds(float(EDGES[baseline.lines[stream.num.partition(":")[2]]]))
         share, hoped = (alarm.came / n, alarm.expected / n) if n > 0 else (NAN, NAN)
         return _Figure(share, hoped, "rate", f"turns with {stream.metric} over {line}")

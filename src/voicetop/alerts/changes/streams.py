@@ -12,6 +12,8 @@ from typing import Literal
 from msgspec import Struct
 
 from voicetop.alerts.signals import Family
+from voicetop.formatting import labels
+from voicetop.formatting.labels import FIGURES
 
 Model = Literal["rate", "mean", "arrivals"]
 STAGES = {"e2e": "", "stt": "stt", "eou": "eou", "llm_ttft": "llm", "tool": "tool", "tts_ttfb": "tts"}
@@ -61,7 +63,7 @@ def of_kinds(kinds: list[str]) -> list[MonitoredRate]:
 
 
 def _latency(metric: str, stage: str) -> MonitoredRate:
-    words = f"{stage.upper()} latency" if stage else "e2e latency"
+    words = f"{labels.stage(stage)} latency" if stage else "response time"
     return MonitoredRate(
         f"latency.{stage or metric}", "latency", "rate", f"n:{metric}", f"o:{metric}", (4.0, 8.0, 20.0), words,
         stage=stage, component=stage, scanned=True, hold_s=45.0, prior=0.1,
@@ -70,7 +72,7 @@ def _latency(metric: str, stage: str) -> MonitoredRate:
 
 def _fault(kind: str) -> MonitoredRate:
     _, component, category = kind.split(":", 2)
-    words = f"{component.upper()} {category.replace('_', ' ')} errors"
+    words = labels.errors(component, category)
     return MonitoredRate(
         f"errors.{component}.{category}", "errors", "rate", "turns", kind, (4.0, 20.0, 120.0), words,
         stage=component, component=component, scanned=True,
@@ -78,7 +80,7 @@ def _fault(kind: str) -> MonitoredRate:
 
 
 def _leaving(step: str) -> MonitoredRate:
-    words = f"hang-ups at {step.replace('_', ' ')}"
+    words = f"hang-ups at {labels.words(step)}"
     return MonitoredRate(
         f"abandonment.{step}",
         "abandonment",
@@ -93,9 +95,9 @@ def _leaving(step: str) -> MonitoredRate:
 _FIXED = (
     MonitoredRate("errors", "errors", "rate", "turns", "fault", (6.0, 20.0, 80.0), "errors", scanned=True),
     MonitoredRate("success", "success", "rate", "known", "failed", (1.6, 2.5, 6.0), "failed calls", scanned=True),
-    MonitoredRate("escalation", "escalation", "rate", "talked", "escalated", (1.7, 3.0, 8.0), "escalation"),
-    MonitoredRate("abandonment", "abandonment", "rate", "ended", "hangup", (1.7, 3.0, 8.0), "abandonment"),
-    MonitoredRate("cost", "cost", "mean", "cost", "x:cost", (0.5, 1.0, 2.0), "cost per call", unit="usd"),
+    MonitoredRate("escalation", "escalation", "rate", "talked", "escalated", (1.7, 3.0, 8.0), FIGURES["escalation"]),
+    MonitoredRate("abandonment", "abandonment", "rate", "ended", "hangup", (1.7, 3.0, 8.0), FIGURES["abandonment"]),
+    MonitoredRate("cost", "cost", "mean", "cost", "x:cost", (0.5, 1.0, 2.0), FIGURES["cost"], unit="usd"),
     MonitoredRate("sentiment", "sentiment", "mean", "sentiments", "x:sentiment", (0.25, 0.5, 1.0), "sentiment",
                   unit="score", scanned=True, deep=1),
     MonitoredRate("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.5, 0.8, 1.4), "speech rate"),

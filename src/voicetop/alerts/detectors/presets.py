@@ -15,6 +15,7 @@ from voicetop.engine.engine import MARK_S, Engine
 from voicetop.engine.normals import WARN_RATIO
 from voicetop.engine.snapshot import Trouble
 from voicetop.engine.verdict import UNLEARNED_ERRORS
+from voicetop.formatting import labels
 
 
 class _Kind(NamedTuple):
@@ -28,13 +29,13 @@ _ERRORS = f"beyond doubt above its normal, or above {100 * UNLEARNED_ERRORS:.0f}
 _LATENCY = f"{WARN_RATIO:g} × normal P95"
 _DOUBT = "beyond doubt from its normal"
 KINDS = {
-    "errors": _Kind("errors", "errors", "rate", _ERRORS),
-    "local errors": _Kind("errors", "errors", "rate", _ERRORS),
-    "latency": _Kind("latency", "P95 e2e", "ms", _LATENCY),
-    "local latency": _Kind("latency", "P95 e2e", "ms", _LATENCY),
-    "success": _Kind("success", "task success", "rate", _DOUBT),
-    "abandonment": _Kind("abandonment", "abandonment", "rate", _DOUBT),
-    "cost": _Kind("cost", "cost per call", "usd", f"{WARN_RATIO:g} × normal"),
+    "errors": _Kind("errors", labels.errors(), "rate", _ERRORS),
+    "local errors": _Kind("errors", labels.errors(), "rate", _ERRORS),
+    "latency": _Kind("latency", labels.latency("e2e"), "ms", _LATENCY),
+    "local latency": _Kind("latency", labels.latency("e2e"), "ms", _LATENCY),
+    "success": _Kind("success", labels.FIGURES["success"], "rate", _DOUBT),
+    "abandonment": _Kind("abandonment", labels.FIGURES["abandonment"], "rate", _DOUBT),
+    "cost": _Kind("cost", labels.FIGURES["cost"], "usd", f"{WARN_RATIO:g} × normal"),
 }
 """The judge's troubles that need a normal; all others have detectors that need none."""
 

@@ -8,6 +8,8 @@ from voicetop.engine import normals, waiting
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import WaitingPanel
 from voicetop.engine.windows.histograms import METRIC
+from voicetop.formatting import labels
+from voicetop.formatting.times import span
 
 FEW, SHARE = 3, 0.5
 """From so many stuck callers on, and of so many of those who wait, it is an outage."""
@@ -39,12 +41,12 @@ def _hushed(engine: Engine, at: float) -> bool:
 
 def _signal(panel: WaitingPanel, at: float, tier: Tier) -> Signal:
     worst = panel.stages[0]
-    where = f" in {worst.stage}" if worst.stage else ""
+    where = f" in {labels.stage(worst.stage)}" if worst.stage else ""
     return Signal(
         rule="waiting",
         family="waiting",
         tier=tier,
-        text=f"{panel.stuck} of {panel.waiting} waiting callers stuck{where} for over {panel.over_s:.0f} s",
+        text=f"{panel.stuck} of {panel.waiting} waiting callers stuck{where} for over {span(panel.over_s)}",
         onset=at - panel.longest_s,
         value=float(panel.stuck),
         normal=0.0,
@@ -55,6 +57,6 @@ def _signal(panel: WaitingPanel, at: float, tier: Tier) -> Signal:
         stage=worst.stage,
         component=worst.stage,
         provider=worst.provider,
-        because=f"stuck is a wait of over {panel.over_s:.0f} s = 3 × normal P99, never less than configured",
+        because=f"stuck is a wait of over {span(panel.over_s)} = 3 × normal P99, never less than configured",
         metric="stuck callers",
     )

@@ -21,6 +21,8 @@ from voicetop.engine.snapshot import NAN, Figure, Normal, Span, Where
 from voicetop.engine.verdict import handling_s
 from voicetop.engine.windows.buckets import censored_quantile
 from voicetop.engine.windows.slots import SPANS
+from voicetop.formatting import labels
+from voicetop.formatting.labels import FIGURES
 
 STAGES = {"e2e": "e2e", "stt": "stt", "eou": "eou", "llm": "llm_ttft", "tool": "tool", "tts": "tts_ttfb"}
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
@@ -45,18 +47,18 @@ class Metric(NamedTuple):
 BUSINESS = frozenset({"success", "escalation", "abandonment", "cost", "sentiment"})
 """What is looked at over 30 minutes where a rule doesn't say."""
 _SIMPLE: dict[str, Metric] = {
-    "errors": Metric("errors", "rate", "errors"),
-    "success": Metric("success", "rate", "task success", low_is_bad=True),
-    "escalation": Metric("escalation", "rate", "escalation"),
-    "abandonment": Metric("abandonment", "rate", "abandonment"),
-    "cost": Metric("cost", "usd", "cost per call", most=1e6),
-    "sentiment": Metric("sentiment", "score", "sentiment", low_is_bad=True, most=5.0),
-    "frustrated": Metric("frustration", "rate", "frustrated calls"),
-    "capacity": Metric("capacity", "rate", "share of the tested capacity", normal=False, most=10.0),
-    "live_calls": Metric("capacity", "calls", "live calls", normal=False, most=1e7),
-    "arrivals": Metric("traffic", "calls", "calls a minute", low_is_bad=True, normal=False, most=1e7),
-    "stuck": Metric("waiting", "calls", "stuck callers", normal=False, most=1e7),
-    "waiting": Metric("waiting", "calls", "waiting callers", normal=False, most=1e7),
+    "errors": Metric("errors", "rate", FIGURES["errors"]),
+    "success": Metric("success", "rate", FIGURES["success"], low_is_bad=True),
+    "escalation": Metric("escalation", "rate", FIGURES["escalation"]),
+    "abandonment": Metric("abandonment", "rate", FIGURES["abandonment"]),
+    "cost": Metric("cost", "usd", FIGURES["cost"], most=1e6),
+    "sentiment": Metric("sentiment", "score", FIGURES["sentiment"], low_is_bad=True, most=5.0),
+    "frustrated": Metric("frustration", "rate", FIGURES["frustrated"]),
+    "capacity": Metric("capacity", "rate", FIGURES["capacity"], normal=False, most=10.0),
+    "live_calls": Metric("capacity", "calls", FIGURES["live_calls"], normal=False, most=1e7),
+    "arrivals": Metric("traffic", "calls", FIGURES["arrivals"], low_is_bad=True, normal=False, most=1e7),
+    "stuck": Metric("waiting", "calls", FIGURES["stuck"], normal=False, most=1e7),
+    "waiting": Metric("waiting", "calls", FIGURES["waiting"], normal=False, most=1e7),
 }
 
 
@@ -77,10 +79,9 @@ def find(name: str) -> Metric | None:
     """The metric of that name."""
     quantile, _, stage = name.partition("_")
     if quantile in QUANTILES and stage in STAGES:
-        said = "e2e" if stage == "e2e" else f"of {stage}"
-        return Metric("latency", "ms", f"{quantile.upper()} {said}", most=600_000.0)
+        return Metric("latency", "ms", labels.latency(stage, quantile.upper()), most=600_000.0)
     if name.startswith("errors.") and name.split(".")[1] in COMPONENTS and name.count(".") <= 2:
-        return Metric("errors", "rate", f"{' '.join(name.split('.')[1:]).replace('_', ' ')} errors")
+        return Metric("errors", "rate", labels.errors(*name.split(".")[1:]))
     return _SIMPLE.get(name)
 
 

@@ -88,7 +88,7 @@ def _beyond(value: float, line: float, *, below: bool) -> bool:
 
 
 def derivation(rule: Rule, metric: Metric, figure: Figure) -> str:
-    """2,700 ms = 1.5 × normal P95 e2e 1,800 ms."""
+    """2,700 ms = 1.5 × normal P95 response 1,800 ms."""
     line = line_at(rule.fire, figure)
     said = written(line, metric.unit)
     if rule.fire.times:

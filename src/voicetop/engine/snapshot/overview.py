@@ -9,8 +9,9 @@ from voicetop.engine.snapshot.view import NAN
 
 
 class LatencyPanel(Struct, frozen=True):
-    """Latency, ear to ear, and its split. `split` holds (label, p50 figure) of ASR, endpointing, LLM, tool, TTS, other.
+    """Response time and its split. `split` holds (stage, p50 figure) of STT, endpointing, LLM, tool, TTS, other.
 
+    `culprit` is the stage whose P95 grew most against its normal, by `culprit_ms`; "" where none stands out.
     `measured_from` counts the turns by where e2e was measured from, most first; a fleet may mix them.
     """
 
@@ -20,6 +21,7 @@ class LatencyPanel(Struct, frozen=True):
     chart: Series | None = None
     measured_from: tuple[tuple[str, int], ...] = ()
     culprit: str = ""
+    culprit_ms: float = 0.0
 
 
 class ErrorKind(Struct, frozen=True):

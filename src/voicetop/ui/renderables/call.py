@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from voicetop.charts import blocks as bars
 from voicetop.engine.snapshot import NAN, CallDetail, CallRow
-from voicetop.formatting import numbers, times
+from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import BLANK, Line, Row, block, cells, clip, fit, rule
 from voicetop.ui.links import Hyperlink, linked
 from voicetop.ui.renderables import waterfall
@@ -140,7 +140,7 @@ def standing(row: CallRow, look: DisplayOptions) -> tuple[str, str]:
     if row.state == "lost":
         return ("? lost: nothing was heard of it for long, and no end", "blind")
     if not isnan(row.waiting_s):
-        stage = " ".join(part for part in (waterfall.label(row.stage) or "reply", row.provider) if part)
+        stage = " ".join(part for part in (labels.stage(row.stage) or "reply", row.provider) if part)
         return (f"{glyph} waiting for {stage} {times.seconds(row.waiting_s)}", tone if row.eyes else "text")
     return (f"{glyph} {row.eyes or row.state}", tone)
 
@@ -212,10 +212,15 @@ def _cost(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line
     for name, value in sorted(detail.spent, key=lambda part: -part[1]):
         component, _, model = name.partition("/")
         share = value / total if total else 0.0
-        row = Row(2).left(NAME, component, "muted").add(" ").right(NAME + 12, numbers.dollars(value))
+        row = (
+            Row(2)
+            .left(NAME, labels.stage(component), "muted")
+            .add(" ")
+            .right(NAME + 12, numbers.dollars(value))
+        )
         row.right(NAME + 21, numbers.percent(share), "muted").add("  ")
         size = max(0, min(16, width - row.width - 2))
-        row.left(size, bars.strokes(share, size, ascii_only=look.ascii), waterfall.family(component))
+        row.left(size, bars.strokes(share, size, ascii_only=look.ascii), labels.stage_kind(component))
         room = width - row.width - 4
         yield row.add(f"  {clip(model, room)}" if room > 4 else "", "faint").line()
     if not detail.spent:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from voicetop.charts import blocks
 from voicetop.engine.snapshot import CallRow, Snapshot, View
-from voicetop.formatting import numbers, times
+from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected
 from voicetop.ui.renderables.capacity import headcount
 from voicetop.ui.style.display_options import DisplayOptions
@@ -48,7 +48,9 @@ def _waiting(row: CallRow, _: DisplayOptions) -> Span:
     """The stage at the left, the wait at the right: one glance for both."""
     if isnan(row.waiting_s):
         return ("–", "faint")
-    stage = row.stage if row.provider in ("", row.stage) else f"{row.stage} {row.provider}"
+    stage = labels.stage(row.stage)
+    if row.provider not in ("", row.stage):
+        stage += f" {row.provider}"
     return (f"{stage}\t{times.seconds(row.waiting_s)}", "down" if row.eyes == "stuck" else "text")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voicetop.charts import blocks
 from voicetop.engine.snapshot import CapacityPanel, Snapshot, StuckStage, WaitingPanel
-from voicetop.formatting import times
+from voicetop.formatting import labels, times
 from voicetop.ui.lines import Line, Row, clip, fit, width_of
 from voicetop.ui.style.display_options import DisplayOptions
 
@@ -72,7 +72,9 @@ def waiting_line(panel: WaitingPanel, width: int) -> Line:
 
 
 def _stage(stage: StuckStage) -> str:
-    name = clip(f"{stage.stage} {stage.provider}".rstrip() if stage.stage else "stage not told", 30)
+    name = clip(
+        f"{labels.stage(stage.stage)} {stage.provider}".rstrip() if stage.stage else "stage not told", 30
+    )
     return f"{name} {stage.stuck:,} of {stage.waiting:,}" if stage.stuck else f"{name} {stage.waiting:,}"
 
 

@@ -14,9 +14,8 @@ from voicetop.engine.snapshot.comparison import (
     Unit,
     WindowSample,
 )
-from voicetop.formatting import numbers, times
+from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import BLANK, Line, Row, clip, fit, rule, selected
-from voicetop.ui.renderables.health import STAGE_NAMES
 from voicetop.ui.style.display_options import SPANS, DisplayOptions
 
 SIGNS: dict[Finding, tuple[str, str, str]] = {
@@ -65,13 +64,13 @@ def entries(found: Comparison) -> list[CompareEntry]:
 
 
 def name_of(change: FigureChange) -> str:
-    """A figure as people call it: "llm_ttft P95" is "P95 llm", "error:llm:timeout" is "errors llm timeout"."""
+    """A figure as people call it: "llm_ttft P95" is "P95 LLM", "error:llm:timeout" is "LLM timeout errors"."""
     if change.name.startswith("error:"):
-        return "errors " + " ".join(change.name.split(":")[1:]).replace("_", " ")
+        return labels.errors(*change.name.split(":")[1:])
     if change.unit == "ms":
         stage, _, quantile = change.name.rpartition(" ")
-        return f"{quantile} {STAGE_NAMES.get(stage, stage).replace('_', ' ')}"
-    return KINDS.get(change.name, change.name)
+        return labels.short_latency(stage, quantile)
+    return KINDS.get(change.name) or labels.FIGURES.get(change.name, change.name)
 
 
 def segment_name(one: SegmentChange) -> str:

@@ -6,28 +6,14 @@ from math import isnan
 
 from voicetop.charts import blocks
 from voicetop.engine.snapshot import ErrorKind, Figure, LatencyPanel, Snapshot
-from voicetop.formatting import numbers
+from voicetop.formatting import labels, numbers
 from voicetop.ui.lines import Line, Row, beside, cells, clip, fit, rule, width_of
 from voicetop.ui.renderables.chart import chart, spark
 from voicetop.ui.renderables.written_figure import WrittenFigure, derivation, plus_minus, write_figure
 from voicetop.ui.style.display_options import SPANS, DisplayOptions
 
-STAGE_TONES = {
-    "asr": "stt",
-    "stt": "stt",
-    "eou": "eou",
-    "endpointing": "eou",
-    "llm": "llm",
-    "llm_ttft": "llm",
-    "llm_total": "llm",
-    "tool": "tool",
-    "tools": "tool",
-    "tts": "tts",
-    "tts_ttfb": "tts",
-}
 TABLE_AT, TABLE_WIDTH = 63, 40
 """Where the table of stages stands, beside the percentiles."""
-STAGE_NAMES = {"llm_ttft": "llm", "tts_ttfb": "tts"}
 STAGE_MARKS = {"stt": "━", "eou": "╌", "llm": "━", "tool": "═", "tts": "╌", "other": "┄"}
 """Neighbours differ in texture, so that the bar can be read without colours."""
 
@@ -35,11 +21,6 @@ STAGE_MARKS = {"stt": "━", "eou": "╌", "llm": "━", "tool": "═", "tts": "
 def troubled(snap: Snapshot, kind: str) -> bool:
     """Whether the verdict holds a trouble of this kind."""
     return any(trouble.kind == kind for trouble in snap.verdict.troubles)
-
-
-def stage_tone(name: str) -> str:
-    """The tone of a stage, by any of its names ("llm_ttft", "LLM +1.9 s")."""
-    return STAGE_TONES.get(name.lower().partition(" ")[0], "other")
 
 
 def compared(row: Row, reading: WrittenFigure) -> Row:
@@ -81,7 +62,7 @@ def _latency_rule(snap: Snapshot, width: int) -> Line:
     total = sum(n for _, n in sources)
     mixed = f"from {sources[0][0]} {sources[0][1] / total * 100:.0f} %" if len(sources) > 1 and total else ""
     one = f"from {sources[0][0]}" if len(sources) == 1 else mixed
-    return rule("latency, ear to ear", width, one, SPANS[snap.view.span], f"n {snap.latency.e2e.p50.n:,}")
+    return rule("response time", width, one, SPANS[snap.view.span], f"n {snap.latency.e2e.p50.n:,}")
 
 
 def latency_numbers(panel: LatencyPanel, width: int) -> list[Line]:
@@ -112,7 +93,7 @@ def stage_table(panel: LatencyPanel) -> list[Line]:
         head.right(head.width + 8, title, "faint")
     lines: list[Line] = [head.line()]
     for stage in panel.stages[:6]:
-        row = Row().left(6, STAGE_NAMES.get(stage.name, stage.name), stage_tone(stage.name))
+        row = Row().left(6, labels.short_stage(stage.name), labels.stage_kind(stage.name))
         for value in (stage.p50, stage.p95, stage.p99):
             row.right(row.width + 8, "few" if value.few else numbers.bare_ms(value.value), "text")
         lines.append(compared(row.add("  "), write_figure(stage.p95, numbers.bare_ms)).line())
@@ -138,20 +119,22 @@ def split_bar(panel: LatencyPanel, width: int) -> Line:
     sizes = blocks.shares([value for _, value in parts], max(10, width - 3))
     row = Row(2)
     for (name, _), size in zip(parts, sizes, strict=True):
-        tone = stage_tone(name)
+        tone = labels.stage_kind(name)
         row.add(STAGE_MARKS[tone] * size, tone)
     return row.line()
 
 
 def split_line(panel: LatencyPanel, width: int) -> Line:
-    """The same in figures: stt 140 │ eou 310 │ llm 2,610 ▲ │ tool 210 │ tts 180 ms."""
+    """The same in figures: STT 140 │ EOU 310 │ LLM 2,610 ▲ │ tool 210 │ TTS 180 ms."""
     parts = _parts(panel)
     if not parts:
         return Row(2).add("the split by stage comes with the first turns that tell it", "faint").line()
     row = Row(2)
     for index, (name, value) in enumerate(parts):
-        row.add(" │ " if index else "", "rule").add(clip(STAGE_NAMES.get(name, name), 14), stage_tone(name))
-        late = bool(panel.culprit) and stage_tone(panel.culprit) == stage_tone(name)
+        row.add(" │ " if index else "", "rule").add(
+            clip(labels.short_stage(name), 14), labels.stage_kind(name)
+        )
+        late = bool(panel.culprit) and labels.stage_kind(panel.culprit) == labels.stage_kind(name)
         row.add(f" {value:,.0f}", "degraded" if late else "text").add(" ▲" if late else "", "degraded")
     return fit(row.add(" ms", "muted").line(), width)
 
@@ -198,7 +181,11 @@ def error_rate(figure: Figure, width: int, *, bad: bool) -> Line:
 
 def _kind(kind: ErrorKind, worst: float, look: DisplayOptions, width: int) -> Line:
     names = min(22, max(10, width - 36))
-    row = Row(2).left(10, kind.component or "–", "title").left(names, kind.category or "–", "text")
+    row = (
+        Row(2)
+        .left(10, labels.stage(kind.component) or "–", "title")
+        .left(names, labels.words(kind.category) or "–", "text")
+    )
     row.right(12 + names + 8, numbers.percent(kind.rate.value), "strong").add("  ")
     share = kind.rate.value / worst if worst else 0.0
     return row.add(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isnan
 
 from voicetop.engine.snapshot import Figure, Series, Snapshot
-from voicetop.formatting import numbers, times
+from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, Row, clip, fit, rule
 from voicetop.ui.renderables.chart import spark
 from voicetop.ui.renderables.health import compared, troubled
@@ -45,7 +44,7 @@ def success_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line
     escalation = write_figure(panel.escalation, numbers.percent)
     handed = Row(2).add("escalated ", "muted").add(escalation.value, "text").add(" ")
     return [
-        rule("task success", width, f"n {panel.success.n:,}"),
+        rule(labels.FIGURES["success"], width, f"n {panel.success.n:,}"),
         headline(
             panel.success,
             numbers.percent,
@@ -66,33 +65,31 @@ def abandonment_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[
         Row(2)
         .add("after ", "muted")
         .left(max(6, width - 15), step.step or "–")
-        .right(width - 1, _whole(step.share))
+        .right(width - 1, numbers.whole_percent(step.share))
         .line()
         for step in panel.steps[:2]
     ]
     return [
-        rule("abandonment", width, f"n {panel.rate.n:,}"),
+        rule(labels.FIGURES["abandonment"], width, f"n {panel.rate.n:,}"),
         headline(panel.rate, numbers.percent, width, "call.end", bad=troubled(snap, "abandonment")),
         *[*steps, (), ()][:2],
         shape(panel.chart, width, look, numbers.percent),
     ]
 
 
-def _whole(share: float) -> str:
-    return f"{share * 100:.0f} %" if not isnan(share) else numbers.DASH
-
-
 def cost_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
     panel = snap.cost
     shares = Row(2)
     for component, share in panel.shares:
-        part = f"{clip(component, 12)} {_whole(share)}"
+        part = f"{clip(labels.stage(component), 12)} {numbers.whole_percent(share)}"
         if shares.width + len(part) + 2 > width:
             break
         shares.add("  " if shares.width > 2 else "").add(part, "text")
-    estimated = f"estimated for {_whole(panel.estimated)}" if panel.estimated > 0 else "as reported"
+    estimated = (
+        f"estimated for {numbers.whole_percent(panel.estimated)}" if panel.estimated > 0 else "as reported"
+    )
     return [
-        rule("cost per call", width, f"n {panel.per_call.n:,}"),
+        rule(labels.FIGURES["cost"], width, f"n {panel.per_call.n:,}"),
         headline(panel.per_call, numbers.dollars, width, "usage", bad=troubled(snap, "cost")),
         shares.line(),
         Row(2).add(estimated if panel.per_call.n else "", "muted").line(),
@@ -103,7 +100,7 @@ def cost_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
 def mood_panel(snap: Snapshot, width: int) -> list[Line]:
     panel = snap.mood
     return [
-        rule("mood", width, f"n {panel.sentiment.n:,}"),
+        rule(labels.FIGURES["sentiment"], width, f"n {panel.sentiment.n:,}"),
         _mood("sentiment", panel.sentiment, numbers.plain, " of 5", width, low_is_bad=True),
         _mood("frustrated", panel.frustrated, numbers.percent, "", width),
         _mood("interrupted", panel.interruptions, numbers.plain, " in 100", width),

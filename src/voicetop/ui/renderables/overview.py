@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from voicetop.engine.snapshot import Figure, Series, Snapshot
-from voicetop.formatting import numbers
+from voicetop.formatting import labels, numbers
 from voicetop.ui.lines import BLANK, Line, Row, beside, block, clip, fit, rule, width_of
 from voicetop.ui.renderables import outcomes
 from voicetop.ui.renderables.calls import eyes_panel
@@ -117,7 +117,7 @@ def _compact(
     lines = [
         *focused([capacity_line(snap.capacity, look, width)], focus == "calls"),
         *focused(
-            [rule("latency, ear to ear", width, SPANS[snap.view.span], f"n {latency.e2e.p50.n:,}")],
+            [rule("response time", width, SPANS[snap.view.span], f"n {latency.e2e.p50.n:,}")],
             focus == "latency",
         ),
         *_with_shape(latency_numbers(latency, width), latency.chart, look, width),
@@ -210,4 +210,5 @@ def _worst_error(snap: Snapshot) -> str:
     if not snap.errors.kinds:
         return ""
     worst = snap.errors.kinds[0]
-    return clip(f"worst error {worst.component} {worst.category} {numbers.percent(worst.rate.value)}", 46)
+    name = labels.fault(worst.component, worst.category)
+    return clip(f"worst error {name} {numbers.percent(worst.rate.value)}", 46)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import isnan
 
 from voicetop.engine.snapshot import CallRow
-from voicetop.formatting import numbers, times
+from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, text_of
 from voicetop.ui.renderables.capacity import headcount
 from voicetop.ui.renderables.header import narrowing, verdict
@@ -53,7 +53,7 @@ def _row_parts(row: CallRow, look: DisplayOptions) -> Iterable[str]:
     yield f"call {row.call_id}"
     if isnan(row.ended_at):
         yield row.eyes or row.state
-        wait = " ".join(part for part in (row.stage, row.provider) if part)
+        wait = " ".join(part for part in (labels.stage(row.stage), row.provider) if part)
         yield (
             "" if isnan(row.waiting_s) else f"waiting {times.seconds(row.waiting_s)} for {wait or 'a reply'}"
         )
@@ -64,7 +64,7 @@ def _row_parts(row: CallRow, look: DisplayOptions) -> Iterable[str]:
     yield f"turn {row.turn}" if row.turn >= 0 else ""
     yield f"step {row.step}" if row.step else ""
     yield ", ".join(f"{name}={value}" for name, value in row.segments)
-    yield "" if isnan(row.e2e_ms) else f"last e2e {numbers.milliseconds(row.e2e_ms)}"
+    yield "" if isnan(row.e2e_ms) else f"last response {numbers.milliseconds(row.e2e_ms)}"
     yield f"{row.errors} error{'s' * (row.errors != 1)}" if row.errors else ""
     yield "" if isnan(row.cost_usd) else f"{'~' if row.estimated else ''}{numbers.dollars(row.cost_usd)}"
     yield "" if isnan(row.mood) else f"frustration {row.mood:.2f} ({row.mood_of}/5 signals)"

@@ -7,7 +7,7 @@ from math import isnan
 from typing import NamedTuple
 
 from voicetop.engine.snapshot import NAN, MarkerNote, Series, Snapshot
-from voicetop.formatting import numbers
+from voicetop.formatting import labels, numbers
 from voicetop.ui.lines import BLANK, Line, Row, fit, rule
 from voicetop.ui.renderables.chart import GUTTER, chart
 from voicetop.ui.style.display_options import DisplayOptions
@@ -58,18 +58,18 @@ def overview_plots(snap: Snapshot) -> tuple[Plot, ...]:
     p95, error = snap.latency.e2e.p95, snap.errors.rate
     success, left, cost = snap.outcome.success, snap.abandonment.rate, snap.cost.per_call
     made = (
-        Plot("latency", "latency, ear to ear, P95", _lines("P95", snap.latency.chart), numbers.milliseconds,
+        Plot("latency", labels.latency("e2e"), _lines("P95", snap.latency.chart), numbers.milliseconds,
              numbers.axis_ms, p95.warn, p95.normal.value),
         Plot("errors", "errors, % of conversations", _lines("rate", snap.errors.chart), numbers.percent,
              numbers.axis_percent, error.warn, error.normal.value),
-        Plot("success", "task success", _lines("success", snap.outcome.chart), numbers.percent,
+        Plot("success", labels.FIGURES["success"], _lines("success", snap.outcome.chart), numbers.percent,
              numbers.axis_percent, success.warn, success.normal.value, low_is_bad=True),
-        Plot("abandonment", "abandonment", _lines("left", snap.abandonment.chart), numbers.percent,
+        Plot("abandonment", labels.FIGURES["abandonment"], _lines("left", snap.abandonment.chart), numbers.percent,
              numbers.axis_percent, left.warn, left.normal.value),
-        Plot("cost", "cost per call", _lines("cost", snap.cost.chart), numbers.dollars, numbers.axis_dollars,
+        Plot("cost", labels.FIGURES["cost"], _lines("cost", snap.cost.chart), numbers.dollars, numbers.axis_dollars,
              cost.warn, cost.normal.value),
-        Plot("calls", "live calls", _lines("calls", snap.capacity.chart), numbers.count, numbers.axis_plain,
-             float(snap.capacity.limit or NAN)),
+        Plot("calls", labels.FIGURES["live_calls"], _lines("calls", snap.capacity.chart), numbers.count,
+             numbers.axis_plain, float(snap.capacity.limit or NAN)),
     )  # fmt: skip
     return tuple(plot._replace(note=window) for plot in made)
 

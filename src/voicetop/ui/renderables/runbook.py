@@ -7,7 +7,7 @@ from math import isnan
 
 from voicetop.alerts.runbooks import PANELS, Runbook, RunbookItem, RunbookLink
 from voicetop.engine.snapshot import IncidentNote, IncidentRow, Snapshot
-from voicetop.formatting import numbers, times
+from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, selected
 from voicetop.ui.renderables.alerts import broken
 from voicetop.ui.renderables.capacity import headcount
@@ -110,15 +110,16 @@ def _theirs(door: RunbookLink, row: IncidentRow, snap: Snapshot) -> bool:
 
 def _latency(snap: Snapshot, _: DisplayOptions) -> str:
     said = write_figure(snap.latency.e2e.p95, numbers.milliseconds)
-    grown = f" · {snap.latency.culprit}" if snap.latency.culprit else ""
+    stage, more = snap.latency.culprit, snap.latency.culprit_ms
+    grown = f" · {labels.stage(stage)} +{numbers.milliseconds(more)}" if stage else ""
     return f"P95 {said.value} {said.glyph} {said.ratio}".rstrip() + grown
 
 
 def _errors(snap: Snapshot, _: DisplayOptions) -> str:
     said = write_figure(snap.errors.rate, numbers.percent)
-    kinds = snap.errors.kinds[:1]
-    worst = (
-        f" · {kinds[0].component} {kinds[0].category} {numbers.percent(kinds[0].rate.value)}" if kinds else ""
+    worst = "".join(
+        f" · {labels.fault(kind.component, kind.category)} {numbers.percent(kind.rate.value)}"
+        for kind in snap.errors.kinds[:1]
     )
     return f"{said.value} {said.glyph} {said.ratio}".rstrip() + worst
 
@@ -161,7 +162,7 @@ def _calls(snap: Snapshot, _: DisplayOptions) -> str:
     panel = snap.calls
     if panel.stuck or panel.failing or panel.frustrated:
         return headcount(snap)
-    return f"{panel.of:,} live call{'s' * (panel.of != 1)}, none stuck or failing"
+    return f"{numbers.counted(panel.of, 'live call')}, none stuck or failing"
 
 
 def _segments(snap: Snapshot, _: DisplayOptions) -> str:

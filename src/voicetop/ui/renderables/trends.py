@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from voicetop.charts import blocks, heat
 from voicetop.engine.snapshot import NAN, HeatMap, MixRow, Series, Snapshot, StepShare, TrendsPanel
-from voicetop.formatting import numbers
+from voicetop.formatting import labels, numbers
 from voicetop.ui.lines import BLANK, Line, Row, Span, beside, block, fit, rule
 from voicetop.ui.renderables.chart import GUTTER, axis_foot, axis_row, place_of, runs
 from voicetop.ui.renderables.plots import (
@@ -117,21 +117,21 @@ def plots(snap: Snapshot) -> dict[str, Plot]:
         shown = ((line, lines[line][1]),) if line in lines else ()
         return Plot(key, title, shown, write, axis, note="24 h, by 15 min", of=of)
 
-    latency = one("latency", "latency, ear to ear", "P95", numbers.milliseconds, numbers.axis_ms)
+    latency = one("latency", "response time", "P95", numbers.milliseconds, numbers.axis_ms)
     more = tuple((name, lines[name][1]) for name in ("P50", "P99") if name in lines)
     made = (
         latency._replace(lines=latency.lines + more, warn=p95.warn, normal=p95.normal.value),
         one("errors", "errors, % of ended calls", "errors", numbers.percent, numbers.axis_percent),
-        one("success", "task success", "success", numbers.percent, numbers.axis_percent)._replace(
+        one("success", labels.FIGURES["success"], "success", numbers.percent, numbers.axis_percent)._replace(
             warn=snap.outcome.success.warn, normal=snap.outcome.success.normal.value, low_is_bad=True
         ),
-        one("abandonment", "abandonment", "abandonment", numbers.percent, numbers.axis_percent)._replace(
-            warn=snap.abandonment.rate.warn, normal=snap.abandonment.rate.normal.value
-        ),
         one(
-            "escalation", "escalation to a person", "escalation", numbers.percent, numbers.axis_percent
+            "abandonment", labels.FIGURES["abandonment"], "abandonment", numbers.percent, numbers.axis_percent
+        )._replace(warn=snap.abandonment.rate.warn, normal=snap.abandonment.rate.normal.value),
+        one(
+            "escalation", labels.FIGURES["escalation"], "escalation", numbers.percent, numbers.axis_percent
         )._replace(warn=snap.outcome.escalation.warn, normal=snap.outcome.escalation.normal.value),
-        one("cost", "cost per call", "cost per call", numbers.dollars, numbers.axis_dollars)._replace(
+        one("cost", labels.FIGURES["cost"], "cost per call", numbers.dollars, numbers.axis_dollars)._replace(
             warn=cost.warn, normal=cost.normal.value
         ),
         one("calls", "calls begun, each 15 min", "calls", numbers.count, numbers.axis_plain)._replace(
@@ -174,7 +174,7 @@ def heat_panel(
     shown: HeatMap | None, snap: Snapshot, look: DisplayOptions, width: int, height: int, *, at: float = NAN
 ) -> list[Line]:
     """Turns by time and latency, each quarter in its own shades: two bands are two humps that a percentile hides."""
-    head = rule("latency by turns", width, "log scale", "24 h, by 15 min")
+    head = rule("response time by turns", width, "log scale", "24 h, by 15 min")
     if shown is None or height < 5:
         return [
             head,

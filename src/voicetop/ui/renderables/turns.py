@@ -13,7 +13,7 @@ from math import isnan
 from typing import NamedTuple
 
 from voicetop.engine.snapshot import CallDetail, CallEventItem, TurnRow
-from voicetop.formatting import numbers, times
+from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, selected
 from voicetop.ui.renderables import waterfall
 from voicetop.ui.renderables.wrapping import wrapped
@@ -179,7 +179,7 @@ def _speech(
 
 def _stuck(turn: TurnRow, frame: TurnFrame, scale: float) -> Line:
     """The answer that hasn't come yet."""
-    stage = waterfall.label(turn.stage) or "reply"
+    stage = labels.stage(turn.stage) or "reply"
     row = Row(frame.said - ROLE - 2).add("■ ", "down").left(ROLE, "waits", "down")
     row.add(clip(f"for {stage} {times.seconds(turn.waiting_s)}", frame.bars - frame.said - 1), "down")
     return fit(row.to(frame.bars).put(waterfall.bar(turn, scale, frame.wide)).line(), frame.width)
@@ -256,12 +256,12 @@ def _stages(turn: TurnRow, frame: TurnFrame, scale: float) -> Iterator[Line]:
     """Every stage on a line of its own, standing where it stood on the scale."""
     passed = 0.0
     for stage, ms in turn.stages:
-        row = Row(frame.said).add(f"{waterfall.label(stage):<12}", waterfall.family(stage))
+        row = Row(frame.said).add(f"{labels.stage(stage):<12}", labels.stage_kind(stage))
         row.right(frame.said + 22, numbers.milliseconds(ms), "text").to(frame.bars)
         start = waterfall.place(passed if turn.additive else 0.0, scale, frame.wide)
         end = waterfall.place((passed if turn.additive else 0.0) + ms, scale, frame.wide)
         row.add(" " * start).add(
-            _mark(stage, turn) * min(max(1, end - start), frame.wide - start), waterfall.family(stage)
+            _mark(stage, turn) * min(max(1, end - start), frame.wide - start), labels.stage_kind(stage)
         )
         passed += ms
         yield fit(row.line(), frame.width)
@@ -273,13 +273,13 @@ def _stages(turn: TurnRow, frame: TurnFrame, scale: float) -> Iterator[Line]:
 
 
 def _mark(stage: str, turn: TurnRow) -> str:
-    return waterfall.TEXTURES[waterfall.family(stage)] if turn.additive else "━"
+    return waterfall.TEXTURES[labels.stage_kind(stage)] if turn.additive else "━"
 
 
 def _measured(turn: TurnRow) -> Iterable[str]:
     if turn.stages and not turn.additive:
         yield "stages overlap; when each began isn't told"
     if turn.measured_from:
-        yield f"measured from {turn.measured_from.replace('_', ' ')}"
+        yield f"measured from {labels.words(turn.measured_from)}"
     if not isnan(turn.confidence):
-        yield f"ASR confidence {turn.confidence:.2f}"
+        yield f"STT confidence {turn.confidence:.2f}"

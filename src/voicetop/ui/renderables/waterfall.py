@@ -12,52 +12,15 @@ from statistics import median
 
 from voicetop.charts.scale import round_up, ticks
 from voicetop.engine.snapshot import TurnRow
-from voicetop.formatting import numbers
+from voicetop.formatting import labels, numbers
 from voicetop.ui.lines import Line, Row, cells, fit
 
 TEXTURES = {"stt": "▓", "eou": "▒", "llm": "█", "tool": "▞", "tts": "░", "other": "╌"}
-LABELS = {
-    "llm_ttft": "llm",
-    "llm_total": "llm",
-    "tts_ttfb": "tts",
-    "tts_leading_silence": "silence",
-    "aggregation": "wait",
-    "output": "out",
-}
-FAMILIES = {
-    "stt": "stt",
-    "asr": "stt",
-    "eou": "eou",
-    "endpointing": "eou",
-    "llm": "llm",
-    "llm_ttft": "llm",
-    "llm_total": "llm",
-    "tool": "tool",
-    "tts": "tts",
-    "tts_ttfb": "tts",
-}
-LEGEND = (
-    ("stt", "stt"),
-    ("eou", "eou"),
-    ("llm", "llm"),
-    ("tool", "tool"),
-    ("tts", "tts"),
-    ("other", "other"),
-)
+LEGEND = ("stt", "eou", "llm", "tool", "tts", "other")
 
 LEAST_MS = 2_000.0
 FAR = 5.0
 """A turn of more than so many times the median goes beyond the scale, so that the others can still be read."""
-
-
-def family(stage: str) -> str:
-    """Which of the six kinds of stage this is; also its tone."""
-    return FAMILIES.get(stage.lower(), "other")
-
-
-def label(stage: str) -> str:
-    """A stage as people call it."""
-    return LABELS.get(stage, stage)
 
 
 def top(turns: Sequence[TurnRow]) -> float:
@@ -111,7 +74,7 @@ def _piece(stage: str, size: int) -> Line:
     """A stretch of one stage, with its name where there is room for it."""
     if size <= 0:
         return ()
-    kind, name = family(stage), label(stage)
+    kind, name = labels.stage_kind(stage), labels.short_stage(stage)
     texture = TEXTURES[kind]
     if size < cells(name) + 2:
         return ((texture * size, kind),)
@@ -124,7 +87,7 @@ def _overlapping(turn: TurnRow, scale: float, width: int) -> Line:
     row = Row()
     for stage, ms in sorted(turn.stages, key=lambda part: part[1]):
         size = place(ms, scale, width) - row.width
-        row.add("━" * size, family(stage))
+        row.add("━" * size, labels.stage_kind(stage))
     rest = place(length(turn), scale, width) - row.width
     return _ended(row.add("·" * rest, "faint"), length(turn), scale, width)
 
@@ -138,9 +101,9 @@ def _whole(turn: TurnRow, scale: float, width: int) -> Line:
 def _waiting(turn: TurnRow, scale: float, width: int) -> Line:
     """A wait that goes on, in the texture of the stage that it is stuck in."""
     ms = turn.waiting_s * 1000
-    name = label(turn.stage) if turn.stage else ""
+    name = labels.short_stage(turn.stage) if turn.stage else ""
     size = max(1, place(ms, scale, width) - 1)
-    texture = TEXTURES[family(turn.stage)] if turn.stage else "·"
+    texture = TEXTURES[labels.stage_kind(turn.stage)] if turn.stage else "·"
     if name and size >= cells(name) + 2:
         before = (size - cells(name)) // 2
         text = texture * before + name + texture * (size - before - cells(name))
@@ -176,8 +139,8 @@ def axis(scale: float, width: int) -> Line:
 def legend(width: int, *, overlap: bool) -> Line:
     """What the textures mean; where stages overlap it says so."""
     row = Row(3)
-    for kind, name in LEGEND:
-        row.add(TEXTURES[kind] * 2, kind).add(f" {name}  ", "muted")
+    for kind in LEGEND:
+        row.add(TEXTURES[kind] * 2, kind).add(f" {labels.short_stage(kind)}  ", "muted")
     row.add("▶", "degraded").add(" goes on  ", "muted")
     if overlap:
         row.add("━━", "muted").add(" stages overlap, each drawn from 0", "muted")
