@@ -26,7 +26,7 @@ def shown(app: ConsoleApp) -> str:
 
 
 def calls_page(app: ConsoleApp) -> CallsPage:
-    page = app._screens["calls"]
+    page = app.screens["calls"]
     assert isinstance(page, CallsPage)
     return page
 
@@ -39,7 +39,7 @@ def reach(app: ConsoleApp, place: Place) -> None:
     lists: dict[Place, Place] = {"call": "calls", "alert": "alerts"}
     app.go(lists.get(place, place))
     if place == "alert":
-        app.lay(AlertPage(app, synthetic_alerts.PAGE))
+        app.lay(AlertPage(app, app.incidents, synthetic_alerts.PAGE))
     if place == "call":
         app.lay(CallPage(app, calls_page(app), synthetic.call(0, trouble="stuck")))
 
@@ -110,7 +110,7 @@ async def test_every_action_may_be_done_twice_on_every_screen_and_in_every_box(m
             for action in ACTIONS:
                 app.go("overview")
                 for step in (*start, action.id, action.id):
-                    if step != "quit" and app.check_action("do", (step,)):
+                    if step != "quit" and app.can_do(step):
                         app.do(step)
                         assert len(app.sheet.lines) == 30
         await pilot.press("ctrl+c")

@@ -137,7 +137,7 @@ async def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> No
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setattr("voicetop.ui.actions.copying.send", lambda *_: None)
+    monkeypatch.setattr("voicetop.ui.terminal.app.send", lambda *_: None)
     monkeypatch.delenv("TMUX", raising=False)
     return tmp_path / "voicetop" / "pictures"
 
@@ -152,9 +152,9 @@ async def said(pilot: Pilot[None], text: str) -> str:
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     async with asyncio.timeout(20):
-        while text not in app.told:
+        while text not in app.message:
             await pilot.pause(0.02)
-    return app.told
+    return app.message
 
 
 async def test_a_key_in_the_copy_box_pictures_the_screen_without_the_box(folder: Path) -> None:

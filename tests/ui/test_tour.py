@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import cast
+
 from ui import synthetic, synthetic_alerts
 from ui.fake_feed import FakeFeed
 from ui.test_app import shown, until
@@ -8,6 +10,7 @@ from voicetop.ui.actions.registry import BY_ID
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.lines import text_of, width_of
 from voicetop.ui.renderables.tour import tour_lines
+from voicetop.ui.screens.page import Host
 from voicetop.ui.tour import KEYS, STAY_S, STOPS, WAIT_S, Tour
 
 
@@ -31,7 +34,7 @@ class Person:
 
 def test_a_tour_takes_about_a_minute_and_ends_by_itself() -> None:
     person, now = Person(), 0.0
-    tour, snap = Tour(person), synthetic_alerts.alerting()
+    tour, snap = Tour(cast("Host", person)), synthetic_alerts.alerting()
     captions = []
     while tour.step(now, snap):
         if tour.caption not in captions:
@@ -46,7 +49,7 @@ def test_a_tour_takes_about_a_minute_and_ends_by_itself() -> None:
 
 def test_it_waits_for_what_it_speaks_of_but_not_forever() -> None:
     person, now = Person(), 0.0
-    tour, calm = Tour(person), synthetic.busy()
+    tour, calm = Tour(cast("Host", person)), synthetic.busy()
     while tour.step(now, calm) and "blame" not in person.did and now < 300:
         now += 0.25
     assert "blame" not in person.did
@@ -56,7 +59,7 @@ def test_it_waits_for_what_it_speaks_of_but_not_forever() -> None:
 
 def test_it_does_not_begin_before_the_first_picture() -> None:
     person = Person()
-    tour = Tour(person)
+    tour = Tour(cast("Host", person))
     assert tour.step(0.0, None)
     assert tour.step(100.0, None)
     assert not person.did

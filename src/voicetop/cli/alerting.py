@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from voicetop.clock import WallClock
@@ -35,7 +36,8 @@ class ConsoleAlerts:
         self._settings = settings
         self._utc = utc
         self._herald: ConsoleNotifier | None = None
-        self._beacon: TerminalNotices | None = None
+        self._app: ConsoleApp | None = None
+        self._notices: TerminalNotices | None = None
         self._beside: TextIO | None = None
 
     def listen(self) -> None:
@@ -51,7 +53,8 @@ class ConsoleAlerts:
         from voicetop.notify.desk.terminal import Terminal
         from voicetop.ui.terminal.notices import TerminalNotices
 
-        self._beacon = TerminalNotices(app, Terminal.of(self._settings.notify, os.environ), name)
+        terminal = Terminal.of(self._settings.notify, os.environ)
+        self._app, self._notices = app, TerminalNotices(app, app.feeds, terminal, name)
 
     def show_beside(self, *streams: TextIO) -> None:
         """Ring the first of these that is a terminal; where none is, listen to nothing."""
@@ -61,15 +64,15 @@ class ConsoleAlerts:
 
     def begin(self) -> None:
         """The app runs."""
-        if self._beacon is not None:
-            self._beacon.begin()
+        if self._notices is not None:
+            self._notices.begin()
 
     def end(self) -> None:
         """Leave the terminal as it was. Textual draws on the standard error, and so was all of this."""
         if self._herald is not None:
             self._herald.close()
-        if self._beacon is not None:
-            sys.stderr.write(self._beacon.end())
+        if self._notices is not None:
+            sys.stderr.write(self._notices.end())
             sys.stderr.flush()
 
     def _hearer(self, whose: str) -> Callable[[Effect], None]:
@@ -97,8 +100,8 @@ class ConsoleAlerts:
         return self._herald
 
     def _ring(self, notice: Notice) -> None:
-        if self._beacon is not None:
-            self._beacon.ring(notice)
+        if self._notices is not None:
+            self._notices.ring(notice)
         elif self._beside is not None:
             from voicetop.notify.desk.terminal import Terminal
 
@@ -107,7 +110,7 @@ class ConsoleAlerts:
             self._beside.flush()
 
     def _complain(self, text: str) -> None:
-        if self._beacon is not None:
-            self._beacon.complain(text)
+        if self._app is not None:
+            self._app.call_soon(partial(self._app.say, text))
         elif self._beside is not None:
             sys.stderr.write(f"voicetop: {text}\n")

@@ -206,7 +206,7 @@ def show_feeds(
         fps=args.fps,
         links=asdict(settings.links),
         columns=HiddenColumns(state_dir() / "columns.json"),
-        shelf=RunbookLibrary((rules_dir(),)),
+        runbooks=RunbookLibrary((rules_dir(),)),
     )
     telling.show_on(app, title)
     app.when_painted = lambda: _start(feeds, telling)

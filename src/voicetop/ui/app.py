@@ -2,38 +2,35 @@
 
 Started by `voicetop URL`, `demo` and `replay` with a FeedHandle. It imports neither numpy nor websockets, so that the
 first frame is there before the feed is.
+
+A key's way: `key_pressed` → the page's text entry, or the keymap's action for it → `do` → the `handlers()` of the page,
+or of the console: its own below, and those of the objects in `ui/actions` and `ui/time`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from math import isnan
 
-from rich.color import ColorSystem
-from rich.console import RenderableType
-from textual._compositor import CompositorUpdate
-from textual.app import App
-from textual.binding import Binding, BindingsMap
-from textual.driver import Driver
 from textual.message import Message
 
 from voicetop.alerts.runbooks import RunbookLibrary
+from voicetop.clock import Clock, WallClock
 from voicetop.engine.snapshot import Snapshot, View
+from voicetop.ui.actions.annotating import AnnotationActions
+from voicetop.ui.actions.appearance import Appearance
 from voicetop.ui.actions.comparing import CompareActions
 from voicetop.ui.actions.copying import CopyActions
 from voicetop.ui.actions.keymap import USUAL, Keymap
-from voicetop.ui.actions.registry import Place
+from voicetop.ui.actions.registry import BY_ID, Handlers, Place, written
 from voicetop.ui.actions.responding import IncidentActions
 from voicetop.ui.actions.scope_actions import ScopeActions
-from voicetop.ui.app_chrome import ROOM, AppChrome
 from voicetop.ui.feed import FeedHandle
 from voicetop.ui.feeds import Feeds, NamedFeed
+from voicetop.ui.frame import Frame, with_message
 from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import Line
-from voicetop.ui.renderables.footer import MOST_TOLD, message_lines
-from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.scope import Scope
 from voicetop.ui.screens.alerts import AlertsPage
 from voicetop.ui.screens.boxes import HelpBox, PaletteBox
@@ -45,21 +42,15 @@ from voicetop.ui.screens.trends import TrendsPage
 from voicetop.ui.stack import Stack
 from voicetop.ui.style import theme as themes
 from voicetop.ui.style.display_options import DisplayOptions
-from voicetop.ui.style.theme import Colours
 from voicetop.ui.style.theme_switch import LOOK_S, ThemeSwitch
-from voicetop.ui.terminal.driver import driver_for, takes_links
+from voicetop.ui.terminal.app import TerminalApp
 from voicetop.ui.terminal.line_view import Ink, LineView
-from voicetop.ui.terminal.output import TerminalOutput
-from voicetop.ui.terminal.screen import ConsoleScreen
-from voicetop.ui.time.actions import TimeActions
-from voicetop.ui.time.bar import Timebar
-
-if TYPE_CHECKING:
-    from textual.screen import Screen as AnyScreen
+from voicetop.ui.time.navigation import TimeNavigation
+from voicetop.ui.tour import Tour
 
 FRAMES_PER_S = 4
-RETRY_S = 0.02
-SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
+SEEK_LOOK_S = 0.05
+"""How often a seek that is under way is looked after, so that its picture is shown as soon as it is there."""
 
 
 class Pictured(Message):
@@ -70,28 +61,8 @@ class Pictured(Message):
         return isinstance(message, Pictured)
 
 
-def _bindings(keymap: Keymap) -> BindingsMap:
-    """The registry as Textual wants it. Two actions may share a key where no screen has both."""
-    return BindingsMap(
-        Binding(action.keys, f"do('{action.id}')", action.label, show=False, id=action.id)
-        for action in keymap.actions()
-        if action.keys
-    )
-
-
-class ConsoleApp(
-    AppChrome,
-    ScopeActions,
-    TimeActions,
-    CompareActions,
-    IncidentActions,
-    CopyActions,
-    App[None],
-    inherit_bindings=False,
-):
+class ConsoleApp(TerminalApp):
     """The console on one feed, or on several with one of them on the screen."""
-
-    ENABLE_COMMAND_PALETTE = False
 
     def __init__(
         self,
@@ -106,53 +77,59 @@ class ConsoleApp(
         fps: float = FRAMES_PER_S,
         links: Mapping[str, str] | None = None,
         columns: HiddenColumns | None = None,
-        shelf: RunbookLibrary | None = None,
+        runbooks: RunbookLibrary | None = None,
     ) -> None:
-        super().__init__()
-        self.keymap = keymap
-        self._bindings = _bindings(keymap)
+        super().__init__(fps)
         self.title = title
-        self.feeds = Feeds([NamedFeed(title, feed), *others])
-        self.look = DisplayOptions(utc=utc, ascii=ascii)
-        self.templates = links or {}
+        self.keymap = keymap
+        self.link_templates = links or {}
         self.columns = columns or HiddenColumns()
-        self.shelf = shelf or RunbookLibrary()
-        self.told = ""
+        self.scope = Scope()
+        self.feeds = Feeds([NamedFeed(title, feed), *others])
+        self.message = ""
         self.when_painted: Callable[[], None] | None = None
         """Called once after the first frame: what would hold it up begins there."""
-        self.outlook = Scope()
-        self.timebar = Timebar()
+        self.tour: Tour | None = None
+        self.clock: Clock = WallClock()
         self.asked: View | None = None
         self.skipped = 0
-        self._seen: Snapshot | None = None
-        self._behind = False
-        self._noted = 0
-        self._painted_for = self.size
-        self._outlet = TerminalOutput(
-            SYSTEMS.get(self.console.color_system or ""), links=takes_links(os.environ), fps=fps
-        )
-        self.wardrobe = ThemeSwitch(theme, self._colours())
-        self.sheet = LineView(Ink(self.wardrobe.theme, ascii_only=ascii), self.frame)
-        self._screens: dict[Place, Page] = {
+        self._awaiting_seek = False
+        switch, options = ThemeSwitch(theme, self.colours), DisplayOptions(utc=utc, ascii=ascii)
+        self.sheet = LineView(Ink(switch.theme, ascii_only=ascii), self.frame)
+        self.screens: dict[Place, Page] = {
             "overview": OverviewPage(self),
             "calls": CallsPage(self),
             "segments": SegmentsPage(self),
-            "alerts": AlertsPage(self),
             "trends": TrendsPage(self),
         }
-        self._stack = Stack(self._screens["overview"])
-
-    def get_driver_class(self) -> type[Driver]:
-        """Textual's own, unless stderr goes elsewhere."""
-        return driver_for(super().get_driver_class())
-
-    def get_default_screen(self) -> ConsoleScreen:
-        return ConsoleScreen(id="console")
+        self.stack = Stack(self.screens["overview"])
+        self.appearance = Appearance(self, switch, options, self.sheet)
+        self.comparing = CompareActions(self, self.feeds, self.stack)
+        self.time = TimeNavigation(self, self.feeds)
+        self.incidents = IncidentActions(
+            self, self.feeds, self.stack, self.screens, runbooks or RunbookLibrary()
+        )
+        self.screens["alerts"] = AlertsPage(self, self.incidents)
+        self._frame = Frame(self, self.feeds)
+        self._own_handlers: Handlers = {
+            **{place: partial(self.go, place) for place in self.screens},
+            **self.time.handlers(),
+            **AnnotationActions(self, self.feeds, self.stack).handlers(),
+            **ScopeActions(self, self.feeds).handlers(),
+            **self.comparing.handlers(),
+            **CopyActions(self, self, self.stack, self.appearance).handlers(),
+            **self.appearance.handlers(),
+            "next_feed": self._next_feed,
+            "repaint": self.repaint,
+            "help": lambda: self.lay(HelpBox(self)),
+            "palette": lambda: self.lay(PaletteBox(self)),
+            "back": self.close,
+            "quit": self.exit,
+        }
 
     def leave(self) -> None:
         """End as on `q`. May be called from a signal handler or another thread."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.exit)
+        self.call_soon(self.exit)
 
     # -- frames -------------------------------------------------------------------------------------------------
 
@@ -162,14 +139,15 @@ class ConsoleApp(
         if self.when_painted is not None:
             self.call_after_refresh(self.when_painted)
         self.set_interval(1 / FRAMES_PER_S, self.tick)
-        self.set_interval(LOOK_S, self.look_at_theme)
-        self.app_resume_signal.subscribe(self, lambda _: self._outlet.forget())
+        self.set_interval(LOOK_S, self.appearance.check_theme_file)
+        self.app_resume_signal.subscribe(self, lambda _: self.forget_screen())
 
     def tick(self) -> None:
         """Paint a frame, unless the terminal still has the last one before it or is slow."""
-        self.tour_on()
-        self.keep_time()
-        if self._outlet.due(self._driver):
+        if self.tour is not None and not self.tour.step(self.clock.monotonic(), self.feed.latest):
+            self._end_tour()
+        self.time.tick()
+        if self.frame_is_due():
             self.paint()
         else:
             self.skipped += 1
@@ -178,59 +156,30 @@ class ConsoleApp(
         """Show the newest picture as the page sees it."""
         width, height = self.sheet.size
         if width and height:
-            self._note()
+            self.message = " · ".join(self.feeds.new_notes()) or self.message
             self.sheet.show(self.frame(width, height))
 
     def frame(self, width: int, height: int) -> list[Line]:
         """The lines of a screen of that size."""
-        scene = self.scene()
-        bar = self.strip(scene, width, height) if height > ROOM else self.timebar.hidden()
-        strip = [*bar, *self.around(width, height)]
-        self.timebar.top = height - 1 - len(strip)
-        if scene.snap is not None and scene.snap is not self._seen:
-            self._seen = scene.snap
-            self._stack.see(scene.snap)
-            self.take_mark(scene.snap)
+        scene = self._frame.scene(self.asked, self.slowness)
+        strips = self._frame.strips(scene, self.tour, width, height)
+        if scene.snap is not None and self.stack.see(scene.snap):
+            self.message = self.comparing.take_mark(scene.snap) or self.message
             self._ask()
-        lines = self.page.lines(scene, width, height - len(strip))
-        above = [*lines[:-1], *strip]
-        if not self.told:
-            return [*above, lines[-1]]
-        told = message_lines(self.told, width, MOST_TOLD if height > ROOM else 1)
-        return [*above[: height - len(told)], *told]
-
-    def _note(self) -> None:
-        """Tell what the feed has to say besides its figures, once."""
-        notes = self.feed.notes
-        if len(notes) > self._noted:
-            self.told = " · ".join(notes[self._noted :])
-        self._noted = len(notes)
-
-    def scene(self) -> Scene:
-        """Everything there is to paint, now or in the past."""
-        feed, stand = self.feed, self.standpoint
-        live = Scene(
-            feed.latest, feed.link, self.look, self.asked or View(), feed.error, self._outlet.slowness
-        )
-        when, shown = self.when(live), stand.shown
-        if when is None:
-            return live
-        return replace(live, snap=stand.picture, link=shown.link, error=shown.error, when=when)
+        *body, footer = self.page.lines(scene, width, height - len(strips))
+        return with_message([*body, *strips, footer], self.message, width)
 
     def resized(self) -> None:
-        """The terminal has another size, and who knows what is on it. At the start it has the one it had."""
-        if self.size != self._painted_for:
-            self._outlet.forget()
-        self._painted_for = self.size
-        self._ask()
-        self.paint()
+        super().resized()
+        self.changed()
 
     def _ask(self) -> None:
-        view = self._stack.page.view(self.outlook.base())
+        view = self.stack.page.view(self.scope.base())
         if view != self.asked:
             self.asked = view
-            if not self.standpoint.ask(view, self._answered):
-                self.told = f"nothing is kept of this feed to show that: {self.key_of('live')} is live again"
+            if not self.feeds.viewed.ask(view, self._answered):
+                live = self.key_of("live")
+                self.message = f"nothing is kept of this feed to show that: {live} is live again"
 
     def _answered(self, _: Snapshot) -> None:
         """Called from the feed's thread; posting a message is all that may be done there."""
@@ -240,110 +189,113 @@ class ConsoleApp(
         """An answer came: don't wait for the next frame."""
         self.paint()
 
-    def _display(self, screen: AnyScreen[object], renderable: RenderableType | None) -> None:
-        """Send what differs, once the terminal has taken what came before; else make it good a little later."""
-        if not isinstance(renderable, CompositorUpdate) or self.is_headless or self._driver is None:
-            super()._display(screen, renderable)
-            return
-        update = self._outlet.take(renderable, self._driver)
-        if update is not None:
-            super()._display(screen, update)
-        if self._outlet.owes and not self._behind:
-            self._behind = True
-            self.set_timer(RETRY_S, self._catch_up)
+    def _await_seek(self) -> None:
+        """Paint as soon as the picture of the moment that was gone to is there."""
+        self._awaiting_seek = self.feeds.viewed.seeking
+        self.paint()
+        if self._awaiting_seek:
+            self.set_timer(SEEK_LOOK_S, self._await_seek)
 
-    def _catch_up(self) -> None:
-        self._behind = False
-        self.screen.refresh()
+    # -- what pages and actions ask for -------------------------------------------------------------------------
 
-    # -- what pages ask for -------------------------------------------------------------------------------------
+    @property
+    def look(self) -> DisplayOptions:
+        return self.appearance.options
 
     @property
     def page(self) -> Page:
         """The uppermost page."""
-        return self._stack.top
+        return self.stack.top
 
-    def changed(self) -> None:
-        """A page's state changed."""
+    @property
+    def feed(self) -> FeedHandle:
+        """The feed on the screen."""
+        return self.feeds.current.handle
+
+    def changed(self, *, elsewhere: bool = False) -> None:
+        if elsewhere:
+            self.asked = None
         self._ask()
         self.paint()
+        if elsewhere and self.feeds.viewed.seeking and not self._awaiting_seek:
+            self._await_seek()
 
     def say(self, text: str) -> None:
-        """Tell the person something in the last line, until the next key."""
-        self.told = text
+        self.message = text
         self.paint()
 
     def go(self, place: Place) -> None:
         """Show a screen, without anything over it."""
-        self.came_from = None
-        self._stack.go(self._screens[place])
-        self._seen = None
+        self.incidents.came_from = None
+        self.stack.go(self.screens[place])
         self.changed()
 
     def lay(self, page: Page) -> None:
-        """Lay a page or a box over the screen."""
-        self._stack.lay(page)
-        if self._seen is not None:
-            page.see(self._seen)
+        self.stack.lay(page)
         self.changed()
 
     def close(self) -> None:
-        """Take the uppermost away."""
-        self._stack.close()
+        self.stack.close()
         self.changed()
 
-    # -- actions ------------------------------------------------------------------------------------------------
+    def key_of(self, action_id: str) -> str:
+        return written(self.keymap.keys(action_id), 1)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """An action of the registry runs only where it belongs."""
-        if action == "do":
-            return self.can_do(str(parameters[0]))
-        return super().check_action(action, parameters)
-
-    async def press(self, key: str) -> bool:
-        """Run what a key is bound to, before the next key is looked at; False where it is bound to nothing."""
-        return await self._check_bindings(key)
-
-    def action_do(self, action_id: str) -> None:
-        """What a key is bound to."""
-        self.do(action_id)
+    def can_do(self, action_id: str) -> bool:
+        return self.page.name in BY_ID[action_id].places
 
     def do(self, action_id: str) -> None:
-        """Run an action: the page's own way, else the console's."""
-        if action_id == "back" and self.returned():
+        self.handlers()[action_id]()
+
+    def handlers(self) -> Handlers:
+        """What runs each action now: the way back to a runbook, else the page, else the console."""
+        return {**self._own_handlers, **self.page.handlers(), **self.incidents.handlers()}
+
+    def _next_feed(self) -> None:
+        if not self.feeds.several:
+            self.say("there is one feed here; `voicetop URL URL` or names from the config show several")
             return
-        handler = getattr(self.page, f"act_{action_id}", None) or getattr(self, f"act_{action_id}")
-        handler()
+        name, _ = self.feeds.turn()
+        self.changed(elsewhere=True)
+        self.say(f"feed {name}")
 
-    def act_overview(self) -> None:
-        self.go("overview")
+    # -- the tour -----------------------------------------------------------------------------------------------
 
-    def act_calls(self) -> None:
-        self.go("calls")
+    def begin_tour(self) -> None:
+        """Go through the screens by itself, until a key is pressed."""
+        self.tour = Tour(self)
 
-    def act_zone(self) -> None:
-        self.look = DisplayOptions(utc=not self.look.utc, ascii=self.look.ascii)
-        self.say("times in UTC" if self.look.utc else "times as this machine has them")
+    def _end_tour(self) -> None:
+        """The person takes over."""
+        self.tour = None
+        self.paint()
 
-    def act_repaint(self) -> None:
-        """Paint all of it again, whatever the terminal shows."""
-        self._outlet.forget()
-        self.screen.refresh()
+    # -- what arrives from the terminal -------------------------------------------------------------------------
 
-    def act_help(self) -> None:
-        self.lay(HelpBox(self))
+    def key_pressed(self, key: str, character: str | None) -> bool:
+        """Give a key to the page where it takes text, else run its action; a tour ends, and Esc does no more then."""
+        self.message = ""
+        if self.tour is not None:
+            self._end_tour()
+            if key == "escape":
+                return True
+        if self.page.key(key, character):
+            return True
+        action_id = self.keymap.action_for(key, self.page.name)
+        if action_id:
+            self.do(action_id)
+        return bool(action_id)
 
-    def act_palette(self) -> None:
-        self.lay(PaletteBox(self))
+    def pasted(self, text: str) -> None:
+        self.page.paste(text)
 
-    def act_back(self) -> None:
-        self.close()
+    def clicked(self, x: int, y: int) -> None:
+        """A click on the timeline goes to that moment; any other is the page's."""
+        at, note = self._frame.timebar.under(x, y)
+        if isnan(at):
+            self.page.click(y)
+        else:
+            self.time.go_to_click(at, note)
 
-    def act_quit(self) -> None:
-        self.exit()
-
-    def _colours(self) -> Colours:
-        """How many colours this terminal shows."""
-        if self.no_color or self.console.color_system is None:
-            return "none"
-        return "16" if self.console.color_system == "standard" else "full"
+    def wheel_turned(self, steps: int) -> None:
+        self.page.wheel(steps)

@@ -23,9 +23,10 @@ class Feeds:
     def __init__(self, feeds: Sequence[NamedFeed]) -> None:
         self.all = [NamedFeed(safe_label(name) or "feed", handle) for name, handle in feeds]
         self.index = 0
-        self._standpoints = [ViewedTime(handle) for _, handle in self.all]
-        for standpoint in self._standpoints[1:]:
-            standpoint.out_of_sight()
+        self._noted = 0
+        self._viewed = [ViewedTime(handle) for _, handle in self.all]
+        for viewed in self._viewed[1:]:
+            viewed.out_of_sight()
 
     @property
     def several(self) -> bool:
@@ -36,12 +37,19 @@ class Feeds:
         return self.all[self.index]
 
     @property
-    def standpoint(self) -> ViewedTime:
+    def viewed(self) -> ViewedTime:
         """Where in time the current one is looked at."""
-        return self._standpoints[self.index]
+        return self._viewed[self.index]
+
+    def new_notes(self) -> list[str]:
+        """What the current feed has to say besides its figures, each line once."""
+        notes = self.current.handle.notes
+        new, self._noted = notes[self._noted :], len(notes)
+        return new
 
     def turn(self) -> NamedFeed:
         """Bring the next one on the screen."""
-        self.standpoint.out_of_sight()
+        self.viewed.out_of_sight()
         self.index = (self.index + 1) % len(self.all)
+        self._noted = 0
         return self.current

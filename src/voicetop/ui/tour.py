@@ -7,9 +7,10 @@ wait for what they speak of. Any key takes over, and there is nothing that only 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from voicetop.engine.snapshot import Snapshot
+from voicetop.ui.screens.page import Host
 
 STAY_S = 5.5
 WAIT_S = 30.0
@@ -112,22 +113,13 @@ STOPS = (
 )
 
 
-class Guide(Protocol):
-    """What a tour needs of the console."""
-
-    def can_do(self, action_id: str) -> bool: ...
-    def do(self, action_id: str) -> None: ...
-    def key_of(self, action_id: str) -> str: ...
-    def say(self, text: str) -> None: ...
-
-
 class Tour:
     """Where the tour stands. Moved by `step`, with the time of one clock in seconds; ended by whoever drops it."""
 
-    def __init__(self, guide: Guide, stops: tuple[Stop, ...] = STOPS) -> None:
+    def __init__(self, host: Host, stops: tuple[Stop, ...] = STOPS) -> None:
         self.stops = stops
         self.index = -1
-        self._guide = guide
+        self._host = host
         self._since = 0.0
         self._asked_at = float("nan")
 
@@ -136,7 +128,7 @@ class Tour:
         """What there is to be said now, with the person's own keys."""
         if self.index < 0:
             return "The tour begins with the first picture."
-        keys = {action: self._guide.key_of(action) for action in KEYS}
+        keys = {action: self._host.key_of(action) for action in KEYS}
         return self.stops[self.index].caption.format(**keys)
 
     @property
@@ -164,10 +156,10 @@ class Tour:
         self.index, self._since, self._asked_at = index, now, float("nan")
         stop = self.stops[index]
         for action in stop.actions:
-            if self._guide.can_do(action):
-                self._guide.do(action)
+            if self._host.can_do(action):
+                self._host.do(action)
         if not stop.told:  # what was said at a stop before, or by an action that had nothing to do
-            self._guide.say("")
+            self._host.say("")
 
 
 KEYS = (

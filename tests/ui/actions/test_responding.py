@@ -17,6 +17,7 @@ from voicetop.engine.snapshot import IncidentRow, Snapshot
 from voicetop.sources import LinkState
 from voicetop.ui.actions.keymap import USUAL
 from voicetop.ui.actions.registry import available
+from voicetop.ui.actions.responding import IncidentActions
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import text_of
@@ -25,7 +26,7 @@ from voicetop.ui.screens.alert import AlertPage
 from voicetop.ui.screens.alerts import AlertsPage
 from voicetop.ui.screens.calls import CallsPage
 from voicetop.ui.screens.overview import OverviewPage
-from voicetop.ui.screens.responder import Responder
+from voicetop.ui.screens.page import Host
 from voicetop.ui.style.display_options import DisplayOptions
 
 
@@ -48,9 +49,10 @@ async def test_a_takes_and_gives_back() -> None:
 
 def a_list(**host: object) -> AlertsPage:
     """The page by itself, under a console that does nothing."""
-    silent = {"changed": lambda: None, "say": lambda _: None, "operate": lambda *_, **__: None}
-    made = SimpleNamespace(runbook=SHELF.find, keymap=USUAL, columns=HiddenColumns(), **silent, **host)
-    page = AlertsPage(cast("Responder", made))
+    silent = {"changed": lambda: None, "say": lambda _: None}
+    made = SimpleNamespace(keymap=USUAL, columns=HiddenColumns(), **silent, **host)
+    incidents = SimpleNamespace(runbook=SHELF.find, operate=lambda *_, **__: None)
+    page = AlertsPage(cast("Host", made), cast("IncidentActions", incidents))
     page.see(ALERTING())
     return page
 
@@ -66,20 +68,20 @@ def changed(incident: IncidentRow, **to: object) -> Snapshot:
 def test_what_was_taken_stays_under_the_cursor_until_it_is_moved() -> None:
     """Whoever takes an incident goes on with it: silences it, notes, opens its runbook."""
     page = a_list()
-    page.act_acknowledge()
+    page.handlers()["acknowledge"]()
     page.see(changed(synthetic_alerts.PAGE, state="acknowledged", acked_by="ana"))
     assert page.incident is not None
     assert (page.incident.id, page.incident.state) == ("i7", "acknowledged")
-    page.act_down()
+    page.handlers()["down"]()
     assert "i7" not in page.ids
     assert page.incident.id != "i7"
-    page.act_right()
+    page.handlers()["right"]()
     assert "i7" in page.ids
 
 
 def test_a_key_never_meets_another_incident_that_slipped_under_the_cursor() -> None:
     page = a_list()
-    page.act_down()
+    page.handlers()["down"]()
     stood = page.incident
     assert stood is not None
     page.see(changed(stood, state="resolved", resolved=AT))
@@ -131,7 +133,7 @@ async def test_a_refusal_is_told() -> None:
     app = console(feed)
     async with app.run_test(size=(120, 40)) as run:
         await run.press("4", "a")
-        assert app.told == feed.why_not
+        assert app.message == feed.why_not
 
 
 async def test_enter_on_a_step_goes_to_its_panel_for_the_incidents_segment() -> None:
@@ -152,13 +154,13 @@ async def test_escape_leads_back_to_the_runbook_as_it_was_left() -> None:
     async with app.run_test(size=(120, 40)) as run:
         await run.press("4", "enter", "down", "enter")
         assert app.page.name == "overview"
-        assert "Esc is back at the runbook" in app.told
+        assert "Esc is back at the runbook" in app.message
         await run.press("v", "escape")
         assert app.page.name == "overview", "the first Esc ends what was begun here"
         await run.press("escape")
         assert isinstance(app.page, AlertPage)
         assert app.page.at == 1
-        assert app.where == ()
+        assert app.scope.where == ()
         await run.press("enter", "1", "escape")
         assert app.page.name == "overview", "whoever went on by a key of their own came from nowhere"
 
@@ -169,7 +171,7 @@ async def test_live_values_are_of_those_whom_the_incident_is_about() -> None:
         await run.press("4", "enter")
         assert app.asked is not None
         assert app.asked.where == synthetic_alerts.PAGE.where
-        assert app.where == (), "the screens are narrowed as before"
+        assert app.scope.where == (), "the screens are narrowed as before"
     everybodys = ALERTING()
     lines = a_list().lines(Scene(everybodys, LinkState("live"), DisplayOptions(), everybodys.view), 200, 50)
     text = "\n".join(text_of(line) for line in lines)
@@ -189,9 +191,9 @@ async def test_every_step_of_every_shipped_runbook_can_be_entered() -> None:
     app = console()
     async with app.run_test(size=(120, 40)) as run:
         for path in sorted(SHIPPED.glob("*.md")):
-            for step in app.runbook(path.stem).steps:
+            for step in app.incidents.runbook(path.stem).steps:
                 if step.door is not None:
-                    app.enter(step.door, synthetic_alerts.PAGE.where)
+                    app.incidents.enter(step.door, synthetic_alerts.PAGE.where)
                     assert app.page.name in ("overview", "calls", "segments", "trends")
         await run.pause()
 
@@ -200,7 +202,7 @@ async def test_b_narrows_to_what_the_incident_is_about() -> None:
     app = console()
     async with app.run_test(size=(120, 40)) as run:
         await run.press("4", "b")
-        assert app.where == synthetic_alerts.PAGE.where
+        assert app.scope.where == synthetic_alerts.PAGE.where
 
 
 async def test_the_cursor_stays_on_its_incident_when_others_come() -> None:
@@ -237,7 +239,7 @@ async def test_every_key_of_the_screens_does_something_or_says_why_not() -> None
 
 async def test_the_past_offers_only_what_can_be_done_there() -> None:
     """Nothing is sent from a replay but notes, so no line promises more."""
-    app = ConsoleApp(replay(ALERTING), shelf=SHELF)
+    app = ConsoleApp(replay(ALERTING), runbooks=SHELF)
     async with app.run_test(size=(120, 40)) as run:
         await run.press("4")
         text = "\n".join(text_of(line) for line in app.sheet.lines)

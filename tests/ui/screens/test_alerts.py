@@ -15,6 +15,7 @@ from voicetop.engine.snapshot import Snapshot, View
 from voicetop.errors import UsageError
 from voicetop.sources import LinkState
 from voicetop.ui.actions.keymap import USUAL
+from voicetop.ui.actions.responding import IncidentActions
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import text_of, width_of
@@ -22,7 +23,7 @@ from voicetop.ui.renderables import alerts
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.alert import AlertPage
 from voicetop.ui.screens.alerts import AlertsPage
-from voicetop.ui.screens.responder import Responder
+from voicetop.ui.screens.page import Host
 from voicetop.ui.silence_entry import ending_of
 from voicetop.ui.style.display_options import DisplayOptions, to_ascii
 from voicetop.wire.text import safe_text
@@ -50,17 +51,18 @@ def small(view: View | None = None, tick: int = 0) -> Snapshot:
 
 
 def console(feed: FakeFeed | None = None, **more: object) -> ConsoleApp:
-    return ConsoleApp(feed or FakeFeed(ALERTING), shelf=SHELF, **more)  # type: ignore[arg-type]
+    return ConsoleApp(feed or FakeFeed(ALERTING), runbooks=SHELF, **more)  # type: ignore[arg-type]
 
 
 def painted(
     snap: Snapshot, tab: str, incident: str, size: tuple[int, int], look: DisplayOptions | None = None
 ) -> list[str]:
-    host = cast("Responder", SimpleNamespace(runbook=SHELF.find, keymap=USUAL, columns=HiddenColumns()))
-    page: AlertsPage | AlertPage = AlertsPage(host)
+    host = cast("Host", SimpleNamespace(keymap=USUAL, columns=HiddenColumns()))
+    incidents = cast("IncidentActions", SimpleNamespace(runbook=SHELF.find))
+    page: AlertsPage | AlertPage = AlertsPage(host, incidents)
     row = snap.alerts.find(incident)
     if row is not None:
-        page = AlertPage(host, row)
+        page = AlertPage(host, incidents, row)
     elif isinstance(page, AlertsPage):
         page.tab = tab
     snap = msgspec.structs.replace(snap, view=page.view(snap.view))

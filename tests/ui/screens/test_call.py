@@ -190,7 +190,7 @@ async def test_follow_scrolls_with_the_call_even_beyond_the_rows_that_were_asked
     app = ConsoleApp(feed)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("2", "j", "j", "f")
-        page = app._screens["calls"]
+        page = app.screens["calls"]
         assert isinstance(page, CallsPage)
         wanted = page.cursor.call_id
         for ticks in (8, 16, 24):
@@ -204,7 +204,7 @@ async def test_without_follow_the_list_stays_and_the_cursor_still_knows_its_call
     app = ConsoleApp(feed)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("2", "j", "j")
-        page = app._screens["calls"]
+        page = app.screens["calls"]
         assert isinstance(page, CallsPage)
         wanted = page.cursor.call_id
         feed.step(8)

@@ -180,13 +180,13 @@ async def test_b_goes_to_what_the_verdict_blames_from_any_screen() -> None:
 
 
 def test_blame_says_so_where_it_is_nobody_s() -> None:
-    outlook = Scope()
-    assert "nothing is wrong" in outlook.blame(synthetic.busy())
+    scope = Scope()
+    assert "nothing is wrong" in scope.blame(synthetic.busy())
     everybody = (Trouble("errors", "errors 9 %", synthetic.AT, "degraded"),)
     base = synthetic.incident()
     snap = msgspec.structs.replace(base, verdict=msgspec.structs.replace(base.verdict, troubles=everybody))
-    assert "everybody's" in outlook.blame(snap)
-    assert outlook.where == ()
+    assert "everybody's" in scope.blame(snap)
+    assert scope.where == ()
 
 
 async def test_the_cursor_stays_on_its_value_and_the_order_can_be_changed() -> None:

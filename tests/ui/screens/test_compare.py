@@ -169,13 +169,13 @@ async def test_a_marks_a_moment_and_shift_c_compares_it_from_any_screen() -> Non
             await pilot.press(screen, "C")
             assert "nothing to compare with yet" in shown(app)
             await pilot.press("a")
-            await until(pilot, lambda app=app: app.mark is not None)  # type: ignore[misc]
+            await until(pilot, lambda app=app: app.comparing.mark is not None)  # type: ignore[misc]
             assert "A is 14:07:32" in shown(app)
             assert not feed.asked[-1].moment
             await pilot.press("C")
             await until(pilot, lambda app=app: "changed beyond noise" in shown(app))  # type: ignore[misc]
-            assert app.mark is not None
-            assert feed.asked[-1].against == app.mark.moment
+            assert app.comparing.mark is not None
+            assert feed.asked[-1].against == app.comparing.mark.moment
             await pilot.press("escape")
             assert feed.asked[-1].against is None
             assert "changed beyond noise" not in shown(app)
@@ -235,16 +235,16 @@ async def test_a_mark_made_on_the_way_is_that_of_the_moment_it_leads_to() -> Non
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("left_curly_bracket", "a")
         await pilot.pause(0.3)
-        assert app.mark is None
+        assert app.comparing.mark is None
         past.arrive()
-        await until(pilot, lambda: app.mark is not None)
-        assert app.mark is not None
-        assert app.mark.moment.at == synthetic.AT + 240.0
+        await until(pilot, lambda: app.comparing.mark is not None)
+        assert app.comparing.mark is not None
+        assert app.comparing.mark.moment.at == synthetic.AT + 240.0
         await pilot.press("L")
         past.arrive()
         await pilot.press("C")
         await until(pilot, lambda: "changed beyond noise" in shown(app))
-        assert past.asked[-1].against == app.mark.moment
+        assert past.asked[-1].against == app.comparing.mark.moment
 
 
 async def test_a_window_of_another_length_is_marked_anew() -> None:
@@ -252,7 +252,7 @@ async def test_a_window_of_another_length_is_marked_anew() -> None:
     app = ConsoleApp(feed)
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("a")
-        await until(pilot, lambda: app.mark is not None)
+        await until(pilot, lambda: app.comparing.mark is not None)
         await pilot.press("w", "C")
         assert feed.asked[-1].span == "5m"
         await pilot.press("w")

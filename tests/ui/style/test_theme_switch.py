@@ -29,41 +29,41 @@ def save(folder: Path, text: str, name: str = "mine", age: int = 0) -> None:
 
 def test_a_theme_that_is_saved_again_is_worn_again(themes: Path) -> None:
     save(themes, '[tones]\naccent = "#ff0000"\n')
-    wardrobe = ThemeSwitch("mine")
-    assert wardrobe.look_again() is None
+    switch = ThemeSwitch("mine")
+    assert switch.look_again() is None
     save(themes, '[tones]\naccent = "#00ff00"\n', age=1)
-    assert wardrobe.look_again() == "theme mine read again"
-    assert wardrobe.theme.tones["accent"] == "#00ff00"
-    assert wardrobe.look_again() is None
+    assert switch.look_again() == "theme mine read again"
+    assert switch.theme.tones["accent"] == "#00ff00"
+    assert switch.look_again() is None
 
 
 def test_a_broken_file_is_told_once_and_the_old_theme_stays(themes: Path) -> None:
     save(themes, '[tones]\naccent = "#ff0000"\n')
-    wardrobe = ThemeSwitch("mine")
+    switch = ThemeSwitch("mine")
     save(themes, '[tones]\n\nacent = "#00ff00"\n', age=1)
-    said = wardrobe.look_again()
+    said = switch.look_again()
     assert said == f"{themes}/mine.toml, line 3: 'tones.acent' is no tone; did you mean 'accent'?"
-    assert wardrobe.theme.tones["accent"] == "#ff0000"
-    assert wardrobe.look_again() is None
+    assert switch.theme.tones["accent"] == "#ff0000"
+    assert switch.look_again() is None
     (themes / "mine.toml").unlink()
-    assert "gone" in (wardrobe.look_again() or "")
-    assert wardrobe.theme.tones["accent"] == "#ff0000"
+    assert "gone" in (switch.look_again() or "")
+    assert switch.theme.tones["accent"] == "#ff0000"
 
 
 def test_a_person_s_theme_of_a_shipped_name_takes_its_place_at_once(themes: Path) -> None:
-    wardrobe = ThemeSwitch("light")
+    switch = ThemeSwitch("light")
     save(themes, '[tones]\naccent = "#123456"\n', name="light")
-    assert wardrobe.look_again() == "theme light read again"
-    assert wardrobe.theme.tones["accent"] == "#123456"
+    assert switch.look_again() == "theme light read again"
+    assert switch.theme.tones["accent"] == "#123456"
 
 
 def test_the_next_theme_is_the_next_that_can_be_worn(themes: Path) -> None:
     save(themes, "[tones]\naccent = 1.5.2\n", name="aaa")
-    wardrobe = ThemeSwitch("voicetop")
-    said = wardrobe.change()
+    switch = ThemeSwitch("voicetop")
+    said = switch.change()
     assert said.startswith("theme colour-blind (")
     assert "aaa.toml" in said
-    assert wardrobe.name == "colour-blind"
+    assert switch.name == "colour-blind"
 
 
 def test_the_first_theme_has_to_be_right(themes: Path) -> None:
@@ -81,5 +81,5 @@ async def test_the_console_wears_what_is_saved_while_it_runs(themes: Path) -> No
         await until(pilot, lambda: "theme mine read again" in shown(app))
         assert app.sheet.ink.theme.tones["accent"] == "#00ff00"
         save(themes, '[tones]\nacent = "#00ff00"\n', age=2)
-        await until(pilot, lambda: "did you mean 'accent'" in app.told)
+        await until(pilot, lambda: "did you mean 'accent'" in app.message)
         assert app.sheet.ink.theme.tones["accent"] == "#00ff00"

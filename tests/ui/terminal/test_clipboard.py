@@ -103,7 +103,7 @@ def test_a_row_is_a_line_that_reads_by_itself() -> None:
 def outgoing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     written: list[str] = []
     monkeypatch.delenv("TMUX", raising=False)
-    monkeypatch.setattr("voicetop.ui.actions.copying.send", lambda _, data: written.append(data))
+    monkeypatch.setattr("voicetop.ui.terminal.app.send", lambda _, data: written.append(data))
     return written
 
 

@@ -1,82 +1,75 @@
-"""The console's actions on two moments: mark one, compare it with another, compare before and after a deploy."""
+"""Two moments compared: mark one, compare it with another, compare before and after a deploy."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from voicetop.engine.snapshot import Snapshot
-from voicetop.ui.scope import Scope
+from voicetop.ui.actions.registry import Handlers
+from voicetop.ui.feeds import Feeds
 from voicetop.ui.screens.compare import ComparePage, MarkedTime, markers_until
-from voicetop.ui.screens.page import Host, Page
-from voicetop.ui.style.display_options import DisplayOptions
-from voicetop.ui.time.viewed_time import ViewedTime
-
-
-class Console(Host, Protocol):
-    """What comparing needs of the app that it is mixed into."""
-
-    look: DisplayOptions
-    outlook: Scope
-    mark: MarkedTime | None
-    told: str
-
-    @property
-    def page(self) -> Page: ...
-    @property
-    def standpoint(self) -> ViewedTime: ...
-    def key_of(self, action_id: str) -> str: ...
+from voicetop.ui.screens.page import Host
+from voicetop.ui.stack import Stack
 
 
 class CompareActions:
-    """The moment A that was marked, and where it leads. A mark outlives whatever is looked at later."""
+    """The moment A that was marked, and what it is compared with. A mark outlives whatever is looked at later."""
 
-    mark: MarkedTime | None = None
+    def __init__(self, host: Host, feeds: Feeds, stack: Stack) -> None:
+        self.mark: MarkedTime | None = None
+        self._host = host
+        self._feeds = feeds
+        self._stack = stack
 
-    def act_mark(self: Console) -> None:
+    def handlers(self) -> Handlers:
+        return {
+            "mark": self._mark,
+            "compare": self._compare,
+            "before_after": self._compare_around_marker,
+        }
+
+    def _mark(self) -> None:
         """Keep the moment on the screen as A."""
-        if self.standpoint.picture is None:
-            self.say("there is no picture yet that could be marked")
+        if self._feeds.viewed.picture is None:
+            self._host.say("there is no picture yet that could be marked")
             return
-        self.outlook.marking = True
-        self.changed()
+        self._host.scope.marking = True
+        self._host.changed()
 
-    def take_mark(self: Console, snap: Snapshot) -> None:
-        """A picture that was asked for with its moment came; on the way to another moment it isn't that one's yet."""
-        if snap.moment is None or not self.outlook.marking or self.standpoint.seeking:
-            return
-        self.outlook.marking = False
+    def take_mark(self, snap: Snapshot) -> str:
+        """Keep the moment that a picture brought, and say so; empty where none was asked for.
+
+        On the way to another moment a picture isn't that one's yet.
+        """
+        scope = self._host.scope
+        if snap.moment is None or not scope.marking or self._feeds.viewed.seeking:
+            return ""
+        scope.marking = False
         self.mark = MarkedTime(snap.moment, snap.deployment)
-        page = self.page
+        page = self._stack.top
         if isinstance(page, ComparePage) and page.mark is not None:
             page.mark = self.mark
-        key = self.key_of("compare")
-        self.told = f"A is {self.look.clock(snap.at)}: go to another moment, {key} compares it with A"
+        key = self._host.key_of("compare")
+        return f"A is {self._host.look.clock(snap.at)}: go to another moment, {key} compares it with A"
 
-    def act_compare(self: Console) -> None:
+    def _compare(self) -> None:
         """A against the moment on the screen."""
         if self.mark is None:
-            keys = f"{self.key_of('mark')} marks this moment as A, {self.key_of('before_after')} compares"
-            self.say(f"nothing to compare with yet: {keys} before and after the last deploy")
+            mark, around = self._host.key_of("mark"), self._host.key_of("before_after")
+            keys = f"{mark} marks this moment as A, {around} compares"
+            self._host.say(f"nothing to compare with yet: {keys} before and after the last deploy")
             return
-        _open(self, ComparePage(self, mark=self.mark))
+        self._open(ComparePage(self._host, mark=self.mark))
 
-    def act_before_after(self: Console) -> None:
+    def _compare_around_marker(self) -> None:
         """Before and after the last marker before the moment on the screen."""
-        self.before_after()
-
-    def before_after(self: Console) -> None:
-        """The same, asked for by a page."""
-        snap = self.standpoint.picture
+        snap = self._feeds.viewed.picture
         markers = markers_until(snap) if snap is not None else ()
-        if not markers:
-            self.say(
-                f"no deploy or other marker before this moment: {self.key_of('mark')} marks one of your own"
-            )
+        if markers:
+            self._open(ComparePage(self._host, marker=markers[-1]))
             return
-        _open(self, ComparePage(self, marker=markers[-1]))
+        key = self._host.key_of("mark")
+        self._host.say(f"no deploy or other marker before this moment: {key} marks one of your own")
 
-
-def _open(console: Console, page: ComparePage) -> None:
-    if isinstance(console.page, ComparePage):
-        console.close()
-    console.lay(page)
+    def _open(self, page: ComparePage) -> None:
+        if isinstance(self._stack.top, ComparePage):
+            self._host.close()
+        self._host.lay(page)

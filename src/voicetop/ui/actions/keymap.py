@@ -33,6 +33,10 @@ class Keymap:
         for action in ACTIONS:
             yield action._replace(keys=self.keys(action.id))
 
+    def action_for(self, key: str, place: Place) -> str:
+        """The id of the action that a key runs there; empty where it runs none."""
+        return next((action.id for action in self.available(place) if key in action.keys.split(",")), "")
+
     def available(self, place: Place) -> list[Action]:
         """What can be done there, in the registry's order, with these keys."""
         return [action._replace(keys=self.keys(action.id)) for action in available(place)]
@@ -116,10 +120,10 @@ def key_name(word: str) -> str:
 
 
 def _base(word: str) -> str:
-    from textual.keys import _character_to_key  # noqa: PLC0415 - Textual's own name for a character
+    from voicetop.ui.terminal.keys import key_of_character  # noqa: PLC0415 - only where a config names keys
 
     if len(word) == 1:
-        return _character_to_key(word) if word.isprintable() and not word.isspace() else ""
+        return key_of_character(word) if word.isprintable() and not word.isspace() else ""
     plain = WORDS.get(word.lower(), word.lower())
     return plain if plain in _names() else ""
 
@@ -127,9 +131,9 @@ def _base(word: str) -> str:
 @lru_cache(maxsize=1)
 def _names() -> frozenset[str]:
     """The names of all keys that are no single character."""
-    from textual.keys import Keys  # noqa: PLC0415 - only where a config names keys
+    from voicetop.ui.terminal.keys import named_keys  # noqa: PLC0415 - only where a config names keys
 
-    return frozenset({*(key.value for key in Keys if "<" not in key.value), *WRITTEN, "space", "comma"})
+    return frozenset({*named_keys(), *WRITTEN, "space", "comma"})
 
 
 def _unknown_action(entry: KeyEntry) -> ConfigError:

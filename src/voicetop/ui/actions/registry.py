@@ -1,10 +1,11 @@
-"""The one registry of what a person can do. Bindings, footer, help and palette are all made from it.
+"""The one registry of what a person can do. Keys, footer, help and palette are all made from it.
 
-An action's `id` names its method (`act_<id>` on the page, else on the app) and its entry in a keymap.
+An action's `id` is its key in the `handlers()` of the page on the screen, or of the console, and its entry in a keymap.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
 Place: TypeAlias = Literal[
@@ -40,6 +41,10 @@ SCROLLS: tuple[Place, ...] = (*EVERYWHERE, "help", "palette", "columns")
 ALERTS: tuple[Place, ...] = ("alerts", "alert")
 MARKABLE: tuple[Place, ...] = ("overview", "calls", "segments", "trends", "call", "compare")
 BOXES: tuple[Place, ...] = ("help", "palette", "copy", "columns", "prompt")
+
+
+Handlers: TypeAlias = dict[str, Callable[[], None]]
+"""What runs an action, by the action's id."""
 
 
 class Action(NamedTuple):

@@ -1,116 +1,100 @@
-"""The console's part in an incident: it sends what people do, and goes where a runbook leads. Mixed into the app."""
+"""The console's part in an incident: it sends what people do, and goes where a runbook leads."""
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from collections.abc import Mapping
+from typing import cast
 
 from msgspec.structs import replace
 
 from voicetop.alerts.runbooks import PANELS, Runbook, RunbookLibrary, RunbookLink
 from voicetop.engine.snapshot import NAN, Where
 from voicetop.sources import Act
-from voicetop.ui.actions.registry import Place
-from voicetop.ui.scope import Scope
+from voicetop.ui.actions.registry import Handlers, Place
+from voicetop.ui.feeds import Feeds
 from voicetop.ui.screens.calls import CallsPage
 from voicetop.ui.screens.chart_page import PanelPage
-from voicetop.ui.screens.page import Page
+from voicetop.ui.screens.page import Host, Page
 from voicetop.ui.screens.segments import SegmentsPage
 from voicetop.ui.stack import Stack
-from voicetop.ui.style.display_options import DisplayOptions
-from voicetop.ui.time.viewed_time import ViewedTime
 
 PANEL_OF = {"mood": "sentiment", "markers": "latency", "escalation": "escalation"}
 """What the screens call a panel where runbooks call it otherwise."""
 
 
-class Console(Protocol):
-    """What this needs of the app that it is mixed into."""
-
-    outlook: Scope
-    look: DisplayOptions
-    shelf: RunbookLibrary
-    came_from: tuple[Page, Where] | None
-    _screens: dict[Place, Page]
-    _stack: Stack
-
-    @property
-    def standpoint(self) -> ViewedTime: ...
-    def key_of(self, action_id: str) -> str: ...
-    def go(self, place: Place) -> None: ...
-    def lay(self, page: Page) -> None: ...
-    def say(self, text: str) -> None: ...
-    def changed(self) -> None: ...
-    def act_note(self) -> None: ...
-
-
 class IncidentActions:
-    """What people do about incidents."""
+    """Operator acts on incidents, and the way from a runbook to a screen and back."""
 
-    came_from: tuple[Page, Where] | None = None
-    """The runbook that led here, and how the screens were narrowed before; None once somebody went on elsewhere."""
+    def __init__(
+        self,
+        host: Host,
+        feeds: Feeds,
+        stack: Stack,
+        screens: Mapping[Place, Page],
+        runbooks: RunbookLibrary,
+    ) -> None:
+        self.came_from: tuple[Page, Where] | None = None
+        """The runbook that led here, and how screens were narrowed before; None once somebody went elsewhere."""
+        self._host = host
+        self._feeds = feeds
+        self._stack = stack
+        self._screens = screens
+        self._runbooks = runbooks
 
-    def act_alerts(self: Console) -> None:
-        self.go("alerts")
-
-    @property
-    def utc(self: Console) -> bool:
-        """Whether times are typed and shown in UTC."""
-        return self.look.utc
-
-    def operate(self: Console, act: Act, *, said: str) -> None:
-        """Send an act to the hub. What is over can't be changed: in the past only notes are kept."""
-        stand = self.standpoint
-        if stand.kind is not None and act.act != "note":
-            now = "a replay" if stand.kind == "replay" else f"the past; {self.key_of('live')} is live again"
-            self.say(f"this is {now}: nothing was sent")
-            return
-        at = NAN if stand.kind is None else stand.here
-        self.say(stand.feed.operate(replace(act, at=at)) or said)
-
-    def note(self: Console) -> None:
-        """Ask for a note on this moment."""
-        self.act_note()
-
-    def runbook(self: Console, name: str, family: str = "") -> Runbook:
-        """The runbook of that name, or one that says that there is none, with the steps of the family's."""
-        return self.shelf.find(name, family)
-
-    def enter(self: Console, door: RunbookLink, where: Where) -> None:
-        """Go where a step leads, with its filter, dimension or panel, for the incident's segment."""
-        place = cast("Place | None", PANELS.get(door.panel))
-        if place is None:
-            self.say(f"there is no panel {door.panel!r}: known are {', '.join(PANELS)}")
-            return
-        page, before = self._stack.page, self.outlook.where
-        self.outlook.where = () if door.everybody else where
-        _set(self._screens[place], door)
-        self.go(place)
-        if page is not self._stack.bottom and page.name == "alert":
-            self.came_from = page, before
-            self.say(f"{self.key_of('back')} is back at the runbook")
-
-    def returned(self: Console) -> bool:
-        """Back to the runbook that led here, as it was left; False where none did."""
+    def handlers(self) -> Handlers:
+        """On a screen that a runbook led to, Esc goes back to the runbook."""
         screen = self._stack.bottom
         if self.came_from is None or self._stack.top is not screen or screen.engaged:
-            return False
-        page, self.outlook.where = self.came_from
-        self.go("alerts")
-        self.lay(page)
-        return True
+            return {}
+        return {"back": self._return}
 
-    def narrow_to(self: Console, where: Where) -> None:
-        """Show every screen for this segment only."""
-        self.outlook.where = where
-        self.changed()
+    def operate(self, act: Act, *, said: str) -> None:
+        """Send an act, and say `said`, or why it can't be sent.
+
+        What is over can't be changed: in the past only notes are kept.
+        """
+        viewed = self._feeds.viewed
+        if viewed.kind is not None and act.act != "note":
+            live = self._host.key_of("live")
+            now = "a replay" if viewed.kind == "replay" else f"the past; {live} is live again"
+            self._host.say(f"this is {now}: nothing was sent")
+            return
+        at = NAN if viewed.kind is None else viewed.here
+        self._host.say(viewed.feed.operate(replace(act, at=at)) or said)
+
+    def runbook(self, name: str, family: str = "") -> Runbook:
+        """The runbook of that name, or one that says that there is none, with the steps of the family's."""
+        return self._runbooks.find(name, family)
+
+    def enter(self, link: RunbookLink, where: Where) -> None:
+        """Go where a step leads, with its filter, dimension or panel, for the incident's segment."""
+        place = cast("Place | None", PANELS.get(link.panel))
+        if place is None:
+            self._host.say(f"there is no panel {link.panel!r}: known are {', '.join(PANELS)}")
+            return
+        page, scope = self._stack.page, self._host.scope
+        before = scope.where
+        scope.where = () if link.everybody else where
+        _prepare(self._screens[place], link)
+        self._host.go(place)
+        if page is not self._stack.bottom and page.name == "alert":
+            self.came_from = page, before
+            self._host.say(f"{self._host.key_of('back')} is back at the runbook")
+
+    def _return(self) -> None:
+        """Back to the runbook that led here, as it was left."""
+        if self.came_from is not None:
+            page, self._host.scope.where = self.came_from
+            self._host.go("alerts")
+            self._host.lay(page)
 
 
-def _set(page: Page, door: RunbookLink) -> None:
-    """The page shows what the door leads to."""
+def _prepare(page: Page, link: RunbookLink) -> None:
+    """The page shows what the link names."""
     if isinstance(page, CallsPage):
-        page.look_for(door.filter)
-    elif isinstance(page, SegmentsPage) and door.by:
-        page.show(door.by)
+        page.look_for(link.filter)
+    elif isinstance(page, SegmentsPage) and link.by:
+        page.show(link.by)
     elif isinstance(page, PanelPage):
-        name = PANEL_OF.get(door.panel, door.panel)
+        name = PANEL_OF.get(link.panel, link.panel)
         page.focus = name if name in page.panels else page.focus

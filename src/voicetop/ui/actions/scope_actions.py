@@ -1,69 +1,36 @@
-"""The console's actions on its outlook: window, narrowing, blame. Mixed into the app."""
+"""What all screens show: the window of time, and the segment that they are narrowed to."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from voicetop.engine.snapshot import Where
-from voicetop.ui.actions.registry import Place
-from voicetop.ui.scope import Scope
-from voicetop.ui.time.viewed_time import ViewedTime
-
-
-class Console(Protocol):
-    """What steering needs of the app that it is mixed into."""
-
-    outlook: Scope
-
-    @property
-    def standpoint(self) -> ViewedTime: ...
-    def go(self, place: Place) -> None: ...
-    def say(self, text: str) -> None: ...
-    def changed(self) -> None: ...
-    def turn_window(self) -> None: ...
+from voicetop.ui.actions.registry import Handlers
+from voicetop.ui.feeds import Feeds
+from voicetop.ui.screens.page import Host
 
 
 class ScopeActions:
-    """Where the person stands, moved by keys."""
+    """Window, widening, and narrowing to what the verdict blames; rows of pages narrow to themselves."""
 
-    outlook: Scope
+    def __init__(self, host: Host, feeds: Feeds) -> None:
+        self._host = host
+        self._feeds = feeds
 
-    @property
-    def where(self) -> Where:
-        """What every screen is narrowed to."""
-        return self.outlook.where
+    def handlers(self) -> Handlers:
+        return {"window": self._next_window, "widen": self._widen, "blame": self._blame}
 
-    def narrow(self: Console, name: str, value: str) -> None:
-        """Show every screen for one value only."""
-        self.outlook.narrow(name, value)
-        self.changed()
+    def _next_window(self) -> None:
+        self._host.scope.next_window()
+        self._host.changed()
 
-    def act_segments(self: Console) -> None:
-        self.go("segments")
-
-    def act_trends(self: Console) -> None:
-        self.go("trends")
-
-    def act_window(self: Console) -> None:
-        """The next window."""
-        self.turn_window()
-
-    def turn_window(self: Console) -> None:
-        """The same, asked for by a page."""
-        self.outlook.next_window()
-        self.changed()
-
-    def act_widen(self: Console) -> None:
+    def _widen(self) -> None:
         """Take the last narrowing back."""
-        _then(self, self.outlook.widen())
+        self._show(self._host.scope.widen())
 
-    def act_blame(self: Console) -> None:
+    def _blame(self) -> None:
         """Narrow to what the verdict on the screen blames."""
-        _then(self, self.outlook.blame(self.standpoint.picture))
+        self._show(self._host.scope.blame(self._feeds.viewed.picture))
 
-
-def _then(console: Console, said: str) -> None:
-    if said:
-        console.say(said)
-    else:
-        console.changed()
+    def _show(self, why_not: str) -> None:
+        if why_not:
+            self._host.say(why_not)
+        else:
+            self._host.changed()

@@ -9,13 +9,15 @@ from msgspec.structs import replace
 from voicetop.alerts.runbooks import RunbookItem
 from voicetop.engine.snapshot import IncidentRow, Snapshot, View
 from voicetop.sources import Act
+from voicetop.ui.actions.registry import Handlers
+from voicetop.ui.actions.responding import IncidentActions
 from voicetop.ui.lines import BLANK, Line, Row, block, fit, rule
 from voicetop.ui.links import Hyperlink
 from voicetop.ui.renderables import alerts, runbook
 from voicetop.ui.renderables.footer import keys_line
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.incident_keys import IncidentKeys
-from voicetop.ui.screens.responder import Responder
+from voicetop.ui.screens.page import Host
 from voicetop.ui.screens.row_keys import RowKeys
 
 FOOT_KEYS = (
@@ -34,11 +36,14 @@ class AlertPage(RowKeys, IncidentKeys):
     name = "alert"
     ruled = False
 
-    def __init__(self, host: Responder, row: IncidentRow) -> None:
-        super().__init__(host)
+    def __init__(self, host: Host, incidents: IncidentActions, row: IncidentRow) -> None:
+        super().__init__(host, incidents)
         self.row = row
         self.at = 0
         self.first = 0
+
+    def handlers(self) -> Handlers:
+        return {**super().handlers(), "open_alert": self._follow_step, "tick": self._tick}
 
     def view(self, base: View) -> View:
         """Narrowed to whom it is about: the live values of its runbook are theirs."""
@@ -54,7 +59,7 @@ class AlertPage(RowKeys, IncidentKeys):
 
     @property
     def steps(self) -> Sequence[RunbookItem]:
-        return self.host.runbook(self.row.runbook, self.row.family).steps
+        return self.incidents.runbook(self.row.runbook, self.row.family).steps
 
     @property
     def links(self) -> Sequence[Hyperlink]:
@@ -64,7 +69,7 @@ class AlertPage(RowKeys, IncidentKeys):
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
         look, row = scene.look, self.row
-        book = self.host.runbook(row.runbook, row.family)
+        book = self.incidents.runbook(row.runbook, row.family)
         head = [rule(alerts.title(row), width), *alerts.facts(row, snap.at, look, width)]
         lines = [*head, BLANK, runbook.runbook_rule(book, row, width)]
         lines += runbook.reason(book, width)
@@ -123,19 +128,19 @@ class AlertPage(RowKeys, IncidentKeys):
         self.at = max(0, min(self.at + steps, len(self.steps) - 1))
         self.host.changed()
 
-    def act_open_alert(self) -> None:
+    def _follow_step(self) -> None:
         """Go where the step leads, narrowed to what the incident is about."""
         step = self.step
         if step is None:
             self.host.say(
-                self.host.runbook(self.row.runbook, self.row.family).why or "this runbook has no steps"
+                self.incidents.runbook(self.row.runbook, self.row.family).why or "this runbook has no steps"
             )
         elif step.door is None:
             self.host.say("this step leads nowhere on the screen: x ticks it")
         else:
-            self.host.enter(step.door, self.row.where)
+            self.incidents.enter(step.door, self.row.where)
 
-    def act_tick(self) -> None:
+    def _tick(self) -> None:
         """Done, or not done after all."""
         step, row = self.step, self._known()
         if row is None:
@@ -146,4 +151,4 @@ class AlertPage(RowKeys, IncidentKeys):
         done = any(number == step.number for number, _ in row.ticks)
         text = f"-{step.number}" if done else str(step.number)
         said = f"step {step.number} {'is open again' if done else 'is done'}"
-        self.host.operate(Act("runbook_tick", row.id, text), said=said)
+        self.incidents.operate(Act("runbook_tick", row.id, text), said=said)

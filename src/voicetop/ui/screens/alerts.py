@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot, View
-from voicetop.ui.actions.registry import written
+from voicetop.ui.actions.registry import Handlers, written
+from voicetop.ui.actions.responding import IncidentActions
 from voicetop.ui.lines import BLANK, Line, block, cells, fit, rule
 from voicetop.ui.renderables import alerts
 from voicetop.ui.renderables.runbook import brief, reason, runbook_rule, step_lines
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.alert import AlertPage
 from voicetop.ui.screens.incident_keys import IncidentKeys
-from voicetop.ui.screens.page import HEAD
-from voicetop.ui.screens.responder import Responder
+from voicetop.ui.screens.page import HEAD, Host
 from voicetop.ui.screens.row_keys import RowKeys
 
 TITLES = 2
@@ -30,15 +32,23 @@ class AlertsPage(RowKeys, IncidentKeys):
 
     name = "alerts"
     ruled = False
-    host: Responder
 
-    def __init__(self, host: Responder) -> None:
-        super().__init__(host)
+    def __init__(self, host: Host, incidents: IncidentActions) -> None:
+        super().__init__(host, incidents)
         self.tab = alerts.TABS[0]
         self.panel = AlertsPanel()
         self.chosen_id = ""
         self.place = 0
         self.first = 0
+
+    def handlers(self) -> Handlers:
+        return {
+            **super().handlers(),
+            "left": partial(self._turn, -1),
+            "right": partial(self._turn, 1),
+            "open_alert": self._open_alert,
+            "back": self._back,
+        }
 
     def view(self, base: View) -> View:
         return replace(base, limit=1)
@@ -126,7 +136,7 @@ class AlertsPage(RowKeys, IncidentKeys):
 
     def _below(self, row: IncidentRow, scene: Scene, snap: Snapshot, width: int, room: int) -> list[Line]:
         """Why it fired and its runbook, in short where there is no room for all of it."""
-        book = self.host.runbook(row.runbook, row.family)
+        book = self.incidents.runbook(row.runbook, row.family)
         steps = [runbook_rule(book, row, width), *brief(book, row, width)]
         whole = [runbook_rule(book, row, width), *reason(book, width)]
         for step in book.steps:
@@ -195,23 +205,17 @@ class AlertsPage(RowKeys, IncidentKeys):
         at = alerts.TABS.index(self.tab)
         self.show(alerts.TABS[(at + steps) % len(alerts.TABS)])
 
-    def act_left(self) -> None:
-        self._turn(-1)
-
-    def act_right(self) -> None:
-        self._turn(1)
-
-    def act_open_alert(self) -> None:
+    def _open_alert(self) -> None:
         """The incident in full; on a silence there is nothing more to see."""
         here = self.incident
         if here is not None:
-            self.host.lay(AlertPage(self.host, here))
+            self.host.lay(AlertPage(self.host, self.incidents, here))
         elif self.tab == "silences" and self.panel.silences:
             self.host.say("s ends this silence")
         else:
             self.host.say("there is nothing to open here")
 
-    def act_back(self) -> None:
+    def _back(self) -> None:
         if self.tab != alerts.TABS[0]:
             self.show(alerts.TABS[0])
             return

@@ -38,9 +38,6 @@ class Box(Page):
     def width_in(self, width: int) -> int:
         return width if width < 88 else 84
 
-    def act_back(self) -> None:
-        self.host.close()
-
 
 class HelpBox(RowKeys, Box):
     """What the keys do here, and what the signs mean."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import NAN, CallDetail, CallRow, Snapshot, View
+from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.lines import Line
 from voicetop.ui.links import Hyperlink, links_of
 from voicetop.ui.renderables.call import CallScreen, call_screen, scrolled, without_story
@@ -87,7 +89,7 @@ class CallPage(Page):
 
     @property
     def links(self) -> list[Hyperlink]:
-        return links_of(self._known, self.host.templates)
+        return links_of(self._known, self.host.link_templates)
 
     @property
     def _known(self) -> CallDetail:
@@ -197,13 +199,23 @@ class CallPage(Page):
         self.host.changed()
         return True
 
-    def act_down(self) -> None:
-        if not self._scrolls_within(3):
-            self._stand(self.at + 1)
+    def handlers(self) -> Handlers:
+        return {
+            **super().handlers(),
+            "down": partial(self._move, 1),
+            "up": partial(self._move, -1),
+            "page_down": partial(self._page, self._room),
+            "page_up": partial(self._page, -self._room),
+            "first": partial(self._stand, 0),
+            "last": partial(self._stand, len(self.blocks) - 1),
+            "open": self._unfold,
+            "next_call": partial(self._go, 1),
+            "previous_call": partial(self._go, -1),
+        }
 
-    def act_up(self) -> None:
-        if not self._scrolls_within(-3):
-            self._stand(self.at - 1)
+    def _move(self, step: int) -> None:
+        if not self._scrolls_within(3 * step):
+            self._stand(self.at + step)
 
     def _page(self, lines: int) -> None:
         if self._scrolls_within(lines):
@@ -214,24 +226,12 @@ class CallPage(Page):
         step = 1 if lines > 0 else -1
         self._stand(near if near != self.at else self.at + step)
 
-    def act_page_down(self) -> None:
-        self._page(self._room)
-
-    def act_page_up(self) -> None:
-        self._page(-self._room)
-
-    def act_first(self) -> None:
-        self._stand(0)
-
-    def act_last(self) -> None:
-        self._stand(len(self.blocks) - 1)
-
     def click(self, y: int) -> None:
         line = y - HEAD - len(self._made.head) + self.first
         for index, start in enumerate(self._starts[:-1]):
             if start <= line < self._starts[index + 1] and y >= HEAD + len(self._made.head):
                 if index == self.at:
-                    self.act_open()
+                    self._unfold()
                 else:
                     self._stand(index)
                 return
@@ -241,27 +241,13 @@ class CallPage(Page):
 
     # -- actions ------------------------------------------------------------------------------------------------
 
-    def act_open(self) -> None:
+    def _unfold(self) -> None:
         """Unfold the turn under the cursor, or fold it again."""
         turn = self.blocks[self.at].turn if self.blocks else -1
         if turn < 0:
             self.host.say("Enter unfolds a turn: k goes up to them")
             return
         self.unfolded = self.unfolded ^ {turn}
-        self.host.changed()
-
-    def act_left(self) -> None:
-        """Fold the turn under the cursor."""
-        self._fold(frozenset())
-
-    def act_right(self) -> None:
-        """Unfold it."""
-        turn = self.blocks[self.at].turn if self.blocks else -1
-        self._fold(frozenset({turn} - {-1}))
-
-    def _fold(self, unfolded: frozenset[int]) -> None:
-        turn = self.blocks[self.at].turn if self.blocks else -1
-        self.unfolded = (self.unfolded - {turn}) | unfolded
         self.host.changed()
 
     def _go(self, steps: int) -> None:
@@ -273,12 +259,3 @@ class CallPage(Page):
             return
         self._take(row)
         self.host.changed()
-
-    def act_next_call(self) -> None:
-        self._go(1)
-
-    def act_previous_call(self) -> None:
-        self._go(-1)
-
-    def act_back(self) -> None:
-        self.host.close()

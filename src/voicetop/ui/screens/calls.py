@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import CallRow, Snapshot, View
+from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.lines import Line, block
 from voicetop.ui.renderables import calls
 from voicetop.ui.renderables.footer import entry_line
@@ -44,6 +46,24 @@ class CallsPage(RowKeys):
         self._width = 80
         self.following = False
         self.columns = host.columns
+
+    def handlers(self) -> Handlers:
+        return {
+            **super().handlers(),
+            "first": partial(self._jump, 0),
+            "last": partial(self._jump, max(0, self.total - 1)),
+            "left": partial(self._sort_by, -1),
+            "right": partial(self._sort_by, 1),
+            "sort_left": partial(self._sort_by, -1),
+            "sort_right": partial(self._sort_by, 1),
+            "reverse": self._reverse,
+            "filter": self._filter,
+            "ended": self._switch_ended,
+            "open": self._open,
+            "follow": self._follow,
+            "columns": self._choose_columns,
+            "back": self._back,
+        }
 
     # -- what it asks for and what it gets ----------------------------------------------------------------------
 
@@ -151,11 +171,11 @@ class CallsPage(RowKeys):
         self.entry, self.ended = None, False
         self._filter_by(text)
 
-    def act_filter(self) -> None:
+    def _filter(self) -> None:
         self.entry = TextEntry(self.text)
         self.host.changed()
 
-    def act_back(self) -> None:
+    def _back(self) -> None:
         """Leave the filter, then the cursor."""
         if self.entry is not None or self.text:
             self.entry = None
@@ -182,12 +202,6 @@ class CallsPage(RowKeys):
         self.cursor.move(self.rows, steps, self.offset, self.first)
         self._keep_in_sight()
         self.host.changed()
-
-    def act_first(self) -> None:
-        self._jump(0)
-
-    def act_last(self) -> None:
-        self._jump(max(0, self.total - 1))
 
     def _jump(self, index: int) -> None:
         """To a row that may not have been asked for yet: the cursor is put on it when it comes."""
@@ -217,23 +231,11 @@ class CallsPage(RowKeys):
         self._keep_in_sight()
         self.host.changed()
 
-    def act_sort_left(self) -> None:
-        self._sort_by(-1)
-
-    def act_sort_right(self) -> None:
-        self._sort_by(1)
-
-    def act_left(self) -> None:
-        self._sort_by(-1)
-
-    def act_right(self) -> None:
-        self._sort_by(1)
-
-    def act_reverse(self) -> None:
+    def _reverse(self) -> None:
         self.reverse = not self.reverse
         self.host.changed()
 
-    def act_ended(self) -> None:
+    def _switch_ended(self) -> None:
         """Live calls, or ended ones with the last first."""
         self.ended = not self.ended
         self.sort, self.reverse, self.first = ("ended" if self.ended else "eyes"), False, 0
@@ -241,7 +243,7 @@ class CallsPage(RowKeys):
         self.cursor.clear()
         self.host.changed()
 
-    def act_open(self) -> None:
+    def _open(self) -> None:
         if self.cursor.row is None:
             self.cursor.put(self.in_sight(), 0)
         if self.cursor.row is not None:
@@ -261,7 +263,7 @@ class CallsPage(RowKeys):
 
     # -- following and columns ----------------------------------------------------------------------------------
 
-    def act_follow(self) -> None:
+    def _follow(self) -> None:
         """Scroll with the cursor's call wherever it goes, or stay where the eye is."""
         self.following = not self.following
         if self.following and self.cursor.row is None:
@@ -273,5 +275,5 @@ class CallsPage(RowKeys):
         )
         self.host.changed()
 
-    def act_columns(self) -> None:
+    def _choose_columns(self) -> None:
         self.host.lay(ColumnsBox(self.host, calls.columns_for(self.ended), self.columns, self._width))

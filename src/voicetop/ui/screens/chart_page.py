@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from voicetop.engine.snapshot import NAN, Series, Snapshot
+from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables.footer import entry_line
 from voicetop.ui.renderables.plots import moved
@@ -60,6 +63,17 @@ class PanelPage(Page):
             return super().foot(scene, width)
         return entry_line("v", self.said(scene.snap, scene), "← → move  v closes", width, typing=False)
 
+    def handlers(self) -> Handlers:
+        return {
+            **super().handlers(),
+            "next_panel": partial(self._step, 1),
+            "previous_panel": partial(self._step, -1),
+            "maximise": self._maximise,
+            "read": self._read,
+            "left": partial(self._aside, -1),
+            "right": partial(self._aside, 1),
+        }
+
     # -- focus --------------------------------------------------------------------------------------------------
 
     def _step(self, steps: int) -> None:
@@ -70,13 +84,7 @@ class PanelPage(Page):
             self.at = NAN
         self.host.changed()
 
-    def act_next_panel(self) -> None:
-        self._step(1)
-
-    def act_previous_panel(self) -> None:
-        self._step(-1)
-
-    def act_maximise(self) -> None:
+    def _maximise(self) -> None:
         """The focused panel alone on the screen, or all of them again."""
         self.focus = self.focus or self.panels[0]
         self.large = not self.large
@@ -84,7 +92,7 @@ class PanelPage(Page):
 
     # -- the cursor ---------------------------------------------------------------------------------------------
 
-    def act_read(self) -> None:
+    def _read(self) -> None:
         """Begin to read values at the newest point, or stop it."""
         if self.reading:
             self.at = NAN
@@ -107,12 +115,6 @@ class PanelPage(Page):
             return
         self._walk(steps)
         self.host.changed()
-
-    def act_left(self) -> None:
-        self._aside(-1)
-
-    def act_right(self) -> None:
-        self._aside(1)
 
     def let_go(self) -> bool:
         """One step back: the cursor, then the large panel, then the focus; False where there is nothing left."""

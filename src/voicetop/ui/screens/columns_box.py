@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import Line, Row, fit, selected
 from voicetop.ui.renderables import boxes, calls
@@ -51,7 +52,10 @@ class ColumnsBox(RowKeys, Box):
         line = fit(row.line(), width)
         return selected(line) if index == self.at else line
 
-    def act_toggle(self) -> None:
+    def handlers(self) -> Handlers:
+        return {**super().handlers(), "toggle": self._toggle}
+
+    def _toggle(self) -> None:
         """Hide the column under the cursor, or show it again."""
         self.columns.toggle(self.known[self.at].title)
         self.host.changed()
@@ -67,6 +71,3 @@ class ColumnsBox(RowKeys, Box):
     def _move(self, steps: int) -> None:
         self.at = max(0, min(self.at + steps, len(self.known) - 1))
         self.host.changed()
-
-    def act_columns(self) -> None:
-        self.host.close()

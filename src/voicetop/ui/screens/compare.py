@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import MarkerNote, Snapshot, View
 from voicetop.engine.snapshot.comparison import Comparison, WindowSample
+from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.lines import BLANK, Line, Row, block
 from voicetop.ui.renderables import compare
 from voicetop.ui.renderables.compare import CompareEntry
@@ -45,6 +47,17 @@ class ComparePage(RowKeys):
         self.feed = ""
         self._markers: tuple[MarkerNote, ...] = ()
         self._visible = 1
+
+    def handlers(self) -> Handlers:
+        own: Handlers = {
+            **super().handlers(),
+            "narrow": self._narrow,
+            "left": partial(self._walk, -1),
+            "right": partial(self._walk, 1),
+        }
+        if self.mark is None:  # a comparison around a marker goes on to the marker before
+            return {**own, "before_after": partial(self._walk, -1)}
+        return {**own, "window": partial(self._say_window_is_fixed, self.mark)}
 
     # -- what it asks for and what it gets ----------------------------------------------------------------------
 
@@ -164,20 +177,15 @@ class ComparePage(RowKeys):
 
     # -- what is compared ---------------------------------------------------------------------------------------
 
-    def act_narrow(self) -> None:
+    def _narrow(self) -> None:
         """Every screen for the segment with the cursor only."""
         segment = self.rows[self.place].segment if self.rows else None
         if segment is None:
             self.host.say("Enter narrows to a segment that changed; this row is everybody")
             return
         for name, value in segment.where:
-            self.host.narrow(name, value)
-
-    def act_left(self) -> None:
-        self._walk(-1)
-
-    def act_right(self) -> None:
-        self._walk(1)
+            self.host.scope.narrow(name, value)
+        self.host.changed()
 
     def _walk(self, steps: int) -> None:
         """The marker before this one, or behind it."""
@@ -191,20 +199,8 @@ class ComparePage(RowKeys):
         self.marker, self.found, self.rows, self.place = self._markers[index], None, [], 0
         self.host.changed()
 
-    def act_before_after(self) -> None:
-        """Again: the marker before."""
-        if self.mark is None:
-            self._walk(-1)
-        else:
-            self.host.before_after()
-
-    def act_window(self) -> None:
-        if self.mark is None:
-            self.host.turn_window()
-        else:
-            self.host.say(
-                f"A was marked with a window of {SPANS[self.mark.moment.span]}: mark again for another"
-            )
+    def _say_window_is_fixed(self, mark: MarkedTime) -> None:
+        self.host.say(f"A was marked with a window of {SPANS[mark.moment.span]}: mark again for another")
 
 
 def markers_until(snap: Snapshot) -> tuple[MarkerNote, ...]:

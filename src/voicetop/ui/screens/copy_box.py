@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from voicetop.engine.snapshot import NAN
-from voicetop.ui.actions.registry import written
+from voicetop.ui.actions.registry import Handlers, written
 from voicetop.ui.lines import Line, Row, cells, clip, fit
 from voicetop.ui.renderables import boxes
 from voicetop.ui.renderables.plain_text import caption, panel_text, status_text
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.boxes import Box
+from voicetop.ui.screens.page import Host
 
+CHOICES = ("copy_row", "copy_panel", "copy_status", "copy_url", "save_picture", "save_panel")
 PICTURES = "an SVG, and a PNG where one can be made"
 
 
@@ -25,9 +29,25 @@ class Choice(NamedTuple):
 
 
 class CopyBox(Box):
-    """`y`, then a key for what to copy. The texts are those of the moment at which it was opened."""
+    """`y`, then a key for what to copy. The texts are those of the moment at which it was opened.
+
+    `copy` takes a text and what it is, `save` the lines of a picture, its name and its moment (epoch s).
+    """
 
     name = "copy"
+
+    def __init__(
+        self,
+        host: Host,
+        copy: Callable[[str, str], None],
+        save: Callable[[Sequence[Line], str, float], None],
+    ) -> None:
+        super().__init__(host)
+        self._copy = copy
+        self._save = save
+        self._width, self._height = 80, 24
+        self._at = NAN
+        self._offered: tuple[Choice, ...] = ()
 
     def choices(self, scene: Scene) -> list[Choice]:
         """What there is to copy here, now."""
@@ -46,10 +66,6 @@ class CopyBox(Box):
         found.append(Choice("save_panel", "panel picture", PICTURES if panel else "", captioned))
         return [choice for choice in found if choice.text]
 
-    _width, _height = 80, 24
-    _at = NAN
-    _offered: tuple[Choice, ...] = ()
-
     def lines(self, scene: Scene, width: int, height: int) -> list[Line]:
         self._width, self._height, self._at = width, height, scene.snap.at if scene.snap is not None else NAN
         if not self._offered:
@@ -61,35 +77,20 @@ class CopyBox(Box):
         body = [_line(choice, written(keys.keys(choice.action), 1), width - 5) for choice in self._offered]
         return boxes.box("copy", body, width, min(height, len(body) + 2), "its key copies, Esc closes")
 
-    def _copy(self, action: str) -> None:
-        for choice in self._offered:
-            if choice.action == action:
-                self.host.close()
-                if choice.lines:
-                    panel = "-panel" if action == "save_panel" else ""
-                    self.host.save_picture(choice.lines, f"{self.place}{panel}", self._at)
-                else:
-                    self.host.copy(choice.text, choice.name)
-                return
-        self.host.say("there is nothing of that here")
+    def handlers(self) -> Handlers:
+        return {action: partial(self._take, action) for action in CHOICES}
 
-    def act_copy_row(self) -> None:
-        self._copy("copy_row")
-
-    def act_copy_panel(self) -> None:
-        self._copy("copy_panel")
-
-    def act_copy_status(self) -> None:
-        self._copy("copy_status")
-
-    def act_copy_url(self) -> None:
-        self._copy("copy_url")
-
-    def act_save_picture(self) -> None:
-        self._copy("save_picture")
-
-    def act_save_panel(self) -> None:
-        self._copy("save_panel")
+    def _take(self, action: str) -> None:
+        choice = next((choice for choice in self._offered if choice.action == action), None)
+        if choice is None:
+            self.host.say("there is nothing of that here")
+            return
+        self.host.close()
+        if choice.lines:
+            panel = "-panel" if action == "save_panel" else ""
+            self._save(choice.lines, f"{self.place}{panel}", self._at)
+        else:
+            self._copy(choice.text, choice.name)
 
 
 def _line(choice: Choice, key: str, width: int) -> Line:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from voicetop.alerts.incidents.silences import written
 from voicetop.engine.snapshot import NAN, IncidentRow, SilenceRow, Snapshot
 from voicetop.errors import UsageError
 from voicetop.sources import Act
 from voicetop.ui import silence_entry
-from voicetop.ui.screens.page import Page
+from voicetop.ui.actions.registry import Handlers
+from voicetop.ui.actions.responding import IncidentActions
+from voicetop.ui.screens.page import Host, Page
 from voicetop.ui.screens.prompt import PromptBox
-from voicetop.ui.screens.responder import Responder
 
 NONE_HERE = "there is no incident here"
 
@@ -17,11 +20,23 @@ NONE_HERE = "there is no incident here"
 class IncidentKeys(Page):
     """A page with an incident under its cursor."""
 
-    host: Responder
-
-    def __init__(self, host: Responder) -> None:
+    def __init__(self, host: Host, incidents: IncidentActions) -> None:
         super().__init__(host)
+        self.incidents = incidents
         self.now = NAN
+
+    def handlers(self) -> Handlers:
+        own: Handlers = {
+            **super().handlers(),
+            "acknowledge": self._acknowledge,
+            "silence": self._silence,
+            "resolve": self._resolve,
+            "blame": self._blame,
+        }
+        row = self.incident
+        if row is not None and row.state != "pending":  # else a note is about the moment
+            own["note"] = partial(self._note, row)
+        return own
 
     def see(self, snap: Snapshot) -> None:
         self.now = snap.at
@@ -54,68 +69,64 @@ class IncidentKeys(Page):
             return None
         return row
 
-    def act_acknowledge(self) -> None:
+    def _acknowledge(self) -> None:
         """Take it, or give it back."""
         row = self._open()
         if row is not None and row.acked_by:
-            self.host.operate(Act("unack", row.id), said=f"{row.id}: given back")
+            self.incidents.operate(Act("unack", row.id), said=f"{row.id}: given back")
         elif row is not None:
-            self.host.operate(Act("ack", row.id), said=f"{row.id}: taken")
+            self.incidents.operate(Act("ack", row.id), said=f"{row.id}: taken")
 
-    def act_silence(self) -> None:
+    def _silence(self) -> None:
         """Keep it quiet until an end; a silence that is there already ends."""
         quiet = self.silence
         if quiet is not None:
-            self.host.operate(Act("unsilence", quiet.id), said=f"{quiet.id} ends")
+            self.incidents.operate(Act("unsilence", quiet.id), said=f"{quiet.id} ends")
             return
         row = self._open()
         if row is not None and row.silence:
-            self.host.operate(Act("unsilence", row.silence), said=f"{row.silence} ends")
+            self.incidents.operate(Act("unsilence", row.silence), said=f"{row.silence} ends")
         elif row is not None:
             self.host.lay(
                 PromptBox(
-                    self.host, f"silence {row.id}", silence_entry.HINT, lambda text: self._silence(row, text)
+                    self.host, f"silence {row.id}", silence_entry.HINT, partial(self._silence_until, row)
                 )
             )
 
-    def _silence(self, row: IncidentRow, text: str) -> str:
+    def _silence_until(self, row: IncidentRow, text: str) -> str:
         try:
-            end = silence_entry.ending_of(text, self.now, utc=self.host.utc)
+            end = silence_entry.ending_of(text, self.now, utc=self.host.look.utc)
         except UsageError as error:
             return str(error)
         matcher = end.matcher or written((("rule", row.rule), *row.where))
-        self.host.operate(Act("silence", matcher, end.why, end.until), said=f"silenced: {matcher}")
+        self.incidents.operate(Act("silence", matcher, end.why, end.until), said=f"silenced: {matcher}")
         return ""
 
-    def act_note(self) -> None:
-        """Words that stay with the incident; where there is none, with the moment."""
-        row = self.incident
-        if row is None or row.state == "pending":
-            self.host.note()
-            return
+    def _note(self, row: IncidentRow) -> None:
+        """Ask for words that stay with the incident."""
         hint = f"a note that stays with {row.id}   Enter keeps it, Esc doesn't"
-        self.host.lay(PromptBox(self.host, "note", hint, lambda text: self._note(row, text)))
+        self.host.lay(PromptBox(self.host, "note", hint, partial(self._keep_note, row)))
 
-    def _note(self, row: IncidentRow, text: str) -> str:
+    def _keep_note(self, row: IncidentRow, text: str) -> str:
         if not text.strip():
             return "no words yet: Esc leaves without a note"
-        self.host.operate(Act("note", row.id, text.strip()), said=f"{row.id}: noted")
+        self.incidents.operate(Act("note", row.id, text.strip()), said=f"{row.id}: noted")
         return ""
 
-    def act_resolve(self) -> None:
+    def _resolve(self) -> None:
         """It is over, whatever its signal says; ask for the reason, so that no slip of a finger does it."""
         row = self._open()
         if row is not None:
             hint = "why it is over; Enter resolves it, Esc doesn't"
             self.host.lay(
-                PromptBox(self.host, f"resolve {row.id}", hint, lambda text: self._resolve(row, text))
+                PromptBox(self.host, f"resolve {row.id}", hint, partial(self._resolve_because, row))
             )
 
-    def _resolve(self, row: IncidentRow, text: str) -> str:
-        self.host.operate(Act("resolve", row.id, text.strip()), said=f"{row.id}: resolved")
+    def _resolve_because(self, row: IncidentRow, text: str) -> str:
+        self.incidents.operate(Act("resolve", row.id, text.strip()), said=f"{row.id}: resolved")
         return ""
 
-    def act_blame(self) -> None:
+    def _blame(self) -> None:
         """Narrow every screen to what this incident is about."""
         row = self.incident
         if row is None:
@@ -123,4 +134,5 @@ class IncidentKeys(Page):
         elif not row.where:
             self.host.say("no segment explains it: it is everybody's")
         else:
-            self.host.narrow_to(row.where)
+            self.host.scope.where = row.where
+            self.host.changed()

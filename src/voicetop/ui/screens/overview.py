@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import CallRow, Series, Snapshot, View
+from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.lines import Line, fit
 from voicetop.ui.renderables import plots
 from voicetop.ui.renderables.calls import eyes_first
@@ -82,7 +83,10 @@ class OverviewPage(RowKeys, PanelPage):
         self.cursor.move(self.shown, steps)
         self.host.changed()
 
-    def act_open(self) -> None:
+    def handlers(self) -> Handlers:
+        return {**super().handlers(), "open": self._open, "filter": self._filter, "back": self._back}
+
+    def _open(self) -> None:
         if self.cursor.row is None:
             self.cursor.put(self.shown, 0)
         if self.cursor.row is not None:
@@ -99,11 +103,11 @@ class OverviewPage(RowKeys, PanelPage):
     def row_text(self, scene: Scene) -> str:
         return row_text(self.cursor.row, scene.look) if self.cursor.row else ""
 
-    def act_filter(self) -> None:
+    def _filter(self) -> None:
         self.host.go("calls")
         self.host.do("filter")
 
-    def act_back(self) -> None:
+    def _back(self) -> None:
         if not self.let_go():
             self.cursor.clear()
         self.host.changed()

@@ -1,13 +1,13 @@
-"""What every screen is: a name, view state, and lines out of a Scene. Actions arrive as `act_<id>` methods."""
+"""What every screen is: a name, view state, lines out of a Scene, and handlers for actions of the registry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from voicetop.engine.snapshot import CallRow, Snapshot, View, Where
+from voicetop.engine.snapshot import CallRow, Snapshot, View
 from voicetop.ui.actions.keymap import Keymap
-from voicetop.ui.actions.registry import Place
+from voicetop.ui.actions.registry import Handlers, Place
 from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import Line
 from voicetop.ui.links import Hyperlink
@@ -15,34 +15,34 @@ from voicetop.ui.renderables.footer import footer
 from voicetop.ui.renderables.header import header
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.waiting import waiting_screen
+from voicetop.ui.scope import Scope
+from voicetop.ui.style.display_options import DisplayOptions
 from voicetop.wire.text import safe_label
 
 HEAD, FOOT = 3, 1
 
 
 class Host(Protocol):
-    """What a page may ask of the console.
+    """What pages, and the objects that run the console's own actions, may ask of the console.
 
-    `templates` are the config's links, by name; `columns` are those of the table of calls.
+    `scope` is what all screens are narrowed to, `link_templates` are the config's links by name, and `columns` says
+    which columns of the table of calls are hidden.
     """
 
-    templates: Mapping[str, str]
-    columns: HiddenColumns
-
-    def copy(self, text: str, what: str) -> None:
-        """Copy a text out of the terminal."""
-
-    def save_picture(self, lines: Sequence[Line], name: str, at: float) -> None:
-        """Write what was on the screen at `at` (epoch s) as a picture, and say where."""
-
     keymap: Keymap
-    """Which keys do what here."""
+    scope: Scope
+    columns: HiddenColumns
+    link_templates: Mapping[str, str]
 
-    def changed(self) -> None:
-        """My view or my state changed: ask the feed where needed, and paint."""
+    @property
+    def look(self) -> DisplayOptions:
+        """How times and characters are shown."""
+
+    def changed(self, *, elsewhere: bool = False) -> None:
+        """Ask the feed where the view changed, and paint. `elsewhere`: another feed or moment is looked at now."""
 
     def say(self, text: str) -> None:
-        """Tell the person something, until the next key."""
+        """Show a message in the last line, until the next key."""
 
     def go(self, place: Place) -> None:
         """Show another screen."""
@@ -53,21 +53,14 @@ class Host(Protocol):
     def close(self) -> None:
         """Take the uppermost page or box away."""
 
+    def can_do(self, action_id: str) -> bool:
+        """Whether an action is available on the uppermost page."""
+
     def do(self, action_id: str) -> None:
         """Run an action, as if its key had been pressed."""
 
-    def narrow(self, name: str, value: str) -> None:
-        """Show every screen for one value of a dimension only."""
-
-    def turn_window(self) -> None:
-        """The next window."""
-
-    def before_after(self) -> None:
-        """Compare before and after the last deploy or marker."""
-
-    @property
-    def where(self) -> Where:
-        """What every screen is narrowed to."""
+    def key_of(self, action_id: str) -> str:
+        """An action's first key, as people write it."""
 
 
 class Page:
@@ -79,6 +72,10 @@ class Page:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.height = 20
+
+    def handlers(self) -> Handlers:
+        """What runs an action on this page; the console's own handlers run the others."""
+        return {}
 
     def view(self, base: View) -> View:
         """What this page wants to see; `base` has window and narrowing."""

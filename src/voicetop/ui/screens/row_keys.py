@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.screens.page import Page
 
 
@@ -22,23 +25,16 @@ class RowKeys(Page):
         """How many rows a page goes on."""
         raise NotImplementedError
 
-    def act_down(self) -> None:
-        self._move(1)
-
-    def act_up(self) -> None:
-        self._move(-1)
-
-    def act_page_down(self) -> None:
-        self._move(self.page_rows)
-
-    def act_page_up(self) -> None:
-        self._move(-self.page_rows)
-
-    def act_first(self) -> None:
-        self._move(-self.row_count)
-
-    def act_last(self) -> None:
-        self._move(self.row_count)
+    def handlers(self) -> Handlers:
+        return {
+            **super().handlers(),
+            "down": partial(self._move, 1),
+            "up": partial(self._move, -1),
+            "page_down": partial(self._move, self.page_rows),
+            "page_up": partial(self._move, -self.page_rows),
+            "first": partial(self._move, -self.row_count),
+            "last": partial(self._move, self.row_count),
+        }
 
     def wheel(self, steps: int) -> None:
         self._move(steps)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import SegmentRow, SegmentsPanel, Snapshot, View
-from voicetop.ui.actions.registry import written
+from voicetop.ui.actions.registry import Handlers, written
 from voicetop.ui.lines import BLANK, Line, block, text_of
 from voicetop.ui.renderables import segment_columns, segments
 from voicetop.ui.renderables.scene import Scene
@@ -39,6 +41,18 @@ class SegmentsPage(RowKeys):
         self.panel: SegmentsPanel | None = None
         self.rows: list[SegmentRow] = []
         self._width = 80
+
+    def handlers(self) -> Handlers:
+        return {
+            **super().handlers(),
+            "left": partial(self._turn, -1),
+            "right": partial(self._turn, 1),
+            "narrow": self._narrow,
+            "sort_left": partial(self._sort_by, -1),
+            "sort_right": partial(self._sort_by, 1),
+            "reverse": self._reverse,
+            "back": self._back,
+        }
 
     def view(self, base: View) -> View:
         return replace(base, dimension=self.dimension, limit=1)
@@ -144,20 +158,14 @@ class SegmentsPage(RowKeys):
             at = self.dimensions.index(self.dimension) if self.dimension in self.dimensions else 0
             self.show(self.dimensions[(at + steps) % len(self.dimensions)])
 
-    def act_left(self) -> None:
-        self._turn(-1)
-
-    def act_right(self) -> None:
-        self._turn(1)
-
-    def act_narrow(self) -> None:
+    def _narrow(self) -> None:
         """Every screen for this value only; then the next dimension, to narrow again."""
         here = self.chosen
         if here is None or here.value.startswith("("):
             self.host.say("there is no value to narrow to here")
             return
-        self.host.narrow(self.dimension, here.value)
-        taken = {name for name, _ in self.host.where}
+        self.host.scope.narrow(self.dimension, here.value)
+        taken = {name for name, _ in self.host.scope.where}
         at = self.dimensions.index(self.dimension) if self.dimension in self.dimensions else 0
         later = [*self.dimensions[at + 1 :], *self.dimensions[:at]]
         self.show(next((name for name in later if name not in taken), self.dimension))
@@ -170,13 +178,7 @@ class SegmentsPage(RowKeys):
         self.sort, self.reverse = keys[(at + step) % len(keys)], False
         self._again()
 
-    def act_sort_left(self) -> None:
-        self._sort_by(-1)
-
-    def act_sort_right(self) -> None:
-        self._sort_by(1)
-
-    def act_reverse(self) -> None:
+    def _reverse(self) -> None:
         self.reverse = not self.reverse
         self._again()
 
@@ -186,6 +188,6 @@ class SegmentsPage(RowKeys):
             self._follow()
         self.host.changed()
 
-    def act_back(self) -> None:
+    def _back(self) -> None:
         self.value, self.place, self.first = None, 0, 0
         self.host.changed()

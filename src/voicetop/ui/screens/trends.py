@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import Series, Snapshot, View
+from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables import trends
 from voicetop.ui.renderables.scene import Scene
@@ -36,32 +39,27 @@ class TrendsPage(PanelPage):
     def said(self, snap: Snapshot, scene: Scene) -> str:
         return trends.read(self.focus, snap, scene.look, self.at)
 
-    def act_down(self) -> None:
-        self._step(1)
+    def handlers(self) -> Handlers:
+        return {
+            **super().handlers(),
+            "down": partial(self._step, 1),
+            "up": partial(self._step, -1),
+            "page_down": partial(self._step, 1),
+            "page_up": partial(self._step, -1),
+            "first": partial(self._focus_on, trends.PANELS[0]),
+            "last": partial(self._focus_on, trends.PANELS[-1]),
+            "back": self._back,
+        }
 
-    def act_up(self) -> None:
-        self._step(-1)
-
-    def act_first(self) -> None:
-        self.focus = trends.PANELS[0]
+    def _focus_on(self, panel: str) -> None:
+        self.focus = panel
         self.host.changed()
-
-    def act_last(self) -> None:
-        self.focus = trends.PANELS[-1]
-        self.host.changed()
-
-    def act_page_down(self) -> None:
-        self._step(1)
-
-    def act_page_up(self) -> None:
-        self._step(-1)
 
     def wheel(self, steps: int) -> None:
         self._step(steps)
 
-    def act_back(self) -> None:
+    def _back(self) -> None:
         """The cursor goes first, then the large panel; one panel keeps the focus."""
         focus = self.focus
         self.let_go()
-        self.focus = focus
-        self.host.changed()
+        self._focus_on(focus)

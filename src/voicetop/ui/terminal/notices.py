@@ -6,19 +6,15 @@ stalled terminal must not stall the console. Started by the command line for liv
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from voicetop.engine.snapshot import Severity
 from voicetop.notify.desk.grouping import Notice
 from voicetop.notify.desk.terminal import Standing, Terminal
 from voicetop.ui.feed import FeedHandle
-from voicetop.ui.terminal.driver import has_taken_all, send
-
-if TYPE_CHECKING:
-    from voicetop.ui.app import ConsoleApp
+from voicetop.ui.feeds import Feeds
+from voicetop.ui.terminal.app import TerminalApp
 
 LOOK_S = 0.25
 MOST_OWED = 20
@@ -29,8 +25,9 @@ _HEADS: dict[Standing, str] = {"ok": "● OK", "degraded": "▲ DEGRADED", "down
 class TerminalNotices:
     """One terminal's. `begin` once the app runs; `ring` from any thread; `end` is what to write when it has left."""
 
-    def __init__(self, app: ConsoleApp, terminal: Terminal, name: str) -> None:
+    def __init__(self, app: TerminalApp, feeds: Feeds, terminal: Terminal, name: str) -> None:
         self._app = app
+        self._feeds = feeds
         self._terminal = terminal
         self._name = name
         self._owed: deque[str] = deque(maxlen=MOST_OWED)
@@ -43,21 +40,11 @@ class TerminalNotices:
     def ring(self, notice: Notice) -> None:
         """Tell of an alert."""
         self._owed.append(self._terminal.notice(notice.title, notice.text, notice.name))
-        loop = self._app._loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):  # the app has left meanwhile
-                loop.call_soon_threadsafe(self._send)
-
-    def complain(self, text: str) -> None:
-        """Say something in the last line; from any thread."""
-        loop = self._app._loop
-        if loop is not None:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._app.say, text)
+        self._app.call_soon(self._send)
 
     def look(self) -> None:
         """Say how things stand, where that has changed; and what the terminal didn't take before."""
-        standing = standing_of(handle for _, handle in self._app.feeds.all)
+        standing = standing_of(handle for _, handle in self._feeds.all)
         if standing is not None and standing != self._shown:
             if self._shown is None:
                 self._owed.append(self._terminal.begin())
@@ -68,7 +55,7 @@ class TerminalNotices:
 
     def _called(self) -> str:
         """What the feed on the screen calls itself, else what the person typed."""
-        latest = self._app.feed.latest
+        latest = self._feeds.current.handle.latest
         return latest.deployment if latest is not None and latest.deployment else self._name
 
     def end(self) -> str:
@@ -76,9 +63,8 @@ class TerminalNotices:
         return self._terminal.end() if self._shown is not None else ""
 
     def _send(self) -> None:
-        driver = self._app._driver
-        while self._owed and has_taken_all(driver):
-            send(driver, self._owed.popleft())
+        while self._owed and self._app.has_taken_all():
+            self._app.write(self._owed.popleft())
 
 
 def standing_of(feeds: Iterable[FeedHandle]) -> Standing | None:

@@ -1,166 +1,189 @@
-"""Going through time, and saying where one is: what the keys of `timekeeping` do.
+"""Going through time: freeze, step, jump, play, and saying where one is and what can't be had.
 
-Where one stands is the affair of the feed's `ViewedTime`; here are its limits in words.
+The moment that is looked at is kept by the feed's `ViewedTime`; here are the actions that move it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from math import inf, isnan
-from typing import Protocol
 
-from voicetop.engine.snapshot import View
 from voicetop.engine.snapshot.timeline import Note
 from voicetop.errors import UsageError
+from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.feeds import Feeds
 from voicetop.ui.renderables.banner import written_speed
-from voicetop.ui.renderables.scene import Hint
 from voicetop.ui.renderables.timeline import read_up_to, told
 from voicetop.ui.screens.page import Host
-from voicetop.ui.stack import Stack
-from voicetop.ui.style.display_options import DisplayOptions
-from voicetop.ui.time.bar import Timebar
-from voicetop.ui.time.entry import moment_of
+from voicetop.ui.screens.prompt import PromptBox
+from voicetop.ui.time.entry import HINT, moment_of
 from voicetop.ui.time.viewed_time import ViewedTime
 
+STEP_S = 5.0
+MINUTE_S = 60.0
 SAME_S = 0.001
+"""Events no further apart than this are at one moment."""
 
 
-class Traveller(Host, Protocol):
-    """What going through time needs of the console."""
+class TimeNavigation:
+    """Moves the moment that the feed on the screen is looked at."""
 
-    feeds: Feeds
-    look: DisplayOptions
-    asked: View | None
-    timebar: Timebar
-    _stack: Stack
-    _watching: bool
-    _told_why: str
+    def __init__(self, host: Host, feeds: Feeds) -> None:
+        self._host = host
+        self._feeds = feeds
+        self._said_why = ""
 
     @property
-    def standpoint(self) -> ViewedTime: ...
-    def key_of(self, action_id: str) -> str: ...
-    def paint(self) -> None: ...
-    def set_timer(self, delay: float, callback: Callable[[], None]) -> object: ...
-    def watch_seek(self) -> None: ...
+    def _viewed(self) -> ViewedTime:
+        return self._feeds.viewed
 
+    def handlers(self) -> Handlers:
+        return {
+            "freeze": self._freeze_or_play,
+            "live": self._go_live,
+            "step_back": partial(self._step, -STEP_S),
+            "step_on": partial(self._step, STEP_S),
+            "minute_back": partial(self._step, -MINUTE_S),
+            "minute_on": partial(self._step, MINUTE_S),
+            "go_to": self._ask_where_to,
+            "event_next": partial(self._go_to_event, 1),
+            "event_before": partial(self._go_to_event, -1),
+            "faster": partial(self._change_speed, 1),
+            "slower": partial(self._change_speed, -1),
+            "loop": self._switch_loop,
+        }
 
-def moved(console: Traveller) -> None:
-    """It stands elsewhere: ask for that, paint, and wait for the picture."""
-    console.asked = None
-    console.changed()
-    if console.standpoint.seeking and not console._watching:
-        console.watch_seek()
+    def _freeze_or_play(self) -> None:
+        """Stand still, or go on."""
+        viewed, snap = self._viewed, self._viewed.feed.latest
+        if not viewed.live:
+            viewed.toggle()
+        elif snap is None:
+            self._host.say("there is no picture yet that could be frozen")
+            return
+        else:
+            viewed.freeze(snap)
+        self._host.changed(elsewhere=True)
 
+    def _go_live(self) -> None:
+        """What is now; in a replay, its end."""
+        if self._viewed.live:
+            self._host.say(f"this is live; {self._host.key_of('freeze')} freezes the picture")
+            return
+        self._viewed.go_live()
+        self._host.changed(elsewhere=True)
 
-def can_move(console: Traveller) -> bool:
-    stand = console.standpoint
-    if stand.feed.past is None:
-        console.say("nothing is kept of this feed yet that could be gone back to")
-    elif isnan(stand.here):
-        console.say("there is no picture yet to go back from")
-    else:
-        return True
-    return False
+    def _can_move(self) -> bool:
+        if self._viewed.feed.past is None:
+            self._host.say("nothing is kept of this feed yet that could be gone back to")
+        elif isnan(self._viewed.here):
+            self._host.say("there is no picture yet to go back from")
+        else:
+            return True
+        return False
 
+    def _step(self, seconds: float) -> None:
+        if not self._can_move():
+            return
+        if self._viewed.live and seconds > 0:
+            self._host.say(f"this is live; {self._host.key_of('step_back')} steps back")
+            return
+        self._go(self._viewed.here + seconds)
 
-def step(console: Traveller, seconds: float) -> None:
-    stand = console.standpoint
-    if not can_move(console):
-        return
-    if stand.live and seconds > 0:
-        console.say(f"this is live; {console.key_of('step_back')} steps back")
-        return
-    go(console, stand.here + seconds)
+    def _go(self, at: float) -> None:
+        """Go to a moment, and say where it can't be had."""
+        reached = self._viewed.go(at)
+        self._host.changed(elsewhere=True)
+        clock = self._host.look.clock
+        if self._viewed.live:
+            self._host.say("this is live again")
+        elif reached > at + 1:
+            self._host.say(f"nothing is kept before {clock(reached)}")
+        elif reached < at - 1:
+            self._host.say(f"the recording ends at {clock(reached)}")
 
+    def go_to_click(self, at: float, note: Note | None) -> None:
+        """Go to a place of the timeline that was clicked, and say what happened there."""
+        self._go(at)
+        if note is not None:
+            self._host.say(told(note, self._host.look))
 
-def go(console: Traveller, at: float) -> None:
-    """Go to a moment, and say where it can't be had."""
-    stand = console.standpoint
-    cut = stand.go(at)
-    moved(console)
-    clock = console.look.clock
-    if stand.live:
-        console.say("this is live again")
-    elif cut > at + 1:
-        console.say(f"nothing is kept before {clock(cut)}")
-    elif cut < at - 1:
-        console.say(f"the recording ends at {clock(cut)}")
+    def _ask_where_to(self) -> None:
+        """Ask for a moment, and go there."""
+        if self._can_move():
+            self._host.lay(PromptBox(self._host, "go to", HINT, self._go_to))
 
-
-def go_to(console: Traveller, text: str) -> str:
-    """Go to a moment as it was typed; gives what is wrong with it."""
-    stand = console.standpoint
-    if not text.strip():
+    def _go_to(self, text: str) -> str:
+        """Go to a moment as it was typed; gives what is wrong with it."""
+        viewed = self._viewed
+        if not text.strip():
+            return ""
+        try:
+            at = moment_of(text, first=viewed.first, last=viewed.now, utc=self._host.look.utc)
+        except UsageError as error:
+            return str(error)
+        self._go(at)
         return ""
-    try:
-        at = moment_of(text, first=stand.first, last=stand.now, utc=console.look.utc)
-    except UsageError as error:
-        return str(error)
-    go(console, at)
-    return ""
 
+    def _go_to_event(self, steps: int) -> None:
+        """To the next event of note, or the one before, and say what it is."""
+        viewed = self._viewed
+        if not self._can_move():
+            return
+        here, notes = viewed.here, viewed.notes
+        if steps > 0:
+            found = next((note for note in notes if note.at > here + SAME_S), None)
+        else:
+            found = next((note for note in reversed(notes) if note.at < here - SAME_S), None)
+        if found is None or (viewed.live and steps > 0):
+            self._host.say(self._no_event(steps))
+            return
+        same = [note for note in notes if abs(note.at - found.at) <= SAME_S]
+        self._go(found.at)
+        more = f" · and {len(same) - 1} more at this moment" if len(same) > 1 else ""
+        unread = steps > 0 and viewed.replay and found.at > read_up_to(viewed.timeline)
+        later = " · what is before it is still being read" if unread else ""
+        self._host.say(f"{told(same[0], self._host.look)}{more}{later}")
 
-def to_note(console: Traveller, steps: int) -> None:
-    """To the next event of note, or the one before, and say what it is."""
-    stand = console.standpoint
-    if not can_move(console):
-        return
-    here, notes = stand.here, stand.notes
-    if steps > 0:
-        found = next((note for note in notes if note.at > here + SAME_S), None)
-    else:
-        found = next((note for note in reversed(notes) if note.at < here - SAME_S), None)
-    if found is None or (stand.live and steps > 0):
-        console.say(_nothing_there(console, steps))
-        return
-    same = [note for note in notes if abs(note.at - found.at) <= SAME_S]
-    go(console, found.at)
-    unread = steps > 0 and stand.replay and found.at > read_up_to(stand.timeline)
-    console.say(
-        _in_words(same, console.look) + (" · what is before it is still being read" if unread else "")
-    )
+    def _no_event(self, steps: int) -> str:
+        viewed = self._viewed
+        if viewed.live and steps > 0:
+            return f"this is live; {self._host.key_of('event_before')} goes to the last event of note"
+        unread = viewed.replay and not viewed.timeline.complete
+        where = "after this moment" if steps > 0 else "before this moment"
+        return f"no event of note {where}" + (" so far: the recording is still being read" if unread else "")
 
+    def _change_speed(self, steps: int) -> None:
+        past = self._viewed.past
+        if past is None:
+            self._host.say(f"this is live, and has one speed; {self._host.key_of('step_back')} steps back")
+            return
+        speed = self._viewed.change_speed(steps)
+        if speed is None:
+            self._host.say("it can't go faster" if steps > 0 else "it can't go slower")
+            return
+        later = "" if past.position.playing else ", once it goes on"
+        pace = "as fast as it goes" if speed == inf else f"{written_speed(speed)} its own pace"
+        self._host.say(pace + later)
 
-def _in_words(notes: list[Note], look: DisplayOptions) -> str:
-    more = f" · and {len(notes) - 1} more at this moment" if len(notes) > 1 else ""
-    return f"{told(notes[0], look)}{more}"
+    def _switch_loop(self) -> None:
+        """Begin a replay again at its end, or not."""
+        past = self._viewed.past
+        if past is None or not self._viewed.replay:
+            self._host.say("only a replay can begin again at its end")
+            return
+        past.set_loop(not past.position.loop)
+        self._host.say("it begins again at its end" if past.position.loop else "it stops at its end")
 
-
-def _nothing_there(console: Traveller, steps: int) -> str:
-    stand = console.standpoint
-    if stand.live and steps > 0:
-        return f"this is live; {console.key_of('event_before')} goes to the last event of note"
-    unread = stand.replay and not stand.timeline.complete
-    where = "after this moment" if steps > 0 else "before this moment"
-    return f"no event of note {where}" + (" so far: the recording is still being read" if unread else "")
-
-
-def change_speed(console: Traveller, steps: int) -> None:
-    past = console.standpoint.past
-    if past is None:
-        console.say(f"this is live, and has one speed; {console.key_of('step_back')} steps back")
-        return
-    speed = console.standpoint.change_speed(steps)
-    if speed is None:
-        console.say("it can't go faster" if steps > 0 else "it can't go slower")
-        return
-    later = "" if past.position.playing else ", once it goes on"
-    console.say(("as fast as it goes" if speed == inf else f"{written_speed(speed)} its own pace") + later)
-
-
-def hints(console: Traveller) -> tuple[Hint, ...]:
-    """The keys of the banner, the most needed first."""
-    stand, key = console.standpoint, console.key_of
-    going = stand.position.playing
-    space = "pause" if going else "live" if stand.thaws else "play"
-    names: tuple[Hint, ...]
-    if stand.kind == "replay":
-        names = (("freeze", space), ("step_back", "back"), ("go_to", "go to"), ("event_next", "event"))
-    elif stand.kind == "held":
-        names = (("live", "live"),)
-    else:
-        names = (("live", "live"), ("step_back", "back"), ("freeze", space), ("go_to", "go to"))
-        if stand.thaws:
-            names = (names[0], names[1], names[3])
-    return tuple((key(name), label) for name, label in names if key(name))
+    def tick(self) -> None:
+        """Once a frame: see whether what is played has caught up, and say what stopped it."""
+        viewed = self._viewed
+        viewed.tick()
+        if viewed.caught_up():
+            self._host.changed(elsewhere=True)
+            self._host.say("this is live again")
+        why = viewed.position.why
+        if why != self._said_why:
+            self._said_why = why
+            if why and not any(why in note for note in viewed.shown.notes):
+                self._host.say(why)

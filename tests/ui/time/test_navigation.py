@@ -201,7 +201,7 @@ async def test_every_key_of_time_may_be_pressed_on_every_screen(kind: str) -> No
         for place in PLACES:
             reach(app, place)
             for action in (*TIME, *PACE, *TIME):
-                assert app.check_action("do", (action,))
+                assert app.can_do(action)
                 app.do(action)
                 assert len(app.sheet.lines) == 24
                 if app.page.name == "prompt":

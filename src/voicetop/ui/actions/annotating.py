@@ -1,0 +1,58 @@
+"""Bookmarks and notes: of the moment on the screen, about the call that is open."""
+
+from __future__ import annotations
+
+from math import isnan
+from pathlib import PurePath
+
+from voicetop.engine.snapshot import NAN
+from voicetop.sources import Act
+from voicetop.ui.actions.registry import Handlers
+from voicetop.ui.feeds import Feeds
+from voicetop.ui.screens.page import Host
+from voicetop.ui.screens.prompt import PromptBox
+from voicetop.ui.stack import Stack
+
+
+class AnnotationActions:
+    """Bookmarks and notes on the moment that is looked at."""
+
+    def __init__(self, host: Host, feeds: Feeds, stack: Stack) -> None:
+        self._host = host
+        self._feeds = feeds
+        self._stack = stack
+
+    def handlers(self) -> Handlers:
+        return {"bookmark": self._bookmark, "note": self._note}
+
+    def _bookmark(self) -> None:
+        self._keep("bookmark", "")
+
+    def _note(self) -> None:
+        """Ask for the words of a note. A page may have its own, about what its cursor stands on."""
+        subject = "this call" if self._stack.page.about else "this moment"
+        hint = f"a note on {subject}   Enter keeps it, Esc doesn't"
+        self._host.lay(PromptBox(self._host, "note", hint, self._keep_note))
+
+    def _keep_note(self, text: str) -> str:
+        if not text.strip():
+            return "no words yet: Esc leaves without a note"
+        self._keep("note", text.strip())
+        return ""
+
+    def _keep(self, act: str, text: str) -> None:
+        viewed = self._feeds.viewed
+        at = NAN if viewed.live else viewed.here
+        why_not = viewed.feed.operate(Act(act, text=text, at=at, call_id=self._stack.page.about))
+        if why_not:
+            self._host.say(why_not)
+            return
+        picture = viewed.picture
+        moment = at if not isnan(at) else picture.at if picture is not None else NAN
+        clock = f" at {self._host.look.clock(moment)}" if not isnan(moment) else ""
+        where = (
+            f"kept with {PurePath(self._feeds.current.name).name}"
+            if viewed.replay
+            else "sent to the hub, for every recording"
+        )
+        self._host.say(f"{act}{clock}: {where}")

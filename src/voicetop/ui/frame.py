@@ -1,0 +1,93 @@
+"""What a frame consists of besides the page: the strips above its footer, and a message in the footer's place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePath
+
+from voicetop.engine.snapshot import View
+from voicetop.ui.feeds import Feeds
+from voicetop.ui.lines import Line
+from voicetop.ui.renderables.feeds import feeds_line
+from voicetop.ui.renderables.footer import MOST_TOLD, message_lines
+from voicetop.ui.renderables.scene import Hint, Scene, When
+from voicetop.ui.renderables.tour import tour_lines
+from voicetop.ui.screens.page import Host
+from voicetop.ui.time.bar import Timebar
+from voicetop.ui.tour import Tour
+
+ROOM = 10
+"""A screen with fewer lines has none for anything but its page."""
+
+
+class Frame:
+    """Gathers what there is to paint, and makes the strips."""
+
+    def __init__(self, host: Host, feeds: Feeds) -> None:
+        self.timebar = Timebar()
+        self._host = host
+        self._feeds = feeds
+
+    def scene(self, asked: View | None, slowness: str) -> Scene:
+        """Everything there is to paint, now or in the past; `slowness` is the terminal's, in words."""
+        feed, viewed = self._feeds.current.handle, self._feeds.viewed
+        live = Scene(feed.latest, feed.link, self._host.look, asked or View(), feed.error, slowness)
+        kind = viewed.kind
+        if kind is None:
+            return live
+        when = When(
+            kind=kind,
+            position=viewed.position,
+            timeline=viewed.timeline,
+            name=PurePath(self._feeds.current.name).name,
+            live=None if kind == "replay" else live,
+            hints=self._hints(),
+        )
+        shown = viewed.shown
+        return replace(live, snap=viewed.picture, link=shown.link, error=shown.error, when=when)
+
+    def _hints(self) -> tuple[Hint, ...]:
+        """The keys of the banner, the most needed first."""
+        viewed, key = self._feeds.viewed, self._host.key_of
+        space = "pause" if viewed.position.playing else "live" if viewed.thaws else "play"
+        names: tuple[Hint, ...]
+        if viewed.kind == "replay":
+            names = (("freeze", space), ("step_back", "back"), ("go_to", "go to"), ("event_next", "event"))
+        elif viewed.kind == "held":
+            names = (("live", "live"),)
+        elif viewed.thaws:
+            names = (("live", "live"), ("step_back", "back"), ("go_to", "go to"))
+        else:
+            names = (("live", "live"), ("step_back", "back"), ("freeze", space), ("go_to", "go to"))
+        return tuple((key(name), label) for name, label in names if key(name))
+
+    def strips(self, scene: Scene, tour: Tour | None, width: int, height: int) -> list[Line]:
+        """What stands above the footer: the timeline, the tour's caption, the verdicts of all feeds."""
+        if height <= ROOM:
+            return self.timebar.hidden()
+        strips = [*self._timeline(scene, width, height)]
+        if tour is not None:
+            strips += tour_lines(tour.caption, tour.place, width)
+        if self._feeds.several:
+            shown = [
+                (name, Scene(handle.latest, handle.link, scene.look, error=handle.error))
+                for name, handle in self._feeds.all
+            ]
+            strips.append(feeds_line(shown, self._feeds.index, width, self._host.key_of("next_feed")))
+        self.timebar.top = height - 1 - len(strips)
+        return strips
+
+    def _timeline(self, scene: Scene, width: int, height: int) -> list[Line]:
+        """The timeline, where the screen doesn't show what is now."""
+        when = scene.when
+        if when is None or when.kind == "held":
+            return self.timebar.hidden()
+        return self.timebar.lines(when.timeline, self._feeds.viewed.here, scene.look, width, height)
+
+
+def with_message(lines: list[Line], message: str, width: int) -> list[Line]:
+    """The lines of a screen with a message in the place of its footer, and of lines above it where it takes more."""
+    if not message:
+        return lines
+    told = message_lines(message, width, MOST_TOLD if len(lines) > ROOM else 1)
+    return [*lines[: len(lines) - len(told)], *told]
