@@ -6,7 +6,7 @@ import asyncio
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,8 +17,14 @@ from voicetop.engine.checkpoint import VERSION
 from voicetop.engine.snapshot import View
 from voicetop.errors import CheckpointError
 from voicetop.hub import Hub, HubConfig
+from voicetop.recording.notes import Notebook
 from voicetop.recording.reader import read
-from voicetop.replay.source import ReplaySource
+from voicetop.replay.annotations import RecordingNotes
+from voicetop.replay.live_history import LiveTimeline
+from voicetop.replay.options import PlaybackStart
+from voicetop.replay.player import Player
+from voicetop.replay.recording_set import RecordingSet
+from voicetop.replay.seek import Seeker
 from voicetop.session import Session
 from voicetop.simulator import Fleet, FleetConfig, SimulatedIncident
 from voicetop.simulator.pump import pump
@@ -133,11 +139,37 @@ async def test_live_paced_unpaced_in_random_batches_and_joined_half_way_a_feed_h
         assert agree(digests, truth) >= 20, name
         assert session.snapshot(View()).calls.of == own.snapshot(View()).calls.of
 
-    paced = Session()
-    paced_digests = digesting(paced)
-    async for frame in ReplaySource(file, speed=20.0).frames():
-        paced.feed(frame)
-    assert agree(paced_digests, truth) >= 20
+    assert agree(await played(file, speed=20.0), truth) >= 20
+    seeker = Seeker(file, Session)
+    cursor = seeker.seek((seeker.index.first_at + seeker.index.last_at) / 2)
+    sought = digesting(cursor.session)
+    for _, frame in cursor.rest():
+        cursor.session.feed(frame)
+    assert agree(sought, truth) >= 8
+    assert len(sought) < len(truth) - 8
+
+
+async def played(file: Path, speed: float) -> Digests:
+    """The digests of the sessions that a replay of all of `file` plays through, paced as on a screen."""
+    found: Digests = {}
+
+    def watched(new_session: Callable[[], Session]) -> Session:
+        session = new_session()
+        session.on_beat.append(lambda beat: found.update({beat.seq: session.digest()}))
+        return session
+
+    player = Player(
+        lambda new_session: RecordingSet(file, lambda: watched(new_session)),
+        where=file.name,
+        gathering=LiveTimeline(),  # nobody else folds the file
+        remarks=RecordingNotes(lambda: Notebook(file)),
+        start=PlaybackStart(speed=speed),
+    )
+    player.start()
+    await until(lambda: player.ended)
+    assert player.error == ""
+    player.close()
+    return found
 
 
 class AlwaysOne(random.Random):

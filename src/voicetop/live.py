@@ -317,7 +317,7 @@ class LiveFeed:
 
 
 def _state_of(session: Session) -> bytes:
-    from voicetop.replay.seek import welcome_of  # noqa: PLC0415 - once an hour, where there is a recorder
+    from voicetop.replay.session_cursor import welcome_of  # noqa: PLC0415 - once an hour, where there is a recorder
 
     return welcome_of(session)
 

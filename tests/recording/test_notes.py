@@ -88,7 +88,7 @@ def test_who_seeks_into_a_noted_recording_sees_what_who_plays_it_sees(path: Path
     Seeker(path, Session).build()
     Notebook(path).add(note())
     played, moment = play(path), Seeker(path, Session).seek(START + 30)
-    assert digests(moment.session, (frame for _, frame in moment.frames)) == {
+    assert digests(moment.session, (frame for _, frame in moment.rest())) == {
         at: digest for at, digest in played.items() if at > START + 30
     }
     assert [act.text for act in moment.session.engine.operators] == ["callers wait"]

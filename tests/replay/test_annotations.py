@@ -58,7 +58,7 @@ def test_a_note_is_shown_from_its_moment_on_and_is_there_the_next_time(path: Pat
 def test_at_the_end_where_the_feed_itself_tells_of_it_it_is_shown_once(path: Path) -> None:
     remarks = noted(path, "it begins")
     moment = Seeker(path, Session).seek(START + 60)
-    for _, frame in moment.frames:
+    for _, frame in moment.rest():
         moment.session.feed(frame)
     moment.session.noted = remarks.acts
     assert len(moment.session.engine.operators) == 1

@@ -1,119 +1,61 @@
+"""Which stamp is due when."""
+
 from __future__ import annotations
 
-import asyncio
 import math
-import os
-import time
-from io import FileIO
-from pathlib import Path
 
-import pytest
+from voicetop.replay.pacing import MeasuredSpeed, Pacing
 
-from recording.recording_samples import beat, feed, read_all, record, stamped, welcome
-from voicetop.clock import ManualClock
-from voicetop.errors import RecordingError
-from voicetop.recording.compression import compressor
-from voicetop.replay.source import Pace, ReplaySource
-from voicetop.sources import Source
-
-START = 1_760_000_000.0
+NOW = 50.0
 
 
-async def collect(source: Source) -> list[bytes]:
-    return [frame async for frame in source.frames()]
+def anchored(speed: float, stamp: float = 100.0) -> Pacing:
+    pacing = Pacing(speed)
+    pacing.anchor(stamp, NOW)
+    return pacing
 
 
-async def test_unpaced_it_yields_every_record_at_once_and_ends(tmp_path: Path) -> None:
-    path = record(tmp_path / "a.vtr", feed(3000))
-    source = ReplaySource(path, speed=math.inf)
-    assert source.link.phase == "connecting"
-    assert stamped(await collect(source)) == stamped(feed(3000))
-    assert (source.link.phase, source.link.where, source.link.why) == ("ended", str(path), "")
+def test_stamps_fall_due_at_the_speed_that_was_set() -> None:
+    pacing = anchored(2.0)
+    assert pacing.due(NOW) == 100.0
+    assert pacing.due(NOW + 3) == 106.0
+    assert pacing.wait(107.0, NOW + 3) == 0.5
+    assert pacing.wait(90.0, NOW + 3) == 0.0
 
 
-async def test_paced_it_yields_the_same_records(tmp_path: Path) -> None:
-    path = record(tmp_path / "a.vtr", feed(30))
-    source = ReplaySource(path, speed=100)
-    began = time.monotonic()
-    assert stamped(await collect(source)) == stamped(feed(30))
-    assert time.monotonic() - began >= 2.9 / 100
+def test_as_fast_as_it_goes_everything_is_due() -> None:
+    pacing = anchored(math.inf)
+    assert pacing.due(NOW) == math.inf
+    assert pacing.wait(1e12, NOW) == 0.0
 
 
-async def test_records_come_when_their_stamps_say(tmp_path: Path) -> None:
-    clock, arrived = ManualClock(50.0), list[tuple[float, int]]()
-    frames = [welcome(0, START), *(beat(n, START + n / 4) for n in range(1, 9))]
-    source = ReplaySource(record(tmp_path / "a.vtr", frames), speed=2.0, clock=clock)
-
-    async def watch() -> None:
-        async for _ in source.frames():
-            arrived.append((clock.now - 50.0, len(arrived)))
-
-    watching = asyncio.create_task(watch())
-    while not watching.done():
-        await clock.advance(0.0625)
-        await asyncio.sleep(0.001)
-    assert [number for _, number in arrived] == list(range(9))
-    for at, number in arrived:
-        assert at >= number / 8
-    assert source.link.phase == "ended"
+def test_a_pause_in_which_nothing_was_recorded_counts_as_a_second() -> None:
+    pacing = anchored(2.0)
+    pacing.meet(100.0, 105.0, NOW)
+    assert pacing.wait(105.0, NOW) == 2.5, "five seconds are no pause"
+    pacing.meet(100.0, 5000.0, NOW)
+    assert pacing.wait(5000.0, NOW) == 1.0
+    pacing.meet(100.0, 5000.0, NOW + 0.75)
+    assert pacing.wait(5000.0, NOW + 0.75) == 0.25, "it is met before every frame, and waited for once"
 
 
-async def test_pauses_in_which_nothing_was_recorded_are_cut_short_and_steps_back_are_not_waited_for() -> None:
-    clock = ManualClock()
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        clock.now += seconds
-
-    clock.sleep = sleep  # type: ignore[method-assign]
-    pace = Pace(clock, 2.0)
-    for at in (100.0, 101.0, 5000.0, 4000.0, 4000.5):
-        await pace.wait(at)
-    assert slept == [0.5, 0.5, 0.25]
+def test_stamps_that_step_back_are_not_waited_for_and_go_on_from_there() -> None:
+    pacing = anchored(2.0)
+    pacing.meet(100.0, 97.0, NOW)
+    assert pacing.due(NOW) == 100.0, "a little disorder is none of its business"
+    pacing.meet(100.0, 40.0, NOW)
+    assert pacing.due(NOW) == 40.0
+    assert pacing.wait(40.5, NOW) == 0.25
 
 
-async def test_a_torn_end_is_told_when_it_ends(tmp_path: Path) -> None:
-    path = record(tmp_path / "a.vtr", feed(3))
-    path.write_bytes(path.read_bytes() + b"\x28\xb5\x2f\xfd")
-    source = ReplaySource(path, speed=math.inf)
-    assert stamped(await collect(source)) == stamped(feed(3))
-    assert "is torn" in source.link.why
-    assert source.notes == read_all(path)[1]
-
-
-async def test_a_later_version_in_the_middle_is_raised_where_it_stands(tmp_path: Path) -> None:
-    path = record(tmp_path / "a.vtr", feed(3))
-    path.write_bytes(path.read_bytes() + compressor(3)(b'{"voicetop":"recording","version":9}\n'))
-    source = ReplaySource(path, speed=math.inf)
-    frames = source.frames()
-    assert stamped([await anext(frames) for _ in range(2)]) == stamped(feed(3))
-    with pytest.raises(RecordingError, match="version 9"):
-        await anext(frames)
-    assert source.link.phase == "ended"
-
-
-def test_what_is_no_recording_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    (tmp_path / "a.vtr").write_text("hello")
-    with pytest.raises(RecordingError, match="is no recording"):
-        ReplaySource(tmp_path / "a.vtr")
-
-
-async def test_leaving_early_leaves_nothing_behind(tmp_path: Path) -> None:
-    source = ReplaySource(record(tmp_path / "a.vtr", feed(5000, each=3)), speed=1000)
-    frames = source.frames()
-    await anext(frames)
-    await frames.aclose()  # type: ignore[attr-defined]
-    assert source.link.phase == "ended"
-
-
-async def test_a_quiet_pipe_holds_nobody_up(tmp_path: Path) -> None:
-    out, into = os.pipe()
-    os.write(into, record(tmp_path / "a.vtr", feed(2)).read_bytes())
-    with FileIO(out) as stream:
-        source = ReplaySource(stream, speed=math.inf)
-        frames = source.frames()
-        assert stamped([await anext(frames), await anext(frames)]) == stamped(feed(2))
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(anext(frames), 0.05)
-        os.close(into)
+def test_the_speed_that_was_reached_is_that_of_the_last_second() -> None:
+    reached = MeasuredSpeed()
+    assert math.isnan(reached.see(0.0, NOW))
+    for tenth in range(1, 11):
+        speed = reached.see(4.0 * tenth / 10, NOW + tenth / 10)
+    assert math.isclose(speed, 4.0)
+    for tenth in range(11, 31):
+        speed = reached.see(4.0 + (tenth - 10) / 10, NOW + tenth / 10)
+    assert math.isclose(speed, 1.0)
+    reached.restart()
+    assert math.isnan(reached.see(9.0, NOW + 9))

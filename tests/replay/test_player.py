@@ -14,6 +14,7 @@ import pytest
 
 from replay.films import START, arrive, asked, digests, film, film_frames, player_of, until
 from voicetop.engine.snapshot import View
+from voicetop.recording.compression import compressor
 from voicetop.recording.recorder import Recorder
 from voicetop.replay.player import Player
 from voicetop.session import Session
@@ -301,6 +302,28 @@ def test_damage_is_told_and_a_gap_on_the_timeline(tmp_path: Path) -> None:
     assert any("damaged" in note for note in player.notes)
     until(lambda: player.timeline.complete)
     assert [note.kind for note in player.timeline.notes].count("gap") == 1
+    player.close()
+
+
+def test_a_torn_end_is_told_when_it_is_there(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.vtr", film_frames(5))
+    path.write_bytes(path.read_bytes() + b"\x28\xb5\x2f\xfd")
+    player = player_of(path, speed=math.inf)
+    player.start()
+    until(lambda: player.ended)
+    assert player.position.at == START + 5
+    assert any("is torn" in note for note in player.notes)
+    player.close()
+
+
+def test_a_part_of_a_later_version_ends_it_where_it_begins(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.vtr", film_frames(5))
+    path.write_bytes(path.read_bytes() + compressor(3)(b'{"voicetop":"recording","version":9}\n'))
+    player = player_of(path, at=START + 1, speed=math.inf)
+    player.start()
+    until(lambda: player.error)
+    assert "of version 9" in player.error
+    assert player.latest is not None
     player.close()
 
 

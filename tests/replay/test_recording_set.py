@@ -12,7 +12,8 @@ from voicetop.errors import RecordingError
 from voicetop.recording.reader import Place, extent
 from voicetop.replay.frame_cursor import FrameCursor
 from voicetop.replay.recording_set import RecordingSet
-from voicetop.replay.seek import Seeker, welcome_of
+from voicetop.replay.seek import Seeker
+from voicetop.replay.session_cursor import welcome_of
 from voicetop.session import Session
 
 FRAMES = list(film_frames(60))

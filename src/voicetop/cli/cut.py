@@ -17,7 +17,8 @@ from voicetop.recording.format import Header
 from voicetop.recording.merge import write_recording
 from voicetop.recording.notes import about
 from voicetop.replay.cut import cut_frames
-from voicetop.replay.seek import Seeker, SeekResult, moment_at
+from voicetop.replay.seek import Seeker
+from voicetop.replay.session_cursor import SessionCursor
 
 if TYPE_CHECKING:
     from voicetop.recording.redact import Redactor
@@ -60,25 +61,25 @@ def run(args: argparse.Namespace) -> int:
             f"{args.file} goes from {times.iso(first)} to {times.iso(last)}"
         )
     redactor = redact.redactor(args) if args.share else None
-    moment = _shared(seeker, start, redactor) if redactor else seeker.seek(start)
+    cursor = _shared(seeker, start, redactor) if redactor else seeker.seek(start)
     with read(args.file) as reader:
         header = Header(
             voicetop="recording",
-            epoch=moment.session.epoch or reader.header.epoch,
+            epoch=cursor.session.epoch or reader.header.epoch,
             source="" if redactor else reader.header.source,
             at=reader.header.at,
         )
     notes = [
         noted.redacted(redactor) if redactor else noted for noted in about(args.file, start or first, end)
     ]
-    events = write_recording(args.output, cut_frames(moment, end), header, notes)
+    events = write_recording(args.output, cut_frames(cursor, end), header, notes)
     sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")
     if redactor:
         redact.tell(redactor)
     return 0
 
 
-def _shared(seeker: Seeker, start: float, redactor: Redactor) -> SeekResult:
+def _shared(seeker: Seeker, start: float, redactor: Redactor) -> SessionCursor:
     """The moment as it is once all that led to it was redacted: no state of before may leave the house."""
 
     def redacted() -> Iterator[tuple[float, bytes]]:
@@ -86,4 +87,6 @@ def _shared(seeker: Seeker, start: float, redactor: Redactor) -> SeekResult:
             for at, frame in reader.stamped():
                 yield at, redactor.frame(frame)
 
-    return moment_at(seeker.empty_session(), redacted(), start)
+    cursor = SessionCursor(seeker.empty_session(), redacted())
+    cursor.settle(start)
+    return cursor

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from voicetop.replay.seek import SeekResult
+from voicetop.replay.session_cursor import SessionCursor, welcome_of
 from voicetop.wire.batches import split_at
 
 
-def cut_frames(moment: SeekResult, until: float) -> Iterator[bytes]:
-    """A moment and what follows on it up to `until` (epoch s): first the state, as a hub welcomes a console with it."""
-    if moment.begun:
-        yield moment.welcome()
-    for stamped in moment.frames:
+def cut_frames(cursor: SessionCursor, until: float) -> Iterator[bytes]:
+    """From where a cursor stands up to `until` (epoch s): first the state, as a hub welcomes a console with it."""
+    if cursor.begun:
+        yield welcome_of(cursor.session)
+    for stamped in cursor.rest():
         if stamped[0] > until:
             yield from (frame for _, frame in split_at(stamped, until)[0])
             return

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from voicetop.errors import RecordingError
 from voicetop.recording.reader import Place, Reader
 from voicetop.wire.batches import Stamped, split
@@ -27,7 +29,7 @@ class FrameCursor(Iterator[Stamped]):
         self._file = file
         self._place: Place | None = place
         self._epoch = epoch
-        self._reading: Iterator[Stamped] | None = None
+        self._reading: Iterator[PlacedFrame] | None = None
         self._reader: Reader | None = None
         self._read_at_size = -1
         self._notes: list[str] = []
@@ -37,11 +39,13 @@ class FrameCursor(Iterator[Stamped]):
             if self._reading is None and not self._go_on():
                 raise StopIteration
             try:
-                stamped = next(self._reading, None) if self._reading else None
+                placed = next(self._reading, None) if self._reading else None
             except OSError as error:
                 raise RecordingError(f"cannot read on in {self._file}: {error.strerror}") from None
-            if stamped is not None:
-                return stamped
+            if placed is not None:
+                assert self._reader is not None
+                self._place, self._epoch = self._reader.place, placed.epoch
+                return placed.at, placed.frame
             self._reading = None
 
     @property
@@ -82,7 +86,8 @@ class FrameCursor(Iterator[Stamped]):
             self._notes.append(str(error))
             self._place = None
             return
-        self._reading = self._stamped(self._reader)
+        assert self._place is not None
+        self._reading = frames_behind(self._reader, self._place, self._epoch)
 
     def _settle(self, *, torn: bool) -> None:
         """Keep what the last reading had to say, but for a torn end that has become whole meanwhile."""
@@ -91,20 +96,30 @@ class FrameCursor(Iterator[Stamped]):
             self._notes += told if torn or not self._reader.torn else told[:-1]
             self._reader = None
 
-    def _stamped(self, reader: Reader) -> Iterator[Stamped]:
-        assert self._place is not None
-        begin = self._place
-        if begin.offset:
-            reader.enter(begin, self._epoch)
-        with reader:
-            for number, (at, frame) in enumerate(reader.stamped()):
-                if number < begin.frames:
-                    continue
-                done = begin.events if number == begin.frames else 0
-                rest = split(frame, done)[1] if done else frame
-                self._place, self._epoch = reader.place, reader.epoch
-                if rest:
-                    yield at, rest
+
+class PlacedFrame(Struct, frozen=True):
+    """A frame, its last stamp, where it begins (None where nobody can enter), and the epoch that it is of."""
+
+    at: float
+    frame: bytes
+    place: Place | None
+    epoch: str
+
+
+def frames_behind(reader: Reader, place: Place, epoch: str) -> Iterator[PlacedFrame]:
+    """The frames behind a place; if it is in the middle of a frame, the rest of that one first. Closes the reader."""
+    with reader:
+        if place.offset:
+            reader.enter(place, epoch)
+        for number, (at, frame) in enumerate(reader.stamped()):
+            if number < place.frames:
+                continue
+            done = place.events if number == place.frames else 0
+            rest = split(frame, done)[1] if done else frame
+            here = reader.place
+            if rest:
+                begin = Place(here.offset, here.frames - 1, done) if here else None
+                yield PlacedFrame(at, rest, begin, reader.epoch)
 
 
 def _size(file: Path) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import math
 import os
 import sys
@@ -16,17 +15,15 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import msgspec
-from msgspec import Struct
-
 from voicetop.errors import CheckpointError, RecordingError
 from voicetop.recording.index import STATE, BlockIndex
 from voicetop.recording.reader import Place, Reader
 from voicetop.replay.checkpoints.store import Checkpoints, SavedCheckpoint
 from voicetop.replay.checkpoints.writer import CheckpointWriter, go_on_from
+from voicetop.replay.frame_cursor import FrameCursor, frames_behind
+from voicetop.replay.session_cursor import SessionCursor
 from voicetop.session import Session
-from voicetop.wire.batches import Stamped, is_welcome, last_beat, split, split_at
-from voicetop.wire.frames import Welcome
+from voicetop.wire.batches import is_welcome, last_beat, split
 
 SHARE = 0.2
 """How much of the recording's size its checkpoints may take."""
@@ -35,19 +32,6 @@ APART_S = 10.0
 """Checkpoints nearer to each other than this would save nothing that a person notices."""
 MARGIN = 1.1
 """A checkpoint may turn out so much larger than the last one: to find that out is most of its work."""
-
-
-class SeekResult:
-    """A session as it was at a heartbeat, and the frames (each with its last stamp) that follow on it."""
-
-    def __init__(self, session: Session, frames: Iterator[Stamped], *, begun: bool) -> None:
-        self.session = session
-        self.frames = frames
-        self.begun = begun
-
-    def welcome(self) -> bytes:
-        """What a hub would say to a console that joins now."""
-        return welcome_of(self.session)
 
 
 class Seeker:
@@ -80,14 +64,17 @@ class Seeker:
         """A session that has seen nothing."""
         return self._new_session()
 
-    def seek(self, at: float) -> SeekResult:
+    def seek(self, at: float) -> SessionCursor:
         """The state at the last heartbeat that was stamped by `at` (epoch s), and what follows on it.
 
         Where stamps step back, at the last heartbeat before time first passes `at`. Before the first heartbeat the
         session is empty and everything follows.
         """
         session = self._new_session()
-        return moment_at(session, self._frames(*self.enter(at, session)), at)
+        frames = FrameCursor(lambda: [self.path], self.path, *self.enter(at, session))
+        cursor = SessionCursor(session, frames)
+        cursor.settle(at)
+        return cursor
 
     def build(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Go through the file and keep checkpoints of it, up to `share` of its size; goes on where it left off.
@@ -146,12 +133,9 @@ class Seeker:
         except CheckpointError:
             return False
 
-    def _frames(self, place: Place, epoch: str) -> Iterator[Stamped]:
-        return ((step.at, step.frame) for step in _steps(self.path, place, epoch))
-
     def _between(self, begin: Place, epoch: str, end: Place) -> Iterator[bytes]:
         """The frames from one place to another."""
-        for step in _steps(self.path, begin, epoch):
+        for step in frames_behind(Reader(self.path), begin, epoch):
             here = step.place
             if here is not None and (here.offset, here.frames) >= (end.offset, end.frames):
                 if here.frames == end.frames and here.offset == end.offset and end.events > here.events:
@@ -168,7 +152,7 @@ class Seeker:
         usual = float(size)
         place, epoch = (last.place, last.epoch) if last else (Place(0, 0), "")
         kept_at = max((saved.until for saved in self.checkpoints.saved), default=until)
-        for step in _steps(self.path, place, epoch):
+        for step in frames_behind(Reader(self.path), place, epoch):
             if stop():
                 break
             until, rest, here = max(until, step.at), step.frame, step.place
@@ -204,80 +188,6 @@ def _kept(keeper: CheckpointWriter, place: Place, until: float, room: float) -> 
         return keeper.keep(place, until, room)
     except OSError:
         return sys.maxsize
-
-
-class _Step(Struct, frozen=True):
-    """A frame, its last stamp, where it begins (None where nobody can enter), and the feed that it is of."""
-
-    at: float
-    frame: bytes
-    place: Place | None
-    epoch: str
-
-
-def _steps(path: Path, place: Place, epoch: str) -> Iterator[_Step]:
-    """The frames behind a place; if it is in the middle of a frame, the rest of that one first."""
-    with Reader(path) as reader:
-        if place.offset:
-            reader.enter(place, epoch)
-        for number, (at, frame) in enumerate(reader.stamped()):
-            if number < place.frames:
-                continue
-            done = place.events if number == place.frames else 0
-            rest = split(frame, done)[1] if done else frame
-            here = reader.place
-            if rest:
-                begin = Place(here.offset, here.frames - 1, done) if here else None
-                yield _Step(at, rest, begin, reader.epoch)
-
-
-def moment_at(session: Session, frames: Iterator[Stamped], at: float) -> SeekResult:
-    """Feed `session` up to the last heartbeat by `at`."""
-    held: list[Stamped] = []
-    for stamped in frames:
-        if stamped[0] > at:
-            before, after = split_at(stamped, at)
-            return _settle(session, [*held, *before], itertools.chain(after, frames))
-        held.append(stamped)
-        if last_beat(stamped[1]):
-            _feed(session, held[:-1])
-            held = held[-1:]
-    return _settle(session, held, frames)
-
-
-def _settle(session: Session, held: list[Stamped], rest: Iterator[Stamped]) -> SeekResult:
-    """Feed what is held up to the last heartbeat in it; the other part comes before `rest`."""
-    beats = [last_beat(frame) for _, frame in held]
-    last = max((number for number, beat in enumerate(beats) if beat), default=-1)
-    if last < 0:
-        return SeekResult(session, itertools.chain(held, rest), begun=bool(session.epoch or session.seq))
-    _feed(session, held[:last])
-    at, frame = held[last]
-    head, tail = split(frame, beats[last])
-    session.feed(head)
-    return SeekResult(
-        session, itertools.chain([(at, tail)] if tail else [], held[last + 1 :], rest), begun=True
-    )
-
-
-def _feed(session: Session, frames: list[Stamped]) -> None:
-    for _, frame in frames:
-        session.feed(frame)
-
-
-def welcome_of(session: Session) -> bytes:
-    """The welcome that brings another session to this one's state."""
-    return msgspec.json.encode(_welcome(session))
-
-
-def _welcome(session: Session) -> Welcome:
-    return Welcome(
-        epoch=session.epoch,
-        seq=session.seq,
-        at=session.at if math.isfinite(session.at) else 0.0,
-        deployment=session.deployment,
-        state=session.checkpoint(),
-    )
 
 
 def key_of(session: Session) -> str:

@@ -12,7 +12,8 @@ from voicetop.engine.call_events import StoredEvents
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import View
 from voicetop.recording import read
-from voicetop.replay.seek import Seeker, welcome_of
+from voicetop.replay.seek import Seeker
+from voicetop.replay.session_cursor import welcome_of
 from voicetop.session import Session
 from voicetop.wire import duplicates
 from voicetop.wire.events import Event
@@ -37,7 +38,7 @@ def checked(path: Path) -> Seeker:
     assert len(seeker.checkpoints.saved) > 5
     for moment in MOMENTS:
         found = Seeker(path, small).seek(START + moment)
-        for _, frame in found.frames:
+        for _, frame in found.rest():
             found.session.feed(frame)
         assert found.session.digest() == played.digest()
     return seeker
