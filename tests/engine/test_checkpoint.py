@@ -103,7 +103,7 @@ def test_a_loaded_session_has_the_same_digest_picture_and_future(seed: int) -> N
 
 def test_whatever_trouble_stands_is_loaded_as_it_stood() -> None:
     session, loaded = complete(), Session()
-    assert {"stuck", "capacity"} <= set(session.engine.judge.standing)
+    assert {"waiting", "capacity"} <= set(session.engine.judge.standing)
     loaded.load(session.checkpoint())
     assert loaded.digest() == session.digest()
 

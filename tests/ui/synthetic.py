@@ -46,7 +46,9 @@ LANGUAGES = ("en", "es", "de", "hi")
 
 def figure(value: float, n: int, normal: float = NAN, warn: float = NAN, spread: float = 0.0) -> Figure:
     known = Normal(normal, abs(normal) * 0.05, 4000) if normal == normal else Normal()
-    return Figure(value, n, value - spread if spread else NAN, value + spread if spread else NAN, known, warn)
+    low, high = (value - spread, value + spread) if spread else (NAN, NAN)
+    off = value < warn if warn < normal else value > warn
+    return Figure(value, n, low, high, known, warn, off=off)
 
 
 def wave(n: int, low: float, high: float, *, end: float = 0.0, tick: int = 0, step: float = 30.0) -> Series:
@@ -286,7 +288,6 @@ def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
                 Trouble(
                     *(
                         "latency",
-                        "P95 response 3,910 ms = 2.4× normal",
                         AT - 380,
                         "degraded",
                         3910,
@@ -297,10 +298,8 @@ def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
                     explains=0.91,
                     stage="llm_ttft",
                 ),
-                Trouble("errors", "errors 4.1 % = 3.4× normal", AT - 360, "degraded", 0.041, 0.012, 631),
-                Trouble(
-                    "abandonment", "abandonment 6.2 %, normal 4 %", AT - 300, "degraded", 0.062, 0.04, 402
-                ),
+                Trouble("errors", AT - 360, "degraded", 0.041, 0.012, 631),
+                Trouble("abandonment", AT - 300, "degraded", 0.062, 0.04, 402),
             ),
         ),
         capacity=CapacityPanel(

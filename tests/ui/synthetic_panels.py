@@ -32,9 +32,10 @@ WORSE = {"intent": "billing", "language": "es", "version": "v42"}
 def _figure(value: float, n: int, normal: float = NAN, spread: float = 0.0) -> Figure:
     known = Normal(normal, abs(normal) * 0.05, 4000) if normal == normal else Normal()
     low, high = (max(0.0, value - spread), value + spread) if spread else (NAN, NAN)
-    return Figure(
-        value, n, low, high, known, warn=normal * 1.5 if normal < 0.5 or normal > 5 else 0.87, few=n < 30
-    )
+    low_is_bad = 0.5 <= normal <= 5
+    warn = normal - (0.03 if normal < 1 else 0.4) if low_is_bad else normal * 1.5
+    off = n >= 30 and (value < warn if low_is_bad else value > warn)
+    return Figure(value, n, low, high, known, warn=warn, few=n < 30, off=off)
 
 
 def segment_row(value: str, calls: int, share: float, *, bad: bool) -> SegmentRow:

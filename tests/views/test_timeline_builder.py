@@ -100,15 +100,15 @@ def test_what_the_feed_and_people_say_is_told_once() -> None:
 def test_troubles_begin_and_clear() -> None:
     chronicle, engine = TimelineBuilder(), Engine()
     step(chronicle, engine, AT)
-    trouble = Trouble("stuck", "9 of 12 callers stuck", AT, "down")
-    engine.judge.standing["stuck"] = ActiveTrouble(trouble, AT, AT)
+    trouble = Trouble("waiting", AT, "down", 9, n=12, line=8)
+    engine.judge.standing["waiting"] = ActiveTrouble(trouble, AT, AT)
     chronicle.step(engine, AT + 5)
     chronicle.step(engine, AT + 10)
     engine.judge.standing.clear()
     chronicle.step(engine, AT + 15)
     assert kinds(chronicle) == [
-        ("trouble", 5.0, "9 of 12 callers stuck"),
-        ("cleared", 15.0, "9 of 12 callers stuck"),
+        ("trouble", 5.0, "9 of 12 waiting callers stuck for over 8 s"),
+        ("cleared", 15.0, "9 of 12 waiting callers stuck for over 8 s"),
     ]
 
 

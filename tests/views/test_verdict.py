@@ -18,8 +18,8 @@ def test_an_incident_speaks_for_its_family_and_the_judge_for_the_others() -> Non
         "…",
         AT,
         (
-            Trouble("errors", "errors 9 % = 7× normal", AT, "down"),
-            Trouble("cost", "cost per call $0.2 = 2.0× normal", AT, "degraded"),
+            Trouble("errors", AT, "down", 0.09, 0.013, 400),
+            Trouble("cost", AT, "degraded", 0.2, 0.1, 400),
         ),
     )
     verdict = verdict_of(plain, story.incidents.opened, story.at)

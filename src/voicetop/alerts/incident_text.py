@@ -8,6 +8,7 @@ The text before the blame is the detector's; what follows is made here, for all 
 from __future__ import annotations
 
 from voicetop.alerts.signals import Signal
+from voicetop.engine.snapshot import Where
 from voicetop.formatting import labels, numbers, times
 from voicetop.formatting.numbers import known, written
 
@@ -49,16 +50,15 @@ def blame_line(signal: Signal) -> str:
         figure = ""
     head = " ".join(part for part in (signal.metric, figure, compared(signal)) if part)
     calls = numbers.counted(signal.calls, "call") if signal.calls else ""
-    parts = (head, _stage(signal), _segment(signal), calls, _began(signal))
+    parts = (head, _stage(signal), segment_text(signal.where, signal.explains), calls, _began(signal))
     return " · ".join(part for part in parts if part)
 
 
 def in_short(signal: Signal) -> list[str]:
-    """What the verdict says besides the text: the stage's share, the segment and the marker, where they are known."""
+    """What the verdict says besides text and segment: the stage's share and the marker, where they are known."""
     whose = f"provider {signal.provider}" if signal.provider and signal.provider not in signal.text else ""
     share = _stage(signal) if known(signal.stage_share) else whose
-    segment = _segment(signal) if signal.where else ""
-    return [part for part in (share, segment, _began(signal)) if part]
+    return [part for part in (share, _began(signal)) if part]
 
 
 def _began(signal: Signal) -> str:
@@ -77,10 +77,11 @@ def _stage(signal: Signal) -> str:
     return f"{share}{who}{f' of {signal.provider}' if signal.provider else ''}"
 
 
-def _segment(signal: Signal) -> str:
-    if not signal.where:
+def segment_text(where: Where, explains: float) -> str:
+    """Whose it is: "billing × es explain 91 %", without the share where it isn't known; "global" where everybody's."""
+    if not where:
         return "global"
-    values = " × ".join(value for _, value in signal.where)
-    if not known(signal.explains):
+    values = " × ".join(value for _, value in where)
+    if not known(explains):
         return values
-    return f"{values} explain{'s' * (len(signal.where) == 1)} {numbers.whole_percent(signal.explains)}"
+    return f"{values} explain{'s' * (len(where) == 1)} {numbers.whole_percent(explains)}"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from voicetop.alerts import trouble_text
 from voicetop.alerts.alerts import Alerts
 from voicetop.alerts.incidents.lifecycle import Incidents
 from voicetop.alerts.rules.metrics import Readings
@@ -26,7 +27,6 @@ from voicetop.wire.codec import Beat
 
 LOOK_S = 60.0
 """How often it is looked whether a rule finds anything to look at."""
-FAMILY_OF = {"stuck": "waiting"}
 NEAR_S = 900.0
 """What fires within a quarter of an hour of something else is about that, and so is what follows a marker."""
 
@@ -142,11 +142,8 @@ class _Shown:
             self._over.append(self._on.pop(kind)._replace(over=beat.at))
         for kind, held in standing.items():
             if kind not in self._on:
-                family = FAMILY_OF.get(kind, kind.removeprefix("local "))
-                text = held.trouble.text
-                self._on[kind] = Fired(
-                    kind, "the verdict", family, beat.at, min(held.since, beat.at), NAN, text
-                )
+                text, since = trouble_text.text(held.trouble), min(held.since, beat.at)
+                self._on[kind] = Fired(kind, "the verdict", held.trouble.kind, beat.at, since, NAN, text)
 
     def beside(self, fired: Sequence[Fired]) -> list[Fired]:
         """Those that no incident of their family speaks for."""

@@ -14,8 +14,10 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from voicetop.engine.normals import handling_s, share_of_call
 from voicetop.engine.snapshot import NAN, Where
 from voicetop.engine.windows.cells import SegmentColumns
+from voicetop.engine.windows.ledger import Ledger
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -74,6 +76,24 @@ def find(
     return Attribution(where, min(1.0, explains))
 
 
+def of_errors(ledger: Ledger, convincing: float = CONVINCING) -> Attribution:
+    """Calls with an error in the last 5 minutes, against how many of them each cell has always had."""
+    used, counts, sums = len(ledger.cells), ledger.counts, ledger.counts.sums("30m", None)
+    hits, ended = (counts.by_cell("5m", kind)[:used].astype(float) for kind in ("error", "ended"))
+    before, of = (counts.by_cell("24h", kind)[:used].astype(float) for kind in ("error", "ended"))
+    active = np.array(ledger.cells.live, float) + ended
+    expect = expected(active * share_of_call("5m", handling_s(sums)), before - hits, of - ended)
+    return find(ledger.columns.follow(ledger.cells), hits, expect, convincing)
+
+
+def of_slow_turns(ledger: Ledger, bucket: int, convincing: float = CONVINCING) -> Attribution:
+    """Turns from `bucket` on in the last 5 minutes, against how many of them each cell has always had."""
+    slow, n = ledger.windows.slow_by_cell("5m", bucket, len(ledger.cells))
+    slow_day, n_day = ledger.windows.slow_by_cell("24h", bucket, len(ledger.cells))
+    expect = expected(n, slow_day - slow, n_day - n)
+    return find(ledger.columns.follow(ledger.cells), slow, expect, convincing)
+
+
 def _wider(
     beam: list[tuple[float, Where, Mask]], masks: dict[tuple[str, str], Mask], o: Vector, e: Vector
 ) -> list[tuple[float, Where, Mask]]:
@@ -123,11 +143,3 @@ def _ratio(inside: float, e_in: float, whole: float, e_whole: float) -> float:
 
 def _term(hits: float, expect: float) -> float:
     return hits * math.log(hits / expect) if hits > 0 else 0.0
-
-
-def in_words(blame: Attribution) -> str:
-    """As " · billing × es × v42 explain 91 %"; empty where it is everybody's."""
-    if not blame.where:
-        return ""
-    values = " × ".join(value for _, value in blame.where)
-    return f" · {values} explain{'s' if len(blame.where) == 1 else ''} {100 * blame.explains:.0f} %"

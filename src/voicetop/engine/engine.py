@@ -46,7 +46,9 @@ class Engine(EngineState):
             self._lose(at)
             self.roster.ration()
             if self.config.verdict:
-                self.judge.step(self, at)
+                limit, least = self.load.limit, self.config.stuck_after_s
+                live = self.roster.live.values()
+                self.judge.step(self.ledger, live, at, limit=limit, stuck_after_s=least)
         return [number * MARK_S for number in passed]
 
     def _decide(self, at: float) -> None:

@@ -8,15 +8,18 @@ teaches it as well as a day that passes.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from voicetop.engine import thresholds
 from voicetop.engine.snapshot import NAN, Figure, Latencies, Normal
+from voicetop.engine.thresholds import Threshold
 from voicetop.engine.windows.buckets import BUCKETS, QUANTILES, censored_quantile
 from voicetop.engine.windows.histograms import METRICS, Histogram
-from voicetop.engine.windows.slots import MINUTE, QUARTER, SPANS, SlotKey
+from voicetop.engine.windows.slots import MINUTE, SPANS, SlotKey
 
 if TYPE_CHECKING:
     from voicetop.engine.windows.ledger import Ledger
@@ -26,63 +29,67 @@ FEW = {0.50: 5, 0.95: 20, 0.99: 100}
 FEW_CALLS = 10
 LEARNING_S = 900.0
 LEARNED_TURNS = 100
-WARN_RATIO = 1.5
 
 Cells = NDArray[np.intp] | None
 
 
-def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """The Wilson score interval of a rate (E. B. Wilson, 1927), 95 % at z = 1.96; (NaN, NaN) of nothing.
-
-    Holds its level at small n and never leaves 0…1, where the textbook interval does both.
-    """
-    if n <= 0:
-        return NAN, NAN
-    p = hits / n
-    z2 = z * z / n
-    middle = p + z2 / 2
-    half = z * math.sqrt(max(0.0, p * (1 - p) / n + z2 / (4 * n)))
-    return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
-
-
-def rate(hits: int, n: int, normal: Normal = Normal(), warn: float = NAN) -> Figure:  # noqa: B008 - frozen
+def rate(hits: int, n: int, normal: Normal = Normal()) -> Figure:  # noqa: B008 - frozen
     """A share of n calls; NaN of nothing."""
     hits = min(hits, n)
-    low, high = wilson(hits, n)
-    return Figure(hits / n if n else NAN, n, low, high, normal, warn, few=n < FEW_CALLS)
+    low, high = thresholds.wilson(hits, n)
+    return Figure(hits / n if n else NAN, n, low, high, normal, few=n < FEW_CALLS)
 
 
-def mean(total: float, n: int, normal: Normal = Normal(), warn: float = NAN) -> Figure:  # noqa: B008 - frozen
+def mean(total: float, n: int, normal: Normal = Normal()) -> Figure:  # noqa: B008 - frozen
     """A mean over n; NaN of nothing."""
-    return Figure(total / n if n else NAN, n, normal=normal, warn=warn, few=n < FEW_CALLS)
+    return Figure(total / n if n else NAN, n, normal=normal, few=n < FEW_CALLS)
 
 
-def line_over(normal: Normal, times: float, least: float = 0.0) -> float:
-    """A warning line above normal: `times` normal, but at least `least` more; NaN where no normal is known."""
-    return max(times * normal.value, normal.value + least) if normal.known else NAN
+class _Outcome(NamedTuple):
+    """A figure of ended calls: what is counted, or added up in a `unit`, of how many; and when it is bad."""
+
+    total: str
+    of: str
+    threshold: Threshold
+    unit: float = 0.0
 
 
-def error_line(normal: Normal) -> float:
-    """Errors warn at twice their normal, and at least one point of a hundred above it."""
-    return line_over(normal, 2.0, 0.01)
+OUTCOMES = {
+    "success": _Outcome("succeeded", "known", thresholds.SUCCESS),
+    "abandonment": _Outcome("abandoned", "decided", thresholds.ABANDONMENT),
+    "escalation": _Outcome("escalated", "talked", thresholds.ESCALATION),
+    "cost": _Outcome("cost_micro", "priced", thresholds.COST, 1e6),
+    "sentiment": _Outcome("sentiment_centi", "sentiments", thresholds.SENTIMENT, 100.0),
+}
+"""What comes of calls, by kind of trouble: rates, cost in dollars and sentiment from 1 to 5."""
 
 
-def leaving_line(normal: Normal) -> float:
-    """Abandonment and escalation warn at 1.5 times their normal, and at least two points above it."""
-    return line_over(normal, WARN_RATIO, 0.02)
+def outcome(kind: str, sums: dict[str, int], usual: Normals) -> Figure:
+    """One figure of what comes of calls, judged against its normal."""
+    total, of, threshold, unit = OUTCOMES[kind]
+    amount, n = sums.get(total, 0), sums.get(of, 0)
+    if unit:
+        return threshold.judge(mean(amount / unit, n, usual.mean(total, of, unit)))
+    return threshold.judge(rate(amount, n, usual.rate(total, of)))
 
 
 def latencies(
-    name: str, counts: Histogram, waits: Histogram | None, usual: Histogram | None, *, warn: bool = False
+    name: str,
+    counts: Histogram,
+    waits: Histogram | None,
+    usual: Histogram | None,
+    threshold: Threshold | None = None,
 ) -> Latencies:
-    """P50, P95 and P99 with their normals; `warn` draws the line at 1.5 times normal."""
+    """P50, P95 and P99 with their normals, judged where a threshold is given."""
     n = int(counts.sum()) + (int(waits.sum()) if waits is not None else 0)
     made: list[Figure] = []
     for q in QUANTILES:
         value, at_least = censored_quantile(counts, waits, q)
         normal = normal_of(usual, q)
-        line = WARN_RATIO * normal.value if warn and normal.known else NAN
-        made.append(Figure(value, n, normal=normal, warn=line, at_least=at_least, few=n < FEW[q]))
+        made.append(Figure(value, n, normal=normal, at_least=at_least, few=n < FEW[q]))
+    if threshold is not None:
+        slow = usual is not None and thresholds.many_slow(counts, NOTHING if waits is None else waits, usual)
+        made = [replace(figure, off=figure.off and slow) for figure in map(threshold.judge, made)]
     return Latencies(name, *made)
 
 
@@ -96,17 +103,28 @@ def normal_of(usual: Histogram | None, q: float) -> Normal:
     return Normal(censored_quantile(usual, None, q)[0], n=n)
 
 
-class Usual:
-    """The past that counts as normal, for some cells: histograms and sums of the healthy part of the last day."""
+class Normals:
+    """The past that counts as normal, for some cells: histograms and sums of the healthy part of the last day.
 
-    def __init__(self, ledger: Ledger, cells: Cells, troubled: frozenset[int]) -> None:
-        self.since = first_seen(ledger)
+    `since` is the stamp time, epoch seconds, from which on anything is known.
+    """
+
+    def __init__(self, histograms: dict[str, Histogram], sums: dict[str, int], since: float = NAN) -> None:
+        self.histograms, self.sums, self.since = histograms, sums, since
+
+    @classmethod
+    def of(cls, ledger: Ledger, cells: Cells, troubled: frozenset[int]) -> Normals:
+        """Those of what the windows hold, without the last 5 minutes and the `troubled` ones."""
         used = len(ledger.cells)
         day = ledger.windows.histograms("24h", cells, used)
         short = ledger.windows.histograms("5m", cells, used)
-        self.histograms = {name: counts - short.get(name, NOTHING) for name, counts in day.items()}
-        self.sums = ledger.counts.sums("24h", cells)
-        self._less(ledger.counts.sums("5m", cells))
+        histograms = {name: counts - short.get(name, NOTHING) for name, counts in day.items()}
+        made = cls(histograms, ledger.counts.sums("24h", cells), first_seen(ledger))
+        made._less(ledger.counts.sums("5m", cells))
+        made._forget(ledger, cells, troubled)
+        return made
+
+    def _forget(self, ledger: Ledger, cells: Cells, troubled: frozenset[int]) -> None:
         chosen = None if cells is None else frozenset(cells.tolist())
         for slot in troubled_slots(ledger, troubled):
             table = ledger.windows.over_time(slot, cells)
@@ -134,16 +152,17 @@ class Usual:
         of = self.sums.get(n, 0)
         return Normal(min(1.0, self.sums.get(hits, 0) / of), n=of) if of >= 3 * FEW_CALLS else Normal(n=of)
 
-    def error_rate(self, kind: str, span: str, handling_s: float) -> Normal:
-        """The normal share of the calls active in a window that have an error in it.
+    @property
+    def slow_from(self) -> int:
+        """The bucket beyond which 5 % of the normal turns lie; past the last one while too few are known."""
+        past = self.histograms.get("e2e")
+        enough = past is not None and int(past.sum()) >= LEARNED_TURNS
+        return thresholds.bucket_after(past) if past is not None and enough else BUCKETS
 
-        Of calls that last H and err with probability e at some moment of it, a window W sees λ·(W + H) active and
-        λ·W·e of them err within it: e·W/(W + H).
-        """
+    def error_rate(self, kind: str, span: str, handling_s: float) -> Normal:
+        """The normal share of the calls active in a window that have an error in it."""
         usual = self.rate(kind, "ended")
-        width = SPANS[span]
-        share = width / (width + handling_s) if handling_s == handling_s else 1.0
-        return Normal(usual.value * share, n=usual.n)
+        return Normal(usual.value * share_of_call(span, handling_s), n=usual.n)
 
     def mean(self, total: str, n: str, unit: float) -> Normal:
         """The normal of a mean over ended calls."""
@@ -165,6 +184,22 @@ def troubled_slots(ledger: Ledger, troubled: frozenset[int]) -> list[SlotKey]:
     return sorted(found)
 
 
+def share_of_call(span: str, handling_s: float) -> float:
+    """The chance that what happens once in a call happens within the window, of calls active in it.
+
+    Of calls that last H and err with probability e at some moment of it, a window W sees λ·(W + H) active and
+    λ·W·e of them err within it: e·W/(W + H).
+    """
+    width = SPANS[span]
+    return width / (width + handling_s) if handling_s == handling_s else 1.0
+
+
+def handling_s(sums: dict[str, int]) -> float:
+    """Mean handling time of the ended calls in `sums`, in seconds; NaN of none."""
+    ended = sums.get("ended", 0)
+    return sums.get("handled_ms", 0) / ended / 1000 if ended else NAN
+
+
 def first_seen(ledger: Ledger) -> float:
     """Epoch seconds of the oldest slot that has anything in it."""
     starts = [width * number for width, number in ledger.windows.coarse]
@@ -175,9 +210,3 @@ def stuck_after(usual: Histogram | None, least_s: float) -> float:
     """From how many seconds of waiting on a caller is stuck: never below `least_s`, nor below three normal P99."""
     normal = normal_of(usual, 0.99)
     return max(least_s, math.ceil(3 * normal.value / 1000)) if normal.known else least_s
-
-
-def quarters_back(at: float, count: int) -> list[SlotKey]:
-    """The last `count` quarters of an hour, the oldest first."""
-    last = int(at // QUARTER)
-    return [(QUARTER, number) for number in range(last - count + 1, last + 1)]

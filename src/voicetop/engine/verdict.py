@@ -1,47 +1,31 @@
-"""Is everything working right now? Judged on whole 5-second marks of stamp time, so that all consoles agree.
+"""What isn't as it should be right now, in figures: measured on whole 5-second marks, so that all consoles agree.
 
-A trouble is on from the mark at which its figure first crosses its line, and off once the figure was back for
-`CLEAR_S`. Minutes with a trouble don't teach what is normal. The detectors and incidents of the alerts room judge more
-finely; this is the plain answer of the top line.
+A trouble is on from the mark at which its figure first crosses its threshold (`thresholds.py`), and off once the figure
+was back for `CLEAR_S`. Minutes with a trouble don't teach what is normal. The detectors of the alerts room judge more
+finely; this is the plain answer of the top line, which `views/verdict_text.py` puts into words.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
-import numpy as np
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from voicetop.engine import attribution, normals, waiting
+from voicetop.engine import attribution, normals, stages, thresholds, waiting
 from voicetop.engine.attribution import Attribution
-from voicetop.engine.normals import Usual
-from voicetop.engine.snapshot import NAN, Severity, Trouble
-from voicetop.engine.windows.buckets import QUANTILES, censored_quantile
-from voicetop.engine.windows.histograms import Histogram
+from voicetop.engine.calls import Call
+from voicetop.engine.normals import Normals
+from voicetop.engine.snapshot import Figure, Trouble
+from voicetop.engine.windows.ledger import Ledger
 from voicetop.engine.windows.slots import FINE, SPANS
-from voicetop.formatting import labels
-from voicetop.formatting.labels import FIGURES
-from voicetop.formatting.numbers import dollars, milliseconds, percent, ratio
-
-if TYPE_CHECKING:
-    from voicetop.engine.engine import Engine
 
 CLEAR_S = 20
-MIN_TURNS = 30
-MIN_CALLS = 30
-DOWN_STUCK = 3
-DOWN_SHARE = 0.5
-DOWN_ERRORS = 0.25
-UNLEARNED_ERRORS = 0.08
-"""The error rate that warns while no normal is known."""
-NEAR_CAPACITY = 0.9
 LOCAL = 14.0
 """The log-likelihood ratio from which a conjunction is a trouble by itself: it is looked for among hundreds, every 5 s,
 and slow turns come in clusters by call."""
-LOCAL_RATIO = 1.3
 KEPT_MINUTES = 1_500
-SPLIT = ("stt", "eou", "llm_ttft", "tool", "tts_ttfb")
 
 
 class ActiveTrouble(Struct, gc=False):
@@ -58,15 +42,20 @@ class Judge(Struct, kw_only=True):
     standing: dict[str, ActiveTrouble] = field(default_factory=dict)
     troubled: list[int] = field(default_factory=list)
 
-    def step(self, engine: Engine, at: float) -> None:
-        """Look at the figures as they are at this mark."""
-        usual = Usual(engine.ledger, None, frozenset(self.troubled))
-        for trouble in _troubles(engine, usual, at, learned=usual.learned(at)):
-            held = self.standing.get(trouble.kind)
-            since = held.since if held is not None else _began(engine, trouble, at)
-            self.standing[trouble.kind] = ActiveTrouble(trouble, since, at)
-        for kind in [kind for kind, held in self.standing.items() if at - held.last >= CLEAR_S]:
-            del self.standing[kind]
+    def step(
+        self, ledger: Ledger, live: Collection[Call], at: float, *, limit: int, stuck_after_s: float
+    ) -> None:
+        """Look at the figures as they are at this mark: of what the windows hold, and of the `live` calls.
+
+        `limit` is the tested capacity in calls, 0 where it isn't known.
+        """
+        mark = _Mark(ledger, live, frozenset(self.troubled), at)
+        for trouble in (*mark.stuck(stuck_after_s), *mark.near_capacity(limit), *mark.off_normal()):
+            held = self.standing.get(trouble.key)
+            since = held.since if held is not None else _began(ledger, trouble, at)
+            self.standing[trouble.key] = ActiveTrouble(trouble, since, at)
+        for key in [key for key, held in self.standing.items() if at - held.last >= CLEAR_S]:
+            del self.standing[key]
         self._remember(int(at // 60))
 
     def _remember(self, minute: int) -> None:
@@ -76,16 +65,16 @@ class Judge(Struct, kw_only=True):
             self.troubled = [m for m in self.troubled if m >= minute - KEPT_MINUTES]
 
 
-def _began(engine: Engine, trouble: Trouble, at: float) -> float:
+def _began(ledger: Ledger, trouble: Trouble, at: float) -> float:
     """When it began: of errors the 10 seconds in the last five minutes that part few from many most clearly (the split
     with the greatest Poisson likelihood); of all else when it was seen.
     """
-    if trouble.kind not in ("errors", "local errors"):
+    if trouble.kind != "errors":
         return trouble.since
-    cells = engine.ledger.cells.matching(trouble.where)
+    cells = ledger.cells.matching(trouble.where)
     chosen = None if cells is None else frozenset(cells.tolist())
     numbers = range(int((at - SPANS["5m"]) // FINE) + 1, int(at // FINE) + 1)
-    hits = [engine.ledger.counts.over_time((FINE, number), chosen).get("error", 0) for number in numbers]
+    hits = [ledger.counts.over_time((FINE, number), chosen).get("error", 0) for number in numbers]
     before, after, best, first = 0, sum(hits), -math.inf, 0
     for split in range(len(hits)):
         score = _fit(before, split) + _fit(after, len(hits) - split)
@@ -100,229 +89,141 @@ def _fit(count: int, slots: int) -> float:
     return count * math.log(count / slots) if count else 0.0
 
 
-def _troubles(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[Trouble]:
-    found = [*_stuck(engine, usual, at), *_capacity(engine, at), *_errors(engine, usual, at, learned=learned)]
-    if learned:
-        found += _latency(engine, usual, at) or _local_latency(engine, usual, at)
-        found += _business(engine, usual, at)
-        if not any(trouble.kind == "errors" for trouble in found):
-            found += _local_errors(engine, at)
-    return found
+class _Mark:
+    """The figures of one mark, fleet-wide, and what the thresholds say of them."""
+
+    def __init__(self, ledger: Ledger, live: Collection[Call], troubled: frozenset[int], at: float) -> None:
+        self._ledger, self._live, self._troubled, self._at = ledger, live, troubled, at
+        self._usual = Normals.of(ledger, None, troubled)
+        self._learned = self._usual.learned(at)
+
+    def stuck(self, least_s: float) -> list[Trouble]:
+        """Callers who wait for longer than anybody should."""
+        over = normals.stuck_after(self._usual.histograms.get("e2e"), least_s)
+        panel = waiting.panel(waiting.waiting_calls(self._live, None), self._at, over)
+        severity = thresholds.stuck(panel, len(self._live))
+        if severity == "ok":
+            return []
+        worst = panel.stages[0]
+        return [
+            Trouble(
+                "waiting", self._at - panel.longest_s, severity, float(panel.stuck), 0.0, panel.waiting,
+                line=over, stage=worst.stage, provider=worst.provider,
+            )
+        ]  # fmt: skip
+
+    def near_capacity(self, limit: int) -> list[Trouble]:
+        """Live calls near the tested limit, or over it."""
+        live = len(self._live)
+        if not limit or live < thresholds.NEAR_CAPACITY * limit:
+            return []
+        return [Trouble("capacity", self._at, "degraded", float(live), n=live, line=float(limit))]
+
+    def off_normal(self) -> list[Trouble]:
+        """What differs from its normal; while none is learned only errors have a threshold."""
+        found = self._errors()
+        if self._learned:
+            found += self._latency() or self._local_latency()
+            found += self._business()
+            if not any(trouble.kind == "errors" for trouble in found):
+                found += self._local_errors()
+        return found
+
+    def _errors(self) -> list[Trouble]:
+        sums = self._ledger.counts.sums("5m", None)
+        usual = self._usual if self._learned else None
+        figure = self._error_figure(sums, len(self._live), usual, None)
+        if not thresholds.ERRORS.crossed(figure):
+            return []
+        low, _ = thresholds.wilson(sums["error"], figure.n, thresholds.ERRORS.z)
+        who = attribution.of_errors(self._ledger)
+        trouble = self._failing(figure, sums, who)
+        return [replace(trouble, severity="down") if low > thresholds.DOWN_ERRORS else trouble]
+
+    def _local_errors(self) -> list[Trouble]:
+        """What is lost among everybody's calls: a conjunction that fails while the rest is as ever."""
+        who = attribution.of_errors(self._ledger, LOCAL)
+        cells = self._ledger.cells.matching(who.where)
+        if not who.where or cells is None:
+            return []
+        sums = self._ledger.counts.sums("5m", cells)
+        live = sum(self._ledger.cells.live[cell] for cell in cells.tolist())
+        figure = self._error_figure(sums, live, Normals.of(self._ledger, cells, self._troubled), cells)
+        if not thresholds.ERRORS.crossed(figure):
+            return []
+        return [replace(self._failing(figure, sums, who), local=True)]
+
+    def _failing(self, figure: Figure, sums: dict[str, int], who: Attribution) -> Trouble:
+        trouble, (component, category) = _trouble("errors", figure, self._at), _worst_error(sums)
+        return replace(trouble, where=who.where, explains=who.explains, stage=component, category=category)
+
+    def _error_figure(
+        self, sums: dict[str, int], live: int, usual: Normals | None, cells: normals.Cells
+    ) -> Figure:
+        """Of the calls active in the last five minutes those with an error in it, against normal where it is known."""
+        figure = normals.rate(sums.get("error", 0), live + sums.get("ended", 0))
+        if usual is None:
+            return figure
+        handling = normals.handling_s(self._ledger.counts.sums("30m", cells))
+        return replace(figure, normal=usual.error_rate("error", "5m", handling))
+
+    def _latency(self) -> list[Trouble]:
+        return self._slow(self._usual, None, Attribution())
+
+    def _local_latency(self) -> list[Trouble]:
+        """What is lost in everybody's percentiles: a conjunction that is slow while the rest is as ever."""
+        past = self._usual.histograms.get("e2e")
+        if past is None:
+            return []
+        who = attribution.of_slow_turns(self._ledger, thresholds.bucket_after(past), LOCAL)
+        if not who.where:
+            return []
+        cells = self._ledger.cells.matching(who.where)
+        return self._slow(Normals.of(self._ledger, cells, self._troubled), cells, who)
+
+    def _slow(self, usual: Normals, cells: normals.Cells, local: Attribution) -> list[Trouble]:
+        """The P95 of these cells, if it is off their normal."""
+        now = self._ledger.windows.histograms("5m", cells, len(self._ledger.cells))
+        counts, past = now.get("e2e"), usual.histograms.get("e2e")
+        if counts is None or past is None:
+            return []
+        held = waiting.waiting_calls(self._live, cells)
+        waits = waiting.as_histogram(held, self._at) + now.get("waited", 0)
+        threshold = thresholds.SEGMENT_LATENCY if local.where else thresholds.LATENCY
+        p95 = normals.latencies("e2e", counts, waits, past, threshold).p95
+        if not p95.off:
+            return []
+        slow_from = thresholds.bucket_after(past)
+        who = local if local.where else attribution.of_slow_turns(self._ledger, slow_from)
+        cause = stages.culprit(now, usual.histograms)
+        return [
+            replace(
+                _trouble("latency", p95, self._at), where=who.where, explains=who.explains,
+                stage=cause.stage, stage_more_ms=cause.more_ms, local=bool(local.where),
+            )
+        ]  # fmt: skip
+
+    def _business(self) -> list[Trouble]:
+        """What comes of calls, over 30 minutes."""
+        sums = self._ledger.counts.sums("30m", None)
+        figures = {kind: normals.outcome(kind, sums, self._usual) for kind in normals.OUTCOMES}
+        return [_trouble(kind, figure, self._at) for kind, figure in figures.items() if figure.off]
 
 
-def _stuck(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
-    waits = waiting.waiting_calls(engine.roster.live.values(), None)
-    over = normals.stuck_after(usual.histograms.get("e2e"), engine.config.stuck_after_s)
-    panel = waiting.panel(waits, at, over)
-    live = len(engine.roster.live)
-    if panel.stuck < max(2, 1 + live // 100):  # one in a hundred may be stuck by chance
-        return []
-    worst = panel.stages[0]
-    down = panel.stuck >= max(DOWN_STUCK, live // 50) and panel.stuck >= DOWN_SHARE * panel.waiting
-    where = f" in {worst.stage}" if worst.stage else ""
-    provider = f" · provider {worst.provider}" if worst.provider else ""
-    text = f"{panel.stuck} of {panel.waiting} waiting callers stuck{where} for over {over:.0f} s{provider}"
-    return [
-        Trouble(
-            "stuck",
-            text,
-            at - panel.longest_s,
-            "down" if down else "degraded",
-            float(panel.stuck),
-            0.0,
-            panel.waiting,
-            stage=worst.stage,
-        )
-    ]
-
-
-def _capacity(engine: Engine, at: float) -> list[Trouble]:
-    limit, live = engine.load.limit, len(engine.roster.live)
-    if not limit or live < NEAR_CAPACITY * limit:
-        return []
-    text = f"{live} live calls, {100 * live / limit:.0f} % of the tested capacity of {limit}"
-    return [Trouble("capacity", text, at, "degraded", float(live), float(limit), live)]
-
-
-def _errors(engine: Engine, usual: Usual, at: float, *, learned: bool) -> list[Trouble]:
-    sums = engine.ledger.counts.sums("5m", None)
-    active = len(engine.roster.live) + sums.get("ended", 0)
-    hits = sums.get("error", 0)
-    if active < MIN_CALLS or hits < 5:
-        return []
-    value = hits / active
-    normal = usual.error_rate("error", "5m", handling_s(sums)) if learned else None
-    low, _ = normals.wilson(hits, active, 2.6)
-    line = normals.error_line(normal) if normal is not None and normal.known else UNLEARNED_ERRORS
-    if low <= line:
-        return []
-    kind = _worst_error(sums)
-    times = f" = {ratio(value / normal.value)} normal" if normal is not None and normal.value > 0 else ""
-    text = f"errors {percent(value)}{times} (n {active:,}){kind}"
-    severity: Severity = "down" if low > DOWN_ERRORS else "degraded"
-    who = blame_errors(engine, sums)
-    usually = normal.value if normal else NAN
-    return [
-        Trouble(
-            "errors", text + attribution.in_words(who), at, severity, value, usually, active,
-            who.where, who.explains, worst_component(sums),
-        )
-    ]  # fmt: skip
-
-
-def blame_errors(
-    engine: Engine, sums: dict[str, int], convincing: float = attribution.CONVINCING
-) -> Attribution:
-    """Calls with an error now, against how many of them each cell has always had."""
-    ledger = engine.ledger
-    used, counts = len(ledger.cells), ledger.counts
-    hits, ended = (counts.by_cell("5m", kind)[:used].astype(float) for kind in ("error", "ended"))
-    before, of = (counts.by_cell("24h", kind)[:used].astype(float) for kind in ("error", "ended"))
-    active = np.array(ledger.cells.live, float) + ended
-    width = SPANS["5m"]
-    handling = handling_s(sums)
-    share = width / (width + handling) if handling == handling else 1.0
-    expect = attribution.expected(active * share, before - hits, of - ended)
-    return attribution.find(ledger.columns.follow(ledger.cells), hits, expect, convincing)
+def _trouble(kind: str, figure: Figure, at: float) -> Trouble:
+    value, normal, n = figure.value, figure.normal.value, figure.n
+    return Trouble(kind, at, "degraded", value, normal, n, at_least=figure.at_least)
 
 
 def worst_component(sums: dict[str, int]) -> str:
     """The component with the most calls in error; empty where there are none."""
-    kinds = {kind: count for kind, count in sums.items() if kind.startswith("error:")}
-    return max(sorted(kinds), key=lambda kind: kinds[kind]).split(":")[1] if kinds else ""
+    return _worst_error(sums)[0]
 
 
-def _worst_error(sums: dict[str, int]) -> str:
+def _worst_error(sums: dict[str, int]) -> tuple[str, str]:
+    """(component, category) of the kind of error that most calls have; empty where there are none."""
     kinds = {kind: count for kind, count in sums.items() if kind.startswith("error:")}
     if not kinds:
-        return ""
+        return "", ""
     component, category = max(sorted(kinds), key=lambda kind: kinds[kind]).split(":")[1:3]
-    return f" · mostly {labels.fault(component, category)}"
-
-
-def handling_s(sums: dict[str, int]) -> float:
-    """Mean handling time of the ended calls in `sums`, in seconds; NaN of none."""
-    ended = sums.get("ended", 0)
-    return sums.get("handled_ms", 0) / ended / 1000 if ended else NAN
-
-
-def _latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
-    now = engine.ledger.windows.histograms("5m", None, len(engine.ledger.cells))
-    counts, past = now.get("e2e"), usual.histograms.get("e2e")
-    if counts is None or past is None:
-        return []
-    waits = waiting.as_histogram(waiting.waiting_calls(engine.roster.live.values(), None), at)
-    n = int(counts.sum())
-    value, at_least = censored_quantile(counts, waits + now.get("waited", 0), 0.95)
-    normal = normals.normal_of(past, 0.95).value
-    if n < MIN_TURNS or not value >= normals.WARN_RATIO * normal:
-        return []
-    slow = int(counts[bucket_after(past) :].sum())
-    if normals.wilson(slow, n, 2.6)[0] < 0.07:
-        return []
-    stage, more = culprit(now, usual.histograms)
-    sign = "≥ " if at_least else ""
-    who = blame_latency(engine, bucket_after(past))
-    text = f"{labels.latency('e2e')} {sign}{milliseconds(value)} = {ratio(value / normal)} normal (n {n:,})"
-    if stage:
-        text += f" · {labels.stage(stage)} +{milliseconds(more)}"
-    text += attribution.in_words(who)
-    return [Trouble("latency", text, at, "degraded", value, normal, n, who.where, who.explains, stage)]
-
-
-def _local_latency(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
-    """What is lost in everybody's percentiles: a conjunction that is slow while the rest is as ever."""
-    past = usual.histograms.get("e2e")
-    who = blame_latency(engine, bucket_after(past), LOCAL) if past is not None else Attribution()
-    if not who.where:
-        return []
-    cells = engine.ledger.cells.matching(who.where)
-    theirs = Usual(engine.ledger, cells, frozenset(engine.judge.troubled))
-    now = engine.ledger.windows.histograms("5m", cells, len(engine.ledger.cells))
-    before = theirs.histograms.get("e2e")
-    if before is None or int(now["e2e"].sum()) < MIN_TURNS:
-        return []
-    value, normal = censored_quantile(now["e2e"], None, 0.95)[0], normals.normal_of(before, 0.95).value
-    if not value >= LOCAL_RATIO * normal:
-        return []
-    stage, more = culprit(now, theirs.histograms)
-    values, n = " × ".join(v for _, v in who.where), int(now["e2e"].sum())
-    text = f"{labels.latency('e2e')} of {values} {milliseconds(value)} = {ratio(value / normal)} its normal (n {n:,})"
-    if stage:
-        text += f" · {labels.stage(stage)} +{milliseconds(more)}"
-    return [Trouble("local latency", text, at, "degraded", value, normal, n, who.where, who.explains, stage)]
-
-
-def _local_errors(engine: Engine, at: float) -> list[Trouble]:
-    sums = engine.ledger.counts.sums("5m", None)
-    who = blame_errors(engine, sums, LOCAL)
-    if not who.where:
-        return []
-    cells = engine.ledger.cells.matching(who.where)
-    theirs = engine.ledger.counts.sums("5m", cells)
-    live = engine.ledger.cells.live
-    active = sum(live[cell] for cell in cells.tolist()) + theirs.get("ended", 0) if cells is not None else 0
-    hits = theirs.get("error", 0)
-    if hits < 5 or not active:
-        return []
-    values = " × ".join(value for _, value in who.where)
-    text = f"errors of {values} {percent(hits / active)} (n {active:,}){_worst_error(theirs)}"
-    stage = worst_component(theirs)
-    return [
-        Trouble(
-            "local errors", text, at, "degraded", hits / active, NAN, active, who.where, who.explains, stage
-        )
-    ]
-
-
-def blame_latency(engine: Engine, bucket: int, convincing: float = attribution.CONVINCING) -> Attribution:
-    """Turns slower than the normal P95, against how many of them each cell has always had."""
-    ledger = engine.ledger
-    slow, n = ledger.windows.slow_by_cell("5m", bucket, len(ledger.cells))
-    slow_day, n_day = ledger.windows.slow_by_cell("24h", bucket, len(ledger.cells))
-    expect = attribution.expected(n, slow_day - slow, n_day - n)
-    return attribution.find(ledger.columns.follow(ledger.cells), slow, expect, convincing)
-
-
-def bucket_after(past: Histogram) -> int:
-    """The bucket beyond which 5 % of the normal turns lie."""
-    done = past.cumsum()
-    return int((done < QUANTILES[1] * done[-1]).sum()) + 1
-
-
-def culprit(now: dict[str, Histogram], past: dict[str, Histogram]) -> tuple[str, float]:
-    """(the stage whose P95 grew most against its normal, by how many ms); ("", 0) where none stands out."""
-    grown: list[tuple[float, str]] = []
-    for stage in SPLIT:
-        if stage in now and stage in past and int(now[stage].sum()) >= MIN_TURNS:
-            more = (
-                censored_quantile(now[stage], None, 0.95)[0] - censored_quantile(past[stage], None, 0.95)[0]
-            )
-            grown.append((more, stage))
-    more, stage = max(grown, default=(0.0, ""))
-    return (stage, more) if more >= 100 else ("", 0.0)
-
-
-def _business(engine: Engine, usual: Usual, at: float) -> list[Trouble]:
-    """Success, abandonment and cost over 30 minutes, each against its normal with the doubt of its n."""
-    sums = engine.ledger.counts.sums("30m", None)
-    found: list[Trouble] = []
-    known, good = sums.get("known", 0), usual.rate("succeeded", "known")
-    if known >= MIN_CALLS and good.known:
-        value = sums.get("succeeded", 0) / known
-        if normals.wilson(sums.get("succeeded", 0), known, 3.0)[1] < good.value - 0.02:
-            text = f"{FIGURES['success']} {percent(value)}, normal {percent(good.value)} (n {known:,})"
-            found.append(Trouble("success", text, at, "degraded", value, good.value, known))
-    decided, left = sums.get("decided", 0), usual.rate("abandoned", "decided")
-    if decided >= MIN_CALLS and left.known:
-        value = sums.get("abandoned", 0) / decided
-        if normals.wilson(sums.get("abandoned", 0), decided, 3.0)[0] > normals.leaving_line(left):
-            text = f"{FIGURES['abandonment']} {percent(value)}, normal {percent(left.value)} (n {decided:,})"
-            found.append(Trouble("abandonment", text, at, "degraded", value, left.value, decided))
-    priced, dear = sums.get("priced", 0), usual.mean("cost_micro", "priced", 1e6)
-    if priced >= MIN_CALLS and dear.known and dear.value > 0:
-        value = sums.get("cost_micro", 0) / priced / 1e6
-        if value > normals.WARN_RATIO * dear.value:
-            text = f"{FIGURES['cost']} {dollars(value)} = {ratio(value / dear.value)} normal (n {priced:,})"
-            found.append(Trouble("cost", text, at, "degraded", value, dear.value, priced))
-    return found
+    return component, category

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import NAN, SegmentsPanel
 from voicetop.engine.windows.buckets import BUCKETS
 from voicetop.engine.windows.histograms import Histogram
-from voicetop.views.segment_table import KINDS, _Group, _row
+from voicetop.views.segment_table import KINDS, Group, row_of
 
 HOUR_S = 3600
 DIMENSION = "hour"
@@ -29,22 +30,17 @@ def panel(quarters: list[tuple[float, Histogram, dict[str, int]]]) -> SegmentsPa
     everything = np.sum([counts for counts, _ in hours.values()], axis=0)
     whole = {kind: sum(sums[kind] for _, sums in hours.values()) for kind in KINDS}
     groups = [
-        _Group(
+        Group(
             value=f"{hour:02d}",
             now=counts,
             waits=np.zeros(BUCKETS, np.int64),
-            before=everything - counts,
+            normals=Normals({"e2e": everything - counts}, {kind: whole[kind] - sums[kind] for kind in KINDS}),
             sums=sums,
-            past={kind: whole[kind] - sums[kind] for kind in KINDS},
             business=sums,
-            live=0,
-            stuck=0,
-            slow=0.0,
-            slow_expected=0.0,
         )
         for hour, (counts, sums) in hours.items()
     ]
     all_ended = max(1, whole["ended"])
-    rows = [_row(group, groups, all_ended, NAN, "24h") for group in groups if group.active]
+    rows = [row_of(group, groups, all_ended, NAN, "24h") for group in groups if group.active]
     rows.sort(key=lambda row: (-len(row.worse), row.value))
     return SegmentsPanel(DIMENSION, tuple(rows))

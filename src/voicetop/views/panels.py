@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from voicetop.engine import normals, waiting
+from voicetop.engine import normals, thresholds, waiting
 from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.engine import Engine
+from voicetop.engine.normals import handling_s
 from voicetop.engine.snapshot import (
     NAN,
     AbandonPanel,
@@ -22,15 +23,11 @@ from voicetop.engine.snapshot import (
     Series,
     StepShare,
 )
-from voicetop.engine.verdict import culprit, handling_s
+from voicetop.engine.stages import SPLIT, StageExcess, culprit
 from voicetop.views.charts import Charts
 from voicetop.views.scope import CHART_POINTS, Scope
 
-SUCCESS_LESS = 0.05
-SENTIMENT_LESS = 0.4
-"""How far under their normal success (a share) and sentiment (of 5) warn."""
 NAMED_STEPS = 6
-SPLIT = ("stt", "eou", "llm_ttft", "tool", "tts_ttfb")
 
 
 def capacity(engine: Engine) -> CapacityPanel:
@@ -61,7 +58,8 @@ def latency(scope: Scope, charts: Charts) -> LatencyPanel:
     """Response times and stages (ms); who still waits counts as waiting at least so long."""
     now, past = scope.histograms, scope.usual.histograms
     waits = waiting.as_histogram(scope.waiting, scope.at) + now.get("waited", 0)
-    e2e = normals.latencies("e2e", now.get("e2e", normals.NOTHING), waits, past.get("e2e"), warn=True)
+    threshold = thresholds.SEGMENT_LATENCY if scope.view.where else thresholds.LATENCY
+    e2e = normals.latencies("e2e", now.get("e2e", normals.NOTHING), waits, past.get("e2e"), threshold)
     stages = tuple(
         normals.latencies(name, counts, None, past.get(name))
         for name, counts in now.items()
@@ -73,9 +71,15 @@ def latency(scope: Scope, charts: Charts) -> LatencyPanel:
         ((kind[5:], n) for kind, n in scope.sums.items() if kind.startswith("from:")),
         key=lambda part: -part[1],
     )
-    stage, more = culprit(now, past) if scope.usual.learned(scope.at) else ("", 0.0)
+    cause = culprit(now, past) if scope.usual.learned(scope.at) else StageExcess()
     return LatencyPanel(
-        _with_rules(scope, e2e), stages, split, charts.latency(scope), tuple(kinds), stage, more
+        _with_rules(scope, e2e),
+        stages,
+        split,
+        charts.latency(scope),
+        tuple(kinds),
+        cause.stage,
+        cause.more_ms,
     )
 
 
@@ -101,7 +105,7 @@ def errors(scope: Scope, charts: Charts) -> ErrorPanel:
             kinds.append(ErrorKind(component, category or "other", normals.rate(hits, active, normal)))
     kinds.sort(key=lambda kind: (-kind.rate.value, kind.component, kind.category))
     normal = scope.usual.error_rate("error", scope.view.span, scope.handling)
-    rate = normals.rate(sums.get("error", 0), active, normal, normals.error_line(normal))
+    rate = thresholds.ERRORS.judge(normals.rate(sums.get("error", 0), active, normal))
     return ErrorPanel(
         rate=scope.with_rule("errors", rate),
         kinds=tuple(kinds),
@@ -115,13 +119,10 @@ def outcome(scope: Scope, charts: Charts) -> OutcomePanel:
     """Success of the calls whose outcome is known, and escalation of those that talked."""
     sums, usual = scope.business, scope.usual
     talked = sums.get("talked", 0)
-    handed_on, good = usual.rate("escalated", "talked"), usual.rate("succeeded", "known")
-    escalation = normals.rate(sums.get("escalated", 0), talked, handed_on, normals.leaving_line(handed_on))
-    success = normals.rate(sums.get("succeeded", 0), sums.get("known", 0), good, good.value - SUCCESS_LESS)
     return OutcomePanel(
-        success=scope.with_rule("success", success),
+        success=scope.with_rule("success", normals.outcome("success", sums, usual)),
         coverage=normals.rate(sums.get("known", 0), talked),
-        escalation=scope.with_rule("escalation", escalation),
+        escalation=scope.with_rule("escalation", normals.outcome("escalation", sums, usual)),
         containment=normals.rate(talked - sums.get("escalated", 0), talked),
         chart=charts.rate(scope, "succeeded", "known"),
     )
@@ -129,7 +130,7 @@ def outcome(scope: Scope, charts: Charts) -> OutcomePanel:
 
 def abandonment(scope: Scope, charts: Charts) -> AbandonPanel:
     """Calls that were abandoned over calls of which that is decided, and the steps at which callers left."""
-    sums, usual = scope.business, scope.usual.rate("abandoned", "decided")
+    sums = scope.business
     left = {kind[5:]: n for kind, n in sums.items() if kind.startswith("left:")}
     reached = {kind[5:]: n for kind, n in sums.items() if kind.startswith("step:")}
     total = sum(left.values())
@@ -139,7 +140,7 @@ def abandonment(scope: Scope, charts: Charts) -> AbandonPanel:
     )
     shares = [StepShare(step, reached.get(step, 0), n, n / total) for step, n in left.items() if total]
     shares.sort(key=lambda share: (-share.abandoned, share.step))
-    rate = normals.rate(sums.get("abandoned", 0), sums.get("decided", 0), usual, normals.leaving_line(usual))
+    rate = normals.outcome("abandonment", sums, scope.usual)
     return AbandonPanel(
         rate=scope.with_rule("abandonment", rate),
         steps=tuple(shares[:NAMED_STEPS]),
@@ -152,12 +153,11 @@ def cost(scope: Scope, charts: Charts) -> CostPanel:
     """Cost of a call ($), of those whose price is known or can be estimated."""
     sums = scope.business
     n, total = sums.get("priced", 0), sums.get("cost_micro", 0)
-    usual = scope.usual.mean("cost_micro", "priced", 1e6)
     shares = [
         (kind[5:], amount / total) for kind, amount in sums.items() if kind.startswith("cost:") and total
     ]
     shares.sort(key=lambda share: -share[1])
-    per_call = normals.mean(total / 1e6, n, usual, normals.line_over(usual, normals.WARN_RATIO))
+    per_call = normals.outcome("cost", sums, scope.usual)
     return CostPanel(
         per_call=scope.with_rule("cost", per_call),
         shares=tuple(shares),
@@ -169,12 +169,10 @@ def cost(scope: Scope, charts: Charts) -> CostPanel:
 def sentiment(scope: Scope, frustrated: int) -> SentimentPanel:
     """Sentiment (1 to 5), the share of live calls that are `frustrated`, and interruptions in 100 turns."""
     sums, usual = scope.business, scope.usual
-    felt = usual.mean("sentiment_centi", "sentiments", 100)
     turns = int(scope.histograms["e2e"].sum()) if "e2e" in scope.histograms else 0
     barge_ins = scope.sums.get("barge_ins", 0)
-    total, n = sums.get("sentiment_centi", 0) / 100, sums.get("sentiments", 0)
     return SentimentPanel(
-        sentiment=scope.with_rule("sentiment", normals.mean(total, n, felt, felt.value - SENTIMENT_LESS)),
+        sentiment=scope.with_rule("sentiment", normals.outcome("sentiment", sums, usual)),
         frustrated=normals.rate(frustrated, scope.live, usual.rate("moody", "talked")),
         interruptions=Figure(100 * barge_ins / turns if turns else NAN, turns, few=turns < 30),
     )

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from voicetop.alerts.rules.rules import drawn
 from voicetop.engine import normals, waiting
 from voicetop.engine.engine import Engine
-from voicetop.engine.normals import Usual
+from voicetop.engine.normals import Normals, handling_s
 from voicetop.engine.snapshot import Figure, View, Where
-from voicetop.engine.verdict import handling_s
 from voicetop.engine.windows.histograms import Histogram
 from voicetop.engine.windows.slots import MINUTE, QUARTER, SlotKey
 
@@ -22,7 +21,7 @@ CHART_POINTS = 30
 class Scope:
     """The cells, window and sums that one view is about."""
 
-    def __init__(self, engine: Engine, view: View, usual: Usual) -> None:
+    def __init__(self, engine: Engine, view: View, usual: Normals) -> None:
         self.engine, self.view, self.usual, self.at = engine, view, usual, engine.at
         ledger = engine.ledger
         self.cells: NDArray[np.intp] | None = ledger.cells.matching(p for p in view.where if p[0] != "hour")

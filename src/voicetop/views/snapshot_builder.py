@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from voicetop.alerts.alerts import Alerts
 from voicetop.engine import waiting
 from voicetop.engine.engine import Engine
-from voicetop.engine.normals import Usual
+from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import (
     AbandonPanel,
     AlertsPanel,
@@ -46,7 +46,7 @@ class SnapshotBuilder:
         self._engine = engine
         self._stats = stats
         self._alerts = alerts
-        self._usual: dict[tuple[Where, int], Usual] = {}
+        self._usual: dict[tuple[Where, int], Normals] = {}
         self._trends = trends.Trends(engine)
         self._segmented: tuple[object, SegmentsPanel] | None = None
         """The last one, with what it was asked for: it is made once a second."""
@@ -155,12 +155,12 @@ class SnapshotBuilder:
         funnel = trends.in_order(abandonment.funnel, reversed(self._engine.roster.ended.values()))
         return self._trends.panel(scope.cells, trends.intent_mix(self._engine), funnel)
 
-    def _usual_for(self, where: Where) -> Usual:
+    def _usual_for(self, where: Where) -> Normals:
         minute = int(self._engine.at // 10)
         made = self._usual.get((where, minute))
         if made is None:
             self._usual = {key: kept for key, kept in self._usual.items() if key[1] == minute}
             cells = self._engine.ledger.cells.matching(part for part in where if part[0] != "hour")
-            made = Usual(self._engine.ledger, cells, frozenset(self._engine.judge.troubled))
+            made = Normals.of(self._engine.ledger, cells, frozenset(self._engine.judge.troubled))
             self._usual[where, minute] = made
         return made

@@ -11,6 +11,7 @@ from bisect import insort
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from voicetop.alerts import trouble_text
 from voicetop.engine.snapshot import NAN, Severity
 from voicetop.engine.snapshot.timeline import GRAVITY, Note, NoteKind, Timeline
 from voicetop.wire.events import Marker, Operator, Security
@@ -185,11 +186,11 @@ class TimelineBuilder:
             return
         for kind, held in standing.items():
             if kind not in self._standing:
-                self.note(Note(at, "trouble", held.trouble.text, held.trouble.severity))
+                self.note(Note(at, "trouble", trouble_text.text(held.trouble), held.trouble.severity))
         for kind, text in self._standing.items():
             if kind not in standing:
                 self.note(Note(at, "cleared", text))
-        self._standing = {kind: held.trouble.text for kind, held in standing.items()}
+        self._standing = {kind: trouble_text.text(held.trouble) for kind, held in standing.items()}
 
     def _listen(self, engine: Engine, at: float) -> None:
         """A hub that fell silent leaves a hole in what is known."""

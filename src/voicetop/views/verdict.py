@@ -7,27 +7,24 @@ it twice, and it is never "OK" while something fires. A silence quiets notifiers
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
-from voicetop.alerts.incident_text import in_short
+from voicetop.alerts.incident_text import in_short, segment_text
 from voicetop.alerts.incidents.incident import Incident
 from voicetop.alerts.incidents.lifecycle import Incidents
 from voicetop.alerts.incidents.policy import UPSTREAM
 from voicetop.engine.engine import Engine
 from voicetop.engine.feed_state import BLIND_AFTER
-from voicetop.engine.normals import Usual
+from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import NAN, FeedState, Severity, Trouble, Verdict
 from voicetop.engine.verdict import CLEAR_S
 from voicetop.formatting.times import span
-from voicetop.views.verdict_text import sentence, standing
-
-KIND_OF = {"waiting": "stuck"}
-"""What the judge calls a trouble where it isn't the family's own name."""
+from voicetop.views.verdict_text import Statement, of_trouble, sentence, standing
 
 
-def plain_verdict(engine: Engine, feed: FeedState, usual: Usual) -> Verdict:
+def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
     """What the engine's judge sees, without incidents; `usual` is what is normal for everybody."""
     at = engine.at
     troubles = tuple(replace(held.trouble, since=held.since) for held in engine.judge.standing.values())
@@ -36,8 +33,9 @@ def plain_verdict(engine: Engine, feed: FeedState, usual: Usual) -> Verdict:
     if feed.publishers and feed.publishers == feed.publishers_silent:
         return Verdict("blind", f"the hub is there, but {_publishers(feed)} silent", at, troubles)
     if troubles:
-        worst = standing(troubles)
-        return Verdict(worst[0].severity, sentence(worst), min(t.since for t in troubles), tuple(worst))
+        worst = standing([of_trouble(trouble) for trouble in troubles])
+        severity, since = worst[0].trouble.severity, min(trouble.since for trouble in troubles)
+        return Verdict(severity, sentence(worst), since, tuple(said.trouble for said in worst))
     live = len(engine.roster.live)
     calls = f"{live:,} call{'s' * (live != 1)}" if live else "no calls right now"
     if not usual.learned(at):
@@ -57,18 +55,18 @@ def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float, last_resol
     open_still = [incident for incident in opened if incident.firing]
     firing = [incident for incident in open_still if at - incident.seen < CLEAR_S]
     plain = _fading(plain, [incident for incident in open_still if at - incident.seen >= CLEAR_S], at)
-    voices = [_voice(incident) for incident in firing if not incident.part_of]
-    spoken = {KIND_OF.get(incident.family, incident.family) for incident in firing}
-    worst = {trouble.kind.removeprefix("local "): trouble.severity for trouble in plain.troubles}
-    voices = [_as_bad(voice, worst) for voice in voices]
-    others = [trouble for trouble in plain.troubles if trouble.kind.removeprefix("local ") not in spoken]
-    troubles = tuple(standing([*voices, *others]))
+    down = {trouble.kind for trouble in plain.troubles if trouble.severity == "down"}
+    voices = [_voice(incident, down) for incident in firing if not incident.part_of]
+    spoken = {incident.family for incident in firing}
+    others = [of_trouble(trouble) for trouble in plain.troubles if trouble.kind not in spoken]
+    said = standing([*voices, *others])
+    troubles = tuple(one.trouble for one in said)
     if plain.severity == "blind":
         return replace(plain, troubles=troubles)
     if not voices:
         return _all_well(plain, at - last_resolved) if plain.severity == "ok" else plain
     since = min(trouble.since for trouble in troubles)
-    return Verdict(troubles[0].severity, sentence(troubles), min(since, at), troubles)
+    return Verdict(troubles[0].severity, sentence(said), min(since, at), troubles)
 
 
 def severity_of(engine: Engine, incidents: Incidents, at: float) -> Severity:
@@ -77,7 +75,8 @@ def severity_of(engine: Engine, incidents: Incidents, at: float) -> Severity:
         return "blind"
     if not engine.judge.standing and not incidents.opened:
         return "ok"
-    troubles = tuple(standing([held.trouble for held in engine.judge.standing.values()]))
+    said = standing([of_trouble(held.trouble) for held in engine.judge.standing.values()])
+    troubles = tuple(one.trouble for one in said)
     plain = Verdict(troubles[0].severity if troubles else "ok", "", troubles=troubles)
     return verdict_of(plain, incidents.opened, at).severity
 
@@ -93,19 +92,14 @@ def _fading(plain: Verdict, quiet: list[Incident], at: float) -> Verdict:
     return replace(plain, text=f"{plain.text} · {named[0]}{more}")
 
 
-def _as_bad(voice: Trouble, worst: dict[str, Severity]) -> Trouble:
-    """Down where the judge sees that it is: an incident says what, the figures on the screen say how much."""
-    return replace(voice, severity="down") if worst.get(voice.kind) == "down" else voice
-
-
-def _voice(incident: Incident) -> Trouble:
+def _voice(incident: Incident, down: Collection[str]) -> Statement:
+    """What an incident says; down, too, where the judge sees that its family is: the figures on the screen say so."""
     lead = incident.lead
-    down = incident.tier == "critical" and incident.family in UPSTREAM and not incident.segment
-    return Trouble(
-        kind=KIND_OF.get(incident.family, incident.family),
-        text=" · ".join((lead.text, *in_short(lead))),
+    page = incident.tier == "critical" and incident.family in UPSTREAM and not incident.segment
+    trouble = Trouble(
+        kind=incident.family,
         since=incident.onset,
-        severity="down" if down else "degraded",
+        severity="down" if page or incident.family in down else "degraded",
         value=lead.value,
         normal=lead.normal,
         n=lead.n,
@@ -113,6 +107,8 @@ def _voice(incident: Incident) -> Trouble:
         explains=lead.explains,
         stage=lead.stage,
     )
+    segment = segment_text(lead.where, lead.explains) if lead.where else ""
+    return Statement(trouble, lead.text, segment, tuple(in_short(lead)))
 
 
 def _all_well(plain: Verdict, resolved_s: float) -> Verdict:

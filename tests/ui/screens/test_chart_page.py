@@ -182,7 +182,7 @@ async def test_b_goes_to_what_the_verdict_blames_from_any_screen() -> None:
 def test_blame_says_so_where_it_is_nobody_s() -> None:
     scope = Scope()
     assert "nothing is wrong" in scope.blame(synthetic.busy())
-    everybody = (Trouble("errors", "errors 9 %", synthetic.AT, "degraded"),)
+    everybody = (Trouble("errors", synthetic.AT, "degraded"),)
     base = synthetic.incident()
     snap = msgspec.structs.replace(base, verdict=msgspec.structs.replace(base.verdict, troubles=everybody))
     assert "everybody's" in scope.blame(snap)

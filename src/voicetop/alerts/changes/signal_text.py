@@ -14,9 +14,10 @@ from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.changes.streams import STAGES, MonitoredRate
 from voicetop.alerts.incident_text import in_text
 from voicetop.alerts.signals import Signal
+from voicetop.engine import stages
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import NAN
-from voicetop.engine.windows.buckets import EDGES, MIDDLES, censored_quantile
+from voicetop.engine.windows.buckets import EDGES, censored_quantile
 from voicetop.engine.windows.histograms import METRIC, Histogram
 from voicetop.formatting import labels
 from voicetop.formatting.numbers import milliseconds
@@ -25,7 +26,6 @@ from voicetop.wire.events import Marker
 DEPLOYS = frozenset({"deploy", "model_update", "prompt", "knowledge_base", "config", "campaign"})
 NEAR_MARKER_S = 1800.0
 LEAST_TURNS = 20
-STANDS_OUT = 0.3
 
 
 class AttributedChange(Struct, frozen=True):
@@ -127,23 +127,9 @@ def _stage(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Baseli
     """The stage, and of a slow e2e its share of what the mean turn takes longer; "" where none stands out."""
     if stream.family != "latency" or stream.stage:
         return stream.stage, NAN
-    now = _now(alarm, engine)
-    turns, more = _mean_excess(now, "e2e", baseline.times)
-    if turns < LEAST_TURNS or more <= 0:
-        return "", NAN
-    found = [(n / turns * longer / more, name) for name in STAGES if name != "e2e"
-             for n, longer in [_mean_excess(now, name, baseline.times)]]  # fmt: skip
-    share, name = max(found)
-    return (STAGES[name], min(1.0, share)) if share >= STANDS_OUT else ("", NAN)
-
-
-def _mean_excess(now: dict[str, Histogram], name: str, times: Floats) -> tuple[int, float]:
-    """(how many, ms by which their mean lies over the normal one)."""
-    counts, usual = now.get(name), times[METRIC[name]]
-    if counts is None or not counts.sum() or not usual.sum():
-        return 0, 0.0
-    mean = float((counts * MIDDLES).sum() / counts.sum())
-    return int(counts.sum()), mean - float((usual * MIDDLES).sum() / usual.sum())
+    usual = {name: baseline.times[number] for name, number in METRIC.items()}
+    cause = stages.culprit(_now(alarm, engine), usual)
+    return STAGES.get(cause.stage, ""), cause.share
 
 
 def _because(alarm: Alarm, stream: MonitoredRate) -> str:

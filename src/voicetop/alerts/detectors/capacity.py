@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from voicetop.alerts.signals import Signal, Tier
+from voicetop.alerts.trouble_text import capacity_text
 from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.engine import Engine
-from voicetop.engine.verdict import handling_s
+from voicetop.engine.normals import handling_s
+from voicetop.engine.thresholds import MINUTES_TO_CAPACITY, NEAR_CAPACITY
 from voicetop.formatting.times import span
 
-NEAR = 0.9
-MINUTES = 10.0
 FEW_CALLS = 30
 MINUTES_OF_SHORT = 5.0
 
@@ -19,20 +19,20 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     if not limit:
         return []
     share, sums = live / limit, engine.ledger.counts.sums("5m", None)
-    text = f"{live} live calls, {100 * share:.0f} % of the tested capacity of {limit}"
+    text = capacity_text(live, limit)
     if live >= limit:
         because = f"critical from the tested limit of {limit} on"
         return [_signal("capacity", "critical", text, at, live, float(limit), because, sums)]
-    if share >= NEAR:
-        because = f"warn at {NEAR * limit:.0f} = {100 * NEAR:.0f} % of the tested limit of {limit}"
-        return [_signal("capacity", "warning", text, at, live, NEAR * limit, because, sums)]
+    if share >= NEAR_CAPACITY:
+        because = f"warn at {NEAR_CAPACITY * limit:.0f} = {100 * NEAR_CAPACITY:.0f} % of the tested limit of {limit}"
+        return [_signal("capacity", "warning", text, at, live, NEAR_CAPACITY * limit, because, sums)]
     if sums.get("ended", 0) < FEW_CALLS:
         return []
     left = minutes_to_line(live, limit, sums.get("started", 0) / MINUTES_OF_SHORT, handling_s(sums))
-    if not left < MINUTES:
+    if not left < MINUTES_TO_CAPACITY:
         return []
     text = f"{live} live calls reach the tested capacity of {limit} in {left:.0f} min at this rate"
-    because = f"warn when the tested limit of {limit} is less than {MINUTES:.0f} min away"
+    because = f"warn when the tested limit of {limit} is less than {MINUTES_TO_CAPACITY:.0f} min away"
     return [_signal("capacity.minutes", "warning", text, at, live, float(limit), because, sums)]
 
 

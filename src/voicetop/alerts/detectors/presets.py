@@ -1,69 +1,52 @@
-"""While the detectors still learn: the plain lines of the judge, so that a young hub isn't silent about an outage.
+"""While the detectors still learn: the troubles of the verdict, so that a young hub isn't silent about an outage.
 
-The judge (`engine.judge`) compares with what the windows hold already, and knows a preset for errors where they hold
-nothing. It is less sure than a learned threshold, and stops speaking here as soon as there is one.
+The verdict (`engine.verdict`) compares with what the windows hold already, and knows a preset for errors where they
+hold nothing. It is less sure than a learned threshold, and stops speaking here as soon as there is one.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import cast
 
+from voicetop.alerts import trouble_text
 from voicetop.alerts.signals import Family, Signal
-from voicetop.engine import attribution
-from voicetop.engine.attribution import Attribution
+from voicetop.engine import thresholds
 from voicetop.engine.engine import MARK_S, Engine
-from voicetop.engine.normals import WARN_RATIO
 from voicetop.engine.snapshot import Trouble
-from voicetop.engine.verdict import UNLEARNED_ERRORS
-from voicetop.formatting import labels
 
-
-class _Kind(NamedTuple):
-    family: Family
-    metric: str
-    unit: str
-    line: str
-
-
-_ERRORS = f"beyond doubt above its normal, or above {100 * UNLEARNED_ERRORS:.0f} % where none is known"
-_LATENCY = f"{WARN_RATIO:g} × normal P95"
-_DOUBT = "beyond doubt from its normal"
-KINDS = {
-    "errors": _Kind("errors", labels.errors(), "rate", _ERRORS),
-    "local errors": _Kind("errors", labels.errors(), "rate", _ERRORS),
-    "latency": _Kind("latency", labels.latency("e2e"), "ms", _LATENCY),
-    "local latency": _Kind("latency", labels.latency("e2e"), "ms", _LATENCY),
-    "success": _Kind("success", labels.FIGURES["success"], "rate", _DOUBT),
-    "abandonment": _Kind("abandonment", labels.FIGURES["abandonment"], "rate", _DOUBT),
-    "cost": _Kind("cost", labels.FIGURES["cost"], "usd", f"{WARN_RATIO:g} × normal"),
+_BEYOND_DOUBT = "beyond doubt from its normal"
+_BECAUSE = {
+    "errors": f"beyond doubt above its normal, or above {100 * thresholds.ERRORS.unlearned:.0f} % where none is known",
+    "latency": f"{thresholds.LATENCY.times:g} × normal P95",
+    "cost": f"{thresholds.COST.times:g} × normal",
+    "sentiment": f"{thresholds.SENTIMENT.more:g} below normal",
 }
-"""The judge's troubles that need a normal; all others have detectors that need none."""
 
 
 def signals(engine: Engine, at: float) -> list[Signal]:
-    """The troubles that the judge has at this mark."""
+    """The troubles of this mark that need a normal; all others have detectors that need none."""
     return [
-        _signal(held.trouble, held.since, KINDS[kind])
-        for kind, held in sorted(engine.judge.standing.items())
-        if kind in KINDS and held.last > at - MARK_S
+        _signal(held.trouble, held.since)
+        for _, held in sorted(engine.judge.standing.items())
+        if held.trouble.kind in trouble_text.MEASURES and held.last > at - MARK_S
     ]
 
 
-def _signal(trouble: Trouble, since: float, kind: _Kind) -> Signal:
-    whose = attribution.in_words(Attribution(trouble.where, trouble.explains)) if trouble.where else ""
+def _signal(trouble: Trouble, since: float) -> Signal:
+    measure = trouble_text.MEASURES[trouble.kind]
     return Signal(
-        rule=f"preset.{trouble.kind.replace(' ', '_')}",
-        family=kind.family,
+        rule=f"preset.{trouble.key.replace(' ', '_')}",
+        family=cast("Family", trouble.kind),
         tier="critical" if trouble.severity == "down" else "warning",
-        text=trouble.text.replace(whose, "") if whose else trouble.text,
+        text=trouble_text.text(trouble),
         onset=since,
         where=trouble.where,
         value=trouble.value,
         normal=trouble.normal,
-        unit=kind.unit,
+        unit=measure.unit,
         n=trouble.n,
         stage=trouble.stage,
         explains=trouble.explains,
-        because=f"{kind.line}: a preset, until thresholds are learned",
-        metric=kind.metric,
+        because=f"{_BECAUSE.get(trouble.kind, _BEYOND_DOUBT)}: a preset, until thresholds are learned",
+        metric=measure.metric,
     )

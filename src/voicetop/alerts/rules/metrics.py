@@ -16,9 +16,8 @@ from voicetop.alerts.signals import Family
 from voicetop.engine import frustration, waiting
 from voicetop.engine import normals as figures
 from voicetop.engine.engine import Engine
-from voicetop.engine.normals import Usual
+from voicetop.engine.normals import Normals, handling_s
 from voicetop.engine.snapshot import NAN, Figure, Normal, Span, Where
-from voicetop.engine.verdict import handling_s
 from voicetop.engine.windows.buckets import censored_quantile
 from voicetop.engine.windows.slots import SPANS
 from voicetop.formatting import labels
@@ -91,7 +90,7 @@ class Readings:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._scopes: dict[tuple[Where, Span], _Scope] = {}
-        self._usuals: dict[Where, Usual] = {}
+        self._usuals: dict[Where, Normals] = {}
 
     def read(self, name: str, where: Where, window: Span) -> Figure:
         """The figure with its n and its normal, where that is known."""
@@ -103,13 +102,15 @@ class Readings:
             return scope.latency(STAGES[stage], QUANTILES[quantile])
         if name.startswith("errors"):
             return scope.errors(name)
+        if name in figures.OUTCOMES:
+            return figures.outcome(name, scope.sums, scope.usual)
         return _READ[name](scope)
 
-    def _usual(self, where: Where) -> Usual:
+    def _usual(self, where: Where) -> Normals:
         if where not in self._usuals:
             engine = self._engine
             cells = engine.ledger.cells.matching(where)
-            self._usuals[where] = Usual(engine.ledger, cells, frozenset(engine.judge.troubled))
+            self._usuals[where] = Normals.of(engine.ledger, cells, frozenset(engine.judge.troubled))
         return self._usuals[where]
 
 
@@ -118,13 +119,13 @@ class _Scope(Struct, frozen=True):
 
     engine: Engine
     window: Span
-    usual: Usual
+    usual: Normals
     cells: figures.Cells
     sums: dict[str, int]
     live: int
 
     @classmethod
-    def of(cls, engine: Engine, where: Where, window: Span, usual: Usual) -> _Scope:
+    def of(cls, engine: Engine, where: Where, window: Span, usual: Normals) -> _Scope:
         cells = engine.ledger.cells.matching(where)
         live = engine.ledger.cells.live
         here = sum(live) if cells is None else sum(live[cell] for cell in cells.tolist())
@@ -159,14 +160,6 @@ class _Scope(Struct, frozen=True):
     def _kinds(self, prefix: str) -> list[str]:
         return sorted({kind for kind in (*self.sums, *self.usual.sums) if kind.startswith(prefix)})
 
-    def rate(self, hits: str, of: str) -> Figure:
-        return figures.rate(self.sums.get(hits, 0), self.sums.get(of, 0), self.usual.rate(hits, of))
-
-    def mean(self, total: str, of: str, unit: float) -> Figure:
-        return figures.mean(
-            self.sums.get(total, 0) / unit, self.sums.get(of, 0), self.usual.mean(total, of, unit)
-        )
-
     def frustrated(self) -> Figure:
         chosen = None if self.cells is None else frozenset(self.cells.tolist())
         calls = [call for call in self.engine.roster.live.values() if chosen is None or call.cell in chosen]
@@ -193,11 +186,6 @@ class _Scope(Struct, frozen=True):
 
 
 _READ: dict[str, Callable[[_Scope], Figure]] = {
-    "success": lambda scope: scope.rate("succeeded", "known"),
-    "escalation": lambda scope: scope.rate("escalated", "talked"),
-    "abandonment": lambda scope: scope.rate("abandoned", "decided"),
-    "cost": lambda scope: scope.mean("cost_micro", "priced", 1e6),
-    "sentiment": lambda scope: scope.mean("sentiment_centi", "sentiments", 100.0),
     "frustrated": _Scope.frustrated,
     "capacity": _Scope.capacity,
     "live_calls": lambda scope: scope.count(float(scope.live)),

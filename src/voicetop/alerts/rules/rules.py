@@ -14,11 +14,11 @@ from voicetop.alerts.incidents.policy import Policies
 from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.metrics import Metric, Readings
 from voicetop.alerts.signals import Signal, Tier
-from voicetop.engine import verdict
+from voicetop.engine import attribution, stages, thresholds, verdict
 from voicetop.engine.attribution import Attribution
 from voicetop.engine.config import EngineConfig, Policy, Rule, ThresholdPair
 from voicetop.engine.engine import Engine
-from voicetop.engine.normals import Usual
+from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import NAN, Figure
 from voicetop.formatting.numbers import written
 
@@ -152,24 +152,22 @@ def culprit_of(engine: Engine, rule: Rule, metric: Metric, figure: Figure, since
     who, stage, share, component = Attribution(), "", NAN, ""
     short = rule.window == "5m" and not rule.where
     if metric.family == "latency" and short:
-        who, stage, share = _slow(engine, rule, figure)
+        who, stage, share = _slow(engine, figure)
     elif metric.family == "errors" and short:
         sums = engine.ledger.counts.sums("5m", None)
-        who, component = verdict.blame_errors(engine, sums), verdict.worst_component(sums)
+        who, component = attribution.of_errors(engine.ledger), verdict.worst_component(sums)
     return Culprit(who, stage, share, component, *_changed(engine, since))
 
 
-def _slow(engine: Engine, rule: Rule, figure: Figure) -> tuple[Attribution, str, float]:
-    usual = Usual(engine.ledger, None, frozenset(engine.judge.troubled))
+def _slow(engine: Engine, figure: Figure) -> tuple[Attribution, str, float]:
+    usual = Normals.of(engine.ledger, None, frozenset(engine.judge.troubled))
     past = usual.histograms.get("e2e")
     if past is None or not figure.normal.known:
         return Attribution(), "", NAN
-    who = verdict.blame_latency(engine, verdict.bucket_after(past))
+    who = attribution.of_slow_turns(engine.ledger, thresholds.bucket_after(past))
     now = engine.ledger.windows.histograms("5m", None, len(engine.ledger.cells))
-    stage, more = verdict.culprit(now, usual.histograms)
-    excess = figure.value - figure.normal.value
-    share = min(1.0, more / excess) if stage and rule.metric.endswith("e2e") and excess > 0 else NAN
-    return who, stage, share
+    cause = stages.culprit(now, usual.histograms)
+    return who, cause.stage, cause.share
 
 
 def _changed(engine: Engine, at: float) -> tuple[str, float]:
@@ -193,4 +191,5 @@ def drawn(rules: tuple[Rule, ...], where: tuple[tuple[str, str], ...], name: str
         return figure
     rule = min(mine, key=lambda rule: (rule.where != where, _MILD.index(rule.tier), rule.name))
     line = line_at(rule.fire, figure)
-    return replace(figure, warn=line if line == line else NAN, rule="" if rule.fire.times else rule.name)
+    off = figure.n >= rule.min_n and _beyond(figure.value, line, below=rule.below)
+    return replace(figure, warn=line, off=off, rule="" if rule.fire.times else rule.name)

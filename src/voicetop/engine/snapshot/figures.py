@@ -23,8 +23,9 @@ class Figure(Struct, frozen=True):
     """One number on the screen. `n` is what it rests on; `low` and `high` bound a rate (Wilson, 95 %).
 
     `at_least` marks a percentile that callers who still wait have pushed up: it is no less than this.
-    `few` says that n is too small for the figure to be read as one. `rule` names the rule whose own figure `warn` is;
-    empty where it follows from the normal.
+    `few` says that n is too small for the figure to be read as one. `off` says that it is off its normal beyond doubt,
+    which takes more than a value over `warn`. `rule` names the rule whose own figure `warn` is; empty where it follows
+    from the normal.
     """
 
     value: float = NAN
@@ -35,6 +36,7 @@ class Figure(Struct, frozen=True):
     warn: float = NAN
     at_least: bool = False
     few: bool = False
+    off: bool = False
     rule: str = ""
 
     @property

@@ -8,14 +8,16 @@ from voicetop.engine.snapshot.view import NAN, Severity, Where
 
 
 class Trouble(Struct, frozen=True):
-    """One thing that isn't as it should be, in figures; `text` says it in a few words.
+    """One thing that isn't as it should be, in figures; `kind` is a family of alerts.
 
-    `where` is the conjunction that explains the share `explains` of the excess; empty where it is everybody's.
-    `stage` is the stage that it is in, where that can be told.
+    `where` is the conjunction that explains the share `explains` of the excess; empty where it is everybody's. `local`:
+    the figures are those of `where` alone, while the fleet's are as ever. `stage` is the stage or component that it is
+    in, where that can be told, with an error's `category`; `stage_more_ms` is by how much that stage's P95 grew. `line`
+    is what the value is measured by where that is no normal: seconds from which on a caller is stuck, the tested
+    capacity in calls. `at_least` marks a percentile that callers who still wait have pushed up.
     """
 
     kind: str
-    text: str
     since: float
     severity: Severity
     value: float = NAN
@@ -24,6 +26,17 @@ class Trouble(Struct, frozen=True):
     where: Where = ()
     explains: float = NAN
     stage: str = ""
+    stage_more_ms: float = NAN
+    category: str = ""
+    provider: str = ""
+    line: float = NAN
+    local: bool = False
+    at_least: bool = False
+
+    @property
+    def key(self) -> str:
+        """What it is known by: there is one trouble of a kind at a time, and a local one besides."""
+        return f"local {self.kind}" if self.local else self.kind
 
 
 class Verdict(Struct, frozen=True):

@@ -47,34 +47,19 @@ def _figure(
             return ((numbers.DASH, "faint"),)
         if figure.few:
             return ((f"n {figure.n:,}, too few", "muted"),)
-        sure, unlike = _unlike(figure, low_is_bad=low_is_bad)
-        bad = name in row.worse or sure
-        reading = write_figure(figure, write, low_is_bad=low_is_bad, troubled=bad)
+        reading = write_figure(figure, write, low_is_bad=low_is_bad)
         compared = _points(figure) if low_is_bad and name == "success" else reading.ratio
-        glyph = reading.glyph if reading.glyph and (bad or not unlike) else "·"
+        glyph = reading.glyph or "·"
         tone = reading.tone if glyph != "·" else "faint"
         said = f"{glyph} {compared}".rstrip().ljust(7)
         more = f" {_doubt(figure)}".rjust(9) if wide else ""
         return (
-            (reading.value, "degraded" if bad else "text"),
+            (reading.value, "degraded" if figure.off else "text"),
             (f" {said}", tone),
             (more, "faint"),
         )
 
     return written
-
-
-def _unlike(figure: Figure, *, low_is_bad: bool) -> tuple[bool, bool]:
-    """(beyond doubt worse than its own normal, worse to look at): what chance may have done is shown and not judged."""
-    usual = figure.normal.value
-    if not figure.normal.known or not figure.known:
-        return False, False
-    if low_is_bad:
-        line = usual - max(0.03, 0.05 * usual)
-        return (figure.high if figure.high == figure.high else figure.value) < line, figure.value < line
-    line = 1.5 * usual
-    sure = figure.low > line if figure.low == figure.low else figure.value > line
-    return sure, figure.value > line
 
 
 def _doubt(figure: Figure) -> str:
@@ -156,24 +141,19 @@ def _sentiment(row: SegmentRow) -> Figure:
     return row.sentiment
 
 
-JUDGED: tuple[tuple[str, Callable[[SegmentRow], Figure], bool], ...] = (
-    ("latency", _p95, False),
-    ("errors", _errors, False),
-    ("success", _success, True),
-    ("abandonment", _abandonment, False),
-    ("cost", _cost, False),
-    ("sentiment", _sentiment, True),
+JUDGED: tuple[tuple[str, Callable[[SegmentRow], Figure]], ...] = (
+    ("latency", _p95),
+    ("errors", _errors),
+    ("success", _success),
+    ("abandonment", _abandonment),
+    ("cost", _cost),
+    ("sentiment", _sentiment),
 )
-"""Name, figure, and whether a low one is bad."""
 
 
 def off_normal(row: SegmentRow) -> tuple[str, ...]:
     """In which figures a value is worse than its own normal beyond doubt, however the rest does."""
-    return tuple(
-        name
-        for name, pick, low_is_bad in JUDGED
-        if not pick(row).few and _unlike(pick(row), low_is_bad=low_is_bad)[0]
-    )
+    return tuple(name for name, pick in JUDGED if pick(row).off)
 
 
 VALUE = SegmentColumn("value", "VALUE", 12, 30, 0, _value, lambda _: 0.0, right=False)

@@ -34,7 +34,7 @@ LOW = ("▼", "low", "degraded")
 def write_figure(
     figure: Figure, write: Callable[[float], str], *, low_is_bad: bool = False, troubled: bool = False
 ) -> WrittenFigure:
-    """Write a figure and judge it: by the verdict where it speaks of it (`troubled`), else by its warning line."""
+    """Write a figure with what was judged of it: by the verdict where it speaks of it (`troubled`), or by itself."""
     if figure.few:
         return WrittenFigure(f"n {figure.n:,}, too few", "·", "", "muted", "", _normal(figure, write))
     value = ("≥ " if figure.at_least else "") + write(figure.value)
@@ -43,12 +43,15 @@ def write_figure(
 
 
 def judge(figure: Figure, *, low_is_bad: bool = False, troubled: bool = False) -> tuple[str, str, str]:
-    """Glyph, word and tone of a figure. Without a line to cross and a normal it is shown and not judged."""
+    """Glyph, word and tone of a figure. Without a threshold and a normal, or where a value beyond its threshold may be
+    chance, it is shown and not judged.
+    """
     if figure.few or not figure.known:
         return UNJUDGED
-    over = figure.value < figure.warn if low_is_bad else figure.value > figure.warn
-    if troubled or over:
+    if troubled or figure.off:
         return LOW if low_is_bad else HIGH
+    if figure.value < figure.warn if low_is_bad else figure.value > figure.warn:
+        return UNJUDGED
     return FINE if figure.normal.known or not isnan(figure.warn) else UNJUDGED
 
 

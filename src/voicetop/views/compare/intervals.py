@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.engine.normals import wilson
 from voicetop.engine.snapshot.comparison import NAN
+from voicetop.engine.thresholds import wilson
 from voicetop.engine.windows.buckets import EDGES
 
 Z95 = 1.959964

@@ -41,7 +41,7 @@ SAMPLED = 400
 """Calls, live and ended each, that tell how alike the turns of one call are."""
 CELL_BITS = 16
 
-Usual = tuple[tuple[tuple[str, float], ...], int]
+Normals = tuple[tuple[tuple[str, float], ...], int]
 """What `NaturalVariation.shares` tells."""
 Index = NDArray[np.uint32]
 Amounts = NDArray[np.int64]
@@ -108,7 +108,7 @@ def _finish(key: SlotKey) -> float:
     return float(key[0] * (key[1] + 1))
 
 
-def _made(engine: Engine, window: Window, span: str, usual: Usual) -> WindowSample:
+def _made(engine: Engine, window: Window, span: str, usual: Normals) -> WindowSample:
     cells, counts = engine.ledger.cells, engine.ledger.counts
     index, amounts = _turns(engine, window, span)
     e2e = np.bincount(index % ROW, weights=amounts, minlength=ROW)[:BUCKETS].astype(np.int64)

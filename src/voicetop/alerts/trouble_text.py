@@ -1,0 +1,92 @@
+"""A trouble in words: what its figures say, and the details. The verdict, presets and timeline all speak so.
+
+P95 response 3,910 ms = 2.4× normal (n 312) · LLM +1,900 ms
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from voicetop.alerts.incident_text import segment_text
+from voicetop.engine.snapshot import Trouble
+from voicetop.formatting import labels, numbers
+from voicetop.formatting.labels import FIGURES
+from voicetop.formatting.numbers import known, written
+from voicetop.formatting.times import span
+
+
+class _Measure(NamedTuple):
+    """What a trouble's value is called, its unit, and whether it is compared as times normal."""
+
+    metric: str
+    unit: str
+    times: bool = False
+
+
+MEASURES = {
+    "errors": _Measure(labels.errors(), "rate", times=True),
+    "latency": _Measure(labels.latency("e2e"), "ms", times=True),
+    "success": _Measure(FIGURES["success"], "rate"),
+    "abandonment": _Measure(FIGURES["abandonment"], "rate"),
+    "escalation": _Measure(FIGURES["escalation"], "rate"),
+    "cost": _Measure(FIGURES["cost"], "usd", times=True),
+    "sentiment": _Measure(FIGURES["sentiment"], "score"),
+}
+"""The troubles that are measured against a normal, by kind."""
+
+
+def text(trouble: Trouble) -> str:
+    """The figures with all details, but for the segment that explains them."""
+    return " · ".join((headline(trouble), *details(trouble)))
+
+
+def headline(trouble: Trouble) -> str:
+    """What is wrong, in figures."""
+    if trouble.kind == "waiting":
+        return stuck_text(int(trouble.value), trouble.n, trouble.stage, trouble.line)
+    if trouble.kind == "capacity":
+        return capacity_text(int(trouble.value), int(trouble.line))
+    metric, unit, times = MEASURES.get(trouble.kind, _Measure(trouble.kind, ""))
+    of = f" of {' × '.join(value for _, value in trouble.where)}" if trouble.local else ""
+    value = f"{'≥ ' if trouble.at_least else ''}{written(trouble.value, unit)}"
+    return f"{metric}{of} {value}{_against_normal(trouble, unit, times=times)} (n {trouble.n:,})"
+
+
+def _against_normal(trouble: Trouble, unit: str, *, times: bool) -> str:
+    normal = trouble.normal
+    if not known(normal) or (times and normal <= 0):
+        return ""
+    whose = "its normal" if trouble.local else "normal"
+    return (
+        f" = {numbers.ratio(trouble.value / normal)} {whose}"
+        if times
+        else f", {whose} {written(normal, unit)}"
+    )
+
+
+def details(trouble: Trouble) -> list[str]:
+    """The stage with how much it grew, the kind of error that most have, the provider: what is known of them."""
+    found = []
+    if trouble.kind == "errors" and trouble.category:
+        found.append(f"mostly {labels.fault(trouble.stage, trouble.category)}")
+    if trouble.stage_more_ms > 0:
+        found.append(f"{labels.stage(trouble.stage)} +{numbers.milliseconds(trouble.stage_more_ms)}")
+    if trouble.provider:
+        found.append(f"provider {trouble.provider}")
+    return found
+
+
+def segment(trouble: Trouble) -> str:
+    """The segment that explains it; empty where it is everybody's, or named in the figures."""
+    return "" if trouble.local or not trouble.where else segment_text(trouble.where, trouble.explains)
+
+
+def stuck_text(stuck: int, waiting: int, stage: str, over_s: float) -> str:
+    """5 of 6 waiting callers stuck in LLM for over 8 s."""
+    where = f" in {labels.stage(stage)}" if stage else ""
+    return f"{stuck} of {waiting} waiting callers stuck{where} for over {span(over_s)}"
+
+
+def capacity_text(live: int, limit: int) -> str:
+    """412 live calls, 92 % of the tested capacity of 450."""
+    return f"{live} live calls, {100 * live / limit:.0f} % of the tested capacity of {limit}"

@@ -1,0 +1,138 @@
+"""When is a figure bad? One definition per figure, read by the verdict, the panels, the segments and the detectors.
+
+A figure is off its normal where the difference is large enough to matter and chance is excluded: for a rate, the bound
+of its Wilson interval lies beyond the threshold; a mean or a percentile needs its least n. docs/detection.md says why.
+"""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from voicetop.engine.snapshot import NAN, Figure, Normal, Severity, WaitingPanel
+from voicetop.engine.windows.buckets import QUANTILES
+from voicetop.engine.windows.histograms import Histogram
+
+
+def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """The Wilson score interval of a rate (E. B. Wilson, 1927), 95 % at z = 1.96; (NaN, NaN) of nothing.
+
+    Holds its level at small n and never leaves 0…1, where the textbook interval does both.
+    """
+    if n <= 0:
+        return NAN, NAN
+    p = hits / n
+    z2 = z * z / n
+    middle = p + z2 / 2
+    half = z * math.sqrt(max(0.0, p * (1 - p) / n + z2 / (4 * n)))
+    return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
+
+
+class Threshold(Struct, frozen=True):
+    """`times` normal, and at least `more` (in the figure's unit) away from it; `unlearned` while no normal is known.
+
+    It takes `least_n` observations to cross it, for a rate `least_hits` and the interval at `z` standard errors too
+    (0: not a rate).
+    """
+
+    times: float = 1.0
+    more: float = 0.0
+    z: float = 0.0
+    least_n: int = 30
+    least_hits: int = 0
+    low_is_bad: bool = False
+    unlearned: float = NAN
+
+    def at(self, normal: Normal) -> float:
+        """The threshold in the figure's unit; NaN where neither a normal nor a preset is known."""
+        if not normal.known:
+            return self.unlearned
+        if self.low_is_bad:
+            return normal.value - self.more
+        return max(self.times * normal.value, normal.value + self.more)
+
+    def judge(self, figure: Figure) -> Figure:
+        """The figure with its threshold, and whether it is off its normal."""
+        return replace(figure, warn=self.at(figure.normal), off=self.crossed(figure))
+
+    def crossed(self, figure: Figure) -> bool:
+        """Whether a figure is off its normal beyond doubt."""
+        if figure.n < self.least_n or not figure.known:
+            return False
+        at, bound = self.at(figure.normal), figure.value
+        if self.z:
+            hits = round(figure.value * figure.n)
+            if hits < self.least_hits:
+                return False
+            bound = wilson(hits, figure.n, self.z)[self.low_is_bad]
+        return bound < at if self.low_is_bad else bound > at
+
+
+ERRORS = Threshold(times=2.0, more=0.01, z=2.6, least_hits=5, unlearned=0.08)
+LATENCY = Threshold(times=1.5)
+SEGMENT_LATENCY = Threshold(times=1.3)
+"""Of the percentiles of e2e, in ms; `many_slow` turns have to be there besides. A segment's are looked at more closely:
+it varies less from hour to hour than a whole fleet, whose mix of segments changes.
+"""
+SUCCESS = Threshold(more=0.03, z=3.0, low_is_bad=True)
+ABANDONMENT = ESCALATION = Threshold(times=1.5, more=0.02, z=3.0)
+COST = Threshold(times=1.5)
+SENTIMENT = Threshold(more=0.4, least_n=100, low_is_bad=True)
+"""On the scale of 1 to 5. Opinions spread by about a point: the mean of 100 is known to a tenth."""
+
+DOWN_ERRORS = 0.25
+"""From this error rate on, beyond doubt, the service is down."""
+SLOW_SHARE = 0.07
+"""Of the turns so many are beyond the normal P95, beyond doubt, where 5 % would be as ever."""
+
+SLOWER_THAN_REST = 1.2
+LEAST_EXCESS, Z_EXCESS = 5.0, 3.0
+
+STUCK_CALLS, STUCK_SHARE = 3, 0.5
+"""From so many stuck callers on, and of so many of those who wait, the service is down."""
+STUCK_BY_CHANCE, DOWN_BY_CHANCE = 100, 50
+"""One live call in so many may be stuck by chance; of a large fleet one in so many must be for an outage."""
+
+NEAR_CAPACITY = 0.9
+"""The share of the tested capacity from which on it is near."""
+MINUTES_TO_CAPACITY = 10.0
+"""Closer than this, at the rate at which calls arrive, the tested capacity is a warning too."""
+
+
+def many_slow(now: Histogram, waits: Histogram, past: Histogram) -> bool:
+    """Whether more turns are slow than chance brings: those measured, and waits that are beyond already."""
+    slow_from = bucket_after(past)
+    waiting = int(waits[slow_from:].sum())
+    slow, n = int(now[slow_from:].sum()) + waiting, int(now.sum()) + waiting
+    return wilson(slow, n, ERRORS.z)[0] > SLOW_SHARE
+
+
+def bucket_after(past: Histogram) -> int:
+    """The bucket beyond which 5 % of the normal turns lie."""
+    done = past.cumsum()
+    return int((done < QUANTILES[1] * done[-1]).sum()) + 1
+
+
+def more_stuck(stuck: int, others: int, share: float) -> bool:
+    """Whether a segment has more stuck callers than its share of the calls lets expect."""
+    return stuck >= 2 and stuck > 2 * others * share
+
+
+def slower_than_rest(p95: Figure, rest_ms: float) -> bool:
+    """Whether a segment's slow replies are its own: a fifth slower than those of the rest."""
+    return not p95.value < SLOWER_THAN_REST * rest_ms
+
+
+def more_than_chance(seen: float, expected: float) -> bool:
+    """Whether one of many segments has more of something than chance brings: turns of one call are alike."""
+    return seen - expected > max(LEAST_EXCESS, Z_EXCESS * math.sqrt(expected))
+
+
+def stuck(panel: WaitingPanel, live: int) -> Severity:
+    """What the stuck callers of `live` calls mean: "ok" where there are no more than chance may bring."""
+    if panel.stuck < max(2, 1 + live // STUCK_BY_CHANCE):
+        return "ok"
+    many = panel.stuck >= max(STUCK_CALLS, live // DOWN_BY_CHANCE)
+    return "down" if many and panel.stuck >= STUCK_SHARE * panel.waiting else "degraded"
