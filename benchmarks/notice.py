@@ -45,6 +45,7 @@ def service(log: Path) -> None:
     """The desktop's, on this session bus."""
     from jeepney import message_bus
     from jeepney.io.blocking import Proxy, open_dbus_connection
+
     from notify.desk.notification_service import NAME, serve
 
     connection = open_dbus_connection(bus="SESSION")
