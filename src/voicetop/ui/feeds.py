@@ -26,7 +26,7 @@ class Feeds:
         self._noted = 0
         self._viewed = [ViewedTime(handle) for _, handle in self.all]
         for viewed in self._viewed[1:]:
-            viewed.out_of_sight()
+            viewed.hide()
 
     @property
     def several(self) -> bool:
@@ -49,7 +49,7 @@ class Feeds:
 
     def turn(self) -> NamedFeed:
         """Bring the next one on the screen."""
-        self.viewed.out_of_sight()
+        self.viewed.hide()
         self.index = (self.index + 1) % len(self.all)
         self._noted = 0
         return self.current

@@ -49,13 +49,13 @@ class Frame:
     def _hints(self) -> tuple[Hint, ...]:
         """The keys of the banner, the most needed first."""
         viewed, key = self._feeds.viewed, self._host.key_of
-        space = "pause" if viewed.position.playing else "live" if viewed.thaws else "play"
+        space = "pause" if viewed.position.playing else "live" if viewed.resumes_live else "play"
         names: tuple[Hint, ...]
         if viewed.kind == "replay":
             names = (("freeze", space), ("step_back", "back"), ("go_to", "go to"), ("event_next", "event"))
         elif viewed.kind == "held":
             names = (("live", "live"),)
-        elif viewed.thaws:
+        elif viewed.resumes_live:
             names = (("live", "live"), ("step_back", "back"), ("go_to", "go to"))
         else:
             names = (("live", "live"), ("step_back", "back"), ("freeze", space), ("go_to", "go to"))

@@ -8,7 +8,7 @@ from ui import synthetic
 from ui.fake_feed import FakeFeed
 from ui.fake_past import FIRST, LAST, live_feed, replay, timeline
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.ui.time.viewed_time import OUT_OF_SIGHT, ViewedTime
+from voicetop.ui.time.viewed_time import NOTHING_BUT_VERDICT, ViewedTime
 
 
 def nobody(_: Snapshot) -> None:
@@ -42,7 +42,7 @@ def test_in_the_past_it_is_the_past_that_is_asked_and_the_feed_gives_its_verdict
     assert stand.picture is not None
     assert stand.picture.view.text == "es"
     assert isinstance(stand.feed, FakeFeed)
-    assert stand.feed.asked[-1] == OUT_OF_SIGHT
+    assert stand.feed.asked[-1] == NOTHING_BUT_VERDICT
 
 
 def test_the_live_picture_stands_until_the_past_has_one() -> None:
@@ -86,27 +86,27 @@ def test_nothing_before_the_beginning_and_now_is_live_again() -> None:
 
 def test_going_on_is_live_again_as_long_as_nobody_has_moved() -> None:
     stand = frozen()
-    assert stand.thaws
+    assert stand.resumes_live
     stand.go(LAST - 60.0)
     stand.go(LAST - 30.0)
-    assert not stand.thaws
-    stand.toggle()
+    assert not stand.resumes_live
+    stand.play_or_pause()
     assert stand.position.playing
-    stand.toggle()
+    stand.play_or_pause()
     assert not stand.position.playing
     assert stand.kind == "past"
     other = frozen()
-    other.toggle()
+    other.play_or_pause()
     assert other.live
 
 
 def test_what_is_played_from_the_past_becomes_live_when_it_has_caught_up() -> None:
     stand = frozen()
     stand.go(LAST - 30.0)
-    stand.toggle()
-    assert not stand.caught_up()
+    stand.play_or_pause()
+    assert not stand.catch_up()
     stand.past.move(at=LAST - 0.5)  # type: ignore[union-attr]
-    assert stand.caught_up()
+    assert stand.catch_up()
     assert stand.live
     assert not stand.feed.past.position.playing  # type: ignore[union-attr]
 
@@ -122,7 +122,7 @@ def test_without_a_past_the_picture_is_held_and_made_for_nothing_else() -> None:
     assert stand.picture is held
     assert stand.ask(held.view, nobody)
     assert not stand.ask(View(text="x"), nobody)
-    stand.toggle()
+    stand.play_or_pause()
     assert stand.picture is feed.latest
 
 
@@ -130,7 +130,7 @@ def test_a_replay_is_its_own_past_and_has_no_now() -> None:
     past = replay()
     stand = ViewedTime(past)
     assert stand.kind == "replay"
-    stand.toggle()
+    stand.play_or_pause()
     assert past.position.playing
     stand.go(FIRST + 20.0)
     assert past.position.at == FIRST + 20.0
@@ -139,7 +139,7 @@ def test_a_replay_is_its_own_past_and_has_no_now() -> None:
     stand.go(FIRST)
     stand.go_live()
     assert past.position.at == LAST
-    assert not stand.caught_up()
+    assert not stand.catch_up()
 
 
 def test_the_end_of_a_recording_that_grows_is_where_it_ends_then() -> None:
@@ -186,8 +186,8 @@ def test_out_of_sight_both_are_asked_for_a_verdict_only() -> None:
     stand = ViewedTime(feed)
     assert feed.latest is not None
     stand.freeze(feed.latest)
-    stand.out_of_sight()
-    assert feed.asked[-1] == past.asked[-1] == OUT_OF_SIGHT
+    stand.hide()
+    assert feed.asked[-1] == past.asked[-1] == NOTHING_BUT_VERDICT
 
 
 def test_who_goes_live_sees_the_past_until_the_live_picture_is_there() -> None:

@@ -34,7 +34,7 @@ FAST = 60_000.0
 
 
 class FrameRate:
-    """The pace of one terminal, at most so many frames a second. Times in seconds of one clock."""
+    """The frame rate of one terminal, at most `most` frames a second. Times are in seconds of one clock."""
 
     def __init__(self, most: float = RATES[0]) -> None:
         self.rates = (most, *(rate for rate in RATES if rate < most))
@@ -62,7 +62,7 @@ class FrameRate:
     def slowness(self) -> str:
         """The pace in words where it is below the one that is wanted; else empty.
 
-        >>> Pace().slowness
+        >>> FrameRate().slowness
         ''
         """
         if not self._step:

@@ -1,4 +1,4 @@
-"""The timeline as it stands on the screen: drawn again only where it has changed, and found again under the pointer."""
+"""The timeline on the screen: drawn again only where it has changed, and looked up under the pointer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHORT = 16
 
 
 class Timebar:
-    """Where the timeline stands on the screen. `top` is its first line there, told by whoever puts it there."""
+    """The timeline as it was last drawn. `top` is its first line on the screen, set by whoever puts it there."""
 
     def __init__(self) -> None:
         self.top = 0
@@ -39,7 +39,7 @@ class Timebar:
         return lines
 
     def _drawn(self, line: Timeline, look: DisplayOptions, width: int) -> Drawn:
-        """Gathered anew where the timeline is another object: it is frozen."""
+        """Computed again only where the timeline is another object: timelines are frozen."""
         of = self._of
         if self._made is None or of is None or of[0] is not line or of[1:] != (look, width):
             self._made, self._of = drawn(line, room_for(line, look, width)), (line, look, width)

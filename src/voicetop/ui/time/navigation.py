@@ -57,7 +57,7 @@ class TimeNavigation:
         """Stand still, or go on."""
         viewed, snap = self._viewed, self._viewed.feed.latest
         if not viewed.live:
-            viewed.toggle()
+            viewed.play_or_pause()
         elif snap is None:
             self._host.say("there is no picture yet that could be frozen")
             return
@@ -179,7 +179,7 @@ class TimeNavigation:
         """Once a frame: see whether what is played has caught up, and say what stopped it."""
         viewed = self._viewed
         viewed.tick()
-        if viewed.caught_up():
+        if viewed.catch_up():
             self._host.changed(elsewhere=True)
             self._host.say("this is live again")
         why = viewed.position.why

@@ -1,7 +1,7 @@
-"""Where in time one feed is looked at: what is now, a moment of its past, or a moment of a replay.
+"""The moment at which one feed is viewed: live, a moment of its past, or a moment of a replay.
 
-Every feed of a console has one. Pages never know: they are given pictures, and whoever asks for a view asks the feed or
-its past, whichever is looked at. Nothing here waits, and no answer blocks: a seek is under way until it is there.
+Every feed of a console has one. Pages never know: they are given pictures, and a view is asked of the feed or of its
+past, whichever is viewed. Nothing here waits or blocks: a seek is under way until its picture is there.
 """
 
 from __future__ import annotations
@@ -14,67 +14,67 @@ from voicetop.engine.snapshot.timeline import Note, Timeline
 from voicetop.ui.feed import FeedHandle, Past, PlaybackPosition
 from voicetop.ui.renderables.scene import Kind
 
-OUT_OF_SIGHT = View(limit=0)
-"""What is asked of a feed whose picture isn't on the screen: its verdict, and no rows."""
+NOTHING_BUT_VERDICT = View(limit=0)
+"""The view asked of a feed that isn't on the screen: its verdict, and no rows."""
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 125.0, 250.0, 500.0, 1000.0, inf)
-CAUGHT_UP_S = 1.0
-"""So near to what is now, one who comes from the past is there."""
-PATIENCE = 2
-"""For so many frames at most the past stays on the screen until the live feed has a picture for it."""
-ARRIVED_S = 1.5
-"""A moment that was aimed at counts as where one stands, though the picture's is the heartbeat beside it."""
+LIVE_WITHIN_S = 1.0
+"""A moment of the past no older than this counts as live."""
+FRAMES_TO_LIVE = 2
+"""Going live, the past stays on the screen until the live feed has a picture, but no longer than this many frames."""
+AT_TARGET_S = 1.5
+"""A picture this near to the moment asked for counts as that moment: pictures are made at heartbeats."""
 
 
 class ViewedTime:
-    """One feed and where in time it is looked at.
+    """One feed and the moment at which it is viewed.
 
-    `held` is the picture that stands until the past has one of its own; without a past it is all there is. `aim` is the
-    moment that was gone to last.
+    `held` is the frozen picture, shown until the past has one of its own; without a past it is all there is. `target`
+    is the moment that was last asked for.
     """
 
     def __init__(self, feed: FeedHandle) -> None:
         self.feed = feed
         self.held: Snapshot | None = None
-        self.aim = NAN
-        self._away = False
+        self.target = NAN
+        self._in_past = False
         self._moved = False
-        self._leaving = 0
+        self._frames_to_live = 0
         self._wanted: View | None = None
 
-    # -- what is looked at ----------------------------------------------------------------------------------------
+    # -- what is viewed ------------------------------------------------------------------------------------------
 
     @property
     def replay(self) -> bool:
-        """Whether the feed is a recording: there is no now in it."""
+        """Whether the feed is a recording, which has no live moment."""
         return self.feed.past is self.feed
 
     @property
     def past(self) -> Past | None:
-        """What is walked through; None while it is what is now, and where nothing is kept."""
-        return self.feed.past if self._away or self.replay else None
+        """The past that is viewed; None while live, and where nothing is kept."""
+        return self.feed.past if self._in_past or self.replay else None
 
     @property
     def kind(self) -> Kind | None:
-        """What is looked at; None for what is now."""
+        """What is viewed; None for live."""
         if self.replay:
             return "replay"
-        if not self._away:
+        if not self._in_past:
             return None
         return "past" if self.feed.past is not None else "held"
 
     @property
     def live(self) -> bool:
-        """Whether what is looked at is what is now, or will be with the next picture."""
-        return self.kind is None or bool(self._leaving)
+        """Whether the view is live, or will be with the next picture."""
+        return self.kind is None or bool(self._frames_to_live)
 
     @property
     def shown(self) -> FeedHandle:
-        """Whoever has the picture, its link and its error."""
+        """The feed that has the picture, its link and its error."""
         return self.past or self.feed
 
     @property
     def position(self) -> PlaybackPosition:
-        """Where it stands."""
+        """Where playback stands."""
         past = self.past
         return past.position if past is not None else PlaybackPosition(at=self.held.at if self.held else NAN)
 
@@ -89,20 +89,20 @@ class ViewedTime:
 
     @property
     def picture(self) -> Snapshot | None:
-        """What there is to show."""
+        """The picture to show."""
         latest = self.feed.latest
-        if self._leaving and latest is not None and latest.view == self._wanted:
-            self._come_home()
+        if self._frames_to_live and latest is not None and latest.view == self._wanted:
+            self._return_to_live()
         past = self.past
         if past is None:
-            return self.held if self._away else latest
+            return self.held if self._in_past else latest
         if self.held is not None and past.latest is not None and isnan(past.position.seeking):
             self.held = None
         return self.held or past.latest
 
     def ask(self, view: View, call: Callable[[Snapshot], None]) -> bool:
-        """Ask for a view; False where a held picture is all there is, and it was made for another."""
-        if self._leaving:
+        """Ask for a view; False where a held picture is all there is, and it was made for another view."""
+        if self._frames_to_live:
             self._wanted = view
             self.feed.ask(view, call)
             return True
@@ -111,17 +111,17 @@ class ViewedTime:
         self.shown.ask(view, call)
         return True
 
-    def out_of_sight(self) -> None:
-        """Another feed is on the screen."""
-        self.feed.ask(OUT_OF_SIGHT)
+    def hide(self) -> None:
+        """Another feed comes on the screen."""
+        self.feed.ask(NOTHING_BUT_VERDICT)
         if self.past is not None:
-            self.past.ask(OUT_OF_SIGHT)
+            self.past.ask(NOTHING_BUT_VERDICT)
 
-    # -- going there ----------------------------------------------------------------------------------------------
+    # -- moving --------------------------------------------------------------------------------------------------
 
     @property
     def here(self) -> float:
-        """The moment one stands at, or is on the way to (stamp time)."""
+        """The moment that is viewed, or is being sought (stamp time)."""
         if self.live:
             return self.feed.latest.at if self.feed.latest is not None else NAN
         position = self.position
@@ -129,40 +129,40 @@ class ViewedTime:
             return position.seeking if position.seeking < inf else self.timeline.last_at
         if not position.at > 0:
             return self.picture.at if self.picture is not None else NAN
-        on_aim = not position.playing and abs(position.at - self.aim) < ARRIVED_S
-        return self.aim if on_aim else position.at
+        on_target = not position.playing and abs(position.at - self.target) < AT_TARGET_S
+        return self.target if on_target else position.at
 
     @property
     def now(self) -> float:
-        """What is now, in stamp time; the end of a replay, as far as it is known."""
+        """The live moment in stamp time; in a replay its end, as far as it is known."""
         if self.replay:
             return self.timeline.last_at
         return self.feed.latest.at if self.feed.latest is not None else NAN
 
     @property
     def first(self) -> float:
-        """Where what is kept begins."""
+        """The first moment that is kept."""
         past = self.feed.past
         return past.timeline.first_at if past is not None else self.now
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """The events of note, in the order of time."""
+        """The notable events, by time."""
         past = self.feed.past
         return tuple(sorted(past.timeline.notes, key=lambda note: note.at)) if past is not None else ()
 
     def freeze(self, snap: Snapshot) -> None:
-        """Stand still at this picture of what is now."""
-        self.held, self._away, self._moved, self._leaving = snap, True, False, 0
+        """Freeze this live picture."""
+        self.held, self._in_past, self._moved, self._frames_to_live = snap, True, False, 0
         past = self.feed.past
         if past is not None:
-            self.feed.ask(OUT_OF_SIGHT)
+            self.feed.ask(NOTHING_BUT_VERDICT)
             past.pause()
             self._seek(past, snap.at)
 
     def go(self, at: float) -> float:
-        """Go to a moment, cut to what is known to be kept; gives that moment. What is now is live again."""
-        if self.replay or not at >= self.now - CAUGHT_UP_S:
+        """Go to a moment, clamped to what is kept, and return it. The present moment goes live."""
+        if self.replay or not at >= self.now - LIVE_WITHIN_S:
             if self.live and self.feed.latest is not None:
                 self.freeze(self.feed.latest)
             at = self._cut(at)
@@ -180,49 +180,49 @@ class ViewedTime:
         return min(at, line.last_at) if line.complete and not isnan(line.last_at) else at
 
     def _seek(self, past: Past, at: float) -> None:
-        self.aim = at
+        self.target = at
         past.seek(at)
 
     def go_live(self) -> None:
-        """What is now again, with the next picture of it; the end, in a replay."""
+        """Go live with the next picture; in a replay, go to its end."""
         if self.replay and self.past is not None:
             last = self.timeline.last_at
             self._seek(self.past, last if self.timeline.complete and not isnan(last) else inf)
             return
         if self.past is None:
-            self._come_home()
-        elif not self._leaving:
+            self._return_to_live()
+        elif not self._frames_to_live:
             self.past.pause()
-            self._leaving, self._wanted = PATIENCE, None
+            self._frames_to_live, self._wanted = FRAMES_TO_LIVE, None
 
-    def _come_home(self) -> None:
-        self.held, self._away, self._moved, self.aim, self._leaving = None, False, False, NAN, 0
+    def _return_to_live(self) -> None:
+        self.held, self._in_past, self._moved, self.target, self._frames_to_live = None, False, False, NAN, 0
 
     def tick(self) -> None:
-        """A frame has passed: whoever goes live doesn't wait for long."""
-        if self._leaving:
-            self._leaving -= 1
-            if not self._leaving:
-                self._come_home()
+        """A frame has passed: going live doesn't wait for long."""
+        if self._frames_to_live:
+            self._frames_to_live -= 1
+            if not self._frames_to_live:
+                self._return_to_live()
 
-    def caught_up(self) -> bool:
-        """Whether what was played from the past has come to what is now, and is live again."""
-        done = self.kind == "past" and self.position.playing and self.position.at >= self.now - CAUGHT_UP_S
+    def catch_up(self) -> bool:
+        """Go live where playback from the past has reached the present; whether it has."""
+        done = self.kind == "past" and self.position.playing and self.position.at >= self.now - LIVE_WITHIN_S
         if done:
             self.go_live()
         return done
 
-    # -- how time goes there --------------------------------------------------------------------------------------
+    # -- playing -------------------------------------------------------------------------------------------------
 
     @property
-    def thaws(self) -> bool:
-        """Whether to go on means to be live again: nobody has moved since it was frozen."""
+    def resumes_live(self) -> bool:
+        """Whether going on means going live: nobody has moved since the picture was frozen."""
         return self.kind == "held" or (self.kind == "past" and not self._moved and not self.position.playing)
 
-    def toggle(self) -> None:
-        """Go on, or stand still."""
+    def play_or_pause(self) -> None:
+        """Play, pause, or go live."""
         past = self.past
-        if self.thaws:
+        if self.resumes_live:
             self.go_live()
         elif past is not None and past.position.playing:
             past.pause()
@@ -231,7 +231,7 @@ class ViewedTime:
             past.play()
 
     def change_speed(self, steps: int) -> float | None:
-        """The next speed up or down; None where it is the last one already."""
+        """Set the next speed up or down; None where there is none."""
         past = self.past
         if past is None:
             return None
