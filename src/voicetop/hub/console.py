@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from voicetop.hub.access import Client
 from voicetop.hub.config import Role
@@ -23,7 +24,6 @@ from voicetop.wire.batches import after_seq
 from voicetop.wire.events import Gap, Operator
 from voicetop.wire.frames import DeliveryReport, Resume, WantState
 
-POLICY = 1008
 SEND_BUFFER = 128 * 1024
 FRAGMENT = 64 * 1024
 
@@ -160,7 +160,7 @@ class ConsoleConnection:
                     continue
                 refusal = self._refusal(frame)
                 if refusal:
-                    await self.client.close(POLICY, refusal)
+                    await self.client.close(CloseCode.POLICY_VIOLATION, refusal)
                     return
                 self._feed.take(frame, sender=self.name, may_operate=True)
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import UsageError, VoicetopError
 from voicetop.hub.access import AccessControl, Client
 from voicetop.hub.config import HubConfig, Role, check_bind, offered, server_tls
-from voicetop.hub.console import POLICY, ConsoleConnection, peer_name
+from voicetop.hub.console import ConsoleConnection, peer_name
 from voicetop.hub.feed import Feed
 from voicetop.hub.health import line, measure
 from voicetop.hub.watcher_election import WatcherElection
@@ -30,8 +31,6 @@ from voicetop.wire.frames import Hello
 if TYPE_CHECKING:
     from voicetop.session import Session
 
-GOING_AWAY = 1001
-TRY_LATER = 1013
 LAST_BATCH_S = 0.5
 FAREWELL_S = 1.0
 
@@ -141,7 +140,8 @@ class Hub:
         """Close all connections; those who don't answer, or don't even read, are cut off."""
         clients = set(self._server.connections)
         goodbyes = [
-            asyncio.create_task(client.close(GOING_AWAY, "the hub is shutting down")) for client in clients
+            asyncio.create_task(client.close(CloseCode.GOING_AWAY, "the hub is shutting down"))
+            for client in clients
         ]
         if goodbyes:
             await asyncio.wait(goodbyes, timeout=FAREWELL_S)
@@ -168,13 +168,14 @@ class Hub:
                 frame = await client.recv(decode=False)
         except TimeoutError:
             await client.close(
-                POLICY, f"no hello within {self.config.hello_s:g} s; publishers connect to /publish"
+                CloseCode.POLICY_VIOLATION,
+                f"no hello within {self.config.hello_s:g} s; publishers connect to /publish",
             )
             return
         hello = _hello(frame)
         refusal = _refusal(hello, client.grant.roles)
         if refusal or hello is None:
-            await client.close(POLICY, refusal)
+            await client.close(CloseCode.POLICY_VIOLATION, refusal)
         elif hello.role == "publisher":
             await self._serve_publisher(client, hello)
         else:
@@ -183,7 +184,8 @@ class Hub:
     async def _serve_console(self, client: Client, hello: Hello) -> None:
         if len(self.consoles) >= self.config.max_consoles:
             await client.close(
-                TRY_LATER, f"{self.config.max_consoles} consoles are connected, the most this hub takes"
+                CloseCode.TRY_AGAIN_LATER,
+                f"{self.config.max_consoles} consoles are connected, the most this hub takes",
             )
             return
         role: Role = next(role for role in client.grant.roles if role == hello.role)
@@ -203,7 +205,8 @@ class Hub:
     async def _serve_publisher(self, client: Client, hello: Hello | None = None) -> None:
         if len(self.publishers) >= self.config.max_publishers:
             await client.close(
-                TRY_LATER, f"{self.config.max_publishers} publishers are connected, the most here"
+                CloseCode.TRY_AGAIN_LATER,
+                f"{self.config.max_publishers} publishers are connected, the most here",
             )
             return
         self.publishers.add(client)
