@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,8 @@ from voicetop.cli import baseline_store
 from voicetop.engine.windows.buckets import quantile
 from voicetop.engine.windows.histograms import METRICS
 from voicetop.errors import UsageError, VoicetopError, nearest
+from voicetop.formatting import labels, numbers, times
+from voicetop.formatting.numbers import milliseconds
 from voicetop.history import baselines
 from voicetop.history.baselines import KeptBaseline
 from voicetop.history.store import Store
@@ -144,7 +145,8 @@ def shown(kept: KeptBaseline, where: str) -> Iterator[str]:
     """A baseline for people: what it rests on, the latencies and rates that are normal."""
     baseline = baseline_store.opened(kept, where)
     yield f"{kept.name}: {_in_words(kept, baseline)}"
-    yield f"from {_day(kept.first_at)} to {_day(kept.last_at)}, {len(baseline.keys):,} segments, out of {kept.source}"
+    since, until = _moment(kept.first_at), _moment(kept.last_at)
+    yield f"from {since} to {until}, {len(baseline.keys):,} segments, out of {kept.source}"
     if warning := _unfit(kept, where):
         yield f"note: {warning}"
     yield f"\n  {'latency':<20} {'P50':>9} {'P95':>9} {'n':>10}"
@@ -152,7 +154,7 @@ def shown(kept: KeptBaseline, where: str) -> Iterator[str]:
         counts = baseline.times[number].astype(np.int64)
         if counts.sum():
             half, most = quantile(counts, 0.5), quantile(counts, 0.95)
-            yield f"  {name:<20} {half:>6,.0f} ms {most:>6,.0f} ms {counts.sum():>10,}"
+            yield f"  {labels.stage(name):<20} {milliseconds(half):>9} {milliseconds(most):>9} {counts.sum():>10,}"
     yield f"\n  {'of calls':<44} {'normal':>9} {'n':>10}"
     yield from _rates(baseline)
 
@@ -189,13 +191,13 @@ def _healthy(seconds: float) -> str:
     """
     if seconds < 3600:
         minutes = max(1, round(seconds / 60))
-        return f"{minutes} healthy minute{'s' * (minutes != 1)}"
+        return numbers.counted(minutes, "healthy minute")
     hours = seconds / 3600
     return f"{hours:.1f} healthy hours" if hours < 24 else f"{hours / 24:.1f} healthy days"
 
 
-def _day(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+def _moment(at: float) -> str:
+    return f"{times.day(at)} {times.clock(at, seconds=False)} UTC"
 
 
 @contextlib.contextmanager

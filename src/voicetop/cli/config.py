@@ -17,6 +17,7 @@ from voicetop import config as configuration
 from voicetop.alerts.rules import rule_files
 from voicetop.config import TABLES, Config, LinkTemplates
 from voicetop.errors import ConfigError, UsageError, VoicetopError, nearest
+from voicetop.formatting import numbers
 from voicetop.locations import config_file, rules_dir
 from voicetop.notify.settings import KINDS
 from voicetop.toml_reader import line_of
@@ -60,8 +61,8 @@ def _in_words(checked: Checked) -> str:
     if not checked.text:
         return "there is none, and none is needed: every value has its default"
     feeds, keys = len(checked.config.feeds), len(checked.config.keys)
-    parts = [f"{feeds} feed{'s' * (feeds != 1)}"] if feeds else []
-    parts += [f"{keys} action{'s' * (keys != 1)} with keys of your own"] if keys else []
+    parts = [numbers.counted(feeds, "feed")] if feeds else []
+    parts += [f"{numbers.counted(keys, 'action')} with keys of your own"] if keys else []
     return "all right" + (f"; {', '.join(parts)}" if parts else "")
 
 

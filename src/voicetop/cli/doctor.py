@@ -19,6 +19,7 @@ from voicetop.cli.findings import Finding, written
 from voicetop.cli.hubs import HubChoice, chosen
 from voicetop.config import Config
 from voicetop.errors import VoicetopError
+from voicetop.formatting.numbers import counted
 
 LIBRARIES = ("textual", "rich", "websockets", "msgspec", "numpy")
 TMUX_S = 2.0
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
         bad += _print(f"feed {named}", _feed(hub, config, args.cafile))
     bad += _print("versions", list(_versions()))
-    print(f"{bad} thing{'s' * (bad != 1)} to mend." if bad else "All well.")
+    print(f"{counted(bad, 'thing')} to mend." if bad else "All well.")
     return 1 if bad else 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +14,7 @@ from voicetop.cli.findings import Finding
 from voicetop.clock import Clock, WallClock
 from voicetop.engine.snapshot import FeedState, Snapshot, View
 from voicetop.errors import FeedLost, VoicetopError, nearest
+from voicetop.formatting import numbers, times
 from voicetop.sources import Source
 from voicetop.wire.frames import WelcomeHead
 
@@ -113,7 +113,7 @@ def _events(heard: Heard, session: Session, snap: Snapshot) -> Finding:
     came = session.codec.stats.events - heard.before
     said = (
         f"{came / max(heard.listened_s, 0.1):,.0f} events/s · {snap.capacity.live:,} live calls · "
-        f"{feed.publishers} publisher{'s' * (feed.publishers != 1)}"
+        f"{numbers.counted(feed.publishers, 'publisher')}"
     )
     if not feed.publishers and not snap.capacity.live:
         return Finding(
@@ -137,10 +137,13 @@ def _figures(heard: Heard, feed: FeedState) -> Iterator[Finding]:
         yield Finding("MEND" if slow else "ok", "lag", f"{feed.lag_s:.2f} s from agent to hub", remedy)
     if abs(heard.ahead_s) > SLOW_S:
         way = "behind" if heard.ahead_s < 0 else "ahead of"
-        said = f"this machine's is {abs(heard.ahead_s):.1f} s {way} the hub's, or the link is that slow"
+        said = (
+            f"this machine's is {times.seconds(abs(heard.ahead_s))} {way} the hub's, or the link is that slow"
+        )
         yield Finding("note", "clocks", said, "times on the screen are the hub's")
     for name, off in feed.skewed[:SHOWN]:
-        said = f"{name}'s is {abs(off):.1f} s {'behind' if off > 0 else 'ahead'}; its times are corrected by that"
+        way = "behind" if off > 0 else "ahead"
+        said = f"{name}'s is {times.seconds(abs(off))} {way}; its times are corrected by that"
         yield Finding("MEND", "clocks", said, "let NTP set it")
     if feed.dropped:
         said = f"{feed.dropped:,} events were dropped by publishers whose line was too slow or cut"
@@ -179,8 +182,7 @@ def _oddities(stats: WireStats) -> Iterator[Finding]:
             "MEND", "malformed", f"{stats.malformed:,} payloads were no events; the first:", PROTOCOL
         )
     for odd in stats.oddities[:SHOWN]:
-        at = datetime.fromtimestamp(odd.at, UTC)
-        yield Finding("note", "", f"{at:%H:%M:%S}Z {odd.why}: {odd.sample}")
+        yield Finding("note", "", f"{times.clock(odd.at)}Z {odd.why}: {odd.sample}")
     for what, counted, known in (
         ("unknown types", stats.unknown_types, _types()),
         ("unknown fields", stats.unknown_fields, []),

@@ -7,12 +7,10 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
-from datetime import UTC, datetime
 from io import FileIO
 
+from voicetop.cli.log import log
 from voicetop.cli.retention_options import is_folder, shelf, shelf_options
-from voicetop.clock import WallClock
 from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.errors import UsageError
 from voicetop.recording import Recorder
@@ -76,7 +74,7 @@ async def _record(source: SocketSource, recorder: Recorder) -> int:
         loop.add_signal_handler(number, stop.set)
     pumping = asyncio.create_task(_pump(source, recorder))
     stopping = asyncio.create_task(stop.wait())
-    _log(f"recording {source.url} to {recorder.path}")
+    log(f"recording {source.url} to {recorder.path}")
     await asyncio.wait({pumping, stopping}, return_when=asyncio.FIRST_COMPLETED)
     for number in SIGNALS:  # a second signal ends it at once
         loop.remove_signal_handler(number)
@@ -87,7 +85,7 @@ async def _record(source: SocketSource, recorder: Recorder) -> int:
     await asyncio.to_thread(recorder.close)
     if refusal is not None:
         raise refusal
-    _log(recorder.error or f"{recorder.events:,} records in {recorder.path}")
+    log(recorder.error or f"{recorder.events:,} records in {recorder.path}")
     return 1 if recorder.failed else 0
 
 
@@ -105,14 +103,7 @@ async def _pump(source: SocketSource, recorder: Recorder) -> None:
                 return
             if source.link.why != told:
                 told = source.link.why
-                _log(f"{source.link.phase}: {told}" if told else "connected again")
+                log(f"{source.link.phase}: {told}" if told else "connected again")
             if bool(recorder.lost_frames) > bool(lost):
                 lost = recorder.lost_frames
-                _log(recorder.error)
-
-
-def _log(line: str) -> None:
-    at = datetime.fromtimestamp(WallClock().time(), UTC)
-    with contextlib.suppress(OSError, ValueError):  # whoever read stderr is gone; the recording isn't
-        sys.stderr.write(f"{at:%Y-%m-%dT%H:%M:%SZ} {line}\n")
-        sys.stderr.flush()
+                log(recorder.error)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
+from voicetop.cli.log import log
 from voicetop.cli.retention_options import is_folder, keep_bytes, keep_s, shard_s, shelf_options
-from voicetop.clock import WallClock
 from voicetop.errors import UsageError
 from voicetop.hub import Hub, HubConfig, Token
 from voicetop.hub.config import DEFAULT_PORT, parse_tokens, read_tokens
@@ -143,19 +141,19 @@ def _tokens(file: str | None) -> tuple[Token, ...]:
 
 
 async def _serve(config: HubConfig, new_session: Callable[[], Session]) -> None:
-    hub = Hub(config, log=_log, new_session=new_session)
+    hub = Hub(config, log=log, new_session=new_session)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop.set)
     await hub.start()
-    _log(f"the hub is at {hub.url}; publishers connect to {hub.url}/publish")
+    log(f"the hub is at {hub.url}; publishers connect to {hub.url}/publish")
     await stop.wait()
     for number in SIGNALS:  # a second signal ends it at once
         loop.remove_signal_handler(number)
-    _log("stopping")
+    log("stopping")
     await hub.close()
-    _log("stopped")
+    log("stopped")
 
 
 def _sessions(args: argparse.Namespace) -> Callable[[], Session]:
@@ -167,10 +165,10 @@ def _sessions(args: argparse.Namespace) -> Callable[[], Session]:
     from voicetop.session import Session
 
     settings = configuration.load()
-    chronicle = open_log(args.history, "serve", _log)
+    chronicle = open_log(args.history, "serve", log)
     name = args.deployment or baseline_store.USUAL_NAME
     first = baseline_store.first_of(
-        args.baseline, chronicle.store if chronicle else None, name, args.deployment, _log
+        args.baseline, chronicle.store if chronicle else None, name, args.deployment, log
     )
     made: list[Session] = []
 
@@ -180,15 +178,8 @@ def _sessions(args: argparse.Namespace) -> Callable[[], Session]:
             baseline_store.desk_of(session).judge_by(first())
         if chronicle is not None and not made:
             session.on_effect.append(lambda effect: chronicle.record([effect]))
-            baseline_store.keep_hourly(session, chronicle.store, name, _log)
+            baseline_store.keep_hourly(session, chronicle.store, name, log)
         made.append(session)
         return session
 
     return new_session
-
-
-def _log(line: str) -> None:
-    at = datetime.fromtimestamp(WallClock().time(), UTC)
-    with contextlib.suppress(OSError, ValueError):  # whoever read stderr is gone; the hub isn't
-        sys.stderr.write(f"{at:%Y-%m-%dT%H:%M:%SZ} {line}\n")
-        sys.stderr.flush()

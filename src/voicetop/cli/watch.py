@@ -9,15 +9,14 @@ import fcntl
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
 from voicetop.cli.hubs import HubChoice, chosen
+from voicetop.cli.log import log
 from voicetop.clock import WallClock
 from voicetop.connection.address import client_tls
 from voicetop.errors import NotifyError, UsageError
@@ -108,20 +107,20 @@ async def _watch(
     targets = targets_of(settings.notify, vault, name, utc=settings.utc)
     source = SocketSource(hub.url, hub.token or None, "watcher", ssl=client_tls(hub.url, args.cafile))
     outbox = DeliveryQueue(path)
-    delivery = Delivery(outbox, targets, clock, _log)
+    delivery = Delivery(outbox, targets, clock, log)
     watch = Watcher(
         source,
         Session(settings.engine()),
         delivery,
         clock,
-        _log,
+        log,
         blind_after_s=settings.notify.blind_after_s,
-        chronicle=open_log(args.history, "watch", _log),
+        chronicle=open_log(args.history, "watch", log),
     )
     jobs = [watch.run(), _tell_systemd(clock)]
     if settings.notify.heartbeat_url:
         jobs.append(_heartbeat(settings, vault, clock, watch, outbox).run())
-    _log(f"watching {hub.url}, telling {', '.join(target.name for target in targets)}")
+    log(f"watching {hub.url}, telling {', '.join(target.name for target in targets)}")
     try:
         return await _until(stop, jobs, delivery)
     finally:
@@ -139,7 +138,7 @@ def _heartbeat(
 
     notify = settings.notify
     url = vault.get(notify.heartbeat_url)
-    return DeadMansSwitch(url, vault, clock, _log, every_s=notify.heartbeat_s, well=well)
+    return DeadMansSwitch(url, vault, clock, log, every_s=notify.heartbeat_s, well=well)
 
 
 async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  # type: ignore[type-arg]
@@ -150,12 +149,12 @@ async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  #
     if stopping in done:
         for number in SIGNALS:  # a second signal ends it at once
             asyncio.get_running_loop().remove_signal_handler(number)
-        _log("stopping")
+        log("stopping")
         await delivery.flush(LAST_TELLINGS_S)
     for task in (*running, stopping):
         task.cancel()
     results = await asyncio.gather(*running, return_exceptions=True)
-    _log(f"stopped; {_left(delivery.outbox.tally())}")
+    log(f"stopped; {_left(delivery.outbox.tally())}")
     for result in results:
         if isinstance(result, Exception):
             raise result
@@ -201,7 +200,7 @@ class _Lock:
         self.taken = False
         self.try_again()
         if not self.taken:
-            _log(f"another watcher on this machine tells from {path}: standing by")
+            log(f"another watcher on this machine tells from {path}: standing by")
 
     def try_again(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -219,10 +218,3 @@ def _alone(path: Path) -> Iterator[_Lock]:
         yield lock
     finally:
         lock.close()
-
-
-def _log(line: str) -> None:
-    at = datetime.fromtimestamp(WallClock().time(), UTC)
-    with contextlib.suppress(OSError, ValueError):  # whoever read stderr is gone; the pager isn't
-        sys.stderr.write(f"{at:%Y-%m-%dT%H:%M:%SZ} {line}\n")
-        sys.stderr.flush()

@@ -12,11 +12,11 @@ import fcntl
 import math
 import os
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import RecordingError
+from voicetop.formatting import times
 from voicetop.recording.files import RecordingFile
 from voicetop.recording.reader import shard_files
 
@@ -101,7 +101,7 @@ class Shards:
         self._lock = lock
 
     def _free_name(self, at: float) -> Path:
-        stem = f"voicetop-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
+        stem = f"voicetop-{times.file_stamp(at)}"
         path, number = self.folder / f"{stem}.vtr", 2
         while path.exists():
             path, number = self.folder / f"{stem}-{number}.vtr", number + 1

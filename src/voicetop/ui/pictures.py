@@ -9,10 +9,11 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from voicetop.formatting import times
+from voicetop.formatting.numbers import known
 from voicetop.locations import pictures_dir
 
 PATIENCE_S = 15.0
@@ -40,7 +41,7 @@ class SavedPicture(NamedTuple):
 
 async def save(svg: str, name: str, at: float, folder: Path | None = None) -> SavedPicture:
     """Write the picture of what was on the screen at `at` (epoch s); an older one stays."""
-    stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ") if at == at else "before"
+    stamp = times.file_stamp(at) if known(at) else "before"
     try:
         path = _write(svg.encode(), folder or pictures_dir(), f"{stamp}-{name}")
     except OSError as error:

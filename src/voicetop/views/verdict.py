@@ -20,6 +20,7 @@ from voicetop.engine.feed_state import BLIND_AFTER
 from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import NAN, FeedState, Severity, Trouble, Verdict
 from voicetop.engine.verdict import CLEAR_S
+from voicetop.formatting.numbers import counted, whole_percent
 from voicetop.formatting.times import span
 from voicetop.views.verdict_text import Statement, of_trouble, sentence, standing
 
@@ -29,7 +30,7 @@ def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
     at = engine.at
     troubles = tuple(replace(held.trouble, since=held.since) for held in engine.judge.standing.values())
     if feed.silent_s >= BLIND_AFTER:
-        return Verdict("blind", f"feed silent for {feed.silent_s:.0f} s", feed.last_at, troubles)
+        return Verdict("blind", f"feed silent for {span(feed.silent_s)}", feed.last_at, troubles)
     if feed.publishers and feed.publishers == feed.publishers_silent:
         return Verdict("blind", f"the hub is there, but {_publishers(feed)} silent", at, troubles)
     if troubles:
@@ -37,13 +38,13 @@ def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
         severity, since = worst[0].trouble.severity, min(trouble.since for trouble in troubles)
         return Verdict(severity, sentence(worst), since, tuple(said.trouble for said in worst))
     live = len(engine.roster.live)
-    calls = f"{live:,} call{'s' * (live != 1)}" if live else "no calls right now"
+    calls = counted(live, "call") if live else "no calls right now"
     if not usual.learned(at):
         left = usual.left(at)
-        text = f"{calls} · learning what is normal, {max(1, round(left / 60))} min to go"
+        text = f"{calls} · learning what is normal, {span(max(60.0, left))} to go"
         return Verdict("learning", text, learning_s=left)
     capacity = engine.load.limit
-    share = f" · {100 * live / capacity:.0f} % of tested capacity" if capacity else ""
+    share = f" · {whole_percent(live / capacity)} of tested capacity" if capacity else ""
     return Verdict("ok", f"{calls} · every panel within its normal{share}")
 
 

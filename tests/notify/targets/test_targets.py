@@ -68,7 +68,7 @@ def test_pagerduty_hears_trigger_acknowledge_and_resolve_under_one_key(receiver:
     payload = sent["payload"]
     assert payload["summary"] == "[acme-prod] LLM errors 41 % (normal 0.4 %, n 312), incident 1"
     assert payload["severity"] == "critical"
-    assert payload["timestamp"] == "2023-11-14T22:15:00.000+00:00"
+    assert payload["timestamp"] == "2023-11-14T22:15:00.000Z"
     assert payload["custom_details"]["blame"] == "82 % in LLM · billing × es"
     assert payload["custom_details"]["segment"] == "intent=billing"
     pager.tell(effect("acknowledged", by="ana"), "")
@@ -85,7 +85,7 @@ def test_a_deploy_is_a_change_event(receiver: Receiver) -> None:
         {
             "summary": "deploy: billing v42",
             "source": "ci",
-            "timestamp": "2023-11-14T22:13:20.000+00:00",
+            "timestamp": "2023-11-14T22:13:20.000Z",
             "custom_details": {"kind": "deploy", "version": "v42"},
         }
     ]

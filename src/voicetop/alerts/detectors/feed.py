@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from voicetop.alerts.signals import Signal, Tier
 from voicetop.engine.engine import Engine
+from voicetop.formatting.times import span
 
 BLIND_S = 10.0
 LATE_S = 10.0
@@ -17,7 +18,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     feed = engine.feed
     silent = at - feed.spoke_at if feed.spoke_at else 0.0
     if silent > BLIND_S:
-        text = f"we are blind: the hub has been silent for {silent:.0f} s"
+        text = f"we are blind: the hub has been silent for {span(silent)}"
         return [_signal("feed.silent", "critical", text, feed.spoke_at, silent, BLIND_S)]
     found = []
     told, mute = feed.speaking(at)
@@ -33,7 +34,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
         )
     late = feed.lags[-LATE_LAGS:]
     if len(late) == LATE_LAGS and min(late) > LATE_S and late[-1] > CATCHES_UP * late[0]:
-        text = f"events come {min(late):.0f} s late"
+        text = f"events come {span(min(late))} late"
         found.append(_signal("feed.late", "warning", text, at, min(late), LATE_S))
     return found
 

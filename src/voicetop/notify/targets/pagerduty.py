@@ -6,11 +6,11 @@ would repeat a 429 without end and keeps no order between events: each call here
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from voicetop.alerts.signals import Effect
 from voicetop.errors import NotifyError
+from voicetop.formatting import times
 from voicetop.notify.quiet_hours import QuietHours
 from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import PagerDutyTarget
@@ -78,7 +78,7 @@ class PagerDuty:
         payload = {
             "summary": f"{change.kind}: {change.label}"[:MOST_SUMMARY],
             "source": change.source or self.deployment or "voicetop",
-            "timestamp": _iso(change.at),
+            "timestamp": times.iso(change.at),
             "custom_details": {key: value for key, value in details.items() if value},
         }
         self._ask(lambda: self._client.send_change_event(payload=payload))
@@ -93,8 +93,8 @@ class PagerDuty:
         details = {
             "blame": effect.blame,
             "segment": " × ".join(f"{name}={value}" for name, value in effect.where) or "all calls",
-            "began": _iso(effect.onset),
-            "to detect": f"{effect.to_detect_s:.0f} s" if effect.fired_at else "",
+            "began": times.iso(effect.onset),
+            "to detect": times.span(effect.to_detect_s) if effect.fired_at else "",
             "incident": effect.incident_id,
             "runbook": effect.runbook,
         }
@@ -102,7 +102,7 @@ class PagerDuty:
             "summary": f"[{self.deployment or 'voicetop'}] {effect.summary}"[:MOST_SUMMARY],
             "source": self.deployment or "voicetop",
             "severity": _SEVERITY[effect.tier],
-            "timestamp": _iso(effect.at),
+            "timestamp": times.iso(effect.at),
             "group": effect.family,
             "class": effect.rule,
             "custom_details": {key: value for key, value in details.items() if value},
@@ -158,7 +158,3 @@ def _said(response: Any) -> str:
 
 def _links(effect: Effect) -> list[dict[str, str]]:
     return [{"href": url, "text": url} for url in effect.links if url.startswith(("https://", "http://"))]
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voicetop.charts import blocks
 from voicetop.engine.snapshot import CapacityPanel, Snapshot, StuckStage, WaitingPanel
-from voicetop.formatting import labels, times
+from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, Row, clip, fit, width_of
 from voicetop.ui.style.display_options import DisplayOptions
 
@@ -37,7 +37,8 @@ def _notes(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
         word = "■ over, " if share >= 1 else "▲ near, " if share >= NEAR else ""
         if word or width >= 100:
             row.add(
-                f"{word}{share * 100:.0f} %", "down" if share >= 1 else "degraded" if word else "text"
+                f"{word}{numbers.whole_percent(share)}",
+                "down" if share >= 1 else "degraded" if word else "text",
             ).add(" · ", "faint")
     row.add(f"peak {panel.peak:,}", "muted")
     if width >= 110 and panel.peak_at == panel.peak_at:

@@ -60,7 +60,11 @@ def latency_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int)
 def _latency_rule(snap: Snapshot, width: int) -> Line:
     sources = snap.latency.measured_from
     total = sum(n for _, n in sources)
-    mixed = f"from {sources[0][0]} {sources[0][1] / total * 100:.0f} %" if len(sources) > 1 and total else ""
+    mixed = (
+        f"from {sources[0][0]} {numbers.whole_percent(sources[0][1] / total)}"
+        if len(sources) > 1 and total
+        else ""
+    )
     one = f"from {sources[0][0]}" if len(sources) == 1 else mixed
     return rule("response time", width, one, SPANS[snap.view.span], f"n {snap.latency.e2e.p50.n:,}")
 
@@ -103,7 +107,7 @@ def stage_table(panel: LatencyPanel) -> list[Line]:
 def measured(panel: LatencyPanel) -> Line:
     """Where e2e was measured from, where that is known: a fleet may mix it."""
     total = sum(n for _, n in panel.measured_from)
-    parts = [f"{name} {n / total * 100:.0f} %" for name, n in panel.measured_from[:3] if total]
+    parts = [f"{name} {numbers.whole_percent(n / total)}" for name, n in panel.measured_from[:3] if total]
     return Row(2).add(f"measured from {', '.join(parts)}" if parts else "", "faint").line()
 
 

@@ -40,7 +40,7 @@ def success_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line
     panel = snap.outcome
     certainty = [plus_minus(panel.success)] if panel.success.known else []
     if panel.coverage.known:
-        certainty.append(f"known for {panel.coverage.value * 100:.0f} %")
+        certainty.append(f"known for {numbers.whole_percent(panel.coverage.value)}")
     escalation = write_figure(panel.escalation, numbers.percent)
     handed = Row(2).add("escalated ", "muted").add(escalation.value, "text").add(" ")
     return [
@@ -140,16 +140,14 @@ def feed_panel(snap: Snapshot, width: int) -> list[Line]:
     said = " · ".join(f"{n:,} {word}" for n, word in trouble if n) or "nothing dropped"
     silent = f", {feed.publishers_silent:,} silent" if feed.publishers_silent else ""
     off = len(feed.skewed)
-    skewed = f"{off:,} clock{'s' * (off != 1)} off" if off else "clocks agree"
+    skewed = f"{numbers.counted(off, 'clock')} off" if off else "clocks agree"
     return [
         rule("feed", width, f"seq {feed.seq:,}"),
         Row(2)
         .add(f"{numbers.count(feed.events_per_s)} events/s", "strong")
         .add(f"  lag {times.seconds(feed.lag_s)}", "muted")
         .line(),
-        Row(2)
-        .add(f"{feed.publishers:,} publisher{'s' * (feed.publishers != 1)}{silent} · {skewed}", "muted")
-        .line(),
+        Row(2).add(f"{numbers.counted(feed.publishers, 'publisher')}{silent} · {skewed}", "muted").line(),
         fit(
             Row(2).add(said, "degraded" if feed.missed or feed.malformed or feed.dropped else "muted").line(),
             width,

@@ -65,7 +65,7 @@ def _row_parts(row: CallRow, look: DisplayOptions) -> Iterable[str]:
     yield f"step {row.step}" if row.step else ""
     yield ", ".join(f"{name}={value}" for name, value in row.segments)
     yield "" if isnan(row.e2e_ms) else f"last response {numbers.milliseconds(row.e2e_ms)}"
-    yield f"{row.errors} error{'s' * (row.errors != 1)}" if row.errors else ""
+    yield numbers.counted(row.errors, "error") if row.errors else ""
     yield "" if isnan(row.cost_usd) else f"{'~' if row.estimated else ''}{numbers.dollars(row.cost_usd)}"
     yield "" if isnan(row.mood) else f"frustration {row.mood:.2f} ({row.mood_of}/5 signals)"
 

@@ -144,7 +144,7 @@ def _escalation(snap: Snapshot, _: DisplayOptions) -> str:
 def _abandonment(snap: Snapshot, _: DisplayOptions) -> str:
     said = write_figure(snap.abandonment.rate, numbers.percent)
     steps = snap.abandonment.steps[:1]
-    worst = f" · after {steps[0].step} {steps[0].share * 100:.0f} %" if steps else ""
+    worst = f" · after {steps[0].step} {numbers.whole_percent(steps[0].share)}" if steps else ""
     return f"{said.value} {said.glyph} {said.ratio}".rstrip() + worst
 
 
@@ -170,7 +170,11 @@ def _segments(snap: Snapshot, _: DisplayOptions) -> str:
     if trouble is None:
         return ""
     values = " × ".join(value for _, value in trouble.where)
-    return f"{values} explain {trouble.explains * 100:.0f} %" if not isnan(trouble.explains) else values
+    return (
+        f"{values} explain {numbers.whole_percent(trouble.explains)}"
+        if not isnan(trouble.explains)
+        else values
+    )
 
 
 def _changed(snap: Snapshot, look: DisplayOptions) -> str:

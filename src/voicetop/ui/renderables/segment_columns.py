@@ -82,7 +82,7 @@ def _calls(row: SegmentRow, _: bool) -> Line:
 
 
 def _share(row: SegmentRow, _: bool) -> Line:
-    return ((f"{row.share * 100:.0f} %", "muted"),)
+    return ((numbers.whole_percent(row.share), "muted"),)
 
 
 def _stuck(row: SegmentRow, _: bool) -> Line:
@@ -92,7 +92,7 @@ def _stuck(row: SegmentRow, _: bool) -> Line:
 def _explains(row: SegmentRow, _: bool) -> Line:
     if not row.explains >= 0.005:
         return ((numbers.DASH, "faint"),)
-    return ((f"{row.explains * 100:.0f} %", "strong" if row.explains >= 0.5 else "text"),)
+    return ((numbers.whole_percent(row.explains), "strong" if row.explains >= 0.5 else "text"),)
 
 
 def _worse(row: SegmentRow, _: bool) -> Line:

@@ -24,7 +24,7 @@ def head(snap: Snapshot, panel: SegmentsPanel, width: int) -> Line:
     against = "against its own normal" if panel.dimension != "hour" else "24 h, against the day"
     window = SPANS[snap.view.span] if panel.dimension != "hour" else ""
     folded = f"{panel.folded:,} calls found no room, they stand under other" if panel.folded else ""
-    many = f"{len(panel.rows):,} value{'s' * (len(panel.rows) != 1)}"
+    many = numbers.counted(len(panel.rows), "value")
     return rule(panel.dimension, width, folded, many, ", ".join(part for part in (window, against) if part))
 
 
@@ -99,7 +99,7 @@ def _said(row: SegmentRow) -> tuple[str, ...]:
         return (f"{row.calls:,} calls are too few to judge", "too few to judge")
     long, short = _stands_out(row)
     stuck = f" · {row.stuck:,} stuck" if row.stuck else ""
-    explains = f"explains {row.explains * 100:.0f} %" if row.explains >= 0.005 else ""
+    explains = f"explains {numbers.whole_percent(row.explains)}" if row.explains >= 0.005 else ""
     of = " of what is slow or failed beyond normal"
     whole = [
         f"{long} · {explains}{of}{stuck}" if explains else long + stuck,

@@ -236,7 +236,9 @@ def heat_reading(shown: HeatMap, at: float) -> str:
     column = shown.counts[index]
     total = sum(column)
     said = [f"n {total:,}"]
-    said += [f"{column[row] / total * 100:.0f} % at {_band(shown, row)}" for row in humps(column)[:2]]
+    said += [
+        f"{numbers.whole_percent(column[row] / total)} at {_band(shown, row)}" for row in humps(column)[:2]
+    ]
     return " · ".join(said)
 
 
