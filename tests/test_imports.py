@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+SRC = ROOT / "src"
 HEAVY = {"numpy", "textual", "rich", "plyer", "sortedcontainers", "pipecat"}
 
 
@@ -38,6 +42,60 @@ def test_the_contracts_between_the_rooms_are_kept() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+def module_files() -> dict[str, Path]:
+    """Every module of voicetop by its dotted name."""
+    files = (path for path in (SRC / "voicetop").rglob("*.py"))
+    return {
+        ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in files
+    }
+
+
+def imported_by(text: str, modules: set[str]) -> Iterator[str]:
+    """The modules that a module's text imports anywhere: in functions and under TYPE_CHECKING too.
+
+    `from package import module` imports that module and not the whole package.
+    """
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in modules else node.module
+
+
+def circle_in(graph: dict[str, set[str]]) -> list[str]:
+    """One circle of the graph, its first module repeated at the end; empty where there is none."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_module_imports_itself_over_others() -> None:
+    files = module_files()
+    graph = {name: {*imported_by(path.read_text(), {*files})} - {name} for name, path in files.items()}
+    circles = []
+    while circle := circle_in(graph):
+        circles.append(" <- ".join(circle))
+        for importer, imported in zip(circle[1:], circle, strict=False):
+            graph[importer].discard(imported)
+    assert not circles, "\n".join(circles)
+
+
+def test_late_and_type_only_imports_count_as_imports() -> None:
+    text = (
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from a.b import C\n"
+        "def f():\n    from a import d, e\n    import a.g\n"
+    )
+    assert {*imported_by(text, {"a", "a.b", "a.d", "a.g"})} == {"a", "a.b", "a.d", "a.g"}
+    assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    assert not circle_in({"a": {"b", "c"}, "b": {"c"}, "c": set()})
 
 
 def test_the_wire_needs_msgspec_and_nothing_else() -> None:
