@@ -149,7 +149,7 @@ def test_a_refusal_ends_the_feed_with_its_words_and_leaves_the_last_picture(
 def test_a_mistake_of_our_own_is_told_and_not_hidden_by_a_calm_screen(source: ByHand, feed: LiveFeed) -> None:
     source.put(ZeroDivisionError("oops"))
     until(lambda: feed.error)
-    assert feed.error == "a mistake of voicetop's own, please report it: ZeroDivisionError: oops"
+    assert feed.error == "an internal error in voicetop, please report it: ZeroDivisionError: oops"
     assert feed.ended
 
 
@@ -159,7 +159,7 @@ def test_a_picture_that_cannot_be_made_ends_the_feed_and_keeps_the_recording(tmp
     latest(feed)
     feed.ask(View(limit="many"))  # type: ignore[arg-type]
     until(lambda: feed.error)
-    assert feed.error.startswith("a mistake of voicetop's own")
+    assert feed.error.startswith("an internal error in voicetop")
     feed.close()
     assert len(read_all(tmp_path / "a.vtr")[0]) == 4
 

@@ -77,3 +77,12 @@ def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> st
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; there are: {', '.join(names)}" if otherwise is None else otherwise
+
+
+def in_one_line(error: BaseException) -> str:
+    """An error for a person: voicetop's own as it is, any other as an internal error; of a group the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, VoicetopError):
+        return str(error)
+    return f"an internal error in voicetop, please report it: {type(error).__name__}: {error}"

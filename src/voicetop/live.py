@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.errors import VoicetopError
+from voicetop.errors import VoicetopError, in_one_line
+from voicetop.picture_loop import BORROWED_S, Answer, PictureLoop, freeze_imports
 from voicetop.sources import Act, Acting, LinkState, Source
 
 if TYPE_CHECKING:
@@ -29,15 +29,6 @@ if TYPE_CHECKING:
     from voicetop.session import Session
     from voicetop.wire.events import Operator
 
-PICTURES_PER_S = 4
-"""At most as often as a screen paints."""
-REST = 3.0
-"""After a picture, the feed has the thread for at least so many times as long: of 100,000 calls a picture takes a tenth
-of a second, and four a second would hold the feed up until the hub gives up on this console."""
-BORROWED_S = 0.5
-"""So much of the feed's time may pictures that were asked for take in advance: a key is answered at once, many keys as
-the feed can bear."""
-UNSEEN_PER_S = 1
 LOOK_S = 0.02
 
 Opener = Callable[[], tuple[Source, "Recorder | None"]]
@@ -71,14 +62,11 @@ class LiveFeed:
         self._config = config
         self._source: Source | None = None
         self._recorder: Recorder | None = None
-        self._latest: Snapshot | None = None
         self._error = ""
         self._ending = ""
         self._ended = False
         self._begun = False
-        self._view = View()
-        self._asked: list[Callable[[Snapshot], None]] = []
-        self._lock = threading.Lock()
+        self._pictures = PictureLoop()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wanted: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
@@ -115,7 +103,7 @@ class LiveFeed:
     @property
     def latest(self) -> Snapshot | None:
         """The newest picture."""
-        return self._latest
+        return self._pictures.latest
 
     @property
     def link(self) -> LinkState:
@@ -139,12 +127,9 @@ class LiveFeed:
         """Whether nothing more will come. What came can still be asked for."""
         return self._ended
 
-    def ask(self, view: View, call: Callable[[Snapshot], None] | None = None) -> None:
+    def ask(self, view: View, call: Answer | None = None) -> None:
         """From now on make pictures for `view`; `call` gets the first of them, on the feed's thread."""
-        with self._lock:
-            self._view = view
-            if call is not None:
-                self._asked.append(call)
+        self._pictures.ask(view, call)
         loop, wanted = self._loop, self._wanted
         if loop is not None and wanted is not None:
             with contextlib.suppress(RuntimeError):
@@ -163,7 +148,7 @@ class LiveFeed:
         """
         from voicetop.sources import operator_events  # noqa: PLC0415 - behind the first frame
 
-        source, loop, latest = self._source, self._loop, self._latest
+        source, loop, latest = self._source, self._loop, self.latest
         if latest is None or loop is None or source is None:
             return "nothing has come from this feed yet: nothing was sent"
         if not isinstance(source, Acting) or self._ended:
@@ -189,7 +174,7 @@ class LiveFeed:
         except asyncio.CancelledError:
             pass
         except Exception as error:  # noqa: BLE001 - a thread that dies silently would look like a calm night
-            self._error = _in_words(error)
+            self._error = in_one_line(error)
         finally:
             self._ended = True
 
@@ -205,8 +190,7 @@ class LiveFeed:
         session.on_effect += self.on_effect
         self._source, self._recorder = self._open()
         self._begin_keeping(session, self._source.link.where)
-        gc.freeze()  # what is imported by now stays; collections need not look at it again
-        gc.set_threshold(50_000, 20, 50)
+        freeze_imports()
         if self._closing:
             return
         async with asyncio.TaskGroup() as tasks:
@@ -279,18 +263,15 @@ class LiveFeed:
         After each, the feed has its thread; who asks needn't wait for that, but may borrow only so much of it.
         """
         assert self._wanted is not None
-        loop = asyncio.get_running_loop()
-        shown, free = -1.0, loop.time()
+        now, pictures, shown = asyncio.get_running_loop().time, self._pictures, -1.0
         while True:
-            await self._wait(max(1 / self._rate, free - loop.time()))
+            await self._wait(max(pictures.every_s, pictures.free_at - now()))
             asked = self._wanted.is_set()
             self._wanted.clear()
-            await asyncio.sleep(free - loop.time() - (BORROWED_S if asked else 0.0))
+            await asyncio.sleep(pictures.free_at - now() - (BORROWED_S if asked else 0.0))
             if asked or session.at != shown:
                 shown = session.at
-                began = loop.time()
                 self._show(session)
-                free = max(free, began) + (1 + REST) * (loop.time() - began)
 
     async def _wait(self, seconds: float) -> None:
         """Until a picture is asked for, or so long."""
@@ -298,33 +279,13 @@ class LiveFeed:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wanted.wait(), seconds)
 
-    @property
-    def _rate(self) -> float:
-        """Pictures a second: of what is out of sight fewer will do."""
-        return PICTURES_PER_S if self._view.limit else UNSEEN_PER_S
-
     def _show(self, session: Session) -> None:
-        if not (
-            session.at and self._begun
-        ):  # time alone, before the other end has told anything, is no picture
-            return
-        with self._lock:
-            view, calls, self._asked = self._view, self._asked, []
-        picture = session.snapshot(view)
-        self._latest = picture
-        for call in calls:
-            call(picture)
+        """Time alone, before the other end has told anything, is no picture."""
+        if session.at and self._begun:
+            self._pictures.make(session, asyncio.get_running_loop().time)
 
 
 def _state_of(session: Session) -> bytes:
     from voicetop.replay.session_cursor import welcome_of  # noqa: PLC0415 - once an hour, where there is a recorder
 
     return welcome_of(session)
-
-
-def _in_words(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, VoicetopError):
-        return str(error)
-    return f"a mistake of voicetop's own, please report it: {type(error).__name__}: {error}"

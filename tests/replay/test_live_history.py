@@ -104,9 +104,10 @@ def played() -> dict[float, str]:
 
 
 def digest(past: Player) -> str:
-    assert past._walk is not None
-    assert isinstance(past._walk.session, Session)
-    return past._walk.session.digest()
+    cursor = past._playback.cursor
+    assert cursor is not None
+    assert isinstance(cursor.session, Session)
+    return cursor.session.digest()
 
 
 def test_any_moment_since_the_start_is_as_it_was(feed: LiveFeed, played: dict[float, str]) -> None:

@@ -101,8 +101,8 @@ def test_its_sessions_hand_effects_to_nobody_but_the_timeline(tmp_path: Path) ->
     player = player_of(film(tmp_path / "a.vtr", film_frames(20)), playing=False)
     player.start()
     arrive(player, START + 10)
-    assert player._walk is not None
-    session = player._walk.session
+    assert player._playback.cursor is not None
+    session = player._playback.cursor.session
     assert session is not None
     assert session.on_effect == []
     player.close()

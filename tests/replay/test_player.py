@@ -42,9 +42,10 @@ def player(recording: Path) -> Iterator[Player]:
 
 def digest(player: Player) -> str:
     """The state behind the picture; nobody folds while a player stands still."""
-    assert player._walk is not None
-    assert isinstance(player._walk.session, Session)
-    return player._walk.session.digest()
+    cursor = player._playback.cursor
+    assert cursor is not None
+    assert isinstance(cursor.session, Session)
+    return cursor.session.digest()
 
 
 def test_it_begins_at_the_first_heartbeat_and_stands_there(player: Player) -> None:
@@ -101,8 +102,8 @@ def test_who_asks_is_answered_standing_still_and_on_the_way(player: Player) -> N
 
 
 def test_nothing_that_is_asked_holds_the_screen_up(player: Player) -> None:
-    assert player._walk is not None
-    stuck, reel = threading.Event(), player._walk.reel
+    stuck, reel = threading.Event(), player._playback.reel
+    assert reel is not None
     refresh = reel.refresh
 
     def slow() -> None:
@@ -126,14 +127,14 @@ def test_nothing_that_is_asked_holds_the_screen_up(player: Player) -> None:
 def test_played_it_passes_through_the_same_states(recording: Path, played: dict[float, str]) -> None:
     player = player_of(recording, speed=100.0, playing=False)
     found: dict[float, str] = {}
-    make = player._new_session
+    make = player._playback._new_session
 
     def watched() -> Session:
         session = make()
         session.on_beat.append(lambda beat: found.update({beat.at: session.digest()}))
         return session
 
-    player._new_session = watched  # type: ignore[method-assign]
+    player._playback._new_session = watched  # type: ignore[method-assign]
     player.start()
     arrive(player, START + 20)
     player.play()

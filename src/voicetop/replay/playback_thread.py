@@ -1,26 +1,24 @@
-"""The thread that a player runs on: it folds, seeks and makes pictures as wishes come.
+"""The thread that a player runs on: it folds, seeks and makes snapshots as its controls say.
 
-The screen's side of it is `player.py`. Whatever both touch is small and set at once, or set with `_wish` held.
+The screen's side of it is `player.py`; both meet in `controls.py` and nowhere else.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import math
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from msgspec import structs
-
 from voicetop.clock import Clock, WallClock
 from voicetop.engine.config import EngineConfig
-from voicetop.engine.snapshot import NAN, Snapshot, View
+from voicetop.engine.snapshot import NAN
 from voicetop.engine.snapshot.timeline import Timeline
-from voicetop.errors import RecordingError, VoicetopError
-from voicetop.replay.options import PlaybackPosition, PlaybackStart
-from voicetop.replay.pacing import MeasuredSpeed, Pacing, speed_within
+from voicetop.errors import RecordingError, in_one_line
+from voicetop.picture_loop import freeze_imports
+from voicetop.replay.controls import Controls
+from voicetop.replay.pacing import MeasuredSpeed, Pacing
 from voicetop.sources import Act
 from voicetop.wire.events import Operator
 
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
     from voicetop.replay.recording_set import RecordingSet
     from voicetop.session import Session
 
-PICTURES_PER_S = 4
-REST = 3.0
-"""After a picture, folding has the thread for at least so many times as long."""
 SLICE_S = 0.05
 """How long it folds before it looks whether a picture is due."""
 GROWTH_S = 0.1
@@ -41,7 +36,6 @@ FLUSHED_S = 0.8
 AT_END = "at its end"
 AT_UNTIL = "where it was to pause"
 
-Answer = Callable[[Snapshot], None]
 NewSession: TypeAlias = "Callable[[], Session]"
 
 
@@ -73,91 +67,69 @@ class TimelineSource(Protocol):
 
 
 class PlaybackThread:
-    """What runs: `open_reel` is called on its own thread, with what makes its sessions."""
+    """What runs: `open_reel` is called on its own thread, with what makes its sessions.
+
+    `reel` and `cursor` are there once `opened` is set, unless `error` says in a line why not.
+    """
 
     def __init__(
         self,
         open_reel: Callable[[NewSession], RecordingSet],
+        controls: Controls,
         *,
-        where: str,
         gathering: TimelineSource,
         remarks: NoteKeeper,
-        config: Callable[[], EngineConfig] | None = None,
-        start: PlaybackStart | None = None,
-        trouble: Callable[[], str] = lambda: "",
+        config: Callable[[], EngineConfig] | None,
+        until: float,
         clock: Clock | None = None,
     ) -> None:
-        start = start or PlaybackStart()
+        self.error = ""
+        self.reel: RecordingSet | None = None
+        self.cursor: Cursor | None = None
+        self.opened = threading.Event()
         self._open_reel = open_reel
-        self._where = where
+        self._controls = controls
+        self._pictures = controls.pictures
         self._gathering = gathering
+        self._remarks = remarks
         self._make_config = config
         self._config: EngineConfig | None = None
-        self._remarks = remarks
-        self._trouble = trouble
+        self._until = until
         self._clock = clock or WallClock()
-        self._wish = threading.Condition()
-        self._target: float | None = start.at if start.at == start.at else -math.inf
-        self._until = start.until
-        self._asked: list[Answer] = []
-        self._view = View()
-        self._wants_picture = False
-        self._closing = False
-        self._done = False
-        self._latest: Snapshot | None = None
-        self._error = ""
-        self._reel: RecordingSet | None = None
-        self._walk: Cursor | None = None
-        self._pacing = Pacing(speed_within(start.speed))
+        self._pacing = Pacing(controls.position.speed)
         self._reached = MeasuredSpeed()
         self._anchored = False
         self._moved = False
         """Whether time has gone on since it was told to."""
         self._unseen = True
-        """Whether something was folded since the last picture."""
+        """Whether something was folded since the last snapshot."""
         self._picture_due = 0.0
         self._idle = threading.Event()
-        self._opened = threading.Event()
-        self._position = PlaybackPosition(
-            playing=start.playing,
-            speed=self._pacing.speed,
-            loop=start.loop,
-            seeking=start.at if math.isfinite(start.at) else NAN,
-        )
-        self._thread = threading.Thread(target=self._run, name="voicetop past", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="voicetop playback", daemon=True)
 
-    def _aim(self, at: float) -> None:
-        reel = self._reel
-        self._target = at
-        seeking = min(max(at, reel.first_at), reel.last_at) if reel else at
-        self._place(seeking=seeking, why="", reached=NAN)
+    def start(self) -> None:
+        """Begin, once."""
+        if not self._thread.ident and not self._controls.closing:
+            self._thread.start()
 
-    def _place(self, **changes: object) -> None:
-        """Say where it stands; with the wishes' lock held."""
-        self._position = structs.replace(self._position, **changes)
-
-    def _named(self, note: str) -> str:
-        """A spool's own file is nothing to people."""
-        reel = self._reel
-        return note.replace(str(reel.path), self._where) if reel is not None else note
-
-    # -- its own thread ------------------------------------------------------------------------------------------
+    def join(self, timeout: float) -> None:
+        """Wait for its end, if it has begun."""
+        if self._thread.ident:
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         try:
             self._begin()
-            while not self._closing:
+            while not self._controls.closing:
                 with contextlib.suppress(Superseded):
                     self._turn()
-        except VoicetopError as error:
-            self._error = self._named(str(error))
         except Exception as error:  # noqa: BLE001 - a thread that dies silently would look like a calm night
-            self._error = f"a mistake of voicetop's own, please report it: {type(error).__name__}: {error}"
+            self.error = in_one_line(error)
         finally:
-            self._opened.set()
+            self.opened.set()
             self._idle.set()
-            if self._walk is not None:
-                self._walk.close()
+            if self.cursor is not None:
+                self.cursor.close()
 
     def _begin(self) -> None:
         from voicetop.replay.cursor import Cursor  # noqa: PLC0415 - behind the first frame, as all that needs numpy
@@ -165,11 +137,10 @@ class PlaybackThread:
         self._config = self._make_config() if self._make_config is not None else None
         reel = self._open_reel(self._new_session)
         self._remarks.load()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
-        self._walk = Cursor(reel)
-        self._reel = reel
-        self._opened.set()
+        freeze_imports()
+        self.cursor = Cursor(reel)
+        self.reel = reel
+        self.opened.set()
         self._gathering.begin(reel, self._idle)
 
     def _new_session(self) -> Session:
@@ -183,21 +154,29 @@ class PlaybackThread:
         """Before each frame, see whether something else is wanted by now. Who builds checkpoints is let alone."""
         if threading.get_ident() != self._thread.ident:
             return
-        if self._closing or self._target is not None:
+        self._give_way()
+
+    def _give_way(self) -> None:
+        """Raise Superseded where something else is wanted by now; show where it stands if somebody asks."""
+        if self._controls.superseded:
             raise Superseded
-        if self._wants_picture:
+        if self._pictures.wanted:
             self._show()
 
     def _turn(self) -> None:
-        with self._wish:
-            target, self._target = self._target, None
-            playing = self._position.playing
-        if target is not None:
+        wish = self._controls.take()
+        if wish.resumed or wish.speed != self._pacing.speed:
+            self._pacing = Pacing(wish.speed)
+            self._reached.restart()
+            self._anchored = False
+        if wish.resumed:
+            self._moved = False
+        if wish.target is not None:
             self._idle.clear()
-            self._go(target)
-        elif self._wants_picture:
+            self._go(wish.target)
+        elif self._pictures.wanted:
             self._show()
-        elif playing:
+        elif wish.playing:
             self._play()
         else:
             self._reached.restart()
@@ -206,85 +185,75 @@ class PlaybackThread:
     def _rest(self, seconds: float | None) -> None:
         """Let others have the processor until somebody wants something; None: it stands still until then."""
         self._idle.set()
-        with self._wish:
-            wanted = self._closing or self._target is not None or self._wants_picture
-            if not wanted and (seconds is not None or not self._position.playing):
-                self._wish.wait(seconds)
+        self._controls.wait(seconds)
         self._idle.clear()
 
     def _go(self, target: float) -> None:
         """Seek, and show what is there. A place that can't be read is told, and it stands still."""
-        assert self._walk is not None
-        reel = self._walk.reel
+        assert self.cursor is not None
+        reel = self.cursor.reel
         reel.refresh()
         self._await(reel, target)
         at = min(max(target, reel.first_at), reel.last_at)
         why = ""
         try:
-            self._walk.seek(at)
+            self.cursor.seek(at)
         except RecordingError as error:
-            why = self._named(str(error))
+            why = str(error)
         self._anchored = False
         self._reached.restart()
         self._show()
-        with self._wish:
-            if self._target is None:
-                self._place(at=self._walk.at or at, seeking=NAN, why=why)
-            if why:
-                self._place(playing=False)
+        self._controls.arrive(self.cursor.at or at, why)
 
     def _await(self, reel: RecordingSet, target: float) -> None:
         """A moment that is a recorder's to write yet is there shortly."""
         patience = self._clock.monotonic() + FLUSHED_S
         while reel.last_at < target < math.inf and reel.growing and self._clock.monotonic() < patience:
             self._rest(GROWTH_S / 2)
-            if self._target is not None or self._closing:
-                raise Superseded
-            if self._wants_picture:
-                self._show()
+            self._give_way()
             reel.refresh()
 
     def _play(self) -> None:
         """Fold what is due, for a moment at most; then show, and wait for what comes."""
-        assert self._walk is not None
-        course = self._walk.course
+        assert self.cursor is not None
+        course = self.cursor.course
         if course is None:
-            self._place_done("empty")
+            self._controls.stop(self.cursor.at, "empty")
             return
         now = self._clock.monotonic()
         if not self._anchored:
             self._anchored = True
-            self._pacing.anchor(self._walk.at or course.begins_at(), now)
+            self._pacing.anchor(self.cursor.at or course.begins_at(), now)
         coming = course.begins_at()
         if coming == math.inf:
             self._end()
             return
         self._moved = True
-        self._pacing.meet(self._walk.at or coming, coming, now)
-        limit = self._until if self._until > self._walk.at else math.inf
+        self._pacing.meet(self.cursor.at or coming, coming, now)
+        limit = self._until if self._until > self.cursor.at else math.inf
         due = min(self._pacing.due(now), limit)
         behind = self._fold(due, now + SLICE_S)
         now = self._clock.monotonic()
         if now >= self._picture_due:
             self._show()
-        with self._wish:
-            if self._target is None:
-                self._place(at=self._walk.at, reached=self._reached.see(self._walk.at, now))
+        self._controls.pass_by(self.cursor.at, self._reached.see(self.cursor.at, now))
         if behind:
             if not math.isinf(self._pacing.speed):
-                self._pacing.anchor(max(self._walk.at, coming), now)
+                self._pacing.anchor(max(self.cursor.at, coming), now)
         elif limit <= due < math.inf:
             self._until = NAN
             self._show()
-            self._place_done(AT_UNTIL)
+            self._controls.stop(self.cursor.at, AT_UNTIL)
         else:
-            wait = min(self._pacing.wait(course.next_at(), now), self._picture_due - now, 1 / PICTURES_PER_S)
+            wait = min(
+                self._pacing.wait(course.next_at(), now), self._picture_due - now, self._pictures.every_s
+            )
             self._rest(max(wait, 0.01) if course.next_at() < math.inf else GROWTH_S)
 
     def _fold(self, due: float, stop: float) -> bool:
         """Fold what was stamped by `due`; True where it is `stop` by the clock before all of that is done."""
-        assert self._walk is not None
-        course = self._walk.course
+        assert self.cursor is not None
+        course = self.cursor.course
         assert course is not None
         while (coming := course.next_at()) <= due and coming < math.inf:
             self._unseen = True
@@ -298,45 +267,27 @@ class PlaybackThread:
 
     def _end(self) -> None:
         """All that was written is folded: go on as it grows, begin again, or stop."""
-        assert self._walk is not None
-        reel = self._walk.reel
+        assert self.cursor is not None
+        reel = self.cursor.reel
         reel.refresh()
         now = self._clock.monotonic()
         if self._unseen:
             self._show()
         if reel.growing:
-            with self._wish:
-                self._place(at=self._walk.at, reached=self._reached.see(self._walk.at, now))
+            self._controls.pass_by(self.cursor.at, self._reached.see(self.cursor.at, now))
             self._rest(GROWTH_S)
-        elif self._position.loop or not self._moved:
-            with self._wish:
-                self._moved = True
-                if self._target is None:
-                    self._aim(-math.inf)
-        elif self._walk.course is not None and self._walk.course.next_at() == math.inf:
-            self._place_done(AT_END)
-
-    def _place_done(self, why: str) -> None:
-        assert self._walk is not None
-        with self._wish:
-            if self._target is None and self._position.playing:
-                self._place(at=self._walk.at, playing=False, reached=NAN, why=why)
-                self._done = True
+        elif self._controls.position.loop or not self._moved:
+            self._moved = True
+            self._controls.begin_again(reel.first_at)
+        elif self.cursor.course is not None and self.cursor.course.next_at() == math.inf:
+            self._controls.stop(self.cursor.at, AT_END)
 
     def _show(self) -> None:
-        """Make a picture of where the walk stands, for whoever asked and for the screen."""
-        session = self._walk.session if self._walk is not None else None
-        if session is None or not session.at:  # who asked is answered with the first picture
-            self._wants_picture = False
+        """Make a snapshot of where it stands, for whoever asked and for the screen."""
+        session = self.cursor.session if self.cursor is not None else None
+        if session is None or not session.at:  # who asked is answered with the first snapshot
+            self._pictures.wanted = False
             return
-        with self._wish:
-            view, calls, self._asked = self._view, self._asked, []
-            self._wants_picture = self._unseen = False
-        began = self._clock.monotonic()
-        picture = session.snapshot(view)
-        self._latest = picture
-        self._picture_due = self._clock.monotonic() + max(
-            1 / PICTURES_PER_S, REST * (self._clock.monotonic() - began)
-        )
-        for call in calls:
-            call(picture)
+        self._unseen = False
+        self._pictures.make(session, self._clock.monotonic)
+        self._picture_due = max(self._clock.monotonic() + self._pictures.every_s, self._pictures.free_at)

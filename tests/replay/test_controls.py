@@ -1,0 +1,94 @@
+"""What the screen wants of a playback is taken once, and the last wish counts."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+
+from voicetop.engine.snapshot import View
+from voicetop.replay.controls import Controls
+from voicetop.replay.options import PlaybackStart
+
+
+def begun(**start: float | bool) -> Controls:
+    """The controls of a playback that has arrived where it was to begin."""
+    controls = Controls(PlaybackStart(**start))  # type: ignore[arg-type]
+    controls.take()
+    controls.arrive(100.0, "")
+    return controls
+
+
+def test_it_begins_by_going_to_where_it_was_to() -> None:
+    assert Controls(PlaybackStart(at=70.0, speed=5000.0)).take() == (70.0, True, 1000.0, False)
+    beginning = Controls(PlaybackStart(playing=False))
+    assert beginning.take() == (-math.inf, False, 1.0, False)
+    assert math.isnan(beginning.position.seeking)
+
+
+def test_a_target_is_given_out_once_and_a_later_one_replaces_it() -> None:
+    controls = begun()
+    controls.seek(200.0, 200.0)
+    controls.seek(999.0, 300.0)
+    assert controls.position.seeking == 300.0
+    assert controls.superseded
+    assert controls.take().target == 999.0
+    assert controls.take().target is None
+    assert not controls.superseded
+
+
+def test_where_it_has_come_to_counts_only_while_nothing_else_is_wanted() -> None:
+    controls = begun()
+    controls.pass_by(101.0, 1.0)
+    assert (controls.position.at, controls.position.reached) == (101.0, 1.0)
+    controls.seek(200.0, 200.0)
+    controls.pass_by(102.0, 1.0)
+    controls.arrive(102.0, "")
+    controls.stop(102.0, "at its end")
+    assert (controls.position.at, controls.position.seeking, controls.done) == (101.0, 200.0, False)
+    controls.take()
+    controls.arrive(199.75, "")
+    assert (controls.position.at, controls.position.why) == (199.75, "")
+    assert math.isnan(controls.position.seeking)
+
+
+def test_standing_still_no_speed_is_reached() -> None:
+    controls = begun()
+    controls.pause()
+    controls.pass_by(101.0, 8.0)
+    assert math.isnan(controls.position.reached)
+
+
+def test_a_place_that_cannot_be_read_is_told_and_it_stands_still() -> None:
+    controls = begun()
+    controls.arrive(100.0, "damaged")
+    assert (controls.position.playing, controls.position.why) == (False, "damaged")
+
+
+def test_stopped_by_itself_it_goes_on_when_play_is_pressed() -> None:
+    controls = begun()
+    controls.stop(160.0, "at its end")
+    assert (controls.done, controls.position.playing) == (True, False)
+    controls.play()
+    assert (controls.done, controls.position.why) == (False, "")
+    assert controls.take().resumed
+    assert not controls.take().resumed
+
+
+def test_who_wants_something_ends_the_rest() -> None:
+    controls = begun(playing=False)
+    wishes: list[Callable[[], None]] = [
+        lambda: controls.ask(View(), None),
+        controls.play,
+        lambda: controls.seek(1.0, 1.0),
+        controls.close,
+    ]
+    for wish in wishes:
+        resting = threading.Thread(target=controls.wait, args=(None,))
+        resting.start()
+        wish()
+        resting.join(5)
+        assert not resting.is_alive()
+        controls.take()
+        controls.pause()
+        controls.pictures.wanted = False
