@@ -46,7 +46,7 @@ def test_the_contracts_between_the_rooms_are_kept() -> None:
 
 def module_files() -> dict[str, Path]:
     """Every module of voicetop by its dotted name."""
-    files = (path for path in (SRC / "voicetop").rglob("*.py"))
+    files = (SRC / "voicetop").rglob("*.py")
     return {
         ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__"): path
         for path in files
