@@ -61,10 +61,10 @@ async def _hub(pipe: Connection) -> None:
             "held": held,
             "cpu": (_cpu() - cpu) / took,
             "seq": hub.feed.stamper.seq,
-            "events": hub.feed.admission.events,
+            "events": hub.feed.validator.events,
             "gaps": sum(console.gaps for console in hub.consoles),
             "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "unfolded": hub.feed.everybody.mirror.queued,
+            "unfolded": hub.feed.everybody.session.queued,
         }
     )
     await asyncio.to_thread(pipe.recv)

@@ -77,7 +77,7 @@ async def test_a_bad_line_is_named_skipped_and_counted(start_hub: StartHub) -> N
     assert "line 4: JSON is malformed" in said
     assert "line 6: no event: it has no `type`" in said
     assert said.endswith("voicetop: published 2 events, skipped 4 bad lines\n")
-    assert (hub.feed.admission.events, hub.feed.admission.malformed) == (2, 0)
+    assert (hub.feed.validator.events, hub.feed.validator.malformed) == (2, 0)
 
 
 async def test_events_keep_their_pace_or_a_multiple_of_it(start_hub: StartHub) -> None:
@@ -112,7 +112,7 @@ async def test_a_cut_connection_costs_no_line_and_repeats_none(start_hub: StartH
             {"type": "marker", "ts": 1.0, "kind": "k", "label": str(part * 100 + n)} for n in range(100)
         ]
         await asyncio.to_thread(os.write, writing, lines_of(*events))
-        await until(lambda part=part: hub.feed.admission.events >= part * 100 + 1)
+        await until(lambda part=part: hub.feed.validator.events >= part * 100 + 1)
         for publisher in list(hub.publishers):
             publisher.transport.abort()
     os.close(writing)

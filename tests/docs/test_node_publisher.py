@@ -166,8 +166,8 @@ async def test_events_wait_for_a_hub_that_comes_later(node_folder: Path, port: i
     hub = await run_hub(port)
     try:
         assert "55 events of 5 calls published, 0 dropped" in await output(process)
-        assert hub.feed.admission.events >= 55
-        assert hub.feed.admission.malformed == 0
+        assert hub.feed.validator.events >= 55
+        assert hub.feed.validator.malformed == 0
     finally:
         await hub.close()
 

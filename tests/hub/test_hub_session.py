@@ -146,13 +146,13 @@ async def test_a_session_that_cannot_keep_up_slows_publishers_and_loses_nothing(
             await send(agent, *[turn(n, agent_text="x" * 10_000) for n in range(first, first + 50)])
 
     sending = asyncio.create_task(publish())
-    await until(lambda: hub.feed.everybody.mirror.queued > 32 * 1024 * 1024, seconds=20)
+    await until(lambda: hub.feed.everybody.session.queued > 32 * 1024 * 1024, seconds=20)
     taken = -1
-    while taken != hub.feed.admission.events:
-        taken = hub.feed.admission.events
+    while taken != hub.feed.validator.events:
+        taken = hub.feed.validator.events
         await asyncio.sleep(0.2)
     assert taken < total
-    assert hub.feed.everybody.mirror.queued < 40 * 1024 * 1024
+    assert hub.feed.everybody.session.queued < 40 * 1024 * 1024
     gate.set()
     await asyncio.wait_for(sending, 20)
     await until(lambda: len(sessions[0].ids) == total, seconds=20)

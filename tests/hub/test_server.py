@@ -198,7 +198,7 @@ async def test_what_was_delivered_twice_is_dropped_and_counted(start_hub: StartH
     await send(again, turn(15), turn(15), turn(16))
     await watcher.read_until(lambda it: "e16" in it.ids)
     assert watcher.ids == [f"e{number}" for number in range(17)]
-    assert hub.feed.admission.duplicates == 6
+    assert hub.feed.validator.duplicates == 6
     for each in (watcher.connection, again):
         await each.close()
 
@@ -217,9 +217,9 @@ async def test_garbage_is_stamped_and_costs_no_publisher_its_connection(start_hu
     await watcher.read_until(lambda it: "e2" in it.ids)
     kinds = [event["type"] for event in watcher.events]
     assert kinds == ["malformed"] * 6 + ["turn", "malformed", "turn"]
-    assert hub.feed.admission.malformed == 7
+    assert hub.feed.validator.malformed == 7
     assert msgspec.json.decode(msgspec.json.encode(watcher.events[0]["payload"]), type=bytes) == b"{nonsense"
-    assert len(hub.feed.admission.oddities) == 5
+    assert len(hub.feed.validator.oddities) == 5
     for each in (watcher.connection, agent):
         await each.close()
 
@@ -232,7 +232,7 @@ async def test_an_unknown_type_passes_as_it_is(start_hub: StartHub) -> None:
     await send(agent, novelty, turn(1), novelty)
     await watcher.read_until(lambda it: "e1" in it.ids)
     assert watcher.events == [novelty, turn(1)]
-    assert hub.feed.admission.malformed == 0
+    assert hub.feed.validator.malformed == 0
     for each in (watcher.connection, agent):
         await each.close()
 
@@ -334,7 +334,7 @@ async def test_a_hello_is_known_by_its_type_wherever_that_stands(start_hub: Star
         await client.send(
             '{"type":"call.start","call_id":"hello","ts":1,"segments":{"intent":"\\"hello\\""}}'
         )
-        await until(lambda: hub.feed.admission.events == 1)
+        await until(lambda: hub.feed.validator.events == 1)
 
 
 async def test_a_line_a_minute_says_what_it_carries(start_hub: StartHub) -> None:
@@ -359,7 +359,7 @@ async def test_shutting_down_says_goodbye_to_everybody_even_to_who_does_not_list
         await send(agent, *[turn(number, agent_text="x" * 2_000) for number in range(first, first + 50)])
     await watcher.read_until(lambda it: len(it.ids) == 1_000)
     await send(agent, turn(1_000))
-    await until(lambda: hub.feed.admission.events == 1_001)
+    await until(lambda: hub.feed.validator.events == 1_001)
     async with asyncio.timeout(5):
         await hub.close()
     with pytest.raises(ConnectionClosed) as closed:

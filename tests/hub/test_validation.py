@@ -13,8 +13,8 @@ from voicetop.wire.codec import Batch, Codec
 from voicetop.wire.events import Malformed
 
 
-def admit(admission: Validator, frame: bytes, *, may_operate: bool = False) -> list[ValidatedPart]:
-    return admission.admit(frame, sender="test", may_operate=may_operate, at=1_000.0)
+def admit(validator: Validator, frame: bytes, *, may_operate: bool = False) -> list[ValidatedPart]:
+    return validator.admit(frame, sender="test", may_operate=may_operate, at=1_000.0)
 
 
 def as_batch(pieces: list[ValidatedPart]) -> bytes:
@@ -27,11 +27,11 @@ def as_batch(pieces: list[ValidatedPart]) -> bytes:
 
 
 def test_a_good_frame_passes_as_the_bytes_it_came_in() -> None:
-    admission = Validator()
+    validator = Validator()
     text = b'{"ts":1, "type":"turn","call_id":"c",  "later_field":[1,{"x":null}]}'
-    assert admit(admission, text) == [ValidatedPart(text, 1)]
-    assert admit(admission, b" [%b , %b]\n" % (text, text)) == [ValidatedPart(b"%b , %b" % (text, text), 2)]
-    assert admit(admission, b"[]") == []
+    assert admit(validator, text) == [ValidatedPart(text, 1)]
+    assert admit(validator, b" [%b , %b]\n" % (text, text)) == [ValidatedPart(b"%b , %b" % (text, text), 2)]
+    assert admit(validator, b"[]") == []
 
 
 def test_a_line_end_between_words_becomes_a_space() -> None:
@@ -40,18 +40,18 @@ def test_a_line_end_between_words_becomes_a_space() -> None:
 
 
 def test_text_that_is_no_utf8_is_malformed_even_where_no_decoder_looks() -> None:
-    admission = Validator()
-    [piece] = admit(admission, b'{"type":"turn","ts":1,"call_id":"c","unknown":"\xff"}')
+    validator = Validator()
+    [piece] = admit(validator, b'{"type":"turn","ts":1,"call_id":"c","unknown":"\xff"}')
     assert msgspec.json.decode(piece.text, type=Malformed).payload.endswith(b'"\xff"}')
-    assert admission.malformed == 1
+    assert validator.malformed == 1
 
 
 def test_one_bad_event_costs_the_others_nothing() -> None:
-    admission = Validator()
+    validator = Validator()
     frame = msgspec.json.encode([turn(1), {"type": "turn"}, 5, turn(2), {"type": "gap", "ts": 1}, turn(1)])
-    kinds = [msgspec.json.decode(piece.text)["type"] for piece in admit(admission, frame)]
+    kinds = [msgspec.json.decode(piece.text)["type"] for piece in admit(validator, frame)]
     assert kinds == ["turn", "malformed", "malformed", "turn", "malformed"]
-    assert (admission.events, admission.malformed, admission.duplicates) == (5, 3, 1)
+    assert (validator.events, validator.malformed, validator.duplicates) == (5, 3, 1)
 
 
 def test_an_oversize_event_is_malformed_and_its_payload_cut() -> None:
@@ -74,9 +74,9 @@ def test_deep_nesting_is_malformed() -> None:
         b"[" * 100_000,
         b'{"type":"turn","ts":1,"call_id":"c","x":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
     ):
-        admission = Validator()
-        admit(admission, frame)
-        assert admission.malformed == 1
+        validator = Validator()
+        admit(validator, frame)
+        assert validator.malformed == 1
 
 
 @settings(max_examples=300, deadline=None)
@@ -88,9 +88,9 @@ def test_whatever_comes_what_is_stamped_is_a_frame_of_the_protocol(noise: bytes,
         place = rng.randrange(len(frame))
         frame[place : place + rng.randint(0, 3)] = noise[: rng.randint(0, 8)]
     for each in (bytes(frame), noise):
-        admission = Validator()
-        pieces = admit(admission, each)
-        assert admission.events == sum(piece.count for piece in pieces)
+        validator = Validator()
+        pieces = admit(validator, each)
+        assert validator.events == sum(piece.count for piece in pieces)
         if not pieces:
             continue
         text = as_batch(pieces)
@@ -99,6 +99,6 @@ def test_whatever_comes_what_is_stamped_is_a_frame_of_the_protocol(noise: bytes,
         codec = Codec()
         events = [event for step in codec.decode(text) if isinstance(step, Batch) for event in step.events]
         unknown = sum(codec.stats.unknown_types.values())
-        assert codec.stats.events == admission.events
-        assert len(events) + unknown + codec.stats.duplicates == admission.events
-        assert codec.stats.malformed == admission.malformed
+        assert codec.stats.events == validator.events
+        assert len(events) + unknown + codec.stats.duplicates == validator.events
+        assert codec.stats.malformed == validator.malformed

@@ -24,15 +24,15 @@ def from_further_down(frames: int, read: Callable[[], list[Step]]) -> list[Step]
 def test_an_event_nested_too_deeply_for_a_console_costs_nobody_else_their_events(
     levels: int, as_array: bool
 ) -> None:
-    admission = Validator()
+    validator = Validator()
     sent = b"[" + deep(levels) + b"]" if as_array else deep(levels)
-    pieces = admission.admit(sent, sender="a", may_operate=False, at=1.0)
+    pieces = validator.admit(sent, sender="a", may_operate=False, at=1.0)
     events = b",".join([GOOD, *(piece.text for piece in pieces), GOOD])
     frame = b'{"type":"batch","seq":1,"at":[[1.0,3]],"events":[%s]}' % events
     (batch,) = from_further_down(100, lambda: Codec().decode(frame))
     assert isinstance(batch, Batch)
     assert len(batch.events) == 3
-    assert admission.malformed <= (levels > 300)
+    assert validator.malformed <= (levels > 300)
 
 
 def test_a_large_frame_of_shallow_events_passes_whole() -> None:

@@ -199,7 +199,7 @@ async def _blow(hub: Hub, incidents: int, seconds: float) -> None:
 
 async def _known(hub: Hub, incident_id: str) -> None:
     """Until the hub has made an incident of it; nobody resolves what he doesn't see."""
-    session = hub.feed.everybody.mirror._session
+    session = hub.feed.everybody.session._session
     assert isinstance(session, Session)
     async with asyncio.timeout(60):
         while session.alerts.incidents.find(incident_id) is None:  # noqa: ASYNC110 - the hub's own thread

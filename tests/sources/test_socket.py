@@ -175,7 +175,7 @@ async def test_a_console_that_was_too_slow_tells_of_the_gap_and_has_everything_a
     total = 40_000
     for first in range(0, total, 200):
         await send(agent, *[turn(number, agent_text="x" * 400) for number in range(first, first + 200)])
-    await until(lambda: hub.feed.admission.events == total, seconds=20)
+    await until(lambda: hub.feed.validator.events == total, seconds=20)
     seen: list[Json] = []
     while not (seen and f"e{total - 1}" in _known(seen[-1])):
         seen.append(msgspec.json.decode(await asyncio.wait_for(anext(frames), 10)))

@@ -1,8 +1,8 @@
 """The hub: takes events from publishers, stamps them once, and fans them out to consoles.
 
-publisher ─► gate ─► admission ─► stamping ─► backlog ─┬─► one sender per console
-                                                       ├─► mirror (the hub's own session: state for who joins late)
-                                                       └─► recorder
+publisher ─► access ─► validation ─► stamping ─► backlog ─┬─► one sender per console
+                                                          ├─► the hub's own session: state for who joins late
+                                                          └─► recording
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Grant(Struct, frozen=True):
 
 
 class Client(ServerConnection):
-    """A connection that remembers what the gate granted it."""
+    """A connection that remembers what it was granted."""
 
     grant = Grant()
 

@@ -127,12 +127,12 @@ class ConsoleConnection:
         await self._send_state(joint)
 
     async def _joint(self) -> Joint:
-        return await self._audience.mirror.joint(self._feed.backlog.start)
+        return await self._audience.session.joint(self._feed.backlog.start)
 
     async def _joint_ahead(self) -> Joint:
         """A state that this console reaches with what it is still to be sent."""
         while True:
-            joint = await self._audience.mirror.joint(max(self._feed.backlog.start, self.index))
+            joint = await self._audience.session.joint(max(self._feed.backlog.start, self.index))
             if joint.index >= self.index:
                 return joint
 

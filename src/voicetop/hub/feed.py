@@ -1,4 +1,4 @@
-"""The feed itself, without the network: what is admitted is stamped, batched, mirrored, recorded and offered."""
+"""The feed itself, without the network: valid input is stamped, batched, folded, recorded and offered."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ FORGET_STATE_S = 5.0
 
 
 class Audience:
-    """Those who may read the same: the frames they get, and a mirror that has read no more than they."""
+    """Those who may read the same: the frames they get, and a session that has read no more than they."""
 
-    def __init__(self, mirror: HubSession, *, transcripts: bool) -> None:
-        self.mirror = mirror
+    def __init__(self, session: HubSession, *, transcripts: bool) -> None:
+        self.session = session
         self.transcripts = transcripts
 
     def frame(self, entry: BacklogEntry) -> bytes:
@@ -50,9 +50,9 @@ class Feed:
         log: Callable[[str], None],
     ) -> None:
         self.stamper = Stamper(clock, config.epoch)
-        self.admission = Validator()
+        self.validator = Validator()
         self.backlog = Backlog(config.backlog_bytes, config.backlog_events)
-        self.tape = (
+        self.sink = (
             RecordingSink(config, self.stamper.epoch, clock, trouble=self._lose) if config.record else None
         )
         self._config = config
@@ -62,10 +62,10 @@ class Feed:
         self._batch = OpenBatch()
         self._has_events = asyncio.Event()
         self._heads: deque[int] = deque([0], maxlen=RATE_BEATS)
-        self.everybody = Audience(self._mirror(new_session()), transcripts=True)
+        self.everybody = Audience(self._hub_session(new_session()), transcripts=True)
         self.viewers = self.everybody
         if not config.transcripts_for_viewers:
-            self.viewers = Audience(self._mirror(new_session()), transcripts=False)
+            self.viewers = Audience(self._hub_session(new_session()), transcripts=False)
         self._tell_welcome()
 
     @property
@@ -81,7 +81,7 @@ class Feed:
     def take(self, frame: bytes, *, sender: str, may_operate: bool) -> None:
         """Admit and stamp what a client sent."""
         at = self.stamper.now()
-        for piece in self.admission.admit(frame, sender=sender, may_operate=may_operate, at=at):
+        for piece in self.validator.admit(frame, sender=sender, may_operate=may_operate, at=at):
             self._add(piece.text, piece.count, at)
 
     def tell(self, event: AnyEvent) -> None:
@@ -93,11 +93,11 @@ class Feed:
         at = self.stamper.now()
         self._add(msgspec.json.encode(Heartbeat(ts=at, seq=self.stamper.seq)), 1, at)
         self.seal()
-        if self.tape:
-            self.tape.beat(self.everybody.mirror)
-        self._heads.append(self.admission.events)
+        if self.sink:
+            self.sink.beat(self.everybody.session)
+        self._heads.append(self.validator.events)
         for audience in self.audiences:
-            audience.mirror.forget(FORGET_STATE_S)
+            audience.session.forget(FORGET_STATE_S)
 
     def seal(self) -> None:
         """End the batch, if there is one, and hand it to everybody."""
@@ -106,15 +106,15 @@ class Feed:
             return
         entry = self._batch.seal()
         for audience in self.audiences:
-            audience.mirror.feed(audience.frame(entry), entry.last, entry.at)
-        if self.tape:
-            self.tape.write(entry.frame)
+            audience.session.feed(audience.frame(entry), entry.last, entry.at)
+        if self.sink:
+            self.sink.write(entry.frame)
         self.backlog.append(entry)
 
     async def keep_up(self) -> None:
         """What publishers wait for: the hub's own session is not too far behind."""
         for audience in self.audiences:
-            await audience.mirror.keep_up()
+            await audience.session.keep_up()
 
     async def run_batches(self) -> None:
         """Let events gather for a moment after the first, then send them on together."""
@@ -133,12 +133,12 @@ class Feed:
             await self._clock.sleep(due - now)
 
     async def close(self) -> None:
-        """Send on what is left, let the mirrors finish, flush the recording."""
+        """Send on what is left, let the sessions finish, flush the recording."""
         self.seal()
         for audience in self.audiences:
-            await audience.mirror.close()
-        if self.tape:
-            await self.tape.close()
+            await audience.session.close()
+        if self.sink:
+            await self.sink.close()
 
     def welcome(self, seq: int, at: float, state: bytes = b"") -> bytes:
         """The frame that begins a console's feed after `seq`."""
@@ -166,16 +166,16 @@ class Feed:
         at = self.stamper.now()
         self._loop.call_soon(self.tell, Operator(ts=at, act="note", by="hub", text=safe_text(why)))
 
-    def _mirror(self, session: Session) -> HubSession:
+    def _hub_session(self, session: Session) -> HubSession:
         return HubSession(session, encode=self.welcome, log=self._log)
 
     def _tell_welcome(self) -> None:
-        """The epoch begins: for the mirrors and the recording as for a console that has been here from the start."""
+        """The epoch begins: for the sessions and the recording as for a console that has been here from the start."""
         at = self.stamper.now()
         opening = self.welcome(0, at)
         for audience in self.audiences:
-            audience.mirror.open(opening)
-        if self.tape:
-            self.tape.write(opening)
+            audience.session.open(opening)
+        if self.sink:
+            self.sink.write(opening)
         if self._config.capacity:
             self.tell(Capacity(ts=at, limit=self._config.capacity, source="hub"))

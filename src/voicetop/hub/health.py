@@ -36,7 +36,7 @@ def measure(feed: Feed, publishers: int, consoles: Iterable[ConsoleConnection]) 
     """The hub as it is now."""
     consoles = list(consoles)
     why = _troubles(feed)
-    admission = feed.admission
+    validator = feed.validator
     return Health(
         status="degraded" if why else "ok",
         why=why,
@@ -45,23 +45,23 @@ def measure(feed: Feed, publishers: int, consoles: Iterable[ConsoleConnection]) 
         oldest_seq=feed.backlog.oldest_seq,
         publishers=publishers,
         consoles=len(consoles),
-        live_calls=feed.everybody.mirror.live_calls,
-        events=admission.events,
+        live_calls=feed.everybody.session.live_calls,
+        events=validator.events,
         events_per_s=round(feed.events_per_s, 1),
-        duplicates=admission.duplicates,
-        malformed=admission.malformed,
-        malformed_first=[f"{oddity.sender}: {oddity.why}" for oddity in admission.oddities],
-        dropped_by_publishers=admission.dropped_by_publishers,
+        duplicates=validator.duplicates,
+        malformed=validator.malformed,
+        malformed_first=[f"{oddity.sender}: {oddity.why}" for oddity in validator.oddities],
+        dropped_by_publishers=validator.dropped_by_publishers,
         slowest_console_s=round(max((console.behind_s for console in consoles), default=0.0), 3),
-        session_queue_bytes=feed.everybody.mirror.queued,
+        session_queue_bytes=feed.everybody.session.queued,
     )
 
 
 def _troubles(feed: Feed) -> list[str]:
     why = []
-    if feed.tape and feed.tape.recorder.failed:
-        why.append(feed.tape.recorder.error)
-    failures = sum(audience.mirror.failures for audience in feed.audiences)
+    if feed.sink and feed.sink.recorder.failed:
+        why.append(feed.sink.recorder.error)
+    failures = sum(audience.session.failures for audience in feed.audiences)
     if failures:
         why.append(f"the hub's own session failed {counted(failures, 'time')}")
     return why

@@ -66,7 +66,7 @@ class HubSession:
         self._relieved.set()
         self._asked: asyncio.Future[Joint] | None = None
         self._latest: Joint | None = None
-        self._thread = threading.Thread(target=self._work, name="voicetop-mirror", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="voicetop-hub-session", daemon=True)
         self._thread.start()
 
     def open(self, welcome: bytes) -> None:

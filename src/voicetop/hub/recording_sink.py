@@ -41,11 +41,11 @@ class RecordingSink:
         else:
             self._write(frame)
 
-    def beat(self, mirror: HubSession) -> None:
+    def beat(self, session: HubSession) -> None:
         """A heartbeat was the last that was recorded: where the next file is due, ask for the state to begin it."""
         if self._held is None and self.recorder.wants_state:
             self._held = []
-            asked = mirror.joint_here()
+            asked = session.joint_here()
             asked.add_done_callback(self._begin_file)
             asyncio.get_running_loop().call_later(HELD_S, asked.cancel)
 

@@ -55,7 +55,7 @@ class Hub:
         self.feed: Feed
         self.consoles: set[ConsoleConnection] = set()
         self.publishers: set[Client] = set()
-        self._rota = WatcherElection()
+        self._election = WatcherElection()
         self._clock = clock or WallClock()
         self._log = log
         self._new_session = new_session or _new_session
@@ -68,11 +68,11 @@ class Hub:
         """
         check_bind(self.config)
         tls = server_tls(self.config)
-        gate = AccessControl(
+        access = AccessControl(
             self.config.tokens, lambda: msgspec.structs.asdict(self._measure()), told=offered(self.config)
         )
         try:
-            self._server = await self._bind(gate, sock, ssl=tls)
+            self._server = await self._bind(access, sock, ssl=tls)
         except OSError as error:
             raise UsageError(self._why_not(error)) from None
         try:
@@ -87,13 +87,13 @@ class Hub:
             for job in (self.feed.run_batches, self.feed.run_beats, self._report_by_the_minute)
         ]
 
-    async def _bind(self, gate: AccessControl, sock: socket.socket | None, **options: Any) -> Server:
+    async def _bind(self, access: AccessControl, sock: socket.socket | None, **options: Any) -> Server:
         where: dict[str, Any] = {"host": self.config.host.strip("[]"), "port": self.config.port}
         return await serve(
             self._handle,
             **(where if sock is None else {"sock": sock}),
-            process_request=gate.check,
-            process_response=gate.tell,
+            process_request=access.check,
+            process_response=access.tell,
             create_connection=Client,
             compression=None,  # it would cost every console its own compressor
             server_header=None,
@@ -193,11 +193,11 @@ class Hub:
             *(client, role, self.feed),
             welcome_s=self.config.welcome_s,
             log=self._log,
-            on_told=self._rota.hear,
+            on_told=self._election.hear,
         )
         self.consoles.add(console)
         try:
-            async with self._rota.turn(console):
+            async with self._election.turn(console):
                 await console.run(hello.resume)
         finally:
             self.consoles.discard(console)

@@ -3,7 +3,7 @@
 `Fleet(config).until(t)` yields what happened since the last cut. The same config gives the same events, byte for
 byte, however the time is cut, because everything is decided at wakes, which a heap keeps in order:
 
-    arrival ──► turn ──► turn ──► … ──► over          each wake puts its events, with their times ahead, on the wheel
+    arrival ──► turn ──► turn ──► … ──► over          each wake puts its events, with their times ahead, in the queue
     every 5 s: source.status        incidents begin and end        the history's old part turns into its full part
 
 Arrivals are a Poisson process whose rate follows from the number of calls at once by Little's law, the hour of the
@@ -97,8 +97,8 @@ class Fleet:
             self._dice, self._climate, config.source, config.speed, config.late_intent, config.late_tier
         )
         self._population = Population()
-        self._outlook = IncidentSchedule()
-        self._wheel = EventQueue()
+        self._schedule = IncidentSchedule()
+        self._queue = EventQueue()
         self._wakes: list[tuple[float, int, Callable[[float], None]]] = []
         self._serial = itertools.count()
         self._number = 0
@@ -119,7 +119,7 @@ class Fleet:
             self._climate.reach(at)
             wake(at)
         self.now = max(self.now, t)
-        events = self._wheel.take(t)
+        events = self._queue.take(t)
         self.told += len(events)
         return events
 
@@ -135,7 +135,7 @@ class Fleet:
     # -- the beginning
 
     def _open(self) -> None:
-        self._wheel.put([self._capacity()])
+        self._queue.put([self._capacity()])
         self._populate(self.begin, round(self.level(self.begin) * self._share(self.begin)))
         for incident in self.config.incidents:
             self._plan_incident(incident)
@@ -160,7 +160,7 @@ class Fleet:
             index = int(self._dice.uniform() * len(call.plan))
             age = (index + self._dice.uniform()) * TURN_S / self.config.speed
             call.started = round(t - age, 3)
-            self._wheel.put(call.join(index, round(t - 2.0, 3)))
+            self._queue.put(call.join(index, round(t - 2.0, 3)))
             rest = self._dice.uniform() * self._dice.lognormal(TURN_S, 0.35) / self.config.speed
             self._wake(round(t + rest, 3), functools.partial(self._turn, call))
 
@@ -178,7 +178,7 @@ class Fleet:
         """Plan the next arrival at the rate of this moment, or to look again in a minute; an old plan is void."""
         if plan != self._arrivals:
             return
-        rate = self.level(t) * self._climate.arrivals * self._share(t) * self._outlook.most_arrivals
+        rate = self.level(t) * self._climate.arrivals * self._share(t) * self._schedule.most_arrivals
         gap = self._dice.exponential(self._handling / rate) if rate > 0.0 else LOOK_AGAIN_S
         wake = self._arrive if gap < LOOK_AGAIN_S else self._next_arrival
         self._wake(round(t + min(gap, LOOK_AGAIN_S), 3), functools.partial(wake, plan))
@@ -188,14 +188,14 @@ class Fleet:
             return
         self._next_arrival(plan, t)
         kind = self._population.draw(self._dice.uniform())
-        effects = self._outlook.effects(kind, t)
-        if self._dice.uniform() * self._outlook.most_arrivals >= effects.arrivals:
+        effects = self._schedule.effects(kind, t)
+        if self._dice.uniform() * self._schedule.most_arrivals >= effects.arrivals:
             return
         call = self._new_call(self._recast(kind, effects), t)
         if effects.recast_to == "pricing_tiers" and call.kind is not kind:
             call.handicap = -1.0
         told, first = call.begin()
-        self._wheel.put(told)
+        self._queue.put(told)
         if call.way == "outbound" and self._dice.uniform() < 0.1:
             self._end(call, CallEnding(call.after(t, 6.0), t, "voicemail", "user"), effects)
         else:
@@ -218,18 +218,18 @@ class Fleet:
         return call
 
     def _turn(self, call: SimulatedCall, t: float) -> None:
-        effects = self._outlook.effects(call.kind, t)
+        effects = self._schedule.effects(call.kind, t)
         if call.detail is not self._detail and t >= self.start:
-            self._wheel.put(call.tell_with(self._detail, t))
+            self._queue.put(call.tell_with(self._detail, t))
         told, at, ending = call.turn(t, effects)
-        self._wheel.put(told)
+        self._queue.put(told)
         if ending is None:
             self._wake(at, functools.partial(self._turn, call))
         else:
             self._end(call, ending, effects)
 
     def _end(self, call: SimulatedCall, ending: CallEnding, effects: Effects) -> None:
-        self._wheel.put(call.close(ending, effects))
+        self._queue.put(call.close(ending, effects))
         self._wake(ending.at, functools.partial(self._over, call))
 
     def _over(self, call: SimulatedCall, _t: float) -> None:
@@ -239,7 +239,7 @@ class Fleet:
         status = SourceStatus(
             ts=t, event_id=self._own_id(), source=self.config.source, active_calls=len(self.live)
         )
-        self._wheel.put([status])
+        self._queue.put([status])
         self._wake(round(t + STATUS_S, 3), self._report)
 
     # -- incidents
@@ -251,7 +251,7 @@ class Fleet:
     def _begin_incident(self, incident: SimulatedIncident, t: float) -> None:
         """The incident sets in: effects from now on, a marker where one goes with it."""
         if incident.lasts:
-            self._outlook.begin(incident, t)
+            self._schedule.begin(incident, t)
             self._plan_arrivals(t)
             self._wake(round(t + incident.lasts, 3), functools.partial(self._end_incident, incident))
         marker = SCENARIOS[incident.name].marker
@@ -262,7 +262,7 @@ class Fleet:
             self._mark(t, marker, version, version, incident)
 
     def _end_incident(self, incident: SimulatedIncident, t: float) -> None:
-        self._outlook.end(incident)
+        self._schedule.end(incident)
         self._plan_arrivals(t)
 
     def _mark(self, t: float, kind: str, label: str, version: str, incident: SimulatedIncident) -> None:
@@ -275,7 +275,7 @@ class Fleet:
             version=version,
             segment=dict(incident.segment),
         )
-        self._wheel.put([marker])
+        self._queue.put([marker])
 
     # -- small things
 
