@@ -159,7 +159,7 @@ async def test_escape_leads_back_to_the_runbook_as_it_was_left() -> None:
         assert app.page.name == "overview", "the first Esc ends what was begun here"
         await run.press("escape")
         assert isinstance(app.page, AlertPage)
-        assert app.page.at == 1
+        assert app.page.place == 1
         assert app.scope.where == ()
         await run.press("enter", "1", "escape")
         assert app.page.name == "overview", "whoever went on by a key of their own came from nowhere"

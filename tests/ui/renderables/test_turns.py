@@ -10,7 +10,7 @@ from voicetop.engine.snapshot import NAN, CallDetail, CallEventItem, TurnRow
 from voicetop.ui.lines import LINK, text_of, width_of
 from voicetop.ui.links import links_of
 from voicetop.ui.renderables import waterfall
-from voicetop.ui.renderables.call import call_screen, scrolled, standing
+from voicetop.ui.renderables.call import call_screen, scrolled, state_text
 from voicetop.ui.renderables.wrapping import wrapped
 from voicetop.ui.style.display_options import DisplayOptions, to_ascii
 from voicetop.wire.text import safe_text
@@ -202,12 +202,12 @@ def test_hostile_text_keeps_every_line_in_its_width() -> None:
 
 
 def test_an_ended_call_says_when_why_and_how_it_came_out() -> None:
-    assert standing(KINDS["ended"].row, DisplayOptions())[0] == "▲ ended 14:07:02 · error · no success"
+    assert state_text(KINDS["ended"].row, DisplayOptions())[0] == "▲ ended 14:07:02 · error · no success"
 
 
 def test_a_lost_call_says_that_no_end_was_heard() -> None:
     lost = msgspec.structs.replace(ROW, state="lost", eyes="lost", waiting_s=NAN)
-    assert "no end" in standing(lost, DisplayOptions())[0]
+    assert "no end" in state_text(lost, DisplayOptions())[0]
 
 
 def test_a_story_that_is_not_whole_says_so() -> None:

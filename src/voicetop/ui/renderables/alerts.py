@@ -51,7 +51,7 @@ def heading(tab: str, width: int) -> Line:
     row = Row(3).left(ID, "ID").left(TIER, "TIER")
     if width >= WIDE:
         row.left(FAMILY, "FAMILY")
-    row.left(_clock(width), "SINCE" if tab != "resolved" else "FIRED").left(AGE, "FOR")
+    row.left(_clock_width(width), "SINCE" if tab != "resolved" else "FIRED").left(AGE, "FOR")
     if width >= WIDE:
         row.left(AGE, "SEEN IN").left(WHO, "STANDS")
     return fit(_faint(row.add("WHAT").line()), width)
@@ -61,7 +61,7 @@ def _faint(line: Line) -> Line:
     return tuple((text, "faint") for text, _ in line)
 
 
-def _clock(width: int) -> int:
+def _clock_width(width: int) -> int:
     return CLOCK if width >= WIDE else 6
 
 
@@ -73,9 +73,9 @@ def incident_line(row: IncidentRow, now: float, look: DisplayOptions, width: int
     if wide:
         line.left(FAMILY, row.family, "text")
     since = row.fired if not isnan(row.fired) else row.began
-    line.left(_clock(width), look.clock(since, seconds=wide), "text")
+    line.left(_clock_width(width), look.clock(since, seconds=wide), "text")
     line.left(AGE, times.span(lasted(row, now)), "text")
-    stands = standing(row, now, look)
+    stands = state_text(row, now, look)
     if wide:
         line.left(AGE, times.span(row.to_detect_s), "muted").left(WHO, stands, "muted")
     else:
@@ -114,7 +114,7 @@ def lasted(row: IncidentRow, now: float) -> float:
     return (row.resolved if not isnan(row.resolved) else now) - since
 
 
-def standing(row: IncidentRow, now: float, look: DisplayOptions) -> str:
+def state_text(row: IncidentRow, now: float, look: DisplayOptions) -> str:
     """How it stands, in a few words; empty where it just fires."""
     if row.state == "pending":
         return f"fires in {times.span(max(0.0, row.due - now))}"
@@ -133,7 +133,7 @@ def _nth(number: int) -> str:
     return {2: "2nd", 3: "3rd"}.get(number, f"{number}th")
 
 
-def nothing(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Line]:
+def empty_lines(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Line]:
     """What stands in an empty list: that all is well, or in whose hands it is, and what is still being learned."""
     elsewhere = [
         f"{sum(row.state == state for row in panel.incidents)} {state}"

@@ -41,7 +41,7 @@ def banner(scene: Scene, when: When, width: int) -> Line:
 def _head(scene: Scene, when: When, width: int) -> Line:
     """What this is, of what, at which moment, and how time goes there."""
     position = when.position
-    clock = _clock_of(scene, when, width)
+    clock = _moment_of(scene, when, width)
     if when.kind != "replay":
         word = ("▶ PAST", "accent") if position.playing else ("❄ FROZEN", "blind")
         pace = f" · {speed_text(when)}" if position.playing else ""
@@ -51,7 +51,7 @@ def _head(scene: Scene, when: When, width: int) -> Line:
     return (word, (f" {name}", "text"), (f"{clock}{_pace(when)}", "strong"))
 
 
-def _clock_of(scene: Scene, when: When, width: int) -> str:
+def _moment_of(scene: Scene, when: When, width: int) -> str:
     """The picture's own moment, as far as there is room: clock and figures belong together."""
     at = scene.snap.at if scene.snap is not None else when.position.at
     if not at > 0:  # nothing is there yet
@@ -78,7 +78,7 @@ def _parts(scene: Scene, when: When) -> list[Part]:
     live = when.live
     here = scene.snap.at if scene.snap is not None else when.position.at
     if when.seeking and not scene.error and not abs(when.position.seeking - here) < 1:
-        there = _clock(when.position.seeking, scene.look)
+        there = _moment(when.position.seeking, scene.look)
         parts.append(((f"going to {there} …", f"to {there} …"), "accent"))
     elif live is not None and live.snap is not None and scene.snap is not None:
         behind = f"{times.long_span(live.snap.at - scene.snap.at)} behind"
@@ -107,7 +107,7 @@ def _read(line: Timeline) -> str:
     return f"timeline read to {min(max(floor(share * 20) * 5, 0), 95)} %"
 
 
-def _clock(at: float, look: DisplayOptions) -> str:
+def _moment(at: float, look: DisplayOptions) -> str:
     return "its end" if at == inf else look.clock(at)
 
 

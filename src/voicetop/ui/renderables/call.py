@@ -97,7 +97,7 @@ def scrolled(made: CallScreen, height: int, width: int, first: int, cursor: int)
 
 def call_head(detail: CallDetail, look: DisplayOptions, width: int, *, note: str = "") -> list[Line]:
     """Who is on the line and how it stands; then the figures in short."""
-    lines = [_title(detail.row, look, width), _short(detail, width)]
+    lines = [_title(detail.row, look, width), _one_line(detail, width)]
     if note:
         lines += [
             fit(Row(1).add(f"? {part}", "blind").line(), width) for part in wrapped(note, width - 4)[:2]
@@ -109,7 +109,7 @@ def call_head(detail: CallDetail, look: DisplayOptions, width: int, *, note: str
 
 
 def _title(row: CallRow, look: DisplayOptions, width: int) -> Line:
-    state, tone = standing(row, look)
+    state, tone = state_text(row, look)
     room = max(10, width - cells(state) - 4)
     left = Row(1).add(clip(row.call_id, max(8, room // 2)), "strong")
     for text in (
@@ -123,7 +123,7 @@ def _title(row: CallRow, look: DisplayOptions, width: int) -> Line:
     return fit(left.right(width - 1, clip(state, width - 12), tone).line(), width)
 
 
-def standing(row: CallRow, look: DisplayOptions) -> tuple[str, str]:
+def state_text(row: CallRow, look: DisplayOptions) -> tuple[str, str]:
     """How the call stands, in words: waiting, lost, ended with reason, outcome and when."""
     if not isnan(row.ended_at):
         failed = row.reason == "error" or row.outcome in ("no success", "failure", "failed")
@@ -145,7 +145,7 @@ def standing(row: CallRow, look: DisplayOptions) -> tuple[str, str]:
     return (f"{glyph} {row.eyes or row.state}", tone)
 
 
-def _short(detail: CallDetail, width: int) -> Line:
+def _one_line(detail: CallDetail, width: int) -> Line:
     """Turns, errors, cost and frustration in one line."""
     row = detail.row
     out = Row(1).add(numbers.counted(len(detail.turns) or max(0, row.turn), "turn"), "muted")

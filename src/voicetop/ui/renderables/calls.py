@@ -246,7 +246,7 @@ def scroll_note(first: int, shown: int, total: int) -> str:
     return f"{first + 1:,}–{first + shown:,} of {total:,}" if shown else ""
 
 
-def nothing(snap: Snapshot, view: View) -> Line:
+def empty_line(snap: Snapshot, view: View) -> Line:
     """Why the table is empty, and what would fill it."""
     if snap.calls.error:
         return Row(MARK).add(snap.calls.error, "degraded").line()

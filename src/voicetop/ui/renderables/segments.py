@@ -85,7 +85,7 @@ def why_lines(row: SegmentRow, dimension: str, width: int, hint: str = "") -> li
     """
     glyph, tone = mark(row)
     head = Row(1).add(f"{glyph} ", tone).add(f"{dimension}={clip(row.value, 40)}", "strong").add("  ")
-    words = _said(row)
+    words = _reasons(row)
     said = next((said for said in words if head.width + cells(said) <= width), words[-1])
     latency, errors = _against(row)
     if hint and width_of(errors) + cells(hint) + GAP < width:
@@ -93,7 +93,7 @@ def why_lines(row: SegmentRow, dimension: str, width: int, hint: str = "") -> li
     return [fit(line, width) for line in (head.add(said, "text").line(), latency, errors)]
 
 
-def _said(row: SegmentRow) -> tuple[str, ...]:
+def _reasons(row: SegmentRow) -> tuple[str, ...]:
     """Why a row stands where it stands, the longest wording first."""
     if not row.worse and row.p95.few and row.errors.few:
         return (f"{row.calls:,} calls are too few to judge", "too few to judge")

@@ -186,10 +186,10 @@ def told(note: Note, look: DisplayOptions) -> str:
 
 def ends(track: Track, look: DisplayOptions) -> tuple[str, str]:
     """What stands behind the two lines: from when to when they go."""
-    return f" from {_clock(track.first, track, look)} ", f" to   {_clock(track.last, track, look)} "
+    return f" from {_axis_clock(track.first, track, look)} ", f" to   {_axis_clock(track.last, track, look)} "
 
 
-def _clock(at: float, track: Track, look: DisplayOptions) -> str:
+def _axis_clock(at: float, track: Track, look: DisplayOptions) -> str:
     if at <= 86_400:
         return numbers.DASH
     clock = look.clock(at, seconds=track.step * track.width < 1200)

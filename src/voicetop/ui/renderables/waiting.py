@@ -22,38 +22,38 @@ def _waiting(scene: Scene, width: int) -> list[Line]:
     link = scene.link
     where = link.where or "the hub"
     if scene.error:
-        why = [_said(part) for part in wrapped(f"The feed stopped: {scene.error}", width - 6)]
-        return [*why, BLANK, _said("q quits.")]
+        why = [_sentence(part) for part in wrapped(f"The feed stopped: {scene.error}", width - 6)]
+        return [*why, BLANK, _sentence("q quits.")]
     if link.phase == "live":
         return [
-            _said(f"Connected to {where}."),
+            _sentence(f"Connected to {where}."),
             BLANK,
-            _said("The first picture comes with the hub's state.", "muted"),
+            _sentence("The first picture comes with the hub's state.", "muted"),
         ]
     if link.tries < 1 and link.phase == "connecting":
-        return [_said(f"Connecting to {clip(where, width - 20)} …")]
+        return [_sentence(f"Connecting to {clip(where, width - 20)} …")]
     tried = f"Nobody answers at {clip(where, width - 30)}" + (f" (try {link.tries})" if link.tries else "")
-    why = [_said(clip(link.why, width - 6), "muted")] if link.why else []
+    why = [_sentence(clip(link.why, width - 6), "muted")] if link.why else []
     lines = [
-        _said(tried),
+        _sentence(tried),
         *why,
         BLANK,
-        _said("If there is no hub yet, type in another terminal:", "muted"),
+        _sentence("If there is no hub yet, type in another terminal:", "muted"),
         BLANK,
     ]
     lines += [Row(6).left(20, command, "accent").add(what, "muted").line() for command, what in REMEDIES]
-    return [*lines, BLANK, _said("voicetop keeps trying, and starts by itself.", "muted")]
+    return [*lines, BLANK, _sentence("voicetop keeps trying, and starts by itself.", "muted")]
 
 
 def _refused(scene: Scene) -> list[Line]:
     return [
-        _said(f"The hub at {scene.link.where or 'this address'} said no: {scene.link.why}"),
+        _sentence(f"The hub at {scene.link.where or 'this address'} said no: {scene.link.why}"),
         BLANK,
-        _said(
+        _sentence(
             "Trying again with the same words would not help. Check the address and the token, then start again."
         ),
     ]
 
 
-def _said(text: str, tone: str = "text") -> Line:
+def _sentence(text: str, tone: str = "text") -> Line:
     return Row(3).add(text, tone).line()

@@ -39,7 +39,6 @@ class AlertPage(RowKeys, IncidentKeys):
     def __init__(self, host: Host, incidents: IncidentActions, row: IncidentRow) -> None:
         super().__init__(host, incidents)
         self.row = row
-        self.at = 0
         self.first = 0
 
     def handlers(self) -> Handlers:
@@ -79,15 +78,15 @@ class AlertPage(RowKeys, IncidentKeys):
             ]
         start = end = 0
         for index, step in enumerate(book.steps):
-            made = runbook.step_lines(step, row, snap, look, width, chosen=index == self.at)
-            if index == self.at:
+            made = runbook.step_lines(step, row, snap, look, width, chosen=index == self.place)
+            if index == self.place:
                 start, end = len(lines), len(lines) + len(made)
             lines += made
         return block(self._scrolled(lines, start, end, height), height, width)
 
     def _scrolled(self, lines: list[Line], start: int, end: int, height: int) -> list[Line]:
         """The step under the cursor in sight, and the head as long as that allows it."""
-        first = 0 if self.at == 0 and end <= height else self.first
+        first = 0 if self.place == 0 and end <= height else self.first
         first = min(max(first, end - height), start) if end else first
         self.first = max(0, min(first, len(lines) - height))
         return lines[self.first :]
@@ -114,7 +113,7 @@ class AlertPage(RowKeys, IncidentKeys):
     def step(self) -> RunbookItem | None:
         """The step under the cursor."""
         steps = self.steps
-        return steps[self.at] if self.at < len(steps) else None
+        return steps[self.place] if self.place < len(steps) else None
 
     @property
     def row_count(self) -> int:
@@ -123,10 +122,6 @@ class AlertPage(RowKeys, IncidentKeys):
     @property
     def page_rows(self) -> int:
         return STEPS_A_PAGE
-
-    def _move(self, steps: int) -> None:
-        self.at = max(0, min(self.at + steps, len(self.steps) - 1))
-        self.host.changed()
 
     def _follow_step(self) -> None:
         """Go where the step leads, narrowed to what the incident is about."""

@@ -38,7 +38,6 @@ class AlertsPage(RowKeys, IncidentKeys):
         self.tab = alerts.TABS[0]
         self.panel = AlertsPanel()
         self.chosen_id = ""
-        self.place = 0
         self.first = 0
 
     def handlers(self) -> Handlers:
@@ -107,7 +106,7 @@ class AlertsPage(RowKeys, IncidentKeys):
         self._follow()
         lines = [alerts.tab_line(self.panel, self.tab, width)]
         if not self.ids:
-            return block([*lines, *alerts.nothing(self.panel, self.tab, snap.at, width)], height, width)
+            return block([*lines, *alerts.empty_lines(self.panel, self.tab, snap.at, width)], height, width)
         rows = self._visible(height)
         self.first = max(0, min(max(self.first, self.place - rows + 1), self.place, len(self.ids) - rows))
         lines += [alerts.heading(self.tab, width), *self._list(scene, snap.at, width, rows)]
@@ -184,12 +183,10 @@ class AlertsPage(RowKeys, IncidentKeys):
     def page_rows(self) -> int:
         return self._visible(self.height)
 
-    def _move(self, steps: int) -> None:
+    def _moved(self) -> None:
         ids = self.ids
         if ids:
-            self.place = max(0, min(self.place + steps, len(ids) - 1))
             self.chosen_id = ids[self.place]
-        self.host.changed()
 
     def click(self, y: int) -> None:
         row = y - HEAD - TITLES

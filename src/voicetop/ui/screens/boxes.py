@@ -10,8 +10,6 @@ from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.page import FOOT, HEAD, Host, Page, TextEntry
 from voicetop.ui.screens.row_keys import RowKeys
 
-LINES_A_PAGE = 10
-
 
 class Box(Page):
     """A page that lies over another. `under` is the screen beneath it."""
@@ -29,10 +27,10 @@ class Box(Page):
         beneath = self.under.lines(scene, width, height) if self.under else []
         box = self.over(scene, self.width_in(width), height - HEAD - FOOT)
         lines = boxes.centred(beneath, box, HEAD, width, self.width_in(width))
-        return [*lines[: height - 1], footer(self.name, self.place, width, self.host.keymap)]
+        return [*lines[: height - 1], footer(self.name, self.page_under, width, self.host.keymap)]
 
     @property
-    def place(self) -> Place:
+    def page_under(self) -> Place:
         return self.under.name if self.under else self.name
 
     def width_in(self, width: int) -> int:
@@ -46,29 +44,21 @@ class HelpBox(RowKeys, Box):
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
-        self.first = 0
         self._most = 0
 
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
-        body = boxes.help_body(self.place, width - 5, self.host.keymap)
+        body = boxes.help_body(self.page_under, width - 5, self.host.keymap)
         rows = max(1, height - 2)
         self._most = max(0, len(body) - rows)
-        self.first = min(self.first, self._most)
+        self.place = min(self.place, self._most)
         note = "Esc closes, j and k scroll" if self._most else "Esc closes"
-        title = f"help · {self.place}"
-        return boxes.box(title, body[self.first :], width, min(rows, len(body)) + 2, note)
+        title = f"help · {self.page_under}"
+        return boxes.box(title, body[self.place :], width, min(rows, len(body)) + 2, note)
 
     @property
     def row_count(self) -> int:
-        return self._most
-
-    @property
-    def page_rows(self) -> int:
-        return LINES_A_PAGE
-
-    def _move(self, steps: int) -> None:
-        self.first = max(0, min(self.first + steps, self._most))
-        self.host.changed()
+        """How many lines can be the first."""
+        return self._most + 1
 
 
 class PaletteBox(RowKeys, Box):
@@ -79,20 +69,19 @@ class PaletteBox(RowKeys, Box):
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.entry = TextEntry()
-        self.chosen = 0
 
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
         matches = self._matches
-        self.chosen = max(0, min(self.chosen, len(matches) - 1))
+        self.place = max(0, min(self.place, len(matches) - 1))
         rows = max(1, min(12, height - 4))
-        body = boxes.palette_body(matches, self.chosen, self.entry.text, width - 5, rows)
+        body = boxes.palette_body(matches, self.place, self.entry.text, width - 5, rows)
         return boxes.box("what to do", body, width, rows + 4, "Enter does it, Esc closes")
 
     def key(self, key: str, character: str | None) -> bool:
         if key == "enter":
             self._run()
         elif self.entry.key(key, character):
-            self.chosen = 0
+            self.place = 0
             self.host.changed()
         else:
             return False
@@ -100,13 +89,13 @@ class PaletteBox(RowKeys, Box):
 
     @property
     def _matches(self) -> list[Action]:
-        return boxes.palette_matches(self.place, self.entry.text, self.host.keymap)
+        return boxes.palette_matches(self.page_under, self.entry.text, self.host.keymap)
 
     def _run(self) -> None:
         matches = self._matches
         self.host.close()
         if matches:
-            self.host.do(matches[self.chosen].id)
+            self.host.do(matches[self.place].id)
 
     def paste(self, text: str) -> None:
         self.entry.paste(text)
@@ -115,11 +104,3 @@ class PaletteBox(RowKeys, Box):
     @property
     def row_count(self) -> int:
         return len(self._matches)
-
-    @property
-    def page_rows(self) -> int:
-        return LINES_A_PAGE
-
-    def _move(self, steps: int) -> None:
-        self.chosen = max(0, min(self.chosen + steps, len(self._matches) - 1))
-        self.host.changed()

@@ -124,7 +124,7 @@ class CallsPage(RowKeys):
         rows = [
             calls.call_line(row, fitted, scene.look, width, chosen=row.call_id == chosen) for row in shown
         ]
-        return block([*head, *(rows or [calls.nothing(snap, scene.view)])], height, width)
+        return block([*head, *(rows or [calls.empty_line(snap, scene.view)])], height, width)
 
     def in_sight(self) -> Sequence[CallRow]:
         start = max(0, self.first - self.offset)

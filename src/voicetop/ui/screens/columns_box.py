@@ -26,7 +26,6 @@ class ColumnsBox(RowKeys, Box):
         self.known = [column for column in known if column is not calls.CALL]
         self.columns = columns
         self.table_width = table_width
-        self.at = 0
         self._rows = 1
 
     def width_in(self, width: int) -> int:
@@ -36,7 +35,7 @@ class ColumnsBox(RowKeys, Box):
         self._rows = max(1, height - 2)
         wanted = tuple(c for c in (calls.CALL, *self.known) if c.title not in self.columns.hidden)
         fits = {fitted.column for fitted in calls.fit_columns(wanted, self.table_width)}
-        first = max(0, min(self.at - self._rows // 2, len(self.known) - self._rows))
+        first = max(0, min(self.place - self._rows // 2, len(self.known) - self._rows))
         body = [
             self._line(i, fits, width - 5) for i in range(first, min(len(self.known), first + self._rows))
         ]
@@ -45,19 +44,19 @@ class ColumnsBox(RowKeys, Box):
     def _line(self, index: int, fits: set[calls.CallColumn], width: int) -> Line:
         column = self.known[index]
         shown = column.title not in self.columns.hidden
-        row = Row().add("▸ " if index == self.at else "  ", "accent")
+        row = Row().add("▸ " if index == self.place else "  ", "accent")
         row.add("[x] " if shown else "[ ] ", "key" if shown else "faint")
         row.left(12, column.title, "strong" if shown else "muted")
         row.add("no room at this width" if shown and column not in fits else "", "faint")
         line = fit(row.line(), width)
-        return selected(line) if index == self.at else line
+        return selected(line) if index == self.place else line
 
     def handlers(self) -> Handlers:
         return {**super().handlers(), "toggle": self._toggle}
 
     def _toggle(self) -> None:
         """Hide the column under the cursor, or show it again."""
-        self.columns.toggle(self.known[self.at].title)
+        self.columns.toggle(self.known[self.place].title)
         self.host.changed()
 
     @property
@@ -67,7 +66,3 @@ class ColumnsBox(RowKeys, Box):
     @property
     def page_rows(self) -> int:
         return self._rows
-
-    def _move(self, steps: int) -> None:
-        self.at = max(0, min(self.at + steps, len(self.known) - 1))
-        self.host.changed()

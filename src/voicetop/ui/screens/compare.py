@@ -42,7 +42,6 @@ class ComparePage(RowKeys):
         self.mark, self.marker = mark, marker
         self.found: Comparison | None = None
         self.rows: list[CompareEntry] = []
-        self.place = 0
         self.first = 0
         self.feed = ""
         self._markers: tuple[MarkerNote, ...] = ()

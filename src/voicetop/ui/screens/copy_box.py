@@ -88,7 +88,7 @@ class CopyBox(Box):
         self.host.close()
         if choice.lines:
             panel = "-panel" if action == "save_panel" else ""
-            self._save(choice.lines, f"{self.place}{panel}", self._at)
+            self._save(choice.lines, f"{self.page_under}{panel}", self._at)
         else:
             self._copy(choice.text, choice.name)
 

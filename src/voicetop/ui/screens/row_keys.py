@@ -9,11 +9,18 @@ from voicetop.ui.screens.page import Page
 
 
 class RowKeys(Page):
-    """A page with rows: it moves its cursor in `_move`, and says of how many. Named ahead of other bases."""
+    """A page with rows: `place` is the cursor's, and it says of how many. Named ahead of other bases."""
+
+    place = 0
 
     def _move(self, steps: int) -> None:
         """So many rows on, or back where it is negative; as far as there are any."""
-        raise NotImplementedError
+        self.place = max(0, min(self.place + steps, self.row_count - 1))
+        self._moved()
+        self.host.changed()
+
+    def _moved(self) -> None:
+        """The cursor stands on another row."""
 
     @property
     def row_count(self) -> int:
@@ -22,8 +29,8 @@ class RowKeys(Page):
 
     @property
     def page_rows(self) -> int:
-        """How many rows a page goes on."""
-        raise NotImplementedError
+        """How many rows PgDn and PgUp move."""
+        return 10
 
     def handlers(self) -> Handlers:
         return {

@@ -34,7 +34,6 @@ class SegmentsPage(RowKeys):
         self.dimension = ""
         self.dimensions: tuple[str, ...] = ()
         self.value: str | None = None
-        self.place = 0
         self.first = 0
         self.sort = segment_columns.WORST
         self.reverse = False
@@ -133,12 +132,10 @@ class SegmentsPage(RowKeys):
     def page_rows(self) -> int:
         return self.visible
 
-    def _move(self, steps: int) -> None:
+    def _moved(self) -> None:
         if self.rows:
-            self.place = max(0, min(self.place + steps, len(self.rows) - 1))
             self.value = self.rows[self.place].value
             self._follow()
-        self.host.changed()
 
     def click(self, y: int) -> None:
         row = y - HEAD - TITLES
