@@ -183,10 +183,12 @@ class AlertsPage(RowKeys, IncidentKeys):
     def page_rows(self) -> int:
         return self._visible(self.height)
 
-    def _moved(self) -> None:
-        ids = self.ids
+    def _move(self, steps: int) -> None:
+        ids = self.ids  # before the move: one that stays for the cursor's sake goes with it
         if ids:
+            self.place = max(0, min(self.place + steps, len(ids) - 1))
             self.chosen_id = ids[self.place]
+        self.host.changed()
 
     def click(self, y: int) -> None:
         row = y - HEAD - TITLES
