@@ -59,7 +59,7 @@ def run_fleet(pipe: Connection, url: str, args: argparse.Namespace) -> None:
 # The console.
 
 
-def run_console(pipe: Connection, url: str) -> None:
+def run_console(pipe: Connection, url: str) -> None:  # noqa: C901, PLR0915
     import voicetop.ui.app  # noqa: F401 - what the screen imports is part of a console's memory
     from voicetop.engine.engine import Engine
     from voicetop.engine.snapshot import View

@@ -301,7 +301,7 @@ async def test_a_dead_mans_switch_is_pressed_while_all_is_well_and_not_when_blin
         ),
     ],
 )
-def test_what_cannot_work_is_one_line_before_anything_begins(  # noqa: PLR0917 - pytest hands them over by name
+def test_what_cannot_work_is_one_line_before_anything_begins(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -172,7 +172,7 @@ class Oracle:
             call.seen = at if call.live or isinstance(event, BEGINNERS) else call.seen
         self._take(call, event, ts)
 
-    def _take(self, call: OracleCall, event: AnyEvent, ts: Seconds) -> None:
+    def _take(self, call: OracleCall, event: AnyEvent, ts: Seconds) -> None:  # noqa: C901, PLR0912
         match event:
             case CallStart():
                 call.started = min(call.started, ts)

@@ -212,7 +212,7 @@ def walk(value: Any, path: str, put: Put) -> Iterator[tuple[str, Any, Put]]:
             yield from walk(part, f"{path}[{n}]", _tuple_setter(value, n, put))
 
 
-def other(value: Any) -> Any:
+def other(value: Any) -> Any:  # noqa: C901
     """Something of the same kind that is not the same."""
     match value:
         case bool():

@@ -26,6 +26,7 @@ from voicetop.sources import Source
 if TYPE_CHECKING:
     from voicetop.config import Config
     from voicetop.recording import Recorder
+    from voicetop.ui.app import ConsoleApp
     from voicetop.ui.feed import RunningFeed
 
 LEAST_FPS, MOST_FPS = 0.5, 4.0
@@ -182,32 +183,13 @@ def show_feeds(
         finally:
             telling.end()
     title, first = feeds[0]
-    alone = len(feeds) == 1
+    waits = bool(patience_s) and len(feeds) == 1
     telling.listen()
-    if patience_s and alone:
+    if waits:
         first.start()
-    from voicetop.alerts.runbooks import RunbookLibrary
-    from voicetop.ui.actions.keymap import keymap_of
-    from voicetop.ui.app import ConsoleApp
-    from voicetop.ui.feeds import NamedFeed
-    from voicetop.ui.hidden_columns import HiddenColumns
-
-    keymap = keymap_of(settings.keys)
-    if patience_s and alone and not first.wait_for_answer(patience_s):
+    app = _app(feeds, args, settings, utc=utc)
+    if waits and not first.wait_for_answer(patience_s):
         raise FeedRefused(first.error or first.link.why)
-    app = ConsoleApp(
-        first,
-        theme=args.theme or settings.theme,
-        ascii=args.ascii or not speaks_utf8(),
-        title=title,
-        utc=utc,
-        keymap=keymap,
-        others=[NamedFeed(name, feed) for name, feed in feeds[1:]],
-        fps=args.fps,
-        links=asdict(settings.links),
-        columns=HiddenColumns(state_dir() / "columns.json"),
-        runbooks=RunbookLibrary((rules_dir(),)),
-    )
     telling.show_on(app, title)
     app.when_painted = lambda: _start(feeds, telling)
     if tour:
@@ -219,6 +201,31 @@ def show_feeds(
         _close(feeds)
         telling.end()
     return last_words(feeds) or app.return_code or 0
+
+
+def _app(
+    feeds: Sequence[tuple[str, RunningFeed]], args: argparse.Namespace, settings: Config, *, utc: bool
+) -> ConsoleApp:
+    from voicetop.alerts.runbooks import RunbookLibrary
+    from voicetop.ui.actions.keymap import keymap_of
+    from voicetop.ui.app import ConsoleApp
+    from voicetop.ui.feeds import NamedFeed
+    from voicetop.ui.hidden_columns import HiddenColumns
+
+    title, first = feeds[0]
+    return ConsoleApp(
+        first,
+        theme=args.theme or settings.theme,
+        ascii=args.ascii or not speaks_utf8(),
+        title=title,
+        utc=utc,
+        keymap=keymap_of(settings.keys),
+        others=[NamedFeed(name, feed) for name, feed in feeds[1:]],
+        fps=args.fps,
+        links=asdict(settings.links),
+        columns=HiddenColumns(state_dir() / "columns.json"),
+        runbooks=RunbookLibrary((rules_dir(),)),
+    )
 
 
 def _start(feeds: Sequence[tuple[str, RunningFeed]], telling: ConsoleAlerts) -> None:

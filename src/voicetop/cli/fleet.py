@@ -29,57 +29,30 @@ def fleet_options(
 ) -> None:
     """How many calls, of which past, and what happens to them."""
     add = parser.add_argument
-    add(
-        "--calls",
-        default=calls,
-        metavar="N",
-        help=f"calls at once at this hour, 1 to 200,000 (default {calls})",
-    )
-    add("--seed", default="1", metavar="S", help="the same seed tells the same stories (default 1)")
-    add(
-        "--speed",
-        default="1",
-        metavar="X",
-        help="compress the time that people take: arrivals and talking run X times as fast, "
-        "the agent's latency stays as it is (default 1)",
-    )
-    add(
-        "--history",
-        default=history_h,
-        metavar="HOURS",
-        help=f"hours told at once before the present (default {history_h})",
-    )
-    add(
-        "--full",
-        default=full,
-        metavar="MIN",
-        help=f"minutes of that history told call by call (default {full})",
-    )
-    add(
-        "--old-calls",
-        default=old_calls,
-        metavar="N",
-        help=f"calls told of the time before that, a sample of them (default {old_calls})",
-    )
-    add(
-        "--incident",
-        metavar="NAME",
-        action=_NewIncident,
-        dest="incidents",
-        default=[],
-        help="let it happen; `voicetop simulate --help` lists them",
-    )
-    add("--at", metavar="S", action=_OfIncident, help="seconds from the start (default 30)")
-    add(
-        "--for", metavar="S", action=_OfIncident, help="seconds it lasts (default: as long as such things do)"
-    )
-    add(
-        "--segment",
-        metavar="K=V,...",
-        action=_OfIncident,
-        help="only for these calls: intent=billing,language=es",
-    )
-    add("--magnitude", metavar="M", action=_OfIncident, help="how strong, 1 is usual")
+    for option, default, metavar, text in (
+        ("--calls", calls, "N", "calls at once at this hour, 1 to 200,000"),
+        ("--seed", "1", "S", "the same seed tells the same stories"),
+        (
+            *("--speed", "1", "X"),
+            (
+                "compress the time that people take: arrivals and talking run X times as fast, "
+                "the agent's latency stays as it is"
+            ),
+        ),
+        ("--history", history_h, "HOURS", "hours told at once before the present"),
+        ("--full", full, "MIN", "minutes of that history told call by call"),
+        ("--old-calls", old_calls, "N", "calls told of the time before that, a sample of them"),
+    ):
+        add(option, default=default, metavar=metavar, help=f"{text} (default {default})")
+    what = "let it happen; `voicetop simulate --help` lists them"
+    add("--incident", metavar="NAME", action=_NewIncident, dest="incidents", default=[], help=what)
+    for option, metavar, text in (
+        ("--at", "S", "seconds from the start (default 30)"),
+        ("--for", "S", "seconds it lasts (default: as long as such things do)"),
+        ("--segment", "K=V,...", "only for these calls: intent=billing,language=es"),
+        ("--magnitude", "M", "how strong, 1 is usual"),
+    ):
+        add(option, metavar=metavar, action=_OfIncident, help=text)
 
 
 def fleet_words(args: argparse.Namespace) -> list[str]:

@@ -142,18 +142,25 @@ STROKES = {
 }
 
 
+MARKS = {
+    "●": (-3.4, 0.0, "a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0z"),
+    "▲": (0.0, -4.0, "l4.2 7.6h-8.4z"),
+    "▼": (0.0, 4.0, "l4.2 -7.6h-8.4z"),
+    "▾": (0.0, 3.0, "l3 -5h-6z"),
+    "▸": (3.0, 0.0, "l-5.6 3.6v-7.2z"),
+}
+"""Where the outline of a mark begins, from the middle of its cell, and how it goes on."""
+
+
 def _drawn(char: str, x: float, y: float) -> Iterator[tuple[str, str]]:
     """The shapes of one character at the upper left corner of its cell: how they are painted, and their path."""
     middle_x, middle_y = x + W / 2, y + H / 2
     if len(char) != 1:
         return
-    if char in LOWER:
-        height = H * (LOWER.index(char) + 1) / 8
-        yield FILLED, _box(x, y + H - height, W, height)
-    elif char in LEFT:
-        yield FILLED, _box(x, y, W * (LEFT.index(char) + 1) / 8, H)
-    elif char in SHADES:
-        yield f'{FILLED} opacity="{SHADES[char]}"', _box(x, y, W, H)
+    if box := _box_of(char):
+        left, top, width, height = box
+        opacity = f' opacity="{SHADES[char]}"' if char in SHADES else ""
+        yield FILLED + opacity, _box(x + left, y + top, width, height)
     elif "\u2800" < char <= "\u28ff":
         for dot_x, dot_y in _dots(ord(char) - 0x2800):
             yield DOTS, f"M{x + W * dot_x:g} {y + H * dot_y:g}h0"
@@ -162,18 +169,21 @@ def _drawn(char: str, x: float, y: float) -> Iterator[tuple[str, str]]:
     elif char in STROKES:
         kind, strokes = STROKES[char]
         yield kind, "".join(_stroke(stroke, x, y) for stroke in strokes)
-    elif char == "●":
-        yield FILLED, f"M{middle_x - 3.4:g} {middle_y:g}a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0 -6.8 0z"
-    elif char == "■":
-        yield FILLED, _box(middle_x - 3.3, middle_y - 3.3, 6.6, 6.6)
-    elif char == "▲":
-        yield FILLED, f"M{middle_x:g} {middle_y - 4:g}l4.2 7.6h-8.4z"
-    elif char == "▼":
-        yield FILLED, f"M{middle_x:g} {middle_y + 4:g}l4.2 -7.6h-8.4z"
-    elif char == "▾":
-        yield FILLED, f"M{middle_x:g} {middle_y + 3:g}l3 -5h-6z"
-    elif char == "▸":
-        yield FILLED, f"M{middle_x + 3:g} {middle_y:g}l-5.6 3.6v-7.2z"
+    elif char in MARKS:
+        right, down, outline = MARKS[char]
+        yield FILLED, f"M{middle_x + right:g} {middle_y + down:g}{outline}"
+
+
+def _box_of(char: str) -> tuple[float, float, float, float] | None:
+    """Left, top, width and height in its cell of a character that is a filled box."""
+    if char in LOWER:
+        height = H * (LOWER.index(char) + 1) / 8
+        return 0.0, H - height, W, height
+    if char in LEFT:
+        return 0.0, 0.0, W * (LEFT.index(char) + 1) / 8, H
+    if char == "■":
+        return W / 2 - 3.3, H / 2 - 3.3, 6.6, 6.6
+    return (0.0, 0.0, W, H) if char in SHADES else None
 
 
 def _box(x: float, y: float, width: float, height: float) -> str:

@@ -65,7 +65,7 @@ _PLAIN = {
 }
 
 
-def _frame_records(kind: str, at: float, frame: dict[str, Any], source: str) -> Iterator[Record]:
+def _frame_records(kind: str, at: float, frame: dict[str, Any], source: str) -> Iterator[Record]:  # noqa: C901, PLR0912
     if kind in _PLAIN:
         yield _PLAIN[kind], at, {}
     elif kind == "VADUserStartedSpeakingFrame":

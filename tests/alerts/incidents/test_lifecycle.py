@@ -28,7 +28,7 @@ RULES: tuple[tuple[str, Family], ...] = (
 GOLD: Where = (("tier", "gold"),)
 
 
-def signal(  # noqa: PLR0917 - as a detector would say it
+def signal(
     rule: str = "errors.llm",
     family: Family = "errors",
     tier: Tier = "warning",

@@ -46,7 +46,7 @@ class Odds:
     alike: float = 0.0
 
 
-def moment(dice: np.random.Generator, start: float, odds: Odds | None = None) -> WindowSample:
+def moment(dice: np.random.Generator, start: float, odds: Odds | None = None) -> WindowSample:  # noqa: C901
     """Five minutes of a fleet."""
     odds = odds or Odds()
     turns: Counter[int] = Counter()

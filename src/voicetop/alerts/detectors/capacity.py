@@ -36,7 +36,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     return [_signal("capacity.minutes", "warning", text, at, live, float(limit), because, sums)]
 
 
-def _signal(  # noqa: PLR0917 - what its three kinds differ in
+def _signal(
     rule: str, tier: Tier, text: str, at: float, live: int, line: float, because: str, sums: dict[str, int]
 ) -> Signal:
     return Signal(

@@ -39,7 +39,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     return found
 
 
-def _signal(rule: str, tier: Tier, text: str, onset: float, value: float, line: float, n: int = 0) -> Signal:  # noqa: PLR0917
+def _signal(rule: str, tier: Tier, text: str, onset: float, value: float, line: float, n: int = 0) -> Signal:
     return Signal(
         rule=rule,
         family="feed",
