@@ -111,7 +111,10 @@ class ConsoleApp(TerminalApp):
         )
         self.screens["alerts"] = AlertsPage(self, self.incidents)
         self._frame = Frame(self, self.feeds)
-        self._own_handlers: Handlers = {
+        self._own_handlers = self._handlers()
+
+    def _handlers(self) -> Handlers:
+        return {
             **{place: partial(self.go, place) for place in self.screens},
             **self.time.handlers(),
             **AnnotationActions(self, self.feeds, self.stack).handlers(),
