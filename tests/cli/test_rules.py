@@ -8,6 +8,7 @@ from voicetop.cli import run
 from voicetop.cli.backtest import Fired, Match, Seen, matched, missed
 from voicetop.cli.rules import summary
 from voicetop.engine.snapshot import NAN
+from voicetop.wire.events import Marker
 
 CALL = Path(__file__).parents[2] / "recordings" / "pipecat-call.vtr"
 RULES = """
@@ -143,8 +144,12 @@ def fired(rule: str, at: float, over: float = NAN, family: str = "errors", incid
     return Fired(rule, incident, family, at, at - 30, over, rule)
 
 
-def seen(ours: list[Fired], truth: list[Fired], markers: list[tuple[float, str]] | None = None) -> Seen:
+def seen(ours: list[Fired], truth: list[Fired], markers: list[Marker] | None = None) -> Seen:
     return Seen("x.vtr", 0, 100_000, ours, truth, markers or [], {})
+
+
+def deploy(at: float, version: str) -> Marker:
+    return Marker(ts=at, kind="deploy", label="release", version=version)
 
 
 def test_fires_twice_11_min_earlier_1_false() -> None:
@@ -153,7 +158,7 @@ def test_fires_twice_11_min_earlier_1_false() -> None:
 
 
 def test_after_a_marker_it_is_not_false() -> None:
-    one = seen([fired("r", 10_000, 12_000)], [], [(9_900, "deploy v42"), (1_000, "deploy v41")])
+    one = seen([fired("r", 10_000, 12_000)], [], [deploy(9_900, "v42"), deploy(1_000, "v41")])
     (match,) = matched(one, "r")
     assert (match.marker, match.false) == ("deploy v42", False)
 

@@ -164,9 +164,9 @@ def test_columns_drop_by_importance() -> None:
 
 
 def test_capacity_at_its_line_says_so_in_words() -> None:
-    panel = msgspec.structs.replace(synthetic.busy().capacity, live=612)
+    panel = msgspec.structs.replace(synthetic.busy().capacity, live=612, severity="down")
     assert "■ over, 102 %" in text_of(capacity_line(panel, DisplayOptions(), 120))
-    panel = msgspec.structs.replace(panel, live=540)
+    panel = msgspec.structs.replace(panel, live=540, severity="degraded")
     assert "▲ near, 90 %" in text_of(capacity_line(panel, DisplayOptions(), 80))
 
 

@@ -18,16 +18,18 @@ from voicetop.alerts.rules.metrics import Readings
 from voicetop.alerts.rules.rules import Rules, policies_of
 from voicetop.alerts.signals import Effect
 from voicetop.cli.segments import Segments, segments_of
+from voicetop.engine import markers
 from voicetop.engine.config import EngineConfig, Rule
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import NAN
 from voicetop.recording import read
 from voicetop.session import Session
 from voicetop.wire.codec import Beat
+from voicetop.wire.events import Marker
 
 LOOK_S = 60.0
 """How often it is looked whether a rule finds anything to look at."""
-NEAR_S = 900.0
+GRACE_S = 900.0
 """What fires within a quarter of an hour of something else is about that, and so is what follows a marker."""
 
 
@@ -54,7 +56,7 @@ class Seen(NamedTuple):
     last: float
     fired: list[Fired]
     truth: list[Fired]
-    markers: list[tuple[float, str]]
+    markers: list[Marker]
     most_n: dict[str, int]
     segments: Segments = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
@@ -119,12 +121,9 @@ def run(recording: str, rules: Sequence[Rule], config: EngineConfig) -> Seen:
             tried.feed(frame)
             truth.feed(frame)
     _measure(tried.engine, tried._rules, most)
-    markers = [
-        (marker.ts, f"{marker.kind} {marker.version or marker.label}") for marker in truth.engine.markers
-    ]
     ours, theirs = (list(_fired(effects)) for effects in heard)
     told = [*theirs, *shown.beside(theirs)]
-    return Seen(recording, first, truth.at, ours, told, markers, most, segments_of(truth.engine))
+    return Seen(recording, first, truth.at, ours, told, truth.engine.markers, most, segments_of(truth.engine))
 
 
 class _Shown:
@@ -193,8 +192,8 @@ def matched(seen: Seen, rule: str) -> list[Match]:
 def _match(fired: Fired, seen: Seen) -> Match:
     about = [truth for truth in seen.truth if _overlap(fired, truth)]
     about.sort(key=lambda truth: (truth.family != fired.family, abs(truth.at - fired.at)))
-    lags = [(fired.onset - at, label) for at, label in seen.markers if 0 <= fired.onset - at <= NEAR_S]
-    marker = min(lags)[1] if lags else ""
+    last = markers.last_before(seen.markers, fired.onset)
+    marker = markers.name(last) if last is not None else ""
     if about:
         return Match(fired, about[0], about[0].at - fired.at, marker)
     return Match(fired, None, NAN, marker)
@@ -203,7 +202,7 @@ def _match(fired: Fired, seen: Seen) -> Match:
 def _overlap(fired: Fired, truth: Fired) -> bool:
     """Whether both were on at one time, with a quarter of an hour's grace before."""
     ends = [one.over if one.over == one.over else float("inf") for one in (fired, truth)]
-    return min(fired.onset, fired.at) - NEAR_S <= ends[1] and min(truth.onset, truth.at) - NEAR_S <= ends[0]
+    return min(fired.onset, fired.at) - GRACE_S <= ends[1] and min(truth.onset, truth.at) - GRACE_S <= ends[0]
 
 
 def missed(seen: Seen, rules: Sequence[Rule]) -> list[Fired]:

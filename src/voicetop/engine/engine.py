@@ -21,6 +21,8 @@ from voicetop.wire.codec import Batch
 from voicetop.wire.events import Event, Operator, Turn, TurnStart
 
 MARK_S = 5
+MOST_MARKS = 60
+"""Marks that one heartbeat may pass: who was away for longer than five minutes is judged from there on."""
 
 
 class Engine(EngineState):
@@ -33,14 +35,14 @@ class Engine(EngineState):
     # -- time ---------------------------------------------------------------------------------------------------
 
     def advance(self, at: float, *, local: bool = False) -> list[int]:
-        """A heartbeat moved time to `at`. Returns the whole 5-second marks that were passed, at most the last 60."""
+        """A heartbeat moved time to `at`. Returns the whole 5-second marks that were passed, the last `MOST_MARKS`."""
         at = max(at, self.feed.at)
         self.feed.beat(at, local=local)
         self.ledger.advance(at)
         self.load.beat(at, len(self.roster.live))
         self._decide(at)
         mark = int(at // MARK_S)
-        passed = list(range(max(self.next_mark, mark - 59), mark + 1))
+        passed = list(range(max(self.next_mark, mark - MOST_MARKS + 1), mark + 1))
         self.next_mark = mark + 1
         if passed:
             self._lose(at)

@@ -130,6 +130,13 @@ def more_than_chance(seen: float, expected: float) -> bool:
     return seen - expected > max(LEAST_EXCESS, Z_EXCESS * math.sqrt(expected))
 
 
+def capacity(live: int, limit: int) -> Severity:
+    """What the live calls mean for a tested limit (0: not known): "degraded" near it, "down" from it on."""
+    if not limit or live < NEAR_CAPACITY * limit:
+        return "ok"
+    return "down" if live >= limit else "degraded"
+
+
 def stuck(panel: WaitingPanel, live: int) -> Severity:
     """What the stuck callers of `live` calls mean: "ok" where there are no more than chance may bring."""
     if panel.stuck < max(2, 1 + live // STUCK_BY_CHANCE):

@@ -7,19 +7,17 @@ finely; this is the plain answer of the top line, which `views/verdict_text.py` 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from voicetop.engine import attribution, normals, stages, thresholds, waiting
+from voicetop.engine import attribution, normals, onset, stages, thresholds, waiting
 from voicetop.engine.attribution import Attribution
 from voicetop.engine.calls import Call
 from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import Figure, Trouble
 from voicetop.engine.windows.ledger import Ledger
-from voicetop.engine.windows.slots import FINE, SPANS
 
 CLEAR_S = 20
 LOCAL = 14.0
@@ -66,27 +64,8 @@ class Judge(Struct, kw_only=True):
 
 
 def _began(ledger: Ledger, trouble: Trouble, at: float) -> float:
-    """When it began: of errors the 10 seconds in the last five minutes that part few from many most clearly (the split
-    with the greatest Poisson likelihood); of all else when it was seen.
-    """
-    if trouble.kind != "errors":
-        return trouble.since
-    cells = ledger.cells.matching(trouble.where)
-    chosen = None if cells is None else frozenset(cells.tolist())
-    numbers = range(int((at - SPANS["5m"]) // FINE) + 1, int(at // FINE) + 1)
-    hits = [ledger.counts.over_time((FINE, number), chosen).get("error", 0) for number in numbers]
-    before, after, best, first = 0, sum(hits), -math.inf, 0
-    for split in range(len(hits)):
-        score = _fit(before, split) + _fit(after, len(hits) - split)
-        if score > best and after * split >= before * (len(hits) - split):
-            best, first = score, split
-        before, after = before + hits[split], after - hits[split]
-    return float(numbers[first] * FINE)
-
-
-def _fit(count: int, slots: int) -> float:
-    """The greatest log-likelihood of so many in so many slots, without what is the same for all of them."""
-    return count * math.log(count / slots) if count else 0.0
+    """When it began: of errors the onset that their counts tell, of all else when it was seen."""
+    return onset.of_errors(ledger, trouble.where, at) if trouble.kind == "errors" else trouble.since
 
 
 class _Mark:
@@ -115,7 +94,7 @@ class _Mark:
     def near_capacity(self, limit: int) -> list[Trouble]:
         """Live calls near the tested limit, or over it."""
         live = len(self._live)
-        if not limit or live < thresholds.NEAR_CAPACITY * limit:
+        if thresholds.capacity(live, limit) == "ok":
             return []
         return [Trouble("capacity", self._at, "degraded", float(live), n=live, line=float(limit))]
 

@@ -50,6 +50,7 @@ def capacity(engine: Engine) -> CapacityPanel:
         arrivals_per_min=arrivals,
         handling_s=handling,
         minutes_to_line=minutes_to_line(live, load.limit, arrivals, handling),
+        severity=thresholds.capacity(live, load.limit),
         chart=Series(recent[0][0] * 60.0, 60.0, tuple(float(n) for _, n in recent)) if recent else None,
     )
 

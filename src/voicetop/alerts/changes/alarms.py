@@ -7,6 +7,7 @@ already is no evidence for another.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -62,13 +63,28 @@ class Alarm(Struct, kw_only=True):
 
 
 class _Candidate(NamedTuple):
-    """A stream (by number) at a tilt is over its threshold, for the fleet or `local`ly."""
+    """A stream (by number) at a tilt is over its threshold, by a factor of `margin`, for the fleet or `local`ly."""
 
-    family: Family
     number: int
     tilt: int
+    margin: float
     local: tuple[int, int] | None = None
     """(scanned stream, conjunction)."""
+
+    @property
+    def strength(self) -> tuple[float, ...]:
+        """Of the fleet's the strongest change counts, of segments' the clearest; of equals the first."""
+        if self.local is None:
+            return self.tilt, self.margin, -self.number
+        place, conjunction = self.local
+        return self.margin, -place, -self.tilt, -conjunction
+
+
+def _strongest(candidates: Iterable[tuple[Family, _Candidate]]) -> dict[Family, _Candidate]:
+    found: dict[Family, _Candidate] = {}
+    for family, one in candidates:
+        found[family] = max(found.get(family, one), one, key=lambda held: held.strength)
+    return found
 
 
 class Alarms:
@@ -82,12 +98,8 @@ class Alarms:
         whole = int(at) % cusum.LOCAL_EVERY_S == 0
         fleet = self._fleet(evidence, gauges)
         local = self._local(evidence, gauges) if whole else {}
-        for family, (tilt, _, number) in sorted(fleet.items()):
-            self._change(evidence, gauges, at, _Candidate(family, -number, tilt))
-        for family, (_, place, tilt, best) in sorted(local.items()):
-            if family not in fleet:
-                number = evidence.weights.scanned[-place]
-                self._change(evidence, gauges, at, _Candidate(family, number, -tilt, (-place, -best)))
+        for family in [*sorted(fleet), *sorted(local.keys() - fleet.keys())]:
+            self._change(evidence, gauges, at, family, fleet.get(family) or local[family])
         if whole:
             for family in [one for one in self._open if one not in fleet and one not in local]:
                 del self._open[family]
@@ -95,33 +107,33 @@ class Alarms:
 
     # -- beginning ----------------------------------------------------------------------------------------------
 
-    def _fleet(self, evidence: Evidence, gauges: CusumBank) -> dict[Family, tuple[int, float, int]]:
-        """(tilt, margin, −stream) of the strongest change by family."""
+    def _fleet(self, evidence: Evidence, gauges: CusumBank) -> dict[Family, _Candidate]:
+        """The strongest change of the whole fleet by family."""
         found = evidence.weights
         over = (gauges.value >= found.limit) & ((found.hold == 0) | (gauges.again >= AGAIN))
-        fleet: dict[Family, tuple[int, float, int]] = {}
+        candidates = []
         for number, tilt in zip(*np.nonzero(over), strict=True):
-            family = found.streams[number].family
             margin = float(gauges.value[number, tilt]) / float(found.limit[number, tilt])
-            fleet[family] = max(fleet.get(family, (-1, 0.0, 0)), (int(tilt), margin, -int(number)))
-        return fleet
+            candidates.append((found.streams[number].family, _Candidate(int(number), int(tilt), margin)))
+        return _strongest(candidates)
 
-    def _local(self, evidence: Evidence, gauges: CusumBank) -> dict[Family, tuple[float, int, int, int]]:
-        """(margin, −scanned stream, −tilt, −conjunction) of the clearest one by family."""
+    def _local(self, evidence: Evidence, gauges: CusumBank) -> dict[Family, _Candidate]:
+        """The clearest change of a segment by family."""
         found = evidence.weights
-        local: dict[Family, tuple[float, int, int, int]] = {}
         over = (gauges.local >= found.local_limit[:, :, None]).any(axis=2)
+        candidates = []
         for place, tilt in zip(*np.nonzero(over), strict=True):
-            family = found.streams[found.scanned[place]].family
-            best = int(gauges.local[place, tilt].argmax())
+            number, best = found.scanned[place], int(gauges.local[place, tilt].argmax())
             margin = float(gauges.local[place, tilt, best]) / float(found.local_limit[place, tilt])
-            one = (margin, -int(place), -int(tilt), -best)
-            local[family] = max(local.get(family, (0.0, 0, 0, 0)), one)
-        return local
+            one = _Candidate(number, int(tilt), margin, (int(place), best))
+            candidates.append((found.streams[number].family, one))
+        return _strongest(candidates)
 
-    def _change(self, evidence: Evidence, gauges: CusumBank, at: float, crossing: _Candidate) -> None:
+    def _change(
+        self, evidence: Evidence, gauges: CusumBank, at: float, family: Family, crossing: _Candidate
+    ) -> None:
         """A stream of a family is over its threshold: an alarm, if it isn't known and it can be said whose it is."""
-        family, number, tilt, local = crossing
+        number, tilt, _, local = crossing
         stream, mine = evidence.weights.streams[number], [one for one in self.on if one.family == family]
         for alarm in mine:
             if alarm.stream == stream.name and local is None:

@@ -21,6 +21,7 @@ from voicetop.alerts.changes import array_codec
 from voicetop.alerts.changes.array_codec import Floats, Ints
 from voicetop.alerts.changes.readings import TickReading
 from voicetop.alerts.changes.streams import STAGES, TILTS
+from voicetop.engine.engine import MARK_S
 from voicetop.engine.windows.buckets import BUCKETS
 from voicetop.engine.windows.cells import Key
 from voicetop.engine.windows.histograms import METRIC, METRICS
@@ -145,6 +146,11 @@ class Hour(Struct, kw_only=True):
     quiet: bool = False
     """Whether too few calls came."""
 
+    @property
+    def seconds(self) -> float:
+        """How much of the hour there is."""
+        return float(self.marks * MARK_S)
+
     def add(self, reading: TickReading) -> None:
         """One mark; its sums come with the slots (`watch.Slot`)."""
         self.marks += 1
@@ -188,7 +194,7 @@ class Hour(Struct, kw_only=True):
 
 def learn(baseline: Baseline, hour: Hour, expected: dict[str, tuple[str, float, float]], at: float) -> None:
     """Add a healthy hour that ended at `at` (epoch s); `expected` has (kind, came, was expected) by stream."""
-    seconds = hour.marks * 5.0
+    seconds = hour.seconds
     baseline.fade(0.5 ** (seconds / 3600 / HALF_LIFE_H))
     baseline.since = baseline.since or at - seconds
     baseline.until = at

@@ -14,8 +14,9 @@ import numpy as np
 from voicetop.alerts.changes.alarms import Alarm
 from voicetop.alerts.changes.evidence import Evidence
 from voicetop.alerts.changes.recent_sums import SLOTS
-from voicetop.alerts.changes.signal_text import AttributedChange, near_markers
+from voicetop.alerts.changes.signal_text import AttributedChange
 from voicetop.alerts.changes.streams import MonitoredRate
+from voicetop.engine.markers import changes_near
 from voicetop.wire.events import Marker
 
 LIKELIER, ALONE = 11.0, 40.0
@@ -24,7 +25,7 @@ Z = 2.0
 
 def blame(alarm: Alarm, stream: MonitoredRate, markers: list[Marker], evidence: Evidence) -> AttributedChange:
     """The marker that it began with; empty where none convinces."""
-    for marker in near_markers(markers, alarm.onset):
+    for marker in changes_near(markers, alarm.onset):
         ratio = _likelier(alarm, stream, marker.ts, evidence)
         z = _difference(stream, marker, evidence)
         if (ratio > LIKELIER and z > Z) or (math.isnan(z) and ratio > ALONE):

@@ -192,7 +192,7 @@ class ChangeDetector:
     def _draw_lines(self, at: float) -> None:
         """The first lines, as soon as there is enough to draw them by; what came so far is what is normal then."""
         state, baseline, hour = self.state, self.baseline, self.state.hour
-        if baseline.lines or hour.marks * 5 + baseline.healthy_s < LEARN_S:
+        if baseline.lines or hour.seconds + baseline.healthy_s < LEARN_S:
             return
         times = baseline.times + hour.times
         if times[METRIC["e2e"]].sum() < LEARN_TURNS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +20,7 @@ from voicetop.engine.windows.buckets import EDGES, censored_quantile
 from voicetop.engine.windows.histograms import METRIC, Histogram
 from voicetop.formatting import labels
 from voicetop.formatting.numbers import milliseconds
-from voicetop.wire.events import Marker
 
-DEPLOYS = frozenset({"deploy", "model_update", "prompt", "knowledge_base", "config", "campaign"})
-NEAR_MARKER_S = 1800.0
 LEAST_TURNS = 20
 
 
@@ -85,21 +81,11 @@ def _figure(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Basel
         share, hoped = (alarm.came / n, alarm.expected / n) if n > 0 else (NAN, NAN)
         return _Figure(share, hoped, "rate", f"turns with {stream.metric} over {line}")
     if stream.model == "arrivals":
-        return _Figure(alarm.came, alarm.expected, "calls", "calls arriving")
+        return _Figure(alarm.came, alarm.expected, stream.unit, stream.metric)
     if n <= 0:
         return _Figure(NAN, NAN, stream.unit, stream.metric)
     value, normal = alarm.came / n, alarm.expected / n
-    if stream.num == "x:cost":
-        return _Figure(
-            math.exp(value / 100) / 1e6, math.exp(normal / 100) / 1e6, "usd", "typical cost per call"
-        )
-    if stream.num == "x:sentiment":
-        return _Figure(5 - value / 100, 5 - normal / 100, "score", stream.metric)
-    if stream.num == "x:loud":
-        return _Figure(value / 100, normal / 100, "dbfs", "callers' loudness")
-    if stream.num == "x:rate":
-        return _Figure(value, normal, "wpm", "callers' speech rate")
-    return _Figure(value, normal, "rate", stream.metric)
+    return _Figure(stream.scale(value), stream.scale(normal), stream.unit, stream.metric)
 
 
 def _p95_now(alarm: Alarm, stream: MonitoredRate, engine: Engine) -> float:
@@ -139,9 +125,3 @@ def _because(alarm: Alarm, stream: MonitoredRate) -> str:
     if stream.model == "arrivals":
         came = f"{alarm.came:.0f} where {alarm.expected:.0f} were expected"
     return f"{came}: CUSUM over its learned threshold"
-
-
-def near_markers(markers: list[Marker], onset: float) -> list[Marker]:
-    """Changes in the world that may have begun it, the nearest first."""
-    near = [one for one in markers if one.kind in DEPLOYS and abs(one.ts - onset) <= NEAR_MARKER_S]
-    return sorted(near, key=lambda one: (abs(one.ts - onset), one.ts))

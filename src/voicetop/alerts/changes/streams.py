@@ -7,6 +7,8 @@ components, categories and steps come from the feed; nothing here knows a fleet.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -25,7 +27,8 @@ ARRIVALS = "traffic"
 
 class MonitoredRate(Struct, frozen=True):
     """`scanned` says that segments of it are watched by themselves, `hold_s` how long a change has to go on before
-    it is one (a latency blip that is over after 45 s is none). `unit` and `metric` are for words.
+    it is one (a latency blip that is over after 45 s is none). `unit` and `metric` are for words; `scale` makes the
+    figure in that unit of the mean that is watched.
     """
 
     name: str
@@ -43,6 +46,7 @@ class MonitoredRate(Struct, frozen=True):
     prior: float = 0.01
     deep: int = 3
     """Values of a segment that is watched by itself, at most."""
+    scale: Callable[[float], float] = float
     days: float = 600.0
     """By chance a CUSUM of it crosses its threshold once in so many days."""
 
@@ -97,12 +101,15 @@ _FIXED = (
     MonitoredRate("success", "success", "rate", "known", "failed", (1.6, 2.5, 6.0), "failed calls", scanned=True),
     MonitoredRate("escalation", "escalation", "rate", "talked", "escalated", (1.7, 3.0, 8.0), FIGURES["escalation"]),
     MonitoredRate("abandonment", "abandonment", "rate", "ended", "hangup", (1.7, 3.0, 8.0), FIGURES["abandonment"]),
-    MonitoredRate("cost", "cost", "mean", "cost", "x:cost", (0.5, 1.0, 2.0), FIGURES["cost"], unit="usd"),
+    MonitoredRate("cost", "cost", "mean", "cost", "x:cost", (0.5, 1.0, 2.0), f"typical {FIGURES['cost']}",
+                  unit="usd", scale=lambda centi_log: math.exp(centi_log / 100) / 1e6),
     MonitoredRate("sentiment", "sentiment", "mean", "sentiments", "x:sentiment", (0.25, 0.5, 1.0), "sentiment",
-                  unit="score", scanned=True, deep=1),
-    MonitoredRate("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.5, 0.8, 1.4), "speech rate"),
-    MonitoredRate("frustration.loudness", "frustration", "mean", "v:loud", "x:loud", (0.5, 0.8, 1.4), "loudness"),
+                  unit="score", scale=lambda less: 5 - less / 100, scanned=True, deep=1),
+    MonitoredRate("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.5, 0.8, 1.4),
+                  "callers' speech rate", unit="wpm"),
+    MonitoredRate("frustration.loudness", "frustration", "mean", "v:loud", "x:loud", (0.5, 0.8, 1.4),
+                  "callers' loudness", unit="dbfs", scale=lambda centi: centi / 100),
     MonitoredRate("frustration.calls", "frustration", "rate", "ended", "moody", (2.0, 4.0, 10.0), "frustrated callers"),
-    MonitoredRate(ARRIVALS, "traffic", "arrivals", "expected", "started", (0.6, 0.35, 0.1), "calls",
+    MonitoredRate(ARRIVALS, "traffic", "arrivals", "expected", "started", (0.6, 0.35, 0.1), "calls arriving",
                   unit="calls", days=120.0),
 )  # fmt: skip

@@ -101,7 +101,7 @@ class DetectorSet:
         """Seconds until the normals are learned; 0 where they are."""
         if self._watch.evidence is not None or self.baseline.lines:
             return 0.0
-        return max(5.0, LEARN_S - self._state.watch.hour.marks * 5 - self.baseline.healthy_s)
+        return max(MARK_S, LEARN_S - self._state.watch.hour.seconds - self.baseline.healthy_s)
 
     def dump(self) -> bytes:
         """The state, for a checkpoint."""

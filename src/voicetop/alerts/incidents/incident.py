@@ -78,21 +78,26 @@ class Incident(Struct, kw_only=True):
 
     def hear(self, signal: Signal, at: float) -> None:
         """A sign of it at mark `at`. The worst signal of a mark speaks; its own rule goes before those that joined."""
-        fresh = self.seen < at or self.lead is signal
-        mine, before = signal.rule == self.rule, self.lead.rule == self.rule
-        worse = (RANK[signal.tier], mine) > (RANK[self.lead.tier], before)
+        first_of_mark = self.seen < at or self.lead is signal
         if signal.rule != self.lead.rule and (signal.rule in self.also or len(self.also) < MOST_ALSO):
             self.also[signal.rule] = signal.text
-        if fresh or worse:
-            if self.lead.rule != signal.rule:
-                self.also[self.lead.rule] = self.lead.text
-            self.also.pop(signal.rule, None)
-            self.lead = signal
+        if first_of_mark or self._rank(signal) > self._rank(self.lead):
+            self._promote(signal)
         if self.phase == "pending":
             self.onset = min(signal.onset, at) if signal.onset == signal.onset else self.onset
         if RANK[signal.tier] > RANK[self.tier]:
             self.tier = signal.tier
         self.seen = at
+
+    def _rank(self, signal: Signal) -> tuple[int, bool]:
+        return RANK[signal.tier], signal.rule == self.rule
+
+    def _promote(self, signal: Signal) -> None:
+        """Let this signal speak; the one that spoke before is listed with the others."""
+        if self.lead.rule != signal.rule:
+            self.also[self.lead.rule] = self.lead.text
+        self.also.pop(signal.rule, None)
+        self.lead = signal
 
     def key(self, deployment: str) -> str:
         """The dedup key: never made of severity or value, so that it is the same whatever becomes of it.

@@ -14,16 +14,13 @@ from voicetop.alerts.incidents.policy import Policies
 from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.metrics import Metric, Readings
 from voicetop.alerts.signals import Signal, Tier
-from voicetop.engine import attribution, stages, thresholds, verdict
+from voicetop.engine import attribution, markers, stages, thresholds, verdict
 from voicetop.engine.attribution import Attribution
 from voicetop.engine.config import EngineConfig, Policy, Rule, ThresholdPair
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import NAN, Figure
 from voicetop.formatting.numbers import written
-
-NEAR_S = 900.0
-"""What began within a quarter of an hour of a marker may have to do with it."""
 
 
 class RulesState(Struct):
@@ -156,7 +153,10 @@ def culprit_of(engine: Engine, rule: Rule, metric: Metric, figure: Figure, since
     elif metric.family == "errors" and short:
         sums = engine.ledger.counts.sums("5m", None)
         who, component = attribution.of_errors(engine.ledger), verdict.worst_component(sums)
-    return Culprit(who, stage, share, component, *_changed(engine, since))
+    last = markers.last_before(engine.markers, since)
+    if last is None:
+        return Culprit(who, stage, share, component)
+    return Culprit(who, stage, share, component, markers.name(last), since - last.ts)
 
 
 def _slow(engine: Engine, figure: Figure) -> tuple[Attribution, str, float]:
@@ -168,15 +168,6 @@ def _slow(engine: Engine, figure: Figure) -> tuple[Attribution, str, float]:
     now = engine.ledger.windows.histograms("5m", None, len(engine.ledger.cells))
     cause = stages.culprit(now, usual.histograms)
     return who, cause.stage, cause.share
-
-
-def _changed(engine: Engine, at: float) -> tuple[str, float]:
-    """The last marker shortly before that moment, and how much earlier it was."""
-    near = [marker for marker in engine.markers if 0 <= at - marker.ts <= NEAR_S]
-    if not near:
-        return "", NAN
-    last = max(near, key=lambda marker: marker.ts)
-    return f"{last.kind} {last.version or last.label}", at - last.ts
 
 
 # -- lines on charts -----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from voicetop.engine.snapshot.figures import Figure, Latencies, Series
-from voicetop.engine.snapshot.view import NAN
+from voicetop.engine.snapshot.view import NAN, Severity
 
 
 class LatencyPanel(Struct, frozen=True):
@@ -88,7 +88,10 @@ class SentimentPanel(Struct, frozen=True):
 
 
 class CapacityPanel(Struct, frozen=True):
-    """Live calls against the tested limit (0: not told). `minutes_to_line` is NaN where arrivals don't lead there."""
+    """Live calls against the tested limit (0: not told): `severity` is "degraded" near it, "down" from it on.
+
+    `minutes_to_line` is NaN where arrivals don't lead there.
+    """
 
     live: int = 0
     limit: int = 0
@@ -99,3 +102,4 @@ class CapacityPanel(Struct, frozen=True):
     handling_s: float = NAN
     minutes_to_line: float = NAN
     chart: Series | None = None
+    severity: Severity = "ok"

@@ -11,8 +11,6 @@ from voicetop.ui.style.display_options import DisplayOptions
 NAMES = 13
 """Where the figures of this block begin."""
 
-NEAR = 0.85
-
 
 def capacity_line(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
     """LIVE CALLS 412 █████░░░│ 600 tested    peak 438 · line in 41 min."""
@@ -24,7 +22,7 @@ def capacity_line(panel: CapacityPanel, look: DisplayOptions, width: int) -> Lin
     share = panel.live / panel.limit
     limit = f" {panel.limit:,} tested"
     room = max(6, width - row.width - len(limit) - width_of(notes) - 8)
-    tone = "down" if share >= 1 else "degraded" if share >= NEAR else "bar"
+    tone = "bar" if panel.severity == "ok" else panel.severity
     full = blocks.bar(share, room, ascii_only=look.ascii)
     row.add(full, tone).add("░" * (room - len(full)), "bar_rest").add("│", "strong").add(limit, "muted")
     return fit(row.to(width - width_of(notes) - 1).put(notes).line(), width)
@@ -34,12 +32,10 @@ def _notes(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
     row = Row()
     if panel.limit > 0:
         share = panel.live / panel.limit
-        word = "■ over, " if share >= 1 else "▲ near, " if share >= NEAR else ""
+        word = {"down": "■ over, ", "degraded": "▲ near, "}.get(panel.severity, "")
         if word or width >= 100:
-            row.add(
-                f"{word}{numbers.whole_percent(share)}",
-                "down" if share >= 1 else "degraded" if word else "text",
-            ).add(" · ", "faint")
+            tone = panel.severity if word else "text"
+            row.add(f"{word}{numbers.whole_percent(share)}", tone).add(" · ", "faint")
     row.add(f"peak {panel.peak:,}", "muted")
     if width >= 110 and panel.peak_at == panel.peak_at:
         row.add(f" at {look.clock(panel.peak_at, seconds=False)}", "muted")
