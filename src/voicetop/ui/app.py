@@ -13,11 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import isnan
 
-from textual.message import Message
-
 from voicetop.alerts.runbooks import RunbookLibrary
 from voicetop.clock import Clock, WallClock
-from voicetop.engine.snapshot import Snapshot, View
+from voicetop.engine.snapshot import View
 from voicetop.ui.actions.annotating import AnnotationActions
 from voicetop.ui.actions.appearance import Appearance
 from voicetop.ui.actions.comparing import CompareActions
@@ -51,14 +49,6 @@ from voicetop.ui.tour import Tour
 FRAMES_PER_S = 4
 SEEK_LOOK_S = 0.05
 """How often a seek that is under way is looked after, so that its picture is shown as soon as it is there."""
-
-
-class Pictured(Message):
-    """A picture for the view that was asked for is ready."""
-
-    def can_replace(self, message: Message) -> bool:
-        """Only the newest counts."""
-        return isinstance(message, Pictured)
 
 
 class ConsoleApp(TerminalApp):
@@ -180,17 +170,9 @@ class ConsoleApp(TerminalApp):
         view = self.stack.page.view(self.scope.base())
         if view != self.asked:
             self.asked = view
-            if not self.feeds.viewed.ask(view, self._answered):
+            if not self.feeds.viewed.ask(view, lambda _: self.request_paint()):
                 live = self.key_of("live")
                 self.message = f"nothing is kept of this feed to show that: {live} is live again"
-
-    def _answered(self, _: Snapshot) -> None:
-        """Called from the feed's thread; posting a message is all that may be done there."""
-        self.post_message(Pictured())
-
-    def on_pictured(self) -> None:
-        """An answer came: don't wait for the next frame."""
-        self.paint()
 
     def _await_seek(self) -> None:
         """Paint as soon as the picture of the moment that was gone to is there."""
@@ -269,7 +251,6 @@ class ConsoleApp(TerminalApp):
         self.tour = Tour(self)
 
     def _end_tour(self) -> None:
-        """The person takes over."""
         self.tour = None
         self.paint()
 

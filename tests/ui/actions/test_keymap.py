@@ -40,6 +40,15 @@ def test_keys_are_written_as_people_write_them(word: str, name: str) -> None:
     assert key_name(word) == name
 
 
+def test_what_a_key_does_depends_on_the_page_and_on_the_persons_own_keys() -> None:
+    assert USUAL.action_for("a", "alerts") == "acknowledge"
+    assert USUAL.action_for("a", "overview") == "mark"
+    assert USUAL.action_for("f12", "overview") == ""
+    keymap = keymap_of([entry("theme", "a")])
+    assert keymap.action_for("a", "overview") == "theme"
+    assert keymap.action_for("T", "overview") == ""
+
+
 def test_without_wishes_every_action_has_its_usual_keys() -> None:
     assert [action.keys for action in USUAL.actions()] == [action.keys for action in ACTIONS]
     assert not keymap_of([]).taken

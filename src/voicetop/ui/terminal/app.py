@@ -15,6 +15,7 @@ from textual import events
 from textual._compositor import CompositorUpdate
 from textual.app import App, ComposeResult
 from textual.driver import Driver
+from textual.message import Message
 from textual.screen import Screen
 
 from voicetop.ui.style.theme import Colours
@@ -24,6 +25,14 @@ from voicetop.ui.terminal.output import TerminalOutput
 
 RETRY_S = 0.02
 SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
+
+
+class PaintRequest(Message):
+    """There is something new to paint."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Of several that wait, one is enough."""
+        return isinstance(message, PaintRequest)
 
 
 class TerminalApp(App[None], inherit_bindings=False):
@@ -64,6 +73,17 @@ class TerminalApp(App[None], inherit_bindings=False):
     def wheel_turned(self, steps: int) -> None:
         """The wheel was turned; down is positive."""
         raise NotImplementedError
+
+    def paint(self) -> None:
+        """Show what is new."""
+        raise NotImplementedError
+
+    def request_paint(self) -> None:
+        """Paint before the next frame is due; from any thread."""
+        self.post_message(PaintRequest())
+
+    def on_paint_request(self) -> None:
+        self.paint()
 
     def resized(self) -> None:
         """The terminal has another size, and who knows what is on it. At the start it has the one it had."""
