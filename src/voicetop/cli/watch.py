@@ -115,7 +115,7 @@ async def _watch(
         clock,
         log,
         blind_after_s=settings.notify.blind_after_s,
-        chronicle=open_log(args.history, "watch", log),
+        history=open_log(args.history, "watch", log),
     )
     jobs = [watch.run(), _tell_systemd(clock)]
     if settings.notify.heartbeat_url:

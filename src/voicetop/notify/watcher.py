@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -32,6 +32,9 @@ from voicetop.sources import LinkState
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.events import Marker
 from voicetop.wire.frames import MAX_TOLD, DeliveryReport
+
+if TYPE_CHECKING:
+    from voicetop.history.incidents import IncidentLog
 
 LOOK_S = 0.25
 NOTED_EVERY_S = 5.0
@@ -51,12 +54,6 @@ MOST_SHARED = 2_000
 BLIND = "watch.blind"
 
 
-class IncidentHistory(Protocol):
-    """Where incidents are written down for later (`history`)."""
-
-    def record(self, effects: Iterable[Effect]) -> None: ...
-
-
 class Watcher:
     """One hub's watcher. `run` until it is cancelled; raises FeedRefused where the hub says no for good."""
 
@@ -69,7 +66,7 @@ class Watcher:
         log: Callable[[str], None],
         *,
         blind_after_s: float = 30.0,
-        chronicle: IncidentHistory | None = None,
+        history: IncidentLog | None = None,
     ) -> None:
         self.seeing = False
         """Whether the feed is there and has been folded."""
@@ -80,7 +77,7 @@ class Watcher:
         self._clock = clock
         self._log = log
         self._blind_after = blind_after_s
-        self._chronicle = chronicle
+        self._history = history
         self._fresh: list[Effect] = []
         self._markers: list[Marker] = []
         self._on_duty = True
@@ -144,8 +141,8 @@ class Watcher:
 
     def _tell(self, effects: list[Effect]) -> None:
         self._delivery.take(effects, held=not self._on_duty)
-        if self._chronicle is not None:
-            self._chronicle.record(effects)
+        if self._history is not None:
+            self._history.record(effects)
 
     def _closing_those_before(self, effects: list[Effect]) -> list[Effect]:
         """A hub that began anew gives a key again: what it stood for before is over."""

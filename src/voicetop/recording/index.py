@@ -34,7 +34,7 @@ from voicetop.recording.compression import (
     get_frame_size,
     is_skippable,
 )
-from voicetop.wire.batches import UNDECODABLE
+from voicetop.wire.batches import UNDECODABLE, may_hold_acts
 
 INDEX_MAGIC = b"\x5d\x2a\x4d\x18"
 TABLE_MAGIC = b"\x5e\x2a\x4d\x18"
@@ -354,7 +354,7 @@ def _look(data: memoryview, offset: int, size: int, *, whole: bool = False) -> I
         return IndexedBlock(offset, size)
     ats, seqs = [line.at for line in lines if line.at], [line.seq for line in lines if line.seq >= 0]
     marks = STATE if any(line.type == "welcome" and line.state is not UNSET for line in lines) else 0
-    marks |= ACTS if b'"operator"' in text else 0
+    marks |= ACTS if may_hold_acts(text) else 0
     return IndexedBlock(
         offset,
         size,

@@ -41,7 +41,7 @@ from voicetop.recording.index import ACTS, BlockIndex, IndexedBlock, is_closed
 from voicetop.recording.reader import Reader, shard_files
 from voicetop.recording.redact import Redactor
 from voicetop.recording.writer import FrameWriter
-from voicetop.wire.batches import UNDECODABLE, batch_frame
+from voicetop.wire.batches import UNDECODABLE, batch_frame, may_hold_acts
 from voicetop.wire.cleaning import clean_events
 from voicetop.wire.events import NAN, NOTING, Operator
 from voicetop.wire.frames import RawBatch
@@ -225,7 +225,7 @@ def _unpacked(packed: bytes) -> bytes:
 
 
 def _in_text(text: bytes) -> list[Noted]:
-    return [noted for line in text.split(b"\n") if b'"operator"' in line for noted in _noted(line)]
+    return [noted for line in text.split(b"\n") if may_hold_acts(line) for noted in _noted(line)]
 
 
 def _noted(line: bytes) -> Iterator[Noted]:

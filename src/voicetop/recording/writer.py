@@ -22,7 +22,7 @@ from voicetop.recording.format import (
     record_lines,
 )
 from voicetop.recording.index import ACTS, STATE, IndexedBlock, IndexWriter
-from voicetop.wire.batches import UNDECODABLE
+from voicetop.wire.batches import UNDECODABLE, may_hold_acts
 from voicetop.wire.codec import MAX_FRAME
 from voicetop.wire.frames import RawBatch, Welcome
 
@@ -116,7 +116,7 @@ class FrameWriter:
         """Take one frame as a hub sends it."""
         decoded = _decode(frame)
         if isinstance(decoded, RawBatch):
-            self._add_batch(decoded, ACTS if b'"operator"' in frame else 0)
+            self._add_batch(decoded, ACTS if may_hold_acts(frame) else 0)
         elif decoded:
             self._add_welcome(decoded, frame)
         else:

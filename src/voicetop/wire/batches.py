@@ -131,6 +131,11 @@ def first_beat(frame: bytes) -> int:
     return next((number for number, raw in enumerate(events, 1) if is_beat(raw)), 0)
 
 
+def may_hold_acts(data: bytes) -> bool:
+    """Whether a frame, or lines of a recording, may hold an operator's record: a quick look, decoding confirms it."""
+    return b'"operator"' in data
+
+
 def is_beat(raw: Raw) -> bool:
     """Whether a record is a heartbeat."""
     if b"heartbeat" not in bytes(raw):
