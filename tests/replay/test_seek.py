@@ -162,6 +162,19 @@ def test_where_the_folder_is_read_only_the_cache_is_in_the_state_folder(
     assert Seeker(path, Session).checkpoints.saved
 
 
+def test_a_cache_of_an_earlier_format_is_built_anew(tmp_path: Path) -> None:
+    path = record_fleet(tmp_path / "a.vtr", 60)
+    seeker = Seeker(path, Session, share=5.0)
+    seeker.build()
+    cache = seeker.checkpoints.path
+    built = cache.read_bytes()
+    cache.write_bytes(built.replace(b'"form":5', b'"form":4', 1))
+    old = Seeker(path, Session, share=5.0)
+    assert old.checkpoints.saved == []
+    old.build()
+    assert cache.read_bytes() == built
+
+
 def test_two_who_build_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     path = record_fleet(tmp_path / "a.vtr", 60)
     first, second = Seeker(path, Session, share=5.0), Seeker(path, Session, share=5.0)

@@ -74,6 +74,7 @@ class DeltaEncoder:
         known, content = self._known.get(part.kin), part.flat()
         deepest = min(DEEPEST, GOING_BACK // max(1, len(content)))
         due = known is not None and known.depth >= (2 * deepest if self._renewed else deepest)
+        packed = b""
         if known is not None and not due and known.whole >= LEAST:
             packed = patch(self._content(known.name), content)
             if len(packed) < WORTH * known.whole:
@@ -81,6 +82,9 @@ class DeltaEncoder:
                 return PackedPart(known.name, packed)
         self._renewed |= due
         made = whole(content, SLOT_LEVEL if part.block and len(content) < LARGE_SLOT else LEVEL)
+        if known is not None and packed and len(packed) < WORTH * len(made.packed):  # it has grown since
+            self._next[part.kin] = _Known(name, known.depth + 1, len(made.packed))
+            return PackedPart(known.name, packed)
         depth = 0 if known is not None else zlib.crc32(part.kin.encode()) % DEEPEST
         self._next[part.kin] = _Known(name, depth, len(made.packed))
         return made

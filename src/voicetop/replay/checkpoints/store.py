@@ -41,7 +41,7 @@ class _Head(Struct, frozen=True, kw_only=True):
     key: str
     recording: str
     voicetop: str = "checkpoints"
-    form: int = 4
+    form: int = 5
 
 
 class SeenIds(Struct, frozen=True):

@@ -20,10 +20,9 @@ from voicetop.errors import CheckpointError, RecordingError, WireError
 from voicetop.recording.compression import zstd_decompress
 from voicetop.recording.index import IndexedBlock
 from voicetop.recording.reader import Place
-from voicetop.replay.checkpoints.call_columns import pack_notes, unpack_notes
 from voicetop.replay.checkpoints.call_events import CallEventIndex, CallEventReader
 from voicetop.replay.checkpoints.deltas import DeltaEncoder, PackedPart, patch, patched, whole
-from voicetop.replay.checkpoints.state_parts import SplitState, StatePart, put_together, take_apart
+from voicetop.replay.checkpoints.state_parts import SplitState, StatePart, join_state, split_state
 from voicetop.replay.checkpoints.store import (
     Checkpoints,
     PartStore,
@@ -41,7 +40,7 @@ Frames: TypeAlias = Callable[[Place, str, Place], Iterable[bytes]]
 """The frames of a recording from one place (and its epoch) to another."""
 
 _BEGINNING = Place(0, 0)
-_turns_decoder = msgspec.msgpack.Decoder(tuple[list[int], bytes])
+_turns_decoder = msgspec.msgpack.Decoder(dict[int, bytes])
 _base_decoder = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 
 
@@ -90,7 +89,7 @@ class CheckpointWriter:
         session = self._session
         state = session.state(whole=False)
         known = {*self._store.parts, *(self._draft.parts if self._draft else ())}
-        apart = take_apart(state, session.engine, self._retold.told, known)
+        apart = split_state(state, session.engine, self._retold.told, known)
         self._retold.go_on()
         ids, base = self._ids.at(place, session.epoch)
         if base and ids.base not in known:
@@ -141,10 +140,10 @@ class CheckpointWriter:
         }
         none_twice = draft.dropped == self._session.codec.stats.duplicates
         told = {number: notes for number, notes in touched.items() if notes is not None}
-        turns = msgspec.msgpack.encode((list(told), pack_notes(list(told.values())))) if told else b""
+        turns = msgspec.msgpack.encode(told) if told else b""
         parts = dict(draft.parts)
         if turns:
-            parts[named(turns)] = _like_ended(turns, following)
+            parts[named(turns)] = _pack_turns(turns, following)
         saved = msgspec.structs.replace(
             draft.saved,
             turns=named(turns),
@@ -153,15 +152,13 @@ class CheckpointWriter:
         self._store.add(saved, parts)
 
 
-def _like_ended(turns: bytes, following: SplitState | None) -> PackedPart:
-    """Most of the turns that were cut from stories on the way are those of calls that ended on it: in the state that
-    follows they stand with the calls, so that all but a quarter of them needn't be told again.
+def _pack_turns(turns: bytes, following: SplitState | None) -> PackedPart:
+    """Turns that left their calls on the way stand with the calls of the state that follows, as they mostly ended: the
+    difference from that is a quarter of them.
     """
     parts = following.parts.items() if following else ()
-    ended = next(((name, part) for name, part in parts if part.kin == "ended"), None)
-    if ended is None or not ended[1].content:
-        return whole(turns)
-    return PackedPart(ended[0], patch(ended[1].content, turns))
+    calls = next(((name, part.content) for name, part in parts if part.kin == "calls"), None)
+    return PackedPart(calls[0], patch(calls[1], turns)) if calls else whole(turns)
 
 
 def _size(parts: dict[bytes, PackedPart]) -> int:
@@ -241,7 +238,7 @@ def go_on_from(
         return False
     with states:
         turns = _turns_of(states, saved.turns)
-        state, engine = put_together(saved.body, states, CallEventReader(store.recording, blocks), turns)
+        state, engine = join_state(saved.body, states, CallEventReader(store.recording, blocks), turns)
         base = states.content(saved.ids.base) if saved.ids.base else b""
     seen = StoredIds.later(lambda: _seen(saved, base, frames), saved.fresh)
     session.go_on(state, engine, seen)
@@ -254,9 +251,8 @@ def _turns_of(states: PartStore, name: bytes) -> dict[int, bytes]:
     if not name:
         return {}
     try:
-        places, noted = _turns_decoder.decode(states.content(name))
-        return dict(zip(places, unpack_notes(noted), strict=True))
-    except (CheckpointError, msgspec.DecodeError, ValueError, LookupError):
+        return _turns_decoder.decode(states.content(name))
+    except (CheckpointError, msgspec.DecodeError):
         return {}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-from collections import defaultdict
 
 import msgspec
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from voicetop.engine.calls import Call, Evaluation, VoiceLevels, WindowMark
 from voicetop.engine.windows.ledger import RECORD
-from voicetop.replay.checkpoints.call_columns import columns, pack_notes, rows, unpack_notes
+from voicetop.replay.checkpoints.state_parts import pack_calls, unpack_calls
 from voicetop.wire.events import NAN
 
 numbers = st.one_of(
@@ -52,29 +51,10 @@ calls = st.builds(
 @given(st.lists(calls, max_size=6))
 def test_calls_come_back_as_they_were(held: list[Call]) -> None:
     encode = msgspec.msgpack.encode
-    assert [encode(call) for call in rows(columns(held))] == [encode(call) for call in held]
-
-
-def test_calls_of_one_cell_share_their_segments_and_who_has_others_keeps_them() -> None:
-    billing, other = {"intent": "billing"}, {"intent": "refund"}
-    held = [
-        Call(call_id=str(n), started=1.0, seen=1.0, cell=7, segments=other if n == 3 else billing)
-        for n in range(9)
-    ]
-    met = rows(columns(held))
-    assert [call.segments for call in met] == [call.segments for call in held]
-    distinct = defaultdict(list)
-    for call in met:
-        distinct[id(call.segments)].append(call)
-    assert len(distinct) == 2
-
-
-@given(st.lists(records, max_size=6))
-def test_what_was_noted_of_turns_comes_back(noted: list[bytes]) -> None:
-    assert unpack_notes(pack_notes(noted)) == noted
+    assert [encode(call) for call in unpack_calls(pack_calls(held))] == [encode(call) for call in held]
 
 
 def test_what_is_damaged_is_told() -> None:
-    whole = columns([Call(call_id="a", started=1.5, seen=math.pi, marks={"ended": WindowMark(2.0, 1)})])
-    with pytest.raises((msgspec.DecodeError, ValueError, LookupError)):
-        rows(whole[:-9])
+    whole = pack_calls([Call(call_id="a", started=1.5, seen=math.pi, marks={"ended": WindowMark(2.0, 1)})])
+    with pytest.raises((msgspec.DecodeError, ValueError)):
+        unpack_calls(whole[:-9])
