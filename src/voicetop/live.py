@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace
 
 from voicetop.engine.snapshot import Snapshot, View
@@ -286,6 +287,4 @@ class LiveFeed:
 
 
 def _state_of(session: Session) -> bytes:
-    from voicetop.replay.session_cursor import welcome_of  # noqa: PLC0415 - once an hour, where there is a recorder
-
-    return welcome_of(session)
+    return msgspec.json.encode(session.welcome())

@@ -5,6 +5,7 @@ Whoever has frames calls `feed`; nothing here knows where they come from, and no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -119,6 +120,13 @@ class Session:
         """The whole state, for a console that joins or a replay that seeks."""
         return checkpoint.pack(self.state())
 
+    def welcome(self) -> Welcome:
+        """What brings another session to this one's state, as a hub welcomes a console that joins."""
+        at = self.at if math.isfinite(self.at) else 0.0
+        return Welcome(
+            epoch=self.epoch, seq=self.seq, at=at, deployment=self.deployment, state=self.checkpoint()
+        )
+
     def load(self, state: bytes) -> None:
         """Go on from a checkpoint. Raises CheckpointError; the session is then as it was."""
         loaded = checkpoint.unpack(state)
@@ -142,7 +150,8 @@ class Session:
     def state(self, *, whole: bool = True) -> State:
         """The whole state, sharing what the session holds: encode it before the session goes on.
 
-        Without `whole`, what stands in a recording may be left there: `seen` is empty, and stories may be `Unread`.
+        Without `whole`, what stands in a recording may be left there: `seen` is empty, and the events of calls may
+        be `StoredEvents`.
         """
         if whole:
             roster = self.engine.roster

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from replay.films import START, digests, film, film_frames
@@ -13,7 +14,6 @@ from voicetop.recording.reader import Place, extent
 from voicetop.replay.frame_cursor import FrameCursor
 from voicetop.replay.recording_set import RecordingSet
 from voicetop.replay.seek import Seeker
-from voicetop.replay.session_cursor import welcome_of
 from voicetop.session import Session
 
 FRAMES = list(film_frames(60))
@@ -30,7 +30,7 @@ def folded(*frames: bytes) -> Session:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three files of 20 s; the second begins with a state, as a hub's would."""
-    state = welcome_of(folded(*FRAMES[: BORDERS[1]]))
+    state = msgspec.json.encode(folded(*FRAMES[: BORDERS[1]]).welcome())
     for number in range(3):
         part = FRAMES[BORDERS[number] : BORDERS[number + 1]]
         film(tmp_path / f"part{number}.vtr", iter([state, *part] if number == 1 else part))

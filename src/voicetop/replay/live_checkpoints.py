@@ -40,7 +40,7 @@ class _Made(Struct, frozen=True):
 
 
 class LiveCheckpoints:
-    """A `recording.reel.CheckpointSource`. `files` says where the feed is recorded; `budget` is in bytes.
+    """A `recording_set.CheckpointSource`. `files` says where the feed is recorded; `budget` is in bytes.
 
     `add` hands a state to a thread that waits until the record before it is in a file, and finds its place there.
     """

@@ -30,7 +30,6 @@ from voicetop.sources import Act
 from voicetop.views.timeline_builder import MOST_NOTES, TimelineBuilder
 from voicetop.wire.batches import ends_with_beat
 from voicetop.wire.events import NOTING, Operator
-from voicetop.wire.frames import Welcome
 
 if TYPE_CHECKING:
     from voicetop.engine.config import EngineConfig
@@ -176,12 +175,8 @@ class LiveHistory:
 
     def _keep_state(self, at: float) -> None:
         """Keep the state, as often as it costs little."""
-        session, began = self._session, self._clock.monotonic()
-        state = session.checkpoint()
-        self._states.add(
-            Welcome(epoch=session.epoch, seq=session.seq, at=at, deployment=session.deployment, state=state),
-            at,
-        )
+        began = self._clock.monotonic()
+        self._states.add(self._session.welcome(), at)
         now = self._clock.monotonic()
         self._not_before = now + (now - began) / COST
 

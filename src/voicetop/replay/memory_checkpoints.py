@@ -26,7 +26,7 @@ _welcome_decoder = msgspec.msgpack.Decoder(Welcome)
 
 
 class MemoryCheckpoints:
-    """A `recording.reel.CheckpointSource`. `look` is called at heartbeats of a session that goes through `reel`."""
+    """A `recording_set.CheckpointSource`. `look` is called at heartbeats of a session that goes through `reel`."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or WallClock()
@@ -67,14 +67,8 @@ class MemoryCheckpoints:
                     continue
                 place = place_behind(part.path, block, session.seq)
                 if place is not None:
-                    welcome = Welcome(
-                        epoch=session.epoch,
-                        seq=session.seq,
-                        at=at,
-                        deployment=session.deployment,
-                        state=session.checkpoint(),
-                    )
-                    self._add(KeptCheckpoint(at, part.path, place, session.epoch, f"{at}"), welcome)
+                    kept = KeptCheckpoint(at, part.path, place, session.epoch, f"{at}")
+                    self._add(kept, session.welcome())
                     return
 
     def _add(self, kept: KeptCheckpoint, welcome: Welcome) -> None:

@@ -6,11 +6,8 @@ import math
 from collections import deque
 from collections.abc import Iterator
 
-import msgspec
-
 from voicetop.session import Session
 from voicetop.wire.batches import Stamped, begin_of, first_beat, last_beat, split, split_at
-from voicetop.wire.frames import Welcome
 
 
 class SessionCursor:
@@ -119,16 +116,3 @@ class SessionCursor:
             self._ahead.insert(last, piece)
         for _ in range(last + 1):
             self.fold()
-
-
-def welcome_of(session: Session) -> bytes:
-    """The welcome that brings another session to this one's state."""
-    return msgspec.json.encode(
-        Welcome(
-            epoch=session.epoch,
-            seq=session.seq,
-            at=session.at if math.isfinite(session.at) else 0.0,
-            deployment=session.deployment,
-            state=session.checkpoint(),
-        )
-    )

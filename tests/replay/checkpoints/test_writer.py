@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import force_setattr
 
@@ -13,7 +14,6 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import View
 from voicetop.recording import read
 from voicetop.replay.seek import Seeker
-from voicetop.replay.session_cursor import welcome_of
 from voicetop.session import Session
 from voicetop.wire import duplicates
 from voicetop.wire.events import Event
@@ -118,7 +118,11 @@ def test_a_state_in_the_middle_takes_the_place_of_what_was_folded(tmp_path: Path
     session, half = small(), len(frames) // 2
     for frame in frames[:half]:
         session.feed(frame)
-    checked(record_frames(tmp_path / "a.vtr", [*frames[:half], welcome_of(session), *frames[half:]]))
+    checked(
+        record_frames(
+            tmp_path / "a.vtr", [*frames[:half], msgspec.json.encode(session.welcome()), *frames[half:]]
+        )
+    )
 
 
 def test_going_on_with_building_leads_to_the_same_states(recording: Path, short_memory: None) -> None:

@@ -3,9 +3,10 @@
     a.vtr.ckpt      one JSON line (`_Head`), then for each checkpoint:
                     sizes and checksum | MessagePack of `SavedCheckpoint` | parts
 
-A state is taken apart (`engine.parts`): a part that an earlier checkpoint of the file holds isn't written again, of one
-that was another before mostly the difference is (`patches.py`), and what stands in the recording (stories, ids) is only
-pointed to. A day of checkpoints is a fifth of its recording.
+A state is split into parts (`state_parts.py`). A part that an earlier checkpoint of the file holds isn't written again;
+of one that has changed, mostly only the difference is (`deltas.py`); and events and ids that stand in the recording are
+pointed to. Of 1,000 calls that takes some 0.4 MB for 80 s, a fifth of their recording. Whole states as differences
+from the last one, with all events and ids, took 1.0 MB, and could only be kept every 8 minutes.
 
 It is never truth. It is keyed by what computed it (version, checkpoint format, the engine's settings) and by the
 recording's first bytes; one of another key is written anew, one that is torn is used up to there, and a state with a
@@ -61,7 +62,7 @@ class SavedCheckpoint(Struct, frozen=True):
 
     `body` is the part to begin with. `names` are the parts that it brought, `bases` those that these differ from
     (empty: they are whole), `sizes` and `sums` (crc32) as they stand there. `turns` (the name of a part) and `fresh`
-    tell what went on until the checkpoint after it (`engine.parts`, `wire.duplicates.StoredIds`). All of it begins at
+    tell what went on until the checkpoint after it (`wire.duplicates.StoredIds`). All of it begins at
     `position` of the file and takes `size` bytes.
     """
 
@@ -204,7 +205,7 @@ class Checkpoints:
 
 
 class PartStore:
-    """The parts that states are made of (`engine.parts.StateParts`), read as asked for. Raises CheckpointError."""
+    """The parts that states are made of (`state_parts.StateParts`), read as asked for. Raises CheckpointError."""
 
     def __init__(self, path: Path, parts: dict[bytes, _Where]) -> None:
         self._file = path.open("rb", buffering=0)
