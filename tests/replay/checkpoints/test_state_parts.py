@@ -56,5 +56,5 @@ def test_calls_come_back_as_they_were(held: list[Call]) -> None:
 
 def test_what_is_damaged_is_told() -> None:
     whole = pack_calls([Call(call_id="a", started=1.5, seen=math.pi, marks={"ended": WindowMark(2.0, 1)})])
-    with pytest.raises((msgspec.DecodeError, ValueError)):
+    with pytest.raises((msgspec.DecodeError, ValueError, LookupError)):
         unpack_calls(whole[:-9])

@@ -12,6 +12,7 @@ little, and only the difference is kept (`deltas.py`).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Container, Iterator
 from hashlib import blake2b
 from types import GenericAlias
@@ -22,11 +23,12 @@ import numpy as np
 from msgspec import Struct
 
 from voicetop.engine.call_events import Seqs, StoredEvents
-from voicetop.engine.calls import Call
+from voicetop.engine.calls import Call, WindowMark
 from voicetop.engine.checkpoint import State, engine_of
 from voicetop.engine.engine import Engine
 from voicetop.engine.windows.delta_encoding import flat
 from voicetop.errors import CheckpointError
+from voicetop.replay.checkpoints.turn_notes import pack_notes, unpack_notes
 from voicetop.wire.events import AnyEvent
 
 Slots: TypeAlias = list[tuple[int, int, bytes]]
@@ -34,15 +36,29 @@ ReadEvents: TypeAlias = Callable[[str, list[int]], dict[int, AnyEvent]]
 """The events of a call with these stamps; those that can't be read any more are missing."""
 
 _PAST = "past"
-_FIELDS = tuple(name for name in Call.__struct_fields__ if name != "story")
+_OTHERWISE = {"story", "observed", "marks"}
+_FIELDS = tuple(name for name in Call.__struct_fields__ if name not in _OTHERWISE)
 _hints = get_type_hints(Call)
-_CallColumns = msgspec.defstruct(
-    "_CallColumns", [(name, GenericAlias(list, _hints[name])) for name in _FIELDS], array_like=True
+_Fields = msgspec.defstruct(
+    "_Fields", [(name, GenericAlias(list, _hints[name])) for name in _FIELDS], array_like=True
 )
-"""All values of one field together pack an eighth smaller than call after call."""
+
+
+class _CallColumns(Struct, frozen=True, array_like=True):
+    """Calls field by field: all values of one field together pack an eighth smaller than call after call. Marks
+    have the bits of their times as differences from those of `Call.started`.
+    """
+
+    fields: bytes
+    observed: bytes
+    kinds: list[list[str]]
+    times: list[int]
+    amounts: list[int]
+
 
 _encode = msgspec.msgpack.Encoder().encode
 _columns_decoder = msgspec.msgpack.Decoder(_CallColumns)
+_fields_decoder = msgspec.msgpack.Decoder(_Fields)
 
 
 class StatePart(Struct, frozen=True):
@@ -175,14 +191,41 @@ def join_state(
 
 def pack_calls(calls: list[Call]) -> bytes:
     """Calls without their events."""
-    return _encode(_CallColumns(*([getattr(call, name) for call in calls] for name in _FIELDS)))
+    marks = [mark for call in calls for mark in call.marks.values()]
+    columns = _CallColumns(
+        fields=_encode(_Fields(*([getattr(call, name) for call in calls] for name in _FIELDS))),
+        observed=pack_notes([call.observed for call in calls]),
+        kinds=[list(call.marks) for call in calls],
+        times=(
+            _bits([mark.ts for mark in marks]) - _starts(calls, [len(call.marks) for call in calls])
+        ).tolist(),
+        amounts=[mark.amount for mark in marks],
+    )
+    return _encode(columns)
 
 
 def unpack_calls(block: bytes) -> list[Call]:
-    """The calls again. Raises msgspec.DecodeError or ValueError where the block is damaged."""
+    """The calls again. Raises msgspec.DecodeError, ValueError or LookupError where the block is damaged."""
     made = _columns_decoder.decode(block)
-    columns = [getattr(made, name) for name in _FIELDS]
-    return [Call(**dict(zip(_FIELDS, row, strict=True))) for row in zip(*columns, strict=True)]
+    fields = _fields_decoder.decode(made.fields)
+    rows = zip(*(getattr(fields, name) for name in _FIELDS), strict=True)
+    calls = [Call(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+    since = _starts(calls, list(map(len, made.kinds)))
+    times = (np.array(made.times, np.int64) + since).view(np.float64).tolist()
+    marks = map(WindowMark, times, made.amounts)
+    for call, noted, kinds in zip(calls, unpack_notes(made.observed), made.kinds, strict=True):
+        call.observed = bytearray(noted)
+        call.marks = {sys.intern(kind): next(marks) for kind in kinds}
+    return calls
+
+
+def _bits(times: list[float]) -> Seqs:
+    return np.array(times, np.float64).view(np.int64)
+
+
+def _starts(calls: list[Call], counts: list[int]) -> Seqs:
+    """When each call started, as often as `counts` says."""
+    return np.repeat(_bits([call.started for call in calls]), counts)
 
 
 def _give_events(made: Body, calls: list[Call], read: ReadEvents, turns: dict[int, bytes]) -> None:

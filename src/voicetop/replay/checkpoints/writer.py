@@ -31,6 +31,7 @@ from voicetop.replay.checkpoints.store import (
     block_mark,
     named,
 )
+from voicetop.replay.checkpoints.turn_notes import pack_notes, unpack_notes
 from voicetop.session import Session
 from voicetop.wire.codec import Codec
 from voicetop.wire.duplicates import Duplicates, Ordered, StoredIds
@@ -40,7 +41,7 @@ Frames: TypeAlias = Callable[[Place, str, Place], Iterable[bytes]]
 """The frames of a recording from one place (and its epoch) to another."""
 
 _BEGINNING = Place(0, 0)
-_turns_decoder = msgspec.msgpack.Decoder(dict[int, bytes])
+_turns_decoder = msgspec.msgpack.Decoder(tuple[list[int], bytes])
 _base_decoder = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 
 
@@ -140,7 +141,7 @@ class CheckpointWriter:
         }
         none_twice = draft.dropped == self._session.codec.stats.duplicates
         told = {number: notes for number, notes in touched.items() if notes is not None}
-        turns = msgspec.msgpack.encode(told) if told else b""
+        turns = msgspec.msgpack.encode((list(told), pack_notes(list(told.values())))) if told else b""
         parts = dict(draft.parts)
         if turns:
             parts[named(turns)] = _pack_turns(turns, following)
@@ -251,8 +252,9 @@ def _turns_of(states: PartStore, name: bytes) -> dict[int, bytes]:
     if not name:
         return {}
     try:
-        return _turns_decoder.decode(states.content(name))
-    except (CheckpointError, msgspec.DecodeError):
+        places, noted = _turns_decoder.decode(states.content(name))
+        return dict(zip(places, unpack_notes(noted), strict=True))
+    except (CheckpointError, msgspec.DecodeError, ValueError, LookupError):
         return {}
 
 
