@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.errors import VoicetopError, in_one_line
+from voicetop.formatting.numbers import known
 from voicetop.picture_loop import BORROWED_S, Answer, PictureLoop, freeze_imports
 from voicetop.sources import Act, Acting, LinkState, Source
 
@@ -157,7 +158,7 @@ class LiveFeed:
         if source.refusal:
             return source.refusal
         try:
-            at = min(act.at, latest.at) if act.at == act.at else latest.at
+            at = min(act.at, latest.at) if known(act.at) else latest.at
             event = operator_events.operator_event(
                 replace(act, at=at), by=operator_events.author(self._author)
             )

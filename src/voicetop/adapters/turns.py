@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from voicetop.adapters.event_page import EventPage
+from voicetop.formatting.numbers import known
 from voicetop.wire.events import MAX_TEXT, NAN, Audio, Latency, Stage, Turn, TurnStart
 
 SHORTEST_SPEECH_S = 0.3
@@ -45,7 +46,7 @@ class UserTurn(Struct):
 
     @property
     def is_released(self) -> bool:
-        return self.released_at == self.released_at
+        return known(self.released_at)
 
     @property
     def speech_rate_wpm(self) -> float:
@@ -166,7 +167,7 @@ class Turns:
 
     def _finish(self, turn: UserTurn, at: float, status: str, **fields: Any) -> None:
         rate, loudness = turn.speech_rate_wpm, turn.loudness_dbfs
-        if rate == rate or loudness == loudness:
+        if known(rate) or known(loudness):
             self._page.say(Audio, at, role="user", speech_rate_wpm=rate, loudness_dbfs=loudness)
         heard = self._text(turn.heard)
         about = {"turn": turn.index, "status": status, "measured_from": turn.measured_from}

@@ -22,6 +22,7 @@ from voicetop.engine import markers
 from voicetop.engine.config import EngineConfig, Rule
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import NAN
+from voicetop.formatting.numbers import known
 from voicetop.recording import read
 from voicetop.session import Session
 from voicetop.wire.codec import Beat
@@ -117,7 +118,7 @@ def run(recording: str, rules: Sequence[Rule], config: EngineConfig) -> Seen:
     shown = _Shown(truth)
     with read(recording) as reader:
         for at, frame in reader.stamped():
-            first = at if first != first else first
+            first = at if not known(first) else first
             tried.feed(frame)
             truth.feed(frame)
     _measure(tried.engine, tried._rules, most)
@@ -201,7 +202,7 @@ def _match(fired: Fired, seen: Seen) -> Match:
 
 def _overlap(fired: Fired, truth: Fired) -> bool:
     """Whether both were on at one time, with a quarter of an hour's grace before."""
-    ends = [one.over if one.over == one.over else float("inf") for one in (fired, truth)]
+    ends = [one.over if known(one.over) else float("inf") for one in (fired, truth)]
     return min(fired.onset, fired.at) - GRACE_S <= ends[1] and min(truth.onset, truth.at) - GRACE_S <= ends[0]
 
 

@@ -15,6 +15,7 @@ from voicetop.clock import Clock, WallClock
 from voicetop.engine.snapshot import FeedState, Snapshot, View
 from voicetop.errors import FeedLost, VoicetopError, nearest
 from voicetop.formatting import numbers, times
+from voicetop.formatting.numbers import known
 from voicetop.sources import Source
 from voicetop.wire.frames import WelcomeHead
 
@@ -131,7 +132,7 @@ def _events(heard: Heard, session: Session, snap: Snapshot) -> Finding:
 
 
 def _figures(heard: Heard, feed: FeedState) -> Iterator[Finding]:
-    if feed.lag_s == feed.lag_s:
+    if known(feed.lag_s):
         slow = feed.lag_s > SLOW_S
         remedy = "a slow network between agents and hub, or clocks that are off" if slow else ""
         yield Finding("MEND" if slow else "ok", "lag", f"{feed.lag_s:.2f} s from agent to hub", remedy)
@@ -165,13 +166,13 @@ def _rules(session: Session) -> Iterator[Finding]:
     """Rules in force at this hub whose segment no call has had: they can never fire."""
     from voicetop.cli.segments import nearest_segment, segments_of
 
-    known = segments_of(session.engine)
-    for rule in session.engine.config.rules if known else ():
+    segments = segments_of(session.engine)
+    for rule in session.engine.config.rules if segments else ():
         hits = session.engine.ledger.cells.matching(rule.where)
         if hits is not None and not len(hits):
             who = " × ".join(f"{name}={value}" for name, value in rule.where)
             said = f"rule {rule.name!r} matches nothing: no call of {who} is known here"
-            said += nearest_segment(rule.where, known)
+            said += nearest_segment(rule.where, segments)
             yield Finding("note", "rules", said, "mend it where `voicetop serve` reads its rules")
 
 
@@ -183,12 +184,12 @@ def _oddities(stats: WireStats) -> Iterator[Finding]:
         )
     for odd in stats.oddities[:SHOWN]:
         yield Finding("note", "", f"{times.clock(odd.at)}Z {odd.why}: {odd.sample}")
-    for what, counted, known in (
+    for what, counts, names in (
         ("unknown types", stats.unknown_types, _types()),
         ("unknown fields", stats.unknown_fields, []),
     ):
-        for name, count in sorted(counted.items(), key=lambda item: -item[1])[:SHOWN]:
-            hint = nearest(name, known) if known else ""
+        for name, count in sorted(counts.items(), key=lambda item: -item[1])[:SHOWN]:
+            hint = nearest(name, names) if names else ""
             likely = hint if "did you mean" in hint else ""
             yield Finding("note", what, f"{name}: {count:,} times{likely}")
     if not (stats.malformed or stats.unknown_types or stats.unknown_fields):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from voicetop.formatting.numbers import known
 from voicetop.wire.events import NAN, AnyEvent
 
 TERMINAL_STATES = ("ended", "lost")
@@ -133,4 +134,4 @@ def verdict_of(opinions: dict[str, Evaluation]) -> int:
 
 def sentiment_of(opinions: dict[str, Evaluation]) -> float:
     """Sentiment (1–5) as it counts; NaN where nobody told."""
-    return next((o.sentiment for o in ranked(opinions) if o.sentiment == o.sentiment), NAN)
+    return next((o.sentiment for o in ranked(opinions) if known(o.sentiment)), NAN)

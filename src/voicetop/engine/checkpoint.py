@@ -28,6 +28,7 @@ from voicetop.engine.windows.counts import Counts, CountState
 from voicetop.engine.windows.delta_encoding import flat
 from voicetop.engine.windows.histograms import Histograms, HistogramState
 from voicetop.errors import CheckpointError
+from voicetop.formatting.numbers import known
 from voicetop.wire.codec import WireStats
 from voicetop.wire.events import NAN, Marker, Operator, Security
 
@@ -150,7 +151,7 @@ def _share(call: Call, engine: Engine, shared: dict[int, dict[str, str]]) -> Non
     call.step, call.measured_from = sys.intern(call.step), sys.intern(call.measured_from)
     call.slow_ms = call.slow_ms or 0.0
     call.mood = call.mood or 0.0
-    call.e2e = call.e2e if call.e2e == call.e2e else NAN
+    call.e2e = call.e2e if known(call.e2e) else NAN
 
 
 def pack(state: State, level: int = 3) -> bytes:

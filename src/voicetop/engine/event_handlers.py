@@ -15,6 +15,7 @@ from voicetop.engine.calls import Evaluation, VoiceLevels
 from voicetop.engine.pricing import micro_dollars
 from voicetop.engine.state import EngineState
 from voicetop.engine.tick import Urgency
+from voicetop.formatting.numbers import known
 from voicetop.wire.events import (
     Audio,
     Benchmark,
@@ -188,7 +189,7 @@ def call_end(state: EngineState, event: CallEnd, ts: float, at: float) -> None:
     call.party = event.party
     if event.step:
         state.reach(call, event.step, ts)
-    if event.duration_s == event.duration_s and event.duration_s >= 0:
+    if known(event.duration_s) and event.duration_s >= 0:
         call.started = min(call.started, ts - event.duration_s)
     state.end(call, ts, event.reason)
 
@@ -265,7 +266,7 @@ def _opinion(event: CallOutcome, ts: float, held: Evaluation) -> Evaluation:
     return Evaluation(
         at=ts,
         success=success,
-        sentiment=event.sentiment if event.sentiment == event.sentiment else held.sentiment,
+        sentiment=event.sentiment if known(event.sentiment) else held.sentiment,
         escalated=held.escalated if event.escalated is None else event.escalated,
         label=event.label or held.label,
         reason=event.reason or held.reason,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from voicetop.formatting.numbers import known
 from voicetop.wire.events import NAN, AnyEvent, SourceStatus
 
 SKEW_FROM = 2.0
@@ -33,11 +34,11 @@ class SourceTracker(Struct, gc=False):
 
     def turn(self, *, rotate: bool) -> None:
         """Take the measured skew into force; every 30 s the older half of the measurements goes."""
-        known = [value for value in (self.least, self.least_before) if value == value]
-        if known:
-            delay = min(known)
+        delays = [value for value in (self.least, self.least_before) if known(value)]
+        if delays:
+            delay = min(delays)
             self.skew = delay if abs(delay) >= SKEW_FROM else 0.0
-        if rotate and self.least == self.least:
+        if rotate and known(self.least):
             self.least_before, self.least = self.least, NAN
 
 
@@ -95,7 +96,7 @@ class FeedTracker(Struct, kw_only=True):
             source.turn(rotate=rotate)
         self.skewed = any(source.skew for source in self.sources.values())
         self._forget(at)
-        if self.lag == self.lag:
+        if known(self.lag):
             self.lags = [*self.lags[-19:], self.lag]
             self.lag = NAN
         self.rates = [*[(t, n) for t, n in self.rates if t > at - 10], (at, self.events)]

@@ -20,6 +20,7 @@ from voicetop.engine.thresholds import Threshold
 from voicetop.engine.windows.buckets import BUCKETS, QUANTILES, censored_quantile
 from voicetop.engine.windows.histograms import METRICS, Histogram
 from voicetop.engine.windows.slots import MINUTE, SPANS, SlotKey
+from voicetop.formatting.numbers import known
 
 if TYPE_CHECKING:
     from voicetop.engine.windows.ledger import Ledger
@@ -191,7 +192,7 @@ def share_of_call(span: str, handling_s: float) -> float:
     λ·W·e of them err within it: e·W/(W + H).
     """
     width = SPANS[span]
-    return width / (width + handling_s) if handling_s == handling_s else 1.0
+    return width / (width + handling_s) if known(handling_s) else 1.0
 
 
 def handling_s(sums: dict[str, int]) -> float:

@@ -10,6 +10,7 @@ from voicetop.engine.calls import NOT_A_CONVERSATION, Call, sentiment_of, verdic
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.frustration import FRUSTRATED
 from voicetop.engine.windows.ledger import Ledger
+from voicetop.formatting.numbers import known
 
 _CONVERSATION = frozenset(
     [
@@ -46,7 +47,7 @@ def settle(call: Call, ledger: Ledger) -> None:
     _either(call, ledger, f"left:{call.left_at or 'unknown step'}", call.abandoned == 1)
     _either(call, ledger, "moody", call.mood >= FRUSTRATED)
     sentiment = sentiment_of(call.opinions)
-    if sentiment == sentiment:
+    if known(sentiment):
         ledger.mark(call, "sentiment_centi", ts, round(sentiment * 100))
         ledger.mark(call, "sentiments", ts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from voicetop.engine.config import Price
+from voicetop.formatting.numbers import known
 from voicetop.wire.events import Usage
 
 MICRO = 1_000_000
@@ -19,7 +20,7 @@ def price_for(usage: Usage, prices: dict[str, Price]) -> Price | None:
 
 def micro_dollars(usage: Usage, prices: dict[str, Price]) -> tuple[int, bool] | None:
     """(micro-dollars, whether they are estimated); None where neither feed nor table says."""
-    if usage.cost_usd == usage.cost_usd:
+    if known(usage.cost_usd):
         return round(usage.cost_usd * MICRO), usage.estimated
     price = price_for(usage, prices)
     if price is None:

@@ -19,6 +19,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from voicetop.formatting.numbers import known
+
 Index = NDArray[np.uint32]
 MOST_OF_A_FAMILY = 48
 """Kinds of one family that are told apart; what a feed makes up beyond counts as "other"."""
@@ -90,11 +92,11 @@ class TickCounters:
         family, colon, name = kind.partition(":")
         if not colon:
             return kind
-        known = self.families.setdefault(family, set())
-        if name not in known:
-            if len(known) >= MOST_OF_A_FAMILY:
+        family_names = self.families.setdefault(family, set())
+        if name not in family_names:
+            if len(family_names) >= MOST_OF_A_FAMILY:
                 return f"{family}:other:other" if family == "fault" else f"{family}:other"
-            known.add(name)
+            family_names.add(name)
         return kind
 
     def drain(self) -> TickDelta:
@@ -155,4 +157,4 @@ def _flat(lists: list[list[int]]) -> Iterator[int]:
 def _order(heard: tuple[int, float, float]) -> tuple[int, float, float]:
     """NaN has no order: it sorts as a number that nobody measures."""
     cell, rate, loudness = heard
-    return cell, rate if rate == rate else -1e12, loudness if loudness == loudness else -1e12
+    return cell, rate if known(rate) else -1e12, loudness if known(loudness) else -1e12

@@ -33,6 +33,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from voicetop.errors import RecordingError, UsageError
+from voicetop.formatting.numbers import known
 from voicetop.locations import state_dir
 from voicetop.recording.compression import ZstdDecompressor, ZstdError
 from voicetop.recording.files import RecordingFile, explain, identity
@@ -102,7 +103,7 @@ class Notebook:
         """
         if act.act not in NOTING:
             raise UsageError(f"{act.act} is for a live feed: a recording takes notes and bookmarks")
-        if at == at:
+        if known(at):
             act = msgspec.structs.replace(act, ts=at)
         if self._header is not None:
             return _add_aside(_in_state(_mark(self._header)), _mark(self._header), Noted(act, act.ts, 0))

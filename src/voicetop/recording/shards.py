@@ -17,6 +17,7 @@ from pathlib import Path
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import RecordingError
 from voicetop.formatting import times
+from voicetop.formatting.numbers import known
 from voicetop.recording.files import RecordingFile
 from voicetop.recording.reader import shard_files
 
@@ -60,7 +61,7 @@ class Shards:
 
     def waits(self, at: float) -> bool:
         """Whether a full file still goes on at `at`, for the sake of a state."""
-        if self._full_at != self._full_at:
+        if not known(self._full_at):
             self._full_at = at
         return at - self._full_at < self._patience_s
 

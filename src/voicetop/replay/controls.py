@@ -13,6 +13,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from voicetop.engine.snapshot import NAN, View
+from voicetop.formatting.numbers import known
 from voicetop.picture_loop import Answer, PictureLoop
 from voicetop.replay.options import PlaybackPosition, PlaybackStart
 from voicetop.replay.pacing import speed_within
@@ -44,7 +45,7 @@ class Controls:
             seeking=start.at if math.isfinite(start.at) else NAN,
         )
         self._changed = threading.Condition()
-        self._target: float | None = start.at if start.at == start.at else -math.inf
+        self._target: float | None = start.at if known(start.at) else -math.inf
         self._resumed = False
 
     # -- the screen's thread ---------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from voicetop.clock import Clock, WallClock
 from voicetop.engine.snapshot import NAN
 from voicetop.engine.snapshot.timeline import Timeline
+from voicetop.formatting.numbers import known
 from voicetop.recording import Recorder
 from voicetop.recording.reader import shard_files
 from voicetop.recording.shards import Shards
@@ -109,7 +110,7 @@ class LiveHistory:
         if self._beat_at != at:  # time didn't move with this frame
             return
         self._beat_at = NAN
-        if self._stated_at != self._stated_at:
+        if not known(self._stated_at):
             self._stated_at = at
         if at - self._stated_at >= APART_S and self._may_state() and ends_with_beat(frame):
             self._stated_at = at

@@ -15,6 +15,7 @@ from voicetop.clock import Clock
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import NAN, Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
+from voicetop.formatting.numbers import known
 from voicetop.picture_loop import Answer
 from voicetop.replay.controls import Controls
 from voicetop.replay.options import PlaybackPosition, PlaybackStart
@@ -124,9 +125,9 @@ class Player:
     @property
     def timeline(self) -> Timeline:
         """What happened when, as far as is known by now."""
-        known, reel = self._gathering.timeline, self._playback.reel
-        if known.first_at == known.first_at or reel is None:
-            return known
+        timeline, reel = self._gathering.timeline, self._playback.reel
+        if known(timeline.first_at) or reel is None:
+            return timeline
         return Timeline(first_at=reel.first_at or NAN, last_at=reel.last_at or NAN)
 
     def ask(self, view: View, call: Answer | None = None) -> None:
@@ -151,7 +152,7 @@ class Player:
 
     def seek(self, at: float) -> None:
         """Go to stamp time `at`, cut to what there is."""
-        if at != at:
+        if not known(at):
             return
         reel = self._playback.reel
         self._controls.seek(at, min(max(at, reel.first_at), reel.last_at) if reel else at)
@@ -159,7 +160,7 @@ class Player:
 
     def operate(self, act: Act) -> str:
         """Keep what a person did; without a moment of its own, as of where it stands. Else why that can't be."""
-        return self._remarks.operate(act if act.at == act.at else replace(act, at=self.position.at))
+        return self._remarks.operate(act if known(act.at) else replace(act, at=self.position.at))
 
     def _named(self, note: str) -> str:
         """The note with the recording's name for people: a spool's own file is nothing to them."""

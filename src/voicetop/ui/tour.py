@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from voicetop.engine.snapshot import Snapshot
+from voicetop.formatting.numbers import known
 from voicetop.ui.screens.page import Host
 
 STAY_S = 5.5
@@ -140,7 +141,7 @@ class Tour:
         """Go on where it is time to; False once the tour is over."""
         if snap is None or (self.index >= 0 and now - self._since < STAY_S):
             return True
-        if self._asked_at != self._asked_at:
+        if not known(self._asked_at):
             self._asked_at = now
         while self.index + 1 < len(self.stops):
             following = self.stops[self.index + 1]

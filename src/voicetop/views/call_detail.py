@@ -9,6 +9,7 @@ from voicetop.engine import frustration
 from voicetop.engine.calls import Call
 from voicetop.engine.snapshot import NAN, CallDetail, CallEventItem, KnownSegment, TurnRow
 from voicetop.formatting import labels
+from voicetop.formatting.numbers import known
 from voicetop.views import call_list
 from voicetop.wire.events import (
     NOTING,
@@ -38,7 +39,7 @@ def detail(call: Call, at: float, stuck_after: float, acts: Sequence[Operator] =
     """Everything that is known of a call; `acts` is what people did about it, each at the moment it is about."""
     turns, before = _ladder(call, at, acts)
     start = next((event for event in call.story if type(event) is CallStart), None)
-    known = frustration.signals(call, at if call.live else 0.0)
+    signals = frustration.signals(call, at if call.live else 0.0)
     return CallDetail(
         row=call_list.row_of(call, at, stuck_after),
         started=call.started,
@@ -52,7 +53,7 @@ def detail(call: Call, at: float, stuck_after: float, acts: Sequence[Operator] =
             KnownSegment(n, v, call.known_at.get(n, call.started)) for n, v in sorted(call.segments.items())
         ),
         spent=tuple((name, micro / 1e6) for name, micro in call.spent.items()),
-        signals=tuple(known.items()),
+        signals=tuple(signals.items()),
         weights=tuple(frustration.WEIGHTS.items()),
         opinions=tuple(
             (who, _opinion(o.success, o.sentiment, o.label or o.reason)) for who, o in call.opinions.items()
@@ -63,7 +64,7 @@ def detail(call: Call, at: float, stuck_after: float, acts: Sequence[Operator] =
 
 def _opinion(success: int, sentiment: float, said: str) -> str:
     words = [{1: "success", 0: "no success", 2: "unknown"}.get(success, "")]
-    if sentiment == sentiment:
+    if known(sentiment):
         words.append(f"sentiment {sentiment:.0f} of 5")
     return " · ".join(word for word in (*words, said) if word)
 
@@ -108,7 +109,7 @@ def _rung(index: int, turn: Turn | None, items: list[CallEventItem], call: Call,
     stages = (
         tuple((name, getattr(times, name)) for name in ORDER if getattr(times, name) > 0) if times else ()
     )
-    spoke = turn.ts - turn.e2e_ms / 1000 if turn.e2e_ms == turn.e2e_ms else turn.ts
+    spoke = turn.ts - turn.e2e_ms / 1000 if known(turn.e2e_ms) else turn.ts
     return TurnRow(
         index=index,
         at=spoke,
@@ -162,7 +163,7 @@ def _audio(event: Audio) -> CallEventItem | None:
         ("{:.0f} Hz", event.pitch_hz), ("SNR {:.0f} dB", event.snr_db), ("overlap {:.0f} ms", event.overlap_ms),
         ("jitter {:.0f} ms", event.jitter_ms), ("loss {:.1f} %", event.packet_loss_pct),
     )  # fmt: skip
-    told = " · ".join(form.format(value) for form, value in parts if value == value)
+    told = " · ".join(form.format(value) for form, value in parts if known(value))
     return CallEventItem(event.ts, "audio", event.role, told) if told else None
 
 
@@ -180,7 +181,7 @@ def _outcome(event: CallOutcome) -> CallEventItem:
         else ""
     )
     escalated = "escalated" if event.escalated else ""
-    mark = f"sentiment {event.sentiment:.0f} of 5" if event.sentiment == event.sentiment else ""
+    mark = f"sentiment {event.sentiment:.0f} of 5" if known(event.sentiment) else ""
     text = " · ".join(part for part in (success, escalated, mark, event.label) if part)
     return CallEventItem(
         event.ts,

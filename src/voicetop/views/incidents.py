@@ -12,6 +12,7 @@ from voicetop.engine.snapshot import (
     IncidentRow,
     SilenceRow,
 )
+from voicetop.formatting.numbers import known
 
 ORDER = ("firing", "pending", "acknowledged", "silenced", "resolved")
 
@@ -42,7 +43,7 @@ def panel_of(incidents: Incidents, learning_s: float = 0.0) -> AlertsPanel:
 
 def _urgency(row: IncidentRow) -> tuple[int, bool, int, float]:
     over = row.state == "resolved"
-    newest = row.resolved if over else row.fired if row.fired == row.fired else row.began
+    newest = row.resolved if over else row.fired if known(row.fired) else row.began
     rank = 0 if over else -RANK[row.tier]
     return ORDER.index(row.state), bool(row.muted) and not over, rank, -newest
 

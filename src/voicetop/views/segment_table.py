@@ -17,6 +17,7 @@ from voicetop.engine.waiting import as_histogram, waiting_calls
 from voicetop.engine.windows.buckets import BUCKETS, censored_quantile
 from voicetop.engine.windows.cells import OTHER
 from voicetop.engine.windows.histograms import METRIC, Histogram
+from voicetop.formatting.numbers import known
 
 UNTOLD = "(not told)"
 """Calls that have no value in the dimension."""
@@ -76,7 +77,7 @@ def _shares(groups: list[Group], span: str) -> list[float]:
     kinds = (
         [(group.slow, group.slow_expected) for group in groups],
         [
-            (float(group.sums["error"]), expected if expected == expected else float(group.sums["error"]))
+            (float(group.sums["error"]), expected if known(expected) else float(group.sums["error"]))
             for group, expected in zip(groups, failed, strict=True)
         ],
     )
@@ -204,4 +205,4 @@ def _worse(row: SegmentRow, group: Group, others: list[Group]) -> tuple[str, ...
 
 
 def _or_zero(value: float) -> float:
-    return value if value == value else 0.0
+    return value if known(value) else 0.0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from voicetop.alerts import trouble_text
 from voicetop.engine.snapshot import NAN, Severity
 from voicetop.engine.snapshot.timeline import GRAVITY, Note, NoteKind, Timeline
+from voicetop.formatting.numbers import known
 from voicetop.wire.events import Marker, Operator, Security
 from voicetop.wire.text import safe_label
 
@@ -64,9 +65,9 @@ class TimelineBuilder:
 
         `severity` is the verdict's as of now.
         """
-        if self.first_at != self.first_at:
+        if not known(self.first_at):
             self.first_at = at
-        self.last_at = max(at, self.last_at) if self.last_at == self.last_at else at
+        self.last_at = max(at, self.last_at) if known(self.last_at) else at
         self._count(engine, at)
         self._weigh(at, severity)
         self._hear(engine, at)
@@ -89,7 +90,7 @@ class TimelineBuilder:
 
     def timeline(self, *, complete: bool, since: float = -math.inf) -> Timeline:
         """All of it from `since` on."""
-        first_at = max(self.first_at, since) if self.first_at == self.first_at else NAN
+        first_at = max(self.first_at, since) if known(self.first_at) else NAN
         skip = max(0, int(first_at // self._step) - self._start) if self._turns else 0
         return Timeline(
             first_at=first_at,
@@ -162,13 +163,13 @@ class TimelineBuilder:
         if all(now is before for now, before in zip(lists, self._lists, strict=False)) and self._lists:
             return
         self._lists = lists
-        known: set[tuple[object, ...]] = set()
+        keys: set[tuple[object, ...]] = set()
         for event in _chained(*lists):
             key = (type(event), event.ts, event.event_id, _words(event))
-            known.add(key)
+            keys.add(key)
             if key not in self._known:
                 self._tell(event, at)
-        self._known = known
+        self._known = keys
 
     def _tell(self, event: _Told, at: float) -> None:
         when = min(event.ts, at)

@@ -20,7 +20,7 @@ from voicetop.engine.feed_state import BLIND_AFTER
 from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import NAN, FeedState, Severity, Trouble, Verdict
 from voicetop.engine.verdict import CLEAR_S
-from voicetop.formatting.numbers import counted, whole_percent
+from voicetop.formatting.numbers import counted, known, whole_percent
 from voicetop.formatting.times import span
 from voicetop.views.verdict_text import Statement, of_trouble, sentence, standing
 
@@ -113,7 +113,7 @@ def _voice(incident: Incident, down: Collection[str]) -> Statement:
 
 
 def _all_well(plain: Verdict, resolved_s: float) -> Verdict:
-    if resolved_s != resolved_s:
+    if not known(resolved_s):
         return plain
     return replace(plain, text=f"{plain.text} · last alert {span(max(0.0, resolved_s))} ago, resolved")
 

@@ -33,6 +33,7 @@ from voicetop.adapters.pipecat.vocabulary import (
     provider_of,
 )
 from voicetop.adapters.turns import Turns, UserTurn
+from voicetop.formatting.numbers import known
 from voicetop.wire.events import (
     MAX_TEXT,
     NAN,
@@ -92,7 +93,7 @@ class PipecatCall:
         handler = _HANDLERS.get(kind)
         if handler is None or self.over:
             return []
-        if kind in _SIGNS_OF_A_CALL and self.started_at != self.started_at:
+        if kind in _SIGNS_OF_A_CALL and not known(self.started_at):
             self._start(at)
         handler(self, at, **fields)
         events = self._page.take()
@@ -103,7 +104,7 @@ class PipecatCall:
     def update(self, at: float, segments: Mapping[str, Scalar], state: str = "") -> list[Event]:
         """Segments that the application came to know, or a state (held, transferring, active)."""
         self.segments |= segments
-        if self.over or self.started_at != self.started_at:
+        if self.over or not known(self.started_at):
             return []
         return [CallUpdate(call_id=self.facts.call_id, ts=at, segments=dict(segments), state=state)]
 
@@ -138,7 +139,7 @@ class PipecatCall:
 
     def _over(self, at: float) -> None:
         """The pipeline is gone: the last turn, what still ran, and the one call.end."""
-        was_connected = self.started_at == self.started_at
+        was_connected = known(self.started_at)
         if not was_connected:
             self._start(at)
         self._conclude(at)
@@ -172,7 +173,7 @@ class PipecatCall:
 
     def _user_speech_start(self, at: float, start_secs: float = 0.0) -> None:
         self._has_vad = True
-        if self._speaking_since == self._speaking_since:
+        if known(self._speaking_since):
             return  # its twin, sent the other way
         self._speaking_since = at - start_secs
         if self._turns.current and self._turns.current.is_released:
@@ -186,12 +187,12 @@ class PipecatCall:
         return self._turns.open()
 
     def _user_speech_stop(self, at: float, stop_secs: float = 0.0, loudness_dbfs: float = NAN) -> None:
-        if self._speaking_since != self._speaking_since:
+        if not known(self._speaking_since):
             return
         ended = at - stop_secs
         turn = self._open_turn()
         turn.spoke_s += max(0.0, ended - self._speaking_since)
-        if loudness_dbfs == loudness_dbfs:
+        if known(loudness_dbfs):
             turn.loudness_dbfs = loudness_dbfs
         self._speaking_since = NAN
         self._wait(ended, "vad_stop", "stt")
@@ -279,7 +280,7 @@ class PipecatCall:
 
     def _interruption(self, at: float) -> None:
         """Pipecat interrupts itself on every user turn; a barge-in is one while the agent speaks, once a speech."""
-        if self._bot_since == self._bot_since and not self._cut:
+        if known(self._bot_since) and not self._cut:
             self._cut = True
             played = max(0.0, round((at - self._bot_since) * 1000.0, 3))
             answered = self._page.turn - 1 if self._turns.current else self._page.turn

@@ -19,7 +19,7 @@ from voicetop.engine.snapshot import NAN
 from voicetop.engine.windows.buckets import EDGES, censored_quantile
 from voicetop.engine.windows.histograms import METRIC, Histogram
 from voicetop.formatting import labels
-from voicetop.formatting.numbers import milliseconds
+from voicetop.formatting.numbers import known, milliseconds
 
 LEAST_TURNS = 20
 
@@ -75,7 +75,7 @@ def _figure(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Basel
     n = alarm.trials
     if stream.family == "latency":
         now, usual = _p95_now(alarm, stream, engine), usual_p95(baseline.times, stream)
-        if now == now and usual == usual:
+        if known(now) and known(usual):
             return _Figure(now, usual, "ms", labels.latency(stream.num.partition(":")[2]))
         line = milliseconds(float(EDGES[baseline.lines[stream.num.partition(":")[2]]]))
         share, hoped = (alarm.came / n, alarm.expected / n) if n > 0 else (NAN, NAN)

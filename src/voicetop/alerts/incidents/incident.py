@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from voicetop.alerts.incidents.policy import RANK
 from voicetop.alerts.signals import Family, Signal, Tier
 from voicetop.engine.snapshot import NAN, IncidentNote, Where
+from voicetop.formatting.numbers import known
 
 Phase: TypeAlias = Literal["pending", "firing", "resolved"]
 MOST_ALSO, MOST_NOTES, MOST_TICKS = 16, 50, 50
@@ -84,7 +85,7 @@ class Incident(Struct, kw_only=True):
         if first_of_mark or self._rank(signal) > self._rank(self.lead):
             self._promote(signal)
         if self.phase == "pending":
-            self.onset = min(signal.onset, at) if signal.onset == signal.onset else self.onset
+            self.onset = min(signal.onset, at) if known(signal.onset) else self.onset
         if RANK[signal.tier] > RANK[self.tier]:
             self.tier = signal.tier
         self.seen = at

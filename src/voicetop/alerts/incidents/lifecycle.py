@@ -29,6 +29,7 @@ from voicetop.alerts.incidents.policy import (
 from voicetop.alerts.incidents.silences import Silence
 from voicetop.alerts.signals import Effect, Reason, Signal
 from voicetop.engine.snapshot import NAN
+from voicetop.formatting.numbers import known
 
 MOST_OPEN, MOST_CLOSED, MOST_FLAPS = 1_000, 200, 1_000
 
@@ -90,19 +91,19 @@ class Incidents(Struct, kw_only=True):
 
     def _stand_still(self, at: float) -> None:
         """We are blind: nothing that was on is over for lack of signs, and nothing that waits to fire comes nearer."""
-        passed = at - self.marked if self.marked == self.marked else 0.0
+        passed = at - self.marked if known(self.marked) else 0.0
         for incident in self.opened:
             if incident.family not in EVENTS:
                 incident.seen += passed
                 incident.began += passed if incident.phase == "pending" else 0.0
 
     def _hear(self, signals: Iterable[Signal], at: float, *, local: bool) -> None:
-        known = {incident.identity: incident for incident in self.opened}
+        by_identity = {incident.identity: incident for incident in self.opened}
         ordered = sorted(signals, key=lambda one: (-RANK[one.tier], len(one.where), one.rule, one.where))
         for signal in ordered:
             if self.blind and signal.family not in EVENTS:
                 continue
-            home = known.get(identity(signal.family, signal.rule, signal.where)) or self._home(signal)
+            home = by_identity.get(identity(signal.family, signal.rule, signal.where)) or self._home(signal)
             if home is not None and _breaks(home, signal):
                 home.held = False
                 home = None
@@ -111,7 +112,7 @@ class Incidents(Struct, kw_only=True):
                 if home is None:
                     self.crowded += 1
                     continue
-                known[home.identity] = home
+                by_identity[home.identity] = home
             self._support(signal, home, at)
             if home.phase == "pending":
                 home.for_s = min(home.for_s, at - home.began + self._patience(signal))
@@ -153,7 +154,7 @@ class Incidents(Struct, kw_only=True):
             tier=signal.tier,
             began=at,
             seen=at,
-            onset=min(signal.onset, at) if signal.onset == signal.onset else at,
+            onset=min(signal.onset, at) if known(signal.onset) else at,
             for_s=self._patience(signal),
             keep_s=min(MOST_KEEP_S, policy.keep_s * 2.0 ** min(times - 1, 16)),
             times=times,
@@ -296,4 +297,4 @@ def _said_at(incident: Incident, at: float) -> str:
 
 
 def _or_0(at: float) -> float:
-    return at if at == at else 0.0
+    return at if known(at) else 0.0

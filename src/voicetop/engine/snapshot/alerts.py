@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from voicetop.engine.snapshot.view import NAN, Where
+from voicetop.formatting.numbers import known
 
 
 class IncidentNote(Struct, frozen=True):
@@ -66,7 +67,7 @@ class IncidentRow(Struct, frozen=True):
     @property
     def to_detect_s(self) -> float:
         """From the estimated onset until it fired."""
-        return max(0.0, self.fired - self.began) if self.fired == self.fired else NAN
+        return max(0.0, self.fired - self.began) if known(self.fired) else NAN
 
     @property
     def to_acknowledge_s(self) -> float:

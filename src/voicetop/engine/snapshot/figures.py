@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from voicetop.engine.snapshot.view import NAN
+from voicetop.formatting.numbers import known
 
 
 class Normal(Struct, frozen=True):
@@ -16,7 +17,7 @@ class Normal(Struct, frozen=True):
 
     @property
     def known(self) -> bool:
-        return self.value == self.value
+        return known(self.value)
 
 
 class Figure(Struct, frozen=True):
@@ -41,7 +42,7 @@ class Figure(Struct, frozen=True):
 
     @property
     def known(self) -> bool:
-        return self.value == self.value
+        return known(self.value)
 
     @property
     def ratio(self) -> float:

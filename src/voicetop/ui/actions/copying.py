@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from voicetop.formatting.numbers import known
 from voicetop.ui import pictures
 from voicetop.ui.actions.appearance import Appearance
 from voicetop.ui.actions.registry import Handlers
@@ -53,7 +54,7 @@ class CopyActions:
     def save_picture(self, lines: Sequence[Line], name: str, at: float) -> None:
         """Write what was on the screen at `at` (epoch s) as a picture, and say where; its path is copied."""
         look = self._host.look
-        title = f"voicetop · {name} · {look.clock(at)} {look.zone(at)}" if at == at else name
+        title = f"voicetop · {name} · {look.clock(at)} {look.zone(at)}" if known(at) else name
         drawn = picture(lines, self._appearance.theme, title=title, ascii_only=look.ascii)
         self._app.run_worker(self._save(drawn, name, at))
 

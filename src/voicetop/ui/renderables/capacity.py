@@ -5,6 +5,7 @@ from __future__ import annotations
 from voicetop.charts import blocks
 from voicetop.engine.snapshot import CapacityPanel, Snapshot, StuckStage, WaitingPanel
 from voicetop.formatting import labels, numbers, times
+from voicetop.formatting.numbers import known
 from voicetop.ui.lines import Line, Row, clip, fit, width_of
 from voicetop.ui.style.display_options import DisplayOptions
 
@@ -37,13 +38,11 @@ def _notes(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
             tone = panel.severity if word else "text"
             row.add(f"{word}{numbers.whole_percent(share)}", tone).add(" · ", "faint")
     row.add(f"peak {panel.peak:,}", "muted")
-    if width >= 110 and panel.peak_at == panel.peak_at:
+    if width >= 110 and known(panel.peak_at):
         row.add(f" at {look.clock(panel.peak_at, seconds=False)}", "muted")
-    if width >= 150 and panel.arrivals_per_min == panel.arrivals_per_min:
+    if width >= 150 and known(panel.arrivals_per_min):
         row.add(" · ", "faint").add(f"{panel.arrivals_per_min:.0f} new a minute", "muted")
-        row.add(
-            f", {times.age(panel.handling_s)} each" if panel.handling_s == panel.handling_s else "", "muted"
-        )
+        row.add(f", {times.age(panel.handling_s)} each" if known(panel.handling_s) else "", "muted")
     if panel.minutes_to_line > 0:
         row.add(" · ", "faint").add(f"line in {times.span(panel.minutes_to_line * 60)}", "degraded")
     return row.line()
@@ -58,7 +57,7 @@ def waiting_line(panel: WaitingPanel, width: int) -> Line:
         row.add("for a reply, " if panel.waiting else "nobody waits", "muted").add(
             "none stuck" if panel.waiting else "", "muted"
         )
-    if panel.longest_s == panel.longest_s and panel.waiting:
+    if known(panel.longest_s) and panel.waiting:
         row.add(" · ", "faint").add(f"longest {times.seconds(panel.longest_s)}", "muted")
     for stage in panel.stages:
         text = _stage(stage)

@@ -6,6 +6,7 @@ import re
 
 from voicetop.engine.snapshot import Severity, Snapshot, Where
 from voicetop.formatting import numbers, times
+from voicetop.formatting.numbers import known
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, width_of
 from voicetop.ui.renderables.banner import banner
 from voicetop.ui.renderables.scene import Scene
@@ -130,7 +131,7 @@ def verdict(scene: Scene) -> tuple[Severity, str]:
         return "blind", blindness(scene, snap)
     result = snap.verdict
     text = result.text
-    if result.severity in ("degraded", "down") and result.since == result.since:
+    if result.severity in ("degraded", "down") and known(result.since):
         since = (
             f"since {scene.look.clock(result.since, seconds=False)} ({times.span(snap.at - result.since)})"
         )
@@ -144,7 +145,7 @@ def blindness(scene: Scene, snap: Snapshot) -> str:
         return f"the feed's thread stopped: {scene.error}"
     if scene.link.phase == "live" and not snap.feed.local:
         return snap.verdict.text
-    heard = snap.feed.last_at if snap.feed.last_at == snap.feed.last_at else snap.at - snap.feed.silent_s
+    heard = snap.feed.last_at if known(snap.feed.last_at) else snap.at - snap.feed.silent_s
     parts = [f"feed silent for {times.span(snap.feed.silent_s)}", f"last event {scene.look.clock(heard)}"]
     if scene.link.phase == "reconnecting":
         parts.append(f"reconnecting (try {scene.link.tries})")

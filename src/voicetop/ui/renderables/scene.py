@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.engine.snapshot.timeline import Timeline
+from voicetop.formatting.numbers import known
 from voicetop.sources import LinkState
 from voicetop.ui.feed import PlaybackPosition
 from voicetop.ui.style.display_options import DisplayOptions
@@ -34,7 +35,7 @@ class When:
     @property
     def seeking(self) -> bool:
         """Whether it is on its way to another moment."""
-        return self.position.seeking == self.position.seeking
+        return known(self.position.seeking)
 
 
 @dataclass(frozen=True, slots=True)

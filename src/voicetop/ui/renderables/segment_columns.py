@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from voicetop.engine.snapshot import Figure, SegmentRow, SegmentsPanel
 from voicetop.formatting import numbers
+from voicetop.formatting.numbers import known
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables.written_figure import plus_minus, write_figure
 
@@ -226,7 +227,7 @@ def ordered(panel: SegmentsPanel, sort: str, *, reverse: bool) -> list[SegmentRo
 
 
 def _last_where_unknown(value: float) -> float:
-    return value if value == value else float("inf")
+    return value if known(value) else float("inf")
 
 
 def sorts(width: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from voicetop.engine.snapshot import NAN, Series, Snapshot
+from voicetop.formatting.numbers import known
 from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables.footer import entry_line
@@ -56,7 +57,7 @@ class PanelPage(Page):
 
     @property
     def reading(self) -> bool:
-        return self.at == self.at
+        return known(self.at)
 
     def foot(self, scene: Scene, width: int) -> Line:
         if not self.reading or scene.snap is None:

@@ -29,6 +29,7 @@ from voicetop.engine.snapshot.comparison import (
 )
 from voicetop.engine.windows.buckets import MIDDLES, QUANTILES, censored_quantile
 from voicetop.engine.windows.histograms import METRICS, Histogram
+from voicetop.formatting.numbers import known
 from voicetop.views.compare import intervals, segment_search
 from voicetop.views.compare.intervals import Interval, Share
 from voicetop.views.compare.measures import earlier
@@ -252,4 +253,4 @@ def _counted(row: FigureChange, of: list[float]) -> FigureChange:
     """
     error = math.sqrt(row.a**2 * of[0] + row.b**2 * of[1] + 1)
     more = row.difference
-    return _tested(row, lambda z: (more - z * error, more + z * error), few=False) if more == more else row
+    return _tested(row, lambda z: (more - z * error, more + z * error), few=False) if known(more) else row
