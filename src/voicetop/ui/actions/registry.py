@@ -41,6 +41,8 @@ SCROLLS: tuple[Place, ...] = (*EVERYWHERE, "help", "palette", "columns")
 ALERTS: tuple[Place, ...] = ("alerts", "alert")
 MARKABLE: tuple[Place, ...] = ("overview", "calls", "segments", "trends", "call", "compare")
 BOXES: tuple[Place, ...] = ("help", "palette", "copy", "columns", "prompt")
+SORTED: tuple[Place, ...] = ("calls", "segments")
+ANYWHERE: tuple[Place, ...] = (*EVERYWHERE, *BOXES)
 
 
 Handlers: TypeAlias = dict[str, Callable[[], None]]
@@ -63,23 +65,13 @@ class Action(NamedTuple):
 
 
 ACTIONS: tuple[Action, ...] = (
+    Action("overview", "1", "Overview", "is everything working right now?", "screens", ANYWHERE, 1),
+    Action("calls", "2", "Calls", "every live call, and those that ended", "screens", ANYWHERE, 1),
     Action(
-        "overview", "1", "Overview", "is everything working right now?", "screens", (*EVERYWHERE, *BOXES), 1
+        "segments", "3", "Segments", "every value of a dimension against its normal", "screens", ANYWHERE, 1
     ),
-    Action(
-        "calls", "2", "Calls", "every live call, and those that ended", "screens", (*EVERYWHERE, *BOXES), 1
-    ),
-    Action(
-        "segments",
-        "3",
-        "Segments",
-        "every value of a dimension against its normal",
-        "screens",
-        (*EVERYWHERE, *BOXES),
-        1,
-    ),
-    Action("alerts", "4", "Alerts", "what fired, and its runbook", "screens", (*EVERYWHERE, *BOXES), 1),
-    Action("trends", "5", "Trends", "24 hours with what changed", "screens", (*EVERYWHERE, *BOXES), 1),
+    Action("alerts", "4", "Alerts", "what fired, and its runbook", "screens", ANYWHERE, 1),
+    Action("trends", "5", "Trends", "24 hours with what changed", "screens", ANYWHERE, 1),
     Action("filter", "slash", "filter", "show only the calls that match, as you type", "calls", LISTS, 4),
     Action(
         "open",
@@ -112,30 +104,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("ended", "t", "ended", "live calls or ended ones", "calls", ("calls",), 6),
     Action("follow", "f", "follow", "scroll with the call under the cursor", "calls", ("calls",), 8),
     Action("columns", "c", "columns", "choose the columns of the table", "calls", ("calls",), 8),
-    Action(
-        "sort_left",
-        "less_than_sign",
-        "sort column",
-        "sort by the column at the left",
-        "calls",
-        (
-            "calls",
-            "segments",
-        ),
-    ),
-    Action(
-        "sort_right",
-        "greater_than_sign",
-        "sort",
-        "sort by the column at the right",
-        "calls",
-        (
-            "calls",
-            "segments",
-        ),
-        6,
-    ),
-    Action("reverse", "r", "reverse", "turn the order round", "calls", ("calls", "segments"), 8),
+    Action("sort_left", "less_than_sign", "sort column", "sort by the column at the left", "calls", SORTED),
+    Action("sort_right", "greater_than_sign", "sort", "sort by the column at the right", "calls", SORTED, 6),
+    Action("reverse", "r", "reverse", "turn the order round", "calls", SORTED, 8),
     Action(
         "narrow",
         "enter",
@@ -170,14 +141,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("previous_panel", "shift+tab", "panel before", "the focus to the panel before", "panels", CHARTS),
     Action("maximise", "z", "zoom", "the focused panel alone, or all of them again", "panels", CHARTS, 7),
     Action("read", "v", "values", "a cursor that reads values off the chart", "panels", CHARTS, 7),
-    Action(
-        "freeze",
-        "space",
-        "freeze",
-        "stand still, or go on; the feed goes on anyway",
-        "time",
-        footer=5,
-    ),
+    Action("freeze", "space", "freeze", "stand still, or go on; the feed goes on anyway", "time", footer=5),
     Action("step_back", "left_square_bracket", "back", "5 seconds back", "time"),
     Action("step_on", "right_square_bracket", "on", "5 seconds on", "time"),
     Action("minute_back", "left_curly_bracket", "minute back", "a minute back", "time"),
@@ -208,9 +172,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("last", "G,end", "last", "the last row", "moving", SCROLLS),
     Action("window", "w", "window", "5 minutes, 30 minutes, 24 hours", "view", footer=5),
     Action("zone", "u", "UTC/local", "times in UTC or as this machine has them", "view", footer=9),
-    Action("theme", "T", "theme", "the next theme", "view", (*EVERYWHERE, *BOXES)),
-    Action("next_feed", "F", "next feed", "where the console has several", "view", (*EVERYWHERE, *BOXES)),
-    Action("repaint", "ctrl+l", "repaint", "paint the whole screen again", "view", (*EVERYWHERE, *BOXES)),
+    Action("theme", "T", "theme", "the next theme", "view", ANYWHERE),
+    Action("next_feed", "F", "next feed", "where the console has several", "view", ANYWHERE),
+    Action("repaint", "ctrl+l", "repaint", "paint the whole screen again", "view", ANYWHERE),
     Action("copy", "y", "copy", "a row, a panel or a status line, for a chat", "view", footer=8),
     Action("copy_row", "r", "row", "the call under the cursor, in a line", "copying", ("copy",), 1),
     Action("copy_panel", "p", "panel", "what the screen shows, as plain text", "copying", ("copy",), 1),
@@ -224,10 +188,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("help", "question_mark,f1", "help", "what is on screen and what the keys do", "view", footer=2),
     Action("palette", "ctrl+p", "palette", "find an action by its name", "view"),
-    Action(
-        "back", "escape", "back", "clear the filter, or close what is open", "view", (*EVERYWHERE, *BOXES)
-    ),
-    Action("quit", "q,ctrl+c,ctrl+q", "quit", "leave", "view", (*EVERYWHERE, *BOXES), 2),
+    Action("back", "escape", "back", "clear the filter, or close what is open", "view", ANYWHERE),
+    Action("quit", "q,ctrl+c,ctrl+q", "quit", "leave", "view", ANYWHERE, 2),
 )
 BY_ID = {action.id: action for action in ACTIONS}
 
