@@ -18,7 +18,7 @@ from voicetop.engine.event_handlers import HANDLERS
 from voicetop.engine.state import EngineState
 from voicetop.engine.verdict import Judge
 from voicetop.wire.codec import Batch
-from voicetop.wire.events import Event, Operator, Turn, TurnStart
+from voicetop.wire.events import Operator, Turn, TurnStart
 
 MARK_S = 5
 MOST_MARKS = 60
@@ -149,7 +149,3 @@ class Engine(EngineState):
             event = batch.events[last]
             ts = min(event.ts if type(event) is Turn else self.feed.correct(event), batch.at[last])
         self.feed.lag = max(0.0, batch.at[last] - ts)
-
-
-HANDLED: frozenset[type[Event]] = frozenset([*HANDLERS, Turn, TurnStart])
-"""The kinds of event that have a home here."""

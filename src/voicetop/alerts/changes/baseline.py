@@ -33,7 +33,6 @@ BINS = 48
 BLOCKS = 24 * 28
 """Hours of which the greatest CUSUMs are kept."""
 LINE_SHARE = 0.9
-MOST_LABELS = 2_000
 
 
 Spread: TypeAlias = tuple[float, float, float, float]
