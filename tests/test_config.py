@@ -61,7 +61,7 @@ def test_every_key_arrives_and_the_engine_gets_its_part(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("\ncapcity = 3", "c.toml, line 2: 'capcity' is no key here; did you mean 'capacity'?"),
+        ("\ncapcity = 3", "c.toml, line 2: 'capcity' is an unknown key; did you mean 'capacity'?"),
         ('capacity = "x"', "c.toml, line 1: 'capacity' has to be a whole number, not text"),
         ("capacity = -1", "c.toml, line 1: 'capacity' has to be a whole number >= 0"),
         ("utc = 1", "c.toml, line 1: 'utc' has to be true or false, not a whole number"),
@@ -69,7 +69,7 @@ def test_every_key_arrives_and_the_engine_gets_its_part(monkeypatch: pytest.Monk
         ("terminal_steps = [1]", "c.toml, line 1: 'terminal_steps' has to be text, not a whole number"),
         (
             "[prices.stt]\n\n# per minute\nper_audio_minutes = 1",
-            "c.toml, line 4: 'prices.stt.per_audio_minutes' is no key here; did you mean 'per_audio_minute'?",
+            "c.toml, line 4: 'prices.stt.per_audio_minutes' is an unknown key; did you mean 'per_audio_minute'?",
         ),
         (
             '[prices."a/b"]\ninput_per_million = "2"',
@@ -77,17 +77,17 @@ def test_every_key_arrives_and_the_engine_gets_its_part(monkeypatch: pytest.Monk
         ),
         (
             "[prices]\nstt.per_audio_minute = -1",
-            "c.toml, line 2: 'prices.stt.per_audio_minute' has to be dollars, 0 or more",
+            "c.toml, line 2: 'prices.stt.per_audio_minute' has to be an amount in dollars, 0 or more",
         ),
         ("prices.llm = 3", "c.toml, line 1: 'prices.llm' has to be a table, like [prices.llm]"),
         ("prices = 3", "c.toml, line 1: 'prices' has to be tables, like [prices.\"openai/gpt-4o\"]"),
         (
             '[links]\ntrace = "https://t.example/{trace}"',
-            "c.toml, line 2: 'links.trace' knows no {trace}; did you mean '{trace_id}'?",
+            "c.toml, line 2: 'links.trace' has an unknown placeholder {trace}; did you mean '{trace_id}'?",
         ),
         ('[links]\naudio = "ftp://x"', "c.toml, line 2: 'links.audio' has to begin with https:// or http://"),
         ('[links]\ncall = "https://x/ü"', "c.toml, line 2: 'links.call' has to be plain ASCII without spaces"),
-        ('[links]\nlog = "https://x"', "c.toml, line 2: 'links.log' is no key here; there are: trace, audio, call"),
+        ('[links]\nlog = "https://x"', "c.toml, line 2: 'links.log' is an unknown key; valid: trace, audio, call"),
         ("links = 1", "c.toml, line 1: 'links' has to be a table, like [links] and in it trace = \"https://…/{trace_id}\""),
         ("url = ", "c.toml: not TOML: Invalid value (at end of document)"),
         ("utc = true\nutc = 1\n", "c.toml, line 2: not TOML: Cannot overwrite a value (column 8)"),
@@ -100,7 +100,7 @@ def test_a_mistake_is_one_line_with_file_line_key_and_what_to_do(text: str, mess
 
 
 def test_a_key_like_no_other_lists_what_there_is() -> None:
-    with pytest.raises(ConfigError, match=r"'zzz' is no key here; there are: url, token_file, theme, utc"):
+    with pytest.raises(ConfigError, match=r"'zzz' is an unknown key; valid: url, token_file, theme, utc"):
         parse("zzz = 1", "c.toml")
 
 

@@ -25,5 +25,5 @@ def test_the_tree_in_the_docstring_names_them_all() -> None:
 
 def test_the_nearest_word_is_named_or_all_that_there_are() -> None:
     assert nearest("biling", ["billing", "orders"]) == "; did you mean 'billing'?"
-    assert nearest("xyz", ["billing", "orders"]) == "; there are: billing, orders"
+    assert nearest("xyz", ["billing", "orders"]) == "; valid: billing, orders"
     assert nearest("xyz", ["billing"], "; see the docs") == "; see the docs"

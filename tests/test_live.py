@@ -195,7 +195,7 @@ def test_a_feed_at_its_end_can_still_be_looked_at(source: ByHand, feed: LiveFeed
     source.ends = LinkState("ended", where="a.vtr", why="the end of a.vtr is torn")
     source.put(None)
     until(lambda: feed.ended)
-    assert (feed.error, feed.notes) == ("", ["a.vtr is at its end · the end of a.vtr is torn"])
+    assert (feed.error, feed.notes) == ("", ["a.vtr has ended · the end of a.vtr is torn"])
     answers: list[Snapshot] = []
     feed.ask(View(span="24h"), answers.append)
     until(lambda: answers)

@@ -72,7 +72,7 @@ def test_every_mistake_is_found_and_each_names_file_line_and_key() -> None:
     assert [str(mistake) for mistake in file.mistakes] == [
         "a.toml, line 1: 'size' has to be a whole number, not text",
         "a.toml, line 3: 'mode' has to be one of fast, slow, not 'fsat'; did you mean 'fast'?",
-        "a.toml, line 2: 'color' is no key here; did you mean 'colour'?",
+        "a.toml, line 2: 'color' is an unknown key; did you mean 'colour'?",
         "a.toml, line 6: 'feeds.a.retries' has to be a whole number >= 0",
         "a.toml, line 7: 'feeds.b c' needs a url",
         "a.toml, line 7: 'feeds.b c.url' is missing",

@@ -187,7 +187,7 @@ def _price(table: TomlTable) -> Price:
     read = table.fields(Price)
     for key, value in read.items():
         if isinstance(value, float) and not 0 <= value < math.inf:
-            table.wrong(key, "has to be dollars, 0 or more")
+            table.wrong(key, "has to be an amount in dollars, 0 or more")
     return Price(**read)
 
 
@@ -196,7 +196,7 @@ def _feed(name: str, table: TomlTable) -> FeedConfig:
     if not table.values.get("url"):
         table.wrong("", 'needs its url = "ws://…"')
     elif "://" in name or name.startswith("-") or not name.isprintable():
-        table.wrong("", "is typed on a command line: give it a plain name")
+        table.wrong("", "will be typed on a command line: choose a plain name")
     return FeedConfig(**_expanded(read))
 
 
@@ -223,7 +223,7 @@ def _why_no_link(template: str) -> str:
     """Why a template is no address, or names what can't be filled in; empty where all is well."""
     for name in re.findall(r"\{[^}]*\}?", template):
         if name not in LINK_FIELDS:
-            return f"knows no {name}{nearest(name, LINK_FIELDS)}"
+            return f"has an unknown placeholder {name}{nearest(name, LINK_FIELDS)}"
     if not template.startswith(("https://", "http://")):
         return "has to begin with https:// or http://"
     return "" if all("!" <= char <= "~" for char in template) else "has to be plain ASCII without spaces"

@@ -8,7 +8,7 @@ VoicetopError                 one clear line for a person; the command line prin
 │   └── FeedLost              the connection broke: the source retries by itself
 ├── WireError                 a frame that is no frame of the protocol
 ├── CheckpointError           a state of another version, or damaged
-├── RecordingError            a file that is no recording, or cannot be written
+├── RecordingError            a file that is not a recording, or cannot be written
 ├── HistoryError              the history store: locked, damaged, full, or of a later voicetop
 └── NotifyError               a notifier cannot do its work: a secret, a library or a queue is missing
 """
@@ -51,7 +51,7 @@ class CheckpointError(VoicetopError):
 
 
 class RecordingError(VoicetopError):
-    """A file that is no recording, or one that cannot be written."""
+    """A file that is not a recording, or one that cannot be written."""
 
 
 class HistoryError(VoicetopError):
@@ -68,7 +68,7 @@ def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> st
     >>> nearest("biling", ["billing", "orders"])
     "; did you mean 'billing'?"
     >>> nearest("xyz", ["billing", "orders"])
-    '; there are: billing, orders'
+    '; valid: billing, orders'
     """
     import difflib  # noqa: PLC0415 - only where something was mistyped
 
@@ -76,7 +76,7 @@ def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> st
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; there are: {', '.join(names)}" if otherwise is None else otherwise
+    return f"; valid: {', '.join(names)}" if otherwise is None else otherwise
 
 
 def in_one_line(error: BaseException) -> str:

@@ -152,9 +152,9 @@ class LiveFeed:
 
         source, loop, latest = self._source, self._loop, self.latest
         if latest is None or loop is None or source is None:
-            return "nothing has come from this feed yet: nothing was sent"
+            return "nothing received from this feed yet: nothing was sent"
         if not isinstance(source, Acting) or self._ended:
-            return "this feed takes no notes and no acts: nothing was sent"
+            return "this feed accepts no notes or actions: nothing was sent"
         if source.refusal:
             return source.refusal
         try:
@@ -217,7 +217,7 @@ class LiveFeed:
                 recorder=self._recorder,
             )
         except VoicetopError as error:
-            self._unkept = f"nothing can be gone back to: {error}"
+            self._unkept = f"cannot go back: {error}"
 
     async def _send(self, source: Acting, act: Operator) -> None:
         try:
@@ -239,7 +239,7 @@ class LiveFeed:
         self._show(session)
         if source.link.phase == "ended" and not self._error:
             why = f" · {source.link.why}" if source.link.why else ""
-            self._ending = f"{source.link.where} is at its end{why}"
+            self._ending = f"{source.link.where} has ended{why}"
         self._ended = True
 
     async def _fold(self, session: Session, source: Source) -> None:

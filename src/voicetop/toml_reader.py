@@ -97,12 +97,12 @@ class TomlTable:
         read = {key: self.value(key, hint, UNSET) for key, hint in hints.items()}
         return {key: value for key, value in read.items() if value is not UNSET}
 
-    def only(self, known: Iterable[str], what: str = "key here") -> None:
+    def only(self, known: Iterable[str], what: str = "key") -> None:
         """Whatever key isn't known is a mistake."""
         names = list(known)
         for key in self.values:
             if key not in names:
-                self.wrong(key, f"is no {what}{nearest(key, names)}")
+                self.wrong(key, f"is an unknown {what}{nearest(key, names)}")
 
     def table(self, key: str, like: str) -> TomlTable:
         """A table in this one, empty where there is none. `like` shows how to write it."""

@@ -72,7 +72,8 @@ def test_until_it_is_written_the_familys_takes_its_place(tmp_path: Path) -> None
     shelf = RunbookLibrary((tmp_path,))
     book = shelf.find("payments", "errors")
     assert (
-        book.why == f"no runbook 'payments' yet: write {tmp_path / 'payments.md'}; until then that of errors"
+        book.why
+        == f"no runbook 'payments' yet: write {tmp_path / 'payments.md'}; showing that of errors until then"
     )
     assert book.steps == shelf.find("errors").steps != ()
     (tmp_path / "own.md").write_text("just words", encoding="utf-8")
@@ -91,10 +92,10 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "b.md").write_bytes(b"\xff\xfe1. x")
     (tmp_path / "c.md").write_text("1. go [there](panel:latancy)\n", encoding="utf-8")
     shelf = RunbookLibrary((tmp_path,))
-    assert "has no steps" in shelf.find("a").why
+    assert "has no items" in shelf.find("a").why
     assert shelf.find("b").why.endswith("cannot be read: it is not UTF-8")
     assert mistakes(shelf.find("c")) == [
-        f"{tmp_path / 'c.md'}: step 1 leads to 'latancy'; did you mean 'latency'?"
+        f"{tmp_path / 'c.md'}: item 1 leads to 'latancy'; did you mean 'latency'?"
     ]
 
 

@@ -68,7 +68,7 @@ def test_a_baseline_is_learned_shown_and_taken_elsewhere(
     where = ["--history", str(store)]
     assert run(["baseline", "learn", str(week), "--name", "prod", *where]) == 0
     said = capsys.readouterr().out
-    assert re.match(r"learned \d\d healthy minutes, [\d,]+ calls; kept in \S+history\.db as prod", said)
+    assert re.match(r"learned \d\d healthy minutes, [\d,]+ calls; saved to \S+history\.db as prod", said)
     assert run(["baseline", "show", *where]) == 0
     shown = capsys.readouterr().out
     assert re.search(r"e2e +(9|1,0)\d\d ms +1,\d\d\d ms", shown)
@@ -83,12 +83,12 @@ def test_a_baseline_is_learned_shown_and_taken_elsewhere(
     ("words", "line"),
     [
         (["lern"], "did you mean 'learn'?"),
-        (["learn"], "from which recording?"),
-        (["learn", "{short}"], "no whole healthy hour with calls in it"),
+        (["learn"], "name a recording"),
+        (["learn", "{short}"], "no full healthy hour with calls"),
         (["learn", "{none}"], "none.vtr"),
-        (["show"], "there is no history yet"),
-        (["export", "prod"], "into which file? add -o FILE"),
-        (["show", "{junk}"], "this is no baseline: `voicetop baseline export` writes one"),
+        (["show"], "no history yet"),
+        (["export", "prod"], "name the output file: add -o FILE"),
+        (["show", "{junk}"], "not a baseline: create one with `voicetop baseline export`"),
     ],
 )
 def test_what_cannot_work_is_one_clear_line(
@@ -114,10 +114,10 @@ def test_a_baseline_of_another_fleet_is_warned_of_and_one_that_measures_somethin
     assert baselines.check(own, "acme-prod", "a.vtb", str(FORMAT)) == ""
     assert "a baseline of acme-prod, not of other" in baselines.check(own, "other", "a.vtb", str(FORMAT))
     with pytest.raises(
-        HistoryError, match=r"a\.vtb: this baseline cannot be judged by, its metrics differ \(mouth_to_ear\)"
+        HistoryError, match=r"a\.vtb: this baseline cannot be used, its metrics differ \(mouth_to_ear\)"
     ):
         baselines.check(kept(metrics=(*METRICS, "mouth_to_ear")), "", "a.vtb", str(FORMAT))
-    with pytest.raises(HistoryError, match="it is of another version"):
+    with pytest.raises(HistoryError, match="it has another version"):
         baselines.check(kept(format="0"), "", "a.vtb", str(FORMAT))
     with pytest.raises(HistoryError, match="the baseline is damaged"):
         baseline_store.opened(kept(data=b"\xc1"), "a.vtb")
@@ -131,7 +131,7 @@ def test_a_baseline_in_the_history_that_does_not_fit_is_left_out_and_one_that_wa
     assert baseline_store.first_of("", history, "default", "", log.append) is None
     baselines.keep(history, kept(metrics=("other",)))
     assert baseline_store.first_of("", history, "default", "", log.append) is None
-    assert "learning what is normal begins anew" in log[0]
+    assert "learning what is normal starts again" in log[0]
     baselines.keep(history, kept(deployment="other", made_at=5.0))
     first = baseline_store.first_of("", history, "default", "acme-prod", log.append)
     assert first is not None

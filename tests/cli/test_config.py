@@ -40,11 +40,11 @@ def test_every_mistake_is_a_line_from_top_to_bottom(home: Path, capsys: pytest.C
     out, err = capsys.readouterr()
     assert not out
     assert [line.removeprefix(f"voicetop: {home}, ") for line in err.splitlines()] == [
-        "line 1: 'theem' is no key here; did you mean 'theme'?",
-        "line 2: 'url': 'http://x' is no hub's URL: did you mean ws://x ?",
-        "line 5: 'keys.them' is no action; did you mean 'theme'?",
-        f"line 7: 'keys.zone': 'x' is bound already, to 'reverse' in {home}, line 6",
-        "line 9: 'feeds.demo': demo is a verb of voicetop; name it otherwise",
+        "line 1: 'theem' is an unknown key; did you mean 'theme'?",
+        "line 2: 'url': 'http://x' is not a hub URL: did you mean ws://x ?",
+        "line 5: 'keys.them' is not an action; did you mean 'theme'?",
+        f"line 7: 'keys.zone': 'x' is already bound to 'reverse' in {home}, line 6",
+        "line 9: 'feeds.demo': demo is a voicetop command; choose another name",
         "line 11: 'feeds.demo.token_file': /no/such/token: cannot read the token: No such file or directory",
         "line 13: 'feeds.a' needs its url = \"ws://…\"",
     ]
@@ -52,12 +52,12 @@ def test_every_mistake_is_a_line_from_top_to_bottom(home: Path, capsys: pytest.C
 
 def test_a_right_config_is_said_to_be_right(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["config", "check"]) == 0
-    assert "none is needed" in capsys.readouterr().out
+    assert "using defaults" in capsys.readouterr().out
     home.write_text('[feeds.a]\nurl = "ws://x"\n[keys]\nreverse = "t"\n')
     assert run(["config", "check"]) == 0
     out = capsys.readouterr().out
-    assert "all right; 1 feed, 1 action with keys of your own" in out
-    assert "note: action 'ended' has no key any more" in out
+    assert "no mistakes; 1 feed, 1 action with your own keys" in out
+    assert "note: action 'ended' no longer has a key" in out
 
 
 def test_a_theme_with_a_mistake_is_one_of_the_config(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,7 +67,10 @@ def test_a_theme_with_a_mistake_is_one_of_the_config(home: Path, capsys: pytest.
     assert run(["config", "check"]) == 2
     err = capsys.readouterr().err
     mine = f"{home.parent}/themes/mine.toml"
-    assert f"{home}, line 1: 'theme': {mine}, line 3: 'tones.acent' is no tone; did you mean 'accent'?" in err
+    assert (
+        f"{home}, line 1: 'theme': {mine}, line 3: 'tones.acent' is an unknown tone; did you mean 'accent'?"
+        in err
+    )
 
 
 def test_what_is_shown_is_toml_and_says_where_each_value_comes_from(

@@ -27,32 +27,32 @@ def _own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("http://hub:8377/", "'http://hub:8377/' is no hub's URL: did you mean ws://hub:8377/ ?"),
-        ("hub:8377", "'hub:8377' is no hub's URL: did you mean ws://hub:8377 ?"),
+        ("http://hub:8377/", "'http://hub:8377/' is not a hub URL: did you mean ws://hub:8377/ ?"),
+        ("hub:8377", "'hub:8377' is not a hub URL: did you mean ws://hub:8377 ?"),
         (
             "ws://hub:99999",
-            "'ws://hub:99999' is no URL (Port out of range 0-65535): type it like ws://127.0.0.1:8377",
+            "'ws://hub:99999' is not a URL (Port out of range 0-65535): write it like ws://127.0.0.1:8377",
         ),
         ("wss://hub --cafile /no/such.pem", "no file /no/such.pem: --cafile takes PEM certificates"),
         (
             f"ws://hub --cafile {CERTIFICATE}",
-            "--cafile is for wss:// and ws://hub isn't encrypted",
+            "--cafile is for wss://, but ws://hub isn't encrypted",
         ),
         ("ws://hub --record /no/such/a.vtr", "cannot record to /no/such/a.vtr: No such file or directory"),
         ("ws://hub --them light", None),
-        ("ws://hub --theem light", "there is no option --theem; did you mean '--theme'?"),
-        ("ws://hub --record", "--record needs a value after it; voicetop --help says which"),
-        ("replay a.vtr b.vtr", "'b.vtr' is one word too many; voicetop replay --help says what it takes"),
+        ("ws://hub --theem light", "unknown option --theem; did you mean '--theme'?"),
+        ("ws://hub --record", "--record needs a value; see voicetop --help"),
+        ("replay a.vtr b.vtr", "'b.vtr' is one argument too many; see voicetop replay --help"),
         (
             "replya a.vtr",
-            "there is no verb 'replya'; did you mean 'replay'? (a hub is typed like ws://replya:8377)",
+            "unknown command 'replya'; did you mean 'replay'? (to open a hub, type ws://replya:8377)",
         ),
         ("ws://hub --utc --local-time", "argument --local-time: not allowed with argument --utc"),
     ],
 )
 def test_what_cannot_work_is_one_line_and_exit_2(words: str, said: str | None, capsys: Captured) -> None:
     if said is None:  # an abbreviation is no mistake: what is wrong is only that this is no terminal
-        said = "this is no terminal, so there is no screen to draw on: add --plain for a line a second"
+        said = "standard output is not a terminal: add --plain for a line per second"
     else:
         words = f"{words} --plain" if not words.endswith("--record") else words
     assert run(words.split()) == 2
@@ -61,20 +61,20 @@ def test_what_cannot_work_is_one_line_and_exit_2(words: str, said: str | None, c
 
 def test_the_verb_comes_first(capsys: Captured) -> None:
     assert run(["--plain", "demo"]) == 2
-    assert capsys.readouterr().err == "voicetop: the verb comes first: voicetop demo ...\n"
+    assert capsys.readouterr().err == "voicetop: put the command first: voicetop demo ...\n"
 
 
 def test_a_recording_is_replayed_not_connected_to(tmp_path: Path, capsys: Captured) -> None:
     path = tmp_path / "a.vtr"
     path.write_bytes(b"")
     assert run([str(path), "--plain"]) == 2
-    assert capsys.readouterr().err == f"voicetop: {path} is a file, not a hub's URL: voicetop replay {path}\n"
+    assert capsys.readouterr().err == f"voicetop: {path} is a file, not a hub: try voicetop replay {path}\n"
 
 
 def test_a_token_that_can_be_none_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.setenv("VOICETOP_TOKEN", "with spaces")
     assert run(["ws://hub", "--plain"]) == 2
-    assert "the token (VOICETOP_TOKEN) has spaces" in capsys.readouterr().err
+    assert "the token (VOICETOP_TOKEN) contains spaces" in capsys.readouterr().err
 
 
 def test_the_token_file_of_the_config_is_named_where_it_cannot_be_read(
@@ -102,19 +102,17 @@ def test_without_a_terminal_it_names_plain_and_ends(verb: list[str], tmp_path: P
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        "voicetop: this is no terminal, so there is no screen to draw on: add --plain for a line a second\n"
-    )
+    assert done.stderr == ("voicetop: standard output is not a terminal: add --plain for a line per second\n")
 
 
 @pytest.mark.parametrize(
     ("words", "env", "said"),
     [
-        (["--theme", "colourblind"], {}, "there is no theme 'colourblind'; did you mean 'colour-blind'?"),
+        (["--theme", "colourblind"], {}, "unknown theme 'colourblind'; did you mean 'colour-blind'?"),
         (
             [],
             {"TERM": "dumb"},
-            "TERM says that this terminal cannot place a cursor: set TERM, or add --plain",
+            "according to TERM, this terminal cannot position the cursor: set TERM, or add --plain",
         ),
     ],
 )

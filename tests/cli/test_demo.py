@@ -73,7 +73,7 @@ def test_it_can_be_left_before_the_fleet_is_there(started: Demo) -> None:
     [
         ("--calls many", "--calls many: give a whole number from 1 to 200,000"),
         ("--incident llm_outag", "there is no incident 'llm_outag'; did you mean 'llm_outage'?"),
-        ("--callz 3", "there is no option --callz; did you mean '--calls'?"),
+        ("--callz 3", "unknown option --callz; did you mean '--calls'?"),
     ],
 )
 def test_a_bad_option_is_one_line_before_anything_starts(

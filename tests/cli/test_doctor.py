@@ -41,7 +41,7 @@ GOOD = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "
 
 def test_a_good_terminal_has_nothing_to_mend() -> None:
     told = found(GOOD)
-    assert not [finding for finding in told.values() if finding.level == "MEND"]
+    assert not [finding for finding in told.values() if finding.level == "FIX"]
     assert "16.7 million" in told["colours"].said
     assert "OSC 9" in told["notifications"].said
     assert "iterm2" in told["copy"].said
@@ -50,7 +50,7 @@ def test_a_good_terminal_has_nothing_to_mend() -> None:
 @pytest.mark.parametrize(
     ("env", "size", "what", "said", "remedy"),
     [
-        ({"TERM": "dumb"}, (120, 36), "screen", "cannot place a cursor", "TERM=xterm-256color"),
+        ({"TERM": "dumb"}, (120, 36), "screen", "cannot position the cursor", "TERM=xterm-256color"),
         ({}, (60, 20), "screen", "60×20", "80×24"),
         ({"LANG": "C"}, (120, 36), "characters", "ASCII only: LANG=C", "LANG=C.UTF-8"),
         ({"TMUX": "x"}, (120, 36), "tmux", "but TERM=xterm-256color", "default-terminal"),
@@ -60,7 +60,7 @@ def test_what_is_to_be_mended_comes_with_its_remedy(
     env: dict[str, str], size: tuple[int, int], what: str, said: str, remedy: str
 ) -> None:
     finding = found({**GOOD, **env}, size)[what]
-    assert finding.level == "MEND"
+    assert finding.level == "FIX"
     assert said in finding.said
     assert remedy in finding.remedy
 
@@ -86,9 +86,9 @@ def test_colours_follow_what_the_terminal_says() -> None:
 
 
 def test_a_report_is_plain_lines_of_a_hundred_columns() -> None:
-    lines = list(written("feed", [Finding("MEND", "malformed", "why " * 60, "mend " * 60)]))
+    lines = list(written("feed", [Finding("FIX", "malformed", "why " * 60, "mend " * 60)]))
     text = "\n".join(lines)
-    assert text.startswith("feed\n  MEND  malformed")
+    assert text.startswith("feed\n  FIX   malformed")
     assert max(map(len, text.splitlines())) <= 100
 
 
@@ -121,11 +121,11 @@ def test_what_was_malformed_or_unknown_is_told_with_why() -> None:
     batch = msgspec.json.encode({"type": "batch", "seq": 1, "at": [[at, len(events)]], "events": events})
     told = feed_findings(Told(welcome, batch), Session())
     text = "\n".join(written("feed", told))
-    assert "answers in" in text
+    assert "responds in" in text
     assert "voicetop 0.1.0" in text
-    assert "2 payloads were no events" in text
+    assert "2 malformed payloads" in text
     assert "not JSON" in text
-    assert "call.strat: 1 times; did you mean 'call.start'?" in text
+    assert "call.strat: 1 time; did you mean 'call.start'?" in text
     assert "docs/protocol.md" in text
 
 
@@ -172,7 +172,7 @@ def doctor(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_feed_that_answers_is_listened_to_without_a_terminal(tmp_path: Path) -> None:
     with hub() as url:
         done = doctor(tmp_path, url)
-    assert "answers in" in done.stdout, done.stderr
+    assert "responds in" in done.stdout, done.stderr
     assert "events/s" in done.stdout
     assert "well formed" in done.stdout
     assert "textual 8" in done.stdout
@@ -190,7 +190,7 @@ def test_a_rule_of_the_hub_that_matches_nothing_is_named(tmp_path: Path) -> None
         session.feed(frame)
     (finding,) = _rules(session)
     assert finding.level == "note"
-    assert finding.said.startswith("rule 'bad' matches nothing: no call of intent=biling is known here")
+    assert finding.said.startswith("rule 'bad' matches nothing: no call has intent=biling")
     assert finding.said.endswith("; did you mean 'billing'?")
 
 

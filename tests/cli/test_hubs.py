@@ -57,9 +57,9 @@ def test_a_feed_s_own_token_goes_before_the_environment_and_that_before_the_gene
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["stagign"], "neither a URL nor a feed of the config; did you mean 'staging'?"),
+        (["stagign"], "neither a URL nor a feed in the config; did you mean 'staging'?"),
         (["staging", "staging"], "staging is named twice"),
-        (["ws://x", "replay"], "the verb comes first: voicetop replay"),
+        (["ws://x", "replay"], "put the command first: voicetop replay"),
     ],
 )
 def test_what_is_none_is_said_with_the_nearest(two: Config, words: list[str], said: str) -> None:

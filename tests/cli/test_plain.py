@@ -114,8 +114,8 @@ async def test_before_the_hub_it_says_what_it_waits_for_then_blind_then_live_aga
         port = running.port
     async with printing(f"ws://127.0.0.1:{port}") as plain:
         assert await plain.line() == (
-            f"no feed yet · 127.0.0.1:{port}: nothing listens there · trying again; "
-            "`voicetop serve` starts a hub\n"
+            f"no feed yet · 127.0.0.1:{port}: nothing listens there · retrying; "
+            "run `voicetop serve` to start a hub\n"
         )
         async with hub(port):
             assert LINE.match(await plain.line())
@@ -131,7 +131,7 @@ async def test_a_wrong_token_is_one_line_and_exit_2() -> None:
     ):
         assert await plain.end() == (
             2,
-            f"voicetop: {running.url} refused: this hub wants a token that it knows\n",
+            f"voicetop: {running.url} refused: this hub requires a valid token\n",
         )
 
 

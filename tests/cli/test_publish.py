@@ -75,7 +75,7 @@ async def test_a_bad_line_is_named_skipped_and_counted(start_hub: StartHub) -> N
     assert code == 1
     assert "line 2: Object missing required field `call_id`" in said
     assert "line 4: JSON is malformed" in said
-    assert "line 6: no event: it has no `type`" in said
+    assert "line 6: not an event: it has no `type`" in said
     assert said.endswith("voicetop: published 2 events, skipped 4 bad lines\n")
     assert (hub.feed.validator.events, hub.feed.validator.malformed) == (2, 0)
 

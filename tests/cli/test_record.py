@@ -94,7 +94,7 @@ async def test_a_reader_that_goes_away_ends_it_with_one_line(hub: Hub) -> None:
     os.close(reading)
     _, said = await asyncio.wait_for(process.communicate(), 15)
     assert process.returncode == 1
-    assert b"nobody reads it any more" in said
+    assert b"its reader is gone" in said
     assert b"Traceback" not in said
 
 
@@ -131,9 +131,9 @@ def test_recording_needs_no_engine() -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ([], "where to? add -o FILE"),
-        (["-o", "a.vtr", "--keep", "7d"], "--keep goes with a folder of files: give -o FOLDER/"),
-        (["-o", "-", "--shard", "1h"], "--shard goes with a folder"),
+        ([], "name the output: add -o FILE"),
+        (["-o", "a.vtr", "--keep", "7d"], "--keep needs a folder of files: give -o FOLDER/"),
+        (["-o", "-", "--shard", "1h"], "--shard needs a folder"),
         (["-o", "x/", "--shard", "soon"], "'soon' is not a length of time"),
         (["-o", "x/", "--shard", "5ms"], "--shard 5ms: give at least 1s"),
         (["-o", "x/", "--keep-size", "much"], "'much' is not a size"),

@@ -45,14 +45,14 @@ def test_it_plays_to_the_end_and_says_so(recording: Path) -> None:
     code, lines, error = replay(str(recording), "--speed", "max")
     assert code == 0
     assert lines[-1].startswith("08:53:50Z ")
-    assert error == f"voicetop: {recording} is at its end\n"
+    assert error == f"voicetop: {recording}: end of recording\n"
 
 
 def test_it_begins_where_it_is_told_and_pauses_where_it_is_told(recording: Path) -> None:
     code, lines, error = replay(str(recording), "--at", "08:53:30", "--until", "-15s", "--speed", "50")
     assert code == 0
     assert "08:53:30Z" <= lines[0][:9] <= lines[-1][:9] == "08:53:35Z"
-    assert error == f"voicetop: {recording} is where it was to pause\n"
+    assert error == f"voicetop: {recording}: paused as requested\n"
 
 
 def test_a_folder_is_played_as_one(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_dash_is_standard_input_and_one_can_begin_anywhere_in_it(recording: Pa
         "-", "--at", "+1s", "--until", "+5s", "--speed", "max", stdin=recording.read_bytes()
     )
     assert (code, lines[-1][:9]) == (0, "08:53:25Z")
-    assert error == "voicetop: standard input is where it was to pause\n"
+    assert error == "voicetop: standard input: paused as requested\n"
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_a_dash_is_standard_input_and_one_can_begin_anywhere_in_it(recording: Pa
         (["{}", "--at", "tomorrow"], "'tomorrow' is not a time"),
         (
             ["{}", "--at", "2020-01-01T00:00Z"],
-            "--at 2020-01-01T00:00Z: the recording goes from 2025-10-09T08:53:20.000Z to 2025-10-09T08:53:50.000Z",
+            "--at 2020-01-01T00:00Z: the recording covers 2025-10-09T08:53:20.000Z to 2025-10-09T08:53:50.000Z",
         ),
-        (["{}", "--until", "+10m"], "--until +10m: the recording goes from"),
-        (["{}", "--at", "+9s", "--until", "+3s"], "--until +3s isn't after --at +9s"),
+        (["{}", "--until", "+10m"], "--until +10m: the recording covers"),
+        (["{}", "--at", "+9s", "--until", "+3s"], "--until +3s is not after --at +9s"),
         (["{}", "--speed", "5000"], "--speed 5000: give a number from 0.25 to 1000, or max"),
-        (["{}", "--sped", "5"], "there is no option --sped; did you mean '--speed'?"),
+        (["{}", "--sped", "5"], "unknown option --sped; did you mean '--speed'?"),
         (["/no/such.vtr"], "cannot read /no/such.vtr: No such file or directory"),
         (["/dev/null"], "/dev/null is empty: nothing was recorded"),
-        ([sys.executable], "is no recording: it does not begin with a zstd frame"),
-        ([str(Path(__file__).parent)], "holds no recordings (*.vtr)"),
+        ([sys.executable], "is not a recording: it does not begin with a zstd frame"),
+        ([str(Path(__file__).parent)], "contains no recordings (*.vtr)"),
     ],
 )
 def test_what_cannot_be_played_is_one_line_and_exit_2(
@@ -100,7 +100,7 @@ def test_what_cannot_be_played_is_one_line_and_exit_2(
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"", "is empty"), (b"hello, world", "is no recording")])
+@pytest.mark.parametrize(("content", "said"), [(b"", "is empty"), (b"hello, world", "is not a recording")])
 def test_a_pipe_without_a_recording_is_one_line(content: bytes, said: str) -> None:
     code, lines, error = replay("-", stdin=content)
     assert (code, lines) == (2, [])

@@ -45,18 +45,18 @@ def test_check_reads_a_persons_own_rules_and_misses_runbooks(
 ) -> None:
     assert run(["rules", "check"]) == 0
     said = capsys.readouterr().out
-    assert f"note: no runbook 'nope' yet: write {rules / 'nope.md'} (named by nobody)" in said
-    assert "3 rules, no mistakes, but see the notes" in said
+    assert f"note: no runbook 'nope' yet: write {rules / 'nope.md'} (used by nobody)" in said
+    assert "3 rules, no mistakes; see the notes" in said
     (rules / "nope.md").write_text("# Nope\n\n1. **Look.** [calls](panel:calls)\n", encoding="utf-8")
     assert run(["rules", "check"]) == 0
-    assert "3 rules, all right" in capsys.readouterr().out
+    assert "3 rules, no mistakes" in capsys.readouterr().out
 
 
 def test_check_names_file_line_key_and_nearest_match(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (rules / "bad.toml").write_text('[rules.x]\nmetric = "p95_e3e"\n', encoding="utf-8")
     assert run(["rules", "check"]) == 2
     assert capsys.readouterr().err == (
-        f"voicetop: {rules / 'bad.toml'}, line 2: 'rules.x.metric' is no figure of a panel; did you mean 'p95_e2e'?\n"
+        f"voicetop: {rules / 'bad.toml'}, line 2: 'rules.x.metric' is not a metric; did you mean 'p95_e2e'?\n"
     )
 
 
@@ -108,7 +108,7 @@ def test_a_verb_alone_says_what_can_be_done(
 ) -> None:
     assert run([verb]) == 2
     assert capsys.readouterr().err == (
-        f"voicetop: say what to do: {', '.join(ways)}; voicetop {verb} --help says how\n"
+        f"voicetop: choose a command: {', '.join(ways)}; see voicetop {verb} --help\n"
     )
 
 

@@ -103,8 +103,8 @@ def test_the_service_file_calls_it_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--record", "a.vtr", "--keep", "7d"], "--keep goes with a folder of files: give --record FOLDER/"),
-        (["--keep-size", "2GB"], "--keep-size goes with a folder of files: give --record FOLDER/"),
+        (["--record", "a.vtr", "--keep", "7d"], "--keep needs a folder of files: give --record FOLDER/"),
+        (["--keep-size", "2GB"], "--keep-size needs a folder of files: give --record FOLDER/"),
         (["--record", "a/", "--shard", "0.1s"], "--shard 0.1s: give at least 1s"),
         (["--record", "a/", "--keep", "soon"], "'soon' is not a length of time"),
     ],
@@ -134,8 +134,8 @@ async def test_tokens_come_from_the_file_that_the_environment_names(tmp_path: Pa
         (["--port", "70000"], "--port 70000: give a whole number from 0 to 65,535"),
         (["--capacity", "-1"], "--capacity -1"),
         (["--cert", "nowhere.pem"], "no file nowhere.pem"),
-        (["--cert", CERTIFICATE], "no certificate and key that fit together"),
-        (["--key", CERTIFICATE], "TLS needs both"),
+        (["--cert", CERTIFICATE], "its certificate and key don't match"),
+        (["--key", CERTIFICATE], "TLS takes both"),
         (["--token-file", "nowhere"], "nowhere: cannot read the tokens"),
         (["--record", "/nowhere/x.vtr"], "no folder /nowhere"),
     ],
@@ -154,7 +154,7 @@ def test_tokens_may_stand_in_the_environment_itself(
 ) -> None:
     monkeypatch.setenv("VOICETOP_TOKENS", "viewer short")
     assert run(["serve", "--port", "0"]) == 2
-    assert "VOICETOP_TOKENS, line 1: a token is 16" in capsys.readouterr().err
+    assert "VOICETOP_TOKENS, line 1: a token needs 16" in capsys.readouterr().err
 
 
 @pytest.fixture(autouse=True)

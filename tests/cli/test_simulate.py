@@ -42,7 +42,7 @@ def test_options_after_an_incident_belong_to_it() -> None:
 
 def test_a_segment_needs_names_and_values() -> None:
     assert parse_segment(" intent = billing , tier=smb") == {"intent": "billing", "tier": "smb"}
-    with pytest.raises(UsageError, match="'billing' is no NAME=VALUE"):
+    with pytest.raises(UsageError, match="'billing' is not NAME=VALUE"):
         parse_segment("billing")
 
 
@@ -67,9 +67,9 @@ def test_a_bad_value_is_named_with_what_to_type(words: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--incidnet tts_slow", "there is no option --incidnet; did you mean '--incident'?"),
-        ("--at 30", "--at 30 belongs after an --incident NAME"),
-        ("--incident", "--incident needs a value after it; voicetop simulate --help says which"),
+        ("--incidnet tts_slow", "unknown option --incidnet; did you mean '--incident'?"),
+        ("--at 30", "--at 30 has to follow an --incident NAME"),
+        ("--incident", "--incident needs a value; see voicetop simulate --help"),
     ],
 )
 def test_a_bad_option_is_one_line_and_exit_2(

@@ -155,7 +155,7 @@ async def test_what_cannot_wait_pages_and_what_a_person_resolves_is_resolved(
     await until(lambda: "RESOLVED" in next(iter(receiver.messages.values()))[-1]["text"])
     said = await ended(process)
     assert process.returncode == 0
-    assert "stopped; everything was told" in said
+    assert "stopped; all notifications sent" in said
     assert "secret" not in said
     assert [change["summary"] for change in receiver.changes] == ["deploy: billing"]
     store = Store(path)
@@ -191,7 +191,7 @@ async def test_what_came_while_the_watcher_was_dead_is_told_by_the_next(
     said = await ended(third)
     with contextlib.closing(DeliveryQueue(watchers.folder / "state" / "voicetop" / "outbox.db")) as queue:
         repeats = queue.tally().repeats
-    assert ("may have been told twice" in said) == (repeats > 0)
+    assert ("may have been sent twice" in said) == (repeats > 0)
 
 
 def heard_elsewhere(queue: Path) -> int:
@@ -255,7 +255,7 @@ async def test_without_a_feed_we_are_blind_and_it_is_told_when_it_is_back(
     await hub.close()
     await until(lambda: receiver.open)
     (key,) = receiver.open
-    assert receiver.open[key]["summary"].startswith("[acme-prod] we are blind: no feed from acme-prod")
+    assert receiver.open[key]["summary"].startswith("[acme-prod] blind: no feed from acme-prod")
     hub = Hub(HubConfig(port=port, deployment="acme-prod"), new_session=Session)
     await hub.start()
     try:
@@ -282,12 +282,16 @@ async def test_a_dead_mans_switch_is_pressed_while_all_is_well_and_not_when_blin
 @pytest.mark.parametrize(
     ("config", "env", "line"),
     [
-        ("", {}, "there is nobody to tell: name PagerDuty, Slack or others in [notify], see docs/notify.md"),
+        (
+            "",
+            {},
+            "no notification targets configured: add PagerDuty, Slack or others to [notify], see docs/notify.md",
+        ),
         ('[notify.pagerduty.p]\nrouting_key = "env:NOT_THERE"', {}, "NOT_THERE isn't set"),
         (
             '[notify.pagerduty.p]\nrouting_key = "R0UT1NG"',
             {},
-            "line 2: 'notify.pagerduty.p.routing_key' has to name",
+            "line 2: 'notify.pagerduty.p.routing_key' has to say where",
         ),
         (
             '[notify.pagerduty.p]\nrouting_key = "env:K"\nurl = "http://x"',
@@ -297,7 +301,7 @@ async def test_a_dead_mans_switch_is_pressed_while_all_is_well_and_not_when_blin
         (
             '[notify.apprise.m]\nurl = "env:K"',
             {"K": "no-such-scheme"},
-            "Apprise can't read the URL that env:K holds",
+            "Apprise doesn't understand the URL in env:K",
         ),
     ],
 )
@@ -337,12 +341,12 @@ async def test_notify_test_proves_each_target_and_says_what_to_do(
     out, _ = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 1
     lines = out.decode().splitlines()
-    assert "skipped: the desktop is elsewhere" in lines[0]
+    assert "skipped: the desktop is on another machine" in lines[0]
     assert lines[2].startswith(
-        "FAIL  pagerduty.p  it said no (HTTP 400: Invalid routing key): check the integration's key"
+        "FAIL  pagerduty.p  rejected (HTTP 400: Invalid routing key): check the integration's key"
     )
     assert lines[3].startswith(
-        "FAIL  slack.s      Slack said no (not_in_channel): the bot isn't in the channel"
+        "FAIL  slack.s      rejected by Slack (not_in_channel): the bot isn't a member"
     )
     assert "secret" not in out.decode()
 

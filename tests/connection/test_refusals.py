@@ -34,8 +34,8 @@ def test_a_gateway_whose_hub_is_away_is_worth_another_try(status: int) -> None:
         (answered(401, "no"), False, f"{URL} refused: no (set VOICETOP_TOKEN)"),
         (answered(403, "<html>", "text/html"), True, f"{URL} refused: HTTP status 403"),
         (answered(404, "a\x1b[31mb"), True, f"{URL} refused: a[31mb"),
-        (answered(302), True, f"{URL} is no voicetop hub: HTTP status 302"),
-        (InvalidHandshake("odd"), True, f"{URL} is no voicetop hub: odd"),
+        (answered(302), True, f"{URL} is not a voicetop hub: HTTP status 302"),
+        (InvalidHandshake("odd"), True, f"{URL} is not a voicetop hub: odd"),
         (ConnectionClosedError(Close(1008, "no role"), None), True, f"{URL} refused: no role"),
     ],
 )
@@ -64,7 +64,7 @@ def test_what_may_pass_is_lost_and_not_refused(error: Exception, said: str) -> N
 def test_a_server_that_hangs_up_before_its_answer_may_be_starting() -> None:
     error = InvalidMessage("did not receive a valid HTTP response")
     error.__cause__ = EOFError()
-    assert str(failure_of(error, URL, has_token=True)) == "it closed the connection before saying hello"
+    assert str(failure_of(error, URL, has_token=True)) == "it closed the connection before its welcome"
 
 
 def test_a_reset_while_encrypting_hints_at_ws_unless_a_hub_was_there() -> None:

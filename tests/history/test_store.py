@@ -33,7 +33,7 @@ def test_one_process_writes_and_the_second_is_told_who(path: Path) -> None:
     store = Store(path, writer="hub")
     with pytest.raises(HistoryError) as error:
         Store(path, writer="watch")
-    assert f"voicetop hub (pid {os.getpid()}) writes this history already" in one_line(error, path)
+    assert f"voicetop hub (pid {os.getpid()}) already writes this history" in one_line(error, path)
     reader = Store(path)
     assert reader.read("SELECT count(*) FROM incidents") == [(0,)]
     reader.close()
@@ -59,7 +59,7 @@ def test_a_history_of_a_later_voicetop_is_left_alone(path: Path) -> None:
     for writer in ("hub", ""):
         with pytest.raises(HistoryError) as error:
             Store(path, writer=writer)
-        assert "a later voicetop made this history (schema 99)" in one_line(error, path)
+        assert "from a later voicetop (schema 99)" in one_line(error, path)
 
 
 def test_an_older_schema_is_brought_up_by_its_writer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_an_older_schema_is_brought_up_by_its_writer(path: Path, monkeypatch: py
     monkeypatch.setattr(
         "voicetop.history.store.MIGRATIONS", (*MIGRATIONS, "ALTER TABLE incidents ADD COLUMN extra TEXT;")
     )
-    with pytest.raises(HistoryError, match="its writer brings it up"):
+    with pytest.raises(HistoryError, match="its writer upgrades it"):
         Store(path)
     Store(path, writer="hub").close()
     reader = Store(path)
@@ -85,12 +85,12 @@ def test_a_damaged_a_missing_and_an_unreachable_history_are_one_line_each(path: 
     missing = tmp_path / "none.db"
     with pytest.raises(HistoryError) as error:
         Store(missing)
-    assert "there is no history yet" in one_line(error, missing)
+    assert "no history yet" in one_line(error, missing)
     (tmp_path / "file").touch()
     inside = tmp_path / "file" / "history.db"
     with pytest.raises(HistoryError) as error:
         Store(inside, writer="hub")
-    assert "no history can be kept here" in one_line(error, inside)
+    assert "cannot keep a history here" in one_line(error, inside)
 
 
 def test_a_full_disk_is_said_once_and_stops_nobody(path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_full_disk_is_said_once_and_stops_nobody(path: Path) -> None:
     incidents = IncidentLog(store, log.append)
     for number in range(200):
         incidents.record([effect(number=number)])
-    assert log == [f"{path}: the disk is full: make room; alerts go on, unwritten"]
+    assert log == [f"{path}: the disk is full: make room; alerts continue without it"]
     store.close()
 
 
@@ -112,7 +112,7 @@ def test_a_lock_held_by_another_program_is_one_line(path: Path, monkeypatch: pyt
     store._db.execute("PRAGMA busy_timeout = 50")
     with pytest.raises(HistoryError) as error:
         store.write("DELETE FROM incidents WHERE key = ?", [("x",)])
-    assert "another program holds the history locked" in one_line(error, path)
+    assert "another program has locked the history" in one_line(error, path)
     other.close()
     store.close()
 

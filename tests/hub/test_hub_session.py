@@ -118,7 +118,7 @@ async def test_who_does_not_take_the_state_holds_a_fragment_of_it_and_is_closed(
     await until(lambda: console.client.transport.get_write_buffer_size() > 0)
     assert console.client.transport.get_write_buffer_size() < 200_000
     await until(lambda: not hub.consoles)
-    assert any("didn't take the state within" in line for line in log)
+    assert any("didn't accept the state within" in line for line in log)
     stuck.connection.transport.abort()
 
 

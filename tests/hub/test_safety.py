@@ -241,9 +241,9 @@ async def test_tls_with_a_certificate_and_its_key(start_hub: StartHub) -> None:
 @pytest.mark.parametrize(
     ("cert", "key", "words"),
     [
-        ("", "hub.key", "needs both"),
+        ("", "hub.key", "takes both"),
         ("nowhere.pem", "hub.key", "no file"),
-        (__file__, __file__, "no certificate and key that fit together"),
+        (__file__, __file__, "its certificate and key don't match"),
     ],
 )
 async def test_a_certificate_that_cannot_work_is_one_clear_line(cert: str, key: str, words: str) -> None:
@@ -263,8 +263,8 @@ def test_tokens_are_read_from_a_file_with_a_role_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no tokens in it"),
-        ("boss the-bosses-secret-1", r"line 1: no role 'boss'"),
+        ("", "contains no tokens"),
+        ("boss the-bosses-secret-1", r"line 1: unknown role 'boss'"),
         ("\nviewer", "line 2: 1 words"),
         ("viewer short", "16 or more"),
         ("viewer tökentökentöken", "ASCII"),

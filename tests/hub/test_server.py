@@ -393,7 +393,7 @@ async def test_a_session_that_fails_doesnt_stop_the_feed(start_hub: StartHub) ->
 async def test_a_port_that_is_taken_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=rf"127.0.0.1:{port} is taken"):
+        with pytest.raises(UsageError, match=rf"127.0.0.1:{port} is in use"):
             await Hub(HubConfig(port=port), new_session=CountingSession).start()
 
 

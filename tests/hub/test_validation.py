@@ -59,7 +59,7 @@ def test_an_oversize_event_is_malformed_and_its_payload_cut() -> None:
     good, bad = admit(Validator(), frame)
     assert good.text == msgspec.json.encode(turn(1))
     malformed = msgspec.json.decode(bad.text, type=Malformed)
-    assert "at most 196,608" in malformed.error
+    assert "the maximum is 196,608" in malformed.error
     assert len(malformed.payload) == KEPT_PAYLOAD
 
 

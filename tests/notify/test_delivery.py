@@ -147,7 +147,7 @@ async def test_a_pager_that_says_no_is_said_once_and_told_when_it_is_mended(
     lines = [line for line in log if line.startswith("pagerduty.p")]
     assert len(lines) == 2
     assert "Invalid routing key" in lines[0]
-    assert lines[1] == "pagerduty.p: takes alerts again"
+    assert lines[1] == "pagerduty.p: accepts alerts again"
     assert "secret-secret" not in "".join(log)
 
 
@@ -192,7 +192,7 @@ async def test_at_night_a_chat_hears_of_pages_only_and_in_the_morning_of_the_res
         await until(lambda: len(receiver.messages) == 4)
         assert await delivery.flush(10)
         assert sorted(texts_of(receiver)[2:]) == [
-            "2 alerts came and went in quiet hours; 1 still on, told by itself",
+            "2 alerts fired and resolved in quiet hours; 1 still firing, sent separately",
             "▲ WARNING · LLM errors 41 % (normal 0.4 %, n 312), incident 4",
         ]
         delivery.take([effect("resolved", 4, tier="warning")])

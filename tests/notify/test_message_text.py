@@ -25,16 +25,25 @@ def told(
 @pytest.mark.parametrize(
     ("one", "line"),
     [
-        (told("fired", 42), "billing · began 22:13:20 UTC, seen 42 s later · i1"),
-        (told("fired", 0, seen_s=0), "billing · began 22:13:20 UTC, seen at once · i1"),
+        (told("fired", 42), "billing · began 22:13:20 UTC, detected 42 s later · i1"),
+        (told("fired", 0, seen_s=0), "billing · began 22:13:20 UTC, detected at once · i1"),
         (told("worse", 300), "billing · since 22:13:20 UTC (5 min) · i1"),
-        (told("acknowledged", 162, taken_s=120), "billing · taken 22:16:02 UTC, 2 min after the alert · i1"),
+        (
+            told("acknowledged", 162, taken_s=120),
+            "billing · acknowledged 22:16:02 UTC, 2 min after the alert · i1",
+        ),
         (
             told("resolved", 1140, taken_s=120, by="ana"),
-            "billing · resolved 22:32:20 UTC by ana, 19 min after it began, seen 42 s later, taken 2 min later · i1",
+            (
+                "billing · resolved 22:32:20 UTC by ana, 19 min after it began, detected 42 s later, "
+                "acknowledged 2 min later · i1"
+            ),
         ),
-        (told("returned", 400, by="ana"), "billing · given back 22:20:00 UTC, on for 7 min · i1"),
-        (told("resolved", 60), "billing · resolved 22:14:20 UTC, 60 s after it began, seen 42 s later · i1"),
+        (told("returned", 400, by="ana"), "billing · unacknowledged 22:20:00 UTC, open for 7 min · i1"),
+        (
+            told("resolved", 60),
+            "billing · resolved 22:14:20 UTC, 60 s after it began, detected 42 s later · i1",
+        ),
         (effect("fired", at=BEGAN + 60), "billing · since 22:13:20 UTC (60 s) · i1"),
     ],
 )

@@ -155,7 +155,7 @@ def test_open_incidents_are_those_told_of_and_not_over(path: Path) -> None:
 def test_a_damaged_queue_is_put_aside_and_a_new_one_begun(path: Path) -> None:
     path.write_bytes(b"this is no database, it only looks like a file" * 100)
     outbox = DeliveryQueue(path)
-    assert "the queue was damaged; it is put aside as outbox.db.damaged" in outbox.trouble
+    assert "the queue was damaged; it was moved to outbox.db.damaged" in outbox.trouble
     assert put(outbox, [effect()], 1.0) == 1
     outbox.close()
     assert path.with_name("outbox.db.damaged").exists()
@@ -169,7 +169,7 @@ def test_a_full_disk_keeps_nobody_from_being_told(path: Path) -> None:
     outbox._db.execute(f"PRAGMA max_page_count = {pages}")
     for number in range(2, 80):
         put(outbox, [effect(number=number)], 1.0)
-    assert "the disk takes no more" in outbox.trouble
+    assert "cannot write to disk" in outbox.trouble
     assert len(claim_all(outbox)) == 79
     outbox.close()
 
@@ -182,7 +182,7 @@ def test_a_disk_that_is_full_when_it_has_arrived_keeps_the_rest_from_nobody(path
     pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
     outbox._db.execute(f"PRAGMA max_page_count = {pages}")
     outbox.done(job, "r" * 100_000, 3.0)
-    assert "the disk takes no more" in outbox.trouble
+    assert "cannot write to disk" in outbox.trouble
     outbox.told_elsewhere(DeliveryReport("t", thread_of(effect(number=8)), "fired", "r"), 4.0)
     assert len(claim_all(outbox)) == 7
     assert outbox.tally().done == 8
@@ -203,9 +203,9 @@ def test_a_queue_that_another_holds_locked_or_of_a_later_version_is_one_clear_li
     later = sqlite3.connect(path)
     later.execute("PRAGMA user_version = 99")
     later.close()
-    with pytest.raises(NotifyError, match=r"of another voicetop \(schema 99\)"):
+    with pytest.raises(NotifyError, match=r"from another voicetop version \(schema 99\)"):
         DeliveryQueue(path)
-    with pytest.raises(NotifyError, match="the queue cannot be"):
+    with pytest.raises(NotifyError, match="cannot open the queue"):
         DeliveryQueue(tmp_path)
 
 
@@ -239,7 +239,7 @@ def test_what_came_and_went_in_quiet_hours_is_one_digest_and_what_is_still_on_is
     assert set(jobs) == {"fired", "digest"}
     made = jobs["digest"].what
     assert isinstance(made, Digest)
-    assert made.title == "2 alerts came and went in quiet hours; 1 still on, told by itself"
+    assert made.title == "2 alerts fired and resolved in quiet hours; 1 still firing, sent separately"
     assert len(made.lines) == 2
     assert made.lines[0].startswith("▲ WARNING · LLM errors 41 %")
     put(outbox, [warning("resolved", 3)], MORNING + 9)

@@ -44,13 +44,13 @@ def test_a_whole_section_is_understood() -> None:
     [
         (
             "[notify]\ndesktp = true",
-            "c.toml, line 2: 'notify.desktp' is no key here; did you mean 'desktop'?",
+            "c.toml, line 2: 'notify.desktp' is an unknown key; did you mean 'desktop'?",
         ),
-        ('[notify]\nquiet = "at night"', "c.toml, line 2: 'notify.quiet' has to be two times of the day"),
-        ('[notify]\nquiet = "7:00-7:00"', "line 2: 'notify.quiet' has to be two times of the day"),
+        ('[notify]\nquiet = "at night"', "c.toml, line 2: 'notify.quiet' has to be two times of day"),
+        ('[notify]\nquiet = "7:00-7:00"', "line 2: 'notify.quiet' has to be two times of day"),
         (
             '[notify.slack.ops]\ntoken = "env:A"\nchannel = "#x"\nquiet = "25:00-07:00"',
-            "line 4: 'notify.slack.ops.quiet' has to be two times of the day",
+            "line 4: 'notify.slack.ops.quiet' has to be two times of day",
         ),
         (
             '[notify.apprise.m]\nurl = "env:A"\nquiet = 7',
@@ -58,7 +58,7 @@ def test_a_whole_section_is_understood() -> None:
         ),
         (
             '[notify.pagerduty.p]\nrouting_key = "env:A"\nquiet = "22:00-07:00"',
-            "line 3: 'notify.pagerduty.p.quiet' is no key here: pages are not held back",
+            "line 3: 'notify.pagerduty.p.quiet' is an unknown key: pages are never held back",
         ),
         (
             '[notify]\nterminal = "ocs9"',
@@ -67,18 +67,18 @@ def test_a_whole_section_is_understood() -> None:
         ("[notify]\nblind_after_s = 0", "c.toml, line 2: 'notify.blind_after_s' has to be"),
         (
             '[notify]\nheartbeat_url = "https://x"',
-            "line 2: 'notify.heartbeat_url' has to name where the secret is",
+            "line 2: 'notify.heartbeat_url' has to say where the secret is stored",
         ),
         ('[notify.slack.ops]\ntoken = "env:A"', "c.toml, line 1: 'notify.slack.ops' needs channel"),
         (
             '[notify.pagerduty.p]\nrouting_key = "R0UT1NG"',
-            "line 2: 'notify.pagerduty.p.routing_key' has to name",
+            "line 2: 'notify.pagerduty.p.routing_key' has to say where",
         ),
         (
             '[notify.apprise.m]\nurl = "env:A"\ntiers = ["critcal"]',
             "line 3: 'notify.apprise.m.tiers' has to be one of critical, warning, info, not 'critcal'",
         ),
-        ('[notify.pager.p]\nurl = "env:A"', "'notify.pager' is no key here; did you mean 'pagerduty'?"),
+        ('[notify.pager.p]\nurl = "env:A"', "'notify.pager' is an unknown key; did you mean 'pagerduty'?"),
         ("[notify]\nslack = 3", "line 2: 'notify.slack' has to be tables, like [notify.slack.NAME]"),
         ("notify = 3", "line 1: 'notify' has to be a table"),
     ],

@@ -212,7 +212,7 @@ def test_a_token_that_no_header_can_carry_is_refused_at_once() -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        ("nonsense", "it sent something that is no frame of the protocol"),
+        ("nonsense", "it sent something that is not a frame of the protocol"),
         ('{"type":"duty","on":true}', "it closed the connection before its welcome"),
     ],
 )

@@ -98,6 +98,6 @@ async def test_a_hub_with_tokens_takes_a_publisher_that_shows_one() -> None:
         async with AsyncPublisher(hub.url, token="a-secret-of-sixteen") as publisher:
             await until(lambda: publisher.report.connected)
         async with AsyncPublisher(hub.url, token="another-one-entirely") as publisher:
-            await until(lambda: "wants a token that it knows" in publisher.report.why)
+            await until(lambda: "requires a valid token" in publisher.report.why)
     finally:
         await hub.close()

@@ -117,7 +117,7 @@ def test_the_second_state_of_feeds_at_the_same_time_is_left_out_and_said(
         record(tmp_path / f"{name}.vtr", frames)
     words = [str(tmp_path / "a.vtr"), str(tmp_path / "b.vtr")]
     assert run(["merge", *words, "-o", str(tmp_path / "both.vtr")]) == 0
-    assert f"the state at the beginning of {words[1]} is left out" in capsys.readouterr().err
+    assert f"the state at the beginning of {words[1]} is omitted" in capsys.readouterr().err
 
 
 def test_local_records_that_both_parts_tell_are_told_once(tmp_path: Path) -> None:
@@ -179,15 +179,15 @@ def test_a_shared_cut_holds_nothing_personal_not_even_in_its_state(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["cut", "FILE", "-o", "OUT", "--to", "2020-01-02T00:00Z"], "there is nothing from"),
-        (["cut", "FILE", "-o", "OUT", "--from", "+30s", "--to", "+10s"], "there is nothing from"),
+        (["cut", "FILE", "-o", "OUT", "--to", "2020-01-02T00:00Z"], "nothing recorded from"),
+        (["cut", "FILE", "-o", "OUT", "--from", "+30s", "--to", "+10s"], "nothing recorded from"),
         (["cut", "FILE", "-o", "OUT", "--from", "noon"], "'noon' is not a time"),
-        (["cut", "FILE", "-o", "OUT", "--drop-text"], "--drop-text and --fields go with --share"),
-        (["cut", "FILE"], "where to? add -o OUT"),
+        (["cut", "FILE", "-o", "OUT", "--drop-text"], "--drop-text and --fields require --share"),
+        (["cut", "FILE"], "name the output: add -o OUT"),
         (["cut", "missing.vtr", "-o", "OUT"], "cannot read missing.vtr"),
-        (["cut", "FILE", "-o", "FILE"], "is there already: give another name with -o"),
+        (["cut", "FILE", "-o", "FILE"], "already exists: give another name with -o"),
         (["merge", "FILE", "-o", "OUT"], "merge takes two recordings or more"),
-        (["redact", "FILE", "-o", "FILE"], "is there already"),
+        (["redact", "FILE", "-o", "FILE"], "already exists"),
         (["export", "FILE", "--format", "xml"], "--format xml"),
         (["export", "FILE", "--format", "parquet"], "parquet needs a file"),
     ],

@@ -200,7 +200,9 @@ def test_a_damaged_place_before_it_does_not_hide_a_note(path: Path) -> None:
 
 
 def test_a_recording_takes_notes_and_no_other_acts(path: Path) -> None:
-    with pytest.raises(UsageError, match="ack is for a live feed: a recording takes notes and bookmarks"):
+    with pytest.raises(
+        UsageError, match="ack works only on a live feed: a recording takes notes and bookmarks"
+    ):
         Notebook(path).add(note(act="ack"))
 
 
@@ -210,7 +212,7 @@ def test_where_nothing_can_be_kept_it_is_one_line(
     path.chmod(0o400)
     path.with_name("day.vtr.notes").mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
-    with pytest.raises(RecordingError, match="cannot keep notes in /proc/nowhere"):
+    with pytest.raises(RecordingError, match="cannot write notes to /proc/nowhere"):
         Notebook(path).add(note())
     with pytest.raises(RecordingError, match=r"cannot read .*none\.vtr: No such file"):
         Notebook(tmp_path / "none.vtr").add(note())

@@ -80,7 +80,7 @@ def test_a_file_cut_at_every_byte_of_its_last_blocks_is_read_up_to_there(tmp_pat
             assert notes == []
         else:
             assert len(notes) == 1
-            assert all(words in notes[0] for words in ("the end of", "is torn", "at most 1 s"))
+            assert all(words in notes[0] for words in ("the end of", "is truncated", "at most 1 s"))
 
 
 def test_a_block_damaged_at_any_byte_becomes_a_gap_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_zeros_at_the_end_after_a_power_loss_are_a_torn_end(tmp_path: Path) -> N
     path.write_bytes(path.read_bytes() + b"\0" * 5000)
     records, notes = read_all(path)
     assert records == stamped(feed(3))
-    assert "is torn: 5,000 bytes of a block after 2025-10-09T08:53:20.200Z" in notes[0]
+    assert "is truncated: 5,000 bytes of a block after 2025-10-09T08:53:20.200Z" in notes[0]
 
 
 def test_skippable_frames_anywhere_are_passed_over(tmp_path: Path) -> None:
@@ -189,23 +189,26 @@ def test_lines_that_are_no_records_are_a_hole_and_unknown_kinds_are_not(tmp_path
     assert records[-1] == (6, 3.0, False, b'{"n":6}')
     gap = json.loads(records[-2][3])  # type: ignore[index]
     assert (gap["from_seq"], gap["to_seq"], gap["why"]) == (3, 5, "damaged")
-    assert "lines that are no records" in notes[0]
+    assert "lines that are not records" in notes[0]
 
 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
         (b"", "is empty: nothing was recorded"),
-        (b"{}", "is no recording: it does not begin with a zstd frame"),
-        (b"\x1f\x8b" + bytes(100), "is no recording: it does not begin with a zstd frame"),
-        (pack(b"{}\n"), "is no recording: its first line is no header of one"),
-        (pack(b"\0" * 1000), "is no recording: its first line is no header of one"),
+        (b"{}", "is not a recording: it does not begin with a zstd frame"),
+        (b"\x1f\x8b" + bytes(100), "is not a recording: it does not begin with a zstd frame"),
+        (pack(b"{}\n"), "is not a recording: its first line is not a header"),
+        (pack(b"\0" * 1000), "is not a recording: its first line is not a header"),
         (
             pack(b'{"voicetop":"recording","version":2}\n'),
             "is a recording of version 2, this voicetop reads version 1",
         ),
-        (pack(b'{"voicetop":"recording"}\n')[:-3], "is no recording, or a torn one: it holds no whole block"),
-        (SKIPPABLE, "is no recording, or a torn one: it holds no whole block"),
+        (
+            pack(b'{"voicetop":"recording"}\n')[:-3],
+            "is not a recording, or is truncated: it has no complete block",
+        ),
+        (SKIPPABLE, "is not a recording, or is truncated: it has no complete block"),
     ],
 )
 def test_what_cannot_be_replayed_is_one_clear_line(tmp_path: Path, content: bytes, why: str) -> None:
@@ -236,7 +239,7 @@ def test_a_later_protocol_is_read_and_said(tmp_path: Path) -> None:
     path.write_bytes(pack(b'{"voicetop":"recording","version":1,"protocol":2}\n{"seq":1,"at":1,"raw":{}}\n'))
     records, notes = read_all(path)
     assert records == [(1, 1.0, False, b"{}")]
-    assert "speaks protocol 2" in notes[0]
+    assert "uses protocol 2" in notes[0]
 
 
 def test_a_pipe_that_still_grows_is_read_as_it_grows() -> None:

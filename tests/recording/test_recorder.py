@@ -202,7 +202,7 @@ def test_what_can_be_read_behind_a_damaged_block_is_never_cut_off(tmp_path: Path
 def test_a_file_that_is_no_recording_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "thesis.txt"
     path.write_bytes(content)
-    with pytest.raises(RecordingError, match=r"thesis\.txt is no recording.*; record to another file"):
+    with pytest.raises(RecordingError, match=r"thesis\.txt is not a recording.*; record to another file"):
         Recorder(path)
     assert path.read_bytes() == content
 

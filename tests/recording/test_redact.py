@@ -148,7 +148,7 @@ def test_what_cannot_be_looked_into_goes() -> None:
     assert redactor.frame(b"call 4155550100") == b"withheld"
     told = msgspec.json.decode(redactor.frame(welcome(1, 1.0, state=b"Ann")), type=Welcome)
     assert told.state == b""
-    assert redactor.report()[-2:] == ["checkpoints left out: 1", "payloads that were no events left out: 2"]
+    assert redactor.report()[-2:] == ["checkpoints left out: 1", "invalid payloads left out: 2"]
 
 
 def test_drop_text_leaves_out_all_that_was_said_and_all_that_is_not_known() -> None:

@@ -116,7 +116,7 @@ def test_a_clock_that_steps_back_starts_no_new_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_recordings_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match="holds no recordings"):
+    with pytest.raises(RecordingError, match="contains no recordings"):
         read(tmp_path)
 
 

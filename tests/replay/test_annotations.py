@@ -88,11 +88,12 @@ def test_a_note_about_a_call_stands_in_its_ladder_in_a_replay_too(path: Path) ->
 def test_what_can_not_be_noted_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remarks = RecordingNotes(lambda: Notebook(path), author="ada")
     assert (
-        remarks.operate(Act("silence")) == "silence is for a live feed: a recording takes notes and bookmarks"
+        remarks.operate(Act("silence"))
+        == "silence works only on a live feed: a recording takes notes and bookmarks"
     )
     assert "shorten it" in remarks.operate(Act("note", text="x" * 30_000, at=START))
     path.chmod(0o400)
     path.with_name("a.vtr.notes").mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
     [failure] = noted(path, "x").failures
-    assert failure.startswith("cannot keep notes in /proc/nowhere")
+    assert failure.startswith("cannot write notes to /proc/nowhere")

@@ -44,7 +44,7 @@ def test_where_it_has_come_to_counts_only_while_nothing_else_is_wanted() -> None
     controls.seek(200.0, 200.0)
     controls.pass_by(102.0, 1.0)
     controls.arrive(102.0, "")
-    controls.stop(102.0, "at its end")
+    controls.stop(102.0, "end of recording")
     assert (controls.position.at, controls.position.seeking, controls.done) == (101.0, 200.0, False)
     controls.take()
     controls.arrive(199.75, "")
@@ -67,7 +67,7 @@ def test_a_place_that_cannot_be_read_is_told_and_it_stands_still() -> None:
 
 def test_stopped_by_itself_it_goes_on_when_play_is_pressed() -> None:
     controls = begun()
-    controls.stop(160.0, "at its end")
+    controls.stop(160.0, "end of recording")
     assert (controls.done, controls.position.playing) == (True, False)
     controls.play()
     assert (controls.done, controls.position.why) == (False, "")

@@ -113,7 +113,7 @@ def test_all_that_a_person_can_do_in_it_is_note(tmp_path: Path) -> None:
     remarks = RecordingNotes(lambda: Notebook(path), author="ada")
     for act in ("ack", "silence", "resolve", "duty", "page"):
         assert remarks.operate(Act(act, target="i1", at=START)) == (
-            f"{act} is for a live feed: a recording takes notes and bookmarks"
+            f"{act} works only on a live feed: a recording takes notes and bookmarks"
         )
     assert remarks.acts == []
 

@@ -169,8 +169,8 @@ def test_at_its_end_it_stops_and_played_again_it_begins_anew(recording: Path) ->
     player = player_of(recording, speed=math.inf)
     player.start()
     until(lambda: player.ended)
-    assert (player.position.playing, player.position.why) == (False, "at its end")
-    assert player.notes == ["a.vtr is at its end"]
+    assert (player.position.playing, player.position.why) == (False, "end of recording")
+    assert player.notes == ["a.vtr: end of recording"]
     assert player.latest is not None
     assert player.latest.at == START + 60
     player.set_speed(1.0)
@@ -205,9 +205,9 @@ def test_it_pauses_where_it_was_to_and_can_be_let_on(recording: Path) -> None:
     player.start()
     until(lambda: player.ended)
     assert player.position.at == START + 20.5
-    assert player.position.why == "where it was to pause"
+    assert player.position.why == "paused as requested"
     player.play()
-    until(lambda: player.position.why == "at its end")
+    until(lambda: player.position.why == "end of recording")
     player.close()
 
 
@@ -258,7 +258,7 @@ def test_a_file_that_is_still_being_recorded_is_followed(tmp_path: Path) -> None
     recorder.close()
     until(lambda: player.ended)
     until(lambda: player.timeline.last_at == START + 30)
-    assert player.notes == ["a.vtr is at its end"]
+    assert player.notes == ["a.vtr: end of recording"]
     player.close()
 
 
@@ -288,7 +288,7 @@ def test_a_file_of_the_folder_that_is_none_is_told_and_passed_over(tmp_path: Pat
     player.start()
     until(lambda: player.ended)
     assert player.position.at == START + 20
-    assert any("b.vtr is no recording" in note for note in player.notes)
+    assert any("b.vtr is not a recording" in note for note in player.notes)
     player.close()
 
 
@@ -313,7 +313,7 @@ def test_a_torn_end_is_told_when_it_is_there(tmp_path: Path) -> None:
     player.start()
     until(lambda: player.ended)
     assert player.position.at == START + 5
-    assert any("is torn" in note for note in player.notes)
+    assert any("is truncated" in note for note in player.notes)
     player.close()
 
 

@@ -114,5 +114,5 @@ def test_files_come_and_go(folder: Path) -> None:
 
 
 def test_a_folder_without_recordings_is_none(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match="holds no recordings"):
+    with pytest.raises(RecordingError, match="contains no recordings"):
         RecordingSet(tmp_path, Session)

@@ -200,7 +200,7 @@ def test_a_damaged_place_is_passed_by_seek_as_by_play(tmp_path: Path) -> None:
 
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_bytes(b"my only copy")
-    with pytest.raises(RecordingError, match="is no recording"):
+    with pytest.raises(RecordingError, match="is not a recording"):
         Seeker(tmp_path / "thesis.txt", Session)
     (tmp_path / "empty.vtr").write_bytes(b"")
     with pytest.raises(RecordingError, match="is empty"):

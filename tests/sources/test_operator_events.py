@@ -158,7 +158,7 @@ async def test_a_viewer_is_told_in_one_line_and_goes_on_watching(console: Open) 
         await shown(operator)
         where = hub.url.removeprefix("ws://")
         assert viewer.operate(Act("note", text="x")) == (
-            f"{where}: a viewer's token only looks; an operator's token may act"
+            f"{where}: a viewer's token is read-only; use an operator's token to act"
         )
         assert operator.operate(Act("ack", target="i1")) == ""
         assert operator.operate(Act("note", text="seen")) == ""
@@ -176,7 +176,7 @@ async def test_without_tokens_a_console_may_act_unless_viewers_are_kept_from_tra
     try:
         feed = console(hub.url)
         await shown(feed)
-        assert "it lets you look only" in feed.operate(Act("note", text="x"))
+        assert "your access is read-only" in feed.operate(Act("note", text="x"))
     finally:
         await hub.close()
 
@@ -184,9 +184,9 @@ async def test_without_tokens_a_console_may_act_unless_viewers_are_kept_from_tra
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ({"text": "x" * (MAX_TEXT + 1)}, "a note of 20,001 characters; at most 20,000: shorten it"),
-        ({"target": "x" * 600}, "a name of more than 512 characters: shorten it"),
-        ({"until": 1e20}, "note can't be kept: its moment or its end is no time"),
+        ({"text": "x" * (MAX_TEXT + 1)}, "the note has 20,001 characters; at most 20,000 are allowed"),
+        ({"target": "x" * 600}, "the name has more than 512 characters: shorten it"),
+        ({"until": 1e20}, "note can't be sent: its time or its end is invalid"),
     ],
 )
 async def test_what_no_hub_would_take_is_not_sent(
@@ -210,10 +210,10 @@ async def test_a_feed_that_takes_no_acts_says_so(console: Open) -> None:
             await asyncio.sleep(60)
 
     feed = LiveFeed(lambda: (Silent(), None))
-    assert feed.operate(Act("note")) == "nothing has come from this feed yet: nothing was sent"
+    assert feed.operate(Act("note")) == "nothing received from this feed yet: nothing was sent"
     feed.start()
     await until(lambda: feed.latest)
-    assert feed.operate(Act("note")) == "this feed takes no notes and no acts: nothing was sent"
+    assert feed.operate(Act("note")) == "this feed accepts no notes or actions: nothing was sent"
     feed.close()
 
 

@@ -291,7 +291,7 @@ async def test_a_hub_that_accepts_and_drops_does_not_reset_the_backoff(open_cons
     ("token", "role", "words"),
     [
         (None, "viewer", "VOICETOP_TOKEN"),
-        ("wrong-wrong-wrong-wrong", "viewer", "a token that it knows"),
+        ("wrong-wrong-wrong-wrong", "viewer", "a valid token"),
         ("the-viewers-secret", "operator", "no role 'operator' for this token"),
     ],
 )
@@ -313,7 +313,7 @@ async def test_another_version_of_the_protocol_ends_it(open_console: Open) -> No
 
     async with serve(newer_hub, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        assert "speaks protocol 9" in await open_console(f"ws://127.0.0.1:{port}").refused()
+        assert "uses protocol 9" in await open_console(f"ws://127.0.0.1:{port}").refused()
 
 
 async def test_a_server_that_is_no_hub_ends_it(open_console: Open) -> None:
@@ -325,7 +325,7 @@ async def test_a_server_that_is_no_hub_ends_it(open_console: Open) -> None:
 
     async with await asyncio.start_server(web_server, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        assert "is no voicetop hub" in await open_console(f"ws://127.0.0.1:{port}").refused()
+        assert "is not a voicetop hub" in await open_console(f"ws://127.0.0.1:{port}").refused()
 
 
 async def test_a_gateway_without_its_hub_is_tried_again(open_console: Open) -> None:
@@ -369,7 +369,7 @@ async def test_an_encrypted_url_to_a_plain_hub_is_tried_again_with_a_reason(
     hub = await start_hub()
     console = open_console(hub.url.replace("ws:", "wss:"))
     await until(lambda: console.source.link.phase == "reconnecting")
-    assert console.source.link.why == "it broke the connection while it was being encrypted: is it ws:// ?"
+    assert console.source.link.why == "the TLS handshake failed: should the URL be ws://?"
 
 
 async def test_an_operators_acts_go_back_to_the_hub(start_hub: StartHub, open_console: Open) -> None:

@@ -120,7 +120,7 @@ class FakePast:
         """The seek that is under way is there."""
         if not isnan(self.position.seeking):
             at = self.timeline.last_at if self.position.seeking == inf else self.position.seeking
-            self.move(at=max(at, FIRST), seeking=NAN, why="at its end" if at >= LAST else "")
+            self.move(at=max(at, FIRST), seeking=NAN, why="end of recording" if at >= LAST else "")
             self.look()
 
 

@@ -95,11 +95,13 @@ class RunbookLibrary:
         found = self._read[name]
         if not found.why or found.path or not instead or instead == name:
             return found
-        return replace(self.find(instead), why=f"{found.why}; until then that of {instead}")
+        return replace(self.find(instead), why=f"{found.why}; showing that of {instead} until then")
 
     def _look(self, name: str) -> Runbook:
         if not _NAME.fullmatch(name):
-            return Runbook(name, why=f"{safe_label(name)!r} is no name of a runbook: letters, digits, . _ -")
+            return Runbook(
+                name, why=f"{safe_label(name)!r} is not a valid runbook name: use letters, digits, . _ -"
+            )
         for folder in self._folders:
             path = folder / f"{name}.md"
             try:
@@ -125,7 +127,7 @@ def parse(text: str, name: str, path: str = "") -> Runbook:
         elif not steps and line.strip():
             intro.append(line.strip())
     made = tuple(_step(number, " ".join(words)) for number, words in enumerate(steps[:MOST_STEPS], 1))
-    why = "" if made else f"{path or name}: has no steps: begin a line with 1."
+    why = "" if made else f"{path or name}: has no items: begin a line with 1."
     return Runbook(name, _plain(title) or name, _plain(" ".join(intro)), made, path, why)
 
 
@@ -137,7 +139,7 @@ def mistakes(runbook: Runbook) -> list[str]:
     for step in runbook.steps:
         if step.door is not None and step.door.panel not in PANELS:
             hint = nearest(step.door.panel, PANELS)
-            found.append(f"{runbook.path}: step {step.number} leads to {step.door.panel!r}{hint}")
+            found.append(f"{runbook.path}: item {step.number} leads to {step.door.panel!r}{hint}")
     return found
 
 

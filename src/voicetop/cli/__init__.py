@@ -17,23 +17,23 @@ from voicetop.errors import UsageError, VoicetopError, nearest
 
 CONSOLE = ("console", "the console")
 VERBS = {
-    "demo": ("demo", "a hub, a simulated fleet and the console in one command"),
-    "serve": ("serve", "the hub for one machine: publishers in, consoles out"),
-    "simulate": ("simulate", "feed a hub with a simulated fleet"),
-    "publish": ("publish", "feed a hub with JSON lines from a file or stdin"),
-    "record": ("record", "a hub's feed into files, without a screen"),
-    "replay": ("replay", "run a recording on the same screen"),
-    "cut": ("cut", "a part of a recording as a recording; --share takes out what is personal"),
-    "merge": ("merge", "several recordings as one, in the order of their stamps"),
-    "redact": ("redact", "a recording without phone numbers, addresses, account numbers and names"),
-    "export": ("export", "a recording as JSON lines, a table or time series for other programs"),
-    "watch": ("watch", "no screen: the one process that pages"),
-    "notify": ("notify", "prove that those who are to be told of alerts are reached"),
-    "rules": ("rules", "check rules of alerts, or test them against recordings"),
-    "baseline": ("baseline", "learn what is normal from a recording, show it, or take it elsewhere"),
-    "doctor": ("doctor", "what this terminal, the config and the feed are fit for, and what to mend"),
+    "demo": ("demo", "start a hub, a simulated fleet and the console in one command"),
+    "serve": ("serve", "run the hub that your agents publish to"),
+    "simulate": ("simulate", "publish a simulated fleet to a hub"),
+    "publish": ("publish", "publish JSON lines from a file or stdin to a hub"),
+    "record": ("record", "record a hub's feed to files, without a screen"),
+    "replay": ("replay", "replay a recording on the same screen"),
+    "cut": ("cut", "save a part of a recording; --share removes personal data"),
+    "merge": ("merge", "merge several recordings, in the order of their stamps"),
+    "redact": ("redact", "replace phone numbers, addresses, account numbers and names in a recording"),
+    "export": ("export", "export a recording as JSON lines, a table or time series"),
+    "watch": ("watch", "watch a hub without a screen and send notifications"),
+    "notify": ("notify", "test that notifications reach their targets"),
+    "rules": ("rules", "check alert rules, or test them against recordings"),
+    "baseline": ("baseline", "learn a baseline from a recording, show it, or export it"),
+    "doctor": ("doctor", "check this terminal, the config and the feed, and say what to fix"),
     "config": ("config", "check the config, or show where each value comes from"),
-    "demo-feed": ("demo_feed", "the hub and fleet behind `voicetop demo`, which starts it"),
+    "demo-feed": ("demo_feed", "the hub and fleet that `voicetop demo` starts"),
 }
 
 DESCRIPTION = """\
@@ -42,16 +42,16 @@ top for voice AI agents: is everything working right now?
   voicetop [URL ...]    the console on a hub's feed (default ws://127.0.0.1:8377), or on several
   voicetop demo         a simulated fleet on your screen, an incident after half a minute
   voicetop serve        the hub that your agents publish to
-  voicetop simulate URL a simulated fleet for any hub
-  voicetop publish FILE JSON lines to a hub
-  voicetop record URL   a hub's feed into files, without a screen
-  voicetop replay FILE  a recording on the same screen
-  voicetop cut FILE     a part of it as a file; also merge, redact and export
-  voicetop watch URL    no screen: the one process that pages; `notify test` proves that it reaches you
-  voicetop rules test R FILE  when your rules would have fired, against what did fire
-  voicetop baseline ... what is normal here: learn it from a recording, show it, export it
-  voicetop doctor       what this terminal and the feed are fit for, and what to mend
-  voicetop config check is the config right? `config show`: where each value comes from
+  voicetop simulate URL publish a simulated fleet to any hub
+  voicetop publish FILE publish JSON lines to a hub
+  voicetop record URL   record a hub's feed to files, without a screen
+  voicetop replay FILE  replay a recording on the same screen
+  voicetop cut FILE     save a part of it; also merge, redact and export
+  voicetop watch URL    no screen, sends notifications; `notify test` tests their targets
+  voicetop rules test R FILE  when your rules would have fired, compared with what did fire
+  voicetop baseline ... learn what is normal from a recording, show it, export it
+  voicetop doctor       check the terminal and the feed, and say what to fix
+  voicetop config check find mistakes in the config; `config show`: where each value comes from
 """
 
 
@@ -93,7 +93,7 @@ def _check_first_word(word: str) -> None:
     """A word that is neither an option nor like a URL was meant to be a verb. Raises UsageError."""
     if word.isalpha() and word not in _feeds():
         near = nearest(word, (verb for verb in VERBS if verb != "demo-feed"))
-        raise UsageError(f"there is no verb {word!r}{near} (a hub is typed like ws://{word}:8377)")
+        raise UsageError(f"unknown command {word!r}{near} (to open a hub, type ws://{word}:8377)")
 
 
 def _feeds() -> Iterable[str]:

@@ -33,13 +33,13 @@ WHAT = ("learn", "show", "export")
 ENOUGH_DAYS = 7
 
 _EPILOG = f"""\
-  voicetop baseline learn week.vtr              learn from a recording, into the history
+  voicetop baseline learn week.vtr              learn from a recording into the history
   voicetop baseline learn week.vtr -o week.vtb  … or into a file: voicetop serve --baseline week.vtb
-  voicetop baseline show [NAME|FILE]            what is normal: in the history, or in a file
-  voicetop baseline export NAME -o week.vtb     out of the history into a file
+  voicetop baseline show [NAME|FILE]            show a baseline from the history or a file
+  voicetop baseline export NAME -o week.vtb     save one from the history to a file
 
-the history is {history_file()} unless --history names another. What was wrong in a recording isn't learned from; a
-hub with --history goes on learning by itself.
+the history is {history_file()} unless --history names another. Hours with an incident are not learned from; a hub
+with --history continues learning by itself.
 """
 
 
@@ -48,19 +48,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     add = parser.add_argument
-    add("what", metavar="learn|show|export", help="learn from recordings, show, or write into a file")
+    add("what", metavar="learn|show|export", help="learn from recordings, show, or export to a file")
     add(
-        "names", metavar="RECORDING|NAME|FILE", nargs="*", help="recordings in their order, or which baseline"
+        "names",
+        metavar="RECORDING|NAME|FILE",
+        nargs="*",
+        help="recordings in order, or the name of a baseline",
     )
-    add("--name", metavar="NAME", default="", help="what to call it (default: the feed's deployment)")
+    add("--name", metavar="NAME", default="", help="its name (default: the feed's deployment)")
     add("--history", metavar="FILE", default="", help="the history store")
-    add("-o", "--output", metavar="FILE", default="", help="into this file")
+    add("-o", "--output", metavar="FILE", default="", help="write to this file")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it. Raises UsageError, HistoryError, RecordingError."""
     if args.what not in WHAT:
-        raise UsageError(f"voicetop baseline {args.what}: there is no such thing{nearest(args.what, WHAT)}")
+        raise UsageError(f"voicetop baseline {args.what}: unknown command{nearest(args.what, WHAT)}")
     store = Path(args.history).expanduser() if args.history else history_file()
     if args.what == "learn":
         return _learn(args, store)
@@ -71,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _learn(args: argparse.Namespace, store: Path) -> int:
     if not args.names:
-        raise UsageError("from which recording? voicetop baseline learn FILE")
+        raise UsageError("name a recording: voicetop baseline learn FILE")
     session = Session(configuration.load().engine())
     for name in args.names:
         with read(name) as frames:
@@ -82,7 +85,7 @@ def _learn(args: argparse.Namespace, store: Path) -> int:
     baseline = baseline_store.desk_of(session).baseline
     if not baseline.healthy_s:
         raise UsageError(
-            f"{args.names[-1]}: no whole healthy hour with calls in it: a baseline needs a longer recording"
+            f"{args.names[-1]}: no full healthy hour with calls: a baseline needs a longer recording"
         )
     kept = baseline_store.kept_of(
         session, args.name or session.deployment or baseline_store.USUAL_NAME, ", ".join(args.names)
@@ -92,21 +95,21 @@ def _learn(args: argparse.Namespace, store: Path) -> int:
     else:
         with _opened(store, writer="baseline learn") as history:
             baselines.keep(history, kept)
-    print(f"learned {_in_words(kept, baseline)}; kept in {args.output or f'{store} as {kept.name}'}")
+    print(f"learned {_in_words(kept, baseline)}; saved to {args.output or f'{store} as {kept.name}'}")
     if baseline.days < ENOUGH_DAYS:
         print(
-            f"note: {ENOUGH_DAYS} days or more make a baseline that knows the hours and how wild a calm week is"
+            f"note: {ENOUGH_DAYS} days or more also teach the hours of the day and the normal week-to-week variation"
         )
     return 0
 
 
 def _export(args: argparse.Namespace, store: Path) -> int:
     if not args.output:
-        raise UsageError("into which file? add -o FILE")
+        raise UsageError("name the output file: add -o FILE")
     with _opened(store) as history:
         kept = _named(history, args.names, store)
     baselines.write_file(Path(args.output), kept)
-    print(f"{kept.name} is in {args.output}")
+    print(f"{kept.name} saved to {args.output}")
     return 0
 
 
@@ -118,7 +121,7 @@ def _show(args: argparse.Namespace, store: Path) -> int:
     with _opened(store) as history:
         if not args.names and len(every := baselines.all_kept(history)) != 1:
             if not every:
-                raise UsageError(f"{store} holds no baseline yet: voicetop baseline learn RECORDING")
+                raise UsageError(f"{store} has no baseline yet: run voicetop baseline learn RECORDING")
             print(
                 "\n".join(
                     f"{one.name:<20} {_in_words(one, baseline_store.opened(one, str(store)))}"
@@ -134,10 +137,10 @@ def _show(args: argparse.Namespace, store: Path) -> int:
 def _named(history: Store, names: list[str], store: Path) -> KeptBaseline:
     every = {one.name: one for one in baselines.all_kept(history)}
     if not every:
-        raise UsageError(f"{store} holds no baseline yet: voicetop baseline learn RECORDING")
+        raise UsageError(f"{store} has no baseline yet: run voicetop baseline learn RECORDING")
     wanted = names[0] if names else next(iter(every)) if len(every) == 1 else ""
     if wanted not in every:
-        raise UsageError(f"which baseline? {wanted!r} is none{nearest(wanted, every)}")
+        raise UsageError(f"unknown baseline {wanted!r}{nearest(wanted, every)}")
     return every[wanted]
 
 
@@ -146,7 +149,7 @@ def shown(kept: KeptBaseline, where: str) -> Iterator[str]:
     baseline = baseline_store.opened(kept, where)
     yield f"{kept.name}: {_in_words(kept, baseline)}"
     since, until = _moment(kept.first_at), _moment(kept.last_at)
-    yield f"from {since} to {until}, {len(baseline.keys):,} segments, out of {kept.source}"
+    yield f"from {since} to {until}, {len(baseline.keys):,} segments, from {kept.source}"
     if warning := _unfit(kept, where):
         yield f"note: {warning}"
     yield f"\n  {'latency':<20} {'P50':>9} {'P95':>9} {'n':>10}"

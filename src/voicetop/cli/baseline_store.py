@@ -53,7 +53,7 @@ def opened(kept: KeptBaseline, where: str) -> Baseline:
     try:
         return Baseline.decode(kept.data)
     except (msgspec.DecodeError, ValueError):
-        raise HistoryError(f"{where}: the baseline is damaged: learn it anew from a recording") from None
+        raise HistoryError(f"{where}: the baseline is damaged: learn it again from a recording") from None
 
 
 def first_of(
@@ -73,7 +73,7 @@ def first_of(
     except HistoryError as error:
         if file:
             raise
-        log(f"{error}; learning what is normal begins anew")
+        log(f"{error}; learning what is normal starts again")
         return None
     if warning:
         log(warning)
@@ -90,7 +90,7 @@ def _found(
     try:
         return baselines.newest(store, name), str(store.path)
     except HistoryError as error:
-        log(f"{error}; learning what is normal begins anew")
+        log(f"{error}; learning what is normal starts again")
         return None, ""
 
 
@@ -106,6 +106,6 @@ def keep_hourly(session: Session, store: Store, name: str, log: Callable[[str], 
         try:
             baselines.keep(store, kept_of(session, name, f"the feed until {beat.at:.0f}"))
         except HistoryError as error:
-            log(f"{error}; the baseline is not kept")
+            log(f"{error}; the baseline was not saved")
 
     session.on_beat.append(keep)

@@ -37,14 +37,16 @@ class Checked(NamedTuple):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """What to do, and with which file."""
-    parser.add_argument("what", metavar="check|show", help="look for mistakes, or show what is in force")
-    parser.add_argument("file", metavar="FILE", nargs="?", help=f"the config (default {config_file()})")
+    parser.add_argument(
+        "what", metavar="check|show", help="check for mistakes, or show the settings in force"
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", help=f"the config file (default {config_file()})")
 
 
 def run(args: argparse.Namespace) -> int:
     """0, or 2 with a line on stderr for each mistake. Raises UsageError, ConfigError."""
     if args.what not in WHAT:
-        raise UsageError(f"voicetop config {args.what}: there is no such thing{nearest(args.what, WHAT)}")
+        raise UsageError(f"voicetop config {args.what}: unknown command{nearest(args.what, WHAT)}")
     checked = check(args.file)
     for mistake in checked.mistakes:
         sys.stderr.write(f"voicetop: {mistake}\n")
@@ -59,11 +61,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _in_words(checked: Checked) -> str:
     if not checked.text:
-        return "there is none, and none is needed: every value has its default"
+        return "not found; using defaults"
     feeds, keys = len(checked.config.feeds), len(checked.config.keys)
     parts = [numbers.counted(feeds, "feed")] if feeds else []
-    parts += [f"{numbers.counted(keys, 'action')} with keys of your own"] if keys else []
-    return "all right" + (f"; {', '.join(parts)}" if parts else "")
+    parts += [f"{numbers.counted(keys, 'action')} with your own keys"] if keys else []
+    return "no mistakes" + (f"; {', '.join(parts)}" if parts else "")
 
 
 def check(file: str | None = None) -> Checked:
@@ -77,7 +79,7 @@ def check(file: str | None = None) -> Checked:
     from voicetop.ui.actions import keymap
 
     keys, wrong = keymap.examine(config.keys)
-    notes = [f"action {name!r} has no key any more; the palette still finds it" for name in keys.taken]
+    notes = [f"action {name!r} no longer has a key; it is still in the palette" for name in keys.taken]
     every = sorted([*mistakes, *wrong, *_elsewhere(config, path, text)], key=_line_in)
     return Checked(path, text, config, [*every, *rules], notes)
 
@@ -112,14 +114,14 @@ def _elsewhere(config: Config, file: Path, text: str) -> Iterator[VoicetopError]
         if name in VERBS:
             line = line_of(text, ("feeds",), name)
             yield ConfigError(
-                f"{file}, line {line}: 'feeds.{name}': {name} is a verb of voicetop; name it otherwise"
+                f"{file}, line {line}: 'feeds.{name}': {name} is a voicetop command; choose another name"
             )
 
 
 def shown(checked: Checked) -> Iterator[str]:
     """The config that is in force, as TOML, each value with where it comes from."""
     config = checked.config
-    yield f"# {checked.file}" + ("" if checked.text else " (there is none)")
+    yield f"# {checked.file}" + ("" if checked.text else " (not found)")
     for key in Config.__struct_fields__:
         if key not in TABLES:
             yield _line(checked, (), key, getattr(config, key))
@@ -168,7 +170,9 @@ def _keys(checked: Checked) -> Iterator[str]:
     for action in ACTIONS:
         line = line_of(checked.text, ("keys",), action.id)
         lost = keys.keys(action.id) != action.keys
-        source = f"line {line}" if line else "default, without what is given to others" if lost else "default"
+        source = (
+            f"line {line}" if line else "default, minus keys assigned to other actions" if lost else "default"
+        )
         yield _aligned(f"{action.id} = {_text(keys.keys(action.id))}", source)
 
 

@@ -39,14 +39,17 @@ FIRST_ANSWER_S = 1.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `voicetop [URL ...]`."""
     parser.add_argument(
-        "urls", metavar="URL", nargs="*", help="hubs, or names from the config (default ws://127.0.0.1:8377)"
+        "urls",
+        metavar="URL",
+        nargs="*",
+        help="hub URLs, or feed names from the config (default ws://127.0.0.1:8377)",
     )
-    parser.add_argument("--cafile", metavar="PEM", help="whom to trust for wss:// (default: the system)")
+    parser.add_argument("--cafile", metavar="PEM", help="CA certificates for wss:// (default: the system's)")
     parser.add_argument(
         "--record",
         metavar="FILE|DIR",
         default="",
-        help="record the feed meanwhile; a folder (DIR/) gets a file an hour",
+        help="also record the feed; a folder (DIR/) gets a file per hour",
     )
     shelf_options(parser)
     screen_options(parser)
@@ -55,9 +58,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def screen_options(parser: argparse.ArgumentParser) -> None:
     """The options of everything that opens a screen."""
     parser.add_argument(
-        "--plain", action="store_true", help="a line a second: for pipes, logs, screen readers"
+        "--plain", action="store_true", help="print a line per second: for pipes, logs, screen readers"
     )
-    parser.add_argument("--ascii", action="store_true", help="no characters beyond ASCII")
+    parser.add_argument("--ascii", action="store_true", help="use only ASCII characters")
     parser.add_argument(
         "--theme", metavar="NAME", help="voicetop, high-contrast, colour-blind, light or mono"
     )
@@ -66,17 +69,19 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=frames_a_second,
         default=4.0,
-        help="frames a second at most, 0.5 to 4 (default 4; a slow terminal gets fewer by itself)",
+        help="maximum frames per second, 0.5 to 4 (default 4; a slow terminal gets fewer)",
     )
-    parser.add_argument("--user", metavar="NAME", default="", help="who notes and acts here (default $USER)")
+    parser.add_argument(
+        "--user", metavar="NAME", default="", help="your name for notes and actions (default $USER)"
+    )
     zone = parser.add_mutually_exclusive_group()
-    zone.add_argument("--utc", action="store_const", const=True, help="times in UTC")
+    zone.add_argument("--utc", action="store_const", const=True, help="show times in UTC")
     zone.add_argument(
         "--local-time",
         dest="utc",
         action="store_const",
         const=False,
-        help="times in this machine's zone (default)",
+        help="show times in this machine's time zone (default)",
     )
 
 
@@ -97,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     hubs = chosen(args.urls, settings)
     check_screen(args, settings)
     if args.record and len(hubs) > 1:
-        raise UsageError("--record records one feed: name one hub")
+        raise UsageError("--record works with one feed: name one hub")
     sources = [
         hub.source(args.cafile if len(hubs) == 1 or hub.url.startswith("wss:") else None) for hub in hubs
     ]
@@ -135,15 +140,15 @@ def check_screen(args: argparse.Namespace, settings: Config) -> None:
     if args.plain:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(
-            "this is no terminal, so there is no screen to draw on: add --plain for a line a second"
-        )
+        raise UsageError("standard output is not a terminal: add --plain for a line per second")
     if os.environ.get("TERM", "") in ("", "dumb"):
-        raise UsageError("TERM says that this terminal cannot place a cursor: set TERM, or add --plain")
+        raise UsageError(
+            "according to TERM, this terminal cannot position the cursor: set TERM, or add --plain"
+        )
     theme = args.theme or settings.theme
     themes = sorted({path.stem for folder in theme_dirs() for path in folder.glob("*.toml")})
     if theme not in themes:
-        raise UsageError(f"there is no theme {theme!r}{nearest(theme, themes)}")
+        raise UsageError(f"unknown theme {theme!r}{nearest(theme, themes)}")
 
 
 def show_feed(

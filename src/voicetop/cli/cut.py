@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from voicetop.recording.redact import Redactor
 
 _EPILOG = """\
-moments: 14:05, 14:05:30, 3m ago (before the end), -90s, +10m (after the beginning), 2026-11-22T14:05Z
+times: 14:05, 14:05:30, 3m ago (before the end), -90s, +10m (after the beginning), 2026-11-22T14:05Z
   voicetop cut day.vtr --from 14:00 --to 14:20 -o incident.vtr --share
---share takes out phone numbers, e-mail addresses, card and account numbers and names, as voicetop redact does.
+--share replaces phone numbers, e-mail addresses, card and account numbers and names, like voicetop redact.
 """
 
 
@@ -36,10 +36,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     add = parser.add_argument
     add("file", metavar="FILE", help="the recording")
-    add("--from", dest="start", metavar="MOMENT", default="", help="from when (default: its beginning)")
-    add("--to", dest="end", metavar="MOMENT", default="", help="until when (default: its end)")
+    add("--from", dest="start", metavar="MOMENT", default="", help="start (default: its beginning)")
+    add("--to", dest="end", metavar="MOMENT", default="", help="end (default: its end)")
     add("-o", "--output", metavar="OUT", default="", help="the new recording")
-    add("--share", action="store_true", help="take out what is personal: for a file that leaves the house")
+    add("--share", action="store_true", help="remove personal data, before sharing outside your company")
     redact.what_options(parser)
 
 
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Cut. Raises UsageError and RecordingError."""
     redact.check_output(args)
     if not args.share and (args.drop_text or args.fields):
-        raise UsageError("--drop-text and --fields go with --share")
+        raise UsageError("--drop-text and --fields require --share")
     from voicetop.session import Session
 
     engine = configuration.load().engine()
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     end = parse_moment(args.end, first=first, last=last) if args.end else last
     if start >= end or start > last or end < first:
         raise UsageError(
-            f"there is nothing from {times.iso(start or first)} to {times.iso(end)}: "
+            f"nothing recorded from {times.iso(start or first)} to {times.iso(end)}: "
             f"{args.file} goes from {times.iso(first)} to {times.iso(last)}"
         )
     redactor = redact.redactor(args) if args.share else None

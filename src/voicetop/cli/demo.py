@@ -31,7 +31,7 @@ PATIENCE_S = 3.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the screen and of the fleet."""
     console.screen_options(parser)
-    parser.add_argument("--tour", action="store_true", help="a guided minute through the screens")
+    parser.add_argument("--tour", action="store_true", help="a one-minute guided tour of the screens")
     fleet_options(parser, calls="200", history_h="24", full="31", old_calls="500")
     parser.set_defaults(usual=_words(parser.parse_args([])))
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     settings = configuration.load()
     console.check_screen(args, settings)
     if args.tour and args.plain:
-        raise UsageError("--tour goes through the screens, and --plain has none: leave one of them out")
+        raise UsageError("--tour needs screens and --plain has none: use only one of them")
     if _words(args) != args.usual:
         fleet_config(args, 0.0)  # what is wrong with the options is said before the screen opens
     child = _start(_words(args))

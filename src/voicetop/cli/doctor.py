@@ -27,8 +27,8 @@ TMUX_S = 2.0
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Which feeds to try."""
-    parser.add_argument("urls", metavar="URL", nargs="*", help="hubs, or names from the config")
-    parser.add_argument("--cafile", metavar="PEM", help="whom to trust for wss:// (default: the system)")
+    parser.add_argument("urls", metavar="URL", nargs="*", help="hub URLs, or feed names from the config")
+    parser.add_argument("--cafile", metavar="PEM", help="CA certificates for wss:// (default: the system's)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,14 +45,14 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
         bad += _print(f"feed {named}", _feed(hub, config, args.cafile))
     bad += _print("versions", list(_versions()))
-    print(f"{counted(bad, 'thing')} to mend." if bad else "All well.")
+    print(f"{counted(bad, 'thing')} to mend." if bad else "No problems found.")
     return 1 if bad else 0
 
 
 def _print(title: str, findings: list[Finding]) -> int:
     """Print a section; how much in it is to be mended."""
     print("\n".join(written(title, findings)))
-    return sum(1 for finding in findings if finding.level == "MEND")
+    return sum(1 for finding in findings if finding.level == "FIX")
 
 
 def _surroundings() -> TerminalEnvironment:
@@ -80,11 +80,11 @@ def _config() -> tuple[Config, list[Finding]]:
     try:
         checked = check()
     except VoicetopError as error:
-        return Config(), [Finding("MEND", "file", str(error))]
-    findings = [Finding("MEND", "mistake", str(mistake)) for mistake in checked.mistakes]
+        return Config(), [Finding("FIX", "file", str(error))]
+    findings = [Finding("FIX", "mistake", str(mistake)) for mistake in checked.mistakes]
     findings += [Finding("note", "keys", note) for note in checked.notes]
     if not findings:
-        said = f"{checked.file}" if checked.text else f"no {checked.file}, and none is needed"
+        said = f"{checked.file}" if checked.text else f"{checked.file} not found; using defaults"
         findings = [Finding("ok", "file", said), Finding("ok", "theme", checked.config.theme)]
     return checked.config, findings
 
@@ -97,7 +97,7 @@ def _feed(hub: HubChoice, config: Config, cafile: str | None) -> list[Finding]:
         opened = hub.source(cafile if hub.url.startswith("wss:") else None)
         return feed_findings(opened(), Session(config.engine()))
     except VoicetopError as error:
-        return [Finding("MEND", "connection", str(error))]
+        return [Finding("FIX", "connection", str(error))]
 
 
 def _versions() -> Iterator[Finding]:

@@ -30,7 +30,7 @@ SLOW_S = 2.0
 """Lag, or difference of clocks, from which on it is worth a word."""
 
 SHOWN = 5
-PROTOCOL = "docs/protocol.md has every event with its fields"
+PROTOCOL = "docs/protocol.md describes every event and field"
 
 
 class Heard(Struct):
@@ -68,7 +68,7 @@ async def _listen(source: Source, session: Session, clock: Clock) -> Heard:
                     heard.ahead_s = clock.time() - session.at
         heard.listened_s = clock.monotonic() - begun
     except TimeoutError:
-        heard.why = "it doesn't answer"
+        heard.why = "no response"
     except VoicetopError as error:
         heard.why = str(error)
     return heard
@@ -88,9 +88,9 @@ async def _until_live(frames: AsyncIterator[bytes], source: Source, session: Ses
 
 def _told(heard: Heard, session: Session) -> Iterator[Finding]:
     if heard.why or heard.greeting is None:
-        why = heard.why or "it said nothing that voicetop understands"
-        remedy = "`voicetop serve` starts a hub here; `voicetop URL` looks for one elsewhere"
-        yield Finding("MEND", "connection", why, remedy if "refused:" not in why else "")
+        why = heard.why or "it sent nothing that voicetop understands"
+        remedy = "run `voicetop serve` to start a hub here, or `voicetop URL` to open one elsewhere"
+        yield Finding("FIX", "connection", why, remedy if "refused:" not in why else "")
         return
     snap = session.snapshot(View(limit=0))
     hello = heard.greeting
@@ -100,7 +100,7 @@ def _told(heard: Heard, session: Session) -> Iterator[Finding]:
         else []
     )
     named += [f"deployment {session.deployment}"] if session.deployment else []
-    said = f"answers in {1000 * heard.after_s:.0f} ms · protocol {hello.protocol}"
+    said = f"responds in {1000 * heard.after_s:.0f} ms · protocol {hello.protocol}"
     yield Finding("ok", "connection", " · ".join([said, *named]))
     yield _events(heard, session, snap)
     yield from _figures(heard, snap.feed)
@@ -118,15 +118,15 @@ def _events(heard: Heard, session: Session, snap: Snapshot) -> Finding:
     )
     if not feed.publishers and not snap.capacity.live:
         return Finding(
-            "MEND",
+            "FIX",
             "publishers",
-            "nobody publishes to this hub",
+            "no publisher is connected to this hub",
             "see the README, or try `voicetop simulate URL`",
         )
     if feed.publishers_silent:
-        silent = f"{said}, of which {feed.publishers_silent} silent for over 15 s"
+        silent = f"{said}, {feed.publishers_silent} of them silent for over 15 s"
         return Finding(
-            "MEND", "publishers", silent, "are those agents still running, and can they reach the hub?"
+            "FIX", "publishers", silent, "check that those agents are running and can reach the hub"
         )
     return Finding("ok", "publishers", said)
 
@@ -134,25 +134,27 @@ def _events(heard: Heard, session: Session, snap: Snapshot) -> Finding:
 def _figures(heard: Heard, feed: FeedState) -> Iterator[Finding]:
     if known(feed.lag_s):
         slow = feed.lag_s > SLOW_S
-        remedy = "a slow network between agents and hub, or clocks that are off" if slow else ""
-        yield Finding("MEND" if slow else "ok", "lag", f"{feed.lag_s:.2f} s from agent to hub", remedy)
+        remedy = "check the network between agents and hub, and their clocks" if slow else ""
+        yield Finding("FIX" if slow else "ok", "lag", f"{feed.lag_s:.2f} s from agent to hub", remedy)
     if abs(heard.ahead_s) > SLOW_S:
         way = "behind" if heard.ahead_s < 0 else "ahead of"
         said = (
             f"this machine's is {times.seconds(abs(heard.ahead_s))} {way} the hub's, or the link is that slow"
         )
-        yield Finding("note", "clocks", said, "times on the screen are the hub's")
+        yield Finding("note", "clocks", said, "the screen shows the hub's time")
     for name, off in feed.skewed[:SHOWN]:
         way = "behind" if off > 0 else "ahead"
         said = f"{name}'s is {times.seconds(abs(off))} {way}; its times are corrected by that"
-        yield Finding("MEND", "clocks", said, "let NTP set it")
+        yield Finding("FIX", "clocks", said, "set it with NTP")
     if feed.dropped:
-        said = f"{feed.dropped:,} events were dropped by publishers whose line was too slow or cut"
+        said = f"{feed.dropped:,} events were dropped by publishers with a slow or broken connection"
         yield Finding(
-            "MEND", "dropped", said, "figures lack them; is the hub near enough, and up all the time?"
+            "FIX", "dropped", said, "the figures lack them; check the network and that the hub stays up"
         )
     if feed.missed:
-        yield Finding("note", "gaps", f"{feed.missed:,} events in {feed.gaps} gaps never came here")
+        yield Finding(
+            "note", "gaps", f"{feed.missed:,} events are missing in {feed.gaps} gap{'s' * (feed.gaps != 1)}"
+        )
 
 
 def _verdict(snap: Snapshot) -> Finding:
@@ -171,16 +173,19 @@ def _rules(session: Session) -> Iterator[Finding]:
         hits = session.engine.ledger.cells.matching(rule.where)
         if hits is not None and not len(hits):
             who = " × ".join(f"{name}={value}" for name, value in rule.where)
-            said = f"rule {rule.name!r} matches nothing: no call of {who} is known here"
+            said = f"rule {rule.name!r} matches nothing: no call has {who}"
             said += nearest_segment(rule.where, segments)
-            yield Finding("note", "rules", said, "mend it where `voicetop serve` reads its rules")
+            yield Finding("note", "rules", said, "fix it where `voicetop serve` reads its rules")
 
 
 def _oddities(stats: WireStats) -> Iterator[Finding]:
     """What was malformed and why, then what this version doesn't know."""
     if stats.malformed:
         yield Finding(
-            "MEND", "malformed", f"{stats.malformed:,} payloads were no events; the first:", PROTOCOL
+            "FIX",
+            "malformed",
+            f"{stats.malformed:,} malformed payload{'s' * (stats.malformed != 1)}; the first:",
+            PROTOCOL,
         )
     for odd in stats.oddities[:SHOWN]:
         yield Finding("note", "", f"{times.clock(odd.at)}Z {odd.why}: {odd.sample}")
@@ -191,9 +196,9 @@ def _oddities(stats: WireStats) -> Iterator[Finding]:
         for name, count in sorted(counts.items(), key=lambda item: -item[1])[:SHOWN]:
             hint = nearest(name, names) if names else ""
             likely = hint if "did you mean" in hint else ""
-            yield Finding("note", what, f"{name}: {count:,} times{likely}")
+            yield Finding("note", what, f"{name}: {count:,} time{'s' * (count != 1)}{likely}")
     if not (stats.malformed or stats.unknown_types or stats.unknown_fields):
-        yield Finding("ok", "payloads", f"all of {stats.events:,} were well formed")
+        yield Finding("ok", "payloads", f"all {stats.events:,} were well formed")
 
 
 def _types() -> list[str]:

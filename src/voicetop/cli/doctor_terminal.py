@@ -28,10 +28,10 @@ CLIPBOARD = {
     "ghostty": "yes",
     "contour": "yes",
     "windows terminal": "yes",
-    "iterm2": "once it is allowed: Settings, General, Selection, 'Applications in terminal may access clipboard'",
-    "xterm": "once it is allowed: XTerm*disallowedWindowOps: 20,21,SetXprop in ~/.Xresources",
+    "iterm2": "if allowed: Settings, General, Selection, 'Applications in terminal may access clipboard'",
+    "xterm": "if allowed: XTerm*disallowedWindowOps: 20,21,SetXprop in ~/.Xresources",
     "apple terminal": "no",
-    "vte": "only from VTE 0.76 on",
+    "vte": "only since VTE 0.76",
 }
 """Which terminals take OSC 52 as they come."""
 
@@ -79,10 +79,12 @@ def terminal_findings(where: TerminalEnvironment) -> Iterator[Finding]:
     if env.get("TMUX"):
         yield _tmux(where)
     elif env.get("TERM", "").startswith("screen"):
-        yield Finding("note", "screen", "GNU screen passes no OSC 8, 52 or 9", "tmux does")
+        yield Finding("note", "screen", "GNU screen does not pass on OSC 8, 52 or 9", "use tmux")
     if env.get("SSH_CONNECTION"):
         yield Finding(
-            "note", "ssh", f"from {env['SSH_CONNECTION'].split()[0]}: the desktop is there, not here"
+            "note",
+            "ssh",
+            f"from {env['SSH_CONNECTION'].split()[0]}: desktop notifications would appear there, not here",
         )
 
 
@@ -92,19 +94,19 @@ def _screen(where: TerminalEnvironment) -> Finding:
         return Finding(
             "note",
             "screen",
-            "none here: this is a pipe or a file",
-            "`voicetop --plain` prints a line a second",
+            "not a terminal: a pipe or a file",
+            "use `voicetop --plain` for a line per second",
         )
     if where.env.get("TERM", "") in ("", "dumb"):
         return Finding(
-            "MEND",
+            "FIX",
             "screen",
-            "TERM says it cannot place a cursor",
+            "according to TERM, it cannot position the cursor",
             "export TERM=xterm-256color, or use --plain",
         )
     if columns < LEAST_COLUMNS or rows < LEAST_ROWS:
         return Finding(
-            "MEND", "screen", f"{columns}×{rows}: some panels have no room", "make it 80×24 or larger"
+            "FIX", "screen", f"{columns}×{rows}: too small for some panels", "make it 80×24 or larger"
         )
     return Finding("ok", "screen", f"{columns}×{rows}, {terminal_name(where.env) or where.env['TERM']}")
 
@@ -112,29 +114,32 @@ def _screen(where: TerminalEnvironment) -> Finding:
 def _colours(env: Mapping[str, str]) -> Finding:
     term = env.get("TERM", "")
     if env.get("NO_COLOR"):
-        return Finding("note", "colours", "none: NO_COLOR is set; glyphs and words say the same")
+        return Finding("note", "colours", "none, because NO_COLOR is set; glyphs and words show the same")
     if env.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
         return Finding("ok", "colours", f"16.7 million (COLORTERM={env['COLORTERM']})")
     if "256color" in term or term in ("xterm-kitty", "xterm-ghostty", "alacritty", "foot"):
-        hint = "if yours shows more: export COLORTERM=truecolor" + (
+        hint = "if your terminal shows more: export COLORTERM=truecolor" + (
             " (ssh doesn't pass it on)" if env.get("SSH_CONNECTION") else ""
         )
         return Finding("ok", "colours", f"256 (TERM={term})", hint)
     return Finding(
-        "note", "colours", f"16 (TERM={term or 'unset'})", "if yours shows more: export TERM=xterm-256color"
+        "note",
+        "colours",
+        f"16 (TERM={term or 'unset'})",
+        "if your terminal shows more: export TERM=xterm-256color",
     )
 
 
 def _characters(env: Mapping[str, str]) -> Finding:
     name = next((name for name in ("LC_ALL", "LC_CTYPE", "LANG") if env.get(name)), "")
-    said = f"{name}={env[name]}" if name else "no locale is set"
+    said = f"{name}={env[name]}" if name else "no locale set"
     if "utf-8" in said.lower() or "utf8" in said.lower():
         return Finding("ok", "characters", f"UTF-8 ({said})")
     return Finding(
-        "MEND",
+        "FIX",
         "characters",
         f"ASCII only: {said}",
-        "export LANG=C.UTF-8; without it charts are drawn as with --ascii",
+        "export LANG=C.UTF-8; until then charts look as with --ascii",
     )
 
 
@@ -143,25 +148,28 @@ def _clipboard(where: TerminalEnvironment) -> Finding:
     if where.env.get("TMUX"):
         told = where.tmux("show", "-sv", "set-clipboard")
         if told in ("on", "external"):
-            return Finding("ok", "copy", f"by tmux load-buffer -w (set-clipboard is {told})")
-        return Finding("note", "copy", "into tmux's buffer alone", "tmux set -s set-clipboard external")
+            return Finding("ok", "copy", f"through tmux load-buffer -w (set-clipboard is {told})")
+        return Finding("note", "copy", "only to tmux's buffer", "tmux set -s set-clipboard external")
     name = terminal_name(where.env)
     said = CLIPBOARD.get(name, "")
     if said == "yes":
         return Finding("ok", "copy", f"OSC 52 ({name})")
     if said == "no":
         return Finding(
-            "note", "copy", f"{name} takes no OSC 52", "run voicetop in tmux, and paste from its buffer"
+            "note",
+            "copy",
+            f"{name} does not support OSC 52",
+            "run voicetop in tmux and paste from its buffer",
         )
     if said:
-        return Finding("note", "copy", f"{name} takes OSC 52 {said}")
-    return Finding("note", "copy", "OSC 52 is sent; this terminal doesn't say whether it takes it")
+        return Finding("note", "copy", f"{name} supports OSC 52 {said}")
+    return Finding("note", "copy", "OSC 52, if this terminal supports it")
 
 
 def _links(env: Mapping[str, str]) -> Finding:
     if takes_links(env):
-        return Finding("ok", "links", "OSC 8 is sent")
-    return Finding("note", "links", "none: this terminal is taken for too old for OSC 8")
+        return Finding("ok", "links", "OSC 8")
+    return Finding("note", "links", "none: this terminal seems too old for OSC 8")
 
 
 def _notifications(where: TerminalEnvironment) -> Finding:
@@ -170,23 +178,23 @@ def _notifications(where: TerminalEnvironment) -> Finding:
         if where.tmux("show", "-gv", "allow-passthrough") in ("on", "all"):
             return Finding("ok", "notifications", f"{means}, through tmux")
         return Finding(
-            "note", "notifications", "the bell only: tmux drops the rest", "tmux set -g allow-passthrough on"
+            "note", "notifications", "bell only: tmux drops the rest", "tmux set -g allow-passthrough on"
         )
     if means:
         return Finding("ok", "notifications", means)
-    return Finding("note", "notifications", "the bell only, as far as this terminal tells")
+    return Finding("note", "notifications", "bell only: this terminal announces nothing else")
 
 
 def _tmux(where: TerminalEnvironment) -> Finding:
-    version = where.tmux("-V") or "tmux doesn't answer"
+    version = where.tmux("-V") or "tmux does not respond"
     passthrough = where.tmux("show", "-gv", "allow-passthrough") or "unknown"
     term = where.env.get("TERM", "")
     said = f"{version}, allow-passthrough {passthrough}"
     if not term.startswith(("tmux", "screen")):
         return Finding(
-            "MEND",
+            "FIX",
             "tmux",
             f"{said}, but TERM={term}",
-            "tmux set -g default-terminal tmux-256color, and no TERM in shell files",
+            "tmux set -g default-terminal tmux-256color, and remove TERM from shell files",
         )
     return Finding("ok", "tmux", said)

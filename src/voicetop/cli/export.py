@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--format", default="jsonl", metavar="F", help="jsonl (default), csv, openmetrics, parquet"
     )
     parser.add_argument(
-        "-o", "--output", metavar="OUT", default="-", help="where to (default: standard output)"
+        "-o", "--output", metavar="OUT", default="-", help="output file (default: standard output)"
     )
 
 
@@ -49,7 +49,7 @@ def _to_file(args: argparse.Namespace, rows: export.Rows) -> None:
     try:
         fd = os.open(Path(args.output), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise RecordingError(f"{args.output} is there already: give another name with -o") from None
+        raise RecordingError(f"{args.output} already exists: give another name with -o") from None
     except OSError as error:
         raise RecordingError(f"cannot write {args.output}: {error.strerror}") from None
     try:

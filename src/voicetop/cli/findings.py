@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-Level: TypeAlias = Literal["ok", "note", "MEND"]
+Level: TypeAlias = Literal["ok", "note", "FIX"]
 WIDTH = 100
 INDENT = 24
 

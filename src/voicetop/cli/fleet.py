@@ -34,23 +34,20 @@ def fleet_options(
         ("--seed", "1", "S", "the same seed tells the same stories"),
         (
             *("--speed", "1", "X"),
-            (
-                "compress the time that people take: arrivals and talking run X times as fast, "
-                "the agent's latency stays as it is"
-            ),
+            ("speed up people: arrivals and talking run X times as fast, the agent's latency stays as it is"),
         ),
         ("--history", history_h, "HOURS", "hours told at once before the present"),
         ("--full", full, "MIN", "minutes of that history told call by call"),
         ("--old-calls", old_calls, "N", "calls told of the time before that, a sample of them"),
     ):
         add(option, default=default, metavar=metavar, help=f"{text} (default {default})")
-    what = "let it happen; `voicetop simulate --help` lists them"
+    what = "inject an incident; `voicetop simulate --help` lists them"
     add("--incident", metavar="NAME", action=_NewIncident, dest="incidents", default=[], help=what)
     for option, metavar, text in (
         ("--at", "S", "seconds from the start (default 30)"),
-        ("--for", "S", "seconds it lasts (default: as long as such things do)"),
-        ("--segment", "K=V,...", "only for these calls: intent=billing,language=es"),
-        ("--magnitude", "M", "how strong, 1 is usual"),
+        ("--for", "S", "seconds it lasts (default: typical for its kind)"),
+        ("--segment", "K=V,...", "only these calls: intent=billing,language=es"),
+        ("--magnitude", "M", "severity, 1 is typical"),
     ):
         add(option, metavar=metavar, action=_OfIncident, help=text)
 
@@ -103,7 +100,7 @@ def parse_segment(text: str) -> dict[str, str]:
     for part in filter(None, text.split(",")):
         name, equals, value = part.partition("=")
         if not (name.strip() and equals and value.strip()):
-            raise UsageError(f"--segment {text}: {part!r} is no NAME=VALUE, like intent=billing,language=es")
+            raise UsageError(f"--segment {text}: {part!r} is not NAME=VALUE, like intent=billing,language=es")
         segment[name.strip()] = value.strip()
     return segment
 
@@ -147,5 +144,5 @@ class _OfIncident(argparse.Action):
         del option_string
         option = self.option_strings[0]
         if not namespace.incidents:
-            parser.error(f"{option} {values} belongs after an --incident NAME")
+            parser.error(f"{option} {values} has to follow an --incident NAME")
         namespace.incidents[-1][option] = str(values)

@@ -82,8 +82,8 @@ def _check_word(word: str, settings: Config) -> None:
     if word in settings.feeds:
         return
     if word in VERBS:
-        raise UsageError(f"the verb comes first: voicetop {word} ...")
+        raise UsageError(f"put the command first: voicetop {word} ...")
     if "://" not in word and os.path.isfile(word):  # noqa: PTH113 - a word, not yet a path
-        raise UsageError(f"{word} is a file, not a hub's URL: voicetop replay {word}")
+        raise UsageError(f"{word} is a file, not a hub: try voicetop replay {word}")
     if "://" not in word and ":" not in word and settings.feeds:
-        raise UsageError(f"{word!r} is neither a URL nor a feed of the config{nearest(word, settings.feeds)}")
+        raise UsageError(f"{word!r} is neither a URL nor a feed in the config{nearest(word, settings.feeds)}")

@@ -29,21 +29,21 @@ Proof = Callable[[], str]
 def configure(parser: argparse.ArgumentParser) -> None:
     """What to do, and with whom."""
     parser.add_argument(
-        "what", metavar="test", help="tell every target of [notify] something harmless, then that it is over"
+        "what", metavar="test", help="send a test alert and its resolution to every target in [notify]"
     )
     parser.add_argument(
-        "targets", metavar="TARGET", nargs="*", help="only these, like pagerduty.oncall or desktop"
+        "targets", metavar="TARGET", nargs="*", help="only these, such as pagerduty.oncall or desktop"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """0 where all of them were told, else 1; a line each. Raises UsageError, ConfigError."""
     if args.what not in WHAT:
-        raise UsageError(f"voicetop notify {args.what}: there is no such thing{nearest(args.what, WHAT)}")
+        raise UsageError(f"voicetop notify {args.what}: unknown command{nearest(args.what, WHAT)}")
     proofs = dict(_proofs(configuration.load().notify))
     for name in args.targets:
         if name not in proofs:
-            raise UsageError(f"there is no target {name!r}{nearest(name, proofs)}")
+            raise UsageError(f"unknown target {name!r}{nearest(name, proofs)}")
     wanted = args.targets or list(proofs)
     width = max(map(len, wanted))
     failed = 0
@@ -78,7 +78,7 @@ def _target(kind: str, name: str, config: NotifyConfig) -> str:
     with closing(target):
         ref = target.tell(fired, "")
         target.tell(replace(fired, reason="resolved", at=WallClock().time()), ref)
-    return "told, and told that it is over; look whether both are there"
+    return "sent, then resolved; check that both arrived"
 
 
 def _desktop(config: NotifyConfig) -> str:
@@ -89,8 +89,8 @@ def _desktop(config: NotifyConfig) -> str:
     why = desktop.why_not(os.environ)
     if why:
         return f"skipped: {why}"
-    desktop.show("voicetop: a test", "This is how a console tells you of an alert.")
-    return "shown; did it pop up?"
+    desktop.show("voicetop: a test", "This is how a console notifies you of an alert.")
+    return "sent; check that it popped up"
 
 
 def _terminal(config: NotifyConfig) -> str:
@@ -100,16 +100,16 @@ def _terminal(config: NotifyConfig) -> str:
     if not terminal.ways:
         return 'off: terminal = "none"'
     if not sys.stdout.isatty():
-        return "skipped: this is no terminal"
-    sys.stdout.write(terminal.notice("voicetop: a test", "This is how a console tells you of an alert."))
-    return f"sent by {terminal.said}; did it ring?"
+        return "skipped: not a terminal"
+    sys.stdout.write(terminal.notice("voicetop: a test", "This is how a console notifies you of an alert."))
+    return f"sent through {terminal.said}; check that it rang"
 
 
 def _heartbeat(config: NotifyConfig) -> str:
     vault = SecretStore()
     url = vault.get(config.heartbeat_url)
     DeadMansSwitch(url, vault, WallClock(), print, every_s=config.heartbeat_s, well=lambda: True).ask()
-    return "its address answers"
+    return "the URL responds"
 
 
 def example() -> Effect:
@@ -126,6 +126,6 @@ def example() -> Effect:
         where=(),
         at=now,
         onset=now,
-        summary="a test of voicetop: nothing is wrong, nothing is to be done",
+        summary="voicetop test: nothing is wrong, no action needed",
         blame="sent by `voicetop notify test`",
     )

@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
         if found := re.fullmatch(r"the following arguments are required: (.+)", message):
             return self._missing(found[1])
         if found := re.fullmatch(r"argument (\S+): expected one argument", message):
-            return f"{found[1]} needs a value after it; {self.prog} --help says which"
+            return f"{found[1]} needs a value; see {self.prog} --help"
         if found := re.fullmatch(r"argument (\S+): invalid int value: '(.*)'", message):
             return f"{found[1]} {found[2]}: give a whole number"
         if found := re.fullmatch(r"argument (\S+): ignored explicit argument '(.*)'", message):
@@ -43,11 +43,13 @@ class Parser(argparse.ArgumentParser):
         needed = [name for name in names.split(", ") if name not in free] or [names]
         ways = needed[0].split("|")
         if all(way.islower() for way in ways):
-            return f"say what to do: {', '.join(f'{self.prog} {way}' for way in ways)}; {self.prog} --help says how"
+            return (
+                f"choose a command: {', '.join(f'{self.prog} {way}' for way in ways)}; see {self.prog} --help"
+            )
         return f"{', '.join(needed)} is missing: {self.prog} {' '.join(needed)}"
 
     def _unknown(self, word: str) -> str:
         if not word.startswith("-"):
-            return f"{word!r} is one word too many; {self.prog} --help says what it takes"
+            return f"{word!r} is one argument too many; see {self.prog} --help"
         options = [name for name in self._option_string_actions if name.startswith("--")]
-        return f"there is no option {word}{nearest(word.partition('=')[0], options)}"
+        return f"unknown option {word}{nearest(word.partition('=')[0], options)}"

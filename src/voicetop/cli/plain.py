@@ -65,7 +65,7 @@ class _Lines:
         elif link.phase == "reconnecting" and link.why != self._why:
             self._why = link.why
             _say(
-                f"{self._whose}no feed yet · {link.where}: {link.why} · trying again; `voicetop serve` starts a hub"
+                f"{self._whose}no feed yet · {link.where}: {link.why} · retrying; run `voicetop serve` to start a hub"
             )
 
 

@@ -32,23 +32,23 @@ PATIENCE_S = 60.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of `voicetop publish`."""
     add = parser.add_argument
-    add("file", metavar="FILE", help="JSON lines, an event a line; - for standard input")
+    add("file", metavar="FILE", help="JSON lines, one event per line; - for standard input")
     add("--url", default=os.environ.get("VOICETOP_URL", DEFAULT_URL), help=f"the hub (default {DEFAULT_URL})")
     add(
         "--speed",
         default="1",
         metavar="X",
-        help="how many times the pace of the events' ts (0.5, 10, ...), or max",
+        help="speed relative to the events' ts (0.5, 10, ...), or max",
     )
-    add("--now", action="store_true", help="as if the first event happened now, not when its ts says")
+    add("--now", action="store_true", help="shift times so that the first event happens now")
     add(
         "--source",
         default="publish",
         metavar="NAME",
-        help="what the hub calls this publisher (default publish)",
+        help="name of this publisher at the hub (default publish)",
     )
     add("--token", metavar="T", help="the publisher's token (better: VOICETOP_TOKEN)")
-    add("--cafile", metavar="PEM", help="whom to trust for wss://")
+    add("--cafile", metavar="PEM", help="CA certificates for wss://")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,7 +73,7 @@ def _open(name: str) -> int:
         return 0
     try:
         if os.path.isdir(name):  # noqa: PTH112 - next to os.open
-            raise UsageError(f"{name} is a folder: give a file with JSON lines, or - for standard input")
+            raise UsageError(f"{name} is a folder: name a file with JSON lines, or - for standard input")
         return os.open(name, os.O_RDONLY)
     except OSError as error:
         raise UsageError(f"{name}: {(error.strerror or 'cannot be read').lower()}") from None
@@ -89,7 +89,7 @@ class PublishCounts(Struct):
     def in_words(self) -> str:
         words = f"published {self.events:,} events"
         if self.passed:
-            words += f", passed over {self.passed:,} lines that only a hub may say"
+            words += f", ignored {self.passed:,} lines that only a hub may send"
         return words + (f", skipped {self.bad:,} bad lines" if self.bad else "")
 
 
@@ -105,7 +105,7 @@ class LineSender(LosslessPublisher):
                 await self.again(())
         except TimeoutError:
             raise FeedLost(
-                f"no hub at {self.url} for {PATIENCE_S:.0f} s: gave up, the rest isn't sent"
+                f"no hub at {self.url} for {PATIENCE_S:.0f} s: gave up, the rest was not sent"
             ) from None
 
     async def flush(self) -> None:
@@ -183,7 +183,7 @@ class Pump:
         if self.told.bad <= NAMED_BAD_LINES:
             sys.stderr.write(f"voicetop: line {line.number:,}: {line.why}\n")
         elif self.told.bad == NAMED_BAD_LINES + 1:
-            sys.stderr.write("voicetop: further bad lines are counted and not named\n")
+            sys.stderr.write("voicetop: further bad lines are only counted\n")
 
 
 async def _chunks(file: int) -> AsyncGenerator[bytes | None, None]:
@@ -215,7 +215,7 @@ async def _chunks(file: int) -> AsyncGenerator[bytes | None, None]:
             continue
         room.release()
         if isinstance(chunk, OSError):
-            raise UsageError(f"the lines cannot be read on: {chunk.strerror}")
+            raise UsageError(f"cannot read further: {chunk.strerror}")
         yield chunk
         if not chunk:
             return

@@ -19,7 +19,7 @@ from voicetop.sources.socket import SocketSource
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _EPILOG = """\
-a folder gets a file an hour (--shard), and keeps them for ever unless --keep or --keep-size says otherwise:
+a folder gets a file per hour (--shard) and keeps them all unless you set --keep or --keep-size:
   voicetop record ws://hub:8377 -o /var/lib/voicetop/ --keep 7d --keep-size 2GB
 a pipe gets the recording as it grows:
   ssh host voicetop record - | voicetop replay -
@@ -34,10 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     add = parser.add_argument
     add("url", metavar="URL", nargs="?", default=DEFAULT_URL, help=f"the hub (default {DEFAULT_URL})")
-    add("-o", "--output", metavar="FILE|DIR|-", default="", help="where to; - is standard output")
+    add(
+        "-o", "--output", metavar="FILE|DIR|-", default="", help="output file or folder; - is standard output"
+    )
     shelf_options(parser)
     add("--token", metavar="T", help="the viewer's token (better: VOICETOP_TOKEN)")
-    add("--cafile", metavar="PEM", help="whom to trust for wss://")
+    add("--cafile", metavar="PEM", help="CA certificates for wss://")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 def open_recorder(args: argparse.Namespace, url: str) -> Recorder:
     """The recorder that the options ask for. Raises UsageError and RecordingError."""
     if not args.output:
-        raise UsageError("where to? add -o FILE, -o FOLDER/ or -o - (standard output)")
+        raise UsageError("name the output: add -o FILE, -o FOLDER/ or -o - (standard output)")
     if args.output == "-":
         is_folder(args, args.output, "-o")
         if os.isatty(1):
@@ -103,7 +105,7 @@ async def _pump(source: SocketSource, recorder: Recorder) -> None:
                 return
             if source.link.why != told:
                 told = source.link.why
-                log(f"{source.link.phase}: {told}" if told else "connected again")
+                log(f"{source.link.phase}: {told}" if told else "reconnected")
             if bool(recorder.lost_frames) > bool(lost):
                 lost = recorder.lost_frames
                 log(recorder.error)

@@ -14,10 +14,10 @@ from voicetop.recording.notes import with_notes
 from voicetop.recording.redact import FIELDS, Redactor
 
 _EPILOG = f"""\
-phone numbers, e-mail addresses, card and account numbers are found in all texts; names are what stands in fields:
+phone numbers, e-mail addresses, card and account numbers are found in all texts; names are found in these fields:
   {", ".join(FIELDS)}
 Each becomes a pseudonym, the same for the same caller within the file; with VOICETOP_REDACT_KEY set, in all files
-that are redacted with that key. It can't know every way to say who one is: --drop-text takes out all that was said.
+that are redacted with that key. It can't find a person who is described in words: --drop-text removes all speech.
 """
 
 
@@ -32,9 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def what_options(parser: argparse.ArgumentParser) -> None:
     """What is to be taken out."""
-    parser.add_argument("--drop-text", action="store_true", help="leave out all that was said")
+    parser.add_argument("--drop-text", action="store_true", help="remove all speech")
     parser.add_argument(
-        "--fields", metavar="A,B", default="", help="fields with names, beside the usual ones"
+        "--fields", metavar="A,B", default="", help="fields with names, in addition to the usual ones"
     )
 
 
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 def check_output(args: argparse.Namespace) -> None:
     """Raises UsageError where no output is named."""
     if not args.output:
-        raise UsageError("where to? add -o OUT")
+        raise UsageError("name the output: add -o OUT")
 
 
 def redactor(args: argparse.Namespace) -> Redactor:

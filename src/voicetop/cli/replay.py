@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "standard input"
 
 _EPILOG = """\
-a moment is typed like 14:05, 14:05:30, -90s or "3m ago" (before its end), +10m (after its beginning) or
-2026-11-22T14:05Z. On the screen: space pauses, [ ] { } step, g jumps, e E go to events of note, ? shows all keys.
+times: 14:05, 14:05:30, -90s or "3m ago" (before its end), +10m (after its beginning) or
+2026-11-22T14:05Z. On the screen: space pauses, [ ] { } move, g goes to a time, e E to events, ? lists all keys.
 
-a pipe is played while it grows, and can be walked through like a file:
+a pipe is replayed while it grows, and you can move through it like a file:
   ssh host voicetop record - | voicetop replay -
 """
 
@@ -47,10 +47,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     add = parser.add_argument
     add("file", metavar="FILE|DIR|-", help="the recording, a folder of them, or - for standard input")
-    add("--at", metavar="MOMENT", default="", help="begin there")
-    add("--until", metavar="MOMENT", default="", help="pause there")
-    add("--speed", default="1", metavar="X", help="how many times its own pace (0.25 to 1000), or max")
-    add("--loop", action="store_true", help="begin again at its end")
+    add("--at", metavar="MOMENT", default="", help="start at this time")
+    add("--until", metavar="MOMENT", default="", help="pause at this time")
+    add("--speed", default="1", metavar="X", help="speed relative to the original (0.25 to 1000), or max")
+    add("--loop", action="store_true", help="start again at the end")
     console.screen_options(parser)
 
 
@@ -119,7 +119,7 @@ def start_of(args: argparse.Namespace, path: Path, speed: float) -> PlaybackStar
     at = _moment("--at", args.at, first, last)
     until = _moment("--until", args.until, first, math.inf if args.file == "-" else last, end=last)
     if until <= at:
-        raise UsageError(f"--until {args.until} isn't after --at {args.at}")
+        raise UsageError(f"--until {args.until} is not after --at {args.at}")
     return PlaybackStart(at=at, until=until, speed=speed, loop=args.loop)
 
 
@@ -130,7 +130,7 @@ def _moment(option: str, text: str, first: float, last: float, *, end: float = m
     moment = parse_moment(text, first=first, last=end if known(end) else last)
     if not first - 1 <= moment <= last + 1:
         raise UsageError(
-            f"{option} {text}: the recording goes from {times.iso(first)} to {times.iso(end if known(end) else last)}"
+            f"{option} {text}: the recording covers {times.iso(first)} to {times.iso(end if known(end) else last)}"
         )
     return moment
 

@@ -17,8 +17,8 @@ OPTIONS = (("--shard", "shard"), ("--keep", "keep"), ("--keep-size", "keep_size"
 def shelf_options(parser: argparse.ArgumentParser) -> None:
     """--shard, --keep and --keep-size."""
     add = parser.add_argument
-    add("--shard", metavar="TIME", help="in a folder, how much a file holds (default 1h)")
-    add("--keep", metavar="TIME", help="in a folder, delete files that are older")
+    add("--shard", metavar="TIME", help="in a folder, time span of each file (default 1h)")
+    add("--keep", metavar="TIME", help="in a folder, delete older files")
     add("--keep-size", metavar="SIZE", help="in a folder, delete the oldest files beyond this size")
 
 
@@ -28,7 +28,7 @@ def is_folder(args: argparse.Namespace, path: str, option: str) -> bool:
         return True
     for name, field in OPTIONS:
         if getattr(args, field):
-            raise UsageError(f"{name} goes with a folder of files: give {option} FOLDER/")
+            raise UsageError(f"{name} needs a folder of files: give {option} FOLDER/")
     return False
 
 

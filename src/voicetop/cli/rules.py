@@ -22,8 +22,8 @@ from voicetop.locations import rules_dir
 WHAT = ("check", "test")
 _EPILOG = """\
   voicetop rules check                             your rules and their runbooks
-  voicetop rules check slow.toml --with day.vtr    and whether each finds something to look at
-  voicetop rules test slow.toml day.vtr week/      when they would have fired, against what did fire
+  voicetop rules check slow.toml --with day.vtr    and whether each matches anything in a recording
+  voicetop rules test slow.toml day.vtr week/      when they would have fired, compared with what did fire
   voicetop rules test playbook day.vtr             the same for rules that ship with voicetop
 """
 
@@ -32,12 +32,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """What to do, and with what."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("what", metavar="check|test", help="look for mistakes, or back-test")
+    parser.add_argument("what", metavar="check|test", help="check for mistakes, or back-test")
     parser.add_argument(
         "files", metavar="FILE", nargs="*", help=f"rules (default: all in {rules_dir()}); recordings"
     )
     parser.add_argument(
-        "--with", dest="recording", metavar="RECORDING", default="", help="a recording to look at"
+        "--with", dest="recording", metavar="RECORDING", default="", help="a recording to match against"
     )
 
 
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         return _check(args.files, args.recording)
     if args.what == "test":
         return _test(args.files)
-    raise UsageError(f"voicetop rules {args.what}: there is no such thing{nearest(args.what, WHAT)}")
+    raise UsageError(f"voicetop rules {args.what}: unknown command{nearest(args.what, WHAT)}")
 
 
 # -- check ---------------------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 def _check(names: Sequence[str], recording: str) -> int:
     files = [file for name in names for file in _files(name)] if names else files_in(rules_dir())
     if not files:
-        print(f"{rules_dir()}: there are no rules of your own; the built-in detectors need none")
+        print(f"{rules_dir()}: no custom rules; the built-in detectors need none")
         return 0
     book = read(files)
     for mistake in book.mistakes:
@@ -68,7 +68,7 @@ def _check(names: Sequence[str], recording: str) -> int:
     for note in notes:
         print(f"note: {note}")
     if not book.mistakes:
-        well = "no mistakes, but see the notes" if notes else "all right"
+        well = "no mistakes; see the notes" if notes else "no mistakes"
         print(f"{', '.join(str(file) for file in files)}: {counted(len(book.rules), 'rule')}, {well}")
     return 2 if book.mistakes else 0
 
@@ -88,7 +88,7 @@ def _warnings(book: RuleSet, files: Sequence[Path]) -> Iterator[str]:
     for name in dict.fromkeys(rule.runbook for rule in book.rules):
         for said in runbooks.mistakes(shelf.find(name)):
             rules = ", ".join(rule.name for rule in book.rules if rule.runbook == name)
-            yield f"{said} (named by {rules})"
+            yield f"{said} (used by {rules})"
 
 
 def _unmatched(seen: Sequence[Seen], book: RuleSet) -> Iterator[str]:
@@ -114,11 +114,11 @@ def _unmatched(seen: Sequence[Seen], book: RuleSet) -> Iterator[str]:
 
 def _test(names: Sequence[str]) -> int:
     if len(names) < 2:
-        raise UsageError("voicetop rules test RULES RECORDING…: name the rules, then at least one recording")
+        raise UsageError("voicetop rules test RULES RECORDING…: name the rules and at least one recording")
     book = _rules(names[0])
     rules = [rule for rule in book.rules if rule.tier != "line"]
     if not rules:
-        raise UsageError(f"{names[0]}: there is no rule in it that could fire")
+        raise UsageError(f"{names[0]}: has no rule that can fire")
     config = _config()
     seen = [backtest.run(name, rules, config) for name in names[1:]]
     for each in seen:
@@ -132,7 +132,7 @@ def _rules(name: str) -> RuleSet:
     """The rules under test. Raises ConfigError for the first mistake."""
     files = _files(name)
     if not files:
-        raise UsageError(f"{name}: there are no rules in it; a rule file ends in .toml")
+        raise UsageError(f"{name}: has no rules; a rule file ends in .toml")
     book = read(files)
     if book.mistakes:
         raise book.mistakes[0]
@@ -150,11 +150,11 @@ def _config() -> EngineConfig:
 def _report(seen: Seen, rules: Sequence[Rule]) -> Iterator[str]:
     """Rule by rule when it fired, what that was about, and how much earlier or later; then what all of them missed."""
     if not (known(seen.first) and known(seen.last)):
-        yield f"{seen.name}: there is nothing in it"
+        yield f"{seen.name}: empty"
         return
     length, alerts = (
         span(seen.last - seen.first),
-        counted(len(seen.truth), "alert or trouble", "alerts and troubles"),
+        counted(len(seen.truth), "alert or problem", "alerts and problems"),
     )
     yield f"{seen.name}  {iso(seen.first, 'seconds')}, {length}: {alerts}"
     for rule in rules:

@@ -32,5 +32,5 @@ def nearest_segment(where: Iterable[tuple[str, str]], known: Mapping[str, set[st
         if values is None:
             return nearest(name, sorted(known))
         if value not in values:
-            return nearest(value, values, f"; there are: {', '.join(sorted(values)[:MOST_NAMED])}")
+            return nearest(value, values, f"; valid: {', '.join(sorted(values)[:MOST_NAMED])}")
     return ""

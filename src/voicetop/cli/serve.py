@@ -29,13 +29,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _EPILOG = """\
 tokens: a file with lines 'role token' (roles: publisher, viewer, operator, watcher), named by --token-file or
-VOICETOP_TOKENS. Without tokens everybody on this machine may do everything. Other machines are let in only with
---cert, --key and tokens.
+VOICETOP_TOKENS. Without tokens everybody on this machine may do everything. Other machines can connect only
+with --cert, --key and tokens.
 
-recording, always on: --record /var/lib/voicetop/ --keep 7d --keep-size 20GB. A full disk stops the recording, says so
-here, on all consoles and in /healthz, and the hub goes on. `voicetop replay /var/lib/voicetop/` plays all of it.
+continuous recording: --record /var/lib/voicetop/ --keep 7d --keep-size 20GB. A full disk stops the recording, which is
+reported here, on all consoles and in /healthz; the hub continues. `voicetop replay /var/lib/voicetop/` replays it.
 
-/healthz on the same port answers in JSON. SIGTERM, SIGINT and SIGHUP end it and flush the recording.
+/healthz on the same port returns JSON. SIGTERM, SIGINT and SIGHUP stop the hub and flush the recording.
 """
 
 
@@ -51,14 +51,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_PORT,
         help=f"port to listen on, 0 for a free one (default {DEFAULT_PORT})",
     )
-    add("--token-file", metavar="FILE", help="who may do what (default VOICETOP_TOKENS)")
-    add("--cert", metavar="PEM", default="", help="certificate, with its chain: consoles connect by wss://")
-    add("--key", metavar="PEM", default="", help="the certificate's key, where it isn't in the same file")
+    add("--token-file", metavar="FILE", help="tokens with their roles (default VOICETOP_TOKENS)")
+    add(
+        "--cert",
+        metavar="PEM",
+        default="",
+        help="certificate with its chain; consoles then connect with wss://",
+    )
+    add("--key", metavar="PEM", default="", help="the certificate's key, if not in the same file")
     add(
         "--record",
         metavar="FILE|DIR",
         default="",
-        help="record all that it stamps; a folder (DIR/) gets a file an hour",
+        help="record every event; a folder (DIR/) gets a file per hour",
     )
     shelf_options(parser)
     add(
@@ -67,28 +72,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default="",
         const=str(history_file()),
-        help=f"keep normals and incidents in this store, and begin with them (without FILE {history_file()})",
+        help=f"keep normals and incidents in this store and restore them at start (default FILE {history_file()})",
     )
-    add("--baseline", metavar="FILE", default="", help="begin with these normals (voicetop baseline export)")
-    add("--capacity", metavar="N", type=int, default=0, help="the tested load limit, in calls at once")
+    add("--baseline", metavar="FILE", default="", help="start with these normals (voicetop baseline export)")
+    add("--capacity", metavar="N", type=int, default=0, help="the tested limit, in simultaneous calls")
     add(
         "--deployment",
         metavar="NAME",
         default="",
-        help="what consoles call this feed (production, staging, ...)",
+        help="name of this feed on consoles (production, staging, ...)",
     )
     add(
         "--no-transcripts-for-viewers",
         dest="transcripts_for_viewers",
         action="store_false",
-        help="viewers get figures but not what callers and agents say, nor free text that may repeat it",
+        help="viewers get figures, but no speech and no free text that may repeat it",
     )
     add(
         "--backlog-mb",
         metavar="N",
         type=int,
         default=64,
-        help="what a console may resume from after its connection broke (default 64)",
+        help="backlog from which a console can resume after a broken connection (default 64)",
     )
 
 

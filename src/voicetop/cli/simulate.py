@@ -14,7 +14,7 @@ from voicetop.simulator import SCENARIOS, Fleet
 from voicetop.simulator.pump import pump
 
 _EPILOG = """\
-options after an --incident belong to it:
+options after an --incident apply to it:
   voicetop simulate ws://127.0.0.1:8377 --calls 400 \\
       --incident llm_outage --at 30 --for 120 \\
       --incident seg_latency --at 300 --segment intent=billing,language=es
@@ -29,9 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG + "\n".join(f"  {name:18}{it.about}" for name, it in SCENARIOS.items())
     add = parser.add_argument
     add("url", metavar="URL", nargs="?", default=DEFAULT_URL, help=f"the hub (default {DEFAULT_URL})")
-    add("--duration", metavar="S", help="end after so many seconds (default: never)")
+    add("--duration", metavar="S", help="stop after this many seconds (default: never)")
     add("--token", metavar="T", help="the publisher's token (better: VOICETOP_TOKEN)")
-    add("--cafile", metavar="PEM", help="whom to trust for wss://")
+    add("--cafile", metavar="PEM", help="CA certificates for wss://")
     fleet_options(parser)
 
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     clock = WallClock()
     config = fleet_config(args, clock.time())
     duration = None if args.duration is None else number("--duration", args.duration, 0.0)
-    words = f"voicetop: feeding {url} with {config.calls:,} calls at once, seed {config.seed}; Ctrl-C ends\n"
+    words = f"voicetop: publishing {config.calls:,} simultaneous calls to {url}, seed {config.seed}; Ctrl-C stops\n"
     fleet = Fleet(config)
     sent = asyncio.run(
         pump(

@@ -38,9 +38,10 @@ STUCK_S = 600.0
 """A queue in which something waits for so long is no longer a living pager: the heartbeat stops."""
 
 _EPILOG = """\
-whom to tell stands in [notify] of the config (docs/notify.md); `voicetop notify test` proves each of them. The token of
-the hub, role watcher, is read from VOICETOP_TOKEN or the config. Start two of them, on two machines: the hub lets one
-tell, and the other when that is gone. SIGTERM, SIGINT and SIGHUP end it; what waits is kept for the next start.
+targets are in [notify] of the config (docs/notify.md); `voicetop notify test` tests each of them. The hub's token,
+role watcher, is read from VOICETOP_TOKEN or the config. Run two watchers on two machines: one is active, and the hub
+activates the other if the first disappears. SIGTERM, SIGINT and SIGHUP stop it; pending notifications are kept for
+the next start.
 """
 
 
@@ -49,16 +50,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     add = parser.add_argument
-    add("url", metavar="URL", nargs="?", help="the hub, or a feed's name from the config")
-    add("--cafile", metavar="PEM", help="whom to trust for wss:// (default: the system)")
-    add("--queue", metavar="FILE", help=f"what is to be told (default {queue_file()})")
+    add("url", metavar="URL", nargs="?", help="the hub, or a feed name from the config")
+    add("--cafile", metavar="PEM", help="CA certificates for wss:// (default: the system's)")
+    add("--queue", metavar="FILE", help=f"file for pending notifications (default {queue_file()})")
     add(
         "--history",
         metavar="FILE",
         nargs="?",
         default="",
         const=str(history_file()),
-        help="also keep incidents in a history store, where no hub of yours does",
+        help="also keep incidents in a history store, if the hub doesn't",
     )
 
 
@@ -72,10 +73,10 @@ def run(args: argparse.Namespace) -> int:
     settings = configuration.load()
     hubs = chosen([args.url] if args.url else [], settings)
     if len(hubs) != 1:
-        raise UsageError("watch one hub at a time: name it, and start another voicetop watch for the next")
+        raise UsageError("watch one hub per process: name one, and start another voicetop watch for the next")
     if not named(settings.notify):
         raise NotifyError(
-            "there is nobody to tell: name PagerDuty, Slack or others in [notify], see docs/notify.md"
+            "no notification targets configured: add PagerDuty, Slack or others to [notify], see docs/notify.md"
         )
     return asyncio.run(_run(args, settings, hubs[0]))
 
@@ -120,7 +121,7 @@ async def _watch(
     jobs = [watch.run(), _tell_systemd(clock)]
     if settings.notify.heartbeat_url:
         jobs.append(_heartbeat(settings, vault, clock, watch, outbox).run())
-    log(f"watching {hub.url}, telling {', '.join(target.name for target in targets)}")
+    log(f"watching {hub.url}, notifying {', '.join(target.name for target in targets)}")
     try:
         return await _until(stop, jobs, delivery)
     finally:
@@ -163,11 +164,11 @@ async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  #
 
 def _left(tally: DeliveryCounts) -> str:
     """What a queue still holds, and what of it may have been told twice."""
-    parts = [f"{tally.pending} wait to be told" if tally.pending else "everything was told"]
+    parts = [f"{tally.pending} pending" if tally.pending else "all notifications sent"]
     if tally.quiet:
-        parts.append(f"{tally.quiet} wait for the end of quiet hours")
+        parts.append(f"{tally.quiet} waiting for the end of quiet hours")
     if tally.repeats:
-        parts.append(f"{tally.repeats} may have been told twice")
+        parts.append(f"{tally.repeats} may have been sent twice")
     return ", ".join(parts)
 
 
@@ -195,12 +196,12 @@ class _Lock:
             self._file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise NotifyError(
-                f"{path}: the queue cannot be made: {error.strerror}; name another by --queue"
+                f"{path}: cannot create the queue: {error.strerror}; name another with --queue"
             ) from None
         self.taken = False
         self.try_again()
         if not self.taken:
-            log(f"another watcher on this machine tells from {path}: standing by")
+            log(f"another watcher on this machine uses {path}: standing by")
 
     def try_again(self) -> None:
         with contextlib.suppress(BlockingIOError):

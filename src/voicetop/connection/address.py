@@ -20,15 +20,17 @@ def check_url(url: str) -> str:
     """
     parts = _split(url)
     if parts.scheme not in ("ws", "wss"):
-        raise UsageError(f"{url!r} is no hub's URL: {_suggestion(url, parts)}")
+        raise UsageError(f"{url!r} is not a hub URL: {_suggestion(url, parts)}")
     if not parts.hostname:
-        raise UsageError(f"{url!r} names no host: type it like {DEFAULT_URL}")
+        raise UsageError(f"{url!r} names no host: write it like {DEFAULT_URL}")
     if parts.username is not None or parts.password is not None:
-        raise UsageError("a URL with a user or password would end in logs: give the token by VOICETOP_TOKEN")
+        raise UsageError(
+            "a URL with a user or password would end up in logs: pass the token in VOICETOP_TOKEN"
+        )
     if parts.fragment:
         raise UsageError(f"{url!r}: a websocket URL has no #{parts.fragment}")
     if any(char.isspace() or not char.isprintable() for char in url):
-        raise UsageError(f"{url!r} has spaces in it: type it like {DEFAULT_URL}")
+        raise UsageError(f"{url!r} contains spaces: write it like {DEFAULT_URL}")
     return url
 
 
@@ -47,17 +49,17 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise UsageError(f"{url!r} is no URL ({error}): type it like {DEFAULT_URL}") from None
+        raise UsageError(f"{url!r} is not a URL ({error}): write it like {DEFAULT_URL}") from None
     return parts
 
 
 def _suggestion(url: str, parts: SplitResult) -> str:
     """`localhost:8377` parses as a scheme: what has no `//` is taken for a host."""
     if "//" not in url:
-        return f"did you mean ws://{url.lstrip('/')} ?" if url else f"type it like {DEFAULT_URL}"
+        return f"did you mean ws://{url.lstrip('/')} ?" if url else f"write it like {DEFAULT_URL}"
     scheme = _INSTEAD.get(parts.scheme)
     if scheme is None:
-        return f"it begins with ws:// or wss://, like {DEFAULT_URL}"
+        return f"it has to begin with ws:// or wss://, like {DEFAULT_URL}"
     return f"did you mean {scheme}://{url.partition('//')[2]} ?"
 
 
@@ -66,7 +68,7 @@ def check_token(token: str | None) -> str | None:
     if not token:
         return None
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise UsageError("the token (VOICETOP_TOKEN) has spaces or other characters that no token has")
+        raise UsageError("the token (VOICETOP_TOKEN) contains spaces or other invalid characters")
     return token
 
 
@@ -74,7 +76,7 @@ def client_tls(url: str, cafile: str | None = None) -> ssl.SSLContext | None:
     """How to check a wss hub's certificate; None for ws. Raises UsageError."""
     if not url.startswith("wss:"):
         if cafile:
-            raise UsageError(f"--cafile is for wss:// and {url} isn't encrypted")
+            raise UsageError(f"--cafile is for wss://, but {url} isn't encrypted")
         return None
     try:
         return ssl.create_default_context(cafile=cafile)

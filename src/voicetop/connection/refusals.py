@@ -39,12 +39,12 @@ def failure_of(
         return _status_failure(error, url, has_token=has_token)
     if isinstance(error, InvalidURI | InvalidHandshake):
         if isinstance(error.__cause__, EOFError):
-            return FeedLost("it closed the connection before saying hello")
-        return FeedRefused(f"{url} is no voicetop hub: {_in_words(error)}")
+            return FeedLost("it closed the connection before its welcome")
+        return FeedRefused(f"{url} is not a voicetop hub: {_in_words(error)}")
     if isinstance(error, ssl.SSLError):
         return _tls_failure(error, url)
     if isinstance(error, ConnectionResetError) and url.startswith("wss:") and not was_there:
-        return FeedLost("it broke the connection while it was being encrypted: is it ws:// ?")
+        return FeedLost("the TLS handshake failed: should the URL be ws://?")
     return FeedLost(_in_words(error))
 
 
@@ -61,7 +61,7 @@ def _status_failure(error: InvalidStatus, url: str, *, has_token: bool) -> FeedL
     if status in _PASSING:
         return FeedLost(f"HTTP status {status}")
     if status not in (401, 403, 404):
-        return FeedRefused(f"{url} is no voicetop hub: HTTP status {status}")
+        return FeedRefused(f"{url} is not a voicetop hub: HTTP status {status}")
     plain = error.response.headers.get("Content-Type", "").startswith("text/plain")
     said = safe_label((error.response.body or b"").decode("utf-8", "replace").strip()) if plain else ""
     hint = " (set VOICETOP_TOKEN)" if status == 401 and not has_token else ""
@@ -71,7 +71,7 @@ def _status_failure(error: InvalidStatus, url: str, *, has_token: bool) -> FeedL
 def _tls_failure(error: ssl.SSLError, url: str) -> FeedLost | FeedRefused:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message or error.reason
-        return FeedRefused(f"{url}: its certificate isn't trusted ({why}); --cafile says whom to trust")
+        return FeedRefused(f"{url}: its certificate isn't trusted ({why}); add its CA with --cafile")
     if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
         return FeedRefused(f"{url} isn't encrypted: the URL begins with ws://")
     return FeedLost((error.reason or str(error)).lower().replace("_", " "))

@@ -164,9 +164,9 @@ def pack(state: State, level: int = 3) -> bytes:
 
 
 def unpack(data: bytes) -> State:
-    """The state in `data`. Raises CheckpointError where it is of another version, or damaged."""
+    """The state in `data`. Raises CheckpointError where it has another version, or damaged."""
     if data[:4] != _MAGIC or len(data) < 5:
-        raise CheckpointError("these bytes are no checkpoint")
+        raise CheckpointError("not a checkpoint")
     if data[4] != VERSION:
         raise CheckpointError(
             f"a checkpoint of version {data[4]}; this voicetop reads version {VERSION}: upgrade it"

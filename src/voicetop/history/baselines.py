@@ -90,7 +90,7 @@ def write_file(path: Path, baseline: KeptBaseline) -> None:
     try:
         path.write_bytes(HEAD + msgspec.msgpack.encode(baseline))
     except OSError as error:
-        raise HistoryError(f"{path}: the baseline cannot be written: {error.strerror}") from None
+        raise HistoryError(f"{path}: cannot write the baseline: {error.strerror}") from None
 
 
 def read_file(path: Path) -> KeptBaseline:
@@ -98,9 +98,9 @@ def read_file(path: Path) -> KeptBaseline:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise HistoryError(f"{path}: the baseline cannot be read: {error.strerror}") from None
+        raise HistoryError(f"{path}: cannot read the baseline: {error.strerror}") from None
     if not data.startswith(HEAD):
-        raise HistoryError(f"{path}: this is no baseline: `voicetop baseline export` writes one")
+        raise HistoryError(f"{path}: not a baseline: create one with `voicetop baseline export`")
     try:
         return msgspec.msgpack.decode(data[len(HEAD) :], type=KeptBaseline)
     except msgspec.DecodeError:
@@ -111,10 +111,8 @@ def check(baseline: KeptBaseline, deployment: str, where: str, format: str) -> s
     """A warning where it is another fleet's, else empty. Raises HistoryError where it measures something else."""
     if baseline.metrics != METRICS or baseline.format != format:
         differ = sorted(set(baseline.metrics) ^ set(METRICS))
-        what = f"its metrics differ ({', '.join(differ[:4])})" if differ else "it is of another version"
-        raise HistoryError(
-            f"{where}: this baseline cannot be judged by, {what}: learn it anew from a recording"
-        )
+        what = f"its metrics differ ({', '.join(differ[:4])})" if differ else "it has another version"
+        raise HistoryError(f"{where}: this baseline cannot be used, {what}: learn it again from a recording")
     if baseline.deployment and deployment and baseline.deployment != deployment:
         whose = f"a baseline of {baseline.deployment}, not of {deployment}"
         return f"{where}: {whose}: what is normal there may not be normal here"

@@ -120,7 +120,7 @@ class IncidentLog:
                 self._write(effect)
         except HistoryError as error:
             if str(error) != self._trouble:
-                self._log(f"{error}; alerts go on, unwritten")
+                self._log(f"{error}; alerts continue without it")
             self._trouble = str(error)
         else:
             self._trouble = ""
@@ -154,7 +154,7 @@ def open_log(path: str, writer: str, log: Callable[[str], None]) -> IncidentLog 
     try:
         return IncidentLog(Store(Path(path), writer=writer), log)
     except HistoryError as error:
-        log(f"{error}; going on without a history")
+        log(f"{error}; continuing without a history")
         return None
 
 

@@ -79,11 +79,11 @@ class Store:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > len(MIGRATIONS):
             raise HistoryError(
-                f"{self.path}: a later voicetop made this history (schema {version}): update this one, or name another"
+                f"{self.path}: from a later voicetop (schema {version}): update voicetop, or use another file"
             )
         if version < len(MIGRATIONS) and not writable:
             raise HistoryError(
-                f"{self.path}: holds no history of this version yet: its writer brings it up when it starts"
+                f"{self.path}: a history of an older version: its writer upgrades it when it starts"
             )
         for number in range(version, len(MIGRATIONS)):
             self._db.executescript(f"BEGIN; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
@@ -96,14 +96,14 @@ class Store:
             raise HistoryError(f"{self.path}: {_what_to_do(str(error))}") from None
         except sqlite3.DatabaseError as error:
             raise HistoryError(
-                f"{self.path}: the history is damaged ({error}): move it away, a new one is begun"
+                f"{self.path}: the history is damaged ({error}): move it away, and a new one is created"
             ) from None
 
 
 def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
     if not writable:
         if not path.is_file():
-            raise HistoryError(f"{path}: there is no history yet: a hub or watcher with --history begins one")
+            raise HistoryError(f"{path}: no history yet: a hub or watcher with --history creates one")
         return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0, check_same_thread=False)
     with contextlib.suppress(OSError):  # said better by SQLite
         path.touch(mode=0o600)
@@ -122,10 +122,10 @@ def _what_to_do(said: str) -> str:
     if "full" in said:
         return "the disk is full: make room"
     if "locked" in said or "busy" in said:
-        return "another program holds the history locked: end it"
+        return "another program has locked the history: stop it"
     if "readonly" in said or "unable to open" in said:
         return f"the history cannot be opened here ({said}): check the folder and who owns it"
-    return f"the history's disk fails ({said})"
+    return f"the disk of the history failed ({said})"
 
 
 def _take_lock(path: Path, writer: str) -> int:
@@ -134,14 +134,14 @@ def _take_lock(path: Path, writer: str) -> int:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise HistoryError(f"{path}: no history can be kept here: {error.strerror}") from None
+        raise HistoryError(f"{path}: cannot keep a history here: {error.strerror}") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         holder = os.pread(lock, 100, 0).decode("utf-8", "replace").strip() or "another process"
         os.close(lock)
         raise HistoryError(
-            f"{path}: {holder} writes this history already: end it, or name another file"
+            f"{path}: {holder} already writes this history: stop it, or use another file"
         ) from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"voicetop {writer} (pid {os.getpid()})".encode(), 0)

@@ -63,9 +63,7 @@ class AccessControl:
         assert isinstance(connection, Client)
         path = request.path.partition("?")[0]
         if "Origin" in request.headers:
-            return connection.respond(
-                HTTPStatus.FORBIDDEN, "pages in a browser may not connect to a voicetop hub\n"
-            )
+            return connection.respond(HTTPStatus.FORBIDDEN, "web pages may not connect to a voicetop hub\n")
         if path == "/healthz":
             return self._report(connection)
         if path not in PATHS:
@@ -74,7 +72,7 @@ class AccessControl:
             )
         roles = self._roles(request.headers.get("Authorization", ""))
         if not roles:
-            refusal = connection.respond(HTTPStatus.UNAUTHORIZED, "this hub wants a token that it knows\n")
+            refusal = connection.respond(HTTPStatus.UNAUTHORIZED, "this hub requires a valid token\n")
             refusal.headers["WWW-Authenticate"] = "Bearer"
             return refusal
         if path == "/publish" and "publisher" not in roles:

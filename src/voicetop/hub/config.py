@@ -77,7 +77,7 @@ def check_bind(config: HubConfig) -> None:
     if missing:
         raise UsageError(
             f"other machines can reach {config.host}: add {' and '.join(missing)}, "
-            "or bind to 127.0.0.1 and let consoles in by 'ssh -L'"
+            "or bind to 127.0.0.1 and connect consoles with 'ssh -L'"
         )
 
 
@@ -86,7 +86,7 @@ def server_tls(config: HubConfig) -> ssl.SSLContext | None:
     if not config.cert and not config.key:
         return None
     if not config.cert:
-        raise UsageError("--key is there but --cert isn't: TLS needs both")
+        raise UsageError("--key needs --cert: TLS takes both")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -95,9 +95,7 @@ def server_tls(config: HubConfig) -> ssl.SSLContext | None:
         gone = next(name for name in (config.cert, config.key) if name and not Path(name).is_file())
         raise UsageError(f"no file {gone}: --cert and --key take PEM files") from None
     except (ssl.SSLError, OSError) as error:
-        raise UsageError(
-            f"{config.cert}: no certificate and key that fit together ({_short(error)})"
-        ) from None
+        raise UsageError(f"{config.cert}: its certificate and key don't match ({_short(error)})") from None
     return context
 
 
@@ -123,7 +121,7 @@ def parse_tokens(text: str, where: str) -> tuple[Token, ...]:
         if words:
             tokens.append(_token(words, f"{where}, line {number}"))
     if not tokens:
-        raise UsageError(f"{where}: no tokens in it; a line is '{'|'.join(ROLES)} TOKEN'")
+        raise UsageError(f"{where}: contains no tokens; write lines like '{'|'.join(ROLES)} TOKEN'")
     return tuple(tokens)
 
 
@@ -133,9 +131,9 @@ def _token(words: list[str], where: str) -> Token:
     name, secret = words
     role = next((role for role in ROLES if role == name), None)
     if role is None:
-        raise UsageError(f"{where}: no role {name!r}; there are {', '.join(ROLES)}")
+        raise UsageError(f"{where}: unknown role {name!r}; valid roles: {', '.join(ROLES)}")
     if len(secret) < SHORTEST_SECRET or not secret.isascii() or not secret.isprintable():
         raise UsageError(
-            f"{where}: a token is {SHORTEST_SECRET} or more ASCII characters, as 'openssl rand -hex 24' makes them"
+            f"{where}: a token needs {SHORTEST_SECRET} or more ASCII characters; create one with 'openssl rand -hex 24'"
         )
     return Token(role, secret)

@@ -89,7 +89,7 @@ class ConsoleConnection:
                 continue
             entry = backlog.get(self.index)
             if entry is None:
-                self._log(f"console {self.name} read too slowly and begins anew")
+                self._log(f"console {self.name} read too slowly and starts again")
                 await self._begin_anew("slow")
                 joint, self._wants_state = None, False
                 continue
@@ -142,7 +142,7 @@ class ConsoleConnection:
             async with asyncio.timeout(self._welcome_s):
                 await self._send_fragments(joint.welcome)
         except TimeoutError:
-            self._log(f"console {self.name} didn't take the state within {self._welcome_s:.0f} s: closed")
+            self._log(f"console {self.name} didn't accept the state within {self._welcome_s:.0f} s: closed")
             self.client.transport.abort()
             raise
 

@@ -159,8 +159,8 @@ class Hub:
         except (ConnectionClosed, TimeoutError):
             return
         except Exception as error:  # noqa: BLE001 - one client's trouble is not the others'
-            self._log(f"trouble with {peer_name(connection)}: {type(error).__name__}: {error}")
-            await connection.close(1011, "the hub failed here; its log says how")
+            self._log(f"error with {peer_name(connection)}: {type(error).__name__}: {error}")
+            await connection.close(1011, "internal error; see the hub's log")
 
     async def _ask_and_serve(self, client: Client) -> None:
         try:
@@ -185,7 +185,7 @@ class Hub:
         if len(self.consoles) >= self.config.max_consoles:
             await client.close(
                 CloseCode.TRY_AGAIN_LATER,
-                f"{self.config.max_consoles} consoles are connected, the most this hub takes",
+                f"{self.config.max_consoles} consoles are connected, the maximum of this hub",
             )
             return
         role: Role = next(role for role in client.grant.roles if role == hello.role)
@@ -206,7 +206,7 @@ class Hub:
         if len(self.publishers) >= self.config.max_publishers:
             await client.close(
                 CloseCode.TRY_AGAIN_LATER,
-                f"{self.config.max_publishers} publishers are connected, the most here",
+                f"{self.config.max_publishers} publishers are connected, the maximum of this hub",
             )
             return
         self.publishers.add(client)
@@ -241,9 +241,9 @@ class Hub:
     def _why_not(self, error: OSError) -> str:
         where = f"{self.config.host}:{self.config.port}"
         if error.errno == errno.EADDRINUSE:
-            return f"{where} is taken, maybe by another hub: stop that, or choose a --port"
+            return f"{where} is in use, maybe by another hub: stop that, or choose another --port"
         if error.errno == errno.EACCES:
-            return f"{where} is not for this user to listen on: choose a --port from 1024 up"
+            return f"this user may not listen on {where}: choose a --port of 1024 or higher"
         return f"cannot listen on {where}: {error.strerror or error}"
 
 
@@ -258,11 +258,11 @@ def _hello(frame: bytes) -> Hello | None:
 def _refusal(hello: Hello | None, roles: frozenset[Role]) -> str:
     """Why that is no hello to go on with; empty where it is one."""
     if hello is None:
-        return 'say {"type":"hello","role":"viewer"} first; publishers connect to /publish'
+        return 'send {"type":"hello","role":"viewer"} first; publishers connect to /publish'
     if hello.protocol != PROTOCOL_VERSION:
-        return f"this hub speaks protocol {PROTOCOL_VERSION}, not {hello.protocol}: update one side"
+        return f"this hub uses protocol {PROTOCOL_VERSION}, not {hello.protocol}: update one side"
     if hello.role not in roles:
-        return f"no role {hello.role[:20]!a} for this token; it may be {', '.join(sorted(roles))}"
+        return f"no role {hello.role[:20]!a} for this token; it allows {', '.join(sorted(roles))}"
     return ""
 
 

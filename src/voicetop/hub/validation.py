@@ -131,7 +131,9 @@ class Validator:
     def _check(self, raw: bytes, *, may_operate: bool) -> str:
         """The event's id. Raises what is wrong with it."""
         if len(raw) > MAX_BATCH_BYTES:
-            raise msgspec.ValidationError(f"an event of {len(raw):,} bytes; at most {MAX_BATCH_BYTES:,}")
+            raise msgspec.ValidationError(
+                f"an event of {len(raw):,} bytes; the maximum is {MAX_BATCH_BYTES:,}"
+            )
         if _nests_deeply(raw):
             raise msgspec.ValidationError("nested too deeply")
         raw.decode()

@@ -33,7 +33,7 @@ class DeadMansSwitch:
         well: Callable[[], bool],
     ) -> None:
         if not url.startswith(("https://", "http://")):
-            raise NotifyError("notify.heartbeat_url: what it names is no address that begins with https://")
+            raise NotifyError("notify.heartbeat_url: the secret is not a URL that begins with https://")
         self._url = url
         self._vault = vault
         self._clock = clock
@@ -55,7 +55,7 @@ class DeadMansSwitch:
         except DeliveryFailed as failure:
             if self._failing != str(failure):
                 self._failing = str(failure)
-                self._log(f"heartbeat: {failure}; tried again in {self._every:.0f} s")
+                self._log(f"heartbeat: {failure}; retrying in {self._every:.0f} s")
         else:
             self._failing = ""
 
@@ -68,7 +68,7 @@ class DeadMansSwitch:
         except HTTPError as error:
             error.close()
             raise DeliveryFailed(
-                f"the address says HTTP {error.code}: is it still the right one?", refused=True
+                f"the URL returned HTTP {error.code}: check that it is still right", refused=True
             ) from None
         except (URLError, OSError, ValueError) as error:
             why = getattr(error, "reason", error)

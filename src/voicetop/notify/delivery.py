@@ -136,8 +136,8 @@ class Delivery:
             self.on_told(DeliveryReport(job.target, job.thread, mark_of(job.what), ref))
             self._news[target.name].set()
             if self.failing.pop(target.name, ""):
-                self._log(f"{target.name}: takes alerts again")
-            self._log(f"told {target.name}: {message_text.in_short(job.what)}")
+                self._log(f"{target.name}: accepts alerts again")
+            self._log(f"sent to {target.name}: {message_text.in_short(job.what)}")
         self._tell_of_disk()
 
     def _again(self, name: str, job: DeliveryJob, failure: DeliveryFailed) -> None:
@@ -151,7 +151,7 @@ class Delivery:
         self.outbox.again(job, now + wait, str(failure), now, unsure=failure.unsure)
         if self.failing.get(name) != str(failure):
             self.failing[name] = str(failure)
-            self._log(f"{name}: {failure}; kept, tried again")
+            self._log(f"{name}: {failure}; kept, will retry")
 
     def _tell_of_disk(self) -> None:
         if self.outbox.trouble != self._told_of:
@@ -191,7 +191,7 @@ async def in_thread(call: Callable[[], str]) -> str:
         except DeliveryFailed as failure:
             error = failure
         except Exception as other:  # noqa: BLE001 - a library's surprise must not end the lane
-            error = DeliveryFailed(f"{type(other).__name__}, which its library doesn't explain")
+            error = DeliveryFailed(f"{type(other).__name__}, without an explanation from its library")
         try:
             loop.call_soon_threadsafe(settle, result, error)
         except RuntimeError:  # the loop is gone: what was sent is noted as sending, and told again
@@ -201,4 +201,4 @@ async def in_thread(call: Callable[[], str]) -> str:
     try:
         return await asyncio.wait_for(answer, STUCK_S)
     except TimeoutError:
-        raise DeliveryFailed(f"no answer within {STUCK_S:.0f} s", unsure=True) from None
+        raise DeliveryFailed(f"no response within {STUCK_S:.0f} s", unsure=True) from None

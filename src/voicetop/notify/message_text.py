@@ -26,9 +26,9 @@ def title(effect: Effect) -> str:
     if effect.reason == "resolved":
         head = "● RESOLVED"
     elif effect.reason == "acknowledged":
-        head = f"{head}, taken by {effect.by}" if effect.by else f"{head}, acknowledged"
+        head = f"{head}, acknowledged by {effect.by}" if effect.by else f"{head}, acknowledged"
     elif effect.reason == "returned":
-        head = f"{head}, given back by {effect.by}" if effect.by else f"{head}, given back"
+        head = f"{head}, unacknowledged by {effect.by}" if effect.by else f"{head}, unacknowledged"
     return safe_text(f"{head} · {effect.summary}", MOST_TITLE)
 
 
@@ -53,9 +53,9 @@ def in_short(what: Effect | IncidentChange | Digest) -> str:
 
 
 def digest(came: Sequence[tuple[Effect, Effect]], at: float, still: int) -> Digest:
-    """What came and went in quiet hours that end at `at`, each by its first and last word; `still` are on."""
-    count = f"{counted(len(came), 'alert')} came and went in quiet hours"
-    more = f"; {still} still on, told by itself" if still == 1 else f"; {still} still on, told one by one"
+    """What fired and resolved in quiet hours that end at `at`, each by its first and last word; `still` are on."""
+    count = f"{counted(len(came), 'alert')} fired and resolved in quiet hours"
+    more = f"; {still} still firing, sent separately"
     lines = [
         safe_text(
             f"{_GLYPHS[last.tier]} · {last.summary} · {_clock(first.onset)}, {span(last.at - first.onset)}",
@@ -76,13 +76,13 @@ def _since(effect: Effect) -> str:
         parts = [
             f"resolved {_clock(effect.at)}{by}, {span(effect.to_resolve_s)} after it began",
             _seen(effect),
-            f"taken {span(taken)} later" if known(taken) else "",
+            f"acknowledged {span(taken)} later" if known(taken) else "",
         ]
         return ", ".join(part for part in parts if part)
     if effect.reason == "acknowledged" and effect.fired_at:
-        return f"taken {_clock(effect.at)}, {span(effect.at - effect.fired_at)} after the alert"
+        return f"acknowledged {_clock(effect.at)}, {span(effect.at - effect.fired_at)} after the alert"
     if effect.reason == "returned":
-        return f"given back {_clock(effect.at)}, on for {span(effect.at - effect.onset)}"
+        return f"unacknowledged {_clock(effect.at)}, open for {span(effect.at - effect.onset)}"
     if effect.reason == "fired" and (seen := _seen(effect)):
         return f"began {_clock(effect.onset)}, {seen}"
     return f"since {_clock(effect.onset)} ({span(effect.at - effect.onset)})"
@@ -92,7 +92,7 @@ def _seen(effect: Effect) -> str:
     took = effect.to_detect_s
     if not known(took):
         return ""
-    return f"seen {span(took)} later" if took >= 0.5 else "seen at once"
+    return f"detected {span(took)} later" if took >= 0.5 else "detected at once"
 
 
 def _clock(at: float) -> str:

@@ -315,8 +315,8 @@ class DeliveryQueue:
             self._write(changes)
         except sqlite3.OperationalError as error:
             self.trouble = (
-                f"{self.path}: the disk takes no more ({error}): alerts go out, but what waits would be lost with this "
-                "process. Make room and start it again"
+                f"{self.path}: cannot write to disk ({error}): alerts are still sent, but pending "
+                "ones would be lost with this process. Free disk space and restart it"
             )
             with contextlib.suppress(sqlite3.Error):
                 self._db.rollback()

@@ -49,11 +49,11 @@ def opened(path: str) -> tuple[sqlite3.Connection, str]:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise NotifyError(
-                f"{path}: the queue cannot be opened ({error}): free it, or name another"
+                f"{path}: cannot open the queue ({error}): release it, or use another file"
             ) from None
         return _begun_anew(path)
     except OSError as error:
-        raise NotifyError(f"{path}: the queue cannot be made: {error.strerror or error}") from None
+        raise NotifyError(f"{path}: cannot create the queue: {error.strerror or error}") from None
 
 
 def _begun_anew(path: str) -> tuple[sqlite3.Connection, str]:
@@ -62,7 +62,7 @@ def _begun_anew(path: str) -> tuple[sqlite3.Connection, str]:
     Path(path).replace(aside)
     for end in ("-wal", "-shm"):
         Path(path + end).unlink(missing_ok=True)
-    said = f"{path}: the queue was damaged; it is put aside as {aside.name}, a new one begun"
+    said = f"{path}: the queue was damaged; it was moved to {aside.name} and a new one created"
     return _connect(path), said
 
 
@@ -85,7 +85,9 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
     elif version in _UPGRADES:
         db.executescript(f"BEGIN; {_UPGRADES[version]} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version != VERSION:
-        raise NotifyError(f"{path}: the queue is of another voicetop (schema {version}): name another file")
+        raise NotifyError(
+            f"{path}: the queue is from another voicetop version (schema {version}): use another file"
+        )
     if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise sqlite3.DatabaseError(path)
 

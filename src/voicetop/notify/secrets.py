@@ -50,7 +50,7 @@ class SecretStore:
     def _variable(self, name: str) -> str:
         value = self._env.get(name, "")
         if not value.strip():
-            raise NotifyError(f"{name} isn't set: put the secret into that environment variable")
+            raise NotifyError(f"{name} isn't set: put the secret into this environment variable")
         return value
 
 

@@ -131,7 +131,9 @@ def _target(kind: str, table: TomlTable) -> PagerDutyTarget | SlackTarget | Appr
     """A target; None where it lacks something, for it could tell nobody."""
     if kind == "pagerduty" and "quiet" in table:
         del table.values["quiet"]
-        table.wrong("quiet", "is no key here: pages are not held back, PagerDuty has hours of its own")
+        table.wrong(
+            "quiet", "is an unknown key: pages are never held back, and PagerDuty has its own support hours"
+        )
     read = table.fields(KINDS[kind])
     _check_quiet(table, read)
     missing = [key for key in NEEDED[kind] if not table.values.get(key)]
@@ -144,7 +146,7 @@ def _target(kind: str, table: TomlTable) -> PagerDutyTarget | SlackTarget | Appr
 def _check_quiet(table: TomlTable, read: dict[str, Any]) -> None:
     minutes = minutes_of(read["quiet"]) if read.get("quiet") else (0, 1)
     if minutes is None or minutes[0] == minutes[1]:
-        table.wrong("quiet", 'has to be two times of the day, like "22:00-07:00"')
+        table.wrong("quiet", 'has to be two times of day, like "22:00-07:00"')
         del read["quiet"]
 
 
@@ -153,8 +155,8 @@ def _check_secret(table: TomlTable, key: str, read: dict[str, Any]) -> bool:
     if read.get(key) and not _SECRET.fullmatch(read[key]):
         table.wrong(
             key,
-            'has to name where the secret is, "env:NAME" or "keyring:SERVICE/NAME": '
-            "a secret is not written in a config",
+            'has to say where the secret is stored, "env:NAME" or "keyring:SERVICE/NAME": '
+            "do not write secrets into a config",
         )
         del read[key]
     return key in read

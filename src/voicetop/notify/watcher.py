@@ -150,7 +150,7 @@ class Watcher:
         if not fired:
             return []
         return [
-            _over(before, fired[before.key].at, "the hub began anew")
+            _over(before, fired[before.key].at, "the hub was restarted")
             for before in self._outbox.open_threads().values()
             if before.key in fired and before.onset != fired[before.key].onset
         ]
@@ -214,7 +214,7 @@ class Watcher:
         now = self._session.at or self._clock.time()
         self._tell(
             [
-                _over(told, now, "the hub knows nothing of it any more")
+                _over(told, now, "the hub no longer has it")
                 for thread, told in self._outbox.open_threads().items()
                 if thread not in here and told.rule != BLIND
             ]
@@ -280,13 +280,15 @@ class Watcher:
             return
         self._on_duty = self._delivery.on_duty = self._source.on_duty
         if not self._on_duty:
-            self._log("another watcher tells people; standing by")
+            self._log("another watcher is active; standing by")
             return
         still = [
             thread_of(self._effects_of(one)[0]) for one in self._session.alerts.incidents.opened if one.number
         ]
         count = self._outbox.release(self._session.at - HANDED_OVER_S, still, self._clock.time())
-        self._log(f"the watcher before is gone: this one tells people now ({count} alerts taken over)")
+        self._log(
+            f"the other watcher is gone: this one is active now ({count} alert{'s' * (count != 1)} taken over)"
+        )
         self._delivery.wake()
 
     def _log_link(self, link: LinkState) -> None:
@@ -332,15 +334,15 @@ class Watcher:
             at=onset,
             onset=onset,
             fired_at=onset,
-            summary=f"we are blind: no feed from {name}" + (f" ({why})" if why else ""),
-            blame="nobody looks at the calls of this feed until it is back: is the hub running?",
+            summary=f"blind: no feed from {name}" + (f" ({why})" if why else ""),
+            blame="the calls of this feed are not monitored until it is back: check that the hub is running",
             runbook="feed",
         )
 
 
 def _why_blind(link: LinkState, *, heard: bool) -> str:
     if link.phase == "live" and not heard:
-        return "the line is open, the hub says nothing"
+        return "connected, but the hub sends nothing"
     return link.why or link.phase
 
 

@@ -101,9 +101,9 @@ class JsonLines:
             self.passed += 1
             return None
         if not words.type:
-            raise msgspec.ValidationError("no event: it has no `type`")
+            raise msgspec.ValidationError("not an event: it has no `type`")
         if words.ts is None:
-            raise msgspec.ValidationError("no `ts`, the time it happened at, in epoch seconds")
+            raise msgspec.ValidationError("it has no `ts`, the time of the event in epoch seconds")
         if words.type in EVENT_TYPES:
             _event_decoder.decode(text)
         if not words.event_id:

@@ -99,7 +99,9 @@ class PublisherLink:
     def _tell(self, failure: FeedLost | FeedRefused) -> None:
         why = str(failure)
         if why != self.report.why and not self._closing.is_set():
-            log.warning("no feed to voicetop at %s: %s; trying again, calls go on", self.url, why)
+            log.warning(
+                "cannot publish to voicetop at %s: %s; retrying, calls are not affected", self.url, why
+            )
         self.report.why = why
 
     async def _carry(self) -> None:
@@ -126,7 +128,7 @@ class PublisherLink:
         if welcome.at:
             self.report.clock_offset_ms = round((self._clock.time() - welcome.at) * 1000.0, 3)
         if self.report.why:
-            log.info("feeding voicetop at %s again", self.url)
+            log.info("publishing to voicetop at %s again", self.url)
             self.report.why = ""
         await self._catch_up(socket, welcome.epoch)
 
@@ -137,7 +139,7 @@ class PublisherLink:
             except msgspec.ValidationError:
                 continue  # another frame of the protocol
             except UNDECODABLE:
-                raise FeedLost("it sent something that is no frame of the protocol") from None
+                raise FeedLost("it sent something that is not a frame of the protocol") from None
         raise FeedLost("it closed the connection before its welcome")
 
     async def _catch_up(self, socket: ClientConnection, epoch: str) -> None:
@@ -211,7 +213,7 @@ class PublisherLink:
             async with asyncio.timeout(self._patience_s):
                 await socket.send(frame, text=True)
         except TimeoutError:
-            raise FeedLost(f"it took nothing for {self._patience_s:g} s") from None
+            raise FeedLost(f"it accepted nothing for {self._patience_s:g} s") from None
 
     def _status(self) -> bytes:
         return self.outbox.status(self._clock.time(), self.report.clock_offset_ms)

@@ -127,7 +127,7 @@ class VoicetopObserver(BaseObserver):
             yield
         except Exception:
             if not self._is_broken:
-                log.exception("voicetop stops watching call %s; the call goes on", self.call_id)
+                log.exception("voicetop stops watching call %s; the call is not affected", self.call_id)
             self._is_broken = True
 
     # From frames to records.

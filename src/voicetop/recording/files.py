@@ -21,9 +21,9 @@ from voicetop.recording.reader import Reader
 
 _ID_BYTES = 4096
 _FULL = {
-    errno.EPIPE: "nobody reads it any more",
+    errno.EPIPE: "its reader is gone",
     errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
+    errno.EDQUOT: "the disk quota is exhausted",
     errno.EFBIG: "the file has reached the size limit of this process",
 }
 

@@ -152,7 +152,7 @@ def parse_header(line: bytes, name: str) -> Header:
     try:
         header = _header_decoder.decode(line)
     except UNDECODABLE:
-        raise RecordingError(f"{name} is no recording: its first line is no header of one") from None
+        raise RecordingError(f"{name} is not a recording: its first line is not a header") from None
     if header.version > VERSION:
         raise RecordingError(
             f"{name} is a recording of version {header.version}, this voicetop reads version {VERSION}: "

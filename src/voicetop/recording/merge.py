@@ -36,7 +36,7 @@ def write_recording(
     """
     out = Path(path)
     if out.exists():
-        raise RecordingError(f"{path} is there already: give another name with -o")
+        raise RecordingError(f"{path} already exists: give another name with -o")
     file = RecordingFile(out)
     try:
         writer = FrameWriter(file, header, level=LEVEL)
@@ -160,7 +160,7 @@ class Merge:
     def _together(self, welcome: Welcome, item: _Item) -> Iterator[bytes]:
         if self._epoch:
             if welcome.state:
-                self.notes.append(f"the state at the beginning of {self._paths[item.source]} is left out")
+                self.notes.append(f"the state at the beginning of {self._paths[item.source]} is omitted")
             return
         self._epoch = self.epoch
         yield msgspec.json.encode(msgspec.structs.replace(welcome, epoch=self.epoch, seq=0))

@@ -102,7 +102,7 @@ class Notebook:
         kept nowhere.
         """
         if act.act not in NOTING:
-            raise UsageError(f"{act.act} is for a live feed: a recording takes notes and bookmarks")
+            raise UsageError(f"{act.act} works only on a live feed: a recording takes notes and bookmarks")
         if known(at):
             act = msgspec.structs.replace(act, ts=at)
         if self._header is not None:
@@ -140,7 +140,7 @@ class Notebook:
         """The file of a folder in whose time the moment lies, or that ended last before it."""
         files = shard_files(self.path)
         if not files:
-            raise RecordingError(f"cannot note in {self.path}: it holds no recordings (*.vtr)")
+            raise RecordingError(f"cannot add a note to {self.path}: it contains no recordings (*.vtr)")
         begun = [path for path in files if _index(path).first_at <= at]
         return begun[-1] if begun else files[0]
 
@@ -160,7 +160,7 @@ class Notebook:
             writer.add(Noted(act, 0.0, 0).frame(_last_seq(index), max(index.last_at, 0.0)))
             writer.finish(share=TABLE_SHARE)
         except OSError as error:
-            raise RecordingError(f"cannot note in {self.path}: {explain(error)}") from None
+            raise RecordingError(f"cannot add a note to {self.path}: {explain(error)}") from None
         finally:
             file.close()
         return self.path
@@ -328,5 +328,5 @@ def _add_aside(place: Path, mark: str, noted: Noted) -> Path:
             os.write(fd, line)
             os.fsync(fd)
     except OSError as error:
-        raise RecordingError(f"cannot keep notes in {place}: {explain(error)}") from None
+        raise RecordingError(f"cannot write notes to {place}: {explain(error)}") from None
     return place

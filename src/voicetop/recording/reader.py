@@ -62,7 +62,7 @@ class Reader(Iterator[bytes]):
     """Yields welcome and batch frames as `Session.feed` takes them; `notes` says what could not be read.
 
     Batches hold consecutive events, at most 512 and at most `span_s` seconds of stamps, never local ones among the
-    hub's. Raises RecordingError at once for what is no recording, empty, or of a later version.
+    hub's. Raises RecordingError at once for what is not a recording, empty, or of a later version.
     """
 
     def __init__(self, recording: str | os.PathLike[str] | BinaryIO, *, span_s: float = math.inf) -> None:
@@ -145,7 +145,7 @@ class Reader(Iterator[bytes]):
         if blocks.is_empty():
             raise RecordingError(f"{self.name} is empty: nothing was recorded")
         if not blocks.begins_like_one():
-            raise RecordingError(f"{self.name} is no recording: it does not begin with a zstd frame")
+            raise RecordingError(f"{self.name} is not a recording: it does not begin with a zstd frame")
         pieces = iter(blocks)
         seen: list[Piece] = []
         for piece in pieces:
@@ -153,28 +153,28 @@ class Reader(Iterator[bytes]):
             if isinstance(piece, bytes):
                 self._expect_recording(piece, damaged=len(seen) > 1)
                 return itertools.chain(seen, pieces)
-        raise RecordingError(f"{self.name} is no recording, or a torn one: it holds no whole block")
+        raise RecordingError(f"{self.name} is not a recording, or is truncated: it has no complete block")
 
     def _expect_recording(self, text: bytes, *, damaged: bool) -> None:
         first = text[: text.find(b"\n") + 1] or text
         if not damaged:
             self.header = parse_header(first, self.name)
         elif not self._parse([first]):
-            raise RecordingError(f"{self.name} is no recording: what can be read of it holds no records")
+            raise RecordingError(f"{self.name} is not a recording: it contains no records")
 
     def _note(self, piece: Damaged | Torn) -> None:
         self._carry = b""
         if isinstance(piece, Torn):
             self.torn = True
             self.notes.append(
-                f"the end of {self.name} is torn: {piece.size:,} bytes of a block after {self._when()}, "
-                "at most 1 s of the feed, are left out"
+                f"the end of {self.name} is truncated: {piece.size:,} bytes of a block after {self._when()}, "
+                "at most 1 s of the feed, are skipped"
             )
         elif not self._hole:
             self._hole = True
             self.notes.append(
-                f"{self.name} is damaged at byte {piece.offset:,}: what came after {self._when()} is left out "
-                "up to the next whole block"
+                f"{self.name} is damaged at byte {piece.offset:,}: data after {self._when()} is skipped "
+                "up to the next complete block"
             )
 
     def _when(self) -> str:
@@ -189,7 +189,7 @@ class Reader(Iterator[bytes]):
         self._carry = text[end:]
         if len(self._carry) > MAX_LINE:
             raise RecordingError(
-                f"{self.name} is no recording: it has a line of more than {MAX_LINE:,} bytes"
+                f"{self.name} is not a recording: it has a line of more than {MAX_LINE:,} bytes"
             )
         return text[:end]
 
@@ -225,7 +225,7 @@ class Reader(Iterator[bytes]):
             else:
                 self._hole = True
                 self.notes.append(
-                    f"{self.name} holds lines that are no records, after {self._when()}: left out"
+                    f"{self.name} has lines that are not records, after {self._when()}: skipped"
                 )
 
     def _is_line(self, text: bytes) -> bool:
@@ -248,8 +248,8 @@ class Reader(Iterator[bytes]):
     def _take_header(self, header: Header) -> None:
         if header.protocol > OURS:
             self.notes.append(
-                f"{self.name} speaks protocol {header.protocol}, this voicetop {OURS}: "
-                "what is new in it is not shown"
+                f"{self.name} uses protocol {header.protocol}, this voicetop {OURS}: "
+                "newer fields are not shown"
             )
         self.epoch = header.epoch or self.epoch
 
@@ -325,7 +325,7 @@ class _Folder:
     def __init__(self, path: str) -> None:
         self._files = shard_files(path)
         if not self._files:
-            raise RecordingError(f"cannot read {path}: it holds no recordings (*.vtr)")
+            raise RecordingError(f"cannot read {path}: it contains no recordings (*.vtr)")
         self._file = FileIO(self._files.pop(0))
 
     def read(self, size: int) -> bytes:

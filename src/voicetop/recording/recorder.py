@@ -93,7 +93,7 @@ class Recorder:
         if self._stop_reason:
             return self._stop_reason
         if self.lost_frames:
-            return f"the disk under {self.path} is too slow: {self.lost_frames:,} frames were not recorded"
+            return f"the disk of {self.path} is too slow: {self.lost_frames:,} frames were not recorded"
         return ""
 
     @property

@@ -120,11 +120,11 @@ class Redactor:
         for count, what in (
             (self.dropped, "texts and fields left out"),
             (self.states, "checkpoints left out"),
-            (self.withheld, "payloads that were no events left out"),
+            (self.withheld, "invalid payloads left out"),
         ):
             if count:
                 lines.append(f"{what}: {count:,}")
-        return lines or ["nothing was found to replace"]
+        return lines or ["found nothing to replace"]
 
     def _raw(self, raw: Raw) -> bytes:
         try:

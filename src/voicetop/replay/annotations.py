@@ -31,7 +31,7 @@ class RecordingNotes:
     def operate(self, act: Act) -> str:
         """Keep what a person did, in a thread, for the file may be a large one. Empty, or why that can't be."""
         if act.act not in NOTING:
-            return f"{act.act} is for a live feed: a recording takes notes and bookmarks"
+            return f"{act.act} works only on a live feed: a recording takes notes and bookmarks"
         try:
             event = operator_events.operator_event(act, by=operator_events.author(self._author))
         except (VoicetopError, ValueError) as error:

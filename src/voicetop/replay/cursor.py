@@ -37,7 +37,7 @@ class ReplaySession(Session):
         try:
             super().load(state)
         except CheckpointError as error:
-            self.unread = f"what was before this recording is not known: it begins with {error}"
+            self.unread = f"the state before this recording is unknown: it begins with {error}"
 
     def feed(self, frame: bytes) -> None:
         self._look()

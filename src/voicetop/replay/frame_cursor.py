@@ -41,7 +41,7 @@ class FrameCursor(Iterator[Stamped]):
             try:
                 placed = next(self._reading, None) if self._reading else None
             except OSError as error:
-                raise RecordingError(f"cannot read on in {self._file}: {error.strerror}") from None
+                raise RecordingError(f"cannot read further in {self._file}: {error.strerror}") from None
             if placed is not None:
                 assert self._reader is not None
                 self._place, self._epoch = self._reader.place, placed.epoch

@@ -97,7 +97,7 @@ class LiveHistory:
     def note(self) -> str:
         """Why what comes can't be gone back to, in a line."""
         error = self._own.error if self._own is not None else ""
-        return f"what comes can't be gone back to: {error}" if error else ""
+        return f"you can't go back to new data: {error}" if error else ""
 
     def write(self, frame: bytes) -> None:
         """Keep a frame, before it is folded."""

@@ -19,7 +19,7 @@ CHUNK = 256 * 1024
 class PipeSpool:
     """Copies `stream` to the file at `path` as it comes, in a thread. `note` says what went wrong.
 
-    Waits for the first block: raises RecordingError where it is no recording. The file is locked as long as the
+    Waits for the first block: raises RecordingError where it is not a recording. The file is locked as long as the
     stream goes on, as a recorder's is, so that who plays it knows that more may come.
     """
 
@@ -51,7 +51,7 @@ class PipeSpool:
             chunk = self._read()
             first = first or chunk
             if len(first) >= len(DATA_MAGIC) and not (first.startswith(DATA_MAGIC) or is_skippable(first)):
-                raise RecordingError(f"{name} is no recording: it does not begin with a zstd frame")
+                raise RecordingError(f"{name} is not a recording: it does not begin with a zstd frame")
             self._write(chunk)
             try:
                 Reader(self.path).close()
@@ -66,7 +66,7 @@ class PipeSpool:
             while chunk := self._read():
                 self._write(chunk)
         except OSError as error:
-            self.note = f"what comes later can't be shown: {explain(error)}"
+            self.note = f"later data can't be shown: {explain(error)}"
         finally:
             self._release()
 

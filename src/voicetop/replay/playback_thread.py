@@ -33,8 +33,8 @@ GROWTH_S = 0.1
 FLUSHED_S = 0.8
 """What a recorder that is at it has seen is in the file after this."""
 
-AT_END = "at its end"
-AT_UNTIL = "where it was to pause"
+AT_END = "end of recording"
+AT_UNTIL = "paused as requested"
 
 NewSession: TypeAlias = "Callable[[], Session]"
 

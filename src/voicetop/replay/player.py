@@ -103,7 +103,7 @@ class Player:
         notes += [trouble] if (trouble := self._trouble()) else []
         why = self.position.why
         if self._controls.done and why:
-            notes = [" · ".join([f"{self._where} is {why}", *notes])]
+            notes = [" · ".join([f"{self._where}: {why}", *notes])]
         return [*notes, *self._remarks.failures]
 
     @property

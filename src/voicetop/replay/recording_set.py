@@ -48,7 +48,7 @@ class CheckpointSource(Protocol):
 
 
 class RecordingSet:
-    """Raises RecordingError where there is no recording at `path`. `first_at` and `last_at` are stamps, 0.0 of none.
+    """Raises RecordingError where there is not a recording at `path`. `first_at` and `last_at` are stamps, 0.0 of none.
 
     `refresh` sees what was written since; it may be called from any thread.
     """

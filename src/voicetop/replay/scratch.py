@@ -31,7 +31,7 @@ class Scratch:
             try:
                 self.path = self._make(Path(tempfile.gettempdir()) / f"voicetop-{os.getuid()}")
             except OSError as error:
-                raise RecordingError(f"cannot keep anything in {home}: {error.strerror}") from None
+                raise RecordingError(f"cannot write to {home}: {error.strerror}") from None
 
     def close(self) -> None:
         """Remove it, with all that is in it."""
@@ -43,7 +43,7 @@ class Scratch:
     def _make(self, home: Path) -> Path:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if home.stat().st_uid != os.getuid():
-            raise PermissionError(13, "it is somebody else's")
+            raise PermissionError(13, "it belongs to another user")
         _sweep(home)
         path = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=home))
         self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

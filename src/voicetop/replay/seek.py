@@ -37,7 +37,7 @@ MARGIN = 1.1
 class Seeker:
     """Seeks in a file. `new_session` gives an empty session; the settings in it are part of the cache's key.
 
-    Raises RecordingError where the file is no recording. `build` fills the cache of checkpoints; without it a seek
+    Raises RecordingError where the file is not a recording. `build` fills the cache of checkpoints; without it a seek
     reads from the last state in the recording itself. Seeking and building may go on in different threads.
     """
 

@@ -33,9 +33,9 @@ def operator_event(act: Act, by: str) -> Operator:
     Raises UsageError for what no hub would take, in a line that says what to do.
     """
     if len(act.text) > MAX_TEXT:
-        raise UsageError(f"a note of {len(act.text):,} characters; at most {MAX_TEXT:,}: shorten it")
+        raise UsageError(f"the note has {len(act.text):,} characters; at most {MAX_TEXT:,} are allowed")
     if max(len(act.target), len(act.call_id)) > MAX_LABEL:
-        raise UsageError(f"a name of more than {MAX_LABEL} characters: shorten it")
+        raise UsageError(f"the name has more than {MAX_LABEL} characters: shorten it")
     event = Operator(
         ts=round(act.at, 3),
         act=safe_label(act.act),
@@ -50,7 +50,7 @@ def operator_event(act: Act, by: str) -> Operator:
     try:
         _checker.decode(msgspec.json.encode(event))
     except msgspec.MsgspecError:
-        raise UsageError(f"{act.act} can't be kept: its moment or its end is no time") from None
+        raise UsageError(f"{act.act} can't be sent: its time or its end is invalid") from None
     return event
 
 

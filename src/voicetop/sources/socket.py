@@ -127,10 +127,10 @@ class SocketSource:
     def refusal(self) -> str:
         """Why the hub would not take an act now."""
         if self._connection is None or self._link.phase != "live":
-            return f"no connection to {self._link.where}: nothing was sent; try again once it is back"
+            return f"no connection to {self._link.where}: nothing was sent; try again when it is back"
         if self.role != "operator":
-            only = "a viewer's token only looks" if self._token else "it lets you look only"
-            return f"{self._link.where}: {only}; an operator's token may act"
+            only = "a viewer's token is read-only" if self._token else "your access is read-only"
+            return f"{self._link.where}: {only}; use an operator's token to act"
         return ""
 
     async def act(self, act: Operator) -> None:
@@ -191,7 +191,7 @@ class SocketSource:
             try:
                 head = _head_decoder.decode(frame)
             except UNDECODABLE:
-                raise FeedRefused(f"{self.url} sent something that is no frame of the protocol") from None
+                raise FeedRefused(f"{self.url} sent something that is not a frame of the protocol") from None
             self._heard = self._clock.monotonic()
             if isinstance(head, _BatchHead):
                 self._unheard.hear(frame)
@@ -225,7 +225,7 @@ class SocketSource:
     async def _take_welcome(self, head: WelcomeHead, frame: bytes) -> None:
         if head.protocol != PROTOCOL_VERSION:
             raise FeedRefused(
-                f"{self.url} speaks protocol {head.protocol}, this voicetop {PROTOCOL_VERSION}: update one of them"
+                f"{self.url} uses protocol {head.protocol}, this voicetop {PROTOCOL_VERSION}: update one of them"
             )
         self.epoch, self.seq = head.epoch, head.seq
         self._at = head.at or self._at

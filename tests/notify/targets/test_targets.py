@@ -102,9 +102,9 @@ def test_slack_has_one_message_for_an_incident_and_changes_it(receiver: Receiver
     texts = [message["text"] for message in next(iter(receiver.messages.values()))]
     assert texts[0] == "[acme-prod] ▲ WARNING · P95 &lt;b&gt; &amp; more"
     assert texts[1].startswith("[acme-prod] ■ CRITICAL · LLM errors")
-    assert "taken by ana" in texts[2]
+    assert "acknowledged by ana" in texts[2]
     assert texts[3].startswith("[acme-prod] ● RESOLVED")
-    assert "■ CRITICAL, given back by ben" in texts[4]
+    assert "■ CRITICAL, unacknowledged by ben" in texts[4]
     assert receiver.authorization[0] == f"Bearer {TOKEN}"
 
 
@@ -219,20 +219,20 @@ def test_who_asks_to_wait_is_waited_for_and_not_asked_again_at_once(receiver: Re
         (
             "pagerduty",
             "400",
-            "it said no (HTTP 400: Invalid routing key): check the integration's key in PagerDuty",
+            "rejected (HTTP 400: Invalid routing key): check the integration's key in PagerDuty",
         ),
-        ("pagerduty", "403", "it said no (HTTP 403): check the integration's key"),
+        ("pagerduty", "403", "rejected (HTTP 403): check the integration's key"),
         (
             "slack",
             '{"ok": false, "error": "invalid_auth"}',
-            "Slack said no (invalid_auth): is the token right?",
+            "rejected by Slack (invalid_auth): check the token",
         ),
         (
             "slack",
             '{"ok": false, "error": "not_in_channel"}',
-            "Slack said no (not_in_channel): the bot isn't in the channel",
+            "rejected by Slack (not_in_channel): the bot isn't a member",
         ),
-        ("slack", "404", "it said no (HTTP 404): check the target's url"),
+        ("slack", "404", "rejected (HTTP 404): check the target's url"),
     ],
 )
 def test_a_pager_that_says_no_is_one_line_that_says_what_to_do(
@@ -266,7 +266,7 @@ def test_a_secret_that_is_missing_is_named_and_none_is_shown() -> None:
 
 def test_a_url_that_apprise_cannot_read_is_refused_without_being_shown(receiver: Receiver) -> None:
     config = NotifyConfig(apprise={"mail": AppriseTarget("env:MAIL")})
-    with pytest.raises(NotifyError, match="Apprise can't read the URL that env:MAIL holds"):
+    with pytest.raises(NotifyError, match="Apprise doesn't understand the URL in env:MAIL"):
         targets_of(config, SecretStore({"MAIL": "nonsense-secret"}))
 
 

@@ -243,7 +243,7 @@ def test_a_replay_says_its_name_its_moment_and_its_pace(position: PlaybackPositi
 
 
 def test_a_replay_at_its_end_says_so() -> None:
-    assert "14:12:32 · at its end" in top("replay", 80, PlaybackPosition(why="at its end"))
+    assert "14:12:32 · at its end" in top("replay", 80, PlaybackPosition(why="end of recording"))
 
 
 def test_a_replay_says_how_far_its_timeline_is_known() -> None:

@@ -42,7 +42,7 @@ def test_a_broken_file_is_told_once_and_the_old_theme_stays(themes: Path) -> Non
     switch = ThemeSwitch("mine")
     save(themes, '[tones]\n\nacent = "#00ff00"\n', age=1)
     said = switch.look_again()
-    assert said == f"{themes}/mine.toml, line 3: 'tones.acent' is no tone; did you mean 'accent'?"
+    assert said == f"{themes}/mine.toml, line 3: 'tones.acent' is an unknown tone; did you mean 'accent'?"
     assert switch.theme.tones["accent"] == "#ff0000"
     assert switch.look_again() is None
     (themes / "mine.toml").unlink()
@@ -68,7 +68,7 @@ def test_the_next_theme_is_the_next_that_can_be_worn(themes: Path) -> None:
 
 def test_the_first_theme_has_to_be_right(themes: Path) -> None:
     save(themes, 'colour = "red"\n')
-    with pytest.raises(ConfigError, match=r"mine\.toml, line 1: 'colour' is no key here"):
+    with pytest.raises(ConfigError, match=r"mine\.toml, line 1: 'colour' is an unknown key"):
         ThemeSwitch("mine")
 
 

@@ -153,8 +153,8 @@ async def test_a_replay_is_played_paused_hurried_looped_and_ended_by_keys() -> N
         await pilot.press("minus", "l")
         await until(pilot, lambda: "· 4×" in top(app) and "loop" in top(app))
         await pilot.press("space", "L")
-        await until(pilot, lambda: "14:17:32 UTC · at its end" in top(app))
-        await until(pilot, lambda: "at its end" in foot(app))
+        await until(pilot, lambda: "14:17:32 UTC · end of recording" in top(app))
+        await until(pilot, lambda: "end of recording" in foot(app))
         await pilot.press("m")
         assert past.kept == [("bookmark", "", LAST, "")]
         assert "bookmark at 14:17:32: kept with" in foot(app)

@@ -123,7 +123,7 @@ class _RuleReader:
 
     def _family(self, name: str, table: TomlTable) -> None:
         if name not in get_args(Family):
-            table.wrong("", f"is no family of alerts{nearest(name, get_args(Family))}")
+            table.wrong("", f"is not a family of alerts{nearest(name, get_args(Family))}")
             return
         table.only(("for", "keep_firing_for"))
         usual = USUAL.get(name, Policy())
@@ -134,11 +134,11 @@ class _RuleReader:
     def _rule(self, name: str, table: TomlTable) -> None:
         before = len(self.mistakes)
         if not _NAME.fullmatch(name) or name in get_args(Family):
-            table.wrong("", "is no name for a rule: letters, digits, . _ -, and not a family's own")
+            table.wrong("", "is not a valid rule name: use letters, digits, . _ -, and not a family's name")
         if name in self.rules:
-            table.wrong("", f"is there already, in {self.places[name]}")
+            table.wrong("", f"already exists, in {self.places[name]}")
         if len(self.rules) >= MOST_RULES:
-            table.wrong("", f"is one too many: there may be {MOST_RULES}")
+            table.wrong("", f"is one too many: at most {MOST_RULES} are allowed")
         table.only(KEYS)
         made = _rule_of(name, table)
         if made is not None and len(self.mistakes) == before:
@@ -179,13 +179,13 @@ def _rule_of(name: str, table: TomlTable) -> Rule | None:
 
 def _metric(table: TomlTable) -> Metric | None:
     if "metric" not in table:
-        _missing(table, "metric", 'which figure? metric = "p95_llm"')
+        _missing(table, "metric", 'add a figure, like metric = "p95_llm"')
         return None
     name = str(table.values["metric"])
     metric = metrics.find(name)
     if metric is None:
-        known = f"; there are: {metrics.names_in_short()}"
-        table.wrong("metric", f"is no figure of a panel{nearest(name, metrics.names(), known)}")
+        known = f"; valid: {metrics.names_in_short()}"
+        table.wrong("metric", f"is not a metric{nearest(name, metrics.names(), known)}")
     return metric
 
 
@@ -199,7 +199,7 @@ def _missing(table: TomlTable, key: str, hint: str) -> None:
 def _threshold(table: TomlTable, key: str, metric: Metric) -> ThresholdPair | None:
     """A threshold; what is absurd for the metric is refused."""
     if key not in table:
-        _missing(table, key, 'from where on is it bad? fire = "1.5 × normal"')
+        _missing(table, key, 'add a threshold, like fire = "1.5 × normal"')
         return None
     made = _line(table.values[key], metric)
     if made is None:
@@ -208,7 +208,7 @@ def _threshold(table: TomlTable, key: str, metric: Metric) -> ThresholdPair | No
     below = bool(table.values.get("below", metric.low_is_bad))
     why = _why_no_multiple(made, metric, below=below) if made.times else _why_no_figure(made, metric)
     if not why and key == "fire" and (never := _never_or_always(made, metric, below=below)):
-        why = f"is absurd for {metric.words}: {never}"
+        why = f"makes no sense for {metric.words}: {never}"
     if why:
         table.wrong(key, why)
     return None if why else made
@@ -217,11 +217,11 @@ def _threshold(table: TomlTable, key: str, metric: Metric) -> ThresholdPair | No
 def _why_no_multiple(line: ThresholdPair, metric: Metric, *, below: bool) -> str:
     """Why a threshold can't be this multiple of what is normal; empty where it can."""
     if not metric.normal:
-        return f"can't be a multiple: nothing is learned as normal for {metric.words}"
+        return f"can't be a multiple: {metric.words} has no learned normal"
     if not 0 < line.value <= MOST_TIMES:
-        return f"is absurd: between 0 and {MOST_TIMES:g} times normal"
+        return f"is out of range: choose 0 to {MOST_TIMES:g} times normal"
     if line.value >= 1 if below else line.value <= 1:
-        return f"is absurd: what is normal would fire; say {'less' if below else 'more'} than 1 × normal"
+        return f"would fire at normal values; choose {'less' if below else 'more'} than 1 × normal"
     return ""
 
 
@@ -229,14 +229,14 @@ def _why_no_figure(line: ThresholdPair, metric: Metric) -> str:
     if 0 <= line.value <= metric.most:
         return ""
     hint = ' (a share: 0.05 or "5 %")' if metric.unit == "rate" else ""
-    return f"is absurd for {metric.words}: between 0 and {metric.most:g}{hint}"
+    return f"is out of range for {metric.words}: choose 0 to {metric.most:g}{hint}"
 
 
 def _check_order(table: TomlTable, fire: ThresholdPair, clear: ThresholdPair, *, below: bool) -> None:
     """`clear` lies on the good side of `fire`; a multiple and a figure can't be compared."""
     if fire.times == clear.times and (clear.value < fire.value if below else clear.value > fire.value):
         side = "at or above" if below else "at or below"
-        table.wrong("clear", f"has to be {side} fire: it is where the alert is over")
+        table.wrong("clear", f"has to be {side} fire: the alert resolves there")
 
 
 def _span(table: TomlTable, key: str, usual: float) -> float:
@@ -248,7 +248,7 @@ def _span(table: TomlTable, key: str, usual: float) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         table.wrong(key, 'has to be a time, like "60s" or "5m"')
     elif not 0 <= seconds <= MOST_SPAN_S:
-        table.wrong(key, "is absurd: between 0 s and a day")
+        table.wrong(key, "is out of range: choose 0 s to a day")
     else:
         return float(seconds)
     return usual
@@ -268,11 +268,11 @@ def _never_or_always(line: ThresholdPair, metric: Metric, *, below: bool) -> str
         return ""
     least = 1.0 if metric.unit == "score" else 0.0
     if below and line.value <= least:
-        return f"nothing is under {least:g}, it would never fire"
+        return f"no value is below {least:g}, so it would never fire"
     if not below and metric.unit in ("rate", "score") and line.value >= metric.most:
-        return f"nothing is over {metric.most:g}, it would never fire"
+        return f"no value is above {metric.most:g}, so it would never fire"
     if not below and metric.unit in ("ms", "usd") and not line.value:
-        return "everything is over 0, it would always fire"
+        return "every value is above 0, so it would always fire"
     return ""
 
 

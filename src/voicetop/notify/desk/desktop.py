@@ -27,7 +27,7 @@ _CHILD = "voicetop.notify.desk.desktop_child"
 def why_not(env: Mapping[str, str], platform: str = sys.platform) -> str:
     """Why there is no desktop to show anything on; empty where there is one."""
     if env.get("SSH_CONNECTION") or env.get("SSH_TTY"):
-        return "the desktop is elsewhere, at the other end of SSH"
+        return "the desktop is on another machine (SSH)"
     if not platform.startswith("linux"):
         return ""
     if env.get("DBUS_SESSION_BUS_ADDRESS"):
@@ -51,25 +51,21 @@ def show(title: str, text: str, env: Mapping[str, str] = os.environ, limit_s: fl
             start_new_session=True,
         )
     except OSError as error:
-        raise DeliveryFailed(f"no process for it: {error.strerror}") from None
+        raise DeliveryFailed(f"cannot start a process for it: {error.strerror}") from None
     try:
         child.communicate(told, timeout=limit_s)
     except subprocess.TimeoutExpired:
         raise DeliveryFailed(
-            f"the desktop took nothing within {limit_s:g} s: does its notification service hang?"
+            f"no response from the desktop within {limit_s:g} s: check its notification service"
         ) from None
     except BrokenPipeError:
         pass
     finally:
         _end(child)
     if child.returncode == NOBODY:
-        raise DeliveryFailed(
-            "nobody on this desktop shows notifications: start its notification service, like dunst or mako"
-        )
+        raise DeliveryFailed("this desktop has no notification service: start one, such as dunst or mako")
     if child.returncode:
-        raise DeliveryFailed(
-            "plyer has no way to show it: install notify-send (libnotify-bin) or python3-dbus"
-        )
+        raise DeliveryFailed("plyer can't show it: install notify-send (libnotify-bin) or python3-dbus")
 
 
 def plain(text: str, limit: int) -> str:

@@ -73,7 +73,7 @@ class AppriseServices:
             known = self._apprise.add(url)
         if not known:
             raise NotifyError(
-                f"{self.name}: Apprise can't read the URL that {config.url} holds; its wiki lists them"
+                f"{self.name}: Apprise doesn't understand the URL in {config.url}; see its wiki"
             )
 
     def tell(self, effect: Effect, ref: str) -> str:
@@ -95,9 +95,9 @@ class AppriseServices:
             except Exception as error:  # noqa: BLE001 - 100 plugins, each with errors of its own
                 raise DeliveryFailed(self._clean(f"{type(error).__name__}: {error}")) from None
         if not arrived:
-            why = self._clean(said.last).rstrip(".") or "Apprise could not deliver it, and doesn't say why"
+            why = self._clean(said.last).rstrip(".") or "Apprise could not deliver it and gives no reason"
             raise DeliveryFailed(
-                f"{why}: check what {self._where} holds, and that this machine reaches it", unsure=True
+                f"{why}: check the URL in {self._where}, and that this machine can reach it", unsure=True
             )
 
     @contextmanager

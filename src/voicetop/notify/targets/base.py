@@ -31,7 +31,7 @@ class IncidentChange(Struct, frozen=True):
 
 
 class Digest(Struct, frozen=True):
-    """What came and went in quiet hours, for a target that was told nothing of it then."""
+    """What fired and resolved in quiet hours, for a target that was told nothing of it then."""
 
     key: str
     at: float
@@ -117,7 +117,7 @@ def seconds_of(retry_after: str | None) -> float:
 def unreachable(url: str, why: str) -> DeliveryFailed:
     """There was no answer, or nobody knows which: what to look at first."""
     return DeliveryFailed(
-        f"no answer from {urlsplit(url).netloc} ({why}): can this machine reach it, by HTTPS_PROXY if need be?",
+        f"no response from {urlsplit(url).netloc} ({why}): check the network, and HTTPS_PROXY if needed",
         unsure=True,
     )
 
@@ -126,9 +126,7 @@ def failure_of(status: int, said: str, retry_after: str | None, *, mend: str) ->
     """What an HTTP status other than 2xx means for who sent. `mend` says what to do where it was a no."""
     if status == 429:
         after = seconds_of(retry_after)
-        return DeliveryFailed(
-            f"it is told too much (HTTP 429), again in {after:.0f} s", after_s=after, busy=True
-        )
+        return DeliveryFailed(f"rate limited (HTTP 429), retrying in {after:.0f} s", after_s=after, busy=True)
     if status >= 500 or status in (408, 425):
-        return DeliveryFailed(f"trouble over there (HTTP {status})", after_s=seconds_of(retry_after))
-    return DeliveryFailed(f"it said no (HTTP {status}{': ' + said if said else ''}): {mend}", refused=True)
+        return DeliveryFailed(f"server error (HTTP {status})", after_s=seconds_of(retry_after))
+    return DeliveryFailed(f"rejected (HTTP {status}{': ' + said if said else ''}): {mend}", refused=True)

@@ -26,7 +26,7 @@ from voicetop.notify.targets.base import (
 from voicetop.wire.text import safe_text
 
 MOST_SUMMARY, MOST_KEY = 1024, 255
-MEND = "check the integration's key in PagerDuty (Services, Integrations, Events API v2) and the region of its url"
+FIX = "check the integration's key in PagerDuty (Services, Integrations, Events API v2) and the region of its url"
 _SEVERITY = {"critical": "critical", "warning": "warning", "info": "info"}
 
 
@@ -52,9 +52,7 @@ class PagerDuty:
         hush("pagerduty")
         self._vault = vault
         if not config.url.startswith("https://"):
-            raise NotifyError(
-                f"{self.name}: its url has to begin with https://, PagerDuty takes nothing else"
-            )
+            raise NotifyError(f"{self.name}: its url has to begin with https://")
         self._client = pagerduty.EventsApiV2Client(
             vault.get(config.routing_key), base_url=config.url.rstrip("/")
         )
@@ -123,9 +121,9 @@ class PagerDuty:
         if response is None:
             return unreachable(str(self._client.url), _trouble(error.__cause__))
         if response.is_success:
-            return DeliveryFailed("its answer is none of PagerDuty's: is the url right?")
+            return DeliveryFailed("the response is not from PagerDuty: check the url")
         said = safe_text(self._vault.scrub(_said(response)), 200)
-        return failure_of(response.status_code, said, response.headers.get("Retry-After"), mend=MEND)
+        return failure_of(response.status_code, said, response.headers.get("Retry-After"), mend=FIX)
 
 
 def _trouble(cause: BaseException | None) -> str:
@@ -136,8 +134,8 @@ def _trouble(cause: BaseException | None) -> str:
     """
     name = type(cause).__name__
     if "Timeout" in name:
-        return f"nothing came within {TIMEOUT_S:.0f} s"
-    return {"ConnectError": "no connection", "RemoteProtocolError": "it hung up"}.get(
+        return f"no response within {TIMEOUT_S:.0f} s"
+    return {"ConnectError": "no connection", "RemoteProtocolError": "it closed the connection"}.get(
         name, "the network failed"
     )
 

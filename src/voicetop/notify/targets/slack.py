@@ -37,13 +37,13 @@ _PASSING = {
     "request_timeout",
 }
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"}
-_MEND = {
-    "channel_not_found": "no such channel, or the bot isn't in it: /invite the bot there",
-    "not_in_channel": "the bot isn't in the channel: /invite it there",
-    "is_archived": "the channel is archived: name another",
-    "missing_scope": "the bot lacks a scope: give it chat:write and install it again",
+_FIX = {
+    "channel_not_found": "no such channel, or the bot isn't a member: /invite the bot",
+    "not_in_channel": "the bot isn't a member of the channel: /invite it",
+    "is_archived": "the channel is archived: use another",
+    "missing_scope": "the bot lacks a scope: grant chat:write and reinstall it",
 }
-_NOT_LET_IN = "is the token right? Install the app again and put its bot token (xoxb-…) where the config says"
+_NOT_LET_IN = "check the token: reinstall the app and store its bot token (xoxb-…) where the config says"
 
 
 class Slack:
@@ -140,7 +140,7 @@ class Slack:
         said = str(data.get("error", ""))
         if response.status_code == 429 or said in _PASSING:
             return DeliveryFailed(
-                f"Slack asks to wait ({said or 'HTTP 429'})",
+                f"rate limited by Slack ({said or 'HTTP 429'})",
                 after_s=seconds_of(headers.get("retry-after")),
                 busy=response.status_code == 429,
             )
@@ -148,7 +148,7 @@ class Slack:
             return _MessageGone(said)
         if said:
             return DeliveryFailed(
-                f"Slack said no ({safe_text(said, 80)}): {_MEND.get(said, _NOT_LET_IN)}", refused=True
+                f"rejected by Slack ({safe_text(said, 80)}): {_FIX.get(said, _NOT_LET_IN)}", refused=True
             )
         return failure_of(response.status_code, "", headers.get("retry-after"), mend="check the target's url")
 

@@ -137,17 +137,17 @@ def _names() -> frozenset[str]:
 
 
 def _unknown_action(entry: KeyEntry) -> ConfigError:
-    return ConfigError(f"{entry.where}: 'keys.{entry.action}' is no action{nearest(entry.action, BY_ID)}")
+    return ConfigError(f"{entry.where}: 'keys.{entry.action}' is not an action{nearest(entry.action, BY_ID)}")
 
 
 def _unknown_key(entry: KeyEntry, word: str) -> ConfigError:
-    written = "; keys are written like w, W, f2, ctrl+t, pagedown, comma"
+    written = "; write keys like w, W, f2, ctrl+t, pagedown, comma"
     hint = nearest(word.lower(), sorted(_names()), written)
-    return ConfigError(f"{entry.where}: 'keys.{entry.action}': {word!r} is no key{hint}")
+    return ConfigError(f"{entry.where}: 'keys.{entry.action}': {word!r} is not a key{hint}")
 
 
 def _bound_twice(entry: KeyEntry, key: str, other: KeyEntry) -> ConfigError:
     shown = WRITTEN.get(key, key)
     return ConfigError(
-        f"{entry.where}: 'keys.{entry.action}': {shown!r} is bound already, to {other.action!r} in {other.where}"
+        f"{entry.where}: 'keys.{entry.action}': {shown!r} is already bound to {other.action!r} in {other.where}"
     )

@@ -152,7 +152,7 @@ def blindness(scene: Scene, snap: Snapshot) -> str:
     elif scene.link.phase == "refused":
         parts.append("the hub refuses us")
     elif scene.link.phase == "live":
-        parts.append("the line is open, the hub says nothing")
+        parts.append("connected, but the hub sends nothing")
     if scene.link.why:
         parts.append(scene.link.why)
     return " · ".join(parts)

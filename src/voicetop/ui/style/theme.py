@@ -77,7 +77,7 @@ def find(name: str) -> Path:
         path = folder / f"{name}.toml"
         if path.is_file():
             return path
-    raise ConfigError(f"there is no theme {name!r}{nearest(name, names())}")
+    raise ConfigError(f"unknown theme {name!r}{nearest(name, names())}")
 
 
 def load(name: str) -> Theme:
@@ -107,8 +107,8 @@ def _tones(table: TomlTable, standard: Mapping[str, str]) -> dict[str, str]:
         try:
             style = Style.parse(words)
         except StyleSyntaxError:
-            table.wrong(tone, f"has to be a colour or style, and {words!r} is neither")
+            table.wrong(tone, f"has to be a colour or style, not {words!r}")
             continue
         if tone in GROUNDS and (style.bold is not None or style.bgcolor is not None):
-            table.wrong(tone, "has to be a colour alone, as in '#101418' or 'default'")
+            table.wrong(tone, "has to be a plain colour, like '#101418' or 'default'")
     return {**standard, **read}

@@ -50,12 +50,12 @@ class ThemeSwitch:
             return None
         self._stamp = stamp
         if stamp is None:
-            return f"the file of theme {self.name} is gone; it is worn until the end"
+            return f"the file of theme {self.name} is gone; the theme stays until you quit"
         try:
             self.theme = self._fitted(self.name)
         except ConfigError as error:
             return str(error)
-        return f"theme {self.name} read again"
+        return f"theme {self.name} reloaded"
 
 
 def _stamp(name: str) -> tuple[Path, int, int] | None:
