@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isnan
 
+from voicetop.alerts.incident_text import segment_text
 from voicetop.alerts.runbooks import PANELS, Runbook, RunbookItem, RunbookLink
 from voicetop.engine.snapshot import IncidentNote, IncidentRow, Snapshot
 from voicetop.formatting import labels, numbers, times
@@ -167,14 +167,7 @@ def _calls(snap: Snapshot, _: DisplayOptions) -> str:
 
 def _segments(snap: Snapshot, _: DisplayOptions) -> str:
     trouble = next((trouble for trouble in snap.verdict.troubles if trouble.where), None)
-    if trouble is None:
-        return ""
-    values = " × ".join(value for _, value in trouble.where)
-    return (
-        f"{values} explain {numbers.whole_percent(trouble.explains)}"
-        if not isnan(trouble.explains)
-        else values
-    )
+    return segment_text(trouble.where, trouble.explains) if trouble is not None else ""
 
 
 def _changed(snap: Snapshot, look: DisplayOptions) -> str:
