@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicetop.engine.stages import SPLIT
+from voicetop.engine.attribution.stages import SPLIT
 from voicetop.formatting import labels
 
 

@@ -18,7 +18,7 @@ from voicetop.alerts.rules.metrics import Readings
 from voicetop.alerts.rules.rules import Rules, policies_of
 from voicetop.alerts.signals import Effect
 from voicetop.cli.segments import Segments, segments_of
-from voicetop.engine import markers
+from voicetop.engine.attribution import markers
 from voicetop.engine.config import EngineConfig, Rule
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import NAN

@@ -12,8 +12,9 @@ from collections.abc import Collection
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from voicetop.engine import attribution, normals, onset, stages, thresholds, waiting
-from voicetop.engine.attribution import Attribution
+from voicetop.engine import normals, thresholds, waiting
+from voicetop.engine.attribution import onset, segments, stages
+from voicetop.engine.attribution.segments import Attribution
 from voicetop.engine.calls import Call
 from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import Figure, Trouble
@@ -115,13 +116,13 @@ class _Mark:
         if not thresholds.ERRORS.crossed(figure):
             return []
         low, _ = thresholds.wilson(sums["error"], figure.n, thresholds.ERRORS.z)
-        who = attribution.of_errors(self._ledger)
+        who = segments.of_errors(self._ledger)
         trouble = self._failing(figure, sums, who)
         return [replace(trouble, severity="down") if low > thresholds.DOWN_ERRORS else trouble]
 
     def _local_errors(self) -> list[Trouble]:
         """What is lost among everybody's calls: a conjunction that fails while the rest is as ever."""
-        who = attribution.of_errors(self._ledger, LOCAL)
+        who = segments.of_errors(self._ledger, LOCAL)
         cells = self._ledger.cells.matching(who.where)
         if not who.where or cells is None:
             return []
@@ -154,7 +155,7 @@ class _Mark:
         past = self._usual.histograms.get("e2e")
         if past is None:
             return []
-        who = attribution.of_slow_turns(self._ledger, thresholds.bucket_after(past), LOCAL)
+        who = segments.of_slow_turns(self._ledger, thresholds.bucket_after(past), LOCAL)
         if not who.where:
             return []
         cells = self._ledger.cells.matching(who.where)
@@ -173,7 +174,7 @@ class _Mark:
         if not p95.off:
             return []
         slow_from = thresholds.bucket_after(past)
-        who = local if local.where else attribution.of_slow_turns(self._ledger, slow_from)
+        who = local if local.where else segments.of_slow_turns(self._ledger, slow_from)
         cause = stages.culprit(now, usual.histograms)
         return [
             replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from voicetop.engine import normals, thresholds, waiting
+from voicetop.engine.attribution.stages import SPLIT, StageExcess, culprit
 from voicetop.engine.capacity import minutes_to_line
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import handling_s
@@ -23,7 +24,6 @@ from voicetop.engine.snapshot import (
     Series,
     StepShare,
 )
-from voicetop.engine.stages import SPLIT, StageExcess, culprit
 from voicetop.views.charts import Charts
 from voicetop.views.scope import CHART_POINTS, Scope
 

@@ -7,7 +7,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from voicetop.engine import attribution, normals, thresholds
+from voicetop.engine import normals, thresholds
+from voicetop.engine.attribution import segments
 from voicetop.engine.calls import Call
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals, handling_s
@@ -122,7 +123,7 @@ class _Tables:
         self._given_up = windows.by_cell(span, METRIC["waited"], used)
         past, now = self._past, self._now.sum(axis=1).astype(float)
         slow, of = (part.sum(axis=1).clip(0).astype(float) for part in (past[:, slow_from:], past))
-        self._expected = attribution.expected(now, slow, of)
+        self._expected = segments.expected(now, slow, of)
         business = "24h" if span == "24h" else "30m"
         self._sums, self._business, day, recent = (
             {kind: ledger.counts.by_cell(window, kind)[:used] for kind in KINDS}

@@ -16,7 +16,7 @@ from voicetop.alerts.changes.evidence import Evidence
 from voicetop.alerts.changes.recent_sums import SLOTS
 from voicetop.alerts.changes.signal_text import AttributedChange
 from voicetop.alerts.changes.streams import MonitoredRate
-from voicetop.engine.markers import changes_near
+from voicetop.engine.attribution.markers import changes_near
 from voicetop.wire.events import Marker
 
 LIKELIER, ALONE = 11.0, 40.0

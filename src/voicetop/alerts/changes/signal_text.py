@@ -13,7 +13,7 @@ from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.changes.streams import STAGES, MonitoredRate
 from voicetop.alerts.incident_text import in_text
 from voicetop.alerts.signals import Signal
-from voicetop.engine import stages
+from voicetop.engine.attribution import stages
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import NAN
 from voicetop.engine.windows.buckets import EDGES, censored_quantile

@@ -14,8 +14,9 @@ from voicetop.alerts.incidents.policy import Policies
 from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.metrics import Metric, Readings
 from voicetop.alerts.signals import Signal, Tier
-from voicetop.engine import attribution, markers, stages, thresholds, verdict
-from voicetop.engine.attribution import Attribution
+from voicetop.engine import thresholds, verdict
+from voicetop.engine.attribution import markers, segments, stages
+from voicetop.engine.attribution.segments import Attribution
 from voicetop.engine.config import EngineConfig, Policy, Rule, ThresholdPair
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals
@@ -152,7 +153,7 @@ def culprit_of(engine: Engine, rule: Rule, metric: Metric, figure: Figure, since
         who, stage, share = _slow(engine, figure)
     elif metric.family == "errors" and short:
         sums = engine.ledger.counts.sums("5m", None)
-        who, component = attribution.of_errors(engine.ledger), verdict.worst_component(sums)
+        who, component = segments.of_errors(engine.ledger), verdict.worst_component(sums)
     last = markers.last_before(engine.markers, since)
     if last is None:
         return Culprit(who, stage, share, component)
@@ -164,7 +165,7 @@ def _slow(engine: Engine, figure: Figure) -> tuple[Attribution, str, float]:
     past = usual.histograms.get("e2e")
     if past is None or not figure.normal.known:
         return Attribution(), "", NAN
-    who = attribution.of_slow_turns(engine.ledger, thresholds.bucket_after(past))
+    who = segments.of_slow_turns(engine.ledger, thresholds.bucket_after(past))
     now = engine.ledger.windows.histograms("5m", None, len(engine.ledger.cells))
     cause = stages.culprit(now, usual.histograms)
     return who, cause.stage, cause.share

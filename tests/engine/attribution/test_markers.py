@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicetop.engine.markers import NEAR_S, changes_near, last_before, name
+from voicetop.engine.attribution.markers import NEAR_S, changes_near, last_before, name
 from voicetop.wire.events import Marker
 
 AT = 1_760_000_000.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voicetop.engine.stages import StageExcess, culprit
+from voicetop.engine.attribution.stages import StageExcess, culprit
 from voicetop.engine.windows.buckets import BUCKETS, bucket_of
 from voicetop.engine.windows.histograms import Histogram
 

@@ -1,0 +1,1 @@
+"""Whose is it, which stage, since when, and what changed before it: one answer for everything live."""
