@@ -1,8 +1,7 @@
-"""The stories of calls as stamps of records, and these records read back: what a checkpoint need not tell again.
+"""The events of calls as stamps of records, and these records read back: a checkpoint need not repeat them.
 
-While a session folds a recording, `CallEventIndex` notes which record each event of a story was. `CallEventReader`
-gets them again,
-some milliseconds a call, when somebody looks into it.
+While a session folds a recording, `CallEventIndex` notes which record each event of a call was. `CallEventReader` reads
+them again, in some milliseconds a call, when somebody looks into it.
 """
 
 from __future__ import annotations
@@ -41,19 +40,19 @@ from voicetop.wire.events import (
 
 HELD_BLOCKS = 512
 """Blocks whose lines are held for the next story: calls that are on the line together stand in the same ones."""
-_TOLD = frozenset(
+_OF_CALLS = frozenset(
     [Audio, CallEnd, CallOutcome, CallStart, CallStep, CallUpdate, Error, Interruption, Service, Tool, Turn]
 )
 
 
 class CallEventIndex:
-    """Which record each event of a story is, of all stories of a session; -1 of those that are in no recording."""
+    """Which record each event of a call is, for all calls of a session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._numbers: dict[int, int] = {}
         """By the identity of events: those that are in a story stay alive, and whoever takes the place of another
-        has told its own number since."""
+        has a number of its own since."""
         self._stories: dict[str, tuple[list[AnyEvent], Seqs]] = {}
         self._next: dict[str, tuple[list[AnyEvent], Seqs]] = {}
         session.on_batch.append(self._look)
@@ -63,23 +62,25 @@ class CallEventIndex:
         numbers = self._numbers
         if batch.seq >= 0 and not self._session.engine.feed.skewed:
             numbers.update(
-                (id(event), seq) for seq, event in enumerate(batch.events, batch.seq) if type(event) in _TOLD
+                (id(event), seq)
+                for seq, event in enumerate(batch.events, batch.seq)
+                if type(event) in _OF_CALLS
             )
         else:
             for event in batch.events:
                 numbers.pop(id(event), None)
 
     def close(self) -> None:
-        """Look no longer."""
+        """Stop following the session."""
         self._session.on_batch.remove(self._look)
 
     def forget(self) -> None:
-        """The numbering begins anew, or stories came from elsewhere: nothing of before can be found again."""
+        """The numbering begins anew, or calls came from elsewhere: earlier records can't be found again."""
         self._numbers.clear()
         self._stories.clear()
 
-    def told(self, call: Call) -> Seqs:
-        """The stamps of a call's story. Ask for all calls, then `go_on`."""
+    def stamps(self, call: Call) -> Seqs:
+        """The stamps of a call's events, -1 of those in no recording. Ask for all calls, then `go_on`."""
         story = call.story
         if not story:
             return _NOTHING
@@ -101,7 +102,7 @@ class CallEventIndex:
         return seqs
 
     def go_on(self) -> None:
-        """All calls were asked for: remember what they told, and nothing else."""
+        """All calls were asked for: remember their stamps, and nothing else."""
         self._stories, self._next = self._next, {}
         self._numbers.clear()
 

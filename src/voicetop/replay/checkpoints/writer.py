@@ -1,8 +1,9 @@
-"""Keeping states of a session as it folds a recording, and going on from them again.
+"""Keeping states of a session as it folds a recording, and restoring them.
 
-A checkpoint is finished when the next one comes: only then is it known what the way between them needs of what is left
-in the recording. Which calls changed their cell or lost their story is noted with it, and how many ids were new; so a
-seek that ends before the next checkpoint looks nothing up. Whoever goes on beyond reads what it then needs.
+A checkpoint is finished when the next one comes: only then is it known what a replay from one to the other needs of
+what was left in the recording. The turns of calls that changed their cell or lost their events are stored with it, and
+how many ids were new; so a seek that ends before the next checkpoint reads nothing back. One that goes on beyond reads
+what it then needs.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ class CheckpointWriter:
     def __init__(self, session: Session, store: Checkpoints, resumed: SavedCheckpoint | None = None) -> None:
         self._session = session
         self._store = store
-        self._retold = CallEventIndex(session)
-        self._patches = DeltaEncoder(self._content)
+        self._call_events = CallEventIndex(session)
+        self._deltas = DeltaEncoder(self._content)
         self._draft: _Draft | None = None
         self._ids = _IdsFrom(
             session, resumed.place if resumed else _BEGINNING, resumed.epoch if resumed else ""
@@ -77,7 +78,7 @@ class CheckpointWriter:
         """The frame that began at `place` (None: where nobody can enter) was fed."""
         if welcome:
             self.finish()
-            self._retold.forget()
+            self._call_events.forget()
             self._ids.begin(place or _BEGINNING, epoch)
         else:
             self._ids.moved(place, epoch)
@@ -90,21 +91,21 @@ class CheckpointWriter:
         session = self._session
         state = session.state(whole=False)
         known = {*self._store.parts, *(self._draft.parts if self._draft else ())}
-        apart = split_state(state, session.engine, self._retold.told, known)
-        self._retold.go_on()
+        split = split_state(state, session.engine, self._call_events.stamps, known)
+        self._call_events.go_on()
         ids, base = self._ids.at(place, session.epoch)
         if base and ids.base not in known:
-            apart.parts[ids.base] = StatePart("ids", base)
-        parts = self._patches.pack(apart)
+            split.parts[ids.base] = StatePart("ids", base)
+        parts = self._deltas.pack(split)
         size = _size(parts)
         if size > room:
             return size
-        self.finish(apart)
-        self._patches.go_on()
+        self.finish(split)
+        self._deltas.go_on()
         mark = block_mark(self._store.recording, place.offset)
         calls = [*state.live, *state.ended, *state.failed]
         self._draft = _Draft(
-            SavedCheckpoint(place, until, session.epoch, session.deployment, mark, ids, apart.body),
+            SavedCheckpoint(place, until, session.epoch, session.deployment, mark, ids, split.body),
             parts,
             [(n, call, call.cell, call.story, len(call.story)) for n, call in enumerate(calls) if call.story],
             self._ids.came,
@@ -121,7 +122,7 @@ class CheckpointWriter:
 
     def close(self) -> None:
         """Follow the session no longer. Raises OSError where the last checkpoint can't be written."""
-        self._retold.close()
+        self._call_events.close()
         self.finish()
 
     @property
