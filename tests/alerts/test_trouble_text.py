@@ -31,7 +31,7 @@ ES: Where = (("language", "es"),)
         (Trouble("sentiment", 0.0, "degraded", 3.1, 3.9, 240), "sentiment 3.1, normal 3.9 (n 240)"),
         (
             Trouble("capacity", 0.0, "degraded", 412.0, n=412, line=450.0),
-            "412 live calls, 92 % of the tested capacity of 450",
+            "412 live calls, 92 % of the tested limit of 450",
         ),
         (
             Trouble("waiting", 0.0, "down", 5.0, 0.0, 6, stage="llm", line=8.0),

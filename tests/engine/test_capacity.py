@@ -65,4 +65,4 @@ def test_a_full_line_is_a_trouble() -> None:
     line.pass_(6)
     verdict = line.see().verdict
     assert verdict.severity == "degraded"
-    assert verdict.text.startswith("9 live calls, 90 % of the tested capacity of 10")
+    assert verdict.text.startswith("9 live calls, 90 % of the tested limit of 10")

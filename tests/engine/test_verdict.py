@@ -69,7 +69,7 @@ def test_a_healthy_service_is_ok_once_there_is_a_normal() -> None:
     fleet = Fleet()
     fleet.go_on(60)
     verdict = fleet.see().verdict
-    assert (verdict.severity, verdict.text) == ("ok", "no calls right now · every panel within its normal")
+    assert (verdict.severity, verdict.text) == ("ok", "no calls right now · all figures normal")
 
 
 def test_a_new_service_says_that_it_is_learning_and_for_how_long() -> None:

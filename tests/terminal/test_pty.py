@@ -166,7 +166,7 @@ async def test_a_hub_that_dies_is_blind_on_the_screen_and_one_that_comes_back_is
 
 def test_before_a_hub_is_there_the_screen_says_what_to_type() -> None:
     with Terminal("ws://127.0.0.1:1") as terminal:
-        text = terminal.shows("Nobody answers at 127.0.0.1:1")
+        text = terminal.shows("No response from 127.0.0.1:1")
         assert "voicetop serve" in text
         assert "BLIND" not in text
         terminal.press("q")

@@ -92,7 +92,7 @@ def test_a_recording_is_played_by_keys_to_its_events_its_end_and_back(tmux: Tmux
     tmux.press("n")
     tmux.shows("note █")
     tmux.type("here it begins")
-    tmux.shows("kept with outage.vtr")
+    tmux.shows("saved with outage.vtr")
     tmux.shows("‹ ◇ note 14:02:")
     tmux.press("]")
     tmux.until(lambda text: seconds(text) > seconds(down) + 6)

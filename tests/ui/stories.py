@@ -41,7 +41,7 @@ def story(row: CallRow, at: float) -> CallDetail:
     items = (
         CallEventItem(started + 70, "tool", "get_invoices ok", '{"account": "…8841"} → 2 invoices', 240.0),
         CallEventItem(started + 71, "barge-in", "barge-in", "", 2_100.0),
-        CallEventItem(started + 71.5, "audio", "user", "182 words a minute · -21 dBFS · SNR 14 dB"),
+        CallEventItem(started + 71.5, "audio", "user", "182 words per minute · -21 dBFS · SNR 14 dB"),
         CallEventItem(started + 72, "step", "lookup"),
     )
     turns[3] = replace(turns[3], items=items)

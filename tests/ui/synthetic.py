@@ -200,7 +200,7 @@ def busy(view: View | None = None, tick: int = 0, n: int = 388) -> Snapshot:
             events_per_s=503.4,
             publishers=3,
         ),
-        verdict=Verdict("ok", f"{n} calls · every panel within its normal · 65 % of tested capacity"),
+        verdict=Verdict("ok", f"{n} calls · all figures normal · 65 % of tested limit"),
         capacity=CapacityPanel(
             n, 600, AT - 86400, 438, AT - 1800, 84.2, 276.0, NAN, wave(60, 300, 420, tick=tick)
         ),

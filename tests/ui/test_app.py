@@ -54,7 +54,7 @@ async def test_the_first_screen_answers_whether_everything_works() -> None:
     app = ConsoleApp(FakeFeed())
     async with app.run_test(size=(120, 36)) as pilot:
         await until(pilot, lambda: "DEGRADED" in shown(app))
-        assert "need eyes first" in shown(app)
+        assert "needs attention" in shown(app)
 
 
 async def test_without_a_hub_it_says_what_to_type_and_starts_by_itself() -> None:
@@ -142,10 +142,10 @@ async def test_help_lists_what_the_registry_has_for_this_screen() -> None:
 async def test_the_palette_finds_and_runs_an_action() -> None:
     app = ConsoleApp(FakeFeed())
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.press("ctrl+p", *"every live", "enter")
+        await pilot.press("ctrl+p", *"all live", "enter")
         assert app.page.name == "calls"
         await pilot.press("ctrl+p", *"no such thing")
-        assert "nothing by that name" in shown(app)
+        assert "no matching command" in shown(app)
         await pilot.press("escape")
         assert app.page.name == "calls"
 
@@ -224,7 +224,7 @@ async def test_a_call_that_left_the_list_leaves_the_cursor_on_no_other_call() ->
         await until(pilot, lambda: page.cursor.lost)
         assert "▸" not in shown(app)
         await pilot.press("enter")
-        await until(pilot, lambda: "no longer held" in shown(app))
+        await until(pilot, lambda: "no longer kept" in shown(app))
         assert rows[2].call_id in text_of(app.sheet.lines[3])
         await pilot.press("escape", "j")
         assert page.cursor.call_id == rows[4].call_id
@@ -241,7 +241,7 @@ async def test_the_filter_works_as_one_types_and_escape_clears_it() -> None:
         assert feed.asked[-1].text == "stuck"
         await until(pilot, lambda: "31 of 412 match" in shown(app))
         await pilot.press("slash", "ctrl+u", *"zz")
-        await until(pilot, lambda: "none of 412 calls matches zz" in shown(app))
+        await until(pilot, lambda: "no match among 412 calls: zz" in shown(app))
         await pilot.press("escape")
         assert feed.asked[-1].text == ""
 

@@ -97,7 +97,7 @@ HOSTILE = "synthetic.HOSTILE + '\\x85\\u2028\\x9d52;c;AAAA\\x9c\\x1b]52;c;AAAA\\
 def test_nothing_that_a_feed_says_acts_upon_the_terminal() -> None:
     program = PROGRAM.format(tests=str(Path(__file__).parents[1]), text=HOSTILE, error="''")
     with console(program) as (master, _):
-        got = read(master, b"need eyes first")
+        got = read(master, b"needs attention")
         for keys in (
             b"j\r",
             b"\r",
@@ -137,7 +137,7 @@ def test_the_terminal_shows_what_the_sheet_holds_after_keys_and_a_resize() -> No
     with console(program, 100, 30) as (master, child):
         screen = pyte.Screen(100, 30)
         stream = pyte.ByteStream(screen)
-        stream.feed(read(master, b"need eyes first"))
+        stream.feed(read(master, b"needs attention"))
         assert screen.display[0].startswith(" voicetop  acme  ● LIVE")
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         screen.resize(24, 80)

@@ -114,7 +114,7 @@ async def test_without_a_program_for_it_there_is_the_svg_and_what_to_install(
 
 @pytest.mark.parametrize(
     ("script", "why"),
-    [("exit 3", "no PNG: the program for it wrote none"), ("> $4; exit 1", "no PNG: rsvg-convert failed")],
+    [("exit 3", "no PNG: the converter wrote no file"), ("> $4; exit 1", "no PNG: rsvg-convert failed")],
 )
 async def test_a_program_that_fails_is_told(no_programs: Path, tmp_path: Path, script: str, why: str) -> None:
     program = no_programs / "rsvg-convert"
@@ -172,7 +172,7 @@ async def test_the_focused_panel_is_a_picture_of_its_own(folder: Path) -> None:
     app = ConsoleApp(FakeFeed())
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("y", "I")
-        assert "nothing of that here" in await said(pilot, "nothing")
+        assert "nothing to copy here" in await said(pilot, "nothing")
         await pilot.press("escape", "tab", "y", "I")
         await said(pilot, "picture in")
         assert not app.page.large  # type: ignore[attr-defined]

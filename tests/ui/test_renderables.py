@@ -80,7 +80,7 @@ def test_nothing_that_matters_is_cut(width: int, height: int) -> None:
     for needed in (
         "6.2 %",
         "$0.084",
-        "n 12, too few",
+        "too few (n=12)",
         "31 stuck",
         "billing",
         "LAST E2E",
@@ -109,11 +109,14 @@ def test_blind_says_since_when_and_what_is_done_about_it() -> None:
 def test_a_lost_link_is_blind_even_before_the_session_says_so() -> None:
     assert verdict(Scene(synthetic.busy(), LinkState("reconnecting", tries=1)))[0] == "blind"
     assert verdict(Scene(synthetic.busy(), LinkState("ended")))[0] == "ok"
-    assert verdict(Scene(None, LinkState("reconnecting", tries=1))) == ("learning", "no hub answers yet")
+    assert verdict(Scene(None, LinkState("reconnecting", tries=1))) == (
+        "learning",
+        "no response from the hub yet",
+    )
     assert verdict(Scene(None, LinkState("connecting"))) == ("learning", "waiting for the feed")
     assert verdict(Scene(synthetic.busy(), LinkState("live"), error="disk full")) == (
         "blind",
-        "the feed's thread stopped: disk full",
+        "the feed thread stopped: disk full",
     )
 
 
@@ -127,7 +130,7 @@ def test_before_there_is_a_hub_it_says_what_to_type() -> None:
     link = LinkState("reconnecting", tries=3, why="connection refused", where="ws://127.0.0.1:8377")
     text = "\n".join(text_of(line) for line in waiting_screen(Scene(None, link), 80, 20))
     for needed in (
-        "Nobody answers at ws://127.0.0.1:8377 (try 3)",
+        "No response from ws://127.0.0.1:8377 (try 3)",
         "connection refused",
         "voicetop serve",
         "voicetop demo",
@@ -153,7 +156,7 @@ def test_columns_drop_by_importance() -> None:
         {fitted.column.title for fitted in fit_columns(LIVE_COLUMNS, width)} for width in range(30, 300)
     ]
     assert all(before <= after for before, after in pairwise(titles))
-    assert {"CALL", "AGE", "EYES", "WAITING", "INTENT", "LAST E2E", "ERR"} <= titles[80 - 30]
+    assert {"CALL", "AGE", "WHY", "WAITING", "INTENT", "LAST E2E", "ERR"} <= titles[80 - 30]
     assert titles[200 - 30] == {column.title for column in LIVE_COLUMNS}
     assert {fitted.column.title for fitted in fit_columns(ENDED_COLUMNS, 80)} >= {
         "CALL",
@@ -165,9 +168,9 @@ def test_columns_drop_by_importance() -> None:
 
 def test_capacity_at_its_line_says_so_in_words() -> None:
     panel = msgspec.structs.replace(synthetic.busy().capacity, live=612, severity="down")
-    assert "■ over, 102 %" in text_of(capacity_line(panel, DisplayOptions(), 120))
+    assert "■ over limit, 102 %" in text_of(capacity_line(panel, DisplayOptions(), 120))
     panel = msgspec.structs.replace(panel, live=540, severity="degraded")
-    assert "▲ near, 90 %" in text_of(capacity_line(panel, DisplayOptions(), 80))
+    assert "▲ near limit, 90 %" in text_of(capacity_line(panel, DisplayOptions(), 80))
 
 
 def test_what_the_hub_reports_as_lost_is_shown() -> None:
@@ -226,7 +229,7 @@ def test_the_table_shows_what_a_view_asks_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "note", ["short", "how long, then why: 30m · 2h · until 15:00 · 1h family=latency maintenance"]
+    "note", ["short", "duration and reason: 30m · 2h · until 15:00 · 1h family=latency maintenance"]
 )
 def test_what_is_typed_is_not_cut_for_the_sake_of_a_hint(note: str) -> None:
     for text in ("", "3m ago", "30m looking at the provider's status page", "x" * 60):
@@ -239,7 +242,7 @@ def test_what_is_typed_is_not_cut_for_the_sake_of_a_hint(note: str) -> None:
 
 @pytest.mark.parametrize("width", [80, 40, 20, 1])
 def test_a_message_is_told_whole_in_as_many_lines_as_it_takes(width: int) -> None:
-    text = "this is everybody already: Enter on a row of Segments narrows, b goes to what is to blame"
+    text = "all calls are shown already: Enter on a row of Segments filters, b goes to the affected segment"
     lines = message_lines(text, width)
     assert 1 <= len(lines) <= 3
     assert all(width_of(line) == width for line in lines)

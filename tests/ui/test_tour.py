@@ -63,7 +63,7 @@ def test_it_does_not_begin_before_the_first_picture() -> None:
     assert tour.step(0.0, None)
     assert tour.step(100.0, None)
     assert not person.did
-    assert "first picture" in tour.caption
+    assert "when data arrives" in tour.caption
 
 
 def test_every_caption_names_actions_and_keys_that_exist() -> None:

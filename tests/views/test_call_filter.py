@@ -90,9 +90,9 @@ def test_ended_calls_are_filtered_too(line: Line) -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("wait>soon", "soon is no number"),
-        ("!wait<x", "x is no number"),
-        ("intent>3", "intent is no number here; numbers are " + ", ".join(NUMBERS)),
+        ("wait>soon", "soon is not a number"),
+        ("!wait<x", "x is not a number"),
+        ("intent>3", "intent is not numeric; numeric fields: " + ", ".join(NUMBERS)),
     ],
 )
 def test_a_bad_filter_says_what_is_wrong_and_lets_every_call_pass(line: Line, text: str, error: str) -> None:

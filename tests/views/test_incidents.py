@@ -32,14 +32,14 @@ def test_the_blame_line_says_numbers_stage_segment_and_what_it_began_with() -> N
 
 
 def test_what_is_not_known_is_left_out_of_the_blame() -> None:
-    assert blame_line(Signal("x", "traffic", "warning", "fewer calls", AT)) == "global"
+    assert blame_line(Signal("x", "traffic", "warning", "fewer calls", AT)) == "all segments"
     rate = Signal(
         "x", "errors", "warning", "x", AT, GOLD, value=0.5, unit="rate", n=1, metric="errors", calls=1
     )
     silent = Signal(
         "feed.silent", "feed", "critical", "x", AT, value=12.4, normal=0.0, unit="s", metric="feed"
     )
-    assert blame_line(silent) == "feed 12 s (normal 0 s) · global"
+    assert blame_line(silent) == "feed 12 s (normal 0 s) · all segments"
     assert blame_line(rate) == "errors 50.0 % (n 1) · gold · 1 call"
 
 

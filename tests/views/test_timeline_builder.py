@@ -119,7 +119,7 @@ def test_gaps_and_a_silent_hub_are_holes_in_what_is_known() -> None:
     for second in (2, 3):
         engine.advance(AT + second, local=True)
         chronicle.step(engine, AT + second)
-    assert kinds(chronicle) == [("gap", 1.0, "12 records are missing"), ("gap", 2.0, "the hub fell silent")]
+    assert kinds(chronicle) == [("gap", 1.0, "12 records are missing"), ("gap", 2.0, "the hub went silent")]
 
 
 def test_of_many_notes_those_of_people_are_kept_longest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from voicetop.engine.snapshot import Trouble, Verdict
 from voicetop.views.incidents import panel_of
 from voicetop.views.verdict import verdict_of
 
-OK = Verdict("ok", "412 calls · every panel within its normal")
+OK = Verdict("ok", "412 calls · all figures normal")
 
 
 def test_an_incident_speaks_for_its_family_and_the_judge_for_the_others() -> None:

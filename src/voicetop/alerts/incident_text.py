@@ -80,7 +80,7 @@ def _stage(signal: Signal) -> str:
 def segment_text(where: Where, explains: float) -> str:
     """Whose it is: "billing × es explain 91 %", without the share where it isn't known; "global" where everybody's."""
     if not where:
-        return "global"
+        return "all segments"
     values = " × ".join(value for _, value in where)
     if not known(explains):
         return values

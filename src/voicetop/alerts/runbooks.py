@@ -36,13 +36,16 @@ PANELS: dict[str, str] = {
     "escalation": "overview",
     "abandonment": "overview",
     "cost": "overview",
-    "mood": "overview",
+    "sentiment": "overview",
     "calls": "calls",
     "segments": "segments",
     "trends": "trends",
     "markers": "trends",
 }
 """The panels that a step may name, and the screen on which each is."""
+
+_ALIASES = {"mood": "sentiment"}
+"""Other names of panels that runbooks may use."""
 
 SHIPPED = Path(__file__).with_name("shipped")
 MOST_STEPS, MOST_BYTES = 99, 200_000
@@ -158,6 +161,7 @@ def _step(number: int, text: str) -> RunbookItem:
 def _door(address: str, label: str) -> RunbookLink:
     """`calls?filter=errors>0+language:es&everybody`."""
     panel, _, query = address.partition("?")
+    panel = _ALIASES.get(panel, panel)
     told = dict(part.partition("=")[::2] for part in query.split("&") if part)
     return RunbookLink(
         safe_label(panel),

@@ -88,5 +88,5 @@ def stuck_text(stuck: int, waiting: int, stage: str, over_s: float) -> str:
 
 
 def capacity_text(live: int, limit: int) -> str:
-    """412 live calls, 92 % of the tested capacity of 450."""
-    return f"{live} live calls, {100 * live / limit:.0f} % of the tested capacity of {limit}"
+    """412 live calls, 92 % of the tested limit of 450."""
+    return f"{live} live calls, {100 * live / limit:.0f} % of the tested limit of {limit}"

@@ -41,7 +41,7 @@ class TickDelta(Struct):
     """One mark's changes. `counts` are by kind and cell; `turns` is the number of turns by cell; `index` are positions
     in the windows' flat table [cell, metric, bucket], one for each time that was measured, sorted.
 
-    `voice` has (cell, words a minute, dBFS) of each utterance, `costs` (cell, micro-dollars) of each call that ended
+    `voice` has (cell, words per minute, dBFS) of each utterance, `costs` (cell, micro-dollars) of each call that ended
     priced.
     """
 

@@ -21,9 +21,9 @@ FIGURES = {
     "cost": "cost per call",
     "sentiment": "sentiment",
     "frustrated": "frustrated calls",
-    "capacity": "share of the tested capacity",
+    "capacity": "share of the tested limit",
     "live_calls": "live calls",
-    "arrivals": "calls a minute",
+    "arrivals": "calls per minute",
     "stuck": "stuck callers",
     "waiting": "waiting callers",
 }

@@ -124,7 +124,7 @@ _WRITERS: dict[str, Callable[[float], str]] = {
     "calls": count,
     "score": plain,
     "dbfs": lambda value: f"{value:.1f} dBFS".replace("-", "−"),
-    "wpm": lambda value: f"{value:.0f} words a minute",
+    "wpm": lambda value: f"{value:.0f} words per minute",
     "s": lambda value: f"{value:.0f} s",
 }
 

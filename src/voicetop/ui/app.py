@@ -172,7 +172,7 @@ class ConsoleApp(TerminalApp):
             self.asked = view
             if not self.feeds.viewed.ask(view, lambda _: self.request_paint()):
                 live = self.key_of("live")
-                self.message = f"nothing is kept of this feed to show that: {live} is live again"
+                self.message = f"no data kept for that moment: {live} returns to live"
 
     def _await_seek(self) -> None:
         """Paint as soon as the picture of the moment that was gone to is there."""
@@ -238,7 +238,7 @@ class ConsoleApp(TerminalApp):
 
     def _next_feed(self) -> None:
         if not self.feeds.several:
-            self.say("there is one feed here; `voicetop URL URL` or names from the config show several")
+            self.say("only one feed is open; start `voicetop URL URL`, or names from the config, for several")
             return
         name, _ = self.feeds.turn()
         self.changed(elsewhere=True)

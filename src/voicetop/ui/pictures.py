@@ -70,7 +70,7 @@ def _write(data: bytes, folder: Path, stem: str) -> Path:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
         return folder / name
-    raise FileExistsError(17, f"there are {MOST} pictures of this moment")
+    raise FileExistsError(17, f"there are already {MOST} pictures of this moment")
 
 
 def _names(stem: str) -> Iterator[str]:
@@ -126,5 +126,5 @@ def _finished(png: Path) -> str:
     try:
         png.chmod(0o600)
     except OSError:
-        return "no PNG: the program for it wrote none"
+        return "no PNG: the converter wrote no file"
     return ""

@@ -48,7 +48,7 @@ class Scope:
     def widen(self) -> str:
         """Take the last narrowing back; gives what to tell where there is none."""
         if not self.where:
-            return "this is everybody already: Enter on a row of Segments narrows, b goes to what is to blame"
+            return "all calls are shown already: Enter on a row of Segments filters, b goes to the affected segment"
         self.where = self.where[:-1]
         return ""
 
@@ -57,12 +57,8 @@ class Scope:
         trouble = blamed(snap) if snap is not None else None
         if trouble is None:
             troubles = snap.verdict.troubles if snap is not None else ()
-            return (
-                "no segment explains it: it is everybody's"
-                if troubles
-                else "nothing is wrong that could be blamed"
-            )
+            return "no segment explains it: all segments are affected" if troubles else "nothing is wrong now"
         if self.where == trouble.where:
-            return "this is what the verdict blames: Backspace widens"
+            return "already filtered to the affected segment: Backspace widens"
         self.where = trouble.where
         return ""

@@ -10,7 +10,7 @@ from voicetop.alerts.incidents.silences import MOST_S, matcher_of, written
 from voicetop.errors import UsageError
 from voicetop.formatting.times import parse_span, parse_time_of_day
 
-HINT = "how long, then why: 30m · 2h · until 15:00 · 1h family=latency maintenance"
+HINT = "duration and reason: 30m · 2h · until 15:00 · 1h family=latency maintenance"
 
 
 class SilenceEntry(NamedTuple):
@@ -30,7 +30,7 @@ def ending_of(text: str, now: float, *, utc: bool) -> SilenceEntry:
     if words and words[0] in ("until", "for"):
         words.pop(0)
     if not words:
-        raise UsageError("say how long: 30m, 2h, 1d, or until when: 15:00")
+        raise UsageError("enter a duration: 30m, 2h, 1d, or an end: 15:00")
     until = _end(words.pop(0), now, utc=utc)
     parts = [word for word in words if "=" in word]
     matcher = shlex.join(parts)
@@ -44,5 +44,5 @@ def _end(word: str, now: float, *, utc: bool) -> float:
     clock = parse_time_of_day(word, now, zone=UTC if utc else None)
     until = clock if clock is not None else now + parse_span(word)
     if not now < until <= now + MOST_S:
-        raise UsageError("a silence ends between now and 30 days from now")
+        raise UsageError("a silence has to end within 30 days")
     return until

@@ -55,61 +55,61 @@ class Stop(NamedTuple):
 STOPS = (
     Stop(
         ("overview",),
-        "A simulated fleet of voice agents. The line on top says in words whether everything works right now.",
+        "A simulated fleet of voice agents. The top line says whether everything is working right now.",
     ),
     Stop(
         (),
-        "Beneath: who waits, latency and its parts, errors, success, cost, each with its n and its normal.",
+        "Below: waiting callers, response time by stage, errors, success, cost, each with its n and normal.",
     ),
     Stop(
         (),
-        "The model's provider begins to fail for some callers. Watch the line on top.",
+        "The model's provider begins to fail for some callers. Watch the top line.",
         _troubled,
         patient=True,
     ),
     Stop(
         (),
-        "It names what is wrong, since when and for whom. The calls that need eyes first stand below.",
+        "It says what is wrong, since when and for which calls. The calls that need attention are below.",
         _troubled,
     ),
     Stop(
         ("blame",),
-        "{blame}: every screen now shows only whom the verdict blames, as the top line says. {widen} widens.",
+        "{blame}: every screen now shows only the affected segment, as the top line says. {widen} widens.",
         _blamed,
         patient=True,
     ),
     Stop(
         ("widen", "widen", "widen", "segments"),
-        "{segments} Segments: every value of a dimension against its normal and the rest, worst first.",
+        "{segments} Segments: each value of a dimension compared with its normal and the rest, worst first.",
     ),
     Stop(
         ("calls",),
-        "{calls} Calls: every live call, who needs eyes first. {filter} filters as you type, {sort_right} sorts.",
+        "{calls} Calls: every live call, those that need attention first. {filter} filters, {sort_right} sorts.",
     ),
     Stop(
         ("first", "open"),
-        "{open} opens a call: turn by turn where time went, what was said, which tools ran, what failed.",
+        "{open} opens a call, turn by turn: where time went, what was said, which tools ran, what failed.",
         _has_calls,
     ),
     Stop(
         ("alerts", "open_alert"),
-        "{alerts} Alerts, {open_alert} opens one: why it fired, for whom, a runbook with live values. "
-        "{acknowledge} takes it.",
+        "{alerts} Alerts, {open_alert} opens one: its reason, the affected calls, a runbook with live values. "
+        "{acknowledge} acknowledges it.",
         _alerted,
     ),
     Stop(
         ("trends",),
-        "{trends} Trends: the day, what changed in the world, and what percentiles hide.",
+        "{trends} Trends: the day with its deploys, and what percentiles hide.",
     ),
     Stop(
         ("overview", "event_before"),
         "{event_before} goes back to the last event, {freeze} freezes: every screen works in the past. "
-        "{live} is live again.",
+        "{live} returns to live.",
         told=True,
     ),
     Stop(
         ("live", "overview"),
-        "That is all: {help} lists the keys, {palette} finds an action by its name. The screen is yours.",
+        "That is all: {help} lists the keys, {palette} finds a command by name. Enjoy.",
     ),
 )
 
@@ -128,7 +128,7 @@ class Tour:
     def caption(self) -> str:
         """What there is to be said now, with the person's own keys."""
         if self.index < 0:
-            return "The tour begins with the first picture."
+            return "The tour starts when data arrives."
         keys = {action: self._host.key_of(action) for action in KEYS}
         return self.stops[self.index].caption.format(**keys)
 

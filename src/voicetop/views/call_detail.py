@@ -159,7 +159,7 @@ def _interruption(event: Interruption) -> CallEventItem:
 
 def _audio(event: Audio) -> CallEventItem | None:
     parts = (
-        ("{:.0f} words a minute", event.speech_rate_wpm), ("{:.0f} dBFS", event.loudness_dbfs),
+        ("{:.0f} words per minute", event.speech_rate_wpm), ("{:.0f} dBFS", event.loudness_dbfs),
         ("{:.0f} Hz", event.pitch_hz), ("SNR {:.0f} dB", event.snr_db), ("overlap {:.0f} ms", event.overlap_ms),
         ("jitter {:.0f} ms", event.jitter_ms), ("loss {:.1f} %", event.packet_loss_pct),
     )  # fmt: skip

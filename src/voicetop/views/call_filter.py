@@ -17,9 +17,9 @@ from voicetop.engine.calls import Call
 Predicate: TypeAlias = Callable[[Call], bool]
 
 _TERM = re.compile(r"(?P<field>[A-Za-z_][\w.]*)(?P<op>[:<>=])(?P<value>.*)")
-NUMBERS = ("age", "turn", "wait", "e2e", "errors", "cost", "mood")
+NUMBERS = ("age", "turn", "wait", "e2e", "errors", "cost", "frustration")
 TEXTS = ("id", "call", "state", "step", "stage", "caller", "reason", "provider")
-_SHORT = {"lang": "language", "ver": "version", "waiting": "wait", "err": "errors"}
+_SHORT = {"lang": "language", "ver": "version", "waiting": "wait", "err": "errors", "mood": "frustration"}
 
 
 def predicate(text: str, at: float) -> tuple[Predicate | None, str]:
@@ -61,13 +61,13 @@ def _bare(word: str, at: float) -> tuple[Predicate | None, str]:
 
 def _compare(name: str, op: str, value: str, at: float) -> tuple[Predicate | None, str]:
     if name not in NUMBERS:
-        return None, f"{name} is no number here; numbers are {', '.join(NUMBERS)}"
+        return None, f"{name} is not numeric; numeric fields: {', '.join(NUMBERS)}"
     if not value:
         return None, ""
     try:
         limit = float(value)
     except ValueError:
-        return None, f"{value} is no number"
+        return None, f"{value} is not a number"
     if op == ">":
         return (lambda call: number_of(call, name, at) > limit), ""
     return (lambda call: number_of(call, name, at) < limit), ""
@@ -90,7 +90,7 @@ def number_of(call: Call, name: str, at: float) -> float:
         return at - call.wait_since if call.wait_since else 0.0
     if name == "cost":
         return call.cost_micro / 1e6
-    if name == "mood":
+    if name == "frustration":
         return frustration.felt(call, at)
     return float(getattr(call, name))
 

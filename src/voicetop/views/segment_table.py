@@ -20,7 +20,7 @@ from voicetop.engine.windows.cells import OTHER
 from voicetop.engine.windows.histograms import METRIC, Histogram
 from voicetop.formatting.numbers import known
 
-UNTOLD = "(not told)"
+UNTOLD = "(unset)"
 """Calls that have no value in the dimension."""
 KINDS = (
     "error", "ended", "succeeded", "known", "abandoned", "decided", "cost_micro", "priced",

@@ -196,7 +196,7 @@ class TimelineBuilder:
     def _listen(self, engine: Engine, at: float) -> None:
         """A hub that fell silent leaves a hole in what is known."""
         if engine.feed.local and not self._silent:
-            self.note(Note(at, "gap", "the hub fell silent", "blind"))
+            self.note(Note(at, "gap", "the hub went silent", "blind"))
         self._silent = engine.feed.local
 
 

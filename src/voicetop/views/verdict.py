@@ -32,7 +32,7 @@ def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
     if feed.silent_s >= BLIND_AFTER:
         return Verdict("blind", f"feed silent for {span(feed.silent_s)}", feed.last_at, troubles)
     if feed.publishers and feed.publishers == feed.publishers_silent:
-        return Verdict("blind", f"the hub is there, but {_publishers(feed)} silent", at, troubles)
+        return Verdict("blind", f"hub is up, but {_publishers(feed)} sending", at, troubles)
     if troubles:
         worst = standing([of_trouble(trouble) for trouble in troubles])
         severity, since = worst[0].trouble.severity, min(trouble.since for trouble in troubles)
@@ -41,11 +41,11 @@ def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
     calls = counted(live, "call") if live else "no calls right now"
     if not usual.learned(at):
         left = usual.left(at)
-        text = f"{calls} · learning what is normal, {span(max(60.0, left))} to go"
+        text = f"{calls} · learning baseline, {span(max(60.0, left))} left"
         return Verdict("learning", text, learning_s=left)
     capacity = engine.load.limit
-    share = f" · {whole_percent(live / capacity)} of tested capacity" if capacity else ""
-    return Verdict("ok", f"{calls} · every panel within its normal{share}")
+    share = f" · {whole_percent(live / capacity)} of tested limit" if capacity else ""
+    return Verdict("ok", f"{calls} · all figures normal{share}")
 
 
 def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float, last_resolved: float = NAN) -> Verdict:
@@ -119,4 +119,4 @@ def _all_well(plain: Verdict, resolved_s: float) -> Verdict:
 
 
 def _publishers(feed: FeedState) -> str:
-    return "its publisher is" if feed.publishers == 1 else f"all its {feed.publishers} publishers are"
+    return "no publisher is" if feed.publishers == 1 else f"none of its {feed.publishers} publishers is"

@@ -58,7 +58,7 @@ def test_a_slow_reply_is_told_as_a_p95_with_the_stage_that_it_lies_in() -> None:
     signal = told("latency.e2e", 24, 4, 24, slow(24))
     assert (
         blame_line(signal)
-        == "P95 response 2,008 ms (2.0× normal 1,004 ms, n 24) · 80 % in LLM · global · 20 calls"
+        == "P95 response 2,008 ms (2.0× normal 1,004 ms, n 24) · 80 % in LLM · all segments · 20 calls"
     )
 
 
@@ -72,7 +72,7 @@ def test_of_few_turns_it_says_how_many_are_over_which_line() -> None:
     [
         ("sentiment", 1500, 1100, "sentiment 3.5 (normal 3.9)"),
         ("frustration.loudness", -200000, -260000, "callers' loudness −20.0 dBFS (normal −26.0 dBFS)"),
-        ("frustration.rate", 17100, 15000, "callers' speech rate 171 words a minute (1.1× normal 150 words a minute)"),
+        ("frustration.rate", 17100, 15000, "callers' speech rate 171 words per minute (1.1× normal 150 words per minute)"),  # noqa: E501
         ("traffic", 9, 23, "calls arriving 9 (0.4× normal 23)"),
     ],
 )  # fmt: skip

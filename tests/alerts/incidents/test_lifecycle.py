@@ -254,7 +254,7 @@ def test_cost_has_nothing_to_do_with_an_outage() -> None:
 def test_when_the_feed_is_lost_it_says_so_and_nothing_else() -> None:
     story = Story()
     story.mark(signal())
-    lost = signal("feed", "feed", "critical", text="we are blind: the feed is silent for 10 s")
+    lost = signal("feed", "feed", "critical", text="blind: the feed is silent for 10 s")
     told = story.mark(lost, signal("waiting", "waiting"), times=200)
     assert [(effect.family, effect.reason) for effect in told] == [("feed", "fired")]
     assert story.mark(signal()) == []

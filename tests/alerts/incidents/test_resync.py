@@ -34,7 +34,7 @@ def test_what_only_this_console_saw_is_over() -> None:
     here.mark(BLIND, local=True)
     assert sorted(news(here, hub)) == [("L1", "resolved"), ("i1", "resolved")]
     (gone, *_) = told(here.incidents, hub.incidents)
-    assert gone.blame == "it is not known any more"
+    assert gone.blame == "no longer known"
 
 
 def test_what_fired_meanwhile_is_told_and_what_ended_meanwhile_too() -> None:

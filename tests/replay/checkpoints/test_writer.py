@@ -1,4 +1,4 @@
-"""A state that was kept without what the recording tells anyway goes on as if it had all of it."""
+"""A state that was saved without what the recording tells anyway goes on as if it had all of it."""
 
 from __future__ import annotations
 

@@ -70,15 +70,15 @@ def test_a_key_may_have_two_actions_where_no_screen_has_both() -> None:
 @pytest.mark.parametrize(
     ("entries", "said"),
     [
-        ([entry("them", "x", 3)], "c.toml, line 3: 'keys.them' is no action; did you mean 'theme'?"),
+        ([entry("them", "x", 3)], "c.toml, line 3: 'keys.them' is not an action; did you mean 'theme'?"),
         (
             [entry("theme", "pgdwn", 4)],
-            "c.toml, line 4: 'keys.theme': 'pgdwn' is no key; did you mean 'pagedown'?",
+            "c.toml, line 4: 'keys.theme': 'pgdwn' is not a key; did you mean 'pagedown'?",
         ),
-        ([entry("theme", "a,,b")], "c.toml, line 1: 'keys.theme': '' is no key; keys are written like"),
+        ([entry("theme", "a,,b")], "c.toml, line 1: 'keys.theme': '' is not a key; write keys like"),
         (
             [entry("theme", "?", 1), entry("window", "?", 9)],
-            "c.toml, line 9: 'keys.window': '?' is bound already, to 'theme' in c.toml, line 1",
+            "c.toml, line 9: 'keys.window': '?' is already bound to 'theme' in c.toml, line 1",
         ),
     ],
 )

@@ -154,7 +154,7 @@ async def test_escape_leads_back_to_the_runbook_as_it_was_left() -> None:
     async with app.run_test(size=(120, 40)) as run:
         await run.press("4", "enter", "down", "enter")
         assert app.page.name == "overview"
-        assert "Esc is back at the runbook" in app.message
+        assert "Esc returns to the runbook" in app.message
         await run.press("v", "escape")
         assert app.page.name == "overview", "the first Esc ends what was begun here"
         await run.press("escape")

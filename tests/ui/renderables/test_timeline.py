@@ -212,7 +212,7 @@ def test_frozen_says_how_far_behind_and_how_things_stand_now(width: int) -> None
         assert needed in said
     calm = top("past", width, live=False)
     assert "5 min 0 s behind live" in calm
-    assert ("feed and alerts go on" in calm) == (width > 80)
+    assert ("feed and alerts continue" in calm) == (width > 80)
     assert "since 14:01" in top("past", 120)
 
 
@@ -243,14 +243,14 @@ def test_a_replay_says_its_name_its_moment_and_its_pace(position: PlaybackPositi
 
 
 def test_a_replay_at_its_end_says_so() -> None:
-    assert "14:12:32 · at its end" in top("replay", 80, PlaybackPosition(why="end of recording"))
+    assert "14:12:32 · end of recording" in top("replay", 80, PlaybackPosition(why="end of recording"))
 
 
 def test_a_replay_says_how_far_its_timeline_is_known() -> None:
     old = synthetic.busy(None, 1200)
     half = replace(timeline(complete=False), turns=(1,) * 60, errors=(0,) * 60)
     when = When("replay", PlaybackPosition(at=old.at), half, "outage.vtr")
-    assert "timeline read to 50 %" in text_of(banner(Scene(old, view=old.view, when=when), when, 120))
+    assert "timeline loaded to 50 %" in text_of(banner(Scene(old, view=old.view, when=when), when, 120))
 
 
 def test_wide_screens_have_the_day() -> None:

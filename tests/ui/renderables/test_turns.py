@@ -84,7 +84,7 @@ def test_stages_that_overlap_are_all_drawn_from_the_start_and_say_so() -> None:
     line = waterfall.bar(made, 2000.0, 40)
     assert [(len(text), tone) for text, tone in line[:3]] == [(8, "tts"), (10, "llm"), (2, "faint")]
     assert "stages overlap" in "\n".join(painted(KINDS["overlap"], 120, 40))
-    assert "when each began isn't told" in "\n".join(painted(KINDS["overlap"], 120, 60, unfolded=(1,)))
+    assert "their start times are unknown" in "\n".join(painted(KINDS["overlap"], 120, 60, unfolded=(1,)))
 
 
 def test_what_goes_beyond_the_scale_ends_in_an_arrow() -> None:
@@ -142,12 +142,12 @@ def test_nothing_that_matters_is_cut(width: int, height: int) -> None:
     ):
         assert needed in text
     for needed in (
-        "into the answer",
+        "into the reply",
         "13:59:27",
         "1,829 ms",
         "repeats",
         "1.00 × 0.25",
-        "the feed doesn't tell",
+        "(unset)",
     ):
         assert needed in text
     for needed in ("61.0 %", "no success", "from the start", "after 16 s", "traces.example.com", "STT"):
@@ -158,7 +158,7 @@ def test_an_unfolded_turn_has_every_word_and_every_stage() -> None:
     text = " ".join(" ".join(painted(STUCK, 80, 60, unfolded=(2, 3))).split())
     for part in ("si yo solo hice", "que me dijeron por teléfono", "que es el envío", "STT confidence 0.93"):
         assert part in text
-    assert "182 words a minute" in text
+    assert "182 words per minute" in text
     assert "step lookup" in text
 
 
@@ -212,13 +212,13 @@ def test_a_lost_call_says_that_no_end_was_heard() -> None:
 
 def test_a_story_that_is_not_whole_says_so() -> None:
     rationed = msgspec.structs.replace(STUCK, whole=False)
-    assert "not whole" in painted(rationed, 120, 20)[2]
+    assert "incomplete" in painted(rationed, 120, 20)[2]
     none = msgspec.structs.replace(rationed, turns=())
-    assert any("its turns were not kept" in line for line in painted(none, 120, 20))
+    assert any("turns not kept" in line for line in painted(none, 120, 20))
 
 
 def test_a_note_goes_before_everything_else() -> None:
-    assert painted(STUCK, 80, 20, note="no longer held")[2] == " ? no longer held"
+    assert painted(STUCK, 80, 20, note="no longer kept")[2] == " ? no longer kept"
 
 
 # -- links ----------------------------------------------------------------------------------------------------------

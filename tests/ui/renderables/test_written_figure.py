@@ -10,7 +10,7 @@ from voicetop.ui.renderables.written_figure import derivation, judge, write_figu
 
 def test_a_figure_that_rests_on_too_little_says_so_and_is_not_judged() -> None:
     reading = write_figure(Figure(9000.0, 12, warn=100.0, few=True), numbers.milliseconds)
-    assert reading.value == "n 12, too few"
+    assert reading.value == "too few (n=12)"
     assert reading.word == ""
 
 

@@ -77,7 +77,7 @@ def test_an_empty_list_says_in_whose_hands_is_what_fires_all_the_same() -> None:
     held = tuple(row for row in snap.alerts.incidents if row.state in ("acknowledged", "silenced"))
     panel = msgspec.structs.replace(snap.alerts, incidents=held, critical=0, warning=1)
     lines = painted(msgspec.structs.replace(snap, alerts=panel), "active", "", (120, 40))
-    assert "   Nothing else fires: 1 acknowledged, 1 silenced." in lines
+    assert "   No other active alerts: 1 acknowledged, 1 silenced." in lines
     assert not any("was resolved" in line for line in lines)
 
 
@@ -140,7 +140,7 @@ def test_severity_is_a_glyph_and_a_word() -> None:
 
 def test_a_step_shows_the_live_values_that_it_speaks_of() -> None:
     text = "\n".join(painted(ALERTING(), "", "i8", (120, 60)))
-    for needed in ("P95 ≥ 3,910 ms", "412 of 600 tested · line in 41 min", "deploy v42 13:57, 10 min ago"):
+    for needed in ("P95 ≥ 3,910 ms", "412 of 600 tested · limit in 41 min", "deploy v42 13:57, 10 min ago"):
         assert needed in text
 
 

@@ -50,7 +50,7 @@ def telling(story: Story) -> Callable[[View | None, int], Snapshot]:
 async def test_one_key_on_the_overview_opens_the_call_that_needs_eyes_first() -> None:
     app = ConsoleApp(FakeFeed())
     async with app.run_test(size=(120, 36)) as pilot:
-        await until(pilot, lambda: "need eyes first" in shown(app))
+        await until(pilot, lambda: "needs attention" in shown(app))
         await pilot.press("enter")
         await until(pilot, lambda: "overloaded ×3" in shown(app))
         text = shown(app)
@@ -129,7 +129,7 @@ async def test_the_next_call_of_the_list_is_one_key_away() -> None:
         await until(pilot, lambda: call_page(app).detail is not None)
         assert rows[1].call_id in text_of(app.sheet.lines[3])
         await pilot.press("K", "K")
-        assert "that was the first call of the list" in text_of(app.sheet.lines[-1])
+        assert "this is the first call in the list" in text_of(app.sheet.lines[-1])
         assert call_page(app).row.call_id == first
         await pilot.press("J", "escape")
         assert "▸" in next(line for line in shown(app).splitlines() if rows[1].call_id in line)
@@ -154,11 +154,11 @@ async def test_a_call_that_is_no_longer_held_keeps_its_last_picture_and_says_so(
         await until(pilot, lambda: "overloaded" in shown(app))
         held = False
         feed.step()
-        await until(pilot, lambda: "no longer held" in shown(app))
+        await until(pilot, lambda: "no longer kept" in shown(app))
         assert "overloaded" in shown(app)
-        assert "as it was at 14:07:3" in shown(app)
+        assert "as of 14:07:3" in shown(app)
         await pilot.press("J")
-        await until(pilot, lambda: "this is what the list knew of it" in shown(app))
+        await until(pilot, lambda: "values from the list" in shown(app))
         assert "0 turns" not in shown(app)
 
 

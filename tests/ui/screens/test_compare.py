@@ -125,8 +125,10 @@ def test_overlapping_windows_and_unknown_wobble_are_told() -> None:
     text = "\n".join(painted(incident(overlap_s=200.0), 80, 24))
     assert "▲ the windows overlap by 3 min 20 s" in text
     text = "\n".join(painted(replace(incident(), units=0), 120, 40))
-    assert "wobble by themselves isn't known yet" in text
-    assert "A is the later" in "\n".join(painted(replace(incident(), a=moment(synthetic.AT + 60)), 120, 40))
+    assert "natural variation isn't known yet" in text
+    assert "A is later than B" in "\n".join(
+        painted(replace(incident(), a=moment(synthetic.AT + 60)), 120, 40)
+    )
 
 
 def test_the_surest_news_stand_first_and_noise_below() -> None:
@@ -142,7 +144,7 @@ def test_the_copy_has_all_rows_also_those_out_of_sight() -> None:
     scene = Scene(snap, LinkState("live"), DisplayOptions(), snap.view)
     made.lines(scene, 80, 24)
     text = panel_text(made.plain(scene, snap, 80))
-    for name in ("P95 e2e", "turns a minute", "LLM overloaded errors", "P50 tool", "billing × es"):
+    for name in ("P95 e2e", "turns per minute", "LLM overloaded errors", "P50 tool", "billing × es"):
         assert name in text
     assert "P50 e2e" in made.row_text(scene) or "P95" in made.row_text(scene)
     assert "n 3,778 and 13,853" in made.row_text(scene)
@@ -197,7 +199,7 @@ async def test_d_compares_before_and_after_the_last_deploy_and_again_the_one_bef
         await until(pilot, lambda: "before shorter" in shown(app))
         assert feed.asked[-1].around == notes[0].at
         await pilot.press("d")
-        assert "there is no earlier marker" in shown(app)
+        assert "no earlier marker" in shown(app)
         await pilot.press("right")
         await until(pilot, lambda: "before v42" in shown(app))
         await pilot.press("w")
@@ -219,9 +221,9 @@ async def test_enter_narrows_every_screen_to_the_segment_under_the_cursor() -> N
         await pilot.press("d")
         await until(pilot, lambda: "changed beyond noise" in shown(app))
         await pilot.press("enter")
-        assert "this row is everybody" in shown(app)
+        assert "this row is all calls" in shown(app)
         await pilot.press(*["j"] * 7)
-        assert "everybody else 1,672 ms → 1,690 ms (noise)" in shown(app)
+        assert "all others 1,672 ms → 1,690 ms (noise)" in shown(app)
         await pilot.press("enter")
         assert feed.asked[-1].where == BLAMED
         await pilot.press("k", "G", "home", "pagedown")

@@ -32,7 +32,7 @@ def test_a_theme_that_is_saved_again_is_worn_again(themes: Path) -> None:
     switch = ThemeSwitch("mine")
     assert switch.look_again() is None
     save(themes, '[tones]\naccent = "#00ff00"\n', age=1)
-    assert switch.look_again() == "theme mine read again"
+    assert switch.look_again() == "theme mine reloaded"
     assert switch.theme.tones["accent"] == "#00ff00"
     assert switch.look_again() is None
 
@@ -53,7 +53,7 @@ def test_a_broken_file_is_told_once_and_the_old_theme_stays(themes: Path) -> Non
 def test_a_person_s_theme_of_a_shipped_name_takes_its_place_at_once(themes: Path) -> None:
     switch = ThemeSwitch("light")
     save(themes, '[tones]\naccent = "#123456"\n', name="light")
-    assert switch.look_again() == "theme light read again"
+    assert switch.look_again() == "theme light reloaded"
     assert switch.theme.tones["accent"] == "#123456"
 
 
@@ -78,7 +78,7 @@ async def test_the_console_wears_what_is_saved_while_it_runs(themes: Path) -> No
     async with app.run_test(size=(160, 36)) as pilot:
         await until(pilot, lambda: "DEGRADED" in shown(app))
         save(themes, '[tones]\naccent = "#00ff00"\n', age=1)
-        await until(pilot, lambda: "theme mine read again" in shown(app))
+        await until(pilot, lambda: "theme mine reloaded" in shown(app))
         assert app.sheet.ink.theme.tones["accent"] == "#00ff00"
         save(themes, '[tones]\nacent = "#00ff00"\n', age=2)
         await until(pilot, lambda: "did you mean 'accent'" in app.message)

@@ -9,7 +9,7 @@ of the taps, and
     failed          verdicts that were no success
     x:cost          hundredths of the natural logarithm of micro-dollars, summed over the calls under "cost"
     x:sentiment     hundredths of a point below 5, summed over "sentiments"
-    x:rate x:loud   words a minute and hundredths of a dB, summed over the utterances under "v:rate" and "v:loud"
+    x:rate x:loud   words per minute and hundredths of a dB, summed over the utterances under "v:rate" and "v:loud"
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def _stage(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Baseli
 def _because(alarm: Alarm, stream: MonitoredRate) -> str:
     if stream.model == "mean":
         return f"CUSUM over its learned threshold (n {round(alarm.trials)})"
-    came = f"{alarm.came:.0f} where {alarm.expected:.1f} were expected of {round(alarm.trials)}"
+    came = f"{alarm.came:.0f} where {alarm.expected:.1f} were expected among {round(alarm.trials)}"
     if stream.model == "arrivals":
         came = f"{alarm.came:.0f} where {alarm.expected:.0f} were expected"
     return f"{came}: CUSUM over its learned threshold"

@@ -21,7 +21,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     share, sums = live / limit, engine.ledger.counts.sums("5m", None)
     text = capacity_text(live, limit)
     if live >= limit:
-        because = f"critical from the tested limit of {limit} on"
+        because = f"critical at the tested limit of {limit}"
         return [_signal("capacity", "critical", text, at, live, float(limit), because, sums)]
     if share >= NEAR_CAPACITY:
         because = f"warn at {NEAR_CAPACITY * limit:.0f} = {100 * NEAR_CAPACITY:.0f} % of the tested limit of {limit}"
@@ -31,7 +31,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     left = minutes_to_line(live, limit, sums.get("started", 0) / MINUTES_OF_SHORT, handling_s(sums))
     if not left < MINUTES_TO_CAPACITY:
         return []
-    text = f"{live} live calls reach the tested capacity of {limit} in {left:.0f} min at this rate"
+    text = f"{live} live calls will reach the tested limit of {limit} in {left:.0f} min at this rate"
     because = f"warn when the tested limit of {limit} is less than {MINUTES_TO_CAPACITY:.0f} min away"
     return [_signal("capacity.minutes", "warning", text, at, live, float(limit), because, sums)]
 
@@ -48,5 +48,5 @@ def _signal(
 def _load(sums: dict[str, int]) -> str:
     """What makes a line full: how many calls come, and how long each takes."""
     started, ended = sums.get("started", 0), sums.get("ended", 0)
-    came = f"{started / MINUTES_OF_SHORT:.0f} calls a minute begin (n {started:,} in 5 min)"
+    came = f"{started / MINUTES_OF_SHORT:.0f} calls per minute start (n {started:,} in 5 min)"
     return f"{came} and take {span(handling_s(sums))} (n {ended:,})" if ended else came

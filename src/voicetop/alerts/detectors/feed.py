@@ -18,7 +18,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     feed = engine.feed
     silent = at - feed.spoke_at if feed.spoke_at else 0.0
     if silent > BLIND_S:
-        text = f"we are blind: the hub has been silent for {span(silent)}"
+        text = f"blind: the hub has been silent for {span(silent)}"
         return [_signal("feed.silent", "critical", text, feed.spoke_at, silent, BLIND_S)]
     found = []
     told, mute = feed.speaking(at)
@@ -51,6 +51,6 @@ def _signal(rule: str, tier: Tier, text: str, onset: float, value: float, line: 
         line=line,
         unit="calls" if n else "s",
         n=n,
-        because="what isn't told can't be judged",
+        because="no data, no verdict",
         metric="feed",
     )

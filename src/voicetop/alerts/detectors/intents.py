@@ -134,7 +134,7 @@ def _new(name: str, stamps: list[float]) -> Signal:
         unit="calls",
         n=len(stamps),
         calls=len(stamps),
-        because=f"a label never seen before, {NEW_CALLS} times in 24 hours",
+        because=f"a new label, {NEW_CALLS} times in 24 hours",
         metric="new intent",
     )
 
@@ -144,7 +144,7 @@ def _mix(held: Intents) -> Signal:
         rule="intent.mix",
         family="intent",
         tier="info",
-        text=f"callers want other things than usual: {held.grown} {percent(held.share)}, normal {percent(held.usual)}",
+        text=f"the mix of intents changed: {held.grown} {percent(held.share)}, normal {percent(held.usual)}",
         onset=held.mixed,
         value=held.share,
         normal=held.usual,

@@ -14,9 +14,9 @@ from voicetop.engine import thresholds
 from voicetop.engine.engine import MARK_S, Engine
 from voicetop.engine.snapshot import Trouble
 
-_BEYOND_DOUBT = "beyond doubt from its normal"
+_BEYOND_DOUBT = "significantly different from its normal"
 _BECAUSE = {
-    "errors": f"beyond doubt above its normal, or above {100 * thresholds.ERRORS.unlearned:.0f} % where none is known",
+    "errors": f"significantly above its normal, or above {100 * thresholds.ERRORS.unlearned:.0f} % where none is known",
     "latency": f"{thresholds.LATENCY.times:g} × normal P95",
     "cost": f"{thresholds.COST.times:g} × normal",
     "sentiment": f"{thresholds.SENTIMENT.more:g} below normal",
@@ -47,6 +47,6 @@ def _signal(trouble: Trouble, since: float) -> Signal:
         n=trouble.n,
         stage=trouble.stage,
         explains=trouble.explains,
-        because=f"{_BECAUSE.get(trouble.kind, _BEYOND_DOUBT)}: a preset, until thresholds are learned",
+        because=f"{_BECAUSE.get(trouble.kind, _BEYOND_DOUBT)}: a preset threshold, until thresholds are learned",
         metric=measure.metric,
     )

@@ -54,6 +54,6 @@ def signals(held: Runaway, dearest: tuple[int, int], baseline: Baseline, at: flo
         Signal(
             rule="cost.runaway", family="cost", tier="warning", text=f"one call cost ${cost:.2f}", onset=held.at,
             value=cost, line=line, unit="usd", n=1, calls=1, metric="cost of one call",
-            because=f"dearer than ${line:.2f}, which a call of this fleet costs once in {DAYS:.0f} days",
+            because=f"above ${line:.2f}, which a call of this fleet exceeds once in {DAYS:.0f} days",
         )
     ]  # fmt: skip

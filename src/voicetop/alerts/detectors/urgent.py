@@ -40,6 +40,6 @@ def _signal(what: str, group: list[Urgency]) -> Signal:
         unit="calls",
         n=len(group),
         calls=calls,
-        because="each one is told at once",
+        because="each one alerts immediately",
         metric=name,
     )

@@ -28,14 +28,14 @@ def _part_of(
     if incident.tier != "critical":
         for page in pages:
             if page.family == incident.family:
-                return page.id, "the page of its family speaks for it"
+                return page.id, "covered by the page of its family"
     for wide in firing:
         if _covers(wide, incident):
-            return wide.id, "it is everybody's" if not wide.where else "a wider segment has it"
+            return wide.id, "all segments have it" if not wide.where else "a wider segment has it"
     if incident.family in DOWNSTREAM:
         for outage in outages:
             if within(incident.where, outage.where) or within(outage.where, incident.where):
-                return outage.id, "an outage does this to callers"
+                return outage.id, "effect of an outage"
     return "", ""
 
 

@@ -22,7 +22,7 @@ def between(before: Incidents, after: Incidents, at: float, deployment: str) -> 
         return []
     known, here = _by_name(before), _by_name(after)
     over = [
-        replace(effect(gone, "resolved", at, deployment), blame="it is not known any more")
+        replace(effect(gone, "resolved", at, deployment), blame="no longer known")
         for name, gone in known.items()
         if gone.told and name not in here
     ]

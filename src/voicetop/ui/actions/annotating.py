@@ -31,12 +31,12 @@ class AnnotationActions:
     def _note(self) -> None:
         """Ask for the words of a note. A page may have its own, about what its cursor stands on."""
         subject = "this call" if self._stack.page.about else "this moment"
-        hint = f"a note on {subject}   Enter keeps it, Esc doesn't"
+        hint = f"a note on {subject}   Enter saves, Esc cancels"
         self._host.lay(PromptBox(self._host, "note", hint, self._keep_note))
 
     def _keep_note(self, text: str) -> str:
         if not text.strip():
-            return "no words yet: Esc leaves without a note"
+            return "the note is empty: Esc cancels"
         self._keep("note", text.strip())
         return ""
 
@@ -51,8 +51,8 @@ class AnnotationActions:
         moment = at if not isnan(at) else picture.at if picture is not None else NAN
         clock = f" at {self._host.look.clock(moment)}" if not isnan(moment) else ""
         where = (
-            f"kept with {PurePath(self._feeds.current.name).name}"
+            f"saved with {PurePath(self._feeds.current.name).name}"
             if viewed.replay
-            else "sent to the hub, for every recording"
+            else "sent to the hub and recorded"
         )
         self._host.say(f"{act}{clock}: {where}")

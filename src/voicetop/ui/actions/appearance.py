@@ -43,4 +43,4 @@ class Appearance:
 
     def _switch_zone(self) -> None:
         self.options = replace(self.options, utc=not self.options.utc)
-        self._host.say("times in UTC" if self.options.utc else "times as this machine has them")
+        self._host.say("times in UTC" if self.options.utc else "times in local time")

@@ -29,7 +29,7 @@ class CompareActions:
     def _mark(self) -> None:
         """Keep the moment on the screen as A."""
         if self._feeds.viewed.picture is None:
-            self._host.say("there is no picture yet that could be marked")
+            self._host.say("nothing to mark yet")
             return
         self._host.scope.marking = True
         self._host.changed()

@@ -39,9 +39,7 @@ class CopyActions:
         if links:
             self.copy(links[0].url, f"{links[0].name} link")
         else:
-            self._host.say(
-                "no link here: open a call; [links] in the config says where its trace is to be found"
-            )
+            self._host.say("no link here: open a call, and set [links] in the config")
 
     def copy(self, text: str, what: str) -> None:
         """Copy a text out of the terminal, and say so."""

@@ -18,7 +18,7 @@ from voicetop.ui.screens.page import Host, Page
 from voicetop.ui.screens.segments import SegmentsPage
 from voicetop.ui.stack import Stack
 
-PANEL_OF = {"mood": "sentiment", "markers": "latency", "escalation": "escalation"}
+PANEL_OF = {"markers": "latency", "escalation": "escalation"}
 """What the screens call a panel where runbooks call it otherwise."""
 
 
@@ -56,7 +56,7 @@ class IncidentActions:
         viewed = self._feeds.viewed
         if viewed.kind is not None and act.act != "note":
             live = self._host.key_of("live")
-            now = "a replay" if viewed.kind == "replay" else f"the past; {live} is live again"
+            now = "a replay" if viewed.kind == "replay" else f"the past; {live} returns to live"
             self._host.say(f"this is {now}: nothing was sent")
             return
         at = NAN if viewed.kind is None else viewed.here
@@ -70,7 +70,7 @@ class IncidentActions:
         """Go where a step leads, with its filter, dimension or panel, for the incident's segment."""
         place = cast("Place | None", PANELS.get(link.panel))
         if place is None:
-            self._host.say(f"there is no panel {link.panel!r}: known are {', '.join(PANELS)}")
+            self._host.say(f"unknown panel {link.panel!r}; valid panels: {', '.join(PANELS)}")
             return
         page, scope = self._stack.page, self._host.scope
         before = scope.where
@@ -79,7 +79,7 @@ class IncidentActions:
         self._host.go(place)
         if page is not self._stack.bottom and page.name == "alert":
             self.came_from = page, before
-            self._host.say(f"{self._host.key_of('back')} is back at the runbook")
+            self._host.say(f"{self._host.key_of('back')} returns to the runbook")
 
     def _return(self) -> None:
         """Back to the runbook that led here, as it was left."""

@@ -22,7 +22,7 @@ TIERS: dict[str, tuple[str, str]] = {
     "warning": ("▲", "degraded"),
     "info": ("●", "text"),
 }
-ID, TIER, FAMILY, CLOCK, AGE, WHO = 6, 9, 13, 9, 8, 18
+ID, TIER, FAMILY, CLOCK, AGE, DETECTED, WHO = 6, 9, 13, 9, 8, 13, 18
 WIDE = 110
 """From this width on the family, the seconds and how long it took to see it have columns."""
 
@@ -37,8 +37,10 @@ def tab_line(panel: AlertsPanel, tab: str, width: int) -> Line:
     counts = {name: len(rows_of(panel, name)) for name in TABS} | {"silences": len(panel.silences)}
     labels = {name: f"{name} {counts[name]}" if counts[name] else name for name in TABS}
     bright = [label for name, label in labels.items() if counts[name]]
-    learning = f"learning, {times.span(panel.learning_s)} to go" if panel.learning_s and width >= 100 else ""
-    note = f"{panel.crowded} more found no room" if panel.crowded else learning
+    learning = (
+        f"learning baseline, {times.span(panel.learning_s)} left" if panel.learning_s and width >= 100 else ""
+    )
+    note = f"{panel.crowded} more not shown" if panel.crowded else learning
     return tabs([*labels.values()], labels[tab], width, note, bright or [labels[tab]])
 
 
@@ -53,7 +55,7 @@ def heading(tab: str, width: int) -> Line:
         row.left(FAMILY, "FAMILY")
     row.left(_clock_width(width), "SINCE" if tab != "resolved" else "FIRED").left(AGE, "FOR")
     if width >= WIDE:
-        row.left(AGE, "SEEN IN").left(WHO, "STANDS")
+        row.left(DETECTED, "DETECTED IN").left(WHO, "STATUS")
     return fit(_faint(row.add("WHAT").line()), width)
 
 
@@ -77,7 +79,7 @@ def incident_line(row: IncidentRow, now: float, look: DisplayOptions, width: int
     line.left(AGE, times.span(lasted(row, now)), "text")
     stands = state_text(row, now, look)
     if wide:
-        line.left(AGE, times.span(row.to_detect_s), "muted").left(WHO, stands, "muted")
+        line.left(DETECTED, times.span(row.to_detect_s), "muted").left(WHO, stands, "muted")
     else:
         line.add(f"{stands} · " if stands else "", "muted")
     who = " × ".join(value for _, value in row.where)
@@ -94,7 +96,7 @@ def silence_line(row: SilenceRow, now: float, look: DisplayOptions, width: int, 
         row.matcher, "strong"
     )
     line.add(f" · {row.text}" if row.text else "", "text")
-    line.add(f" · keeps {row.hits} quiet" if row.hits else " · nothing to keep quiet", "muted")
+    line.add(f" · {row.hits} silenced" if row.hits else " · matches nothing", "muted")
     made = fit(line.line(), width)
     return selected(made) if chosen else made
 
@@ -123,9 +125,9 @@ def state_text(row: IncidentRow, now: float, look: DisplayOptions) -> str:
     if row.state == "silenced":
         return f"until {look.clock(row.silenced_until, seconds=False)}"
     if row.state == "acknowledged":
-        return f"taken by {row.acked_by}"
+        return f"by {row.acked_by}"
     if row.state == "resolved":
-        return f"by {row.resolved_by}" if row.resolved_by else "by itself"
+        return f"by {row.resolved_by}" if row.resolved_by else "automatically"
     return f"{_nth(row.times)} time" if row.times > 1 else ""
 
 
@@ -141,11 +143,11 @@ def empty_lines(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Li
         if any(row.state == state for row in panel.incidents)
     ]
     said = {
-        "active": f"Nothing else fires: {', '.join(elsewhere)}." if elsewhere else "Nothing fires.",
-        "acknowledged": "Nobody has taken anything.",
-        "silenced": "Nothing that fires is silenced.",
-        "resolved": "Nothing has fired yet that is over.",
-        "silences": "No silence is in force.",
+        "active": f"No other active alerts: {', '.join(elsewhere)}." if elsewhere else "No active alerts.",
+        "acknowledged": "No acknowledged alerts.",
+        "silenced": "No silenced alerts.",
+        "resolved": "No resolved alerts yet.",
+        "silences": "No active silences.",
     }[tab]
     lines: list[Line] = [BLANK, Row(3).add(said, "text").line()]
     if tab == "active" and not elsewhere and not isnan(panel.last_resolved):
@@ -153,7 +155,7 @@ def empty_lines(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Li
         lines.append(Row(3).add(f"The last alert was resolved {ago} ago.", "muted").line())
     if tab == "active" and panel.learning_s:
         left = times.span(panel.learning_s)
-        learning = f"Learning what is normal, {left} to go; presets judge meanwhile."
+        learning = f"Learning baseline, {left} left; preset thresholds apply until then."
         lines.append(Row(3).add(learning, "muted").line())
     return [fit(line, width) for line in lines]
 
@@ -162,12 +164,12 @@ def facts(row: IncidentRow, now: float, look: DisplayOptions, width: int) -> lis
     """Why it fired in numbers, who is to blame, how long it took to see, to take and to end."""
     lines: list[Line] = []
     for name, text, tone in (
-        ("fired for", row.text, "strong"),
-        ("blame", row.blame, "text"),
-        ("line", row.because, "text"),
+        ("reason", row.text, "strong"),
+        ("cause", row.blame, "text"),
+        ("threshold", row.because, "text"),
         ("times", history(row, now, look), "text"),
-        ("stands", stands(row, look), "text"),
-        ("with it", " · ".join(row.also), "muted"),
+        ("status", stands(row, look), "text"),
+        ("also", " · ".join(row.also), "muted"),
         ("links", " · ".join(row.links), "muted"),
     ):
         if text:
@@ -210,15 +212,15 @@ def history(row: IncidentRow, now: float, look: DisplayOptions) -> str:
     if not isnan(row.fired):
         parts.append(f"fired {look.clock(row.fired)}, {times.span(row.to_detect_s)} to detect")
     else:
-        parts.append(f"fires {look.clock(row.due)} if it lasts")
+        parts.append(f"fires at {look.clock(row.due)} if it lasts")
     if not isnan(row.acked):
         took = times.span(row.to_acknowledge_s)
-        parts.append(f"taken {look.clock(row.acked)} by {row.acked_by}, {took} to acknowledge")
+        parts.append(f"acknowledged {look.clock(row.acked)} by {row.acked_by}, {took} to acknowledge")
     if not isnan(row.resolved):
         who = f" by {row.resolved_by}" if row.resolved_by else ""
         parts.append(f"resolved {look.clock(row.resolved)}{who}, {times.span(row.to_resolve_s)} to resolve")
     elif not isnan(row.fired):
-        parts.append(f"on for {times.long_span(now - row.fired)}")
+        parts.append(f"open for {times.long_span(now - row.fired)}")
     return " · ".join(parts)
 
 
@@ -228,7 +230,7 @@ def stands(row: IncidentRow, look: DisplayOptions) -> str:
     if row.silence:
         parts.append(f"silenced by {row.silence} until {look.clock(row.silenced_until)}")
     if row.times > 1:
-        parts.append(f"the {_nth(row.times)} time lately: it goes on firing longer each time")
+        parts.append(f"{_nth(row.times)} time recently: it stays open longer each time")
     return " · ".join(part for part in parts if part)
 
 

@@ -84,7 +84,7 @@ def _parts(scene: Scene, when: When) -> list[Part]:
         behind = f"{times.long_span(live.snap.at - scene.snap.at)} behind"
         parts.append(((behind if live_now(live) else f"{behind} live",), "strong"))
     if live is not None:
-        parts.append(live_now(live) or (("feed and alerts go on",), "muted"))
+        parts.append(live_now(live) or (("feed and alerts continue",), "muted"))
     if when.position.loop and when.kind == "replay":
         parts.append((("loop",), "text"))
     if scene.view.where:
@@ -104,7 +104,7 @@ def _read(line: Timeline) -> str:
     if line.complete or isnan(line.start) or not line.last_at > line.first_at:
         return ""
     share = (read_up_to(line) - line.first_at) / (line.last_at - line.first_at)
-    return f"timeline read to {min(max(floor(share * 20) * 5, 0), 95)} %"
+    return f"timeline loaded to {min(max(floor(share * 20) * 5, 0), 95)} %"
 
 
 def _moment(at: float, look: DisplayOptions) -> str:

@@ -10,20 +10,20 @@ from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, lay_over, rule
 from voicetop.ui.renderables.wrapping import wrapped
 
 FADED = "rule"
-KEYS, LABEL = 14, 13
+KEYS, LABEL = 14, 16
 """Cells of the help's columns."""
 LEGEND = (
-    ("●", "ok", "OK, within its normal"),
-    ("▲", "degraded", "DEGRADED, or a figure over its warning line (▼ under it)"),
+    ("●", "ok", "OK: within normal"),
+    ("▲", "degraded", "DEGRADED, or a figure above its warning threshold (▼ below it)"),
     ("■", "down", "DOWN, or a caller stuck waiting"),
-    ("?", "blind", "BLIND: the feed is silent; what is shown is old"),
-    ("◌", "learning", "LEARNING what is normal"),
-    ("≥", "text", "at least: callers who still wait have pushed it up"),
+    ("?", "blind", "BLIND: the feed is silent, data is stale"),
+    ("◌", "learning", "LEARNING the baseline"),
+    ("≥", "text", "at least: includes callers who are still waiting"),
     ("~", "text", "estimated from a price table"),
     ("▼", "marker", "a deploy or another marker"),
-    ("◆", "accent", "on the timeline a bookmark; ◇ a note, § security, × something is missing"),
+    ("◆", "accent", "on the timeline a bookmark; ◇ a note, § security, × missing data"),
     ("━", "degraded", "on the timeline, while DEGRADED; █ while DOWN, ░ BLIND"),
-    ("┃", "strong", "on the timeline, where you are"),
+    ("┃", "strong", "on the timeline, your position"),
 )
 
 
@@ -106,4 +106,4 @@ def palette_body(matches: Sequence[Action], chosen: int, text: str, width: int, 
             width,
         )
         lines.append(selected(line) if index == chosen else line)
-    return lines if matches else [*lines, Row(2).add("nothing by that name", "muted").line()]
+    return lines if matches else [*lines, Row(2).add("no matching command", "muted").line()]

@@ -72,9 +72,7 @@ def without_story(row: CallRow, look: DisplayOptions, width: int, *, note: str) 
 
 def _no_turns(detail: CallDetail, width: int) -> Line:
     said = (
-        "its turns were not kept"
-        if not detail.whole
-        else "no turn yet; each stands here from its turn event on"
+        "turns not kept" if not detail.whole else "No turns yet. A turn appears when its turn event arrives."
     )
     return fit(Row(3).add(said, "faint").line(), width)
 
@@ -103,7 +101,7 @@ def call_head(detail: CallDetail, look: DisplayOptions, width: int, *, note: str
             fit(Row(1).add(f"? {part}", "blind").line(), width) for part in wrapped(note, width - 4)[:2]
         ]
     elif not detail.whole:
-        said = "this story is not whole: under great load stories are rationed; the figures count all of it"
+        said = "incomplete: under high load only some events are kept per call; the figures count all of them"
         lines.append(fit(Row(1).add(f"? {clip(said, width - 4)}", "blind").line(), width))
     return lines
 
@@ -138,7 +136,7 @@ def state_text(row: CallRow, look: DisplayOptions) -> tuple[str, str]:
         )
     glyph, tone = EYES.get(row.eyes, ("●", "ok"))
     if row.state == "lost":
-        return ("? lost: nothing was heard of it for long, and no end", "blind")
+        return ("? lost: no events for a long time, and no end", "blind")
     if not isnan(row.waiting_s):
         stage = " ".join(part for part in (labels.stage(row.stage) or "reply", row.provider) if part)
         return (f"{glyph} waiting for {stage} {times.seconds(row.waiting_s)}", tone if row.eyes else "text")
@@ -171,10 +169,10 @@ def facts(
 ) -> Iterator[tuple[str, list[Line]]]:
     """What is known of the call beside its turns, section by section."""
     for title, lines in (
-        ("what is known of it", list(_segments(detail, look, width))),
+        ("attributes", list(_segments(detail, look, width))),
         ("cost", list(_cost(detail, look, width))),
         ("frustration", list(_signals(detail, look, width))),
-        ("opinions", list(_opinions(detail, width))),
+        ("evaluations", list(_opinions(detail, width))),
         ("about", list(_about(detail, look, width, links))),
     ):
         yield (
@@ -203,7 +201,7 @@ def _segments(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[
         when = "from the start" if after < 1 else f"{look.clock(part.known_at)}, after {times.span(after)}"
         yield _fact(part.name, part.value, when, width)
     if not detail.segments:
-        yield Row(2).add("no segment is known; call.start and call.update tell them", "faint").line()
+        yield Row(2).add("(unset) needs segments in call.start or call.update", "faint").line()
 
 
 def _cost(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line]:
@@ -224,7 +222,7 @@ def _cost(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line
         room = width - row.width - 4
         yield row.add(f"  {clip(model, room)}" if room > 4 else "", "faint").line()
     if not detail.spent:
-        yield Row(2).add("nothing spent yet, as far as the feed tells", "faint").line()
+        yield Row(2).add("no cost yet; needs usage events", "faint").line()
 
 
 def _signals(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line]:
@@ -234,7 +232,7 @@ def _signals(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[L
     for name, weight in detail.weights:
         row = Row(2).left(NAME, name, "muted").add(" ")
         if name not in known:
-            yield row.add("–", "faint").to(NAME + 8).add("the feed doesn't tell", "faint").line()
+            yield row.add("–", "faint").to(NAME + 8).add("(unset)", "faint").line()
             continue
         row.add(f"{known[name]:.2f}", "text").add(f" × {weight:.2f}", "muted")
         row.to(NAME + 18).add(f"+{known[name] * weight / total if total else 0:.2f}", "strong").add("  ")
@@ -253,7 +251,7 @@ def _opinions(detail: CallDetail, width: int) -> Iterator[Line]:
         for part in rest:
             yield Row(NAME + 3).add(part).line()
     if not detail.opinions:
-        yield Row(2).add("no evaluator has spoken yet; call.outcome brings them", "faint").line()
+        yield Row(2).add("no results yet; needs call.outcome events", "faint").line()
 
 
 def _about(

@@ -86,7 +86,7 @@ TURN = CallColumn(
     "TURN", 4, 4, 8, True, "turn", lambda row, _: (str(row.turn) if row.turn >= 0 else "–", "muted")
 )
 WHY = CallColumn(
-    "EYES", 10, 10, 3, False, "eyes", lambda row, _: (row.eyes, EYES.get(row.eyes, ("", "text"))[1])
+    "WHY", 10, 10, 3, False, "eyes", lambda row, _: (row.eyes, EYES.get(row.eyes, ("", "text"))[1])
 )
 STATE = CallColumn("STATE", 8, 12, 10, False, "state", lambda row, _: (row.state, "muted"))
 STEP = CallColumn("STEP", 12, 20, 6, False, "step", lambda row, _: (row.step or "–", "text"))
@@ -101,7 +101,7 @@ ERRORS = CallColumn(
     "ERR", 3, 3, 5, True, "errors", lambda row, _: (str(row.errors), "degraded" if row.errors else "faint")
 )
 COST = CallColumn("COST", 7, 7, 10, True, "cost", _cost)
-MOOD = CallColumn("MOOD", 6, 6, 8, True, "mood", _mood)
+MOOD = CallColumn("FRUST", 6, 6, 8, True, "mood", _mood)
 ENDED = CallColumn("ENDED", 8, 8, 1, True, "ended", _end_clock)
 LENGTH = AGE._replace(title="LENGTH")
 REASON = CallColumn("REASON", 12, 18, 2, False, "reason", lambda row, _: (row.reason or "–", "text"))
@@ -223,11 +223,11 @@ def eyes_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int, cu
     """Who needs eyes first, with a line for the rest."""
     rows = eyes_first(snap, height - 2)
     live = snap.calls.of if snap.view.where else snap.capacity.live
-    head = rule("need eyes first", width, headcount(snap), f"{live:,} live")
+    head = rule("needs attention", width, headcount(snap), f"{live:,} live")
     if not rows:
         return [
             head,
-            Row(MARK).add("no live calls; each will stand here from its call.start on", "faint").line(),
+            Row(MARK).add("No live calls yet. A call appears when call.start arrives.", "faint").line(),
         ]
     return [head, *table(rows, View(), look, width, cursor=cursor)]
 
@@ -253,10 +253,12 @@ def empty_line(snap: Snapshot, view: View) -> Line:
     if view.text and snap.calls.of:
         return (
             Row(MARK)
-            .add(f"none of {snap.calls.of:,} calls matches ", "muted")
+            .add(f"no match among {snap.calls.of:,} calls: ", "muted")
             .add(view.text, "strong")
             .line()
         )
     if view.ended:
-        return Row(MARK).add("no call has ended yet; each stands here from its call.end on", "faint").line()
-    return Row(MARK).add("no live calls; each stands here from its call.start on", "faint").line() or BLANK
+        return Row(MARK).add("No ended calls yet. A call appears when call.end arrives.", "faint").line()
+    return (
+        Row(MARK).add("No live calls yet. A call appears when call.start arrives.", "faint").line() or BLANK
+    )

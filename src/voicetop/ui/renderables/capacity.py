@@ -14,11 +14,11 @@ NAMES = 13
 
 
 def capacity_line(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
-    """LIVE CALLS 412 █████░░░│ 600 tested    peak 438 · line in 41 min."""
+    """LIVE CALLS 412 █████░░░│ 600 tested    peak 438 · limit in 41 min."""
     row = Row(1).add("LIVE CALLS", "title").right(NAMES + 5, f"{panel.live:,}", "strong").add(" ")
     notes = _notes(panel, look, width)
     if panel.limit <= 0:
-        row.add("  tested limit not told", "faint")
+        row.add("  no tested limit set", "faint")
         return fit(row.to(width - width_of(notes) - 1).put(notes).line(), width)
     share = panel.live / panel.limit
     limit = f" {panel.limit:,} tested"
@@ -33,7 +33,7 @@ def _notes(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
     row = Row()
     if panel.limit > 0:
         share = panel.live / panel.limit
-        word = {"down": "■ over, ", "degraded": "▲ near, "}.get(panel.severity, "")
+        word = {"down": "■ over limit, ", "degraded": "▲ near limit, "}.get(panel.severity, "")
         if word or width >= 100:
             tone = panel.severity if word else "text"
             row.add(f"{word}{numbers.whole_percent(share)}", tone).add(" · ", "faint")
@@ -41,10 +41,10 @@ def _notes(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
     if width >= 110 and known(panel.peak_at):
         row.add(f" at {look.clock(panel.peak_at, seconds=False)}", "muted")
     if width >= 150 and known(panel.arrivals_per_min):
-        row.add(" · ", "faint").add(f"{panel.arrivals_per_min:.0f} new a minute", "muted")
+        row.add(" · ", "faint").add(f"{panel.arrivals_per_min:.0f} new per minute", "muted")
         row.add(f", {times.age(panel.handling_s)} each" if known(panel.handling_s) else "", "muted")
     if panel.minutes_to_line > 0:
-        row.add(" · ", "faint").add(f"line in {times.span(panel.minutes_to_line * 60)}", "degraded")
+        row.add(" · ", "faint").add(f"limit in {times.span(panel.minutes_to_line * 60)}", "degraded")
     return row.line()
 
 
@@ -54,7 +54,7 @@ def waiting_line(panel: WaitingPanel, width: int) -> Line:
     if panel.stuck:
         row.add(f"■ {panel.stuck:,} stuck for over {times.span(panel.over_s)}", "down")
     else:
-        row.add("for a reply, " if panel.waiting else "nobody waits", "muted").add(
+        row.add("for a reply, " if panel.waiting else "no caller is waiting", "muted").add(
             "none stuck" if panel.waiting else "", "muted"
         )
     if known(panel.longest_s) and panel.waiting:
@@ -69,7 +69,7 @@ def waiting_line(panel: WaitingPanel, width: int) -> Line:
 
 def _stage(stage: StuckStage) -> str:
     name = clip(
-        f"{labels.stage(stage.stage)} {stage.provider}".rstrip() if stage.stage else "stage not told", 30
+        f"{labels.stage(stage.stage)} {stage.provider}".rstrip() if stage.stage else "stage unknown", 30
     )
     return f"{name} {stage.stuck:,} of {stage.waiting:,}" if stage.stuck else f"{name} {stage.waiting:,}"
 
@@ -78,4 +78,4 @@ def headcount(snap: Snapshot) -> str:
     """How many need eyes and why, in words."""
     panel = snap.calls
     parts = [(panel.stuck, "stuck"), (panel.failing, "failing"), (panel.frustrated, "frustrated")]
-    return " · ".join(f"{n:,} {word}" for n, word in parts if n) or "nobody needs eyes"
+    return " · ".join(f"{n:,} {word}" for n, word in parts if n) or "nothing needs attention"

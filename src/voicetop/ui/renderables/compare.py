@@ -27,7 +27,7 @@ SIGNS: dict[Finding, tuple[str, str, str]] = {
     "unknown": ("·", "unknown", "faint"),
 }
 """Glyph, word and tone of what was found. A change of traffic is neither good nor bad."""
-KINDS = {"live calls": "live calls", "turns": "turns a minute", "interruptions": "interruptions a 100"}
+KINDS = {"live calls": "live calls", "turns": "turns per minute", "interruptions": "interruptions per 100"}
 SIGN_WIDTH, VALUE_WIDTH, STEP_WIDTH, BOUNDS_WIDTH, N_WIDTH, REST_WIDTH = 11, 9, 8, 16, 13, 22
 SHORT_N_WIDTH, GAP = 10, 1
 
@@ -47,11 +47,11 @@ def entries(found: Comparison) -> list[CompareEntry]:
     told = [row for row in found.rows if not row.news]
     made: list[CompareEntry] = []
     if news:
-        made.append(CompareEntry("changed", f"{len(news)} of {found.tested}, the surest first"))
+        made.append(CompareEntry("changed", f"{len(news)} of {found.tested}, most certain first"))
         made += [CompareEntry(change=row) for row in news]
     if found.segments:
         made.append(
-            CompareEntry("segments that changed most", f"{found.searched:,} looked at, the surest first")
+            CompareEntry("segments that changed most", f"{found.searched:,} compared, most certain first")
         )
         made += [CompareEntry(change=one.change, segment=one) for one in found.segments]
     if told:
@@ -124,10 +124,10 @@ def counts_of(change: FigureChange, *, short: bool = False) -> str:
 def probability(chance: float) -> str:
     """How often chance alone does that: "by chance once in 40", "by chance once in 10^9"."""
     if chance >= 0.5:
-        return "as chance has it"
+        return "p ≈ 1"
     if chance < 1e-6:
-        return f"by chance once in 10^{min(99, int(-log10(max(chance, 1e-99))))}"
-    return f"by chance once in {1 / chance:,.0f}"
+        return f"p < 1e-{min(99, int(-log10(max(chance, 1e-99))))}"
+    return f"p = {chance:.2g}"
 
 
 # -- the head --------------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def probability(chance: float) -> str:
 def head(found: Comparison, names: tuple[str, str], look: DisplayOptions, width: int) -> list[Line]:
     """Which two windows, what came out, and what has to be known to read it."""
     a, b = (f"{name} {window(moment, look)}" for name, moment in zip(names, (found.a, found.b), strict=True))
-    lines = [rule(f"{a}  →  {b}", width, "" if width < 100 else f"{SPANS[found.b.span]} at most each")]
+    lines = [rule(f"{a}  →  {b}", width, "" if width < 100 else f"at most {SPANS[found.b.span]} each")]
     return [*lines, *(fit(line, width) for line in (summary(found, width), *warnings(found, width)))]
 
 
@@ -149,9 +149,9 @@ def summary(found: Comparison, width: int) -> Line:
     """What came out, in one line."""
     news, segments = len(found.news), len(found.segments)
     worse = any(row.finding == "worse" for row in (*found.news, *(one.change for one in found.segments)))
-    looked = f"{found.tested} figures and {found.searched:,} in segments looked at"
+    looked = f"{found.tested} figures and {found.searched:,} in segments compared"
     if width < 100:
-        looked = f"{found.tested} and {found.searched:,} looked at"
+        looked = f"{found.tested} and {found.searched:,} compared"
     if not news and not segments:
         return Row(1).add("● no change beyond noise", "ok").add(f" · {looked}", "muted").line()
     said = [
@@ -170,13 +170,11 @@ def warnings(found: Comparison, width: int) -> list[Line]:
         long = times.long_span(found.overlap_s)
         said.append((f"▲ the windows overlap by {long}: calls in both make changes look smaller", "degraded"))
     if found.a.end > found.b.end:
-        said.append(("A is the later of the two: the differences go back in time", "muted"))
+        said.append(("A is later than B: the differences go back in time", "muted"))
     if min(found.a.end - found.a.start, found.b.end - found.b.start) < 60:
-        said.append(("one of the windows is shorter than a minute: little can be told yet", "muted"))
+        said.append(("one of the windows is shorter than a minute: little is known yet", "muted"))
     if not found.units:
-        said.append(
-            ("how much figures wobble by themselves isn't known yet: small changes may be just that", "muted")
-        )
+        said.append(("natural variation isn't known yet: small changes may be just that", "muted"))
     return [Row(1).add(clip(text, width - 2), tone).line() for text, tone in said]
 
 
@@ -220,7 +218,7 @@ def heading(width: int) -> Line:
     if size.n:
         row.right(row.width + size.n, "n A/B", "faint")
     if size.rest:
-        row.right(row.width + size.rest, "EVERYBODY ELSE", "faint")
+        row.right(row.width + size.rest, "ALL OTHERS", "faint")
     return fit(row.line(), width)
 
 
@@ -287,14 +285,14 @@ def _reason(entry: CompareEntry, change: FigureChange) -> str:
     if change.finding == "few":
         return "too few in one of the windows to tell a change from noise"
     if change.finding == "unknown":
-        return "told in one of the two windows only" if change.n_a or change.n_b else "not told in either"
+        return "data in only one of the two windows" if change.n_a or change.n_b else "no data in either"
     if entry.segment is not None:
         rest = entry.segment.rest
         a, b = (value_of(value, rest.unit) for value in (rest.a, rest.b))
         did = SIGNS[_rest(rest)][1]
-        return f"everybody else {a} → {b} ({did}) · {probability(change.chance)}"
+        return f"all others {a} → {b} ({did}) · {probability(change.chance)}"
     if not change.news and not change.low <= 0 <= change.high:
-        return f"{probability(change.chance)}: no news among so many figures"
+        return f"{probability(change.chance)}: not significant among so many figures"
     return probability(change.chance)
 
 

@@ -126,7 +126,7 @@ def verdict(scene: Scene) -> tuple[Severity, str]:
     snap = scene.snap
     if snap is None:
         nobody = scene.link.phase in ("reconnecting", "refused")
-        return "learning", "no hub answers yet" if nobody else "waiting for the feed"
+        return "learning", "no response from the hub yet" if nobody else "waiting for the feed"
     if scene.blind:
         return "blind", blindness(scene, snap)
     result = snap.verdict
@@ -142,7 +142,7 @@ def verdict(scene: Scene) -> tuple[Severity, str]:
 def blindness(scene: Scene, snap: Snapshot) -> str:
     """How long the feed is silent, when it last spoke, and what is being done about it."""
     if scene.error:
-        return f"the feed's thread stopped: {scene.error}"
+        return f"the feed thread stopped: {scene.error}"
     if scene.link.phase == "live" and not snap.feed.local:
         return snap.verdict.text
     heard = snap.feed.last_at if known(snap.feed.last_at) else snap.at - snap.feed.silent_s
@@ -150,7 +150,7 @@ def blindness(scene: Scene, snap: Snapshot) -> str:
     if scene.link.phase == "reconnecting":
         parts.append(f"reconnecting (try {scene.link.tries})")
     elif scene.link.phase == "refused":
-        parts.append("the hub refuses us")
+        parts.append("refused by the hub")
     elif scene.link.phase == "live":
         parts.append("connected, but the hub sends nothing")
     if scene.link.why:

@@ -52,7 +52,7 @@ def latency_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int)
             markers=snap.markers,
         )
     else:
-        lines += [Row(2).add("the first replies will draw P95 over time here", "faint").line()]
+        lines += [Row(2).add("P95 over time appears with the first turns", "faint").line()]
     lines += [()] * (height - len(lines) - len(tail))
     return lines + tail
 
@@ -132,7 +132,7 @@ def split_line(panel: LatencyPanel, width: int) -> Line:
     """The same in figures: STT 140 │ EOU 310 │ LLM 2,610 ▲ │ tool 210 │ TTS 180 ms."""
     parts = _parts(panel)
     if not parts:
-        return Row(2).add("the split by stage comes with the first turns that tell it", "faint").line()
+        return Row(2).add("stage breakdown appears once turns report it", "faint").line()
     row = Row(2)
     for index, (name, value) in enumerate(parts):
         row.add(" │ " if index else "", "rule").add(
@@ -147,7 +147,7 @@ def errors_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int) 
     """The rate, its kinds, the last 24 hours by hour; a chart of the window where there is room."""
     panel = snap.errors
     lines = [
-        rule("errors, % of conversations", width, SPANS[snap.view.span], f"n {panel.rate.n:,}"),
+        rule("errors, % of calls", width, SPANS[snap.view.span], f"n {panel.rate.n:,}"),
         error_rate(panel.rate, width, bad=troubled(snap, "errors")),
     ]
     day = day_strip(snap, look, width)
@@ -173,7 +173,7 @@ def errors_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int) 
 def error_rate(figure: Figure, width: int, *, bad: bool) -> Line:
     """4.1 % ▲ 3.4× normal 1.2 % ±1.5 warn 3.0 %."""
     if not figure.n:
-        return Row(2).add("no conversations in this window yet", "faint").line()
+        return Row(2).add("no calls in this window yet", "faint").line()
     reading = write_figure(figure, numbers.percent, troubled=bad)
     row = Row(2).add(reading.value, reading.tone if reading.glyph == "▲" else "strong").add("  ")
     compared(row, reading)
@@ -205,7 +205,7 @@ def day_strip(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
     row = Row(2)
     if panel.hours:
         row.add("24 h ", "muted").put(spark(panel.hours, 24 + 15, look, numbers.percent, zero=True, most=24))
-    mended = f"{panel.retried:,} retried and mended" if panel.retried else ""
+    mended = f"{panel.retried:,} recovered on retry" if panel.retried else ""
     if mended and row.width + len(mended) + 3 <= width:
         row.add("   " if panel.hours else "").add(mended, "faint")
     return [row.line() if width_of(row.line()) <= width else fit(row.line(), width)]

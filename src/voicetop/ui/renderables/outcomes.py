@@ -24,7 +24,7 @@ def headline(
 ) -> Line:
     """The figure of a panel: 88.1 %  ▼ low  normal 91.4 %."""
     if not figure.n:
-        return Row(2).add(f"comes with {comes_with}", "faint").line()
+        return Row(2).add(f"needs {comes_with} events", "faint").line()
     reading = write_figure(figure, write, low_is_bad=low_is_bad, troubled=bad)
     tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
     row = compared(Row(2).add(reading.value, tone).add("  "), reading)
@@ -70,7 +70,7 @@ def abandonment_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[
         for step in panel.steps[:2]
     ]
     return [
-        rule(labels.FIGURES["abandonment"], width, f"n {panel.rate.n:,}"),
+        rule("abandoned", width, f"n {panel.rate.n:,}"),
         headline(panel.rate, numbers.percent, width, "call.end", bad=troubled(snap, "abandonment")),
         *[*steps, (), ()][:2],
         shape(panel.chart, width, look, numbers.percent),
@@ -103,7 +103,7 @@ def mood_panel(snap: Snapshot, width: int) -> list[Line]:
         rule(labels.FIGURES["sentiment"], width, f"n {panel.sentiment.n:,}"),
         _mood("sentiment", panel.sentiment, numbers.plain, " of 5", width, low_is_bad=True),
         _mood("frustrated", panel.frustrated, numbers.percent, "", width),
-        _mood("interrupted", panel.interruptions, numbers.plain, " in 100", width),
+        _mood("interrupted", panel.interruptions, numbers.plain, " per 100", width),
         (),
     ]
 
@@ -119,7 +119,7 @@ def _mood(
 ) -> Line:
     row = Row(2).left(12, name, "muted")
     if not figure.n:
-        return row.add("not told", "faint").line()
+        return row.add("(unset)", "faint").line()
     reading = write_figure(figure, write, low_is_bad=low_is_bad)
     row.add(reading.value, "degraded" if reading.tone == "degraded" else "text")
     row.add("" if figure.few else unit, "muted")
@@ -135,12 +135,12 @@ def feed_panel(snap: Snapshot, width: int) -> list[Line]:
         (feed.missed, "missed"),
         (feed.dropped, "dropped"),
         (feed.unknown, "unknown"),
-        (feed.duplicates, "twice"),
+        (feed.duplicates, "duplicate"),
     ]
     said = " · ".join(f"{n:,} {word}" for n, word in trouble if n) or "nothing dropped"
     silent = f", {feed.publishers_silent:,} silent" if feed.publishers_silent else ""
     off = len(feed.skewed)
-    skewed = f"{numbers.counted(off, 'clock')} off" if off else "clocks agree"
+    skewed = f"{numbers.counted(off, 'clock')} off" if off else "clocks in sync"
     return [
         rule("feed", width, f"seq {feed.seq:,}"),
         Row(2)

@@ -122,7 +122,7 @@ def _compact(
         ),
         *_with_shape(latency_numbers(latency, width), latency.chart, look, width),
         split_line(latency, width),
-        rule("conversations", width, _worst_error(snap)),
+        rule("calls", width, _worst_error(snap)),
         *(
             line
             for row, bad in _rows(snap)
@@ -157,7 +157,7 @@ class Summary(NamedTuple):
 def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
     rows = [
         Summary(
-            "errors", "errors", snap.errors.rate, numbers.percent, False, snap.errors.chart, "the first call"
+            "errors", "errors", snap.errors.rate, numbers.percent, False, snap.errors.chart, "call.start"
         ),
         Summary(
             "success",
@@ -189,7 +189,7 @@ def _summary(summary: Summary, bad: bool, look: DisplayOptions, width: int) -> L
     """One figure: abandonment  6.2 %  ▲ 1.6×  normal 4.0 %  n 402  ▂▃▅▇."""
     row = Row(2).left(14, summary.name, "title")
     if not summary.figure.n:
-        return fit(row.add(f"comes with {summary.comes_with}", "faint").line(), width)
+        return fit(row.add(f"needs {summary.comes_with} events", "faint").line(), width)
     reading = write_figure(summary.figure, summary.write, low_is_bad=summary.low_is_bad, troubled=bad)
     tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
     row.right(24, reading.value, tone).add("  ")

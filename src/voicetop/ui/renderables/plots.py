@@ -14,14 +14,14 @@ from voicetop.ui.style.display_options import DisplayOptions
 
 LINE_TONES = ("chart", "muted", "faint")
 EMPTY = {
-    "latency": "no turn yet: a turn event brings its latency",
-    "errors": "no conversation yet: each counts from its call.start on, an error event marks it",
-    "success": "no call.outcome yet: an evaluator sends it",
-    "abandonment": "no call has ended yet: call.end says how",
-    "escalation": "no call has ended yet: call.end with the reason transferred counts here",
-    "cost": "no cost yet: usage events bring it",
-    "calls": "no call yet: call.start begins one",
-    "sentiment": "no sentiment yet: an evaluator sends it in call.outcome",
+    "latency": "no turns yet; needs turn events",
+    "errors": "no calls yet; needs call.start and error events",
+    "success": "no outcomes yet; needs call.outcome events",
+    "abandonment": "no ended calls yet; needs call.end events",
+    "escalation": "no ended calls yet; counts call.end with reason transferred",
+    "cost": "no cost yet; needs usage events",
+    "calls": "no calls yet; needs call.start events",
+    "sentiment": "no sentiment yet; needs call.outcome events",
 }
 """What an empty panel waits for, in the feed's own words."""
 
@@ -60,7 +60,7 @@ def overview_plots(snap: Snapshot) -> tuple[Plot, ...]:
     made = (
         Plot("latency", labels.latency("e2e"), _lines("P95", snap.latency.chart), numbers.milliseconds,
              numbers.axis_ms, p95.warn, p95.normal.value),
-        Plot("errors", "errors, % of conversations", _lines("rate", snap.errors.chart), numbers.percent,
+        Plot("errors", "errors, % of calls", _lines("rate", snap.errors.chart), numbers.percent,
              numbers.axis_percent, error.warn, error.normal.value),
         Plot("success", labels.FIGURES["success"], _lines("success", snap.outcome.chart), numbers.percent,
              numbers.axis_percent, success.warn, success.normal.value, low_is_bad=True),
@@ -90,7 +90,7 @@ def plot_panel(
     """Title, the last figure, and the chart, in exactly `height` lines."""
     head = rule(plot.title, width, plot.note)
     if plot.empty or plot.main is None:
-        return [head, Row(2).add(EMPTY.get(plot.id, "nothing yet"), "faint").line(), *[BLANK] * (height - 2)][
+        return [head, Row(2).add(EMPTY.get(plot.id, "no data yet"), "faint").line(), *[BLANK] * (height - 2)][
             :height
         ]
     lines = [head, figures_line(plot, look, width, at)]
@@ -175,7 +175,7 @@ def marker_near(markers: tuple[MarkerNote, ...], series: Series, at: float, look
 def reading(plot: Plot, markers: tuple[MarkerNote, ...], look: DisplayOptions, at: float) -> str:
     """What the cursor reads, in one line for the foot of the screen."""
     if plot.main is None:
-        return "nothing to read yet"
+        return "no data yet"
     values = [f"{name} {plot.write(value_at(series, at))}" for name, series in plot.lines]
     n = value_at(plot.of, at) if plot.of is not None else NAN
     said = [*values, f"n {n:,.0f}" if n > 0 else "", marker_near(markers, plot.main, at, look)]

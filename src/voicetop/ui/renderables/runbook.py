@@ -126,9 +126,9 @@ def _errors(snap: Snapshot, _: DisplayOptions) -> str:
 
 def _capacity(snap: Snapshot, _: DisplayOptions) -> str:
     panel = snap.capacity
-    limit = f" of {panel.limit:,} tested" if panel.limit else ", limit not told"
+    limit = f" of {panel.limit:,} tested" if panel.limit else ", no limit set"
     line = panel.minutes_to_line
-    return f"{panel.live:,}{limit}" + (f" · line in {times.span(line * 60)}" if line > 0 else "")
+    return f"{panel.live:,}{limit}" + (f" · limit in {times.span(line * 60)}" if line > 0 else "")
 
 
 def _success(snap: Snapshot, _: DisplayOptions) -> str:
@@ -150,7 +150,7 @@ def _abandonment(snap: Snapshot, _: DisplayOptions) -> str:
 
 def _cost(snap: Snapshot, _: DisplayOptions) -> str:
     said = write_figure(snap.cost.per_call, numbers.dollars)
-    return f"{said.value} a call, normal {said.normal}" if said.normal else f"{said.value} a call"
+    return f"{said.value} per call, normal {said.normal}" if said.normal else f"{said.value} per call"
 
 
 def _mood(snap: Snapshot, _: DisplayOptions) -> str:
@@ -186,7 +186,7 @@ _LIVE: dict[str, Callable[[Snapshot, DisplayOptions], str]] = {
     "escalation": _escalation,
     "abandonment": _abandonment,
     "cost": _cost,
-    "mood": _mood,
+    "sentiment": _mood,
     "calls": _calls,
     "segments": _segments,
     "markers": _changed,

@@ -47,7 +47,7 @@ def _figure(
         if not figure.n:
             return ((numbers.DASH, "faint"),)
         if figure.few:
-            return ((f"n {figure.n:,}, too few", "muted"),)
+            return ((f"too few (n={figure.n:,})", "muted"),)
         reading = write_figure(figure, write, low_is_bad=low_is_bad)
         compared = _points(figure) if low_is_bad and name == "success" else reading.ratio
         glyph = reading.glyph or "·"

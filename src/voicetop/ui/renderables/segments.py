@@ -21,9 +21,9 @@ from voicetop.ui.style.display_options import SPANS
 
 def head(snap: Snapshot, panel: SegmentsPanel, width: int) -> Line:
     """Which dimension, which window, and how much found no room."""
-    against = "against its own normal" if panel.dimension != "hour" else "24 h, against the day"
+    against = "compared with its own normal" if panel.dimension != "hour" else "24 h, compared with the day"
     window = SPANS[snap.view.span] if panel.dimension != "hour" else ""
-    folded = f"{panel.folded:,} calls found no room, they stand under other" if panel.folded else ""
+    folded = f"{panel.folded:,} calls are counted under other" if panel.folded else ""
     many = numbers.counted(len(panel.rows), "value")
     return rule(panel.dimension, width, folded, many, ", ".join(part for part in (window, against) if part))
 
@@ -100,7 +100,7 @@ def _reasons(row: SegmentRow) -> tuple[str, ...]:
     long, short = _stands_out(row)
     stuck = f" · {row.stuck:,} stuck" if row.stuck else ""
     explains = f"explains {numbers.whole_percent(row.explains)}" if row.explains >= 0.005 else ""
-    of = " of what is slow or failed beyond normal"
+    of = " of slow or failed turns beyond normal"
     whole = [
         f"{long} · {explains}{of}{stuck}" if explains else long + stuck,
         f"{long} · {explains}{stuck}" if explains else long + stuck,
@@ -115,8 +115,8 @@ def _stands_out(row: SegmentRow) -> tuple[str, str]:
     if worse:
         return f"worse than its own normal and the rest: {worse}", f"worse: {worse}"
     if off:
-        return f"worse than its own normal, not than the rest: {off}", f"bad as the rest: {off}"
-    return "nothing stands out against its normal and the rest", "nothing stands out"
+        return f"worse than its own normal, not than the rest: {off}", f"as bad as the rest: {off}"
+    return "no difference from its normal and the rest", "nothing stands out"
 
 
 def _against(row: SegmentRow) -> list[Line]:
@@ -141,12 +141,14 @@ def empty(snap: Snapshot, dimension: str) -> list[Line]:
     if not snap.dimensions:
         return [
             Row(MARK)
-            .add("no segments yet: call.start and call.update tell them (intent, language, …)", "faint")
+            .add(
+                "no segments yet; needs segments in call.start or call.update (intent, language, …)", "faint"
+            )
             .line()
         ]
     what = (
-        f"no call with {dimension} in this window"
+        f"no data for {dimension} in this window"
         if snap.view.where
-        else f"no call with {dimension} yet: call.update tells it"
+        else f"no data for {dimension} yet (0 values)"
     )
     return [Row(MARK).add(what, "faint").line(), BLANK]

@@ -280,7 +280,7 @@ def _around(line: Timeline, at: float, look: DisplayOptions, width: int) -> Line
     """What came last, and what comes next."""
     before, after = beside(line.notes, at)
     if before is None and after is None:
-        return Row(1).add("no event of note" if line.complete else "no event of note so far", "faint").line()
+        return Row(1).add("no notable event" if line.complete else "no notable event so far", "faint").line()
     half = (width - 4) // 2
     row = Row(1)
     for note, lead, end in ((before, "‹ ", half), (after, "› ", width - 1)):

@@ -10,7 +10,7 @@ ROWS = 2
 
 def tour_lines(caption: str, place: str, width: int) -> list[Line]:
     """What is to be seen, and how to take over."""
-    rest = f"tour {place} · any key takes over"
+    rest = f"tour {place} · any key ends it"
     parts = wrap(caption, max(10, width - 4), ROWS)
     last = clip(parts[1], max(1, width - 6 - cells(rest))) if len(parts) > 1 else ""
     first = Row(1).add("▸ ", "accent").add(parts[0], "strong")

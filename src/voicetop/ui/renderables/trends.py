@@ -26,7 +26,7 @@ PANELS = (
     *("latency", "heat", "errors", "success", "abandonment", "escalation"),
     *("cost", "calls", "sentiment", "mix", "funnel"),
 )
-SHORT = {"heat": "heat map", "mix": "intents", "abandonment": "abandon", "escalation": "escalate"}
+SHORT = {"heat": "heat map", "mix": "intents", "abandonment": "abandoned", "escalation": "escalated"}
 SHADES, SHADES_ASCII = " ░▒▓█", " .:*#"
 LEAST_HEIGHT = 10
 MIX_LEAST = 0.02
@@ -134,7 +134,7 @@ def plots(snap: Snapshot) -> dict[str, Plot]:
         one("cost", labels.FIGURES["cost"], "cost per call", numbers.dollars, numbers.axis_dollars)._replace(
             warn=cost.warn, normal=cost.normal.value
         ),
-        one("calls", "calls begun, each 15 min", "calls", numbers.count, numbers.axis_plain)._replace(
+        one("calls", "calls started per 15 min", "calls", numbers.count, numbers.axis_plain)._replace(
             of=None
         ),
         one("sentiment", "sentiment, of 5", "sentiment", numbers.plain, numbers.axis_plain)._replace(
@@ -178,7 +178,7 @@ def heat_panel(
     if shown is None or height < 5:
         return [
             head,
-            Row(2).add("no turn yet: each turn event with a latency counts here", "faint").line(),
+            Row(2).add("no turns yet; needs turn events with a latency", "faint").line(),
         ]
     plot, rows = max(4, width - GUTTER - 1), height - 3
     table = heat.pooled(shown.counts, plot, rows)
@@ -225,7 +225,7 @@ def _scale(shades: str, shown: HeatMap, look: DisplayOptions, width: int, at: fl
     row = Row(2).add("few ", "muted")
     for level in range(1, heat.LEVELS + 1):
         row.add(shades[level] * 2, f"heat{level}")
-    return fit(row.add(" most turns of that time", "muted").line(), width)
+    return fit(row.add(" most turns at that time", "muted").line(), width)
 
 
 def heat_reading(shown: HeatMap, at: float) -> str:
@@ -265,9 +265,9 @@ def _band(shown: HeatMap, row: int) -> str:
 def mix_panel(mix: tuple[MixRow, ...], look: DisplayOptions, width: int, height: int) -> list[Line]:
     """Each intent's share of the calls of 30 minutes against its share of the day; new ones say so."""
     n = sum(row.calls for row in mix)
-    head = rule("intents, 30 min against the day", width, f"n {n:,}")
+    head = rule("intents, 30 min vs. 24 h", width, f"n {n:,}")
     if not mix:
-        return [head, Row(2).add("no intent yet: call.update with segments.intent tells it", "faint").line()]
+        return [head, Row(2).add("no intents yet; needs segments.intent in call.update", "faint").line()]
     names = min(20, max(10, width - 42))
     title = (
         Row(2)
@@ -314,7 +314,7 @@ def funnel_panel(funnel: tuple[StepShare, ...], look: DisplayOptions, width: int
     """Who reached each step, and how many were lost from it to the next or hung up in it."""
     head = rule("funnel by step", width, "30 min")
     if not funnel:
-        return [head, Row(2).add("no step yet: call.step tells where a call is in its flow", "faint").line()]
+        return [head, Row(2).add("no steps yet; needs call.step events", "faint").line()]
     names = min(18, max(10, width - 40))
     title = (
         Row(2)

@@ -29,7 +29,7 @@ ALWAYS = ("tool", "error", "retry", "barge-in", "outcome", "end", "note")
 STATUS = {
     "failed": ("■ failed", "down"),
     "no_reply": ("■ no reply", "down"),
-    "cancelled": ("▲ cut off", "degraded"),
+    "cancelled": ("▲ interrupted", "degraded"),
 }
 
 
@@ -236,7 +236,7 @@ def _item(
         yield fit(Row(frame.said).add(part, ink).line(), frame.width)
 
 
-SHORT = {"barge-in": "cut in", "segments": "known", "service": "serves", "outcome": "opinion"}
+SHORT = {"barge-in": "cut in", "segments": "known", "service": "serves", "outcome": "result"}
 
 
 def item_words(item: CallEventItem, repeated: int = 1) -> list[str]:
@@ -245,7 +245,7 @@ def item_words(item: CallEventItem, repeated: int = 1) -> list[str]:
     if isnan(item.ms):
         return [text]
     if item.kind == "barge-in":
-        return [f"{text} {times.seconds(item.ms / 1000)} into the answer"]
+        return [f"{text} {times.seconds(item.ms / 1000)} into the reply"]
     return [f"{text} {numbers.milliseconds(item.ms)}"]
 
 
@@ -278,7 +278,7 @@ def _mark(stage: str, turn: TurnRow) -> str:
 
 def _measured(turn: TurnRow) -> Iterable[str]:
     if turn.stages and not turn.additive:
-        yield "stages overlap; when each began isn't told"
+        yield "stages overlap; their start times are unknown"
     if turn.measured_from:
         yield f"measured from {labels.words(turn.measured_from)}"
     if not isnan(turn.confidence):

@@ -28,11 +28,11 @@ def _waiting(scene: Scene, width: int) -> list[Line]:
         return [
             _sentence(f"Connected to {where}."),
             BLANK,
-            _sentence("The first picture comes with the hub's state.", "muted"),
+            _sentence("Waiting for the hub's state.", "muted"),
         ]
     if link.tries < 1 and link.phase == "connecting":
         return [_sentence(f"Connecting to {clip(where, width - 20)} …")]
-    tried = f"Nobody answers at {clip(where, width - 30)}" + (f" (try {link.tries})" if link.tries else "")
+    tried = f"No response from {clip(where, width - 30)}" + (f" (try {link.tries})" if link.tries else "")
     why = [_sentence(clip(link.why, width - 6), "muted")] if link.why else []
     lines = [
         _sentence(tried),
@@ -42,16 +42,14 @@ def _waiting(scene: Scene, width: int) -> list[Line]:
         BLANK,
     ]
     lines += [Row(6).left(20, command, "accent").add(what, "muted").line() for command, what in REMEDIES]
-    return [*lines, BLANK, _sentence("voicetop keeps trying, and starts by itself.", "muted")]
+    return [*lines, BLANK, _sentence("voicetop keeps trying and starts automatically.", "muted")]
 
 
 def _refused(scene: Scene) -> list[Line]:
     return [
-        _sentence(f"The hub at {scene.link.where or 'this address'} said no: {scene.link.why}"),
+        _sentence(f"The hub at {scene.link.where or 'this address'} refused: {scene.link.why}"),
         BLANK,
-        _sentence(
-            "Trying again with the same words would not help. Check the address and the token, then start again."
-        ),
+        _sentence("Retrying would not help. Check the address and the token, then start again."),
     ]
 
 

@@ -141,7 +141,7 @@ def legend(width: int, *, overlap: bool) -> Line:
     row = Row(3)
     for kind in LEGEND:
         row.add(TEXTURES[kind] * 2, kind).add(f" {labels.short_stage(kind)}  ", "muted")
-    row.add("▶", "degraded").add(" goes on  ", "muted")
+    row.add("▶", "degraded").add(" pending  ", "muted")
     if overlap:
         row.add("━━", "muted").add(" stages overlap, each drawn from 0", "muted")
     return fit(row.line(), width)

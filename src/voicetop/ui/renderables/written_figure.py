@@ -36,7 +36,7 @@ def write_figure(
 ) -> WrittenFigure:
     """Write a figure with what was judged of it: by the verdict where it speaks of it (`troubled`), or by itself."""
     if figure.few:
-        return WrittenFigure(f"n {figure.n:,}, too few", "·", "", "muted", "", _normal(figure, write))
+        return WrittenFigure(f"too few (n={figure.n:,})", "·", "", "muted", "", _normal(figure, write))
     value = ("≥ " if figure.at_least else "") + write(figure.value)
     judged = judge(figure, low_is_bad=low_is_bad, troubled=troubled)
     return WrittenFigure(value, *judged, ratio(figure.ratio), _normal(figure, write))

@@ -94,8 +94,8 @@ class AlertPage(RowKeys, IncidentKeys):
     def foot(self, scene: Scene, width: int) -> Line:
         """What can be done: in the past nothing is sent but notes."""
         row, past = self.row, scene.when is not None
-        said = {"open_alert": "go there"}
-        said |= {"acknowledge": "give back"} if row.acked_by else {}
+        said = {"open_alert": "open panel"}
+        said |= {"acknowledge": "unacknowledge"} if row.acked_by else {}
         said |= {"silence": "end silence"} if row.silence else {}
         dead = {*(STEP_KEYS if not self.steps else ()), *(OPEN_KEYS if past or row.state in OVER else ())}
         dead |= {"tick"} if past else set()
@@ -128,10 +128,10 @@ class AlertPage(RowKeys, IncidentKeys):
         step = self.step
         if step is None:
             self.host.say(
-                self.incidents.runbook(self.row.runbook, self.row.family).why or "this runbook has no steps"
+                self.incidents.runbook(self.row.runbook, self.row.family).why or "this runbook has no items"
             )
         elif step.door is None:
-            self.host.say("this step leads nowhere on the screen: x ticks it")
+            self.host.say("this item has no link: x marks it as done")
         else:
             self.incidents.enter(step.door, self.row.where)
 
@@ -141,9 +141,9 @@ class AlertPage(RowKeys, IncidentKeys):
         if row is None:
             return
         if step is None:
-            self.host.say("there is no step to tick")
+            self.host.say("there is no item to mark")
             return
         done = any(number == step.number for number, _ in row.ticks)
         text = f"-{step.number}" if done else str(step.number)
-        said = f"step {step.number} {'is open again' if done else 'is done'}"
+        said = f"item {step.number} {'is not done' if done else 'is done'}"
         self.incidents.operate(Act("runbook_tick", row.id, text), said=said)

@@ -157,7 +157,7 @@ class AlertsPage(RowKeys, IncidentKeys):
 
     def _keys(self, row: IncidentRow, *, past: bool) -> str:
         """What can be done to it: a narrow footer has no room for that. In the past nothing is sent."""
-        takes = "gives back" if row.acked_by else "takes"
+        takes = "unacknowledges" if row.acked_by else "takes"
         told = [
             ("open_alert", "opens"),
             ("acknowledge", takes),
@@ -212,7 +212,7 @@ class AlertsPage(RowKeys, IncidentKeys):
         elif self.tab == "silences" and self.panel.silences:
             self.host.say("s ends this silence")
         else:
-            self.host.say("there is nothing to open here")
+            self.host.say("nothing to open here")
 
     def _back(self) -> None:
         if self.tab != alerts.TABS[0]:

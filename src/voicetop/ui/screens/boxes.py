@@ -75,7 +75,7 @@ class PaletteBox(RowKeys, Box):
         self.place = max(0, min(self.place, len(matches) - 1))
         rows = max(1, min(12, height - 4))
         body = boxes.palette_body(matches, self.place, self.entry.text, width - 5, rows)
-        return boxes.box("what to do", body, width, rows + 4, "Enter does it, Esc closes")
+        return boxes.box("Commands", body, width, rows + 4, "Enter runs it, Esc closes")
 
     def key(self, key: str, character: str | None) -> bool:
         if key == "enter":

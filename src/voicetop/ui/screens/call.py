@@ -120,19 +120,17 @@ class CallPage(Page):
     def _note(self, scene: Scene) -> str:
         """Why this isn't the whole story as it is now."""
         if self.gone and scene.when is not None:
-            return "not held at this moment: not begun yet, or no longer held; this is what was known of it"
+            return "not available at this moment: not started yet, or no longer kept; these are its last known values"
         if self.gone and self.detail is not None:
-            return (
-                f"no longer held: room is kept for newer calls; as it was at {scene.look.clock(self.seen_at)}"
-            )
+            return f"no longer kept, to make room for newer calls; as of {scene.look.clock(self.seen_at)}"
         if self.gone:
-            return "no longer held: room is kept for newer calls; this is what the list knew of it"
+            return "no longer kept, to make room for newer calls; values from the list"
         if self.detail is not None:
             return ""
-        return "its story comes with the next picture"
+        return "loading its turns …"
 
     def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - the same at all times
-        return keys_line(self.name, FOOT_KEYS, width, self.host.keymap, {"open": "all of a turn"})
+        return keys_line(self.name, FOOT_KEYS, width, self.host.keymap, {"open": "full turn"})
 
     def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:  # noqa: ARG002
         """Every word of it, unfolded, not only what is in sight."""
@@ -245,7 +243,7 @@ class CallPage(Page):
         """Unfold the turn under the cursor, or fold it again."""
         turn = self.blocks[self.at].turn if self.blocks else -1
         if turn < 0:
-            self.host.say("Enter unfolds a turn: k goes up to them")
+            self.host.say("Enter opens a turn: k moves up to them")
             return
         self.unfolded = self.unfolded ^ {turn}
         self.host.changed()
@@ -254,7 +252,7 @@ class CallPage(Page):
         row = self.base.neighbour(steps)
         if row is None or row.call_id == self.row.call_id:
             self.host.say(
-                "that was the last call of the list" if steps > 0 else "that was the first call of the list"
+                "this is the last call in the list" if steps > 0 else "this is the first call in the list"
             )
             return
         self._take(row)

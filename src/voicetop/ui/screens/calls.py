@@ -117,7 +117,7 @@ class CallsPage(RowKeys):
         shown = self.in_sight()
         fitted = calls.columns_of(scene.view, width, self.columns.hidden)
         note = calls.scroll_note(self.first, len(shown), self.total) + (
-            " ─ follows" if self.following else ""
+            " ─ following" if self.following else ""
         )
         head = [calls.calls_head(snap, scene.view, width, note), calls.heading(fitted, scene.view, width)]
         chosen = self.cursor.call_id
@@ -271,7 +271,7 @@ class CallsPage(RowKeys):
         if self.following:
             self._keep_in_sight()
         self.host.say(
-            "the list scrolls with the call under the cursor" if self.following else "the list stays"
+            "the list scrolls with the call under the cursor" if self.following else "following is off"
         )
         self.host.changed()
 

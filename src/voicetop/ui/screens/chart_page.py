@@ -105,7 +105,7 @@ class PanelPage(Page):
     def _walk(self, steps: int) -> None:
         series = self.series(self._snap) if self._snap is not None else None
         if series is None:
-            self.host.say("there is no line over time here to read from")
+            self.host.say("no chart here to read values from")
         else:
             self.at = moved(series, self.at, steps)
 

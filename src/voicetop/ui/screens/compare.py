@@ -118,11 +118,9 @@ class ComparePage(RowKeys):
         clock = scene.look.clock
         marker = self.marker
         if marker is None:
-            return [BLANK, Row(3).add("there is nothing to compare here yet", "muted").line()]
-        said = (
-            f"{marker.kind} {marker.label} at {clock(marker.at)}: too little is kept from before or after it"
-        )
-        why = "whole minutes are compared: the first after it must be over, and one before it must be known"
+            return [BLANK, Row(3).add("nothing to compare here yet", "muted").line()]
+        said = f"{marker.kind} {marker.label} at {clock(marker.at)}: too little data before or after it"
+        why = "whole minutes are compared: at least one complete minute on each side is needed"
         told = [Row(3).add(text, "strong").line() for text in wrapped(said, width - 4)]
         return [BLANK, *told, *(Row(3).add(text, "muted").line() for text in wrapped(why, width - 4))]
 
@@ -180,7 +178,7 @@ class ComparePage(RowKeys):
         """Every screen for the segment with the cursor only."""
         segment = self.rows[self.place].segment if self.rows else None
         if segment is None:
-            self.host.say("Enter narrows to a segment that changed; this row is everybody")
+            self.host.say("Enter filters to a segment that changed; this row is all calls")
             return
         for name, value in segment.where:
             self.host.scope.narrow(name, value)
@@ -189,11 +187,11 @@ class ComparePage(RowKeys):
     def _walk(self, steps: int) -> None:
         """The marker before this one, or behind it."""
         if self.mark is not None or self.marker not in self._markers:
-            self.host.say("← and → walk from deploy to deploy: d compares before and after the last one")
+            self.host.say("← and → move from deploy to deploy; d compares before and after the last one")
             return
         index = self._markers.index(self.marker) + steps
         if not 0 <= index < len(self._markers):
-            self.host.say("there is no earlier marker" if steps < 0 else "this is the last marker before now")
+            self.host.say("no earlier marker" if steps < 0 else "this is the last marker before now")
             return
         self.marker, self.found, self.rows, self.place = self._markers[index], None, [], 0
         self.host.changed()

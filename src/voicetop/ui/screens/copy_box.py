@@ -83,7 +83,7 @@ class CopyBox(Box):
     def _take(self, action: str) -> None:
         choice = next((choice for choice in self._offered if choice.action == action), None)
         if choice is None:
-            self.host.say("there is nothing of that here")
+            self.host.say("nothing to copy here")
             return
         self.host.close()
         if choice.lines:

@@ -14,7 +14,7 @@ from voicetop.ui.actions.responding import IncidentActions
 from voicetop.ui.screens.page import Host, Page
 from voicetop.ui.screens.prompt import PromptBox
 
-NONE_HERE = "there is no incident here"
+NONE_HERE = "no incident here"
 
 
 class IncidentKeys(Page):
@@ -57,7 +57,7 @@ class IncidentKeys(Page):
         if row is None:
             self.host.say(NONE_HERE)
         elif row.state == "pending":
-            self.host.say("it hasn't fired yet: it may be nothing")
+            self.host.say("it has not fired yet")
         else:
             return row
         return None
@@ -65,7 +65,7 @@ class IncidentKeys(Page):
     def _open(self) -> IncidentRow | None:
         row = self._known()
         if row is not None and row.state == "resolved":
-            self.host.say(f"{row.id} is over; n keeps a note with it")
+            self.host.say(f"{row.id} is resolved; n adds a note")
             return None
         return row
 
@@ -73,19 +73,19 @@ class IncidentKeys(Page):
         """Take it, or give it back."""
         row = self._open()
         if row is not None and row.acked_by:
-            self.incidents.operate(Act("unack", row.id), said=f"{row.id}: given back")
+            self.incidents.operate(Act("unack", row.id), said=f"{row.id}: unacknowledged")
         elif row is not None:
-            self.incidents.operate(Act("ack", row.id), said=f"{row.id}: taken")
+            self.incidents.operate(Act("ack", row.id), said=f"{row.id}: acknowledged")
 
     def _silence(self) -> None:
         """Keep it quiet until an end; a silence that is there already ends."""
         quiet = self.silence
         if quiet is not None:
-            self.incidents.operate(Act("unsilence", quiet.id), said=f"{quiet.id} ends")
+            self.incidents.operate(Act("unsilence", quiet.id), said=f"{quiet.id} ended")
             return
         row = self._open()
         if row is not None and row.silence:
-            self.incidents.operate(Act("unsilence", row.silence), said=f"{row.silence} ends")
+            self.incidents.operate(Act("unsilence", row.silence), said=f"{row.silence} ended")
         elif row is not None:
             self.host.lay(
                 PromptBox(
@@ -104,20 +104,20 @@ class IncidentKeys(Page):
 
     def _note(self, row: IncidentRow) -> None:
         """Ask for words that stay with the incident."""
-        hint = f"a note that stays with {row.id}   Enter keeps it, Esc doesn't"
+        hint = f"a note on {row.id}   Enter saves, Esc cancels"
         self.host.lay(PromptBox(self.host, "note", hint, partial(self._keep_note, row)))
 
     def _keep_note(self, row: IncidentRow, text: str) -> str:
         if not text.strip():
-            return "no words yet: Esc leaves without a note"
-        self.incidents.operate(Act("note", row.id, text.strip()), said=f"{row.id}: noted")
+            return "the note is empty: Esc cancels"
+        self.incidents.operate(Act("note", row.id, text.strip()), said=f"{row.id}: note added")
         return ""
 
     def _resolve(self) -> None:
         """It is over, whatever its signal says; ask for the reason, so that no slip of a finger does it."""
         row = self._open()
         if row is not None:
-            hint = "why it is over; Enter resolves it, Esc doesn't"
+            hint = "reason; Enter resolves, Esc cancels"
             self.host.lay(
                 PromptBox(self.host, f"resolve {row.id}", hint, partial(self._resolve_because, row))
             )
@@ -132,7 +132,7 @@ class IncidentKeys(Page):
         if row is None:
             self.host.say(NONE_HERE)
         elif not row.where:
-            self.host.say("no segment explains it: it is everybody's")
+            self.host.say("no segment explains it: all segments are affected")
         else:
             self.host.scope.where = row.where
             self.host.changed()

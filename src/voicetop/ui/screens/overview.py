@@ -49,7 +49,7 @@ class OverviewPage(RowKeys, PanelPage):
         lines = overview(snap, scene.look, width, height, self.cursor.call_id, focus=self.focus)
         self._top = (
             next(
-                (y for y, line in enumerate(lines) if line[1:2] == ((" need eyes first ", "title"),)), height
+                (y for y, line in enumerate(lines) if line[1:2] == ((" needs attention ", "title"),)), height
             )
             + 2
         )

@@ -113,7 +113,7 @@ class SegmentsPage(RowKeys):
 
     def _hint(self) -> str:
         keys = self.host.keymap.keys("narrow")
-        return f"{written(keys, 1)} narrows to it" if keys else ""
+        return f"{written(keys, 1)} filters to it" if keys else ""
 
     def row_text(self, scene: Scene) -> str:  # noqa: ARG002 - as pages have it
         here = self.chosen
@@ -159,7 +159,7 @@ class SegmentsPage(RowKeys):
         """Every screen for this value only; then the next dimension, to narrow again."""
         here = self.chosen
         if here is None or here.value.startswith("("):
-            self.host.say("there is no value to narrow to here")
+            self.host.say("no value to filter by here")
             return
         self.host.scope.narrow(self.dimension, here.value)
         taken = {name for name, _ in self.host.scope.where}

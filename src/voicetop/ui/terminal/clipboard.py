@@ -33,11 +33,11 @@ async def copy(text: str, write: Callable[[str], None], env: Mapping[str, str]) 
     text = cleaned(text)
     if env.get("TMUX"):
         if await _into_tmux(text):
-            return "into tmux's buffer and the clipboard"
+            return "to tmux's buffer and the clipboard"
         write(osc52(text, tmux=True))
-        return "by OSC 52 through tmux, if it lets it pass"
+        return "through OSC 52 and tmux, if it allows that"
     write(osc52(text))
-    return "by OSC 52, if this terminal allows it"
+    return "through OSC 52, if this terminal allows it"
 
 
 async def _into_tmux(text: str) -> bool:

@@ -9,7 +9,7 @@ from math import isfinite
 from voicetop.errors import UsageError
 from voicetop.formatting.times import parse_moment
 
-HINT = "14:05 · 3m ago · -90s · 2026-11-22T14:05Z   Enter goes, Esc stays"
+HINT = "14:05 · 3m ago · -90s · 2026-11-22T14:05Z   Enter goes, Esc cancels"
 _SUBJECT = re.compile(r"^'.*' is |^\".*\" is ", re.DOTALL)
 
 
@@ -21,7 +21,7 @@ def moment_of(text: str, *, first: float, last: float, utc: bool) -> float:
     except UsageError as error:
         raise UsageError(_SUBJECT.sub("", str(error)).replace(": type it like ", ": ")) from None
     except (OverflowError, ValueError, OSError):
-        raise UsageError("beyond any calendar: 14:05, 3m ago, -90s") from None
+        raise UsageError("out of range: 14:05, 3m ago, -90s") from None
     if not isfinite(at):
-        raise UsageError("beyond any calendar: 14:05, 3m ago, -90s")
+        raise UsageError("out of range: 14:05, 3m ago, -90s")
     return at

@@ -59,7 +59,7 @@ class TimeNavigation:
         if not viewed.live:
             viewed.play_or_pause()
         elif snap is None:
-            self._host.say("there is no picture yet that could be frozen")
+            self._host.say("nothing to freeze yet")
             return
         else:
             viewed.freeze(snap)
@@ -68,16 +68,16 @@ class TimeNavigation:
     def _go_live(self) -> None:
         """What is now; in a replay, its end."""
         if self._viewed.live:
-            self._host.say(f"this is live; {self._host.key_of('freeze')} freezes the picture")
+            self._host.say(f"this is live; {self._host.key_of('freeze')} freezes the screen")
             return
         self._viewed.go_live()
         self._host.changed(elsewhere=True)
 
     def _can_move(self) -> bool:
         if self._viewed.feed.past is None:
-            self._host.say("nothing is kept of this feed yet that could be gone back to")
+            self._host.say("no data kept yet to go back to")
         elif isnan(self._viewed.here):
-            self._host.say("there is no picture yet to go back from")
+            self._host.say("nothing to go back from yet")
         else:
             return True
         return False
@@ -86,7 +86,7 @@ class TimeNavigation:
         if not self._can_move():
             return
         if self._viewed.live and seconds > 0:
-            self._host.say(f"this is live; {self._host.key_of('step_back')} steps back")
+            self._host.say(f"this is live; {self._host.key_of('step_back')} goes back")
             return
         self._go(self._viewed.here + seconds)
 
@@ -96,9 +96,9 @@ class TimeNavigation:
         self._host.changed(elsewhere=True)
         clock = self._host.look.clock
         if self._viewed.live:
-            self._host.say("this is live again")
+            self._host.say("this returns to live")
         elif reached > at + 1:
-            self._host.say(f"nothing is kept before {clock(reached)}")
+            self._host.say(f"no data before {clock(reached)}")
         elif reached < at - 1:
             self._host.say(f"the recording ends at {clock(reached)}")
 
@@ -142,38 +142,38 @@ class TimeNavigation:
         self._go(found.at)
         more = f" · and {len(same) - 1} more at this moment" if len(same) > 1 else ""
         unread = steps > 0 and viewed.replay and found.at > read_up_to(viewed.timeline)
-        later = " · what is before it is still being read" if unread else ""
+        later = " · earlier data is still loading" if unread else ""
         self._host.say(f"{told(same[0], self._host.look)}{more}{later}")
 
     def _no_event(self, steps: int) -> str:
         viewed = self._viewed
         if viewed.live and steps > 0:
-            return f"this is live; {self._host.key_of('event_before')} goes to the last event of note"
+            return f"this is live; {self._host.key_of('event_before')} goes to the previous event"
         unread = viewed.replay and not viewed.timeline.complete
         where = "after this moment" if steps > 0 else "before this moment"
-        return f"no event of note {where}" + (" so far: the recording is still being read" if unread else "")
+        return f"no notable event {where}" + (" so far: the recording is still loading" if unread else "")
 
     def _change_speed(self, steps: int) -> None:
         past = self._viewed.past
         if past is None:
-            self._host.say(f"this is live, and has one speed; {self._host.key_of('step_back')} steps back")
+            self._host.say(f"live has only one speed; {self._host.key_of('step_back')} goes back")
             return
         speed = self._viewed.change_speed(steps)
         if speed is None:
-            self._host.say("it can't go faster" if steps > 0 else "it can't go slower")
+            self._host.say("already at the highest speed" if steps > 0 else "already at the lowest speed")
             return
-        later = "" if past.position.playing else ", once it goes on"
-        pace = "as fast as it goes" if speed == inf else f"{written_speed(speed)} its own pace"
+        later = "" if past.position.playing else ", once it pending"
+        pace = "as fast as possible" if speed == inf else f"{written_speed(speed)} original speed"
         self._host.say(pace + later)
 
     def _switch_loop(self) -> None:
         """Begin a replay again at its end, or not."""
         past = self._viewed.past
         if past is None or not self._viewed.replay:
-            self._host.say("only a replay can begin again at its end")
+            self._host.say("only a replay can loop")
             return
         past.set_loop(not past.position.loop)
-        self._host.say("it begins again at its end" if past.position.loop else "it stops at its end")
+        self._host.say("loop is on" if past.position.loop else "loop is off")
 
     def tick(self) -> None:
         """Once a frame: see whether what is played has caught up, and say what stopped it."""
@@ -181,7 +181,7 @@ class TimeNavigation:
         viewed.tick()
         if viewed.catch_up():
             self._host.changed(elsewhere=True)
-            self._host.say("this is live again")
+            self._host.say("this returns to live")
         why = viewed.position.why
         if why != self._said_why:
             self._said_why = why
