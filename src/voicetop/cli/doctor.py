@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
         bad += _print(f"feed {named}", _feed(hub, config, args.cafile))
     bad += _print("versions", list(_versions()))
-    print(f"{counted(bad, 'thing')} to mend." if bad else "No problems found.")
+    print(f"{counted(bad, 'problem')} found." if bad else "No problems found.")
     return 1 if bad else 0
 
 

@@ -174,7 +174,7 @@ COLUMNS = (
     ),
     SegmentColumn("cost", "COST", 14, 23, 8, _figure("cost", _cost, numbers.dollars), _excess(_cost)),
     SegmentColumn(
-        "sentiment", "MOOD", 12, 21, 10, _figure("sentiment", _sentiment, numbers.plain, low_is_bad=True),
+        "sentiment", "SENTIMENT", 12, 21, 10, _figure("sentiment", _sentiment, numbers.plain, low_is_bad=True),
         _excess(_sentiment, low_is_bad=True),
     ),
     SegmentColumn("stuck", "STUCK", 5, 5, 7, _stuck, lambda row: -row.stuck),
