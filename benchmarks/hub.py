@@ -53,7 +53,7 @@ async def _hub(pipe: Connection) -> None:
     held, began, cpu = 0, time.monotonic(), _cpu()
     while not pipe.poll():
         await asyncio.sleep(0.1)
-        held = max([held, *[_held(hub, console) for console in hub.consoles if console.behind_s > 1.0]])
+        held = max([held, *[_held(hub, console) for console in hub.consoles if console.lag_s > 1.0]])
     took = time.monotonic() - began
     hub.feed.seal()
     pipe.send(

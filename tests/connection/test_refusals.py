@@ -70,7 +70,7 @@ def test_a_server_that_hangs_up_before_its_answer_may_be_starting() -> None:
 def test_a_reset_while_encrypting_hints_at_ws_unless_a_hub_was_there() -> None:
     reset = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
     assert "is it ws:// ?" in str(failure_of(reset, "wss://hub", has_token=True))
-    assert "is it ws" not in str(failure_of(reset, "wss://hub", has_token=True, was_there=True))
+    assert "is it ws" not in str(failure_of(reset, "wss://hub", has_token=True, has_answered=True))
     assert "is it ws" not in str(failure_of(reset, URL, has_token=True))
 
 

@@ -215,11 +215,11 @@ async def test_garbage_is_stamped_and_costs_no_publisher_its_connection(start_hu
     await agent.send('[{"type":"turn","ts":1e999,"call_id":"c"}]')
     await send(agent, turn(2))
     await watcher.read_until(lambda it: "e2" in it.ids)
-    kinds = [event["type"] for event in watcher.events]
-    assert kinds == ["malformed"] * 6 + ["turn", "malformed", "turn"]
+    types = [event["type"] for event in watcher.events]
+    assert types == ["malformed"] * 6 + ["turn", "malformed", "turn"]
     assert hub.feed.validator.malformed == 7
     assert msgspec.json.decode(msgspec.json.encode(watcher.events[0]["payload"]), type=bytes) == b"{nonsense"
-    assert len(hub.feed.validator.oddities) == 5
+    assert len(hub.feed.validator.rejected) == 5
     for each in (watcher.connection, agent):
         await each.close()
 

@@ -78,5 +78,5 @@ async def test_the_backlog_finds_the_batch_after_a_stamp_and_knows_what_it_has_l
     found = backlog.get(2)
     assert found is not None
     assert found.first == 7
-    assert backlog.behind(5, now=9.0) == 0.0
-    assert backlog.behind(0, now=9.0) == 7.0
+    assert backlog.lag_s(5, now=9.0) == 0.0
+    assert backlog.lag_s(0, now=9.0) == 7.0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hub.clients import turn
 from voicetop.hub.stamping import MAX_BATCH_BYTES, OpenBatch
-from voicetop.hub.validation import KEPT_PAYLOAD, ValidatedPart, Validator
+from voicetop.hub.validation import MAX_PAYLOAD, ValidatedPart, Validator
 from voicetop.wire.codec import Batch, Codec
 from voicetop.wire.events import Malformed
 
@@ -49,8 +49,8 @@ def test_text_that_is_no_utf8_is_malformed_even_where_no_decoder_looks() -> None
 def test_one_bad_event_costs_the_others_nothing() -> None:
     validator = Validator()
     frame = msgspec.json.encode([turn(1), {"type": "turn"}, 5, turn(2), {"type": "gap", "ts": 1}, turn(1)])
-    kinds = [msgspec.json.decode(piece.text)["type"] for piece in admit(validator, frame)]
-    assert kinds == ["turn", "malformed", "malformed", "turn", "malformed"]
+    types = [msgspec.json.decode(piece.text)["type"] for piece in admit(validator, frame)]
+    assert types == ["turn", "malformed", "malformed", "turn", "malformed"]
     assert (validator.events, validator.malformed, validator.duplicates) == (5, 3, 1)
 
 
@@ -60,7 +60,7 @@ def test_an_oversize_event_is_malformed_and_its_payload_cut() -> None:
     assert good.text == msgspec.json.encode(turn(1))
     malformed = msgspec.json.decode(bad.text, type=Malformed)
     assert "the maximum is 196,608" in malformed.error
-    assert len(malformed.payload) == KEPT_PAYLOAD
+    assert len(malformed.payload) == MAX_PAYLOAD
 
 
 def test_a_frame_larger_than_a_batch_is_taken_apart() -> None:

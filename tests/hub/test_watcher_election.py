@@ -13,10 +13,10 @@ from websockets.exceptions import ConnectionClosed
 from hub.clients import Watcher
 from hub.conftest import StartHub
 from voicetop.hub.console import ConsoleConnection
-from voicetop.hub.watcher_election import MOST_TOLD, WatcherElection
+from voicetop.hub.watcher_election import MAX_REPORTS, WatcherElection
 from voicetop.wire.frames import DeliveryReport
 
-TOLD = {"type": "told", "target": "slack.ops", "thread": "k@1.5", "mark": "fired", "ref": "C1 17.01"}
+REPORT = {"type": "told", "target": "slack.ops", "thread": "k@1.5", "mark": "fired", "ref": "C1 17.01"}
 
 
 async def next_duty(watcher: Watcher) -> bool:
@@ -57,7 +57,7 @@ async def test_consoles_hear_nothing_of_duty(start_hub: StartHub) -> None:
     assert (await watcher.read())["type"] == "duty"
 
 
-async def next_told(watcher: Watcher) -> dict[str, Any]:
+async def next_report(watcher: Watcher) -> dict[str, Any]:
     while (frame := await watcher.read())["type"] != "told":
         pass
     return frame
@@ -68,12 +68,12 @@ async def test_what_one_of_them_told_the_others_know_and_so_does_who_comes_later
     first = await Watcher.open(hub.url, role="watcher")
     second = await Watcher.open(hub.url, role="watcher")
     assert not await next_duty(second)
-    await first.connection.send(msgspec.json.encode(TOLD), text=True)
-    assert await next_told(second) == TOLD
+    await first.connection.send(msgspec.json.encode(REPORT), text=True)
+    assert await next_report(second) == REPORT
     third = await Watcher.open(hub.url, role="watcher")
     assert [(await third.read())["type"] for _ in range(3)] == ["duty", "told", "welcome"]
-    assert TOLD in third.frames
-    assert TOLD not in first.frames
+    assert REPORT in third.frames
+    assert REPORT not in first.frames
     viewer = await Watcher.open(hub.url, role="viewer")
     assert (await viewer.read())["type"] == "welcome"
 
@@ -81,8 +81,8 @@ async def test_what_one_of_them_told_the_others_know_and_so_does_who_comes_later
 @pytest.mark.parametrize(
     ("role", "frame"),
     [
-        ("viewer", TOLD),
-        ("watcher", {**TOLD, "ref": "x" * 401}),
+        ("viewer", REPORT),
+        ("watcher", {**REPORT, "ref": "x" * 401}),
         ("watcher", {"type": "operator", "act": "ack", "target": "i1", "by": "x", "ts": 1.0}),
     ],
 )
@@ -118,10 +118,10 @@ async def test_a_watcher_with_a_full_queue_still_hears_that_it_is_its_turn() -> 
     first, second = Slow(), Slow()
     async with contextlib.AsyncExitStack() as stack:
         leave = await stack.enter_async_context(contextlib.AsyncExitStack())
-        await leave.enter_async_context(election.turn(cast("ConsoleConnection", first)))
-        await stack.enter_async_context(election.turn(cast("ConsoleConnection", second)))
-        for number in range(MOST_TOLD + 5):
-            election.hear(
+        await leave.enter_async_context(election.take_seat(cast("ConsoleConnection", first)))
+        await stack.enter_async_context(election.take_seat(cast("ConsoleConnection", second)))
+        for number in range(MAX_REPORTS + 5):
+            election.share(
                 cast("ConsoleConnection", first), DeliveryReport("slack.ops", f"k{number}", "fired", "r")
             )
         await leave.aclose()

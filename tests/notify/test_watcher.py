@@ -225,14 +225,14 @@ async def test_what_another_told_while_this_one_was_dead_is_not_told_again(tmp_p
         async with watcher(hub.url, first, tmp_path / "1.db") as one:
             await until(lambda: one.seeing)
             await happen(hub, begins(1))
-            await until(lambda: hub._election._told)
+            await until(lambda: hub._election._reports)
         with contextlib.closing(sqlite3.connect(tmp_path / "1.db")) as queue, queue:
             queue.execute("UPDATE jobs SET state = 'sending'")  # as if it had died before it noted that
         async with watcher(hub.url, second, tmp_path / "2.db") as two:
             await until(lambda: two.seeing and two.on_duty)
             first.effects.clear()
             await happen(hub, begins(2))
-            await until(lambda: len(hub._election._told) == 2)
+            await until(lambda: len(hub._election._reports) == 2)
             async with watcher(hub.url, first, tmp_path / "1.db") as one:
                 await until(lambda: one.seeing and not one.on_duty)
                 await asyncio.sleep(0.3)

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 from voicetop.errors import UsageError
 
 DEFAULT_URL = "ws://127.0.0.1:8377"
-_INSTEAD = {"http": "ws", "https": "wss", "": "ws"}
+_WS_SCHEME = {"http": "ws", "https": "wss", "": "ws"}
 
 
 def check_url(url: str) -> str:
@@ -57,7 +57,7 @@ def _suggestion(url: str, parts: SplitResult) -> str:
     """`localhost:8377` parses as a scheme: what has no `//` is taken for a host."""
     if "//" not in url:
         return f"did you mean ws://{url.lstrip('/')} ?" if url else f"write it like {DEFAULT_URL}"
-    scheme = _INSTEAD.get(parts.scheme)
+    scheme = _WS_SCHEME.get(parts.scheme)
     if scheme is None:
         return f"it has to begin with ws:// or wss://, like {DEFAULT_URL}"
     return f"did you mean {scheme}://{url.partition('//')[2]} ?"

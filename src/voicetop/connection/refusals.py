@@ -24,14 +24,14 @@ FAILURES = (OSError, EOFError, WebSocketException)
 """All that connecting, sending and receiving raise."""
 
 BROKEN = "the connection broke"
-_PASSING = {408, 425, 429, *range(500, 600)}
+_TEMPORARY = {408, 425, 429, *range(500, 600)}
 """HTTP statuses of a gateway whose hub is away; any other says that trying again is no use."""
 
 
 def failure_of(
-    error: BaseException, url: str, *, has_token: bool, was_there: bool = False
+    error: BaseException, url: str, *, has_token: bool, has_answered: bool = False
 ) -> FeedLost | FeedRefused:
-    """What one of FAILURES means. `was_there`: a hub has answered at this URL before."""
+    """What one of FAILURES means. `has_answered`: a hub has answered at this URL before."""
     if isinstance(error, ConnectionClosed):
         closed = error.rcvd
         return closed_failure(url, closed.code if closed else None, closed.reason if closed else "")
@@ -40,30 +40,30 @@ def failure_of(
     if isinstance(error, InvalidURI | InvalidHandshake):
         if isinstance(error.__cause__, EOFError):
             return FeedLost("it closed the connection before its welcome")
-        return FeedRefused(f"{url} is not a voicetop hub: {_in_words(error)}")
+        return FeedRefused(f"{url} is not a voicetop hub: {_describe(error)}")
     if isinstance(error, ssl.SSLError):
         return _tls_failure(error, url)
-    if isinstance(error, ConnectionResetError) and url.startswith("wss:") and not was_there:
+    if isinstance(error, ConnectionResetError) and url.startswith("wss:") and not has_answered:
         return FeedLost("the TLS handshake failed: should the URL be ws://?")
-    return FeedLost(_in_words(error))
+    return FeedLost(_describe(error))
 
 
 def closed_failure(url: str, code: int | None, reason: str | None) -> FeedLost | FeedRefused:
     """What a close frame means; no code where there was none."""
     if code is None or code == CloseCode.ABNORMAL_CLOSURE:
         return FeedLost(BROKEN)
-    said = safe_label(reason or "") or f"closed with code {code}"
-    return FeedRefused(f"{url} refused: {said}") if code == CloseCode.POLICY_VIOLATION else FeedLost(said)
+    text = safe_label(reason or "") or f"closed with code {code}"
+    return FeedRefused(f"{url} refused: {text}") if code == CloseCode.POLICY_VIOLATION else FeedLost(text)
 
 
 def _status_failure(error: InvalidStatus, url: str, *, has_token: bool) -> FeedLost | FeedRefused:
     status = error.response.status_code
-    if status in _PASSING:
+    if status in _TEMPORARY:
         return FeedLost(f"HTTP status {status}")
     if status not in (401, 403, 404):
         return FeedRefused(f"{url} is not a voicetop hub: HTTP status {status}")
     plain = error.response.headers.get("Content-Type", "").startswith("text/plain")
-    said = safe_label((error.response.body or b"").decode("utf-8", "replace").strip()) if plain else ""
+    text = safe_label((error.response.body or b"").decode("utf-8", "replace").strip()) if plain else ""
     hint = " (set VOICETOP_TOKEN)" if status == 401 and not has_token else ""
     return FeedRefused(f"{url} refused: {said or f'HTTP status {status}'}{hint}")
 
@@ -77,7 +77,7 @@ def _tls_failure(error: ssl.SSLError, url: str) -> FeedLost | FeedRefused:
     return FeedLost((error.reason or str(error)).lower().replace("_", " "))
 
 
-def _in_words(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
     if isinstance(error, OSError) and error.strerror:

@@ -51,11 +51,11 @@ class AccessControl:
         tokens: tuple[Token, ...],
         health: Callable[[], dict[str, object]],
         *,
-        told: tuple[Role, ...] = ROLES,
+        offered: tuple[Role, ...] = ROLES,
     ) -> None:
         self._tokens = [(token.role, token.secret.encode()) for token in tokens]
         self._health = health
-        self._told = told
+        self._offered = offered
         """The roles that a hub without tokens offers; it can't tell who is who, and refuses none that is asked for."""
 
     def check(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -65,7 +65,7 @@ class AccessControl:
         if "Origin" in request.headers:
             return connection.respond(HTTPStatus.FORBIDDEN, "web pages may not connect to a voicetop hub\n")
         if path == "/healthz":
-            return self._report(connection)
+            return self._health_response(connection)
         if path not in PATHS:
             return connection.respond(
                 HTTPStatus.NOT_FOUND, f"no such path; a voicetop hub has {', '.join(PATHS)}\n"
@@ -80,15 +80,17 @@ class AccessControl:
         connection.grant = Grant(frozenset(roles), path)
         return None
 
-    def tell(self, connection: ServerConnection, request: Request, response: Response) -> None:  # noqa: ARG002
+    def add_roles_header(self, connection: ServerConnection, request: Request, response: Response) -> None:  # noqa: ARG002
         """For websockets' `process_response`: say what the client may be."""
         assert isinstance(connection, Client)
         roles = [
-            role for role in ROLES if role in connection.grant.roles and (self._tokens or role in self._told)
+            role
+            for role in ROLES
+            if role in connection.grant.roles and (self._tokens or role in self._offered)
         ]
         response.headers[ROLES_HEADER] = ", ".join(roles)
 
-    def _report(self, connection: Client) -> Response:
+    def _health_response(self, connection: Client) -> Response:
         health = self._health()
         ok = health["status"] == "ok"
         response = connection.respond(HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE, "")
@@ -102,9 +104,9 @@ class AccessControl:
         """Every known token is compared, so that the time it takes tells nothing about which one was close."""
         if not self._tokens:
             return set(ROLES)
-        scheme, _, shown = authorization.partition(" ")
+        scheme, _, credential = authorization.partition(" ")
         if scheme.lower() != "bearer":
             return set()
-        secret = shown.strip().encode("utf-8", "surrogateescape")
+        secret = credential.strip().encode("utf-8", "surrogateescape")
         matching = [role for role, known in self._tokens if hmac.compare_digest(known, secret)]
         return {implied for role in matching for implied in _IMPLIED[role]}

@@ -45,7 +45,7 @@ class Backlog:
         self._max_bytes = max_bytes
         self._max_events = max_events
         self._entries: deque[BacklogEntry] = deque()
-        self._grown = asyncio.Event()
+        self._appended = asyncio.Event()
 
     @property
     def start(self) -> int:
@@ -63,23 +63,23 @@ class Backlog:
         self.bytes += len(entry.frame)
         self.events += entry.events
         while len(self._entries) > 1 and (self.bytes > self._max_bytes or self.events > self._max_events):
-            gone = self._entries.popleft()
-            self.bytes -= len(gone.frame)
-            self.events -= gone.events
-        self._grown.set()
-        self._grown.clear()  # wakes all who wait now, and nobody later
+            evicted = self._entries.popleft()
+            self.bytes -= len(evicted.frame)
+            self.events -= evicted.events
+        self._appended.set()
+        self._appended.clear()  # wakes all who wait now, and nobody later
 
     def get(self, index: int) -> BacklogEntry | None:
         """The entry of that index, None where the ring has moved past it. It must have come already."""
         offset = index - self.start
         return self._entries[offset] if offset >= 0 else None
 
-    async def grown_to(self, index: int) -> None:
+    async def wait_for(self, index: int) -> None:
         """Wait until there is an entry of that index."""
         while index >= self.end:
-            await self._grown.wait()
+            await self._appended.wait()
 
-    def behind(self, index: int, now: float) -> float:
+    def lag_s(self, index: int, now: float) -> float:
         """How long, in seconds, the entry of that index has been waiting to be sent."""
         if index >= self.end:
             return 0.0

@@ -60,7 +60,7 @@ class HubConfig(Struct, frozen=True, kw_only=True):
     max_publishers: int = 5_000
 
 
-def offered(config: HubConfig) -> tuple[Role, ...]:
+def offered_roles(config: HubConfig) -> tuple[Role, ...]:
     """What a console is offered where there are no tokens: everything, since only this machine can reach the hub.
 
     Where viewers get no transcripts, nobody can be told from a viewer without a token: then nobody is offered more.

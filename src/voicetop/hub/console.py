@@ -19,7 +19,7 @@ from websockets.frames import CloseCode
 from voicetop.hub.access import Client
 from voicetop.hub.config import Role
 from voicetop.hub.feed import Audience, Feed
-from voicetop.hub.hub_session import Joint
+from voicetop.hub.hub_session import JoinPoint
 from voicetop.wire.batches import after_seq
 from voicetop.wire.events import Gap, Operator
 from voicetop.wire.frames import DeliveryReport, Resume, WantState
@@ -27,7 +27,7 @@ from voicetop.wire.frames import DeliveryReport, Resume, WantState
 SEND_BUFFER = 128 * 1024
 FRAGMENT = 64 * 1024
 
-_aside_decoder = msgspec.json.Decoder(WantState | DeliveryReport)
+_control_decoder = msgspec.json.Decoder(WantState | DeliveryReport)
 _operator_decoder = msgspec.json.Decoder(Operator | list[Operator])
 
 
@@ -42,7 +42,7 @@ class ConsoleConnection:
         *,
         welcome_s: float,
         log: Callable[[str], None],
-        on_told: Callable[[ConsoleConnection, DeliveryReport], None] = lambda *_: None,
+        on_delivery_report: Callable[[ConsoleConnection, DeliveryReport], None] = lambda *_: None,
     ) -> None:
         self.name = peer_name(client)
         self.client = client
@@ -53,14 +53,14 @@ class ConsoleConnection:
         self._feed = feed
         self._welcome_s = welcome_s
         self._log = log
-        self._on_told = on_told
+        self._on_delivery_report = on_delivery_report
         self._wants_state = False
         self._audience: Audience = feed.viewers if role == "viewer" else feed.everybody
 
     @property
-    def behind_s(self) -> float:
+    def lag_s(self) -> float:
         """Seconds that the next batch for it has been waiting."""
-        return self._feed.backlog.behind(self.index, self._feed.stamper.now())
+        return self._feed.backlog.lag_s(self.index, self._feed.stamper.now())
 
     async def run(self, resume: Resume | None) -> None:
         """Serve it until its connection ends."""
@@ -77,21 +77,21 @@ class ConsoleConnection:
 
     async def _send(self, resume: Resume | None) -> None:
         backlog = self._feed.backlog
-        await self._greet(resume)
-        joint: Joint | None = None
+        await self._send_welcome(resume)
+        join_point: JoinPoint | None = None
         while True:
-            await backlog.grown_to(self.index)
-            if self._wants_state and joint is None:
-                joint = await self._joint_ahead()
-            if joint is not None and self.index == joint.index:
-                await self._send_state(joint)
-                joint, self._wants_state = None, False
+            await backlog.wait_for(self.index)
+            if self._wants_state and join_point is None:
+                join_point = await self._join_point_ahead()
+            if join_point is not None and self.index == join_point.index:
+                await self._send_state(join_point)
+                join_point, self._wants_state = None, False
                 continue
             entry = backlog.get(self.index)
             if entry is None:
                 self._log(f"console {self.name} read too slowly and starts again")
-                await self._begin_anew("slow")
-                joint, self._wants_state = None, False
+                await self._restart("slow")
+                join_point, self._wants_state = None, False
                 continue
             frame = self._audience.frame(entry)
             if entry.first <= self.seq:
@@ -102,45 +102,45 @@ class ConsoleConnection:
             if self.index < backlog.end:
                 await asyncio.sleep(0)  # it is catching up: others come first
 
-    async def _greet(self, resume: Resume | None) -> None:
+    async def _send_welcome(self, resume: Resume | None) -> None:
         if resume is None:
-            await self._send_state(await self._joint())
+            await self._send_state(await self._join_point())
             return
         self.seq = resume.seq
         if resume.epoch != self._feed.stamper.epoch:
-            await self._begin_anew("epoch")
+            await self._restart("epoch")
             return
         index = self._feed.backlog.index_after(resume.seq)
         if index is None:
-            await self._begin_anew("evicted")
+            await self._restart("evicted")
             return
         self.index = index
         await self._send_fragments(self._feed.welcome(resume.seq, self._feed.stamper.now()))
 
-    async def _begin_anew(self, why: str) -> None:
+    async def _restart(self, why: str) -> None:
         """A gap, then the state. How many events of another epoch were missed nobody knows: none are claimed."""
         self.gaps += 1
-        joint = await self._joint()
-        missed_to = self.seq if why == "epoch" else max(joint.seq, self.seq)
+        join_point = await self._join_point()
+        missed_to = self.seq if why == "epoch" else max(join_point.seq, self.seq)
         gap = Gap(ts=self._feed.stamper.now(), from_seq=self.seq + 1, to_seq=missed_to, why=why)
         await self.client.send(msgspec.json.encode(gap), text=True)
-        await self._send_state(joint)
+        await self._send_state(join_point)
 
-    async def _joint(self) -> Joint:
-        return await self._audience.session.joint(self._feed.backlog.start)
+    async def _join_point(self) -> JoinPoint:
+        return await self._audience.session.join_point(self._feed.backlog.start)
 
-    async def _joint_ahead(self) -> Joint:
+    async def _join_point_ahead(self) -> JoinPoint:
         """A state that this console reaches with what it is still to be sent."""
         while True:
-            joint = await self._audience.session.joint(max(self._feed.backlog.start, self.index))
-            if joint.index >= self.index:
-                return joint
+            join_point = await self._audience.session.join_point(max(self._feed.backlog.start, self.index))
+            if join_point.index >= self.index:
+                return join_point
 
-    async def _send_state(self, joint: Joint) -> None:
-        self.seq, self.index = joint.seq, joint.index
+    async def _send_state(self, join_point: JoinPoint) -> None:
+        self.seq, self.index = join_point.seq, join_point.index
         try:
             async with asyncio.timeout(self._welcome_s):
-                await self._send_fragments(joint.welcome)
+                await self._send_fragments(join_point.welcome)
         except TimeoutError:
             self._log(f"console {self.name} didn't accept the state within {self._welcome_s:.0f} s: closed")
             self.client.transport.abort()
@@ -150,31 +150,31 @@ class ConsoleConnection:
         if len(frame) <= FRAGMENT:
             await self.client.send(frame, text=True)
         else:
-            await self.client.send(_cut(frame), text=True)
+            await self.client.send(_fragments(frame), text=True)
 
     async def _listen(self) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 frame = await self.client.recv(decode=False)
-                if self._takes_aside(frame):
+                if self._handle_control(frame):
                     continue
                 refusal = self._refusal(frame)
                 if refusal:
                     await self.client.close(CloseCode.POLICY_VIOLATION, refusal)
                     return
-                self._feed.take(frame, sender=self.name, may_operate=True)
+                self._feed.receive(frame, sender=self.name, may_operate=True)
 
-    def _takes_aside(self, frame: bytes) -> bool:
+    def _handle_control(self, frame: bytes) -> bool:
         """Whether a frame was a word between console and hub that is no part of the feed."""
         try:
-            said = _aside_decoder.decode(frame)
+            message = _control_decoder.decode(frame)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
-        if isinstance(said, WantState):
+        if isinstance(message, WantState):
             self._wants_state = True
             return True
         if self.role == "watcher":
-            self._on_told(self, said)
+            self._on_delivery_report(self, message)
             return True
         return False
 
@@ -195,7 +195,7 @@ def _bound_buffers(client: Client) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
-def _cut(frame: bytes) -> Iterator[memoryview]:
+def _fragments(frame: bytes) -> Iterator[memoryview]:
     view = memoryview(frame)
     for start in range(0, len(view), FRAGMENT):
         yield view[start : start + FRAGMENT]

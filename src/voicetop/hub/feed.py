@@ -24,8 +24,8 @@ from voicetop.wire.text import safe_text
 if TYPE_CHECKING:
     from voicetop.session import Session
 
-RATE_BEATS = 21
-FORGET_STATE_S = 5.0
+RATE_HEARTBEATS = 21
+STATE_TTL_S = 5.0
 
 
 class Audience:
@@ -53,7 +53,9 @@ class Feed:
         self.validator = Validator()
         self.backlog = Backlog(config.backlog_bytes, config.backlog_events)
         self.sink = (
-            RecordingSink(config, self.stamper.epoch, clock, trouble=self._lose) if config.record else None
+            RecordingSink(config, self.stamper.epoch, clock, on_failure=self._report_recording_failure)
+            if config.record
+            else None
         )
         self._config = config
         self._clock = clock
@@ -61,12 +63,12 @@ class Feed:
         self._loop = asyncio.get_running_loop()
         self._batch = OpenBatch()
         self._has_events = asyncio.Event()
-        self._heads: deque[int] = deque([0], maxlen=RATE_BEATS)
+        self._event_counts: deque[int] = deque([0], maxlen=RATE_HEARTBEATS)
         self.everybody = Audience(self._hub_session(new_session()), transcripts=True)
         self.viewers = self.everybody
         if not config.transcripts_for_viewers:
             self.viewers = Audience(self._hub_session(new_session()), transcripts=False)
-        self._tell_welcome()
+        self._open_epoch()
 
     @property
     def audiences(self) -> set[Audience]:
@@ -75,29 +77,33 @@ class Feed:
     @property
     def events_per_s(self) -> float:
         """Admitted events, over the last 5 s."""
-        spans = len(self._heads) - 1
-        return (self._heads[-1] - self._heads[0]) / (spans * self._config.heartbeat_s) if spans else 0.0
+        spans = len(self._event_counts) - 1
+        return (
+            (self._event_counts[-1] - self._event_counts[0]) / (spans * self._config.heartbeat_s)
+            if spans
+            else 0.0
+        )
 
-    def take(self, frame: bytes, *, sender: str, may_operate: bool) -> None:
+    def receive(self, frame: bytes, *, sender: str, may_operate: bool) -> None:
         """Admit and stamp what a client sent."""
         at = self.stamper.now()
         for piece in self.validator.admit(frame, sender=sender, may_operate=may_operate, at=at):
             self._add(piece.text, piece.count, at)
 
-    def tell(self, event: AnyEvent) -> None:
+    def emit(self, event: AnyEvent) -> None:
         """Stamp an event of the hub's own."""
         self._add(msgspec.json.encode(event), 1, self.stamper.now())
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Time has passed: stamp it, and send it on at once with all that came before."""
         at = self.stamper.now()
         self._add(msgspec.json.encode(Heartbeat(ts=at, seq=self.stamper.seq)), 1, at)
         self.seal()
         if self.sink:
-            self.sink.beat(self.everybody.session)
-        self._heads.append(self.validator.events)
+            self.sink.heartbeat(self.everybody.session)
+        self._event_counts.append(self.validator.events)
         for audience in self.audiences:
-            audience.session.forget(FORGET_STATE_S)
+            audience.session.drop_unused(STATE_TTL_S)
 
     def seal(self) -> None:
         """End the batch, if there is one, and hand it to everybody."""
@@ -123,11 +129,11 @@ class Feed:
             await self._clock.sleep(self._config.coalesce_s)
             self.seal()
 
-    async def run_beats(self) -> None:
+    async def run_heartbeats(self) -> None:
         """Beat on a steady grid; beats that an overloaded machine missed are not made up for."""
         due = self._clock.monotonic()
         while True:
-            self.beat()
+            self.heartbeat()
             now = self._clock.monotonic()
             due = max(due + self._config.heartbeat_s, now)
             await self._clock.sleep(due - now)
@@ -157,25 +163,25 @@ class Feed:
     def _add(self, text: bytes, count: int, at: float) -> None:
         if not self._batch.has_room_for(len(text)):
             self.seal()
-        self._batch.add(self.stamper.take(count), text, count, at)
+        self._batch.add(self.stamper.receive(count), text, count, at)
         self._has_events.set()
 
-    def _lose(self, why: str) -> None:
+    def _report_recording_failure(self, why: str) -> None:
         """Trouble with the disk stops no feed: it is told here, on all consoles, and in the line a minute."""
         self._log(why)
         at = self.stamper.now()
-        self._loop.call_soon(self.tell, Operator(ts=at, act="note", by="hub", text=safe_text(why)))
+        self._loop.call_soon(self.emit, Operator(ts=at, act="note", by="hub", text=safe_text(why)))
 
     def _hub_session(self, session: Session) -> HubSession:
         return HubSession(session, encode=self.welcome, log=self._log)
 
-    def _tell_welcome(self) -> None:
+    def _open_epoch(self) -> None:
         """The epoch begins: for the sessions and the recording as for a console that has been here from the start."""
         at = self.stamper.now()
-        opening = self.welcome(0, at)
+        welcome = self.welcome(0, at)
         for audience in self.audiences:
-            audience.session.open(opening)
+            audience.session.open(welcome)
         if self.sink:
-            self.sink.write(opening)
+            self.sink.write(welcome)
         if self._config.capacity:
-            self.tell(Capacity(ts=at, limit=self._config.capacity, source="hub"))
+            self.emit(Capacity(ts=at, limit=self._config.capacity, source="hub"))

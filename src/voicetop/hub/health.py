@@ -50,9 +50,9 @@ def measure(feed: Feed, publishers: int, consoles: Iterable[ConsoleConnection]) 
         events_per_s=round(feed.events_per_s, 1),
         duplicates=validator.duplicates,
         malformed=validator.malformed,
-        malformed_first=[f"{oddity.sender}: {oddity.why}" for oddity in validator.oddities],
+        malformed_first=[f"{rejected.sender}: {rejected.why}" for rejected in validator.rejected],
         dropped_by_publishers=validator.dropped_by_publishers,
-        slowest_console_s=round(max((console.behind_s for console in consoles), default=0.0), 3),
+        slowest_console_s=round(max((console.lag_s for console in consoles), default=0.0), 3),
         session_queue_bytes=feed.everybody.session.queued,
     )
 
@@ -67,7 +67,7 @@ def _troubles(feed: Feed) -> list[str]:
     return why
 
 
-def line(health: Health) -> str:
+def status_line(health: Health) -> str:
     """The line a minute.
 
     >>> line(Health("ok", [], "3f", 1204551, 1, 3, 1, 312, 1204000, 1204.0, 2, 0, [], 0, 0.02, 0))

@@ -22,13 +22,13 @@ MAX_QUEUED = 32 * 1024 * 1024
 """Bytes that may wait for the session; beyond, publishers are read more slowly, since nothing may be lost here."""
 
 
-class Joint(Struct, frozen=True):
+class JoinPoint(Struct, frozen=True):
     """Where a late joiner begins: `welcome` is the frame with the state as of `seq`; `index` is the next batch's."""
 
     index: int
     seq: int
     welcome: bytes
-    made: float
+    made_at: float
 
 
 class _Batch(Struct, frozen=True):
@@ -59,13 +59,13 @@ class HubSession:
         self._encode = encode
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._jobs: SimpleQueue[_Opening | _Batch | asyncio.Future[Joint] | None] = SimpleQueue()
-        self._fed = 0
-        self._done = 0
-        self._relieved = asyncio.Event()
-        self._relieved.set()
-        self._asked: asyncio.Future[Joint] | None = None
-        self._latest: Joint | None = None
+        self._jobs: SimpleQueue[_Opening | _Batch | asyncio.Future[JoinPoint] | None] = SimpleQueue()
+        self._bytes_fed = 0
+        self._bytes_folded = 0
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._pending: asyncio.Future[JoinPoint] | None = None
+        self._latest: JoinPoint | None = None
         self._thread = threading.Thread(target=self._work, name="voicetop-hub-session", daemon=True)
         self._thread.start()
 
@@ -75,15 +75,15 @@ class HubSession:
 
     def feed(self, frame: bytes, last: int, at: float) -> None:
         """Take the next batch, without waiting."""
-        self._fed += len(frame)
+        self._bytes_fed += len(frame)
         if self.queued > MAX_QUEUED:
-            self._relieved.clear()
+            self._has_room.clear()
         self._jobs.put(_Batch(frame, last, at))
 
     @property
     def queued(self) -> int:
         """Bytes that came and aren't in the session yet."""
-        return self._fed - self._done
+        return self._bytes_fed - self._bytes_folded
 
     @property
     def live_calls(self) -> int:
@@ -92,35 +92,35 @@ class HubSession:
 
     async def keep_up(self) -> None:
         """Wait while too much is queued."""
-        await self._relieved.wait()
+        await self._has_room.wait()
 
-    async def joint(self, oldest_index: int, max_age_s: float = 1.0) -> Joint:
+    async def join_point(self, oldest_index: int, max_age_s: float = 1.0) -> JoinPoint:
         """A state to begin with, from which all batches since are still in the backlog."""
         latest = self._latest
-        if latest and latest.index >= oldest_index and self._loop.time() - latest.made <= max_age_s:
+        if latest and latest.index >= oldest_index and self._loop.time() - latest.made_at <= max_age_s:
             return latest
-        if self._asked is None:
-            self._asked = self._loop.create_future()
-            self._jobs.put(self._asked)
-        return await asyncio.shield(self._asked)
+        if self._pending is None:
+            self._pending = self._loop.create_future()
+            self._jobs.put(self._pending)
+        return await asyncio.shield(self._pending)
 
-    def joint_here(self) -> asyncio.Future[Joint]:
+    def latest_join_point(self) -> asyncio.Future[JoinPoint]:
         """The state behind the batch that was fed last."""
-        asked: asyncio.Future[Joint] = self._loop.create_future()
-        self._jobs.put(asked)
-        return asked
+        request: asyncio.Future[JoinPoint] = self._loop.create_future()
+        self._jobs.put(request)
+        return request
 
-    def forget(self, older_than_s: float) -> None:
+    def drop_unused(self, older_than_s: float) -> None:
         """Let go of a state that nobody has asked for lately: it may be large."""
-        if self._latest and self._loop.time() - self._latest.made > older_than_s:
+        if self._latest and self._loop.time() - self._latest.made_at > older_than_s:
             self._latest = None
 
     async def close(self) -> None:
         """Feed what is queued, then end the thread."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join, 10.0)
-        if self._asked and not self._asked.done():
-            self._asked.cancel()
+        if self._pending and not self._pending.done():
+            self._pending.cancel()
 
     # The thread's side.
 
@@ -130,11 +130,11 @@ class HubSession:
             if isinstance(job, _Batch):
                 index, last, at = index + 1, job.last, job.at
                 self._fold(job.frame)
-                self._settle(len(job.frame))
+                self._mark_folded(len(job.frame))
             elif isinstance(job, _Opening):
                 self._fold(job.frame)
             else:
-                self._join(job, index, last, at)
+                self._answer(job, index, last, at)
 
     def _fold(self, frame: bytes) -> None:
         try:
@@ -142,28 +142,28 @@ class HubSession:
         except Exception as error:  # noqa: BLE001 - a hub whose own picture is broken still serves everybody's
             self._failed("its own session failed on a batch", error)
 
-    def _settle(self, size: int) -> None:
-        self._done += size
-        if not self._relieved.is_set() and self.queued < MAX_QUEUED // 2:
-            self._loop.call_soon_threadsafe(self._relieved.set)
+    def _mark_folded(self, size: int) -> None:
+        self._bytes_folded += size
+        if not self._has_room.is_set() and self.queued < MAX_QUEUED // 2:
+            self._loop.call_soon_threadsafe(self._has_room.set)
 
-    def _join(self, asked: asyncio.Future[Joint], index: int, last: int, at: float) -> None:
+    def _answer(self, request: asyncio.Future[JoinPoint], index: int, last: int, at: float) -> None:
         try:
             state = self._session.checkpoint()
         except Exception as error:  # noqa: BLE001
             self._failed("its own session failed to make a checkpoint", error)
             state = b""
-        joint = Joint(index, last, self._encode(last, at, state), self._loop.time())
-        self._loop.call_soon_threadsafe(self._answer, asked, joint)
+        join_point = JoinPoint(index, last, self._encode(last, at, state), self._loop.time())
+        self._loop.call_soon_threadsafe(self._resolve, request, join_point)
 
     def _failed(self, what: str, error: Exception) -> None:
         self.failures += 1
         if self.failures <= 3:
             self._loop.call_soon_threadsafe(self._log, f"{what}: {type(error).__name__}: {error}")
 
-    def _answer(self, asked: asyncio.Future[Joint], joint: Joint) -> None:
-        self._latest = joint
-        if asked is self._asked:
-            self._asked = None
-        if not asked.done():
-            asked.set_result(joint)
+    def _resolve(self, request: asyncio.Future[JoinPoint], join_point: JoinPoint) -> None:
+        self._latest = join_point
+        if request is self._pending:
+            self._pending = None
+        if not request.done():
+            request.set_result(join_point)

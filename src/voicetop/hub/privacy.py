@@ -19,15 +19,15 @@ from voicetop.wire.events import EVENT_TYPES
 from voicetop.wire.frames import RawBatch
 
 SPOKEN = frozenset({"user_text", "agent_text", "arguments", "result"})
-RETOLD = {
+FREE_TEXT = {
     "operator": frozenset({"text"}),
     "call.outcome": frozenset({"reason"}),
     "error": frozenset({"message"}),
 }
-NUMBERED = "runbook_tick"
+NUMERIC_ACT = "runbook_tick"
 """The one act whose text is no prose: the number of a step."""
-_KEPT = {
-    name: (frozenset(kind.__struct_fields__) | {"type"}) - SPOKEN - RETOLD.get(name, frozenset())
+_ALLOWED = {
+    name: (frozenset(kind.__struct_fields__) | {"type"}) - SPOKEN - FREE_TEXT.get(name, frozenset())
     for name, kind in EVENT_TYPES.items()
 }
 _ENVELOPE = frozenset({"type", "ts", "event_id", "source"})
@@ -45,19 +45,19 @@ def without_transcripts(frame: bytes) -> bytes:
 def _strip(raw: Raw) -> bytes:
     try:
         event: dict[str, Any] = msgspec.json.decode(raw)
-        kept = {name: event[name] for name in event.keys() & _KEPT.get(event["type"], _ENVELOPE)}
-        if event.get("act") == NUMBERED and _is_step(event.get("text")):
-            kept["text"] = event["text"]
+        fields = {name: event[name] for name in event.keys() & _ALLOWED.get(event["type"], _ENVELOPE)}
+        if event.get("act") == NUMERIC_ACT and _is_step(event.get("text")):
+            fields["text"] = event["text"]
         if event.get("compliance_violation") and event.get("reason") and not event.get("label"):
-            kept["reason"] = _mark(str(event["reason"]))
-        if kept["type"] == "malformed":
-            kept["payload"] = ""
-        return msgspec.json.encode({"type": kept.pop("type"), **kept})
+            fields["reason"] = _placeholder(str(event["reason"]))
+        if fields["type"] == "malformed":
+            fields["payload"] = ""
+        return msgspec.json.encode({"type": fields.pop("type"), **fields})
     except (msgspec.MsgspecError, OverflowError, RecursionError):  # a number that no decoder here can hold
         return b'{"type":"withheld"}'
 
 
-def _mark(text: str) -> str:
+def _placeholder(text: str) -> str:
     """Stands for a text that an alert is named after, so that who may not read it counts the same alerts."""
     return f"withheld {hashlib.blake2b(text.encode(), key=_KEY, digest_size=4).hexdigest()}"
 

@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING
 
 from voicetop.clock import Clock
 from voicetop.hub.config import HubConfig
-from voicetop.hub.hub_session import HubSession, Joint
+from voicetop.hub.hub_session import HubSession, JoinPoint
 
 if TYPE_CHECKING:
     from voicetop.recording import Recorder
 
-HELD_S = 0.4
+HOLD_S = 0.4
 """How long frames are held for a state: with the recorder's own half second, less than a second can be lost."""
 PATIENCE_S = 10.0
 
 
 class RecordingSink:
-    """Raises RecordingError where it can't be had. Later trouble stops no feed; `trouble` tells of it once."""
+    """Raises RecordingError where it can't be had. Later trouble stops no feed; `on_failure` tells of it once."""
 
     def __init__(
-        self, config: HubConfig, epoch: str, clock: Clock, *, trouble: Callable[[str], None]
+        self, config: HubConfig, epoch: str, clock: Clock, *, on_failure: Callable[[str], None]
     ) -> None:
         self.recorder = _recorder(config, epoch, clock)
-        self._trouble = trouble
-        self._told = False
+        self._on_failure = on_failure
+        self._failure_reported = False
         self._held: list[bytes] | None = None
 
     def write(self, frame: bytes) -> None:
@@ -41,23 +41,23 @@ class RecordingSink:
         else:
             self._write(frame)
 
-    def beat(self, session: HubSession) -> None:
+    def heartbeat(self, session: HubSession) -> None:
         """A heartbeat was the last that was recorded: where the next file is due, ask for the state to begin it."""
         if self._held is None and self.recorder.wants_state:
             self._held = []
-            asked = session.joint_here()
-            asked.add_done_callback(self._begin_file)
-            asyncio.get_running_loop().call_later(HELD_S, asked.cancel)
+            request = session.latest_join_point()
+            request.add_done_callback(self._begin_file)
+            asyncio.get_running_loop().call_later(HOLD_S, request.cancel)
 
     async def close(self) -> None:
         """Write what is held, flush."""
         self._release()
         await asyncio.to_thread(self.recorder.close)
 
-    def _begin_file(self, asked: asyncio.Future[Joint]) -> None:
+    def _begin_file(self, request: asyncio.Future[JoinPoint]) -> None:
         """The state is there, or it took too long."""
-        if self._held is not None and not asked.cancelled() and asked.exception() is None:
-            self._write(asked.result().welcome)
+        if self._held is not None and not request.cancelled() and request.exception() is None:
+            self._write(request.result().welcome)
         self._release()
 
     def _release(self) -> None:
@@ -67,9 +67,9 @@ class RecordingSink:
 
     def _write(self, frame: bytes) -> None:
         self.recorder.write(frame)
-        if self.recorder.failed and not self._told:
-            self._told = True
-            self._trouble(self.recorder.error)
+        if self.recorder.failed and not self._failure_reported:
+            self._failure_reported = True
+            self._on_failure(self.recorder.error)
 
 
 def _recorder(config: HubConfig, epoch: str, clock: Clock) -> Recorder:

@@ -18,10 +18,10 @@ from websockets.frames import CloseCode
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import UsageError, VoicetopError
 from voicetop.hub.access import AccessControl, Client
-from voicetop.hub.config import HubConfig, Role, check_bind, offered, server_tls
+from voicetop.hub.config import HubConfig, Role, check_bind, offered_roles, server_tls
 from voicetop.hub.console import ConsoleConnection, peer_name
 from voicetop.hub.feed import Feed
-from voicetop.hub.health import line, measure
+from voicetop.hub.health import status_line, measure
 from voicetop.hub.watcher_election import WatcherElection
 from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.codec import MAX_FRAME
@@ -35,9 +35,9 @@ LAST_BATCH_S = 0.5
 FAREWELL_S = 1.0
 
 _hello_decoder = msgspec.json.Decoder(Hello)
-_quiet = logging.getLogger("voicetop.hub.websockets")
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False  # a port scan is no news for the console that runs in the same terminal
+_websockets_log = logging.getLogger("voicetop.hub.websockets")
+_websockets_log.addHandler(logging.NullHandler())
+_websockets_log.propagate = False  # a port scan is no news for the console that runs in the same terminal
 
 
 class Hub:
@@ -69,12 +69,14 @@ class Hub:
         check_bind(self.config)
         tls = server_tls(self.config)
         access = AccessControl(
-            self.config.tokens, lambda: msgspec.structs.asdict(self._measure()), told=offered(self.config)
+            self.config.tokens,
+            lambda: msgspec.structs.asdict(self._measure()),
+            offered=offered_roles(self.config),
         )
         try:
             self._server = await self._bind(access, sock, ssl=tls)
         except OSError as error:
-            raise UsageError(self._why_not(error)) from None
+            raise UsageError(self._bind_error(error)) from None
         try:
             self.feed = Feed(self.config, self._clock, self._new_session, self._log)
         except VoicetopError:
@@ -84,7 +86,7 @@ class Hub:
         await self._server.start_serving()
         self._tasks = [
             asyncio.create_task(job())
-            for job in (self.feed.run_batches, self.feed.run_beats, self._report_by_the_minute)
+            for job in (self.feed.run_batches, self.feed.run_heartbeats, self._report_periodically)
         ]
 
     async def _bind(self, access: AccessControl, sock: socket.socket | None, **options: Any) -> Server:
@@ -93,7 +95,7 @@ class Hub:
             self._handle,
             **(where if sock is None else {"sock": sock}),
             process_request=access.check,
-            process_response=access.tell,
+            process_response=access.add_roles_header,
             create_connection=Client,
             compression=None,  # it would cost every console its own compressor
             server_header=None,
@@ -102,7 +104,7 @@ class Hub:
             write_limit=16 * 1024,
             ping_timeout=40,
             close_timeout=FAREWELL_S,
-            logger=_quiet,
+            logger=_websockets_log,
             start_serving=False,
             **options,
         )
@@ -125,12 +127,12 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.feed.seal()
-        await self._last_batch()
+        await self._flush_consoles()
         await self._farewell()
         await self._server.wait_closed()
         await self.feed.close()
 
-    async def _last_batch(self) -> None:
+    async def _flush_consoles(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_BATCH_S):
                 while any(console.index < self.feed.backlog.end for console in self.consoles):  # noqa: ASYNC110
@@ -155,14 +157,14 @@ class Hub:
             if connection.grant.only_publishes:
                 await self._serve_publisher(connection)
             else:
-                await self._ask_and_serve(connection)
+                await self._serve_after_hello(connection)
         except (ConnectionClosed, TimeoutError):
             return
         except Exception as error:  # noqa: BLE001 - one client's trouble is not the others'
             self._log(f"error with {peer_name(connection)}: {type(error).__name__}: {error}")
             await connection.close(1011, "internal error; see the hub's log")
 
-    async def _ask_and_serve(self, client: Client) -> None:
+    async def _serve_after_hello(self, client: Client) -> None:
         try:
             async with asyncio.timeout(self.config.hello_s):
                 frame = await client.recv(decode=False)
@@ -193,11 +195,11 @@ class Hub:
             *(client, role, self.feed),
             welcome_s=self.config.welcome_s,
             log=self._log,
-            on_told=self._election.hear,
+            on_delivery_report=self._election.share,
         )
         self.consoles.add(console)
         try:
-            async with self._election.turn(console):
+            async with self._election.take_seat(console):
                 await console.run(hello.resume)
         finally:
             self.consoles.discard(console)
@@ -211,11 +213,11 @@ class Hub:
             return
         self.publishers.add(client)
         try:
-            await self._take_all(client, hello)
+            await self._receive_all(client, hello)
         finally:
             self.publishers.discard(client)
 
-    async def _take_all(self, client: Client, hello: Hello | None) -> None:
+    async def _receive_all(self, client: Client, hello: Hello | None) -> None:
         """What a publisher sends, for as long as it does. Who introduces itself is told epoch and time."""
         sender = peer_name(client)
         may_operate = not self.config.tokens
@@ -227,18 +229,18 @@ class Hub:
             frame = await client.recv(decode=False)
             hello = _hello(frame)
             if not hello:
-                self.feed.take(frame, sender=sender, may_operate=may_operate)
+                self.feed.receive(frame, sender=sender, may_operate=may_operate)
                 await self.feed.keep_up()
 
-    async def _report_by_the_minute(self) -> None:
+    async def _report_periodically(self) -> None:
         while True:
             await self._clock.sleep(self.config.report_s)
-            self._log(line(self._measure()))
+            self._log(status_line(self._measure()))
 
     def _measure(self) -> Any:
         return measure(self.feed, len(self.publishers), self.consoles)
 
-    def _why_not(self, error: OSError) -> str:
+    def _bind_error(self, error: OSError) -> str:
         where = f"{self.config.host}:{self.config.port}"
         if error.errno == errno.EADDRINUSE:
             return f"{where} is in use, maybe by another hub: stop that, or choose another --port"

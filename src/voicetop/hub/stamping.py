@@ -16,7 +16,7 @@ from voicetop.hub.backlog import BacklogEntry
 MAX_BATCH_BYTES = 192 * 1024
 """A console that doesn't read pins a batch or two of these; and no single event is larger."""
 
-SLEWED = 0.5
+SLEW_RATE = 0.5
 """How fast stamped time runs, against real time, while the machine's clock is behind the last stamp."""
 
 
@@ -28,7 +28,7 @@ class Stamper:
         self.seq = 0
         self._clock = clock
         self._time = clock.time()
-        self._read = clock.monotonic()
+        self._read_at = clock.monotonic()
 
     def now(self) -> float:
         """The receive time for what came now, epoch seconds.
@@ -36,12 +36,12 @@ class Stamper:
         When the machine's clock is set back, stamped time can't follow, and standing still for an hour would be
         worse than being wrong by it: it goes on at half speed until the clock has caught up.
         """
-        read = self._clock.monotonic()
-        self._time = max(self._clock.time(), self._time + (read - self._read) * SLEWED)
-        self._read = read
+        read_at = self._clock.monotonic()
+        self._time = max(self._clock.time(), self._time + (read_at - self._read_at) * SLEW_RATE)
+        self._read_at = read_at
         return math.floor(self._time * 1000) / 1000
 
-    def take(self, count: int) -> int:
+    def allocate(self, count: int) -> int:
         """Number `count` events; the number of the first."""
         first = self.seq + 1
         self.seq += count
@@ -52,9 +52,9 @@ class OpenBatch:
     """The batch that is being filled. `add` takes events as JSON text, joined by commas as they came."""
 
     def __init__(self) -> None:
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self.first = 0
         self.events = 0
         self.size = 0
@@ -83,5 +83,5 @@ class OpenBatch:
             b",".join(self._pieces),
         )
         entry = BacklogEntry(self.first, self.first + self.events - 1, self._runs[-1][0], frame)
-        self._begin()
+        self._reset()
         return entry

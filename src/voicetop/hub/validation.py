@@ -27,13 +27,13 @@ from voicetop.wire.events import (
 )
 from voicetop.wire.text import safe_label, safe_text
 
-KEPT_PAYLOAD = 4096
-KEPT_MALFORMED = 5
-KEPT_SOURCES = 5_000
-ROOM = 256
+MAX_PAYLOAD = 4096
+MAX_REJECTED = 5
+MAX_SOURCES = 5_000
+NESTING_MARGIN = 256
 
-_OWN = frozenset({Heartbeat, Gap, Malformed})
-_OWN_NAMES = frozenset({"heartbeat", "gap", "malformed", "hello", "welcome", "batch"})
+_HUB_ONLY = frozenset({Heartbeat, Gap, Malformed})
+_HUB_ONLY_NAMES = frozenset({"heartbeat", "gap", "malformed", "hello", "welcome", "batch"})
 
 
 class ValidatedPart(Struct, frozen=True):
@@ -69,16 +69,16 @@ class Validator:
         self.events = 0
         self.duplicates = 0
         self.malformed = 0
-        self.oddities: list[RejectedInput] = []
+        self.rejected: list[RejectedInput] = []
         self.dropped_by: dict[str, int] = {}
         self._seen = Duplicates.none()
 
     def admit(self, frame: bytes, *, sender: str, may_operate: bool, at: float) -> list[ValidatedPart]:
         """The events of `frame` that are to be stamped, in pieces of at most MAX_BATCH_BYTES."""
         frame = frame.strip(b" \t\r\n")
-        whole = self._whole(frame, may_operate=may_operate)
+        whole = self._validate_whole(frame, may_operate=may_operate)
         if whole is None:
-            pieces = [self._one(event, sender, may_operate, at) for event in self._split(frame)]
+            pieces = [self._validate_event(event, sender, may_operate, at) for event in self._split(frame)]
             whole = [piece for piece in pieces if piece is not None]
         self.events += sum(piece.count for piece in whole)
         return whole
@@ -88,7 +88,7 @@ class Validator:
         """Events that publishers had to drop before they came here, as they report it."""
         return sum(self.dropped_by.values())
 
-    def _whole(self, frame: bytes, *, may_operate: bool) -> list[ValidatedPart] | None:
+    def _validate_whole(self, frame: bytes, *, may_operate: bool) -> list[ValidatedPart] | None:
         """The frame as one piece where nothing is wrong with it, None where it must be looked at event by event."""
         if len(frame) > MAX_BATCH_BYTES or not _is_utf8(frame) or _nests_deeply(frame):
             return None
@@ -97,12 +97,12 @@ class Validator:
             events = _array_decoder.decode(frame) if array else [_event_decoder.decode(frame)]
         except UNDECODABLE:
             return None
-        kinds = set(map(type, events))
-        if kinds & _OWN or (Operator in kinds and not may_operate):
+        types = set(map(type, events))
+        if types & _HUB_ONLY or (Operator in types and not may_operate):
             return None
         if not self._seen.all_new([event.event_id for event in events]):
             return None
-        if SourceStatus in kinds:
+        if SourceStatus in types:
             self._note_status(events)
         return [ValidatedPart(_on_one_line(frame[1:-1] if array else frame), len(events))] if events else []
 
@@ -118,11 +118,11 @@ class Validator:
         for event in events:
             yield bytes(event)
 
-    def _one(self, raw: bytes, sender: str, may_operate: bool, at: float) -> ValidatedPart | None:
+    def _validate_event(self, raw: bytes, sender: str, may_operate: bool, at: float) -> ValidatedPart | None:
         try:
             event_id = self._check(raw, may_operate=may_operate)
         except UNDECODABLE as error:
-            return self._malformed(raw, str(error), sender, at)
+            return self._reject(raw, str(error), sender, at)
         if not self._seen.is_new(event_id):
             self.duplicates += 1
             return None
@@ -138,7 +138,7 @@ class Validator:
             raise msgspec.ValidationError("nested too deeply")
         raw.decode()
         envelope = _envelope_decoder.decode(raw)
-        if envelope.type in _OWN_NAMES:
+        if envelope.type in _HUB_ONLY_NAMES:
             raise msgspec.ValidationError(f"only a hub may send '{safe_label(envelope.type)}'")
         if envelope.type not in EVENT_TYPES:
             return envelope.event_id
@@ -149,19 +149,19 @@ class Validator:
             self._note_status([event])
         return event.event_id
 
-    def _malformed(self, raw: bytes, why: str, sender: str, at: float) -> ValidatedPart:
+    def _reject(self, raw: bytes, why: str, sender: str, at: float) -> ValidatedPart:
         self.malformed += 1
-        if len(self.oddities) < KEPT_MALFORMED:
-            self.oddities.append(RejectedInput(sender, safe_text(why, 200)))
+        if len(self.rejected) < MAX_REJECTED:
+            self.rejected.append(RejectedInput(sender, safe_text(why, 200)))
         event = Malformed(
-            ts=at, payload=raw[:KEPT_PAYLOAD], error=safe_text(why, 500), source=safe_label(sender)
+            ts=at, payload=raw[:MAX_PAYLOAD], error=safe_text(why, 500), source=safe_label(sender)
         )
         return ValidatedPart(msgspec.json.encode(event), 1)
 
     def _note_status(self, events: list[AnyEvent]) -> None:
         for event in events:
             if isinstance(event, SourceStatus) and (
-                event.source in self.dropped_by or len(self.dropped_by) < KEPT_SOURCES
+                event.source in self.dropped_by or len(self.dropped_by) < MAX_SOURCES
             ):
                 self.dropped_by[event.source] = event.dropped
 
@@ -172,10 +172,10 @@ def _nests_deeply(frame: bytes) -> bool:
     A console reads an event two levels further in, together with those of others, and one that it can't read would
     cost it all of them. The look is a second pass over the text: only where there are brackets enough to be too deep.
     """
-    if frame.count(b"[") + frame.count(b"{") < 2 * ROOM:
+    if frame.count(b"[") + frame.count(b"{") < 2 * NESTING_MARGIN:
         return False
     try:
-        _raw_decoder.decode(b"[" * ROOM + frame + b"]" * ROOM)
+        _raw_decoder.decode(b"[" * NESTING_MARGIN + frame + b"]" * NESTING_MARGIN)
     except RecursionError:
         return True
     except msgspec.DecodeError:

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from voicetop.hub.console import ConsoleConnection
 from voicetop.wire.frames import DeliveryReport, Duty
 
-MOST_TOLD = 2_000
+MAX_REPORTS = 2_000
 """What watchers told that is kept for one that comes later; the oldest goes."""
 
 
@@ -27,39 +27,39 @@ class WatcherElection:
     """The watchers of a hub, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._here: list[_Seat] = []
-        self._told: dict[tuple[str, str, str], bytes] = {}
+        self._seats: list[_Seat] = []
+        self._reports: dict[tuple[str, str, str], bytes] = {}
 
     @asynccontextmanager
-    async def turn(self, console: ConsoleConnection) -> AsyncIterator[None]:
+    async def take_seat(self, console: ConsoleConnection) -> AsyncIterator[None]:
         """While a console is here. Only watchers take turns; to others nothing is said."""
         if console.role != "watcher":
             yield
             return
         seat = _Seat(console)
-        self._here.append(seat)
+        self._seats.append(seat)
         try:
-            await seat.send(_duty(on=self._here[0] is seat))
-            for told in list(self._told.values()):
-                await seat.send(told)
-            with seat.speaking():
+            await seat.send(_duty(on=self._seats[0] is seat))
+            for report in list(self._reports.values()):
+                await seat.send(report)
+            with seat.sending():
                 yield
         finally:
-            was_on = self._here[0] is seat
-            self._here.remove(seat)
-            if was_on and self._here:
-                self._here[0].call()
+            was_on_duty = self._seats[0] is seat
+            self._seats.remove(seat)
+            if was_on_duty and self._seats:
+                self._seats[0].put_on_duty()
 
-    def hear(self, console: ConsoleConnection, told: DeliveryReport) -> None:
+    def share(self, console: ConsoleConnection, report: DeliveryReport) -> None:
         """One of them has told somebody something: the others are to know, and whoever comes later."""
-        name, frame = (told.target, told.thread, told.mark), msgspec.json.encode(told)
-        self._told.pop(name, None)
-        self._told[name] = frame
-        if len(self._told) > MOST_TOLD:
-            del self._told[next(iter(self._told))]
-        for seat in self._here:
+        name, frame = (report.target, report.thread, report.mark), msgspec.json.encode(report)
+        self._reports.pop(name, None)
+        self._reports[name] = frame
+        if len(self._reports) > MAX_REPORTS:
+            del self._reports[next(iter(self._reports))]
+        for seat in self._seats:
             if seat.console is not console:
-                seat.say(frame)
+                seat.queue(frame)
 
 
 class _Seat:
@@ -67,29 +67,29 @@ class _Seat:
 
     def __init__(self, console: ConsoleConnection) -> None:
         self.console = console
-        self._unsaid: asyncio.Queue[bytes] = asyncio.Queue(MOST_TOLD)
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_REPORTS)
 
-    def say(self, frame: bytes) -> None:
+    def queue(self, frame: bytes) -> None:
         with contextlib.suppress(asyncio.QueueFull):
-            self._unsaid.put_nowait(frame)
+            self._queue.put_nowait(frame)
 
-    def call(self) -> None:
+    def put_on_duty(self) -> None:
         """It is its turn, which it must hear, and after what the one before has told."""
-        if self._unsaid.full():
-            self._unsaid.get_nowait()
-        self._unsaid.put_nowait(_duty(on=True))
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(_duty(on=True))
 
     @contextmanager
-    def speaking(self) -> Iterator[None]:
-        task = asyncio.create_task(self._speak())
+    def sending(self) -> Iterator[None]:
+        task = asyncio.create_task(self._send_queued())
         try:
             yield
         finally:
             task.cancel()
 
-    async def _speak(self) -> None:
+    async def _send_queued(self) -> None:
         while True:
-            await self.send(await self._unsaid.get())
+            await self.send(await self._queue.get())
 
     async def send(self, frame: bytes) -> None:
         with contextlib.suppress(ConnectionClosed):

@@ -45,7 +45,7 @@ class Delivery:
         """Why a target takes nothing at the moment, by its name."""
         self.on_duty = True
         """Whether it is this process that tells people, and not another watcher."""
-        self.on_told: Callable[[DeliveryReport], None] = lambda _: None
+        self.on_delivery_report: Callable[[DeliveryReport], None] = lambda _: None
         """Called with what was told, for the other watchers to know."""
         self._clock = clock
         self._log = log
@@ -133,7 +133,7 @@ class Delivery:
             self._again(target.name, job, failure)
         else:
             self.outbox.done(job, ref, self._clock.time())
-            self.on_told(DeliveryReport(job.target, job.thread, mark_of(job.what), ref))
+            self.on_delivery_report(DeliveryReport(job.target, job.thread, mark_of(job.what), ref))
             self._news[target.name].set()
             if self.failing.pop(target.name, ""):
                 self._log(f"{target.name}: accepts alerts again")

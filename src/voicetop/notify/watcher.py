@@ -90,8 +90,8 @@ class Watcher:
         self._told: asyncio.Queue[DeliveryReport] = asyncio.Queue(MOST_SHARED)
         session.on_effect.append(self._fresh.append)
         session.on_welcome.append(lambda _: self._join())
-        delivery.on_told = self._share_later
-        source.on_told = self._hear_told
+        delivery.on_delivery_report = self._share_later
+        source.on_delivery_report = self._hear_told
 
     @property
     def on_duty(self) -> bool:

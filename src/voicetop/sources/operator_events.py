@@ -17,13 +17,13 @@ from voicetop.sources import Act
 from voicetop.wire.events import MAX_LABEL, MAX_TEXT, Operator
 from voicetop.wire.text import safe_label, safe_text
 
-MOST_UNHEARD = 100
+MAX_PENDING = 100
 _checker: msgspec.json.Decoder[Operator] = msgspec.json.Decoder(Operator)
 
 
-def author(told: str = "", env: Mapping[str, str] = os.environ) -> str:
+def author(name: str = "", env: Mapping[str, str] = os.environ) -> str:
     """Who acts: what was told (an option, the config), else the user of this machine."""
-    name = told.strip() or env.get("USER", "") or env.get("LOGNAME", "") or "somebody"
+    name = name.strip() or env.get("USER", "") or env.get("LOGNAME", "") or "somebody"
     return safe_label(name)
 
 
@@ -67,15 +67,15 @@ class PendingActs:
     def __iter__(self) -> Iterator[bytes]:
         return iter(list(self._frames.values()))
 
-    def hold(self, act: Operator) -> bytes:
+    def add(self, act: Operator) -> bytes:
         """The act as the frame that is to be sent."""
         frame = msgspec.json.encode(act)
         self._frames[act.event_id.encode()] = frame
-        if len(self._frames) > MOST_UNHEARD:
+        if len(self._frames) > MAX_PENDING:
             del self._frames[next(iter(self._frames))]
         return frame
 
-    def hear(self, batch: bytes) -> None:
+    def confirm(self, batch: bytes) -> None:
         """See which of them a batch brings."""
         for event_id in [known for known in self._frames if known in batch]:
             del self._frames[event_id]

@@ -42,7 +42,7 @@ MAX_WELCOME = 512 * 1024 * 1024
 """A welcome with the state of 100,000 live calls is some tens of MB."""
 
 SILENT_AFTER_S = 1.5
-BEAT_S = 0.25
+HEARTBEAT_S = 0.25
 PAUSED_S = 1.0
 """So late for a heartbeat of its own, this process stood still (a large state, a suspended machine)."""
 QUEUED_FRAMES = 64
@@ -80,10 +80,10 @@ class SocketSource:
         self.seq = 0
         self.on_duty = True
         """Of a watcher: whether it is this one that tells people, as the hub said last."""
-        self.on_told: Callable[[DeliveryReport], None] = lambda _: None
+        self.on_delivery_report: Callable[[DeliveryReport], None] = lambda _: None
         """Of a watcher: called with what another one has told."""
         self._token = check_token(token)
-        self._asked_role = role
+        self._requested_role = role
         self.role = role
         self._clock = clock or WallClock()
         self._tls = ssl or client_tls(url)
@@ -92,11 +92,11 @@ class SocketSource:
         self._link = LinkState(where=urlsplit(url).netloc)
         self._frames: asyncio.Queue[bytes | FeedRefused] = asyncio.Queue(QUEUED_FRAMES)
         self._connection: ClientConnection | None = None
-        self._unheard = PendingActs()
+        self._pending_acts = PendingActs()
         self._at = self._clock.time()
-        self._heard = self._clock.monotonic()
-        self._made_up = False
-        self._asked_at = -ASK_EVERY_S
+        self._heard_at = self._clock.monotonic()
+        self._has_local_time = False
+        self._state_asked_at = -ASK_EVERY_S
 
     @property
     def link(self) -> LinkState:
@@ -105,11 +105,14 @@ class SocketSource:
     @property
     def silent_s(self) -> float:
         """Seconds since the hub said anything; an open line may hang for a minute before it is known to be broken."""
-        return self._clock.monotonic() - self._heard
+        return self._clock.monotonic() - self._heard_at
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
         """Welcomes and batches, for as long as somebody asks. Raises FeedRefused."""
-        tasks = [asyncio.create_task(self._keep_connected()), asyncio.create_task(self._beat_when_silent())]
+        tasks = [
+            asyncio.create_task(self._keep_connected()),
+            asyncio.create_task(self._heartbeat_when_silent()),
+        ]
         try:
             while True:
                 frame = await self._frames.get()
@@ -139,20 +142,20 @@ class SocketSource:
         """
         if self._connection is None:
             raise FeedLost(f"no connection to {self.url}: nothing was sent")
-        frame = self._unheard.hold(act)
+        frame = self._pending_acts.add(act)
         with contextlib.suppress(ConnectionClosed):
             await self._connection.send(frame, text=True)
 
-    async def share(self, told: DeliveryReport) -> None:
+    async def share(self, report: DeliveryReport) -> None:
         """Of a watcher: let the others know what was told. Where there is no connection, they don't get to know."""
         if self._connection is not None:
             with contextlib.suppress(ConnectionClosed):
-                await self._connection.send(msgspec.json.encode(told), text=True)
+                await self._connection.send(msgspec.json.encode(report), text=True)
 
     async def _keep_connected(self) -> None:
         try:
             while True:
-                why = await self._stay()
+                why = await self._run_connection()
                 wait = self._backoff.next()
                 retry_at = self._clock.time() + wait
                 self._link = LinkState("reconnecting", self._backoff.tries, retry_at, why, self._link.where)
@@ -163,17 +166,17 @@ class SocketSource:
         except Exception as error:  # noqa: BLE001 - a feed that ends without a word would look like a calm night
             await self._frames.put(FeedRefused(f"the feed of {self.url} failed here: {error!r}"))
 
-    async def _stay(self) -> str:
+    async def _run_connection(self) -> str:
         """One connection from beginning to end; why it ended. Raises FeedRefused."""
         connecting = connect_to(self.url, self._token, self._tls, max_size=MAX_WELCOME, max_queue=8)
         try:
             async with connecting as connection:
-                self.role = self._asked_role or _most(connection)
+                self.role = self._requested_role or _highest_role(connection)
                 await connection.send(msgspec.json.encode(self._hello()), text=True)
                 self._connection = connection
                 await self._receive(connection)
         except FAILURES as error:
-            failure = failure_of(error, self.url, has_token=bool(self._token), was_there=bool(self.epoch))
+            failure = failure_of(error, self.url, has_token=bool(self._token), has_answered=bool(self.epoch))
             if isinstance(failure, FeedRefused):
                 raise failure from None
             return str(failure)
@@ -192,18 +195,18 @@ class SocketSource:
                 head = _head_decoder.decode(frame)
             except UNDECODABLE:
                 raise FeedRefused(f"{self.url} sent something that is not a frame of the protocol") from None
-            self._heard = self._clock.monotonic()
+            self._heard_at = self._clock.monotonic()
             if isinstance(head, _BatchHead):
-                self._unheard.hear(frame)
-                await self._take_batch(head, frame)
+                self._pending_acts.confirm(frame)
+                await self._on_batch(head, frame)
                 await self._ask_for_state(connection)
             elif isinstance(head, WelcomeHead):
-                await self._take_welcome(head, frame)
-                await self._send_again(connection)
+                await self._on_welcome(head, frame)
+                await self._resend_acts(connection)
             elif isinstance(head, Duty):
                 self.on_duty = head.on
             elif isinstance(head, DeliveryReport):
-                self.on_told(head)
+                self.on_delivery_report(head)
             else:
                 await self._frames.put(self._local(head))
 
@@ -212,27 +215,27 @@ class SocketSource:
         not be the same. Not more often than once in a while, should the hub be too busy to be heard in time.
         """
         now = self._clock.monotonic()
-        if self._made_up and now >= self._asked_at + ASK_EVERY_S:
-            self._asked_at = now
+        if self._has_local_time and now >= self._state_asked_at + ASK_EVERY_S:
+            self._state_asked_at = now
             await connection.send(msgspec.json.encode(WantState()), text=True)
 
-    async def _send_again(self, connection: ClientConnection) -> None:
+    async def _resend_acts(self, connection: ClientConnection) -> None:
         """What a connection that broke may have lost."""
         if self.role == "operator":
-            for act in self._unheard:
+            for act in self._pending_acts:
                 await connection.send(act, text=True)
 
-    async def _take_welcome(self, head: WelcomeHead, frame: bytes) -> None:
+    async def _on_welcome(self, head: WelcomeHead, frame: bytes) -> None:
         if head.protocol != PROTOCOL_VERSION:
             raise FeedRefused(
                 f"{self.url} uses protocol {head.protocol}, this voicetop {PROTOCOL_VERSION}: update one of them"
             )
         self.epoch, self.seq = head.epoch, head.seq
         self._at = head.at or self._at
-        self._made_up = self._made_up and memoryview(head.state).nbytes <= len('""')
+        self._has_local_time = self._has_local_time and memoryview(head.state).nbytes <= len('""')
         await self._frames.put(frame)
 
-    async def _take_batch(self, head: _BatchHead, frame: bytes) -> None:
+    async def _on_batch(self, head: _BatchHead, frame: bytes) -> None:
         """A batch that doesn't follow on the last one cannot come from a hub; should it, the gap is told."""
         count = sum(count for _, count in head.at)
         if head.seq + count - 1 <= self.seq:
@@ -248,21 +251,21 @@ class SocketSource:
             self._link = LinkState("live", where=self._link.where)
         await self._frames.put(frame)
 
-    async def _beat_when_silent(self) -> None:
+    async def _heartbeat_when_silent(self) -> None:
         """Time goes on without the hub: heartbeats of our own, on from the hub's last stamp.
 
         After a pause of this process itself, what came meanwhile is heard first: the hub wasn't silent.
         """
         awake, paused = self._clock.monotonic(), False
         while True:
-            await self._clock.sleep(BEAT_S)
+            await self._clock.sleep(HEARTBEAT_S)
             before, awake = awake, self._clock.monotonic()
             paused = awake - before > PAUSED_S and not paused
             silent = self.silent_s
             if paused:
                 continue
             if silent >= self._silent_after and self._frames.empty():
-                self._made_up = self._made_up or bool(self.epoch)
+                self._has_local_time = self._has_local_time or bool(self.epoch)
                 await self._frames.put(self._local(Heartbeat(ts=self._at + silent, seq=self.seq, local=True)))
 
     def _local(self, event: Event) -> bytes:
@@ -270,7 +273,7 @@ class SocketSource:
         return msgspec.json.encode(RawBatch(seq=self.seq, at=[(event.ts, 1)], events=[raw], local=True))
 
 
-def _most(connection: ClientConnection) -> str:
+def _highest_role(connection: ClientConnection) -> str:
     """The most that a hub offers; one that offers nothing is asked for the least."""
     offered = connection.response.headers.get(ROLES_HEADER, "") if connection.response else ""
     return "operator" if "operator" in offered.split(", ") else "viewer"
