@@ -69,9 +69,9 @@ def test_a_server_that_hangs_up_before_its_answer_may_be_starting() -> None:
 
 def test_a_reset_while_encrypting_hints_at_ws_unless_a_hub_was_there() -> None:
     reset = ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
-    assert "is it ws:// ?" in str(failure_of(reset, "wss://hub", has_token=True))
-    assert "is it ws" not in str(failure_of(reset, "wss://hub", has_token=True, has_answered=True))
-    assert "is it ws" not in str(failure_of(reset, URL, has_token=True))
+    assert "should the URL be ws://?" in str(failure_of(reset, "wss://hub", has_token=True))
+    assert "should the URL" not in str(failure_of(reset, "wss://hub", has_token=True, has_answered=True))
+    assert "should the URL" not in str(failure_of(reset, URL, has_token=True))
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
@@ -79,7 +79,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
     error.verify_message = "self-signed certificate"
     failure = failure_of(error, "wss://hub", has_token=True)
     assert isinstance(failure, FeedRefused)
-    assert "isn't trusted (self-signed certificate); --cafile" in str(failure)
+    assert "isn't trusted (self-signed certificate); add its CA with --cafile" in str(failure)
 
 
 def test_a_close_without_a_frame_is_a_broken_connection() -> None:

@@ -244,8 +244,8 @@ def test_there_are_words_for_every_intent_and_step() -> None:
     for kind in Population().kinds:
         steps = set(kind.plan(0.0)) | set(kind.plan(0.5)) | set(kind.plan(0.999))
         book = kind.book
-        assert book.openings[kind.truth["intent"]]
-        assert book.answers[kind.truth["intent"]]
+        assert book.openings[kind.segments["intent"]]
+        assert book.answers[kind.segments["intent"]]
         assert all(book.caller[step] for step in steps - {"greeting"})
         assert all(book.agent[step] for step in steps - {"resolve"})
     assert set(BOOKS) == {"en", "es", "fr", "hi", "de"}

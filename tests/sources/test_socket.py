@@ -243,7 +243,7 @@ async def test_after_time_of_its_own_it_asks_for_the_hubs_state_once(open_consol
         goes_on.set()
         await until(lambda: len(console.frames) > 1 and console.source.seq == 11)
         assert asked == [b'{"type":"state"}']
-        assert not console.source._made_up
+        assert not console.source._has_local_time
         await console.close()
 
 
@@ -255,7 +255,7 @@ async def test_a_pause_of_its_own_is_no_silence_of_the_hub(start_hub: StartHub, 
     time.sleep(1.6)  # noqa: ASYNC251 - nothing at all goes on here: hub and console stand still alike
     await asyncio.sleep(0.6)
     assert len(console.local) == before
-    assert not console.source._made_up
+    assert not console.source._has_local_time
 
 
 async def test_it_waits_for_a_hub_that_is_not_there_yet(start_hub: StartHub, open_console: Open) -> None:

@@ -14,19 +14,19 @@ from typing import Any
 
 from msgspec import Struct
 
-from voicetop.adapters.event_page import EventPage
+from voicetop.adapters.event_buffer import EventBuffer
 from voicetop.formatting.numbers import known
 from voicetop.wire.events import MAX_TEXT, NAN, Audio, Latency, Stage, Turn, TurnStart
 
 SHORTEST_SPEECH_S = 0.3
-SAME_MEASURE_MS = 100.0
+E2E_TOLERANCE_MS = 100.0
 """An account by stage is that of a reply where its sum is so near to what was measured."""
 
 
 class UserTurn(Struct):
     """From the caller's first word to the agent's answer.
 
-    `since`: the end of the caller's speech (epoch s); `told`: a turn.start went out; `waiting`: the caller waits right
+    `since`: the end of the caller's speech (epoch s); `announced`: a turn.start went out; `waiting`: the caller waits
     now; `released_at`: when the framework decided that the caller is done; `replying`: a service works on the answer;
     `spoke_s`: how long they spoke, pauses left out.
     """
@@ -34,13 +34,13 @@ class UserTurn(Struct):
     index: int
     since: float = NAN
     measured_from: str = "vad_stop"
-    told: bool = False
+    announced: bool = False
     waiting: bool = False
     released_at: float = NAN
     replying: bool = False
     failed: bool = False
-    heard: list[str] = []
-    said: list[str] = []
+    user_texts: list[str] = []
+    agent_texts: list[str] = []
     spoke_s: float = 0.0
     loudness_dbfs: float = NAN
 
@@ -51,11 +51,11 @@ class UserTurn(Struct):
     @property
     def speech_rate_wpm(self) -> float:
         """Words a minute; NaN where too little was said for one."""
-        words = sum(len(text.split()) for text in self.heard)
+        words = sum(len(text.split()) for text in self.user_texts)
         return round(words / self.spoke_s * 60.0, 1) if words and self.spoke_s > SHORTEST_SPEECH_S else NAN
 
     @property
-    def status_unanswered(self) -> str:
+    def unanswered_status(self) -> str:
         """What became of it where no answer came."""
         return "failed" if self.failed else "cancelled" if self.replying else "no_reply"
 
@@ -63,8 +63,8 @@ class UserTurn(Struct):
 class Stages:
     """What the caller waits for: one stage at a time, though services overlap."""
 
-    def __init__(self, page: EventPage) -> None:
-        self._page = page
+    def __init__(self, buffer: EventBuffer) -> None:
+        self._buffer = buffer
         self.current = ""
 
     def clear(self) -> None:
@@ -76,22 +76,22 @@ class Stages:
         if self.current != stage:
             self.leave(at)
             self.current = stage
-            self._page.say(Stage, at, name=stage, state="start", provider=provider, model=model)
+            self._buffer.add(Stage, at, name=stage, state="start", provider=provider, model=model)
 
     def leave(self, at: float, state: str = "end") -> None:
         """The stage is over, or `failed`."""
         if self.current:
-            self._page.say(Stage, at, name=self.current, state=state)
+            self._buffer.add(Stage, at, name=self.current, state=state)
         self.current = ""
 
 
 class Turns:
-    """The turns of one call, one at a time; what becomes of them is written on `page`. Without `texts`, no words."""
+    """The turns of one call, one at a time; what becomes of them is written on `buffer`. Without `texts`, no words."""
 
-    def __init__(self, page: EventPage, *, texts: bool = True) -> None:
+    def __init__(self, buffer: EventBuffer, *, texts: bool = True) -> None:
         self.current: UserTurn | None = None
-        self.stages = Stages(page)
-        self._page = page
+        self.stages = Stages(buffer)
+        self._buffer = buffer
         self._texts = texts
 
     @property
@@ -102,20 +102,20 @@ class Turns:
     def open(self) -> UserTurn:
         """The turn that is going on, or the next one."""
         if self.current is None:
-            self._page.turn += 1
-            self.current = UserTurn(self._page.turn)
+            self._buffer.turn += 1
+            self.current = UserTurn(self._buffer.turn)
         return self.current
 
     def wait(self, since: float, measured_from: str, stage: str) -> None:
         """From here on the caller waits; dated by the end of speech, which a detector knows a little later."""
         turn = self.open()
         turn.since, turn.measured_from = since, measured_from
-        turn.told = turn.waiting = True
+        turn.announced = turn.waiting = True
         self.stages.clear()
-        self._page.say(TurnStart, since, turn=turn.index)
+        self._buffer.add(TurnStart, since, turn=turn.index)
         self.stages.enter(stage, since)
 
-    def speak_on(self, at: float) -> None:
+    def resume_speech(self, at: float) -> None:
         """The caller wasn't done: they speak again before the turn was released."""
         if self.waiting:
             self.waiting.waiting = False
@@ -141,38 +141,44 @@ class Turns:
             if self.stages.current == stage:
                 self.stages.leave(at, "failed")
 
-    def reply(self, at: float, account: tuple[float, Latency] | None = None) -> None:
-        """The agent's first audio. `account` is the framework's own: (e2e in ms, stages that add up to it)."""
+    def reply(self, at: float, breakdown: tuple[float, Latency] | None = None) -> None:
+        """The agent's first audio. `breakdown` is the framework's own: (e2e in ms, stages that add up to it)."""
         turn = self.waiting
         if turn is None:
             return
         self.stages.leave(at)
         e2e_ms, latency = round((at - turn.since) * 1000.0, 3), None
-        if account and abs(account[0] - e2e_ms) < SAME_MEASURE_MS:
-            e2e_ms, latency = account
-        said = self._text(turn.said, "")
+        if breakdown and abs(breakdown[0] - e2e_ms) < E2E_TOLERANCE_MS:
+            e2e_ms, latency = breakdown
+        agent_texts = self._text(turn.agent_texts, "")
         self._finish(
-            turn, at, "ok", agent_text=said, e2e_ms=e2e_ms, latency=latency, additive=latency is not None
+            turn,
+            at,
+            "ok",
+            agent_text=agent_texts,
+            e2e_ms=e2e_ms,
+            latency=latency,
+            additive=latency is not None,
         )
 
-    def conclude(self, at: float) -> None:
+    def abandon(self, at: float) -> None:
         """The turn ends without an answer; one that nobody was told of ends in silence."""
         turn = self.current
         if turn is None:
             return
         self.stages.leave(at)
-        if turn.told:
-            self._finish(turn, at, turn.status_unanswered)
+        if turn.announced:
+            self._finish(turn, at, turn.unanswered_status)
         self.current = None
 
     def _finish(self, turn: UserTurn, at: float, status: str, **fields: Any) -> None:
         rate, loudness = turn.speech_rate_wpm, turn.loudness_dbfs
         if known(rate) or known(loudness):
-            self._page.say(Audio, at, role="user", speech_rate_wpm=rate, loudness_dbfs=loudness)
-        heard = self._text(turn.heard)
+            self._buffer.add(Audio, at, role="user", speech_rate_wpm=rate, loudness_dbfs=loudness)
+        user_texts = self._text(turn.user_texts)
         about = {"turn": turn.index, "status": status, "measured_from": turn.measured_from}
-        self._page.say(Turn, at, **about, user_text=heard, **fields)
+        self._buffer.add(Turn, at, **about, user_text=user_texts, **fields)
         self.current = None
 
-    def _text(self, parts: Iterable[str], glue: str = " ") -> str:
-        return glue.join(parts).strip()[:MAX_TEXT] if self._texts else ""
+    def _text(self, parts: Iterable[str], separator: str = " ") -> str:
+        return separator.join(parts).strip()[:MAX_TEXT] if self._texts else ""

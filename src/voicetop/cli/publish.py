@@ -19,7 +19,7 @@ from voicetop.cli.replay import parse_speed
 from voicetop.clock import Clock, WallClock
 from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.errors import FeedLost, UsageError
-from voicetop.publish.json_lines import InvalidLine, JsonLine, JsonLines, moved
+from voicetop.publish.json_lines import InvalidLine, JsonLine, JsonLines, with_ts
 from voicetop.publish.lossless import FRAME_EVENTS, LosslessPublisher
 
 CHUNK = 64 * 1024
@@ -80,16 +80,16 @@ def _open(name: str) -> int:
 
 
 class PublishCounts(Struct):
-    """What came of it. `passed` are lines that only a hub may say, as in a recording."""
+    """What came of it. `ignored` are lines that only a hub may say, as in a recording."""
 
     events: int = 0
     bad: int = 0
-    passed: int = 0
+    ignored: int = 0
 
     def in_words(self) -> str:
         words = f"published {self.events:,} events"
-        if self.passed:
-            words += f", ignored {self.passed:,} lines that only a hub may send"
+        if self.ignored:
+            words += f", ignored {self.ignored:,} lines that only a hub may send"
         return words + (f", skipped {self.bad:,} bad lines" if self.bad else "")
 
 
@@ -102,7 +102,7 @@ class LineSender(LosslessPublisher):
             return
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self.again(())
+                await self.reconnect(())
         except TimeoutError:
             raise FeedLost(
                 f"no hub at {self.url} for {PATIENCE_S:.0f} s: gave up, the rest was not sent"
@@ -145,7 +145,7 @@ class Pump:
                     await self._send()
             await self._sender.flush()
         finally:
-            self.told.passed = lines.passed
+            self.told.ignored = lines.ignored
             await self._sender.close()
         return self.told
 
@@ -160,7 +160,7 @@ class Pump:
             await self._clock.sleep(min(wait, LOOK_S))
             await self._sender.keep_connected()
             wait = self._wait_for(line)
-        self._due.append(Raw(moved(line, self._moved_ts(line)).raw if self._now else line.raw))
+        self._due.append(Raw(with_ts(line, self._moved_ts(line)).raw if self._now else line.raw))
 
     async def _send(self) -> None:
         await self._sender.keep_connected()

@@ -65,7 +65,7 @@ def _status_failure(error: InvalidStatus, url: str, *, has_token: bool) -> FeedL
     plain = error.response.headers.get("Content-Type", "").startswith("text/plain")
     text = safe_label((error.response.body or b"").decode("utf-8", "replace").strip()) if plain else ""
     hint = " (set VOICETOP_TOKEN)" if status == 401 and not has_token else ""
-    return FeedRefused(f"{url} refused: {said or f'HTTP status {status}'}{hint}")
+    return FeedRefused(f"{url} refused: {text or f'HTTP status {status}'}{hint}")
 
 
 def _tls_failure(error: ssl.SSLError, url: str) -> FeedLost | FeedRefused:

@@ -163,7 +163,7 @@ class Feed:
     def _add(self, text: bytes, count: int, at: float) -> None:
         if not self._batch.has_room_for(len(text)):
             self.seal()
-        self._batch.add(self.stamper.receive(count), text, count, at)
+        self._batch.add(self.stamper.allocate(count), text, count, at)
         self._has_events.set()
 
     def _report_recording_failure(self, why: str) -> None:

@@ -21,7 +21,7 @@ from voicetop.hub.access import AccessControl, Client
 from voicetop.hub.config import HubConfig, Role, check_bind, offered_roles, server_tls
 from voicetop.hub.console import ConsoleConnection, peer_name
 from voicetop.hub.feed import Feed
-from voicetop.hub.health import status_line, measure
+from voicetop.hub.health import measure, status_line
 from voicetop.hub.watcher_election import WatcherElection
 from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.codec import MAX_FRAME

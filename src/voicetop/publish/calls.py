@@ -61,23 +61,23 @@ class PublishedCall:
         self._waiting = False
         self._started_at = clock.time()
         self._ended = False
-        self._tell(CallStart, segments=dict(segments or {}), agent=agent, **fields)
+        self._publish(CallStart, segments=dict(segments or {}), agent=agent, **fields)
 
-    def _tell(self, kind: type[Kind], **fields: Any) -> None:
+    def _publish(self, kind: type[Kind], **fields: Any) -> None:
         fields.setdefault("ts", self._clock.time())
         self._emit(kind(call_id=self.call_id, **fields))
 
     def _in_turn(self, kind: type[Kind], **fields: Any) -> None:
         fields.setdefault("turn", self.turns - 1)
-        self._tell(kind, **fields)
+        self._publish(kind, **fields)
 
     def update(self, segments: Mapping[str, Scalar] | None = None, **fields: Any) -> None:
         """Segments that became known or changed (None removes one), or a `state`."""
-        self._tell(CallUpdate, segments=dict(segments or {}), **fields)
+        self._publish(CallUpdate, segments=dict(segments or {}), **fields)
 
     def step(self, step: str, **fields: Any) -> None:
         """The conversation reached a named point."""
-        self._tell(CallStep, step=step, **fields)
+        self._publish(CallStep, step=step, **fields)
 
     def turn_start(self, **fields: Any) -> int:
         """The caller stopped speaking; returns the index of the turn."""
@@ -120,14 +120,14 @@ class PublishedCall:
 
     def outcome(self, success: bool | None, evaluator: str = "agent", **fields: Any) -> None:
         """What became of the call; may come after its end."""
-        self._tell(CallOutcome, success=success, evaluator=evaluator, **fields)
+        self._publish(CallOutcome, success=success, evaluator=evaluator, **fields)
 
     def end(self, reason: str, **fields: Any) -> None:
         """The call is over. Only the first end counts."""
         if not self._ended:
             self._ended = True
             fields.setdefault("duration_s", round(self._clock.time() - self._started_at, 3))
-            self._tell(CallEnd, reason=reason, **fields)
+            self._publish(CallEnd, reason=reason, **fields)
 
     def __enter__(self) -> Self:
         return self

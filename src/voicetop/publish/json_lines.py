@@ -20,7 +20,7 @@ from voicetop.wire.text import safe_text
 MAX_LINE = 192 * 1024
 """As much as a hub takes for one event."""
 
-_HUBS_OWN = frozenset({"heartbeat", "gap", "malformed", "welcome", "batch", "hello", "frame"})
+_HUB_ONLY_TYPES = frozenset({"heartbeat", "gap", "malformed", "welcome", "batch", "hello", "frame"})
 
 
 class JsonLine(Struct, frozen=True):
@@ -38,7 +38,7 @@ class InvalidLine(Struct, frozen=True):
     why: str
 
 
-class _Words(Struct, frozen=True):
+class _Envelope(Struct, frozen=True):
     """An event's envelope, or a line of a recording: that has its event in `raw`, and other lines around it."""
 
     type: Label = ""
@@ -48,27 +48,27 @@ class _Words(Struct, frozen=True):
     voicetop: str = ""
 
 
-_words_decoder = msgspec.json.Decoder(_Words)
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
 _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 class JsonLines:
-    """Cuts bytes, as they come, into lines, and checks each. `passed` counts what only a hub may say."""
+    """Cuts bytes, as they come, into lines, and checks each. `ignored` counts what only a hub may say."""
 
     def __init__(self) -> None:
         self.number = 0
-        self.passed = 0
+        self.ignored = 0
         self._rest = b""
         self._too_long = False
         self._run = secrets.token_hex(6)
 
     def feed(self, chunk: bytes) -> Iterator[JsonLine | InvalidLine]:
         """The lines that are complete now."""
-        *whole, self._rest = (self._rest + chunk).split(b"\n")
-        for text in whole:
-            found = self._line(text)
-            if found:
-                yield found
+        *complete, self._rest = (self._rest + chunk).split(b"\n")
+        for text in complete:
+            line = self._line(text)
+            if line:
+                yield line
         if len(self._rest) > MAX_LINE:
             self._rest = self._rest[: MAX_LINE + 1]
             self._too_long = True
@@ -93,25 +93,25 @@ class JsonLines:
 
     def _event(self, text: bytes) -> JsonLine | None:
         text.decode()
-        words = _words_decoder.decode(text)
-        if not words.type and bytes(words.raw):
-            text = bytes(words.raw)
-            words = _words_decoder.decode(text)
-        if words.voicetop or words.type in _HUBS_OWN:
-            self.passed += 1
+        envelope = _envelope_decoder.decode(text)
+        if not envelope.type and bytes(envelope.raw):
+            text = bytes(envelope.raw)
+            envelope = _envelope_decoder.decode(text)
+        if envelope.voicetop or envelope.type in _HUB_ONLY_TYPES:
+            self.ignored += 1
             return None
-        if not words.type:
+        if not envelope.type:
             raise msgspec.ValidationError("not an event: it has no `type`")
-        if words.ts is None:
+        if envelope.ts is None:
             raise msgspec.ValidationError("it has no `ts`, the time of the event in epoch seconds")
-        if words.type in EVENT_TYPES:
+        if envelope.type in EVENT_TYPES:
             _event_decoder.decode(text)
-        if not words.event_id:
+        if not envelope.event_id:
             text = b'{"event_id":"%s-%d",%b' % (self._run.encode(), self.number, text[1:])
-        return JsonLine(self.number, words.ts, text)
+        return JsonLine(self.number, envelope.ts, text)
 
 
-def moved(line: JsonLine, ts: float) -> JsonLine:
+def with_ts(line: JsonLine, ts: float) -> JsonLine:
     """The same event as if it had happened at `ts`."""
     event: dict[str, Any] = msgspec.json.decode(line.raw)
     event["ts"] = ts

@@ -33,8 +33,8 @@ GATHER_S = 0.02
 STATUS_S = 5.0
 PING_S = 1.0
 FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 15.0
-STEADY_S = 5.0
+MAX_PAUSE_S = 15.0
+STABLE_S = 5.0
 
 log = logging.getLogger("voicetop.publish")
 
@@ -64,7 +64,7 @@ class PublisherLink:
         self._patience_s = patience_s
         self._work = asyncio.Event()
         self._closing = asyncio.Event()
-        self._backoff = Backoff(FIRST_PAUSE_S, limit=LONGEST_PAUSE_S)
+        self._backoff = Backoff(FIRST_PAUSE_S, limit=MAX_PAUSE_S)
 
     def wake(self) -> None:
         """Something waits to be sent."""
@@ -81,22 +81,22 @@ class PublisherLink:
             is_last = self._closing.is_set()
             began = self._clock.monotonic()
             try:
-                await self._carry()
+                await self._run_connection()
             except FeedLost as lost:
-                self._tell(lost)
+                self._note_failure(lost)
             except FAILURES as error:
-                self._tell(failure_of(error, self.url, has_token=bool(self._token)))
+                self._note_failure(failure_of(error, self.url, has_token=bool(self._token)))
             finally:
                 self.report.connected = False
                 self.outbox.stay_awake()
             if self._closing.is_set() and (is_last or self.outbox.is_done):
                 return
-            if self._clock.monotonic() - began > STEADY_S:
+            if self._clock.monotonic() - began > STABLE_S:
                 self._backoff.reset()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._backoff.next())
 
-    def _tell(self, failure: FeedLost | FeedRefused) -> None:
+    def _note_failure(self, failure: FeedLost | FeedRefused) -> None:
         why = str(failure)
         if why != self.report.why and not self._closing.is_set():
             log.warning(
@@ -104,23 +104,25 @@ class PublisherLink:
             )
         self.report.why = why
 
-    async def _carry(self) -> None:
+    async def _run_connection(self) -> None:
         """One connection, from hello to its end."""
         connecting = connect_to(
             self.url, self._token, self._tls, open_timeout=self._patience_s, ping_interval=None
         )
         async with connecting as socket:
             try:
-                await self._introduce(socket)
-                await self._until_one_ends(self._send(socket), self._listen(socket), self._keep(socket))
+                await self._handshake(socket)
+                await self._until_one_ends(
+                    self._send_events(socket), self._listen(socket), self._keep_alive(socket)
+                )
             except BaseException:
                 socket.transport.abort()  # a peer that hangs won't answer a goodbye either
                 raise
 
-    async def _introduce(self, socket: ClientConnection) -> None:
+    async def _handshake(self, socket: ClientConnection) -> None:
         hello = Hello(role="publisher", source=self.outbox.source)
-        await self._push(socket, msgspec.json.encode(hello))
-        await self._push(socket, self._status())
+        await self._send_frame(socket, msgspec.json.encode(hello))
+        await self._send_frame(socket, self._status())
         async with asyncio.timeout(self._patience_s):
             welcome = await self._await_welcome(socket)
         self.report.connected = True
@@ -147,9 +149,9 @@ class PublisherLink:
         is_new = epoch != self.report.epoch
         if is_new and (self.report.epoch or self.outbox.dropped):
             for frame in self.outbox.announce():
-                await self._push(socket, frame)
+                await self._send_frame(socket, frame)
         for frame in self.outbox.resend():
-            await self._push(socket, frame)
+            await self._send_frame(socket, frame)
         self.report.epoch = epoch
 
     async def _until_one_ends(self, *parts: Coroutine[Any, Any, None]) -> None:
@@ -163,16 +165,16 @@ class PublisherLink:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _send(self, socket: ClientConnection) -> None:
+    async def _send_events(self, socket: ClientConnection) -> None:
         """Frames as events come, each frame what gathered in 20 ms; ends when closing and all is read."""
         while True:
             while frame := self.outbox.next_frame(self._clock.monotonic()):
-                await self._push(socket, frame)
+                await self._send_frame(socket, frame)
             if self._closing.is_set():
-                await self._push(socket, self._status())
+                await self._send_frame(socket, self._status())
                 await self._confirm(socket)
                 return
-            if self.outbox.rest():
+            if self.outbox.sleep_if_empty():
                 await self._work.wait()
                 if not self._closing.is_set():
                     self._work.clear()
@@ -185,15 +187,15 @@ class PublisherLink:
         if not self._closing.is_set():
             raise FeedLost("the hub closed the connection")
 
-    async def _keep(self, socket: ClientConnection) -> None:
+    async def _keep_alive(self, socket: ClientConnection) -> None:
         """Acknowledgements every second, the status every five; a hub that answers neither is given up."""
-        told = pinged = self._clock.monotonic()
+        reported = pinged = self._clock.monotonic()
         while True:
             await self._clock.sleep(PING_S)
             now = self._clock.monotonic()
-            if now - told >= STATUS_S:
-                told = now
-                await self._push(socket, self._status())
+            if now - reported >= STATUS_S:
+                reported = now
+                await self._send_frame(socket, self._status())
             if self.outbox.unacknowledged or now - pinged >= STATUS_S:
                 pinged = now
                 await self._confirm(socket)
@@ -208,7 +210,7 @@ class PublisherLink:
             raise FeedLost(f"no answer for {self._patience_s:g} s") from None
         self.outbox.acknowledge(mark, self._clock.monotonic())
 
-    async def _push(self, socket: ClientConnection, frame: bytes) -> None:
+    async def _send_frame(self, socket: ClientConnection, frame: bytes) -> None:
         try:
             async with asyncio.timeout(self._patience_s):
                 await socket.send(frame, text=True)

@@ -29,7 +29,7 @@ from voicetop.wire.frames import Hello
 FRAME_EVENTS = 512
 PING_S = 0.5
 GOODBYE_S = 5.0
-UNREAD_BYTES = 16 * 1024 * 1024
+MAX_UNREAD_BYTES = 16 * 1024 * 1024
 
 
 class SentFrames(Struct):
@@ -67,12 +67,12 @@ class LosslessPublisher:
         self._backoff = backoff or Backoff()
         self._encoder = msgspec.json.Encoder()
         self._connection: ClientConnection | None = None
-        self._drain: asyncio.Task[None] | None = None
+        self._reader: asyncio.Task[None] | None = None
         self._unread: deque[bytes] = deque()
         self._unread_bytes = 0
         self._pongs: deque[tuple[asyncio.Future[float], int]] = deque()
-        self._sent_here = 0
-        self._read_here = 0
+        self._frames_sent = 0
+        self._frames_read = 0
         self._pinged = 0.0
 
     async def open(self) -> None:
@@ -87,9 +87,9 @@ class LosslessPublisher:
         self._connection = connection
         self.sent.connections += 1
         self._pongs.clear()
-        self._sent_here = self._read_here = 0
+        self._frames_sent = self._frames_read = 0
         self._pinged = self._clock.monotonic()
-        self._drain = asyncio.create_task(_read_and_forget(connection))
+        self._reader = asyncio.create_task(_discard_incoming(connection))
         hello = self._encoder.encode(Hello(role="publisher", source=self._source))
         with contextlib.suppress(
             ConnectionClosed
@@ -102,7 +102,7 @@ class LosslessPublisher:
             part = events[start : start + FRAME_EVENTS]
             self.sent.frames += 1
             self.sent.events += len(part)
-            await self._keep_and_push(self._encoder.encode(part))
+            await self._send_frame(self._encoder.encode(part))
 
     async def close(self) -> None:
         """Say goodbye; what the hub didn't read any more is lost with the fleet."""
@@ -112,23 +112,23 @@ class LosslessPublisher:
                     await self._ping()
                     await self._await_pong()
             await self._connection.close()
-        if self._drain is not None:
-            await asyncio.gather(self._drain, return_exceptions=True)
+        if self._reader is not None:
+            await asyncio.gather(self._reader, return_exceptions=True)
 
     @property
     def lost(self) -> bool:
         """Whether the connection is gone."""
-        return self._drain is None or self._drain.done()
+        return self._reader is None or self._reader.done()
 
-    async def again(self, announcements: Sequence[Event]) -> None:
+    async def reconnect(self, announcements: Sequence[Event]) -> None:
         """Connect anew, however long it takes: tell the live calls, then what may not have been read."""
-        await self._reconnect()
+        await self._reopen()
         unread, self._unread, self._unread_bytes = self._unread, deque(), 0
         await self.send(announcements)
         for frame in unread:
-            await self._keep_and_push(frame)
+            await self._send_frame(frame)
 
-    async def _reconnect(self) -> None:
+    async def _reopen(self) -> None:
         if self._connection is not None:
             failure = closed_failure(self.url, self._connection.close_code, self._connection.close_reason)
             if isinstance(failure, FeedRefused):
@@ -144,7 +144,7 @@ class LosslessPublisher:
             else:
                 return
 
-    async def _keep_and_push(self, frame: bytes) -> None:
+    async def _send_frame(self, frame: bytes) -> None:
         """One frame out; what can't go now stays unread until the next connection."""
         self._unread.append(frame)
         self._unread_bytes += len(frame)
@@ -152,17 +152,17 @@ class LosslessPublisher:
             return
         with contextlib.suppress(ConnectionClosed):
             await self._connection.send(frame, text=True)
-            self._sent_here += 1
-            if self._clock.monotonic() - self._pinged >= PING_S or self._unread_bytes >= UNREAD_BYTES:
+            self._frames_sent += 1
+            if self._clock.monotonic() - self._pinged >= PING_S or self._unread_bytes >= MAX_UNREAD_BYTES:
                 await self._ping()
             self._note_pongs()
-            if self._unread_bytes >= UNREAD_BYTES:
+            if self._unread_bytes >= MAX_UNREAD_BYTES:
                 await self._await_pong()
 
     async def _ping(self) -> None:
         assert self._connection is not None
         self._pinged = self._clock.monotonic()
-        self._pongs.append((asyncio.ensure_future(await self._connection.ping()), self._sent_here))
+        self._pongs.append((asyncio.ensure_future(await self._connection.ping()), self._frames_sent))
 
     async def _await_pong(self) -> None:
         await self._pongs[-1][0]
@@ -172,9 +172,9 @@ class LosslessPublisher:
         """Forget the frames that were sent before a ping that is answered."""
         while self._pongs and _is_answered(self._pongs[0][0]):
             _, upto = self._pongs.popleft()
-            while self._read_here < upto and self._unread:
+            while self._frames_read < upto and self._unread:
                 self._unread_bytes -= len(self._unread.popleft())
-                self._read_here += 1
+                self._frames_read += 1
             self._backoff.reset()
 
 
@@ -182,7 +182,7 @@ def _is_answered(pong: asyncio.Future[float]) -> bool:
     return pong.done() and not pong.cancelled() and pong.exception() is None
 
 
-async def _read_and_forget(connection: ClientConnection) -> None:
+async def _discard_incoming(connection: ClientConnection) -> None:
     """Read what the hub says, so that its pongs get through; ends with the connection."""
     with contextlib.suppress(ConnectionClosed):
         async for _ in connection:

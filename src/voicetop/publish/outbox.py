@@ -25,12 +25,12 @@ KEEP_S = 10.0
 
 FRAME_EVENTS = 500
 FRAME_BYTES = 256 * 1024
-LIVE_CALLS = 10_000
+MAX_LIVE_CALLS = 10_000
 
 _encode = msgspec.json.Encoder().encode
 
 
-class _Live(Struct):
+class _LiveCall(Struct):
     """A call that is going on: what announces it again."""
 
     start: CallStart
@@ -56,7 +56,7 @@ class Outbox:
         self._sent: deque[_Sent] = deque()
         self._sent_count = 0
         self._acknowledged = 0
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, _LiveCall] = {}
         self._asleep = False
         self._prefix = secrets.token_hex(6)
         self._ids = itertools.count(1)
@@ -72,17 +72,17 @@ class Outbox:
                 self.dropped += 1
             waiting.append(event)
             if type(event) in _CALL_KINDS:
-                self._follow(event)
+                self._track_call(event)
             wake = self._asleep
             self._asleep = False
         return wake
 
-    def _follow(self, event: Event) -> None:
+    def _track_call(self, event: Event) -> None:
         """Keep the table of live calls, from which they are announced again to a new hub."""
         if isinstance(event, CallStart):
-            if len(self._live) >= LIVE_CALLS:
+            if len(self._live) >= MAX_LIVE_CALLS:
                 del self._live[next(iter(self._live))]
-            self._live[event.call_id] = _Live(event, dict(event.segments))
+            self._live[event.call_id] = _LiveCall(event, dict(event.segments))
         elif isinstance(event, CallEnd):
             self._live.pop(event.call_id, None)
         elif isinstance(event, CallUpdate) and (live := self._live.get(event.call_id)):
@@ -108,7 +108,7 @@ class Outbox:
         """Nothing waits, and everything that was sent was read."""
         return not self._waiting and not self.unacknowledged
 
-    def rest(self) -> bool:
+    def sleep_if_empty(self) -> bool:
         """True where nothing waits; the next `put` then asks to wake the link."""
         with self._lock:
             self._asleep = not self._waiting
@@ -137,12 +137,12 @@ class Outbox:
 
     def _payload(self, event: Event) -> bytes:
         try:
-            return encode_event(self._addressed(event))
+            return encode_event(self._with_id_and_source(event))
         except Exception:  # noqa: BLE001 - whatever was handed in, the link and the call go on
             self.dropped += 1
             return b""
 
-    def _addressed(self, event: Event) -> Event:
+    def _with_id_and_source(self, event: Event) -> Event:
         """With an id, by which the hub knows a repeat, and with the source, by which it measures the clock's skew."""
         if event.event_id and event.source:
             return event
@@ -179,10 +179,10 @@ class Outbox:
         """Frames that tell a hub of every live call anew: its start, with the segments as they are now."""
         with self._lock:
             calls = list(self._live.values())
-        payloads = [self._payload(event) for live in calls for event in self._announcement(live)]
+        payloads = [self._payload(event) for live in calls for event in self._announcement_of(live)]
         return [as_frame(payloads[at : at + FRAME_EVENTS]) for at in range(0, len(payloads), FRAME_EVENTS)]
 
-    def _announcement(self, live: _Live) -> list[Event]:
+    def _announcement_of(self, live: _LiveCall) -> list[Event]:
         segments = {name: value for name, value in live.segments.items() if value is not None}
         start = structs.replace(live.start, event_id=self._new_id(), segments=segments)
         if not live.state:
@@ -225,9 +225,9 @@ def encode_event(event: Event) -> bytes:
 def _without_nans(event: Event) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(event)
     if isinstance(latency := fields.get("latency"), dict):
-        fields["latency"] = {name: value for name, value in latency.items() if _is_told(value)}
-    return {name: value for name, value in fields.items() if _is_told(value)}
+        fields["latency"] = {name: value for name, value in latency.items() if _is_known(value)}
+    return {name: value for name, value in fields.items() if _is_known(value)}
 
 
-def _is_told(value: object) -> bool:
+def _is_known(value: object) -> bool:
     return not isinstance(value, float) or math.isfinite(value)

@@ -41,7 +41,7 @@ _COMPONENT_CLASSES = {
     "BaseInputTransport": "transport",
     "BaseOutputTransport": "transport",
 }
-_LEAVING = ("on_client_disconnected", "on_participant_left", "on_participant_disconnected")
+_LEAVE_EVENTS = ("on_client_disconnected", "on_participant_left", "on_participant_disconnected")
 
 log = logging.getLogger("voicetop.publish")
 
@@ -78,21 +78,21 @@ class VoicetopObserver(BaseObserver):
         self._publisher = shared_publisher(publisher) if isinstance(publisher, str) else publisher
         self._clock = clock or WallClock()
         self.call_id = call_id or uuid.uuid4().hex
-        self._story = PipecatCall(
+        self._call = PipecatCall(
             CallFacts(self.call_id, dict(segments or {}), agent, direction, caller, texts)
         )
         self._latency = _Latency(self._clock)
         self._loudness = _Loudness()
         self._ticked_at = 0.0
-        self._is_broken = False
+        self._has_failed = False
         if transport is not None:
-            self._watch(transport)
+            self._watch_transport(transport)
 
     # What the application may add.
 
     def update(self, segments: Mapping[str, Scalar] | None = None, state: str = "") -> None:
         """Segments that became known in mid-call, or a state: held, transferring, active."""
-        self._emit(self._story.update(self._clock.time(), segments or {}, state))
+        self._emit(self._call.update(self._clock.time(), segments or {}, state))
 
     def step(self, step: str) -> None:
         """The conversation reached a named point."""
@@ -109,26 +109,26 @@ class VoicetopObserver(BaseObserver):
         await self._latency.on_pipeline_started()
 
     async def on_push_frame(self, data: FramePushed) -> None:
-        if self._is_broken:
+        if self._has_failed:
             return
-        with self._sparing_the_call():
+        with self._isolating_failures():
             await self._latency.on_push_frame(data)
-            self._read(data)
+            self._handle_frame(data)
 
     async def cleanup(self) -> None:
         """The pipeline is gone: the last word of the call."""
         await super().cleanup()
-        with self._sparing_the_call():
-            self._tell("over")
+        with self._isolating_failures():
+            self._handle("over")
 
     @contextmanager
-    def _sparing_the_call(self) -> Iterator[None]:
+    def _isolating_failures(self) -> Iterator[None]:
         try:
             yield
         except Exception:
-            if not self._is_broken:
+            if not self._has_failed:
                 log.exception("voicetop stops watching call %s; the call is not affected", self.call_id)
-            self._is_broken = True
+            self._has_failed = True
 
     # From frames to records.
 
@@ -136,97 +136,99 @@ class VoicetopObserver(BaseObserver):
         for event in events:
             self._publisher.emit(event)
 
-    def _tell(self, kind: str, **fields: Any) -> None:
-        self._tell_at(self._clock.time(), kind, **fields)
+    def _handle(self, kind: str, **fields: Any) -> None:
+        self._handle_at(self._clock.time(), kind, **fields)
 
-    def _tell_at(self, at: float, kind: str, **fields: Any) -> None:
-        self._emit(self._story.tell(kind, at, **fields))
+    def _handle_at(self, at: float, kind: str, **fields: Any) -> None:
+        self._emit(self._call.handle(kind, at, **fields))
 
-    def _read(self, data: FramePushed) -> None:
+    def _handle_frame(self, data: FramePushed) -> None:
         frame = data.frame
         kind = type(frame)
         if kind not in _readers:
             _readers[kind] = _reader_of(kind)
         reader = _readers[kind]
-        if reader is not None and not _is_twin(data):
+        if reader is not None and not _is_upstream_copy(data):
             reader(self, frame, data.source)
         now = self._clock.time()
         if now - self._ticked_at > TICK_S:
             self._ticked_at = now
-            self._tell("tick")
+            self._handle("tick")
 
-    def _watch(self, transport: Any) -> None:
-        async def left(*_: object) -> None:
-            self._tell("disconnected")
+    def _watch_transport(self, transport: Any) -> None:
+        async def on_leave(*_: object) -> None:
+            self._handle("disconnected")
 
-        for name in _LEAVING:
+        for name in _LEAVE_EVENTS:
             if name in getattr(transport, "_event_handlers", {}):
-                transport.add_event_handler(name, left)
+                transport.add_event_handler(name, on_leave)
 
     def _connected(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._tell("connected")
+        self._handle("connected")
 
     def _vad_start(self, frame: frames.VADUserStartedSpeakingFrame, _source: FrameProcessor) -> None:
         self._loudness.begin()
-        self._tell_at(frame.timestamp, "user_speech_start", start_secs=frame.start_secs)
+        self._handle_at(frame.timestamp, "user_speech_start", start_secs=frame.start_secs)
 
     def _vad_stop(self, frame: frames.VADUserStoppedSpeakingFrame, _source: FrameProcessor) -> None:
         loudness = self._loudness.end()
-        self._tell_at(frame.timestamp, "user_speech_stop", stop_secs=frame.stop_secs, loudness_dbfs=loudness)
+        self._handle_at(
+            frame.timestamp, "user_speech_stop", stop_secs=frame.stop_secs, loudness_dbfs=loudness
+        )
 
     def _audio(self, frame: frames.InputAudioRawFrame, _source: FrameProcessor) -> None:
-        self._loudness.hear(frame.audio)
+        self._loudness.add(frame.audio)
 
     def _turn_start(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._tell("user_turn_start")
+        self._handle("user_turn_start")
 
     def _turn_stop(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._tell("user_turn_stop")
+        self._handle("user_turn_stop")
 
     def _transcript(self, frame: frames.TranscriptionFrame, source: FrameProcessor) -> None:
         language = str(getattr(frame.language, "value", frame.language) or "")
-        self._tell("transcript", text=frame.text, language=language, **_identity(source))
+        self._handle("transcript", text=frame.text, language=language, **_identity(source))
 
     def _llm_start(self, _frame: frames.Frame, source: FrameProcessor) -> None:
-        self._tell("llm_start", **_identity(source))
+        self._handle("llm_start", **_identity(source))
 
     def _text(self, frame: frames.TextFrame | frames.TTSSpeakFrame, _source: FrameProcessor) -> None:
-        self._tell("llm_text", text=frame.text)
+        self._handle("llm_text", text=frame.text)
 
     def _llm_end(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._tell("llm_end")
+        self._handle("llm_end")
 
     def _tts_start(self, frame: frames.TTSStartedFrame, source: FrameProcessor) -> None:
-        self._tell("tts_start", context=str(frame.context_id or ""), **_identity(source))
+        self._handle("tts_start", context=str(frame.context_id or ""), **_identity(source))
 
     def _bot_start(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
         breakdown = self._latency.take()
         if breakdown is not None:
             parts = [(part.key, part.duration_secs) for part in breakdown.contributions]
-            self._tell("breakdown", contributions=parts, measured_from=str(breakdown.measured_from or ""))
-        self._tell("bot_start")
+            self._handle("breakdown", contributions=parts, measured_from=str(breakdown.measured_from or ""))
+        self._handle("bot_start")
 
     def _bot_stop(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._tell("bot_stop")
+        self._handle("bot_stop")
 
     def _interruption(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._tell("interruption")
+        self._handle("interruption")
 
     def _tool_start(self, frame: frames.FunctionCallInProgressFrame, _source: FrameProcessor) -> None:
         arguments = json.dumps(frame.arguments, default=str, ensure_ascii=False)
-        self._tell("tool_start", call=frame.tool_call_id, name=frame.function_name, arguments=arguments)
+        self._handle("tool_start", call=frame.tool_call_id, name=frame.function_name, arguments=arguments)
 
     def _tool_result(self, frame: frames.FunctionCallResultFrame, _source: FrameProcessor) -> None:
         if frame.properties is None or frame.properties.is_final:
-            self._tell("tool_end", call=frame.tool_call_id, error=frame.error or "")
+            self._handle("tool_end", call=frame.tool_call_id, error=frame.error or "")
 
     def _tool_cancel(self, frame: frames.FunctionCallCancelFrame, _source: FrameProcessor) -> None:
         """Only a deadline asks for inference after it cancelled a call."""
-        self._tell("tool_cancel", call=frame.tool_call_id, timed_out=frame.run_llm)
+        self._handle("tool_cancel", call=frame.tool_call_id, timed_out=frame.run_llm)
 
     def _error(self, frame: frames.ErrorFrame, source: FrameProcessor) -> None:
         processor = frame.processor or source
-        self._tell(
+        self._handle(
             "error",
             message=str(frame.error),
             processor=processor.name,
@@ -245,10 +247,10 @@ class VoicetopObserver(BaseObserver):
 
     def _metric(self, data: metrics.MetricsData, where: dict[str, str]) -> None:
         if isinstance(data, metrics.TTFBMetricsData):
-            self._tell("ttfb", seconds=data.value, **where)
+            self._handle("ttfb", seconds=data.value, **where)
         elif isinstance(data, metrics.LLMUsageMetricsData):
             tokens = data.value
-            self._tell(
+            self._handle(
                 "usage",
                 input_tokens=tokens.prompt_tokens,
                 output_tokens=tokens.completion_tokens,
@@ -256,18 +258,18 @@ class VoicetopObserver(BaseObserver):
                 **where,
             )
         elif isinstance(data, metrics.TTSUsageMetricsData):
-            self._tell("usage", characters=data.value, **where)
+            self._handle("usage", characters=data.value, **where)
         elif isinstance(data, metrics.STTUsageMetricsData):
-            self._tell("usage", audio_s=data.value.audio_seconds, **where)
+            self._handle("usage", audio_s=data.value.audio_seconds, **where)
 
     def _end(self, frame: frames.EndFrame, _source: FrameProcessor) -> None:
-        self._tell("end", how="end", reason=_reason(frame))
+        self._handle("end", how="end", reason=_reason(frame))
 
     def _cancel(self, frame: frames.CancelFrame, _source: FrameProcessor) -> None:
-        self._tell("end", how="cancel", reason=_reason(frame))
+        self._handle("end", how="cancel", reason=_reason(frame))
 
     def _stop(self, frame: frames.StopFrame, _source: FrameProcessor) -> None:
-        self._tell("end", how="stop", reason=_reason(frame))
+        self._handle("end", how="stop", reason=_reason(frame))
 
 
 class _Latency(UserBotLatencyObserver):
@@ -297,7 +299,7 @@ class _Loudness:
         if not self._is_on:
             self._is_on, self._sum, self._count = True, 0, 0
 
-    def hear(self, pcm: bytes) -> None:
+    def add(self, pcm: bytes) -> None:
         if self._is_on:
             samples = memoryview(pcm)[: len(pcm) // 2 * 2].cast("h")[::EVERY_NTH_SAMPLE]
             self._sum += sum([sample * sample for sample in samples])
@@ -346,7 +348,7 @@ def _reader_of(kind: type[frames.Frame]) -> _Reader | None:
     return next((reader for base, reader in _READERS if issubclass(kind, base)), None)
 
 
-def _is_twin(data: FramePushed) -> bool:
+def _is_upstream_copy(data: FramePushed) -> bool:
     """A broadcast arrives as two frames, one each way: the upstream one says nothing new."""
     return data.frame.broadcast_sibling_id is not None and data.direction is not FrameDirection.DOWNSTREAM
 

@@ -97,9 +97,9 @@ class Publisher(BasePublisher):
 
     def _main(self) -> None:
         with contextlib.suppress(RuntimeError):  # the interpreter may end under a daemon thread
-            asyncio.run(self._carry())
+            asyncio.run(self._run_link())
 
-    async def _carry(self) -> None:
+    async def _run_link(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._ready.set()
         await self._link.run()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from voicetop.simulator.call_state import CallState
 from voicetop.simulator.detail import Detail
-from voicetop.simulator.ending import CallEnding, after_reply, verdict, waited_out
+from voicetop.simulator.ending import CallEnding, after_reply, evaluate, hung_up_waiting
 from voicetop.simulator.incidents import Effects
 from voicetop.simulator.reply import LLM_OVERLOADED, Failure, Reply
 from voicetop.wire.events import CallStart, Event
 
-_INTENT_TOLD_AT = 2
-_TIER_TOLD_AT = 3
+_INTENT_KNOWN_AT = 2
+_TIER_KNOWN_AT = 3
 _TOKENS_BASE = 1300
 _TOKENS_A_TURN = 330
 _SLOW_MS = 2500.0
@@ -35,84 +35,95 @@ class SimulatedCall(CallState):
             event_id=f"{self.id}-0",
             source=self.source,
             call_id=self.id,
-            direction=self.way,
+            direction=self.direction,
             platform="pipecat",
             caller=self.caller,
             agent=self.kind.agent,
-            segments=self.kind.told(intent=self.intent_told, tier=self.tier_told),
+            segments=self.kind.known_segments(intent=self.intent_known, tier=self.tier_known),
         )
 
     def begin(self) -> tuple[list[Event], float]:
         """The agent greets, the caller says why they call: the events, and when the caller stops speaking."""
-        told: list[Event] = [self.announcement(), self._go_to(self.started, "greeting")]
-        return told, self.after(self.started, 4.0 + self._speaking(self.saying))
+        events: list[Event] = [self.announcement(), self._enter_step(self.started, "greeting")]
+        return events, self.after(self.started, 4.0 + self._speaking_s(self.next_text))
 
     def join(self, index: int, since: float) -> list[Event]:
         """Be in mid-call: `index` turns are over, untold; `since` is when the present step began."""
         self.index = index
-        self.intent_told |= index >= _INTENT_TOLD_AT
-        self.tier_told |= index >= _TIER_TOLD_AT
+        self.intent_known |= index >= _INTENT_KNOWN_AT
+        self.tier_known |= index >= _TIER_KNOWN_AT
         self.tokens = _TOKENS_BASE * index + _TOKENS_A_TURN * (index * (index - 1) // 2)
         self.tokens_out, self.characters = 45 * index, 60 * index
-        told: list[Event] = [self.announcement(), self._go_to(max(since, self.started), self.plan[index])]
+        events: list[Event] = [
+            self.announcement(),
+            self._enter_step(max(since, self.started), self.plan[index]),
+        ]
         if self.detail.usage_by_turn and index:
-            told.append(self.llm_usage(told[-1].ts, self.tokens, self.tokens_out))
-        self.saying = self._words_of_caller()
-        return told
+            events.append(self.llm_usage(events[-1].ts, self.tokens, self.tokens_out))
+        self.next_text = self._pick_user_text()
+        return events
 
-    def tell_with(self, detail: Detail, t: float) -> list[Event]:
+    def set_detail(self, detail: Detail, t: float) -> list[Event]:
         """From now on tell all that `detail` says; what the model used until now is told at once."""
         by_turn = detail.usage_by_turn and not self.detail.usage_by_turn
         self.detail = detail
-        told = self.setting.dice.uniform()
-        self.stages, self.audio, self.texts = told < detail.stages, told < detail.audio, told < detail.texts
+        events = self.settings.dice.uniform()
+        self.stages, self.audio, self.texts = (
+            events < detail.stages,
+            events < detail.audio,
+            events < detail.texts,
+        )
         return [self.llm_usage(t, self.tokens, self.tokens_out)] if by_turn and self.tokens else []
 
     # -- a turn
 
     def turn(self, t: float, effects: Effects) -> tuple[list[Event], float, CallEnding | None]:
         """The caller stopped speaking at `t`: what happens now, when the next turn is due, or how the call ends."""
-        dice = self.setting.dice
+        dice = self.settings.dice
         step = self.plan[self.index]
-        reply = Reply(step, self.kind, effects, self.setting.climate, dice)
-        told = self._before(t, step, effects)
-        self._work(told, t, reply)
+        reply = Reply(step, self.kind, effects, self.settings.climate, dice)
+        events = self._open_turn(t, step, effects)
+        self._run_stages(events, t, reply)
         wait = reply.wait / 1000.0
         patience = dice.lognormal(_PATIENCE_S, 0.45)
         if patience < wait:
-            gone = round(t + patience, 3)
-            return [event for event in told if event.ts <= gone], gone, waited_out(gone)
+            hung_up_at = round(t + patience, 3)
+            return (
+                [event for event in events if event.ts <= hung_up_at],
+                hung_up_at,
+                hung_up_waiting(hung_up_at),
+            )
         replied = round(t + wait, 3)
-        answer = self._answer(told, replied, step, reply, effects)
-        self._remember(reply)
-        listened = self._listen(told, replied, answer, reply, effects)
+        answer = self._complete_turn(events, replied, step, reply, effects)
+        self._update_frustration(reply)
+        listened = self._playout_s(events, replied, answer, reply, effects)
         ending = after_reply(self, step, reply, effects, replied, spoken=self.after(replied, listened))
         if ending is not None:
-            return [event for event in told if event.ts <= ending.at], ending.at, ending
-        return told, self._go_on(replied, listened, reply), None
+            return [event for event in events if event.ts <= ending.at], ending.at, ending
+        return events, self._schedule_next(replied, listened, reply), None
 
-    def _before(self, t: float, step: str, effects: Effects) -> list[Event]:
+    def _open_turn(self, t: float, step: str, effects: Effects) -> list[Event]:
         """What is told before the agent sets to work: a new step, what became known, the wait, the utterance."""
-        told: list[Event] = []
+        events: list[Event] = []
         if step != self.step:
-            new_step = self._go_to(t, step)
+            new_step = self._enter_step(t, step)
             if self.detail.steps:
-                told.append(new_step)
-        if not self.intent_told and self.index >= _INTENT_TOLD_AT:
-            self.intent_told = True
-            told.append(self.update(t, {"intent": self.kind.truth["intent"]}))
-        if not self.tier_told and self.index >= _TIER_TOLD_AT:
-            self.tier_told = True
-            told.append(self.update(t, {"tier": self.kind.truth["tier"]}))
+                events.append(new_step)
+        if not self.intent_known and self.index >= _INTENT_KNOWN_AT:
+            self.intent_known = True
+            events.append(self.update(t, {"intent": self.kind.segments["intent"]}))
+        if not self.tier_known and self.index >= _TIER_KNOWN_AT:
+            self.tier_known = True
+            events.append(self.update(t, {"tier": self.kind.segments["tier"]}))
         if self.detail.waits:
-            told.append(self.waiting(t))
+            events.append(self.waiting(t))
         if self.audio:
-            normal, agitation = self.setting.dice.normal, effects.agitation + self.mood
+            normal, agitation = self.settings.dice.normal, effects.agitation + self.frustration
             pace = self.pace * (1.0 + 0.06 * normal() + 0.16 * agitation)
-            told.append(self.utterance(t, pace, self.loudness + 1.1 * normal() + 4.0 * agitation))
-        return told
+            events.append(self.utterance(t, pace, self.loudness + 1.1 * normal() + 4.0 * agitation))
+        return events
 
-    def _work(self, told: list[Event], t: float, reply: Reply) -> None:
+    def _run_stages(self, events: list[Event], t: float, reply: Reply) -> None:
         """The stages of the reply up to where it fails, and what is told of a failure."""
         heard = t + (reply.vad + reply.stt + reply.eou) / 1000.0
         thought = heard + reply.llm / 1000.0
@@ -120,37 +131,37 @@ class SimulatedCall(CallState):
         failure = reply.failure
         failing = failure.component if failure else ""
         if self.stages:
-            self._stage(told, "stt", t, heard, failed=failing == "stt")
-            self._stage(told, "llm", heard, thought, failed=failing == "llm")
+            self._stage(events, "stt", t, heard, failed=failing == "stt")
+            self._stage(events, "llm", heard, thought, failed=failing == "llm")
         if reply.llm_waste:
-            told.append(
+            events.append(
                 self.error(heard + reply.llm_waste / 1000.0, LLM_OVERLOADED, final=False, retry_count=1)
             )
         if failing == "llm" and failure:
-            self._fail_llm(told, heard, reply.llm / 1000.0, failure)
+            self._fail_llm(events, heard, reply.llm / 1000.0, failure)
             return
         if reply.tools:
-            self._use_tools(told, thought, reply, failed=failing == "tool")
+            self._use_tools(events, thought, reply, failed=failing == "tool")
         if self.stages:
-            self._stage(told, "tts", looked_up, looked_up + reply.tts / 1000.0, failed=failing == "tts")
+            self._stage(events, "tts", looked_up, looked_up + reply.tts / 1000.0, failed=failing == "tts")
         if failure:
             at = {"stt": heard, "tool": looked_up}.get(failing, looked_up + reply.tts / 1000.0)
-            told.append(self.error(at, failure, final=True))
+            events.append(self.error(at, failure, final=True))
 
-    def _fail_llm(self, told: list[Event], begin: float, lasted: float, failure: Failure) -> None:
+    def _fail_llm(self, events: list[Event], begin: float, lasted: float, failure: Failure) -> None:
         """A refused request is tried three times; one that hangs is given up at its timeout."""
         tries = 1 if failure.silent else 3
-        told += [
+        events += [
             self.error(begin + attempt * lasted / tries, failure, final=False, retry_count=attempt)
             for attempt in range(1, tries)
         ]
-        told.append(self.error(begin + lasted, failure, final=True, retry_count=tries - 1))
+        events.append(self.error(begin + lasted, failure, final=True, retry_count=tries - 1))
 
-    def _stage(self, told: list[Event], name: str, begin: float, end: float, *, failed: bool) -> None:
-        told.append(self.stage(begin, name, "start"))
-        told.append(self.stage(end, name, "failed" if failed else "end"))
+    def _stage(self, events: list[Event], name: str, begin: float, end: float, *, failed: bool) -> None:
+        events.append(self.stage(begin, name, "start"))
+        events.append(self.stage(end, name, "failed" if failed else "end"))
 
-    def _use_tools(self, told: list[Event], begin: float, reply: Reply, *, failed: bool) -> None:
+    def _use_tools(self, events: list[Event], begin: float, reply: Reply, *, failed: bool) -> None:
         name = self.kind.intent.tool_name
         each = reply.tool // reply.tools
         for number in range(reply.tools):
@@ -158,21 +169,23 @@ class SimulatedCall(CallState):
             end = start + each / 1000.0
             broken = failed and number == reply.tools - 1
             if self.detail.tool_starts:
-                told.append(self.tool_start(start, name))
-            told.append(self.tool_end(end, name, each, failed=broken))
+                events.append(self.tool_start(start, name))
+            events.append(self.tool_end(end, name, each, failed=broken))
             if self.stages:
-                self._stage(told, "tool", start, end, failed=broken)
+                self._stage(events, "tool", start, end, failed=broken)
 
-    def _answer(self, told: list[Event], replied: float, step: str, reply: Reply, effects: Effects) -> str:
+    def _complete_turn(
+        self, events: list[Event], replied: float, step: str, reply: Reply, effects: Effects
+    ) -> str:
         """The turn's own event and its usage; what the agent says, nothing where it has lost its voice."""
-        said = self.saying if self.texts else ""
+        user_text = self.next_text if self.texts else ""
         if reply.silent:
-            told.append(self.failed_reply(replied, step, said))
+            events.append(self.failed_reply(replied, step, user_text))
             return ""
-        answer = self._words_of_agent(step, reply.failure)
-        confidence = min(0.99, max(0.4, 0.93 - 0.05 * self.setting.dice.normal() ** 2))
-        told.append(
-            self.reply(replied, step, reply, said, answer if self.texts else "", confidence=confidence)
+        answer = self._pick_agent_text(step, reply.failure)
+        confidence = min(0.99, max(0.4, 0.93 - 0.05 * self.settings.dice.normal() ** 2))
+        events.append(
+            self.reply(replied, step, reply, user_text, answer if self.texts else "", confidence=confidence)
         )
         grown = _TOKENS_BASE + _TOKENS_A_TURN * self.index
         tokens = int(grown * effects.tokens * (1.0 + 0.25 * reply.tools))
@@ -181,48 +194,48 @@ class SimulatedCall(CallState):
         self.tokens_out += tokens_out
         self.characters += len(answer)
         if self.detail.usage_by_turn:
-            told.append(self.llm_usage(replied, tokens, tokens_out, self.index))
+            events.append(self.llm_usage(replied, tokens, tokens_out, self.index))
         return answer
 
-    def _remember(self, reply: Reply) -> None:
+    def _update_frustration(self, reply: Reply) -> None:
         """What a caller keeps of a reply: failures and long waits hurt, and pass slowly."""
-        self.mood *= 0.9
+        self.frustration *= 0.9
         self.failed = self.failed + 1 if reply.silent else 0
         if reply.failure is not None:
             self.errors += 1
-            self.mood += 0.45
+            self.frustration += 0.45
         if not reply.silent and reply.e2e > _SLOW_MS:
             self.slow += 1
-            self.mood += 0.2
+            self.frustration += 0.2
 
-    def _listen(
-        self, told: list[Event], replied: float, answer: str, reply: Reply, effects: Effects
+    def _playout_s(
+        self, events: list[Event], replied: float, answer: str, reply: Reply, effects: Effects
     ) -> float:
         """Seconds that the agent gets to speak; tells an interruption where that isn't all it wanted."""
-        dice = self.setting.dice
+        dice = self.settings.dice
         lasts = len(answer) / 9.5
         slow = reply.e2e > _SLOW_MS
-        chance = 0.04 + 0.04 * slow + 0.05 * (self.mood + effects.agitation) + effects.interrupt
+        chance = 0.04 + 0.04 * slow + 0.05 * (self.frustration + effects.agitation) + effects.interrupt
         if reply.silent or dice.uniform() >= chance:
             return lasts
         playout = lasts * dice.between(0.15, 0.85)
         backchannel = dice.uniform() < 0.2
         at = self.after(replied, playout)
-        told.append(self.interruption(at, playout * 1000.0 // self.setting.speed, backchannel=backchannel))
+        events.append(self.interruption(at, playout * 1000.0 // self.settings.speed, backchannel=backchannel))
         return lasts if backchannel else playout
 
-    def _go_on(self, replied: float, listened: float, reply: Reply) -> float:
+    def _schedule_next(self, replied: float, listened: float, reply: Reply) -> float:
         """When the caller will have spoken again: the next turn. Who got no answer repeats themselves."""
-        dice = self.setting.dice
+        dice = self.settings.dice
         self.index += 1
         if reply.silent:
             self.plan = (*self.plan[: self.index], self.step, *self.plan[self.index :])
             if dice.uniform() < 0.4:
-                self.saying = dice.choose(self.kind.book.again)
+                self.next_text = dice.choose(self.kind.book.again)
         else:
-            self.saying = self._words_of_caller()
+            self.next_text = self._pick_user_text()
         thinking = 1.5 if reply.silent else dice.lognormal(4.6, 0.6)
-        return self.after(replied, listened + thinking + self._speaking(self.saying))
+        return self.after(replied, listened + thinking + self._speaking_s(self.next_text))
 
     # -- its end
 
@@ -230,39 +243,39 @@ class SimulatedCall(CallState):
         """What is told when the call is over, and what the judge will say of it."""
         at = ending.at
         lasted = at - self.started
-        told: list[Event] = []
+        events: list[Event] = []
         if ending.reason == "transferred":
-            told.append(self.update(round(max(at - 2.0, ending.decided), 3), {}, "transferring"))
+            events.append(self.update(round(max(at - 2.0, ending.decided), 3), {}, "transferring"))
         if not self.detail.usage_by_turn and self.tokens:
-            told.append(self.llm_usage(at, self.tokens, self.tokens_out))
-        told += [
+            events.append(self.llm_usage(at, self.tokens, self.tokens_out))
+        events += [
             self.tts_usage(at, self.characters),
             self.stt_usage(at, lasted),
             self.end(at, ending.reason, ending.party, self.step, lasted),
         ]
-        said = verdict(self, ending, effects)
-        if said is not None:
-            told.append(said)
-        return told
+        outcome = evaluate(self, ending, effects)
+        if outcome is not None:
+            events.append(outcome)
+        return events
 
     # -- small things
 
-    def _speaking(self, words: str) -> float:
-        return 0.8 + len(words) / 8.0
+    def _speaking_s(self, text: str) -> float:
+        return 0.8 + len(text) / 8.0
 
-    def _go_to(self, ts: float, step: str) -> Event:
+    def _enter_step(self, ts: float, step: str) -> Event:
         before, self.step = self.step, step
         return self.step_event(ts, step, before)
 
-    def _words_of_caller(self) -> str:
+    def _pick_user_text(self) -> str:
         step, book = self.plan[self.index], self.kind.book
         if step == "greeting":
-            return self.setting.dice.choose(book.openings[self.kind.truth["intent"]])
-        return self.setting.dice.choose(book.caller[step])
+            return self.settings.dice.choose(book.openings[self.kind.segments["intent"]])
+        return self.settings.dice.choose(book.caller[step])
 
-    def _words_of_agent(self, step: str, failure: Failure | None) -> str:
+    def _pick_agent_text(self, step: str, failure: Failure | None) -> str:
         book = self.kind.book
         if failure is not None:
-            return self.setting.dice.choose(book.unheard if failure.component == "stt" else book.unavailable)
-        lines = book.answers[self.kind.truth["intent"]] if step == "resolve" else book.agent[step]
-        return self.setting.dice.choose(lines)
+            return self.settings.dice.choose(book.unheard if failure.component == "stt" else book.unavailable)
+        lines = book.answers[self.kind.segments["intent"]] if step == "resolve" else book.agent[step]
+        return self.settings.dice.choose(lines)

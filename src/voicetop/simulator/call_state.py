@@ -23,10 +23,10 @@ class CallSettings(Struct, frozen=True):
 
 
 class CallState(EventBuilder):
-    """A live call. `plan` has the step of each turn it will take if nothing comes between.
+    """A live call. `plan` has the step of each turn if nothing intervenes.
 
-    `mood` is what failures and long waits have done to the caller (0 is calm), `handicap` what was against success
-    from the start. `tokens`, `characters` add up to its cost.
+    `frustration` accumulates from failures and long waits (0 is calm), `handicap` lowers the chance of success from the
+    start. `tokens` and `characters` add up to the cost.
     """
 
     __slots__ = (
@@ -34,48 +34,48 @@ class CallState(EventBuilder):
         "caller",
         "characters",
         "detail",
+        "direction",
         "errors",
         "failed",
+        "frustration",
         "handicap",
-        "intent_told",
+        "intent_known",
         "kind",
         "loudness",
-        "mood",
+        "next_text",
         "pace",
         "plan",
-        "saying",
-        "setting",
+        "settings",
         "slow",
         "stages",
         "started",
         "step",
         "texts",
-        "tier_told",
+        "tier_known",
         "tokens",
         "tokens_out",
-        "way",
     )
 
     def __init__(
-        self, call_id: str, kind: Kind, started: float, detail: Detail, setting: CallSettings
+        self, call_id: str, kind: Kind, started: float, detail: Detail, settings: CallSettings
     ) -> None:
-        super().__init__(call_id, setting.source)
-        dice = setting.dice
-        self.kind, self.started, self.detail, self.setting = kind, started, detail, setting
+        super().__init__(call_id, settings.source)
+        dice = settings.dice
+        self.kind, self.started, self.detail, self.settings = kind, started, detail, settings
         self.plan = kind.plan(dice.uniform())
         self.errors = self.failed = self.slow = self.tokens = self.tokens_out = self.characters = 0
-        self.mood = self.handicap = 0.0
+        self.frustration = self.handicap = 0.0
         self.step = ""
-        self.way = "outbound" if dice.uniform() < 0.08 else "inbound"
+        self.direction = "outbound" if dice.uniform() < 0.08 else "inbound"
         self.caller = f"+1 555 01{int(dice.uniform() * 100):02d}"
-        self.intent_told = dice.uniform() >= setting.late_intent or not detail.late
-        self.tier_told = dice.uniform() >= setting.late_tier or not detail.late
-        told = dice.uniform()
-        self.stages, self.audio, self.texts = told < detail.stages, told < detail.audio, told < detail.texts
+        self.intent_known = dice.uniform() >= settings.late_intent or not detail.late
+        self.tier_known = dice.uniform() >= settings.late_tier or not detail.late
+        draw = dice.uniform()
+        self.stages, self.audio, self.texts = draw < detail.stages, draw < detail.audio, draw < detail.texts
         self.pace = 150.0 + 14.0 * dice.normal()
         self.loudness = -22.0 + 2.5 * dice.normal()
-        self.saying = dice.choose(kind.book.openings[kind.truth["intent"]])
+        self.next_text = dice.choose(kind.book.openings[kind.segments["intent"]])
 
     def after(self, t: float, seconds: float) -> float:
         """`t` and what people take for it: at a speed of 2 they take half as long."""
-        return round(t + seconds / self.setting.speed, 3)
+        return round(t + seconds / self.settings.speed, 3)

@@ -33,16 +33,16 @@ class _Noise:
 
     def __init__(self, seed: str, tau: float, sd: float) -> None:
         self._normal = Dice(seed).normal
-        self._keep = math.exp(-1.0 / tau)
-        self._kick = sd * math.sqrt(1.0 - self._keep**2)
+        self._decay = math.exp(-1.0 / tau)
+        self._shock = sd * math.sqrt(1.0 - self._decay**2)
         self.value = sd * self._normal()
 
     def step(self) -> None:
-        self.value = self._keep * self.value + self._kick * self._normal()
+        self.value = self._decay * self.value + self._shock * self._normal()
 
 
 class Climate:
-    """Factors on latencies, error chances and arrivals, constant within a minute. Move it with `reach`."""
+    """Factors on latencies, error chances and arrivals, constant within a minute. Move it with `advance_to`."""
 
     def __init__(self, seed: str, begin: float) -> None:
         self._minute = int(begin // 60)
@@ -52,9 +52,9 @@ class Climate:
         self._errors = _Noise(f"{seed} errors", 30, 0.30)
         self._arrivals = _Noise(f"{seed} arrivals", 45, 0.06)
         self._all = (self._stt, self._llm, self._tts, self._errors, self._arrivals)
-        self._settle()
+        self._update_factors()
 
-    def reach(self, t: float) -> None:
+    def advance_to(self, t: float) -> None:
         """Go on to the minute of `t`."""
         minute = int(t // 60)
         if minute == self._minute:
@@ -63,9 +63,9 @@ class Climate:
             self._minute += 1
             for noise in self._all:
                 noise.step()
-        self._settle()
+        self._update_factors()
 
-    def _settle(self) -> None:
+    def _update_factors(self) -> None:
         self.stt = math.exp(self._stt.value)
         self.llm = math.exp(self._llm.value)
         self.tts = math.exp(self._tts.value)

@@ -11,10 +11,10 @@ from voicetop.simulator.incidents import Effects
 from voicetop.simulator.reply import Reply
 from voicetop.wire.events import CallOutcome
 
-_HANG_UP = 0.0031
-_JUDGED = 0.97
-_JUDGE_ERRS = 0.015
-_ESCALATE = 0.022
+_BASE_HANG_UP = 0.0031
+_EVALUATED = 0.97
+_EVALUATOR_ERROR = 0.015
+_BASE_TRANSFER = 0.022
 
 
 class CallEnding(Struct, frozen=True):
@@ -27,7 +27,7 @@ class CallEnding(Struct, frozen=True):
     gave_up: bool = False
 
 
-def waited_out(at: float) -> CallEnding:
+def hung_up_waiting(at: float) -> CallEnding:
     """The caller hung up while waiting for a reply."""
     return CallEnding(at, at, "user_hangup", "user", gave_up=True)
 
@@ -36,8 +36,8 @@ def after_reply(
     call: CallState, step: str, reply: Reply, effects: Effects, replied: float, *, spoken: float
 ) -> CallEnding | None:
     """How the call ends after this reply, if it does; `spoken` is when the agent's words are over."""
-    dice = call.setting.dice
-    if dice.uniform() < _leaving(call, step, reply, effects):
+    dice = call.settings.dice
+    if dice.uniform() < _hang_up_chance(call, step, reply, effects):
         return CallEnding(
             call.after(replied, dice.between(0.4, 2.5)), replied, "user_hangup", "user", gave_up=True
         )
@@ -45,18 +45,20 @@ def after_reply(
         return CallEnding(call.after(replied, 0.5), replied, "error", "platform", gave_up=True)
     if call.failed in (2, 3) and dice.uniform() < 0.25:
         return CallEnding(call.after(replied, 3.0), replied, "transferred", "agent")
-    if step == "resolve" and dice.uniform() < _escalating(call):
+    if step == "resolve" and dice.uniform() < _transfer_chance(call):
         return CallEnding(call.after(spoken, 4.0), spoken, "transferred", "agent")
     if call.index >= len(call.plan) - 1 and not reply.silent:
-        return _goodbye(call, spoken)
+        return _regular_ending(call, spoken)
     if dice.uniform() < 0.0003:
         return CallEnding(call.after(spoken, 20.0), spoken, "silence_timeout", "platform", gave_up=True)
     return None
 
 
-def _leaving(call: CallState, step: str, reply: Reply, effects: Effects) -> float:
+def _hang_up_chance(call: CallState, step: str, reply: Reply, effects: Effects) -> float:
     """The chance that the caller hangs up on this reply: slowness, failures and bad temper raise it."""
-    chance = _HANG_UP + 0.012 * (reply.e2e > 3000.0) + 0.012 * call.mood + 0.01 * effects.agitation
+    chance = (
+        _BASE_HANG_UP + 0.012 * (reply.e2e > 3000.0) + 0.012 * call.frustration + 0.01 * effects.agitation
+    )
     if step == "ask_account":
         chance += 0.007 + effects.abandon
     if step == "close":
@@ -64,14 +66,16 @@ def _leaving(call: CallState, step: str, reply: Reply, effects: Effects) -> floa
     return chance + 0.07 * reply.silent + 0.04 * (reply.failure is not None)
 
 
-def _escalating(call: CallState) -> float:
+def _transfer_chance(call: CallState) -> float:
     return (
-        _ESCALATE * (0.5 if call.kind.intent.turns < 5.0 else 1.0) + 0.06 * call.errors - 0.03 * call.handicap
+        _BASE_TRANSFER * (0.5 if call.kind.intent.turns < 5.0 else 1.0)
+        + 0.06 * call.errors
+        - 0.03 * call.handicap
     )
 
 
-def _goodbye(call: CallState, spoken: float) -> CallEnding:
-    chance = call.setting.dice.uniform()
+def _regular_ending(call: CallState, spoken: float) -> CallEnding:
+    chance = call.settings.dice.uniform()
     at = call.after(spoken, 0.8)
     if chance < 0.8:
         return CallEnding(at, spoken, "completed", "agent")
@@ -82,17 +86,17 @@ def _goodbye(call: CallState, spoken: float) -> CallEnding:
     )
 
 
-def verdict(call: CallState, ending: CallEnding, effects: Effects) -> CallOutcome | None:
+def evaluate(call: CallState, ending: CallEnding, effects: Effects) -> CallOutcome | None:
     """What the judge says: success by what happened, sentiment from 1 to 5; nothing where it wasn't asked."""
-    dice = call.setting.dice
-    if dice.uniform() >= _JUDGED:
+    dice = call.settings.dice
+    if dice.uniform() >= _EVALUATED:
         return None
     escalated = ending.reason == "transferred"
     logit = call.kind.success + call.handicap + effects.success_logit - 1.2 * call.errors - 0.35 * call.slow
     good = dice.uniform() < effects.success / (1.0 + math.exp(-logit))
     success = good and not ending.gave_up and not (escalated and dice.uniform() < 0.8)
     sentiment = _sentiment(call, effects, success=success)
-    if dice.uniform() < _JUDGE_ERRS:
+    if dice.uniform() < _EVALUATOR_ERROR:
         success = not success
     lag = 25.0 + dice.lognormal(13.0, 0.6)
     at = call.after(ending.at, lag)
@@ -111,6 +115,6 @@ def verdict(call: CallState, ending: CallEnding, effects: Effects) -> CallOutcom
 
 
 def _sentiment(call: CallState, effects: Effects, *, success: bool) -> float:
-    felt = 4.1 if success else 3.2
-    felt += effects.sentiment - 0.35 * min(call.errors, 3) - 0.5 * call.mood - 0.4 * effects.agitation
-    return float(min(5, max(1, round(felt + 0.8 * call.setting.dice.normal()))))
+    score = 4.1 if success else 3.2
+    score += effects.sentiment - 0.35 * min(call.errors, 3) - 0.5 * call.frustration - 0.4 * effects.agitation
+    return float(min(5, max(1, round(score + 0.8 * call.settings.dice.normal()))))

@@ -54,17 +54,17 @@ _ARGUMENTS = {
 class EventBuilder:
     """Makes the events of one call: `id` and `source` go on each, `index` is the present turn."""
 
-    __slots__ = ("_told", "id", "index", "source")
+    __slots__ = ("_event_count", "id", "index", "source")
 
     def __init__(self, call_id: str, source: str) -> None:
         self.id = call_id
         self.source = source
         self.index = 0
-        self._told = 0
+        self._event_count = 0
 
     def _event(self, kind: type[Kind], ts: float, turn: int = -1, /, **fields: Any) -> Kind:
-        self._told += 1
-        fields["event_id"] = f"{self.id}-{self._told}"
+        self._event_count += 1
+        fields["event_id"] = f"{self.id}-{self._event_count}"
         return kind(ts=ts, source=self.source, call_id=self.id, turn=turn, **fields)
 
     def step_event(self, ts: float, step: str, before: str) -> CallStep:
@@ -119,7 +119,9 @@ class EventBuilder:
             retry_count=retry_count,
         )
 
-    def reply(self, ts: float, step: str, reply: Reply, said: str, answer: str, *, confidence: float) -> Turn:
+    def reply(
+        self, ts: float, step: str, reply: Reply, user_text: str, answer: str, *, confidence: float
+    ) -> Turn:
         return self._event(
             Turn,
             ts,
@@ -128,14 +130,14 @@ class EventBuilder:
             measured_from="vad_stop",
             latency=_latency(reply),
             additive=True,
-            user_text=said,
+            user_text=user_text,
             agent_text=answer,
             confidence=round(confidence, 2),
             step=step,
         )
 
-    def failed_reply(self, ts: float, step: str, said: str) -> Turn:
-        return self._event(Turn, ts, self.index, status="failed", user_text=said, step=step)
+    def failed_reply(self, ts: float, step: str, user_text: str) -> Turn:
+        return self._event(Turn, ts, self.index, status="failed", user_text=user_text, step=step)
 
     def interruption(self, ts: float, playout_ms: float, *, backchannel: bool) -> Interruption:
         return self._event(

@@ -29,7 +29,7 @@ from voicetop.simulator.dice import Dice
 from voicetop.simulator.ending import CallEnding
 from voicetop.simulator.event_queue import EventQueue
 from voicetop.simulator.incidents import SCENARIOS, Effects, IncidentSchedule, SimulatedIncident
-from voicetop.simulator.population import MOST_TURNS, Kind, Population
+from voicetop.simulator.population import MAX_TURNS, Kind, Population
 from voicetop.wire.events import CallStart, Capacity, Event, Marker, SourceStatus
 
 STATUS_S = 5.0
@@ -78,7 +78,7 @@ class FleetConfig(Struct, frozen=True, kw_only=True):
 
 
 class Fleet:
-    """The generator. `live` has the calls that are on at the last cut, `told` counts the events given out."""
+    """The generator. `live` has the calls that are on at the last cut, `event_count` counts the events given out."""
 
     def __init__(self, config: FleetConfig) -> None:
         for incident in config.incidents:
@@ -87,13 +87,13 @@ class Fleet:
         self.begin = round(config.start - config.history, 3)
         self.start = round(config.start, 3)
         self.now = self.begin
-        self.told = 0
+        self.event_count = 0
         self.live: dict[str, SimulatedCall] = {}
         self._detail = config.detail or Detail.for_calls(config.calls)
         self._salt = zlib.crc32(f"{config.seed} {self.start} {config.source}".encode())
         self._dice = Dice(f"{config.seed} fleet")
         self._climate = Climate(f"{config.seed} climate", self.begin)
-        self._setting = CallSettings(
+        self._settings = CallSettings(
             self._dice, self._climate, config.source, config.speed, config.late_intent, config.late_tier
         )
         self._population = Population()
@@ -116,11 +116,11 @@ class Fleet:
         wakes = self._wakes
         while wakes and wakes[0][0] <= t:
             at, _, wake = heapq.heappop(wakes)
-            self._climate.reach(at)
+            self._climate.advance_to(at)
             wake(at)
         self.now = max(self.now, t)
         events = self._queue.take(t)
-        self.told += len(events)
+        self.event_count += len(events)
         return events
 
     def announcements(self) -> list[CallStart]:
@@ -155,7 +155,7 @@ class Fleet:
         """Calls that began before the fleet did; a long call is likelier to be met than a short one."""
         for _ in range(calls):
             call = self._new_call(self._population.draw(self._dice.uniform()), t)
-            while self._dice.uniform() * MOST_TURNS > len(call.plan):
+            while self._dice.uniform() * MAX_TURNS > len(call.plan):
                 call.plan = call.kind.plan(self._dice.uniform())
             index = int(self._dice.uniform() * len(call.plan))
             age = (index + self._dice.uniform()) * TURN_S / self.config.speed
@@ -178,7 +178,7 @@ class Fleet:
         """Plan the next arrival at the rate of this moment, or to look again in a minute; an old plan is void."""
         if plan != self._arrivals:
             return
-        rate = self.level(t) * self._climate.arrivals * self._share(t) * self._schedule.most_arrivals
+        rate = self.level(t) * self._climate.arrivals * self._share(t) * self._schedule.max_arrivals
         gap = self._dice.exponential(self._handling / rate) if rate > 0.0 else LOOK_AGAIN_S
         wake = self._arrive if gap < LOOK_AGAIN_S else self._next_arrival
         self._wake(round(t + min(gap, LOOK_AGAIN_S), 3), functools.partial(wake, plan))
@@ -189,14 +189,14 @@ class Fleet:
         self._next_arrival(plan, t)
         kind = self._population.draw(self._dice.uniform())
         effects = self._schedule.effects(kind, t)
-        if self._dice.uniform() * self._schedule.most_arrivals >= effects.arrivals:
+        if self._dice.uniform() * self._schedule.max_arrivals >= effects.arrivals:
             return
         call = self._new_call(self._recast(kind, effects), t)
         if effects.recast_to == "pricing_tiers" and call.kind is not kind:
             call.handicap = -1.0
-        told, first = call.begin()
-        self._queue.put(told)
-        if call.way == "outbound" and self._dice.uniform() < 0.1:
+        events, first = call.begin()
+        self._queue.put(events)
+        if call.direction == "outbound" and self._dice.uniform() < 0.1:
             self._end(call, CallEnding(call.after(t, 6.0), t, "voicemail", "user"), effects)
         else:
             self._wake(first, functools.partial(self._turn, call))
@@ -206,23 +206,23 @@ class Fleet:
         if not effects.recast or self._dice.uniform() >= effects.recast:
             return kind
         if effects.recast_to == "sales":
-            tier = "smb" if self._dice.uniform() < 0.7 else kind.truth["tier"]
+            tier = "smb" if self._dice.uniform() < 0.7 else kind.segments["tier"]
             return self._population.like(kind, intent="sales", tier=tier)
         return self._population.like(kind, intent="pricing_tiers" if self._dice.uniform() < 0.6 else "other")
 
     def _new_call(self, kind: Kind, t: float) -> SimulatedCall:
         self._number += 1
         call_id = f"c{(self._number * 2_654_435_761 + self._salt) & 0xFFFFFFFF:08x}"
-        call = SimulatedCall(call_id, kind, t, BRIEF if t < self.start else self._detail, self._setting)
+        call = SimulatedCall(call_id, kind, t, BRIEF if t < self.start else self._detail, self._settings)
         self.live[call_id] = call
         return call
 
     def _turn(self, call: SimulatedCall, t: float) -> None:
         effects = self._schedule.effects(call.kind, t)
         if call.detail is not self._detail and t >= self.start:
-            self._queue.put(call.tell_with(self._detail, t))
-        told, at, ending = call.turn(t, effects)
-        self._queue.put(told)
+            self._queue.put(call.set_detail(self._detail, t))
+        events, at, ending = call.turn(t, effects)
+        self._queue.put(events)
         if ending is None:
             self._wake(at, functools.partial(self._turn, call))
         else:
@@ -230,9 +230,9 @@ class Fleet:
 
     def _end(self, call: SimulatedCall, ending: CallEnding, effects: Effects) -> None:
         self._queue.put(call.close(ending, effects))
-        self._wake(ending.at, functools.partial(self._over, call))
+        self._wake(ending.at, functools.partial(self._remove, call))
 
-    def _over(self, call: SimulatedCall, _t: float) -> None:
+    def _remove(self, call: SimulatedCall, _t: float) -> None:
         del self.live[call.id]
 
     def _report(self, t: float) -> None:

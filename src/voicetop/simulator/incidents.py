@@ -92,7 +92,7 @@ class SimulatedIncident(Struct, frozen=True):
     def matches(self, kind: Kind) -> bool:
         if SCENARIOS[self.name].crm_only and "intent" not in self.segment and not kind.intent.crm:
             return False
-        return all(kind.truth[name] == value for name, value in self.where.items())
+        return all(kind.segments[name] == value for name, value in self.where.items())
 
 
 Change = Callable[[Effects, float], None]
@@ -102,7 +102,7 @@ Change = Callable[[Effects, float], None]
 class Scenario(Struct, frozen=True):
     """What an incident's name stands for; `marker` is the kind of marker that its start sets, if any.
 
-    `most_arrivals` bounds the factor on arrivals at magnitude 1. `holds_outcomes` keeps the judge's verdicts
+    `max_arrivals` bounds the factor on arrivals at magnitude 1. `holds_outcomes` keeps the judge's verdicts
     back until the end. `crm_only` spares the intents that don't need the customer database, unless the
     incident names an intent itself. One that `grows` does so from nothing, over its duration.
     """
@@ -112,7 +112,7 @@ class Scenario(Struct, frozen=True):
     change: Change
     marker: str = ""
     segment: dict[str, str] = {}
-    most_arrivals: float = 1.0
+    max_arrivals: float = 1.0
     holds_outcomes: bool = False
     crm_only: bool = False
     grows: bool = False
@@ -230,8 +230,8 @@ SCENARIOS: dict[str, Scenario] = {
         "fewer calls end well, week by week", WEEKS_OF_DRIFT * 168 * HOUR_S, _success_drift, grows=True
     ),
     "healthy": Scenario("nothing happens", 0.0, _nothing),
-    "traffic_double": Scenario("twice the calls", 3 * HOUR_S, _traffic_double, most_arrivals=2.0),
-    "campaign": Scenario("more calls, more sales", 8 * HOUR_S, _campaign, "campaign", most_arrivals=1.35),
+    "traffic_double": Scenario("twice the calls", 3 * HOUR_S, _traffic_double, max_arrivals=2.0),
+    "campaign": Scenario("more calls, more sales", 8 * HOUR_S, _campaign, "campaign", max_arrivals=1.35),
     "latency_blip": Scenario("the model is slow for 45 s", 45.0, _latency_blip),
     "deploy_noop": Scenario("a deploy that changes nothing", 0.0, _nothing, "deploy"),
     "eval_lag": Scenario("the judge's verdicts come late", 2 * HOUR_S, _nothing, holds_outcomes=True),
@@ -251,11 +251,11 @@ class IncidentSchedule:
         self._active = [entry for entry in self._active if entry[0] is not incident]
 
     @property
-    def most_arrivals(self) -> float:
+    def max_arrivals(self) -> float:
         """A bound on the factor on arrivals of any kind of call."""
         bound = 1.0
         for incident, _ in self._active:
-            bound *= 1.0 + (SCENARIOS[incident.name].most_arrivals - 1.0) * incident.magnitude
+            bound *= 1.0 + (SCENARIOS[incident.name].max_arrivals - 1.0) * incident.magnitude
         return bound
 
     def effects(self, kind: Kind, t: float) -> Effects:

@@ -71,7 +71,7 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
 }
 
 FIRST_TURNS = 4
-MOST_TURNS = 28
+MAX_TURNS = 28
 _FIRST_STEPS = ("greeting", "ask_account", "verify", "intent_confirm")
 _SHORT_PLANS = {
     4: ("greeting", "ask_account", "resolve", "close"),
@@ -90,7 +90,7 @@ def _plan(turns: int) -> tuple[str, ...]:
     return (*_FIRST_STEPS, *["lookup"] * lookups, *["resolve"] * (middle - lookups), "confirm", "close")
 
 
-PLANS = {turns: _plan(turns) for turns in range(FIRST_TURNS, MOST_TURNS + 1)}
+PLANS = {turns: _plan(turns) for turns in range(FIRST_TURNS, MAX_TURNS + 1)}
 
 
 @functools.cache
@@ -103,28 +103,28 @@ def _poisson_steps(mean: float, most: int) -> list[float]:
 class Kind:
     """One combination of segment values and what it means for its calls."""
 
-    __slots__ = ("agent", "book", "intent", "share", "stt", "success", "truth", "turn_steps", "variants")
+    __slots__ = ("agent", "book", "intent", "segments", "share", "stt", "success", "turn_steps", "variants")
 
-    def __init__(self, truth: dict[str, str], share: float, agent: Agent) -> None:
-        self.truth = truth
+    def __init__(self, segments: dict[str, str], share: float, agent: Agent) -> None:
+        self.segments = segments
         self.share = share
         self.agent = agent
-        self.intent = INTENTS[truth["intent"]]
-        self.book: Phrases = BOOKS[truth["language"]]
-        self.stt = STT_FACTOR[truth["language"]]
-        self.success = 0.95 + self.intent.success + SUCCESS_SHIFT[truth["language"]]
-        self.turn_steps = _poisson_steps(self.intent.turns, MOST_TURNS - FIRST_TURNS)
-        told: dict[str, Scalar] = {name: value for name, value in truth.items() if name != "version"}
+        self.intent = INTENTS[segments["intent"]]
+        self.book: Phrases = BOOKS[segments["language"]]
+        self.stt = STT_FACTOR[segments["language"]]
+        self.success = 0.95 + self.intent.success + SUCCESS_SHIFT[segments["language"]]
+        self.turn_steps = _poisson_steps(self.intent.turns, MAX_TURNS - FIRST_TURNS)
+        reported: dict[str, Scalar] = {name: value for name, value in segments.items() if name != "version"}
         hidden = ((), ("intent",), ("tier",), ("intent", "tier"))
-        self.variants = tuple({n: v for n, v in told.items() if n not in names} for names in hidden)
+        self.variants = tuple({n: v for n, v in reported.items() if n not in names} for names in hidden)
 
-    def told(self, *, intent: bool, tier: bool) -> dict[str, Scalar]:
+    def known_segments(self, *, intent: bool, tier: bool) -> dict[str, Scalar]:
         """The segments as far as they are known."""
         return self.variants[(not intent) + 2 * (not tier)]
 
     def plan(self, chance: float) -> tuple[str, ...]:
         """The steps of a call's turns, for a uniform draw."""
-        return PLANS[FIRST_TURNS + min(bisect.bisect(self.turn_steps, chance), MOST_TURNS - FIRST_TURNS)]
+        return PLANS[FIRST_TURNS + min(bisect.bisect(self.turn_steps, chance), MAX_TURNS - FIRST_TURNS)]
 
 
 class Population:
@@ -132,7 +132,7 @@ class Population:
 
     def __init__(self) -> None:
         self.kinds = list(_all_kinds())
-        self._by_truth = {tuple(kind.truth.values()): kind for kind in self.kinds}
+        self._by_segments = {tuple(kind.segments.values()): kind for kind in self.kinds}
         self._cumulative = list(itertools.accumulate(kind.share for kind in self.kinds))
 
     def draw(self, chance: float) -> Kind:
@@ -142,19 +142,21 @@ class Population:
 
     def like(self, kind: Kind, **changes: str) -> Kind:
         """The kind that differs from this one in these values only."""
-        return self._by_truth[tuple({**kind.truth, **changes}.values())]
+        return self._by_segments[tuple({**kind.segments, **changes}.values())]
 
 
 def _all_kinds() -> Iterable[Kind]:
     agents = {v: Agent(id="front-desk", name="Front desk", version=v, prompt_version="p7") for v in VERSIONS}
-    for (intent, about), (language, by_language) in itertools.product(INTENTS.items(), LANGUAGES.items()):
+    for (intent, profile), (language, by_language) in itertools.product(INTENTS.items(), LANGUAGES.items()):
         for (tier, by_tier), (version, by_version) in itertools.product(TIERS.items(), VERSIONS.items()):
             for (channel, by_channel), (region, by_region) in itertools.product(
                 CHANNELS.items(), REGIONS[language].items()
             ):
-                truth = dict(zip(DIMENSIONS, (intent, language, tier, version, channel, region), strict=True))
-                share = about.share * by_language * by_tier * by_version * by_channel * by_region
-                yield Kind(truth, share, agents[version])
+                segments = dict(
+                    zip(DIMENSIONS, (intent, language, tier, version, channel, region), strict=True)
+                )
+                share = profile.share * by_language * by_tier * by_version * by_channel * by_region
+                yield Kind(segments, share, agents[version])
 
 
 def check_segment(segment: Mapping[str, str]) -> None:

@@ -43,7 +43,7 @@ async def pump(
     try:
         while fleet.now < end:
             if sender.lost:
-                await sender.again(fleet.announcements())
+                await sender.reconnect(fleet.announcements())
             now = min(clock.time(), end)
             piece = PIECE_S if fleet.now >= fleet.start else min(past_s, fleet.start - fleet.now)
             target = min(now, fleet.now + piece)

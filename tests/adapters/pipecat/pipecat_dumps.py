@@ -114,4 +114,4 @@ def _metric_records(at: float, metric: dict[str, Any]) -> Iterator[Record]:
 def told(records: list[Record], call_id: str = "c", **facts: Any) -> list[Event]:
     """The events of a story that is told these records."""
     story = PipecatCall(CallFacts(call_id, **facts))
-    return [event for kind, at, fields in records for event in story.tell(kind, at, **fields)]
+    return [event for kind, at, fields in records for event in story.handle(kind, at, **fields)]

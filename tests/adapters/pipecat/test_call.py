@@ -318,17 +318,17 @@ def test_a_pipeline_that_nobody_called_was_not_connected() -> None:
 def test_nothing_is_told_after_the_end() -> None:
     story = PipecatCall(CallFacts("c"))
     for kind in ("connected", "over"):
-        story.tell(kind, 1.0)
-    assert story.tell("user_speech_start", 2.0) == []
+        story.handle(kind, 1.0)
+    assert story.handle("user_speech_start", 2.0) == []
     assert story.update(2.0, {"intent": "x"}) == []
 
 
 def test_a_quiet_call_gives_a_sign_of_life() -> None:
     story = PipecatCall(CallFacts("c"))
-    story.tell("connected", 0.0)
-    assert story.tell("tick", 30.0) == []
-    assert story.tell("tick", 61.0) == [CallUpdate(call_id="c", ts=61.0)]
-    assert story.tell("tick", 90.0) == []
+    story.handle("connected", 0.0)
+    assert story.handle("tick", 30.0) == []
+    assert story.handle("tick", 61.0) == [CallUpdate(call_id="c", ts=61.0)]
+    assert story.handle("tick", 90.0) == []
 
 
 def test_what_the_caller_sounds_like_is_told_once_a_turn() -> None:
@@ -357,7 +357,7 @@ def test_texts_can_be_kept_at_home() -> None:
 
 
 def test_what_the_story_does_not_know_tells_nothing() -> None:
-    assert PipecatCall(CallFacts("c")).tell("weather", 1.0, rain=True) == []
+    assert PipecatCall(CallFacts("c")).handle("weather", 1.0, rain=True) == []
 
 
 # Over the dumps of three real calls.

@@ -20,7 +20,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from voicetop.adapters.event_page import EventPage
+from voicetop.adapters.event_buffer import EventBuffer
 from voicetop.adapters.pipecat.faults import Faults
 from voicetop.adapters.pipecat.services import Services, Tools
 from voicetop.adapters.pipecat.vocabulary import (
@@ -29,7 +29,7 @@ from voicetop.adapters.pipecat.vocabulary import (
     end_reason,
     http_status_in,
     latency_of,
-    name_unheard,
+    name_missing_transcript,
     provider_of,
 )
 from voicetop.adapters.turns import Turns, UserTurn
@@ -48,10 +48,10 @@ from voicetop.wire.events import (
     Scalar,
 )
 
-NOTHING_HEARD_S = 5.0
+NO_TRANSCRIPT_S = 5.0
 """A turn that was released without a word is closed after this: a cough keeps nobody waiting."""
 
-SIGN_OF_LIFE_S = 60.0
+KEEPALIVE_S = 60.0
 
 
 class CallFacts(Struct, frozen=True):
@@ -66,56 +66,56 @@ class CallFacts(Struct, frozen=True):
 
 
 class PipecatCall:
-    """The state of one call. `tell` never raises on what it doesn't know: unknown kinds tell nothing."""
+    """The state of one call. `handle` never raises on what it doesn't know: unknown kinds tell nothing."""
 
     def __init__(self, facts: CallFacts) -> None:
         self.facts = facts
         self.segments: dict[str, Scalar] = dict(facts.segments)
         self.started_at = NAN
-        self.over = False
+        self.is_over = False
         self._speaking_since = NAN
         self._bot_since = NAN
-        self._cut = False
+        self._interrupted = False
         self._has_vad = False
         self._has_turns = False
         self._breakdown: tuple[float, Latency] | None = None
-        self._page = EventPage(facts.call_id)
+        self._buffer = EventBuffer(facts.call_id)
         self._faults = Faults()
-        self._turns = Turns(self._page, texts=facts.texts)
-        self._services = Services(self._page, self._faults)
-        self._tools = Tools(self._page, self._faults, texts=facts.texts)
+        self._turns = Turns(self._buffer, texts=facts.texts)
+        self._services = Services(self._buffer, self._faults)
+        self._tools = Tools(self._buffer, self._faults, texts=facts.texts)
         self._ending: tuple[str, str] | None = None
-        self._left = False
-        self._told_at = NAN
+        self._has_left = False
+        self._last_event_at = NAN
 
-    def tell(self, kind: str, at: float, **fields: Any) -> list[Event]:
+    def handle(self, kind: str, at: float, **fields: Any) -> list[Event]:
         """What happened at `at`, as events in their order."""
         handler = _HANDLERS.get(kind)
-        if handler is None or self.over:
+        if handler is None or self.is_over:
             return []
-        if kind in _SIGNS_OF_A_CALL and not known(self.started_at):
+        if kind in _STARTS_CALL and not known(self.started_at):
             self._start(at)
         handler(self, at, **fields)
-        events = self._page.take()
+        events = self._buffer.take()
         if events:
-            self._told_at = at
+            self._last_event_at = at
         return events
 
     def update(self, at: float, segments: Mapping[str, Scalar], state: str = "") -> list[Event]:
         """Segments that the application came to know, or a state (held, transferring, active)."""
         self.segments |= segments
-        if self.over or not known(self.started_at):
+        if self.is_over or not known(self.started_at):
             return []
         return [CallUpdate(call_id=self.facts.call_id, ts=at, segments=dict(segments), state=state)]
 
-    def _say(self, kind: type[Any], at: float, **fields: Any) -> None:
-        self._page.say(kind, at, **fields)
+    def _add(self, kind: type[Any], at: float, **fields: Any) -> None:
+        self._buffer.add(kind, at, **fields)
 
     # The call.
 
     def _start(self, at: float) -> None:
         self.started_at = at
-        self._say(
+        self._add(
             CallStart,
             at,
             platform="pipecat",
@@ -126,7 +126,7 @@ class PipecatCall:
         )
 
     def _connected(self, _at: float) -> None:
-        """The start itself is told by `tell`."""
+        """The start itself is told by `handle`."""
 
     def _end(self, _at: float, how: str, reason: str = "") -> None:
         """The first end is the reason; what comes after it (a cancel, because the end takes long) is not."""
@@ -135,22 +135,22 @@ class PipecatCall:
 
     def _disconnected(self, _at: float) -> None:
         """The caller is gone; how the pipeline then ends is its own affair."""
-        self._left = True
+        self._has_left = True
 
-    def _over(self, at: float) -> None:
+    def _close(self, at: float) -> None:
         """The pipeline is gone: the last turn, what still ran, and the one call.end."""
         was_connected = known(self.started_at)
         if not was_connected:
             self._start(at)
-        self._conclude(at)
+        self._abandon_turn(at)
         self._tools.abandon(at)
         how, raw = self._ending or ("", "")
         reason, party = end_reason(how, raw)
-        if self._left and not raw:
+        if self._has_left and not raw:
             reason, party, raw = "user_hangup", "user", "client disconnected"
         if not was_connected and reason in ("completed", "cancelled"):
             reason = "not_connected"
-        self._say(
+        self._add(
             CallEnd,
             at,
             reason=reason,
@@ -159,15 +159,15 @@ class PipecatCall:
             raw_reason=raw
             or {"end": "EndFrame", "stop": "StopFrame", "cancel": "CancelFrame"}.get(how, "no end frame"),
         )
-        self.over = True
+        self.is_over = True
 
     def _tick(self, at: float) -> None:
         """Time went on, and nothing else."""
         turn = self._turns.waiting
-        if turn and not turn.heard and not turn.replying and at - turn.released_at > NOTHING_HEARD_S:
-            self._conclude(at)
-        if at - self._told_at > SIGN_OF_LIFE_S:
-            self._say(CallUpdate, at)
+        if turn and not turn.user_texts and not turn.replying and at - turn.released_at > NO_TRANSCRIPT_S:
+            self._abandon_turn(at)
+        if at - self._last_event_at > KEEPALIVE_S:
+            self._add(CallUpdate, at)
 
     # The caller speaks.
 
@@ -177,8 +177,8 @@ class PipecatCall:
             return  # its twin, sent the other way
         self._speaking_since = at - start_secs
         if self._turns.current and self._turns.current.is_released:
-            self._conclude(at)
-        self._turns.speak_on(at)
+            self._abandon_turn(at)
+        self._turns.resume_speech(at)
         self._open_turn()
 
     def _open_turn(self) -> UserTurn:
@@ -206,7 +206,7 @@ class PipecatCall:
         self._has_turns = True
         if not self._has_vad:
             if self._turns.waiting:
-                self._conclude(at)
+                self._abandon_turn(at)
             self._open_turn()
 
     def _user_turn_stop(self, at: float) -> None:
@@ -223,12 +223,12 @@ class PipecatCall:
             self._wait(at, "transcript", "eou")
         turn = self._turns.current
         if turn is not None and text:
-            turn.heard.append(text)
+            turn.user_texts.append(text)
             if turn.waiting and self._turns.stages.current == "stt":
-                self._services.answered(at, "stt", processor, model, at - turn.since)
+                self._services.record_answer(at, "stt", processor, model, at - turn.since)
                 self._turns.stages.enter("eou", at)
         if language and self.segments.get("language") is None:
-            self._page.events += self.update(at, {"language": language})
+            self._buffer.events += self.update(at, {"language": language})
 
     # The agent works.
 
@@ -238,7 +238,7 @@ class PipecatCall:
 
     def _llm_text(self, _at: float, text: str) -> None:
         if turn := self._turns.waiting:
-            turn.said.append(text)
+            turn.agent_texts.append(text)
 
     def _llm_end(self, at: float) -> None:
         if self._turns.stages.current == "llm":
@@ -254,8 +254,8 @@ class PipecatCall:
         """The latency observer's account; one that is anchored in a greeting is none of a turn."""
         parts = list(contributions)
         turn = self._turns.current
-        if turn and turn.is_released and not turn.heard:
-            parts = name_unheard(parts, turn.released_at - turn.since)
+        if turn and turn.is_released and not turn.user_texts:
+            parts = name_missing_transcript(parts, turn.released_at - turn.since)
         self._breakdown = latency_of(parts) if parts and measured_from == "user_silence" else None
 
     def _tool_start(self, at: float, **fields: str) -> None:
@@ -266,25 +266,25 @@ class PipecatCall:
 
     def _bot_start(self, at: float) -> None:
         self._bot_since = at
-        self._cut = False
+        self._interrupted = False
         self._turns.reply(at, self._breakdown)
-        self._services.tell()
+        self._services.release()
 
     def _bot_stop(self, _at: float) -> None:
         self._bot_since = NAN
 
-    def _conclude(self, at: float) -> None:
+    def _abandon_turn(self, at: float) -> None:
         if self._turns.current:
-            self._turns.conclude(at)
-            self._services.tell()
+            self._turns.abandon(at)
+            self._services.release()
 
     def _interruption(self, at: float) -> None:
         """Pipecat interrupts itself on every user turn; a barge-in is one while the agent speaks, once a speech."""
-        if known(self._bot_since) and not self._cut:
-            self._cut = True
+        if known(self._bot_since) and not self._interrupted:
+            self._interrupted = True
             played = max(0.0, round((at - self._bot_since) * 1000.0, 3))
-            answered = self._page.turn - 1 if self._turns.current else self._page.turn
-            self._say(Interruption, at, turn=max(-1, answered), by="user", playout_ms=played)
+            answered = self._buffer.turn - 1 if self._turns.current else self._buffer.turn
+            self._add(Interruption, at, turn=max(-1, answered), by="user", playout_ms=played)
 
     # Errors.
 
@@ -300,7 +300,7 @@ class PipecatCall:
         http_status: int = 0,
     ) -> None:
         status = http_status or http_status_in(message)
-        fault = self._faults.judge(
+        fault = self._faults.classify(
             at,
             message=message,
             processor=processor,
@@ -311,8 +311,8 @@ class PipecatCall:
         if fault is None:
             return
         if fault.component in ("stt", "llm", "tts"):
-            self._spoil(at, fault.component, processor, final=fault.final)
-        self._say(
+            self._void_measurements(at, fault.component, processor, final=fault.final)
+        self._add(
             Error,
             at,
             component=fault.component,
@@ -326,7 +326,7 @@ class PipecatCall:
             message=message[:MAX_TEXT],
         )
 
-    def _spoil(self, at: float, component: str, processor: str, *, final: bool) -> None:
+    def _void_measurements(self, at: float, component: str, processor: str, *, final: bool) -> None:
         """What the failed service claimed to have measured is void, and the turn it worked for is failed."""
         self._services.void(component, processor)
         if final:
@@ -348,19 +348,19 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "bot_start": PipecatCall._bot_start,
     "bot_stop": PipecatCall._bot_stop,
     "interruption": PipecatCall._interruption,
-    "ttfb": lambda story, at, **fields: story._services.ttfb(at, **fields),
-    "usage": lambda story, at, **fields: story._services.usage(at, **fields),
+    "ttfb": lambda call, at, /, **fields: call._services.ttfb(at, **fields),
+    "usage": lambda call, at, /, **fields: call._services.usage(at, **fields),
     "tool_start": PipecatCall._tool_start,
-    "tool_end": lambda story, at, **fields: story._tools.end(at, **fields),
-    "tool_cancel": lambda story, at, **fields: story._tools.cancel(at, **fields),
+    "tool_end": lambda call, at, /, **fields: call._tools.end(at, **fields),
+    "tool_cancel": lambda call, at, /, **fields: call._tools.cancel(at, **fields),
     "error": PipecatCall._error,
     "disconnected": PipecatCall._disconnected,
     "end": PipecatCall._end,
-    "over": PipecatCall._over,
+    "over": PipecatCall._close,
     "tick": PipecatCall._tick,
 }
 
-_SIGNS_OF_A_CALL = frozenset(_HANDLERS) - {
+_STARTS_CALL = frozenset(_HANDLERS) - {
     "disconnected",
     "end",
     "over",

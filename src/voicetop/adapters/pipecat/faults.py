@@ -15,10 +15,10 @@ from msgspec import Struct
 _TOOL = re.compile(r"executing function call \[([^\]]*)\]")
 _SILENT = re.compile(r"TTS context (\S+) completed with no audio")
 _RETRY = re.compile(r"reconnection attempt (\d+) failed")
-_BEFORE_S = 0.5
+_REORDER_S = 0.5
 """An error may be seen this much before the start of the work that it belongs to: they travel in two directions."""
 
-_KEPT_CONTEXTS = 50
+MAX_CONTEXTS = 50
 
 
 class Fault(Struct, frozen=True):
@@ -37,39 +37,39 @@ class Faults:
     def __init__(self) -> None:
         self._failed: set[str] = set()
         self._failed_at: dict[str, float] = {}
-        self._told: set[tuple[str, str, str, str]] = set()
-        self._tools_told: Counter[str] = Counter()
+        self._reported: set[tuple[str, str, str, str]] = set()
+        self._reported_tools: Counter[str] = Counter()
         self._contexts: dict[str, float] = {}
 
     def begin_turn(self) -> None:
         """A failure in a new turn is a new failure."""
-        self._told.clear()
+        self._reported.clear()
 
     def begin_work(self, processor: str, context: str = "", at: float = 0.0) -> None:
         """A service was asked anew: what it measures counts again."""
         self._failed.discard(processor)
         if context:
             self._contexts[context] = at
-            if len(self._contexts) > _KEPT_CONTEXTS:
+            if len(self._contexts) > MAX_CONTEXTS:
                 del self._contexts[next(iter(self._contexts))]
 
     def has_failed(self, processor: str) -> bool:
         """Whether the work that this service was last asked for has failed."""
         return processor in self._failed
 
-    def tool_was_told(self, name: str) -> bool:
+    def was_tool_reported(self, name: str) -> bool:
         """Whether the failure of this tool came as an error before its result did; answers once for each."""
-        if not self._tools_told[name]:
+        if not self._reported_tools[name]:
             return False
-        self._tools_told[name] -= 1
+        self._reported_tools[name] -= 1
         return True
 
-    def judge(
+    def classify(
         self, at: float, *, message: str, processor: str, component: str, category: str, error_type: str
     ) -> Fault | None:
         """The failure that an error tells of; None where it was told already."""
         if tool := _TOOL.search(message):
-            self._tools_told[tool.group(1)] += 1
+            self._reported_tools[tool.group(1)] += 1
             return Fault("tool", "application" if category == "unknown" else category, tool=tool.group(1))
         if retry := _RETRY.search(message):
             return Fault(component, category, final=False, retry_count=int(retry.group(1)))
@@ -78,13 +78,13 @@ class Faults:
         self._failed.add(processor)
         self._failed_at[processor] = at
         key = (processor, component, category, error_type)
-        if key in self._told:
+        if key in self._reported:
             return None
-        self._told.add(key)
+        self._reported.add(key)
         return Fault(component, category)
 
     def _is_echo(self, processor: str, context: str) -> bool:
         """Silence after an error is that error's."""
         started = self._contexts.get(context)
         failed = self._failed_at.get(processor)
-        return failed is not None and (started is None or failed >= started - _BEFORE_S)
+        return failed is not None and (started is None or failed >= started - _REORDER_S)

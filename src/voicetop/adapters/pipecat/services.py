@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from voicetop.adapters.event_page import EventPage
+from voicetop.adapters.event_buffer import EventBuffer
 from voicetop.adapters.pipecat.faults import Faults
 from voicetop.adapters.pipecat.vocabulary import component_of, provider_of
 from voicetop.wire.events import MAX_TEXT, Error, Service, Tool, Usage
@@ -19,8 +19,8 @@ class Services:
     taken: then there was no answer, and no time.
     """
 
-    def __init__(self, page: EventPage, faults: Faults) -> None:
-        self._page = page
+    def __init__(self, buffer: EventBuffer, faults: Faults) -> None:
+        self._buffer = buffer
         self._faults = faults
         self._held: list[Service] = []
 
@@ -30,18 +30,18 @@ class Services:
         """A metric of Pipecat's. Zeros are placeholders; those of an STT are cut off at 2 s, so ours are measured."""
         component = component or component_of(processor)
         if seconds > 0 and component in ("llm", "tts") and not self._faults.has_failed(processor):
-            self.answered(at, component, processor, model, seconds)
+            self.record_answer(at, component, processor, model, seconds)
 
-    def answered(self, at: float, component: str, processor: str, model: str, seconds: float) -> None:
+    def record_answer(self, at: float, component: str, processor: str, model: str, seconds: float) -> None:
         """A service answered after `seconds`. Of a TTS the first sentence counts: it is what the caller waits for."""
         provider = provider_of(processor)
         if not provider or (component == "tts" and any(held.component == "tts" for held in self._held)):
             return
         self._held.append(
             Service(
-                call_id=self._page.call_id,
+                call_id=self._buffer.call_id,
                 ts=at,
-                turn=self._page.turn,
+                turn=self._buffer.turn,
                 component=component,
                 provider=provider,
                 model=model,
@@ -52,19 +52,19 @@ class Services:
 
     def void(self, component: str, processor: str) -> None:
         """The service failed: what it claims to have measured in this turn is none."""
-        failed = (component, provider_of(processor), self._page.turn)
+        failed = (component, provider_of(processor), self._buffer.turn)
         self._held = [held for held in self._held if (held.component, held.provider, held.turn) != failed]
 
-    def tell(self) -> None:
+    def release(self) -> None:
         """The agent speaks, or won't any more: what is held is true."""
-        self._page.events += self._held
+        self._buffer.events += self._held
         self._held = []
 
     def usage(
         self, at: float, *, processor: str, model: str = "", component: str = "", **amounts: Any
     ) -> None:
         """Tokens, characters or seconds of audio; they add up."""
-        self._page.say(
+        self._buffer.add(
             Usage,
             at,
             component=component or component_of(processor),
@@ -82,8 +82,8 @@ class _Running(Struct, frozen=True):
 class Tools:
     """Tool calls by their id: each starts once and ends once."""
 
-    def __init__(self, page: EventPage, faults: Faults, *, texts: bool) -> None:
-        self._page = page
+    def __init__(self, buffer: EventBuffer, faults: Faults, *, texts: bool) -> None:
+        self._buffer = buffer
         self._faults = faults
         self._texts = texts
         self._running: dict[str, _Running] = {}
@@ -93,7 +93,7 @@ class Tools:
         if call not in self._running:
             self._running[call] = _Running(name, at)
             shown = arguments[:MAX_TEXT] if self._texts else ""
-            self._page.say(Tool, at, name=name, state="start", arguments=shown)
+            self._buffer.add(Tool, at, name=name, state="start", arguments=shown)
 
     def end(self, at: float, *, call: str, error: str = "") -> None:
         """It returned, or raised `error` ("RuntimeError: no such card")."""
@@ -102,7 +102,7 @@ class Tools:
             return
         kind = error.partition(":")[0]
         self._settle(at, running, "error" if error else "ok", kind)
-        if error and not self._faults.tool_was_told(running.name):
+        if error and not self._faults.was_tool_reported(running.name):
             self._fail(at, running, "application", error, kind)
 
     def cancel(self, at: float, *, call: str, timed_out: bool = False) -> None:
@@ -128,10 +128,10 @@ class Tools:
         kind: str = "",
     ) -> None:
         took = round((at - running.since) * 1000.0, 3)
-        self._page.say(Tool, at, name=running.name, state=state, duration_ms=took, error_type=kind)
+        self._buffer.add(Tool, at, name=running.name, state=state, duration_ms=took, error_type=kind)
 
     def _fail(self, at: float, running: _Running, category: str, message: str, kind: str = "") -> None:
-        self._page.say(
+        self._buffer.add(
             Error,
             at,
             component="tool",

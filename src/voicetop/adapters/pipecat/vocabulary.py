@@ -36,11 +36,11 @@ def latency_of(contributions: Iterable[tuple[str, float]]) -> tuple[float, Laten
     for key, seconds in contributions:
         stage = STAGE_OF_CONTRIBUTION.get(key, "output")
         stages[stage] = stages.get(stage, 0.0) + seconds * 1000.0
-    told = {stage: round(ms, 3) for stage, ms in stages.items()}
-    return round(sum(told.values()), 3), Latency(**told)
+    reported = {stage: round(ms, 3) for stage, ms in stages.items()}
+    return round(sum(reported.values()), 3), Latency(**reported)
 
 
-def name_unheard(parts: list[tuple[str, float]], released_s: float) -> list[tuple[str, float]]:
+def name_missing_transcript(parts: list[tuple[str, float]], released_s: float) -> list[tuple[str, float]]:
     """The account of a turn that was released, `released_s` after the end of speech, without a word.
 
     Pipecat has no name for waiting in vain for a transcript and calls it pipeline; who is slow there is the ears.
@@ -48,12 +48,12 @@ def name_unheard(parts: list[tuple[str, float]], released_s: float) -> list[tupl
     >>> name_unheard([("endpointing_wait", 0.25), ("pipeline", 5.0)], 4.25)
     [('endpointing_wait', 0.25), ('transcription', 4.0), ('pipeline', 1.0)]
     """
-    vain = max(0.0, released_s - sum(seconds for key, seconds in parts if key == "endpointing_wait"))
+    waited = max(0.0, released_s - sum(seconds for key, seconds in parts if key == "endpointing_wait"))
     named: list[tuple[str, float]] = []
     for key, seconds in parts:
         if key == "pipeline":
-            named.append(("transcription", min(seconds, vain)))
-            seconds -= min(seconds, vain)  # noqa: PLW2901
+            named.append(("transcription", min(seconds, waited)))
+            seconds -= min(seconds, waited)  # noqa: PLW2901
         named.append((key, seconds))
     return named
 
@@ -112,17 +112,17 @@ _STATUS_IN_TEXT = re.compile(r"(?:error code|status(?: code)?|http)\W{0,3}([45]\
 
 def http_status_in(message: str) -> int:
     """The HTTP status that an error's text tells, or 0."""
-    found = _STATUS_IN_TEXT.search(message)
-    return int(found.group(1)) if found else 0
+    match = _STATUS_IN_TEXT.search(message)
+    return int(match.group(1)) if match else 0
 
 
-def category_of(told: str, exception_type: str = "", message: str = "", http_status: int = 0) -> str:
+def category_of(reported: str, exception_type: str = "", message: str = "", http_status: int = 0) -> str:
     """The protocol's category of an error.
 
-    `told` is Pipecat's own, which counts timeouts as connectivity and every 5xx as server; what the status and the
+    `reported` is Pipecat's own, which counts timeouts as connectivity and every 5xx as server; what the status and the
     exception say is finer. The text is asked last, and only where nobody else knows.
     """
-    if told == "application":
+    if reported == "application":
         return "application"
     if http_status == 429 and re.search(_BY_TEXT[2][1], message, re.IGNORECASE):
         return "quota"
@@ -130,14 +130,14 @@ def category_of(told: str, exception_type: str = "", message: str = "", http_sta
         return _BY_STATUS[http_status]
     if "timeout" in exception_type.lower():
         return "timeout"
-    if told == "authorization":
+    if reported == "authorization":
         return "permission"
-    if told and told != "unknown":
-        return told
+    if reported and reported != "unknown":
+        return reported
     if http_status >= 500:
         return "server"
     text = f"{exception_type} {message}"
-    return next((name for name, signs in _BY_TEXT if re.search(signs, text, re.IGNORECASE)), "unknown")
+    return next((name for name, pattern in _BY_TEXT if re.search(pattern, text, re.IGNORECASE)), "unknown")
 
 
 _REASONS = (
@@ -160,8 +160,8 @@ def end_reason(how: str, raw: str) -> tuple[str, str]:
     >>> end_reason("end", "caller_hangup"), end_reason("cancel", "idle timeout"), end_reason("end", "")
     (('user_hangup', 'user'), ('silence_timeout', ''), ('completed', ''))
     """
-    for reason, party, signs in _REASONS:
-        if raw and re.search(signs, raw, re.IGNORECASE):
+    for reason, party, pattern in _REASONS:
+        if raw and re.search(pattern, raw, re.IGNORECASE):
             return reason, party
     if how == "cancel":
         return "cancelled", ""

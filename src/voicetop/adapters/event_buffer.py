@@ -9,7 +9,7 @@ from voicetop.wire.events import CallEnd, CallEvent, CallStart, CallUpdate, Even
 _WITHOUT_TURN = frozenset({CallStart, CallUpdate, CallEnd})
 
 
-class EventPage:
+class EventBuffer:
     """`turn` is the one that events of now belong to, -1 before the caller's first word. Times in epoch seconds."""
 
     def __init__(self, call_id: str) -> None:
@@ -17,7 +17,7 @@ class EventPage:
         self.turn = -1
         self.events: list[Event] = []
 
-    def say(self, kind: type[CallEvent], at: float, **fields: Any) -> None:
+    def add(self, kind: type[CallEvent], at: float, **fields: Any) -> None:
         """Write one event of the call; it belongs to the present turn where `turn` doesn't say another one."""
         fields.setdefault("turn", -1 if kind in _WITHOUT_TURN else self.turn)
         self.events.append(kind(call_id=self.call_id, ts=at, **fields))
