@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from voicetop.engine.normals import FEW, FEW_CALLS
 from voicetop.engine.snapshot import NAN, HeatMap, MixRow, Series, StepShare, TrendsPanel
-from voicetop.engine.windows.buckets import MIDDLES, censored_quantile
+from voicetop.engine.windows.buckets import censored_quantile
 from voicetop.engine.windows.histograms import METRIC, Histogram
-from voicetop.engine.windows.slots import MINUTE, QUARTER, SlotKey
+from voicetop.engine.windows.slots import QUARTER
 
 if TYPE_CHECKING:
     from voicetop.engine.calls import Call
@@ -82,17 +82,8 @@ class Trends:
         kept = self._kept.get((chosen, number))
         if kept is not None and (at < kept[0] + 60 or (number + 1) * QUARTER < kept[0] - LATE_S):
             return kept[1], kept[2]
-        ledger = self._engine.ledger
-        slots: list[SlotKey] = [(QUARTER, number)]
-        slots += [(MINUTE, number * 15 + minute) for minute in range(QUARTER // MINUTE)]
-        e2e = np.zeros(len(MIDDLES), np.int64)
-        sums: dict[str, int] = {}
-        for slot in slots:
-            if slot[0] == QUARTER and slot not in ledger.windows.coarse and slot not in ledger.counts.slots:
-                continue
-            e2e += ledger.windows.over_time(slot, cells)[METRIC["e2e"]]
-            for kind, amount in ledger.counts.over_time(slot, chosen).items():
-                sums[kind] = sums.get(kind, 0) + amount
+        table, sums = self._engine.ledger.over_time((QUARTER, number), cells, chosen)
+        e2e = table[METRIC["e2e"]]
         if len(self._kept) > 20 * QUARTERS:
             self._kept.clear()
         self._kept[chosen, number] = (at, e2e, sums)

@@ -49,6 +49,8 @@ def test_a_chance_is_where_the_interval_first_leaves_zero_out() -> None:
     assert intervals.chance(lambda z: (3.0 - z, 3.0 + z)) == pytest.approx(intervals.tail(3.0), rel=1e-4)
     assert intervals.chance(lambda z: (0.0 - z, 0.0 + z)) == 1.0
     assert intervals.z_of(intervals.tail(4.2)) == pytest.approx(4.2, abs=1e-4)
+    assert intervals.z_of(1.0 + 1e-12) == 0.0
+    assert intervals.z_of(0.0) == 37.0
 
 
 @pytest.mark.parametrize(("q", "n"), [(0.5, 60), (0.95, 200), (0.99, 800)])

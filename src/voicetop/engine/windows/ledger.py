@@ -21,8 +21,8 @@ from voicetop.engine.tick import TickCounters
 from voicetop.engine.windows.buckets import BUCKETS, bucket_of
 from voicetop.engine.windows.cells import EVERYBODY, FOLDED, Cells, Key, SegmentColumns
 from voicetop.engine.windows.counts import Counts
-from voicetop.engine.windows.histograms import METRIC, METRICS, ROW, Histograms
-from voicetop.engine.windows.slots import FINE
+from voicetop.engine.windows.histograms import METRIC, METRICS, ROW, Histogram, Histograms
+from voicetop.engine.windows.slots import FINE, MINUTE, SlotKey, parts_of
 from voicetop.wire.codec import pack_durations
 from voicetop.wire.events import Turn
 
@@ -56,6 +56,22 @@ class Ledger:
     def advance(self, at: float) -> None:
         self.windows.advance(at)
         self.counts.advance(at)
+
+    def over_time(
+        self, key: SlotKey, cells: NDArray[np.intp] | None, chosen: frozenset[int] | None
+    ) -> tuple[Histogram, dict[str, int]]:
+        """Counts [metric, bucket] and sums of a minute or quarter; `cells` and `chosen` are the same cells, None: all.
+
+        What is still open is in it.
+        """
+        table = np.zeros((len(METRICS), BUCKETS), np.int64)
+        sums: dict[str, int] = {}
+        for part in parts_of(key):
+            if part[0] == MINUTE or part in self.windows.coarse or part in self.counts.slots:
+                table += self.windows.over_time(part, cells)
+                for kind, amount in self.counts.over_time(part, chosen).items():
+                    sums[kind] = sums.get(kind, 0) + amount
+        return table, sums
 
     # -- cells --------------------------------------------------------------------------------------------------
 

@@ -56,5 +56,16 @@ class Edges(Struct, frozen=True):
         return {"5m": self.short, "30m": self.middle, "24h": self.day}[span]
 
 
+def parts_of(key: SlotKey) -> list[SlotKey]:
+    """The slots that may hold a part of a minute or a quarter: a young quarter is still kept by the minute.
+
+    >>> parts_of((60, 7)), len(parts_of((900, 7)))
+    ([(60, 7)], 16)
+    """
+    width, number = key
+    minutes = width // MINUTE
+    return [key, *((MINUTE, number * minutes + minute) for minute in range(minutes if minutes > 1 else 0))]
+
+
 def _up(at: float, width: int) -> int:
     return int(-(-at // width)) * width

@@ -79,17 +79,7 @@ class NaturalVariation:
         return any(begin <= minute < begin + minutes for minute in self._engine.judge.troubled)
 
     def _figures(self, key: SlotKey) -> Figures:
-        ledger, keys = self._engine.ledger, [key]
-        if key[0] == QUARTER:
-            keys += [(MINUTE, key[1] * 15 + minute) for minute in range(15)]
-        there = [k for k in keys if k in ledger.windows.coarse or k in ledger.counts.slots]
-        if not there:
-            return {}
-        table = np.sum([ledger.windows.over_time(k, None) for k in there], axis=0)
-        sums: dict[str, int] = {}
-        for k in there:
-            for kind, amount in ledger.counts.over_time(k, None).items():
-                sums[kind] = sums.get(kind, 0) + amount
+        table, sums = self._engine.ledger.over_time(key, None, None)
         return {**_of_turns(table), **_of_calls(sums)}
 
 
