@@ -20,7 +20,7 @@ def test_a_quarter_reads_the_same_while_it_is_open_kept_by_minutes_and_merged() 
     ledger = Ledger(EngineConfig(), lambda: None, lambda: ())
     start = 1_760_000_400 // QUARTER * QUARTER
     ledger.advance(start + 30.0)
-    metric, bucket = METRIC["e2e"], int(bucket_of(800.0))
+    metric, bucket = METRIC["e2e"], int(bucket_of(np.array([800.0]))[0])
     index = np.array([metric * ROW // len(METRIC) + bucket], np.uint32)
     ledger.windows.add(np.array([start // FINE]), index)
     ledger.windows.widen(np.array([metric]), np.array([bucket]))
