@@ -108,6 +108,13 @@ def test_hostile_text_can_do_nothing(tmp_path: Path) -> None:
         assert said.isprintable()
 
 
+def test_the_panel_of_sentiment_has_two_names() -> None:
+    for name in ("sentiment", "mood"):
+        (item,) = parse(f"1. [look](panel:{name})\n", "x").steps
+        assert item.door is not None
+        assert item.door.panel == "sentiment"
+
+
 def test_a_huge_runbook_is_bounded() -> None:
     assert len(parse("1. step\n" * 10_000, "x").steps) == 99
     assert set(PANELS.values()) <= {"overview", "calls", "segments", "trends"}

@@ -61,6 +61,7 @@ def line() -> Line:
         ("errors>0", {"c3"}),
         ("err>0", {"c3"}),
         ("cost>0.4", {"c1"}),
+        ("frustration>0", {"c2"}),
         ("mood>0", {"c2"}),
         ("step:ver", {"c1"}),
         ("stage:llm", {"c2"}),
@@ -77,7 +78,7 @@ def line() -> Line:
 def test_what_a_filter_finds(line: Line, text: str, found: set[str]) -> None:
     panel = line.see(text=text).calls
     assert panel.error == ""
-    if text == "mood>0":
+    if text in ("frustration>0", "mood>0"):
         found = {row.call_id for row in line.see().calls.rows if row.mood > 0}
     assert {row.call_id for row in panel.rows} == found
     assert (panel.total, panel.of) == (len(found), 3)
