@@ -52,7 +52,7 @@ def test_an_alert_says_what_it_took_to_see_to_take_and_to_end_it(one: Effect, li
 
 
 def test_an_incident_knows_its_times_to_its_last_word() -> None:
-    from alerts.incidents.test_lifecycle import AT, Story, signal
+    from alerts.incidents.test_incidents import AT, Story, signal
 
     story = Story()
     (fired,) = story.mark(signal(onset=AT - 30))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from alerts.incidents.test_lifecycle import AT, BILLING, GOLD, Story, signal
+from alerts.incidents.test_incidents import AT, BILLING, GOLD, Story, signal
 from voicetop.alerts.incident_text import blame_line
 from voicetop.alerts.signals import Signal
 from voicetop.views.incidents import panel_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.incidents.test_lifecycle import AT, BILLING, Story, signal
+from alerts.incidents.test_incidents import AT, BILLING, Story, signal
 from voicetop.engine.snapshot import Trouble, Verdict
 from voicetop.views.incidents import panel_of
 from voicetop.views.verdict import verdict_of

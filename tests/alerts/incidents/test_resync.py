@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.incidents.test_lifecycle import AT, Story, signal
+from alerts.incidents.test_incidents import AT, Story, signal
 from voicetop.alerts.incidents.lifecycle import Incidents
 from voicetop.alerts.incidents.resync import between
 from voicetop.alerts.signals import Effect

@@ -8,7 +8,7 @@ from voicetop.engine.snapshot import View
 from voicetop.recording.reader import Reader
 from voicetop.session import Session
 
-OUTAGE = Path(__file__).parents[1] / "recordings" / "llm-outage.vtr"
+OUTAGE = Path(__file__).parents[2] / "recordings" / "llm-outage.vtr"
 EVERY = 40
 """Heartbeats between two looks: a picture costs more than what it is compared with."""
 

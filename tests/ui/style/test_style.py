@@ -1,0 +1,42 @@
+"""A display in ASCII keeps the width of every line: what is aligned in Unicode is aligned in ASCII."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from voicetop.engine.snapshot import Severity
+from voicetop.ui.style.display_options import ASCII, DisplayOptions, severity, to_ascii
+
+
+@given(st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters="\x7f")))
+def test_text_in_ascii_takes_as_many_cells(text: str) -> None:
+    shown = to_ascii(text)
+    assert shown.isascii()
+    assert len(shown) == cell_len("".join(text.translate(ASCII)))
+
+
+@pytest.mark.parametrize("value", get_args(Severity))
+def test_every_severity_has_a_sign_and_a_word_and_no_two_share_one(value: Severity) -> None:
+    signs = [severity(other) for other in get_args(Severity)]
+    assert signs.count(severity(value)) == 1
+    assert to_ascii(severity(value)[0]) != "?" or value == "blind"
+
+
+def test_clocks_are_utc_unless_local_time_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    at = 1_796_083_200.0  # 1 December 2026, 00:00 UTC
+    try:
+        assert DisplayOptions().clock(at) == "00:00:00"
+        assert DisplayOptions(utc=False).clock(at, seconds=False) == "19:00"
+        assert (DisplayOptions().zone(at), DisplayOptions(utc=False).zone(at)) == ("UTC", "EST")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
