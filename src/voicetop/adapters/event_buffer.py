@@ -1,4 +1,4 @@
-"""Where an adapter writes the events of one call, each with its call, its time and the turn that is going on. Pure."""
+"""Collects the events of one call, each with its call id, time and current turn. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WITHOUT_TURN = frozenset({CallStart, CallUpdate, CallEnd})
 
 
 class EventBuffer:
-    """`turn` is the one that events of now belong to, -1 before the caller's first word. Times in epoch seconds."""
+    """`turn` is the current turn, -1 before the caller's first word. Times in epoch seconds."""
 
     def __init__(self, call_id: str) -> None:
         self.call_id = call_id
@@ -18,11 +18,11 @@ class EventBuffer:
         self.events: list[Event] = []
 
     def add(self, kind: type[CallEvent], at: float, **fields: Any) -> None:
-        """Write one event of the call; it belongs to the present turn where `turn` doesn't say another one."""
+        """Append one event of the call; `turn` defaults to the current one."""
         fields.setdefault("turn", -1 if kind in _WITHOUT_TURN else self.turn)
         self.events.append(kind(call_id=self.call_id, ts=at, **fields))
 
     def take(self) -> list[Event]:
-        """What was written since the last time."""
+        """The events since the last `take`."""
         events, self.events = self.events, []
         return events

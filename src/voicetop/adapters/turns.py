@@ -1,10 +1,10 @@
-"""The caller's turns of one call and the stage that each one waits for, as events. Pure; for every framework.
+"""The caller's turns of one call, and the stage that each one waits for, as events. Pure; for every framework.
 
     caller speaks ─ falls silent ─────────────── the agent's first audio        turn, ok
                     turn.start: the caller waits ├ speaks again, hangs up       turn, failed | cancelled | no_reply
 
-An adapter tells `Turns` what it sees of speech, of services at work and of the agent's voice. A turn is released when
-the framework decides that the caller is done; until then, who speaks again goes on with the same turn.
+An adapter reports to `Turns` when the caller speaks, services work and the agent speaks. A turn is released when
+the framework decides that the caller has finished; a caller who speaks again before that continues the same turn.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from voicetop.wire.events import MAX_TEXT, NAN, Audio, Latency, Stage, Turn, Tur
 
 SHORTEST_SPEECH_S = 0.3
 E2E_TOLERANCE_MS = 100.0
-"""An account by stage is that of a reply where its sum is so near to what was measured."""
+"""A breakdown belongs to a reply if its sum is this close to the measured response time."""
 
 
 class UserTurn(Struct):
     """From the caller's first word to the agent's answer.
 
-    `since`: the end of the caller's speech (epoch s); `announced`: a turn.start went out; `waiting`: the caller waits
-    now; `released_at`: when the framework decided that the caller is done; `replying`: a service works on the answer;
-    `spoke_s`: how long they spoke, pauses left out.
+    `since`: the end of the caller's speech (epoch s); `announced`: turn.start was emitted; `waiting`: the caller waits
+    now; `released_at`: when the framework decided that the caller had finished; `replying`: a service works on the
+    answer; `spoke_s`: seconds spoken, without pauses.
     """
 
     index: int
@@ -50,43 +50,43 @@ class UserTurn(Struct):
 
     @property
     def speech_rate_wpm(self) -> float:
-        """Words a minute; NaN where too little was said for one."""
+        """Words per minute; NaN if too little was said."""
         words = sum(len(text.split()) for text in self.user_texts)
         return round(words / self.spoke_s * 60.0, 1) if words and self.spoke_s > SHORTEST_SPEECH_S else NAN
 
     @property
     def unanswered_status(self) -> str:
-        """What became of it where no answer came."""
+        """The turn's status if no answer came."""
         return "failed" if self.failed else "cancelled" if self.replying else "no_reply"
 
 
 class Stages:
-    """What the caller waits for: one stage at a time, though services overlap."""
+    """The stage that the caller waits for: one at a time, though services overlap."""
 
     def __init__(self, buffer: EventBuffer) -> None:
         self._buffer = buffer
         self.current = ""
 
     def clear(self) -> None:
-        """A new wait begins; what the last one waited for is no matter."""
+        """A new wait begins; the last one's stage no longer matters."""
         self.current = ""
 
     def enter(self, stage: str, at: float, provider: str = "", model: str = "") -> None:
-        """The caller now waits for `stage`, and for no other."""
+        """The caller now waits for `stage` only."""
         if self.current != stage:
             self.leave(at)
             self.current = stage
             self._buffer.add(Stage, at, name=stage, state="start", provider=provider, model=model)
 
     def leave(self, at: float, state: str = "end") -> None:
-        """The stage is over, or `failed`."""
+        """The stage ended, or `failed`."""
         if self.current:
             self._buffer.add(Stage, at, name=self.current, state=state)
         self.current = ""
 
 
 class Turns:
-    """The turns of one call, one at a time; what becomes of them is written on `buffer`. Without `texts`, no words."""
+    """The turns of one call, one at a time, written to `buffer`. Without `texts`, no transcripts."""
 
     def __init__(self, buffer: EventBuffer, *, texts: bool = True) -> None:
         self.current: UserTurn | None = None
@@ -96,18 +96,18 @@ class Turns:
 
     @property
     def waiting(self) -> UserTurn | None:
-        """The turn whose caller waits right now."""
+        """The turn whose caller is waiting now."""
         return self.current if self.current and self.current.waiting else None
 
     def open(self) -> UserTurn:
-        """The turn that is going on, or the next one."""
+        """The current turn, or the next one."""
         if self.current is None:
             self._buffer.turn += 1
             self.current = UserTurn(self._buffer.turn)
         return self.current
 
     def wait(self, since: float, measured_from: str, stage: str) -> None:
-        """From here on the caller waits; dated by the end of speech, which a detector knows a little later."""
+        """The caller waits from `since`, the end of speech, which a detector reports a little later."""
         turn = self.open()
         turn.since, turn.measured_from = since, measured_from
         turn.announced = turn.waiting = True
@@ -116,13 +116,13 @@ class Turns:
         self.stages.enter(stage, since)
 
     def resume_speech(self, at: float) -> None:
-        """The caller wasn't done: they speak again before the turn was released."""
+        """The caller hadn't finished: they speak again before the turn was released."""
         if self.waiting:
             self.waiting.waiting = False
             self.stages.enter("vad", at)
 
     def release(self, at: float) -> None:
-        """Whoever decides that the caller is done has decided."""
+        """The framework decided that the caller has finished."""
         turn = self.waiting
         if turn and not turn.is_released:
             turn.released_at = at
@@ -162,7 +162,7 @@ class Turns:
         )
 
     def abandon(self, at: float) -> None:
-        """The turn ends without an answer; one that nobody was told of ends in silence."""
+        """The turn ends without an answer; one that was never announced ends silently."""
         turn = self.current
         if turn is None:
             return

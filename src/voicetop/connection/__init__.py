@@ -1,1 +1,1 @@
-"""What every websocket client shares: the address, the connection, the wait before another try, what went wrong."""
+"""What all websocket clients share: address, connection, backoff, and failures as messages."""

@@ -1,4 +1,4 @@
-"""What a person typed to reach a hub, checked before anything opens: URL, token, certificate."""
+"""Checks the URL, token and certificate for reaching a hub, before anything opens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WS_SCHEME = {"http": "ws", "https": "wss", "": "ws"}
 
 
 def check_url(url: str) -> str:
-    """`url` as it is to be used. Raises UsageError that says what to type instead.
+    """Returns `url` unchanged. Raises UsageError that says what to type instead.
 
     >>> check_url("wss://hub.example.com/")
     'wss://hub.example.com/'
@@ -54,7 +54,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _suggestion(url: str, parts: SplitResult) -> str:
-    """`localhost:8377` parses as a scheme: what has no `//` is taken for a host."""
+    """`localhost:8377` parses as a scheme: anything without `//` is treated as a host."""
     if "//" not in url:
         return f"did you mean ws://{url.lstrip('/')} ?" if url else f"write it like {DEFAULT_URL}"
     scheme = _WS_SCHEME.get(parts.scheme)
@@ -64,7 +64,7 @@ def _suggestion(url: str, parts: SplitResult) -> str:
 
 
 def check_token(token: str | None) -> str | None:
-    """A token that can stand in a header, None for none. Raises UsageError."""
+    """A token that fits in a header, None for none. Raises UsageError."""
     if not token:
         return None
     if not token.isascii() or not token.isprintable() or " " in token:
@@ -73,7 +73,7 @@ def check_token(token: str | None) -> str | None:
 
 
 def client_tls(url: str, cafile: str | None = None) -> ssl.SSLContext | None:
-    """How to check a wss hub's certificate; None for ws. Raises UsageError."""
+    """The TLS context for a wss hub; None for ws. Raises UsageError."""
     if not url.startswith("wss:"):
         if cafile:
             raise UsageError(f"--cafile is for wss://, but {url} isn't encrypted")
@@ -87,7 +87,7 @@ def client_tls(url: str, cafile: str | None = None) -> ssl.SSLContext | None:
 
 
 def is_local(url: str) -> bool:
-    """Whether `url` stays on this machine, so that no proxy of the environment is asked."""
+    """Whether `url` stays on this machine, so that no proxy is used."""
     return is_loopback(urlsplit(url).hostname or "")
 
 

@@ -16,7 +16,7 @@ OPEN_S, CLOSE_S = 10.0, 1.0
 def connect_to(url: str, token: str | None, tls: ssl.SSLContext | None, **options: Any) -> connect:
     """A connection to await or to enter; `options` are those of websockets. Raises `refusals.FAILURES`.
 
-    Nothing is compressed: it would cost a hub one compressor a console.
+    Compression is off: it would cost a hub one compressor per console.
     """
     return connect(
         url,

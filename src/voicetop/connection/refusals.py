@@ -1,7 +1,7 @@
-"""What went wrong with a connection to a hub, in words, and whether another try may help.
+"""What went wrong with a connection to a hub, as a message, and whether another try may help.
 
-FeedLost says that it may, FeedRefused that it won't: the token, the role, the certificate or the address is wrong. A
-FeedRefused names the URL. What the other end says is made safe to print.
+FeedLost means that it may, FeedRefused that it won't: the token, role, certificate or address is wrong. A FeedRefused
+names the URL. Text from the other end is made safe to print.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from voicetop.errors import FeedLost, FeedRefused
 from voicetop.wire.text import safe_label
 
 FAILURES = (OSError, EOFError, WebSocketException)
-"""All that connecting, sending and receiving raise."""
+"""Everything that connecting, sending and receiving raise."""
 
 BROKEN = "the connection broke"
 _TEMPORARY = {408, 425, 429, *range(500, 600)}
-"""HTTP statuses of a gateway whose hub is away; any other says that trying again is no use."""
+"""HTTP statuses of a gateway whose hub is away; with any other, trying again is pointless."""
 
 
 def failure_of(
@@ -49,7 +49,7 @@ def failure_of(
 
 
 def closed_failure(url: str, code: int | None, reason: str | None) -> FeedLost | FeedRefused:
-    """What a close frame means; no code where there was none."""
+    """What a close frame means; `code` is None if there was none."""
     if code is None or code == CloseCode.ABNORMAL_CLOSURE:
         return FeedLost(BROKEN)
     text = safe_label(reason or "") or f"closed with code {code}"

@@ -1,7 +1,7 @@
-"""The hub: takes events from publishers, stamps them once, and fans them out to consoles.
+"""The hub receives events from publishers, stamps them once, and fans them out to consoles.
 
 publisher ─► access ─► validation ─► stamping ─► backlog ─┬─► one sender per console
-                                                          ├─► the hub's own session: state for who joins late
+                                                          ├─► the hub's own session: the state for late joiners
                                                           └─► recording
 """
 

@@ -1,6 +1,6 @@
-"""Who may come in, decided before the websocket opens: origin, path, token. `/healthz` is answered here too.
+"""Access control before the websocket opens: origin, path, token. Also answers `/healthz`.
 
-Who is let in is told in the response's header `Voicetop-Roles` what it may be: a console then asks for the most.
+The response header `Voicetop-Roles` lists the roles that a client may take; a console then asks for the highest.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _IMPLIED: dict[Role, tuple[Role, ...]] = {
 
 
 class Grant(Struct, frozen=True):
-    """What a client may be. `path` says what it came for."""
+    """The roles that a client may take. `path` is the path it connected to."""
 
     roles: frozenset[Role] = frozenset(ROLES)
     path: str = "/"
@@ -38,13 +38,13 @@ class Grant(Struct, frozen=True):
 
 
 class Client(ServerConnection):
-    """A connection that remembers what it was granted."""
+    """A connection that remembers its grant."""
 
     grant = Grant()
 
 
 class AccessControl:
-    """Answers a request that may not pass; the grant of one that may is on its connection."""
+    """Refuses a request, or stores the grant on its connection."""
 
     def __init__(
         self,
@@ -56,10 +56,10 @@ class AccessControl:
         self._tokens = [(token.role, token.secret.encode()) for token in tokens]
         self._health = health
         self._offered = offered
-        """The roles that a hub without tokens offers; it can't tell who is who, and refuses none that is asked for."""
+        """The roles that a hub without tokens offers; it can't tell clients apart, so it refuses no requested role."""
 
     def check(self, connection: ServerConnection, request: Request) -> Response | None:
-        """For websockets' `process_request`: None lets the client in."""
+        """For websockets' `process_request`: None accepts the client."""
         assert isinstance(connection, Client)
         path = request.path.partition("?")[0]
         if "Origin" in request.headers:
@@ -81,7 +81,7 @@ class AccessControl:
         return None
 
     def add_roles_header(self, connection: ServerConnection, request: Request, response: Response) -> None:  # noqa: ARG002
-        """For websockets' `process_response`: say what the client may be."""
+        """For websockets' `process_response`: list the client's roles."""
         assert isinstance(connection, Client)
         roles = [
             role
@@ -101,7 +101,7 @@ class AccessControl:
         return response
 
     def _roles(self, authorization: str) -> set[Role]:
-        """Every known token is compared, so that the time it takes tells nothing about which one was close."""
+        """The roles of a token. Compares every known token, so that timing doesn't reveal which one was close."""
         if not self._tokens:
             return set(ROLES)
         scheme, _, credential = authorization.partition(" ")

@@ -1,7 +1,7 @@
-"""The last batches, encoded once and shared by all consoles: a ring, bounded in bytes and events.
+"""The latest batches, encoded once and shared by all consoles: a ring, bounded in bytes and events.
 
-Every console has only an index into it. One that reads too slowly is overtaken by the ring's end and begins anew; it
-never holds more than the batch it is stuck at.
+Each console holds only an index into it. When a slow console is overtaken by the ring's end it starts again; it never
+holds more than the batch it is sending.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class BacklogEntry(Struct):
         return self.last - self.first + 1
 
     def stripped(self) -> bytes:
-        """The frame for those who may not read transcripts, made once for all of them."""
+        """The frame for clients who may not read transcripts, made once for all of them."""
         if not self._stripped:
             self._stripped = without_transcripts(self.frame)
         return self._stripped
@@ -49,12 +49,12 @@ class Backlog:
 
     @property
     def start(self) -> int:
-        """The index of the oldest entry that is still here."""
+        """The index of the oldest entry."""
         return self.end - len(self._entries)
 
     @property
     def oldest_seq(self) -> int:
-        """The first stamp that can still be had; 0 where there is none yet."""
+        """The first available stamp; 0 while there is none."""
         return self._entries[0].first if self._entries else 0
 
     def append(self, entry: BacklogEntry) -> None:
@@ -67,27 +67,27 @@ class Backlog:
             self.bytes -= len(evicted.frame)
             self.events -= evicted.events
         self._appended.set()
-        self._appended.clear()  # wakes all who wait now, and nobody later
+        self._appended.clear()  # wakes current waiters only
 
     def get(self, index: int) -> BacklogEntry | None:
-        """The entry of that index, None where the ring has moved past it. It must have come already."""
+        """The entry at `index`, None if it was evicted. It must have been appended already."""
         offset = index - self.start
         return self._entries[offset] if offset >= 0 else None
 
     async def wait_for(self, index: int) -> None:
-        """Wait until there is an entry of that index."""
+        """Wait until there is an entry at `index`."""
         while index >= self.end:
             await self._appended.wait()
 
     def lag_s(self, index: int, now: float) -> float:
-        """How long, in seconds, the entry of that index has been waiting to be sent."""
+        """How long, in seconds, the entry at `index` has been waiting to be sent."""
         if index >= self.end:
             return 0.0
         entry = self._entries[max(0, index - self.start)]
         return max(0.0, now - entry.at)
 
     def index_after(self, seq: int) -> int | None:
-        """The index of the entry that holds `seq` + 1; None where that is no longer, or never was, here."""
+        """The index of the entry that holds `seq` + 1; None if that was evicted or never existed."""
         newest = self._entries[-1].last if self._entries else 0
         if seq > newest or seq + 1 < max(self.oldest_seq, 1):
             return None

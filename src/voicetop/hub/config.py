@@ -1,4 +1,4 @@
-"""What a hub is told at its start, and the checks that refuse an unsafe or impossible start in one line."""
+"""A hub's configuration, and the checks that refuse an unsafe or impossible start in one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class Token(Struct, frozen=True):
-    """Who shows this secret may act in this role."""
+    """A secret that grants a role."""
 
     role: Role
     secret: str
@@ -31,9 +31,8 @@ class Token(Struct, frozen=True):
 class HubConfig(Struct, frozen=True, kw_only=True):
     """Sizes in bytes, times in seconds. Port 0 takes a free one.
 
-    `record` is a file, or a folder of files of `record_shard_s` each, of which the oldest go (0: none).
-    The backlog holds what a console that lost its connection may resume from. `max_held` is what the hub may hold
-    for one console that doesn't read, beyond the backlog that all of them share.
+    `record` is a file, or a folder of files of `record_shard_s` each, where the oldest are deleted (0: none).
+    The backlog holds what a console can resume from after losing its connection.
     """
 
     host: str = "127.0.0.1"
@@ -61,9 +60,9 @@ class HubConfig(Struct, frozen=True, kw_only=True):
 
 
 def offered_roles(config: HubConfig) -> tuple[Role, ...]:
-    """What a console is offered where there are no tokens: everything, since only this machine can reach the hub.
+    """The roles that consoles are offered when there are no tokens: all, since only this machine can reach the hub.
 
-    Where viewers get no transcripts, nobody can be told from a viewer without a token: then nobody is offered more.
+    If viewers get no transcripts, only viewing is offered, since without a token anybody may be a viewer.
     """
     return ROLES if config.transcripts_for_viewers else ("publisher", "viewer")
 
@@ -114,7 +113,7 @@ def read_tokens(path: str) -> tuple[Token, ...]:
 
 
 def parse_tokens(text: str, where: str) -> tuple[Token, ...]:
-    """The tokens in `text`, a `role token` a line."""
+    """The tokens in `text`, one `role token` per line. Raises UsageError with `where` and line."""
     tokens = []
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split("#", 1)[0].split()

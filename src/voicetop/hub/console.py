@@ -1,8 +1,8 @@
-"""One console: its welcome, its sender over the shared backlog, and the operator's acts that come back.
+"""One console: its welcome, its sender over the shared backlog, and the operator's actions that come back.
 
-What a console that doesn't read costs is bounded: the kernel's send buffer (`SEND_BUFFER`, doubled by Linux), one
-batch in the transport's buffer, and that batch itself should the backlog have moved on. A large state is sent in
-fragments, so that a console stuck in the middle of it holds one fragment.
+The cost of a console that doesn't read is bounded: the kernel's send buffer (`SEND_BUFFER`, doubled by Linux), one
+batch in the transport's buffer, and that batch itself if the backlog has moved on. A large state is sent in
+fragments, so a console that stalls in the middle of it holds one fragment.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _operator_decoder = msgspec.json.Decoder(Operator | list[Operator])
 
 
 class ConsoleConnection:
-    """`seq` is the last stamp it was sent; `index` the next batch it gets."""
+    """`seq` is the last stamp sent; `index` is the next batch to send."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class ConsoleConnection:
 
     @property
     def lag_s(self) -> float:
-        """Seconds that the next batch for it has been waiting."""
+        """Seconds that the next batch has been waiting."""
         return self._feed.backlog.lag_s(self.index, self._feed.stamper.now())
 
     async def run(self, resume: Resume | None) -> None:
-        """Serve it until its connection ends."""
+        """Serve the console until its connection ends."""
         _bound_buffers(self.client)
         tasks = [asyncio.create_task(self._send(resume)), asyncio.create_task(self._listen())]
         try:
@@ -100,7 +100,7 @@ class ConsoleConnection:
             self.seq = entry.last
             self.index += 1
             if self.index < backlog.end:
-                await asyncio.sleep(0)  # it is catching up: others come first
+                await asyncio.sleep(0)  # catching up: let other consoles go first
 
     async def _send_welcome(self, resume: Resume | None) -> None:
         if resume is None:
@@ -118,7 +118,7 @@ class ConsoleConnection:
         await self._send_fragments(self._feed.welcome(resume.seq, self._feed.stamper.now()))
 
     async def _restart(self, why: str) -> None:
-        """A gap, then the state. How many events of another epoch were missed nobody knows: none are claimed."""
+        """Send a gap, then the state. After a change of epoch the number of missed events is unknown: claim none."""
         self.gaps += 1
         join_point = await self._join_point()
         missed_to = self.seq if why == "epoch" else max(join_point.seq, self.seq)
@@ -130,7 +130,7 @@ class ConsoleConnection:
         return await self._audience.session.join_point(self._feed.backlog.start)
 
     async def _join_point_ahead(self) -> JoinPoint:
-        """A state that this console reaches with what it is still to be sent."""
+        """A state that this console will reach in its feed."""
         while True:
             join_point = await self._audience.session.join_point(max(self._feed.backlog.start, self.index))
             if join_point.index >= self.index:
@@ -165,7 +165,7 @@ class ConsoleConnection:
                 self._feed.receive(frame, sender=self.name, may_operate=True)
 
     def _handle_control(self, frame: bytes) -> bool:
-        """Whether a frame was a word between console and hub that is no part of the feed."""
+        """Whether a frame was a message between console and hub that is not part of the feed."""
         try:
             message = _control_decoder.decode(frame)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -179,7 +179,7 @@ class ConsoleConnection:
         return False
 
     def _refusal(self, frame: bytes) -> str:
-        """Why this connection may not send that; empty where it may."""
+        """Why this connection may not send `frame`; empty if it may."""
         if self.role != "operator":
             return f"only an operator may act, and this connection is a {self.role}'s"
         try:
@@ -202,6 +202,6 @@ def _fragments(frame: bytes) -> Iterator[memoryview]:
 
 
 def peer_name(client: Client) -> str:
-    """Where a client connects from, for people."""
+    """A client's address for logs."""
     address = client.remote_address
     return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "a closed connection"

@@ -1,4 +1,4 @@
-"""The feed itself, without the network: valid input is stamped, batched, folded, recorded and offered."""
+"""The feed itself, without the network: valid input is stamped, batched, folded, recorded and offered to consoles."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STATE_TTL_S = 5.0
 
 
 class Audience:
-    """Those who may read the same: the frames they get, and a session that has read no more than they."""
+    """Consoles with the same read access: the frames they get, and a session that has read no more than they have."""
 
     def __init__(self, session: HubSession, *, transcripts: bool) -> None:
         self.session = session
@@ -76,7 +76,7 @@ class Feed:
 
     @property
     def events_per_s(self) -> float:
-        """Admitted events, over the last 5 s."""
+        """Accepted events per second, over the last 5 s."""
         spans = len(self._event_counts) - 1
         return (
             (self._event_counts[-1] - self._event_counts[0]) / (spans * self._config.heartbeat_s)
@@ -85,7 +85,7 @@ class Feed:
         )
 
     def receive(self, frame: bytes, *, sender: str, may_operate: bool) -> None:
-        """Admit and stamp what a client sent."""
+        """Validate and stamp what a client sent."""
         at = self.stamper.now()
         for piece in self.validator.admit(frame, sender=sender, may_operate=may_operate, at=at):
             self._add(piece.text, piece.count, at)
@@ -95,7 +95,7 @@ class Feed:
         self._add(msgspec.json.encode(event), 1, self.stamper.now())
 
     def heartbeat(self) -> None:
-        """Time has passed: stamp it, and send it on at once with all that came before."""
+        """Stamp a heartbeat, and send it at once with everything before it."""
         at = self.stamper.now()
         self._add(msgspec.json.encode(Heartbeat(ts=at, seq=self.stamper.seq)), 1, at)
         self.seal()
@@ -106,7 +106,7 @@ class Feed:
             audience.session.drop_unused(STATE_TTL_S)
 
     def seal(self) -> None:
-        """End the batch, if there is one, and hand it to everybody."""
+        """End the open batch, if any, and deliver it to everybody."""
         self._has_events.clear()
         if not self._batch.events:
             return
@@ -118,19 +118,19 @@ class Feed:
         self.backlog.append(entry)
 
     async def keep_up(self) -> None:
-        """What publishers wait for: the hub's own session is not too far behind."""
+        """Backpressure for publishers: wait until the hub's own session is not too far behind."""
         for audience in self.audiences:
             await audience.session.keep_up()
 
     async def run_batches(self) -> None:
-        """Let events gather for a moment after the first, then send them on together."""
+        """Let events gather for a moment after the first, then send them together."""
         while True:
             await self._has_events.wait()
             await self._clock.sleep(self._config.coalesce_s)
             self.seal()
 
     async def run_heartbeats(self) -> None:
-        """Beat on a steady grid; beats that an overloaded machine missed are not made up for."""
+        """Send heartbeats on a steady grid; those that an overloaded machine missed are skipped."""
         due = self._clock.monotonic()
         while True:
             self.heartbeat()
@@ -139,7 +139,7 @@ class Feed:
             await self._clock.sleep(due - now)
 
     async def close(self) -> None:
-        """Send on what is left, let the sessions finish, flush the recording."""
+        """Send what is left, let the sessions finish, flush the recording."""
         self.seal()
         for audience in self.audiences:
             await audience.session.close()
@@ -167,7 +167,7 @@ class Feed:
         self._has_events.set()
 
     def _report_recording_failure(self, why: str) -> None:
-        """Trouble with the disk stops no feed: it is told here, on all consoles, and in the line a minute."""
+        """A recording failure doesn't stop the feed: log it and tell all consoles."""
         self._log(why)
         at = self.stamper.now()
         self._loop.call_soon(self.emit, Operator(ts=at, act="note", by="hub", text=safe_text(why)))
@@ -176,7 +176,7 @@ class Feed:
         return HubSession(session, encode=self.welcome, log=self._log)
 
     def _open_epoch(self) -> None:
-        """The epoch begins: for the sessions and the recording as for a console that has been here from the start."""
+        """Begin the epoch for the sessions and the recording, as for a console that connects at the start."""
         at = self.stamper.now()
         welcome = self.welcome(0, at)
         for audience in self.audiences:

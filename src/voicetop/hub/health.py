@@ -1,4 +1,4 @@
-"""What the hub says about itself: `/healthz` for programs, a line a minute for people."""
+"""What the hub reports about itself: `/healthz` for programs, one line a minute for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voicetop.hub.feed import Feed
 
 
 class Health(Struct, frozen=True):
-    """A moment of the hub. `status` is ok or degraded, and `why` says what is wrong."""
+    """The hub at one time. `status` is ok or degraded; `why` lists what is wrong."""
 
     status: str
     why: list[str]
@@ -68,7 +68,7 @@ def _troubles(feed: Feed) -> list[str]:
 
 
 def status_line(health: Health) -> str:
-    """The line a minute.
+    """The line that is logged every minute.
 
     >>> line(Health("ok", [], "3f", 1204551, 1, 3, 1, 312, 1204000, 1204.0, 2, 0, [], 0, 0.02, 0))
     '3 publishers, 1 console, 312 live calls, 1,204 events/s, seq 1,204,551, 2 duplicates, slowest console 0.0 s'

@@ -1,8 +1,8 @@
-"""The hub's own session, on a thread of its own: what it knows is the state that a late joiner begins with.
+"""The hub's own session, on its own thread: its state is what late joiners begin with.
 
-It is fed the very frames that consoles get, so that its checkpoint after batch n, with the batches from n + 1 on, is
-what a console would hold that had been there all along. Building a checkpoint of a large fleet takes a while, and
-nobody's feed waits for it.
+It is fed the same frames as the consoles, so its checkpoint after batch n, followed by the batches from n + 1 on,
+equals what a console would hold that had been connected all along. Building a checkpoint of a large fleet takes a
+while, and no feed waits for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from voicetop.session import Session
 
 MAX_QUEUED = 32 * 1024 * 1024
-"""Bytes that may wait for the session; beyond, publishers are read more slowly, since nothing may be lost here."""
+"""Bytes that may wait for the session; beyond this, publishers are slowed down, since nothing may be lost here."""
 
 
 class JoinPoint(Struct, frozen=True):
@@ -42,9 +42,9 @@ class _Opening(Struct, frozen=True):
 
 
 class HubSession:
-    """Feeds the session in order and makes joints on demand; several who ask at once get the same one.
+    """Feeds the session in order and makes join points on demand; concurrent requests share one.
 
-    `encode(seq, at, state)` makes the welcome; it is called on the thread too.
+    `encode(seq, at, state)` makes the welcome; it is also called on the thread.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class HubSession:
         self._thread.start()
 
     def open(self, welcome: bytes) -> None:
-        """Begin the epoch; before any batch."""
+        """Begin the epoch; call before any batch."""
         self._jobs.put(_Opening(welcome))
 
     def feed(self, frame: bytes, last: int, at: float) -> None:
-        """Take the next batch, without waiting."""
+        """Queue the next batch, without waiting."""
         self._bytes_fed += len(frame)
         if self.queued > MAX_QUEUED:
             self._has_room.clear()
@@ -82,12 +82,12 @@ class HubSession:
 
     @property
     def queued(self) -> int:
-        """Bytes that came and aren't in the session yet."""
+        """Bytes that are not folded yet."""
         return self._bytes_fed - self._bytes_folded
 
     @property
     def live_calls(self) -> int:
-        """As of the last batch that was folded."""
+        """As of the last folded batch."""
         return self._session.live_calls
 
     async def keep_up(self) -> None:
@@ -95,7 +95,7 @@ class HubSession:
         await self._has_room.wait()
 
     async def join_point(self, oldest_index: int, max_age_s: float = 1.0) -> JoinPoint:
-        """A state to begin with, from which all batches since are still in the backlog."""
+        """A join point from which all later batches are still in the backlog."""
         latest = self._latest
         if latest and latest.index >= oldest_index and self._loop.time() - latest.made_at <= max_age_s:
             return latest
@@ -105,24 +105,24 @@ class HubSession:
         return await asyncio.shield(self._pending)
 
     def latest_join_point(self) -> asyncio.Future[JoinPoint]:
-        """The state behind the batch that was fed last."""
+        """The join point right after the last batch that was fed."""
         request: asyncio.Future[JoinPoint] = self._loop.create_future()
         self._jobs.put(request)
         return request
 
     def drop_unused(self, older_than_s: float) -> None:
-        """Let go of a state that nobody has asked for lately: it may be large."""
+        """Free a state that nobody has requested lately: it may be large."""
         if self._latest and self._loop.time() - self._latest.made_at > older_than_s:
             self._latest = None
 
     async def close(self) -> None:
-        """Feed what is queued, then end the thread."""
+        """Fold what is queued, then end the thread."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join, 10.0)
         if self._pending and not self._pending.done():
             self._pending.cancel()
 
-    # The thread's side.
+    # On the thread.
 
     def _work(self) -> None:
         index, last, at = 0, 0, 0.0
@@ -139,7 +139,7 @@ class HubSession:
     def _fold(self, frame: bytes) -> None:
         try:
             self._session.feed(frame)
-        except Exception as error:  # noqa: BLE001 - a hub whose own picture is broken still serves everybody's
+        except Exception as error:  # noqa: BLE001 - a hub whose own session fails still serves everybody
             self._failed("its own session failed on a batch", error)
 
     def _mark_folded(self, size: int) -> None:

@@ -1,9 +1,8 @@
 """Batches for viewers who may not read what callers and agents say.
 
-An event is taken apart and only the fields that voicetop knows are kept, without the spoken words: a transcript in
-a field or a type of event that nobody has told us of must not pass. So is free text that is likely to repeat them: what
-operators note, why an evaluator judged as it did, what an error says. Who did what to which incident stays, as numbers
-and stamps do, so that a viewer's figures and incidents are everybody's.
+Only fields that voicetop knows are kept, without the spoken words: a transcript in an unknown field or event type must
+not pass. Free text that is likely to repeat spoken words is removed too: operators' notes, an evaluator's reason, an
+error's message. Operator actions, numbers and stamps stay, so that viewers see everybody's figures and incidents.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ FREE_TEXT = {
     "error": frozenset({"message"}),
 }
 NUMERIC_ACT = "runbook_tick"
-"""The one act whose text is no prose: the number of a step."""
+"""The only act whose text is not prose: the number of a step."""
 _ALLOWED = {
     name: (frozenset(kind.__struct_fields__) | {"type"}) - SPOKEN - FREE_TEXT.get(name, frozenset())
     for name, kind in EVENT_TYPES.items()
@@ -36,7 +35,7 @@ _batch = msgspec.json.Decoder(RawBatch)
 
 
 def without_transcripts(frame: bytes) -> bytes:
-    """A batch frame with the same stamps and without the words."""
+    """A batch frame with the same stamps and without the spoken words."""
     batch = _batch.decode(frame)
     events = [Raw(_strip(event)) for event in batch.events]
     return msgspec.json.encode(RawBatch(seq=batch.seq, at=batch.at, events=events, local=batch.local))
@@ -58,10 +57,10 @@ def _strip(raw: Raw) -> bytes:
 
 
 def _placeholder(text: str) -> str:
-    """Stands for a text that an alert is named after, so that who may not read it counts the same alerts."""
+    """Stands for a text that an alert is named after, so that clients who may not read it count the same alerts."""
     return f"withheld {hashlib.blake2b(text.encode(), key=_KEY, digest_size=4).hexdigest()}"
 
 
 def _is_step(text: object) -> bool:
-    """Whether a text is a number, with a minus or without, and nothing else."""
+    """Whether a text is an integer and nothing else."""
     return isinstance(text, str) and len(text) < 8 and text.strip().removeprefix("-").isdecimal()

@@ -1,7 +1,7 @@
-"""The hub's recording: all that it stamps, each file of a folder begun with the state that it goes on from.
+"""The hub's recording: everything it stamps, with the current state at the start of each file of a folder.
 
-So each file can be replayed alone, and a moment in it found without the files before. The state is that of the hub's
-own session, which reads a little later than it stamps: while a full file waits for it, frames are held for a moment.
+So each file can be replayed alone, and any time in it found without the files before. The state comes from the hub's
+own session, which lags a little behind the stamps: when a new file is due, frames are held until it arrives.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PATIENCE_S = 10.0
 
 
 class RecordingSink:
-    """Raises RecordingError where it can't be had. Later trouble stops no feed; `on_failure` tells of it once."""
+    """Raises RecordingError if it can't start. Later failures don't stop the feed; `on_failure` is called once."""
 
     def __init__(
         self, config: HubConfig, epoch: str, clock: Clock, *, on_failure: Callable[[str], None]
@@ -35,14 +35,14 @@ class RecordingSink:
         self._held: list[bytes] | None = None
 
     def write(self, frame: bytes) -> None:
-        """Record a frame, or hold it until the state before it is there."""
+        """Record a frame, or hold it until the state before it arrives."""
         if self._held is not None:
             self._held.append(frame)
         else:
             self._write(frame)
 
     def heartbeat(self, session: HubSession) -> None:
-        """A heartbeat was the last that was recorded: where the next file is due, ask for the state to begin it."""
+        """Call after recording a heartbeat: if the next file is due, request the state that begins it."""
         if self._held is None and self.recorder.wants_state:
             self._held = []
             request = session.latest_join_point()
@@ -50,12 +50,12 @@ class RecordingSink:
             asyncio.get_running_loop().call_later(HOLD_S, request.cancel)
 
     async def close(self) -> None:
-        """Write what is held, flush."""
+        """Write what is held and flush."""
         self._release()
         await asyncio.to_thread(self.recorder.close)
 
     def _begin_file(self, request: asyncio.Future[JoinPoint]) -> None:
-        """The state is there, or it took too long."""
+        """The state has arrived, or took too long."""
         if self._held is not None and not request.cancelled() and request.exception() is None:
             self._write(request.result().welcome)
         self._release()

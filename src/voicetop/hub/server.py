@@ -37,11 +37,11 @@ FAREWELL_S = 1.0
 _hello_decoder = msgspec.json.Decoder(Hello)
 _websockets_log = logging.getLogger("voicetop.hub.websockets")
 _websockets_log.addHandler(logging.NullHandler())
-_websockets_log.propagate = False  # a port scan is no news for the console that runs in the same terminal
+_websockets_log.propagate = False  # a port scan must not disturb a console in the same terminal
 
 
 class Hub:
-    """`await start()`, then `url` says where; `await close()` ends it. `log` takes a line of text at a time."""
+    """`await start()`, then `url` is its address; `await close()` ends it. `log` is called with one line of text."""
 
     def __init__(
         self,
@@ -63,8 +63,8 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, sock: socket.socket | None = None) -> None:
-        """Listen, on `sock` if it is given, which then listens already. Raises UsageError where that would be unsafe
-        or cannot be.
+        """Listen, on `sock` if given, which must listen already. Raises UsageError if that would be unsafe or is
+        impossible.
         """
         check_bind(self.config)
         tls = server_tls(self.config)
@@ -97,7 +97,7 @@ class Hub:
             process_request=access.check,
             process_response=access.add_roles_header,
             create_connection=Client,
-            compression=None,  # it would cost every console its own compressor
+            compression=None,  # it would cost one compressor per console
             server_header=None,
             max_size=MAX_FRAME,
             max_queue=8,
@@ -111,7 +111,7 @@ class Hub:
 
     @property
     def url(self) -> str:
-        """Where consoles and publishers find it."""
+        """The address for consoles and publishers."""
         host = self.config.host.strip("[]")
         scheme = "wss" if self.config.cert else "ws"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
@@ -121,7 +121,7 @@ class Hub:
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
     async def close(self) -> None:
-        """Give everybody the last events, say goodbye (1001), flush the recording."""
+        """Send everybody the last events, close with 1001, flush the recording."""
         self._server.close(close_connections=False)
         for task in self._tasks:
             task.cancel()
@@ -136,10 +136,10 @@ class Hub:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_BATCH_S):
                 while any(console.index < self.feed.backlog.end for console in self.consoles):  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)  # rare and short: no reason to tell of every send
+                    await asyncio.sleep(0.01)  # rare and short: not worth an event for every send
 
     async def _farewell(self) -> None:
-        """Close all connections; those who don't answer, or don't even read, are cut off."""
+        """Close all connections; abort those that don't answer."""
         clients = set(self._server.connections)
         goodbyes = [
             asyncio.create_task(client.close(CloseCode.GOING_AWAY, "the hub is shutting down"))
@@ -160,7 +160,7 @@ class Hub:
                 await self._serve_after_hello(connection)
         except (ConnectionClosed, TimeoutError):
             return
-        except Exception as error:  # noqa: BLE001 - one client's trouble is not the others'
+        except Exception as error:  # noqa: BLE001 - one client's failure must not affect others
             self._log(f"error with {peer_name(connection)}: {type(error).__name__}: {error}")
             await connection.close(1011, "internal error; see the hub's log")
 
@@ -218,7 +218,7 @@ class Hub:
             self.publishers.discard(client)
 
     async def _receive_all(self, client: Client, hello: Hello | None) -> None:
-        """What a publisher sends, for as long as it does. Who introduces itself is told epoch and time."""
+        """Receive from a publisher until it disconnects; one that says hello gets epoch and time in a welcome."""
         sender = peer_name(client)
         may_operate = not self.config.tokens
         while True:
@@ -250,7 +250,7 @@ class Hub:
 
 
 def _hello(frame: bytes) -> Hello | None:
-    """The hello in `frame`, None where it is something else."""
+    """The hello in `frame`, None if it is something else."""
     try:
         return _hello_decoder.decode(frame)
     except UNDECODABLE:
@@ -258,7 +258,7 @@ def _hello(frame: bytes) -> Hello | None:
 
 
 def _refusal(hello: Hello | None, roles: frozenset[Role]) -> str:
-    """Why that is no hello to go on with; empty where it is one."""
+    """Why `hello` can't be accepted; empty if it can."""
     if hello is None:
         return 'send {"type":"hello","role":"viewer"} first; publishers connect to /publish'
     if hello.protocol != PROTOCOL_VERSION:

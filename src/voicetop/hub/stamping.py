@@ -1,6 +1,6 @@
-"""Stamps: every event gets its number and its receive time here, once, and keeps them for ever.
+"""Stamps: every event gets its number and receive time here, once and for all.
 
-Events are coalesced into batches and encoded once; what a publisher sent passes through as the bytes it sent.
+Events are coalesced into batches and encoded once; the bytes that a publisher sent pass through unchanged.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from voicetop.clock import Clock
 from voicetop.hub.backlog import BacklogEntry
 
 MAX_BATCH_BYTES = 192 * 1024
-"""A console that doesn't read pins a batch or two of these; and no single event is larger."""
+"""A console that doesn't read pins one or two batches of this size; no single event is larger."""
 
 SLEW_RATE = 0.5
-"""How fast stamped time runs, against real time, while the machine's clock is behind the last stamp."""
+"""Speed of stamped time, relative to real time, while the machine's clock is behind the last stamp."""
 
 
 class Stamper:
@@ -31,10 +31,10 @@ class Stamper:
         self._read_at = clock.monotonic()
 
     def now(self) -> float:
-        """The receive time for what came now, epoch seconds.
+        """The receive time for what arrives now, epoch seconds.
 
-        When the machine's clock is set back, stamped time can't follow, and standing still for an hour would be
-        worse than being wrong by it: it goes on at half speed until the clock has caught up.
+        When the machine's clock is set back, stamped time can't follow, and stopping for an hour would be worse than
+        being an hour off: it runs at half speed until the clock has caught up.
         """
         read_at = self._clock.monotonic()
         self._time = max(self._clock.time(), self._time + (read_at - self._read_at) * SLEW_RATE)
@@ -42,14 +42,14 @@ class Stamper:
         return math.floor(self._time * 1000) / 1000
 
     def allocate(self, count: int) -> int:
-        """Number `count` events; the number of the first."""
+        """Reserve `count` numbers and return the first."""
         first = self.seq + 1
         self.seq += count
         return first
 
 
 class OpenBatch:
-    """The batch that is being filled. `add` takes events as JSON text, joined by commas as they came."""
+    """The batch being filled. `add` takes events as JSON text, joined by commas."""
 
     def __init__(self) -> None:
         self._reset()
@@ -75,7 +75,7 @@ class OpenBatch:
         return not self.events or self.size + size <= MAX_BATCH_BYTES
 
     def seal(self) -> BacklogEntry:
-        """The batch as one encoded frame, for all consoles; begins the next."""
+        """The batch as one encoded frame for all consoles; begins the next."""
         runs = msgspec.json.encode(self._runs)
         frame = b'{"type":"batch","seq":%d,"at":%b,"events":[%b]}' % (
             self.first,

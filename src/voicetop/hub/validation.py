@@ -1,8 +1,8 @@
-"""What of a client's frame becomes part of the feed: nothing a publisher says can break the feed or its connection.
+"""Decides which client input becomes part of the feed: no publisher can break the feed or its connection.
 
-A frame whose events are all well-formed passes whole, as the bytes it came in; only otherwise is it taken event by
-event. A malformed event is stamped too, as an event `malformed`, so that every console and recording knows of it.
-Types that voicetop doesn't know pass as they are: a newer console may know them.
+A frame whose events are all well-formed passes whole, as the bytes received; otherwise each event is checked alone.
+A malformed event is stamped too, as a `malformed` event, so that every console and recording shows it.
+Unknown event types pass unchanged: a newer console may know them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _HUB_ONLY_NAMES = frozenset({"heartbeat", "gap", "malformed", "hello", "welcome"
 
 
 class ValidatedPart(Struct, frozen=True):
-    """`count` events as JSON text with commas between them."""
+    """`count` events as JSON text, separated by commas."""
 
     text: bytes
     count: int
@@ -63,7 +63,7 @@ _envelope_decoder = msgspec.json.Decoder(_Envelope)
 
 
 class Validator:
-    """Counts what it drops, and knows which events it has seen."""
+    """Counts what it drops, and remembers which events it has seen."""
 
     def __init__(self) -> None:
         self.events = 0
@@ -74,7 +74,7 @@ class Validator:
         self._seen = Duplicates.none()
 
     def admit(self, frame: bytes, *, sender: str, may_operate: bool, at: float) -> list[ValidatedPart]:
-        """The events of `frame` that are to be stamped, in pieces of at most MAX_BATCH_BYTES."""
+        """The events of `frame` to stamp, in parts of at most MAX_BATCH_BYTES."""
         frame = frame.strip(b" \t\r\n")
         whole = self._validate_whole(frame, may_operate=may_operate)
         if whole is None:
@@ -85,11 +85,11 @@ class Validator:
 
     @property
     def dropped_by_publishers(self) -> int:
-        """Events that publishers had to drop before they came here, as they report it."""
+        """Events that publishers report having dropped before sending."""
         return sum(self.dropped_by.values())
 
     def _validate_whole(self, frame: bytes, *, may_operate: bool) -> list[ValidatedPart] | None:
-        """The frame as one piece where nothing is wrong with it, None where it must be looked at event by event."""
+        """The frame as one part if everything in it is valid, None if it must be checked event by event."""
         if len(frame) > MAX_BATCH_BYTES or not _is_utf8(frame) or _nests_deeply(frame):
             return None
         array = frame.startswith(b"[")
@@ -129,7 +129,7 @@ class Validator:
         return ValidatedPart(_on_one_line(raw), 1)
 
     def _check(self, raw: bytes, *, may_operate: bool) -> str:
-        """The event's id. Raises what is wrong with it."""
+        """The event's id. Raises one of UNDECODABLE with what is wrong."""
         if len(raw) > MAX_BATCH_BYTES:
             raise msgspec.ValidationError(
                 f"an event of {len(raw):,} bytes; the maximum is {MAX_BATCH_BYTES:,}"
@@ -167,10 +167,10 @@ class Validator:
 
 
 def _nests_deeply(frame: bytes) -> bool:
-    """Whether a reader with less room on its stack than is here might not get through.
+    """Whether a reader with less stack than this process might fail to decode the frame.
 
-    A console reads an event two levels further in, together with those of others, and one that it can't read would
-    cost it all of them. The look is a second pass over the text: only where there are brackets enough to be too deep.
+    A console reads an event two levels deeper, together with others, and would lose all of them. The check costs a
+    second pass over the text, so it only runs if there are enough brackets to nest too deeply.
     """
     if frame.count(b"[") + frame.count(b"{") < 2 * NESTING_MARGIN:
         return False
@@ -179,12 +179,12 @@ def _nests_deeply(frame: bytes) -> bool:
     except RecursionError:
         return True
     except msgspec.DecodeError:
-        return False  # said more exactly where it is decoded
+        return False  # decoding reports it more precisely
     return False
 
 
 def _is_utf8(frame: bytes) -> bool:
-    """Text is checked here as a whole, since a decoder skips what it doesn't know without a look at its text."""
+    """Checks the frame as a whole, since a decoder skips unknown fields without checking their text."""
     if frame.isascii():
         return True
     try:
@@ -195,7 +195,7 @@ def _is_utf8(frame: bytes) -> bool:
 
 
 def _on_one_line(text: bytes) -> bytes:
-    """A recording has a frame a line. In JSON a bare line end can only stand between words."""
+    """A recording has one frame per line. In JSON a bare line break can only stand between tokens."""
     if b"\n" in text or b"\r" in text:
         return text.replace(b"\n", b" ").replace(b"\r", b" ")
     return text

@@ -1,9 +1,9 @@
-"""Who of several watchers does the telling: the one that came first; when its connection ends, the next.
+"""Which of several watchers is on duty: the first to connect; when its connection ends, the next.
 
-The hub is what all watchers of a feed have in common, so it decides, and tells each of them by a `duty` frame ahead of
-its welcome and again when its turn comes. A watcher that hangs is noticed by its unanswered pings, within a minute.
-What one of them has told goes through here to the others, so that whoever takes over changes the message that is there
-instead of posting another. All this is no part of the feed: it has no stamp and is in no recording.
+The hub is what all watchers of a feed share, so it decides, and sends each a `duty` frame before its welcome and
+when its turn comes. A watcher that hangs is noticed by its unanswered pings, within a minute. The hub relays delivery
+reports between watchers, so that a successor updates the existing message instead of posting another. None of this
+is part of the feed: it has no stamp and is in no recording.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from voicetop.hub.console import ConsoleConnection
 from voicetop.wire.frames import DeliveryReport, Duty
 
 MAX_REPORTS = 2_000
-"""What watchers told that is kept for one that comes later; the oldest goes."""
+"""Delivery reports kept for watchers that connect later; the oldest is dropped."""
 
 
 class WatcherElection:
-    """The watchers of a hub, in the order in which they came."""
+    """The watchers of a hub, in order of arrival."""
 
     def __init__(self) -> None:
         self._seats: list[_Seat] = []
@@ -32,7 +32,7 @@ class WatcherElection:
 
     @asynccontextmanager
     async def take_seat(self, console: ConsoleConnection) -> AsyncIterator[None]:
-        """While a console is here. Only watchers take turns; to others nothing is said."""
+        """Held while a console is connected. Ignores consoles that are not watchers."""
         if console.role != "watcher":
             yield
             return
@@ -51,7 +51,7 @@ class WatcherElection:
                 self._seats[0].put_on_duty()
 
     def share(self, console: ConsoleConnection, report: DeliveryReport) -> None:
-        """One of them has told somebody something: the others are to know, and whoever comes later."""
+        """Relay a watcher's delivery report to the others, and keep it for later ones."""
         name, frame = (report.target, report.thread, report.mark), msgspec.json.encode(report)
         self._reports.pop(name, None)
         self._reports[name] = frame
@@ -63,7 +63,7 @@ class WatcherElection:
 
 
 class _Seat:
-    """One watcher, and what is still to be said to it, in order. One that doesn't listen misses what others told."""
+    """One watcher and its queue of outgoing frames. If it doesn't read, it misses reports of others."""
 
     def __init__(self, console: ConsoleConnection) -> None:
         self.console = console
@@ -74,7 +74,7 @@ class _Seat:
             self._queue.put_nowait(frame)
 
     def put_on_duty(self) -> None:
-        """It is its turn, which it must hear, and after what the one before has told."""
+        """Must reach the watcher, after the reports of its predecessor."""
         if self._queue.full():
             self._queue.get_nowait()
         self._queue.put_nowait(_duty(on=True))

@@ -1,11 +1,11 @@
-"""What an agent's process imports to be seen: it costs websockets and msgspec, and never a call.
+"""What an agent's process imports to publish: it needs only websockets and msgspec, and never disturbs a call.
 
     from voicetop.publish import Publisher
     publisher = Publisher("ws://127.0.0.1:8377", source="agent-7")
     publisher.emit(event)                     any event of `voicetop.wire.events`; a microsecond, never an exception
 
-`Publisher` has a thread of its own and suits every kind of code; `AsyncPublisher` lives in the caller's event loop.
-`publisher.call("call-1")` writes the events of one call for code that has no adapter; `voicetop.publish.pipecat` is
+`Publisher` has its own thread and suits any code; `AsyncPublisher` lives in the caller's event loop.
+`publisher.call("call-1")` writes the events of one call for code without an adapter; `voicetop.publish.pipecat` is
 the adapter for Pipecat.
 """
 

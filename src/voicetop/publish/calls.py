@@ -39,9 +39,9 @@ Kind = TypeVar("Kind", bound=CallEvent)
 
 
 class PublishedCall:
-    """One call. Everything takes the fields of its event as keywords; `ts` is now where it isn't given.
+    """One call. Every method takes the fields of its event as keywords; `ts` defaults to now.
 
-    Turns count by themselves: `turn_start` begins the next one, and what follows belongs to it.
+    Turns are counted automatically: `turn_start` begins the next one, and later events belong to it.
     """
 
     def __init__(
@@ -111,19 +111,19 @@ class PublishedCall:
         self._in_turn(Interruption, by=by, **fields)
 
     def usage(self, component: str, **fields: Any) -> None:
-        """What was used."""
+        """Tokens, characters or audio used."""
         self._in_turn(Usage, component=component, **fields)
 
     def service(self, component: str, provider: str, model: str, **fields: Any) -> None:
-        """What really answered."""
+        """The provider and model that really answered."""
         self._in_turn(Service, component=component, provider=provider, model=model, **fields)
 
     def outcome(self, success: bool | None, evaluator: str = "agent", **fields: Any) -> None:
-        """What became of the call; may come after its end."""
+        """The call's result; may come after its end."""
         self._publish(CallOutcome, success=success, evaluator=evaluator, **fields)
 
     def end(self, reason: str, **fields: Any) -> None:
-        """The call is over. Only the first end counts."""
+        """The call ended. Only the first end counts."""
         if not self._ended:
             self._ended = True
             fields.setdefault("duration_s", round(self._clock.time() - self._started_at, 3))

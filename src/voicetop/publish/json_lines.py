@@ -1,7 +1,7 @@
-"""JSON lines as events for a hub: an event a line, or the lines of an unpacked recording.
+"""JSON lines as events for a hub: one event per line, or the lines of an unpacked recording.
 
-Called by `voicetop publish`. What a line says isn't changed, but for an `event_id` where it has none: a line that
-has to be sent twice must not count twice.
+Used by `voicetop publish`. Lines pass unchanged, except that one without an `event_id` gets one: a line that must be
+sent twice must not count twice.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from voicetop.wire.events import EVENT_TYPES, AnyEvent, Label
 from voicetop.wire.text import safe_text
 
 MAX_LINE = 192 * 1024
-"""As much as a hub takes for one event."""
+"""The most that a hub accepts for one event."""
 
 _HUB_ONLY_TYPES = frozenset({"heartbeat", "gap", "malformed", "welcome", "batch", "hello", "frame"})
 
 
 class JsonLine(Struct, frozen=True):
-    """An event that can be sent, and when it happened, epoch seconds."""
+    """An event that can be sent, and its time, epoch seconds."""
 
     number: int
     ts: float
@@ -32,14 +32,14 @@ class JsonLine(Struct, frozen=True):
 
 
 class InvalidLine(Struct, frozen=True):
-    """A line that is no event, and why not."""
+    """A line that is not an event, and why not."""
 
     number: int
     why: str
 
 
 class _Envelope(Struct, frozen=True):
-    """An event's envelope, or a line of a recording: that has its event in `raw`, and other lines around it."""
+    """An event's envelope, or a line of a recording, which has its event in `raw`."""
 
     type: Label = ""
     ts: float | None = None
@@ -53,7 +53,7 @@ _event_decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 class JsonLines:
-    """Cuts bytes, as they come, into lines, and checks each. `ignored` counts what only a hub may say."""
+    """Splits incoming bytes into lines and checks each. `ignored` counts lines that only a hub may send."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -74,7 +74,7 @@ class JsonLines:
             self._too_long = True
 
     def end(self) -> Iterator[JsonLine | InvalidLine]:
-        """The last line, where it has no end of its own."""
+        """The last line, if it has no line break."""
         if self._rest:
             yield from self.feed(b"\n")
 

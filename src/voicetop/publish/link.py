@@ -1,8 +1,8 @@
-"""The connection from a publisher to its hub: hello, batches, status, reconnect for ever.
+"""The connection from a publisher to its hub: hello, batches, status; reconnects forever.
 
-One coroutine, `PublisherLink.run`, in the publisher's event loop. Everything that can go wrong with a network
-ends in the same place: the connection is dropped, and after a jittered pause there is a new one, on which the live
-calls are announced (to a hub that doesn't know them) and what may not have been read is sent again.
+One coroutine, `PublisherLink.run`, in the publisher's event loop. Every network failure ends the same way: the
+connection is dropped, and after a jittered pause there is a new one, on which the live calls are announced (to a hub
+that doesn't know them) and events that may not have been read are sent again.
 
 A hub acknowledges by answering pings: a pong means that everything sent before its ping was read.
 """
@@ -40,7 +40,7 @@ log = logging.getLogger("voicetop.publish")
 
 
 class LinkReport(Struct):
-    """How the link is doing: for tests, health pages and the curious. `why` says what went wrong last."""
+    """The state of the link, for tests and health pages. `why` is the last failure."""
 
     connected: bool = False
     epoch: str = ""
@@ -50,7 +50,7 @@ class LinkReport(Struct):
 
 
 class PublisherLink:
-    """Carries an outbox to a hub. `wake` may only be called in the loop that runs it."""
+    """Carries an outbox to a hub. Call `wake` only in the loop that runs it."""
 
     def __init__(
         self, url: str, token: str | None, outbox: Outbox, clock: Clock, *, patience_s: float = 10.0
@@ -67,16 +67,16 @@ class PublisherLink:
         self._backoff = Backoff(FIRST_PAUSE_S, limit=MAX_PAUSE_S)
 
     def wake(self) -> None:
-        """Something waits to be sent."""
+        """Call when an event is waiting."""
         self._work.set()
 
     def close(self) -> None:
-        """Send what waits, then end `run`."""
+        """Send what is waiting, then end `run`."""
         self._closing.set()
         self._work.set()
 
     async def run(self) -> None:
-        """Connect, carry, and when that ends, pause and connect again; after `close` once more if events wait."""
+        """Connect and reconnect until `close`, then once more if events are waiting."""
         while True:
             is_last = self._closing.is_set()
             began = self._clock.monotonic()
@@ -116,7 +116,7 @@ class PublisherLink:
                     self._send_events(socket), self._listen(socket), self._keep_alive(socket)
                 )
             except BaseException:
-                socket.transport.abort()  # a peer that hangs won't answer a goodbye either
+                socket.transport.abort()  # a peer that hangs won't answer a close frame either
                 raise
 
     async def _handshake(self, socket: ClientConnection) -> None:
@@ -145,7 +145,7 @@ class PublisherLink:
         raise FeedLost("it closed the connection before its welcome")
 
     async def _catch_up(self, socket: ClientConnection, epoch: str) -> None:
-        """A hub of a new epoch learns of the live calls; every hub gets again what the last one may have missed."""
+        """Announce live calls to a hub of a new epoch; send any hub again what the last one may have missed."""
         is_new = epoch != self.report.epoch
         if is_new and (self.report.epoch or self.outbox.dropped):
             for frame in self.outbox.announce():
@@ -166,7 +166,7 @@ class PublisherLink:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _send_events(self, socket: ClientConnection) -> None:
-        """Frames as events come, each frame what gathered in 20 ms; ends when closing and all is read."""
+        """One frame per 20 ms of events; ends when closing and everything is read."""
         while True:
             while frame := self.outbox.next_frame(self._clock.monotonic()):
                 await self._send_frame(socket, frame)
@@ -181,14 +181,14 @@ class PublisherLink:
                     await self._clock.sleep(GATHER_S)
 
     async def _listen(self, socket: ClientConnection) -> None:
-        """Whatever a hub tells a publisher after its welcome, it need not know; but the close is noticed here."""
+        """A publisher ignores frames after the welcome; reading them notices the close."""
         async for _ in socket:
             pass
         if not self._closing.is_set():
             raise FeedLost("the hub closed the connection")
 
     async def _keep_alive(self, socket: ClientConnection) -> None:
-        """Acknowledgements every second, the status every five; a hub that answers neither is given up."""
+        """Acknowledgements every second, the status every five; drops a hub that answers neither."""
         reported = pinged = self._clock.monotonic()
         while True:
             await self._clock.sleep(PING_S)
@@ -201,7 +201,7 @@ class PublisherLink:
                 await self._confirm(socket)
 
     async def _confirm(self, socket: ClientConnection) -> None:
-        """Returns when the hub has read everything that was sent before."""
+        """Returns when the hub has read everything sent before."""
         mark = self.outbox.sent_mark()
         try:
             async with asyncio.timeout(self._patience_s):

@@ -1,7 +1,7 @@
-"""A publisher's connection to a hub that loses nothing, for whoever can wait for the hub: a simulation, a file.
+"""A publisher's connection that loses nothing, for senders that can wait for the hub: a simulation, a file.
 
-What was sent is kept until a pong says that it was read (pongs are answered in order), and sent again on the next
-connection; the hub drops what it has seen by `event_id`. A hub that reads slowly slows the sender down.
+Frames are kept until a pong confirms that they were read (pongs are answered in order), and sent again on the next
+connection; the hub drops duplicates by `event_id`. A hub that reads slowly slows the sender down.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_UNREAD_BYTES = 16 * 1024 * 1024
 
 
 class SentFrames(Struct):
-    """What a pump has done so far. `why` is how the last connection ended."""
+    """What has been sent so far. `why` is how the last connection ended."""
 
     events: int = 0
     frames: int = 0
@@ -42,10 +42,10 @@ class SentFrames(Struct):
 
 
 class LosslessPublisher:
-    """One publisher's connection: `open` it, `send` events, `close` it; a lost connection comes back by itself.
+    """One publisher's connection: `open` it, `send` events, `close` it; call `reconnect` when it is `lost`.
 
-    Raises UsageError at once for a URL or token that cannot work, FeedLost where the first connection can't be had,
-    FeedRefused wherever the hub says no.
+    Raises UsageError at once for a URL or token that cannot work, FeedLost if the first connection fails,
+    FeedRefused whenever the hub refuses.
     """
 
     def __init__(
@@ -93,11 +93,11 @@ class LosslessPublisher:
         hello = self._encoder.encode(Hello(role="publisher", source=self._source))
         with contextlib.suppress(
             ConnectionClosed
-        ):  # who closes at once is met as lost, with the reason given
+        ):  # a hub that closes at once shows as `lost`, with its reason
             await connection.send(hello, text=True)
 
     async def send(self, events: Sequence[Event]) -> None:
-        """Send all of them, in frames of at most 512, waiting for as long as it takes. Raises FeedRefused."""
+        """Send all events, in frames of at most 512, waiting as long as it takes. Raises FeedRefused."""
         for start in range(0, len(events), FRAME_EVENTS):
             part = events[start : start + FRAME_EVENTS]
             self.sent.frames += 1
@@ -105,7 +105,7 @@ class LosslessPublisher:
             await self._send_frame(self._encoder.encode(part))
 
     async def close(self) -> None:
-        """Say goodbye; what the hub didn't read any more is lost with the fleet."""
+        """Close; waits at most `GOODBYE_S` for the hub to read what was sent."""
         if self._connection is not None:
             with contextlib.suppress(ConnectionClosed, TimeoutError):
                 async with asyncio.timeout(GOODBYE_S):
@@ -121,7 +121,7 @@ class LosslessPublisher:
         return self._reader is None or self._reader.done()
 
     async def reconnect(self, announcements: Sequence[Event]) -> None:
-        """Connect anew, however long it takes: tell the live calls, then what may not have been read."""
+        """Connect again, however long it takes; send the announcements, then what may not have been read."""
         await self._reopen()
         unread, self._unread, self._unread_bytes = self._unread, deque(), 0
         await self.send(announcements)
@@ -145,7 +145,7 @@ class LosslessPublisher:
                 return
 
     async def _send_frame(self, frame: bytes) -> None:
-        """One frame out; what can't go now stays unread until the next connection."""
+        """Send one frame; if that fails it stays unread until the next connection."""
         self._unread.append(frame)
         self._unread_bytes += len(frame)
         if self._connection is None:
@@ -169,7 +169,7 @@ class LosslessPublisher:
         self._note_pongs()
 
     def _note_pongs(self) -> None:
-        """Forget the frames that were sent before a ping that is answered."""
+        """Forget the frames that were sent before an answered ping."""
         while self._pongs and _is_answered(self._pongs[0][0]):
             _, upto = self._pongs.popleft()
             while self._frames_read < upto and self._unread:
@@ -183,7 +183,7 @@ def _is_answered(pong: asyncio.Future[float]) -> bool:
 
 
 async def _discard_incoming(connection: ClientConnection) -> None:
-    """Read what the hub says, so that its pongs get through; ends with the connection."""
+    """Read what the hub sends, so that its pongs get through; ends with the connection."""
     with contextlib.suppress(ConnectionClosed):
         async for _ in connection:
             pass

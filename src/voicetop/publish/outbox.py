@@ -1,7 +1,7 @@
-"""What is still to be sent, what was sent lately, and which calls are live. No I/O.
+"""Events still to be sent, events sent lately, and the live calls. No I/O.
 
 The agent's threads put events in, the link (`link.py`) takes frames out. Memory is bounded twice: at most `limit`
-events wait, and at most `limit` that were sent stay for a resend; beyond that the oldest go, and are counted.
+events wait, and at most `limit` sent ones are kept for a resend; beyond that the oldest are dropped and counted.
 
 An event is encoded when it is taken, in the link's thread: putting it in costs the agent a lock and an append.
 """
@@ -21,7 +21,7 @@ from msgspec import Struct, structs
 from voicetop.wire.events import CallEnd, CallStart, CallUpdate, Event, SourceStatus
 
 KEEP_S = 10.0
-"""What was sent this lately is sent again after a reconnect, acknowledged or not: a hub may die with it unread."""
+"""Events sent this recently are sent again after a reconnect, acknowledged or not: a hub may die with them unread."""
 
 FRAME_EVENTS = 500
 FRAME_BYTES = 256 * 1024
@@ -31,7 +31,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _LiveCall(Struct):
-    """A call that is going on: what announces it again."""
+    """What it takes to announce a live call again."""
 
     start: CallStart
     segments: dict[str, Any]
@@ -61,10 +61,10 @@ class Outbox:
         self._prefix = secrets.token_hex(6)
         self._ids = itertools.count(1)
 
-    # What the agent's threads call.
+    # Called by the agent's threads.
 
     def put(self, event: Event) -> bool:
-        """Queue `event`; drops the oldest where the queue is full. True: the link sleeps and wants to be woken."""
+        """Queue `event`; drops the oldest if the queue is full. True: the link is asleep, wake it."""
         with self._lock:
             waiting = self._waiting
             if len(waiting) >= self.limit:
@@ -78,7 +78,7 @@ class Outbox:
         return wake
 
     def _track_call(self, event: Event) -> None:
-        """Keep the table of live calls, from which they are announced again to a new hub."""
+        """Keep the table of live calls, from which they are announced to a new hub."""
         if isinstance(event, CallStart):
             if len(self._live) >= MAX_LIVE_CALLS:
                 del self._live[next(iter(self._live))]
@@ -89,7 +89,7 @@ class Outbox:
             live.segments |= event.segments
             live.state = event.state or live.state
 
-    # What the link calls.
+    # Called by the link.
 
     @property
     def queued(self) -> int:
@@ -105,22 +105,22 @@ class Outbox:
 
     @property
     def is_done(self) -> bool:
-        """Nothing waits, and everything that was sent was read."""
+        """Nothing is waiting, and everything sent was read."""
         return not self._waiting and not self.unacknowledged
 
     def sleep_if_empty(self) -> bool:
-        """True where nothing waits; the next `put` then asks to wake the link."""
+        """True if nothing is waiting; the next `put` then asks to wake the link."""
         with self._lock:
             self._asleep = not self._waiting
             return self._asleep
 
     def stay_awake(self) -> None:
-        """Nobody is there to be woken: while a connection is down, events only gather."""
+        """While a connection is down there is nobody to wake: events only gather."""
         with self._lock:
             self._asleep = False
 
     def next_frame(self, now: float) -> bytes:
-        """The next waiting events as one array frame, remembered for a resend; empty where nothing waits."""
+        """The next waiting events as one array frame, kept for a resend; empty if none are waiting."""
         payloads: list[bytes] = []
         size = 0
         while len(payloads) < FRAME_EVENTS and size < FRAME_BYTES:
@@ -138,12 +138,12 @@ class Outbox:
     def _payload(self, event: Event) -> bytes:
         try:
             return encode_event(self._with_id_and_source(event))
-        except Exception:  # noqa: BLE001 - whatever was handed in, the link and the call go on
+        except Exception:  # noqa: BLE001 - no argument may stop the link or the call
             self.dropped += 1
             return b""
 
     def _with_id_and_source(self, event: Event) -> Event:
-        """With an id, by which the hub knows a repeat, and with the source, by which it measures the clock's skew."""
+        """The hub needs the id to recognise a repeat, and the source to measure the clock's skew."""
         if event.event_id and event.source:
             return event
         return structs.replace(
@@ -161,22 +161,22 @@ class Outbox:
             self.dropped += lost.number > self._acknowledged
 
     def sent_mark(self) -> int:
-        """A mark for `acknowledge`: everything that was taken so far."""
+        """A mark for `acknowledge`: everything taken so far."""
         return self._sent_count
 
     def acknowledge(self, mark: int, now: float) -> None:
-        """The hub has read everything up to `mark`; what is old as well is forgotten."""
+        """The hub has read everything up to `mark`; forgets those that are also old."""
         self._acknowledged = max(self._acknowledged, mark)
         while self._sent and self._sent[0].number <= mark and self._sent[0].at < now - KEEP_S:
             self._sent.popleft()
 
     def resend(self) -> list[bytes]:
-        """Frames of what was sent lately, or never acknowledged: the same bytes, so that a hub knows the repeats."""
+        """Frames sent lately or never acknowledged: the same bytes, so that a hub recognises repeats."""
         payloads = [sent.payload for sent in self._sent]
         return [as_frame(payloads[at : at + FRAME_EVENTS]) for at in range(0, len(payloads), FRAME_EVENTS)]
 
     def announce(self) -> list[bytes]:
-        """Frames that tell a hub of every live call anew: its start, with the segments as they are now."""
+        """Frames that announce every live call again: its start, with its current segments."""
         with self._lock:
             calls = list(self._live.values())
         payloads = [self._payload(event) for live in calls for event in self._announcement_of(live)]
@@ -190,7 +190,7 @@ class Outbox:
         return [start, CallUpdate(call_id=start.call_id, ts=start.ts, state=live.state)]
 
     def status(self, ts: float, clock_offset_ms: float) -> bytes:
-        """How this publisher itself is doing, as a frame."""
+        """The publisher's own state, as a frame."""
         return encode_event(
             SourceStatus(
                 ts=ts,
@@ -208,15 +208,15 @@ _CALL_KINDS = frozenset({CallStart, CallUpdate, CallEnd})
 
 
 def as_frame(payloads: list[bytes]) -> bytes:
-    """Encoded events as one array frame; nothing for none."""
+    """Encoded events as one array frame; empty for none."""
     return b"[" + b",".join(payloads) + b"]" if payloads else b""
 
 
 def encode_event(event: Event) -> bytes:
-    """JSON of one event. NaN means "not told" and is left out, however it came to be.
+    """JSON of one event. NaN means unknown and is left out, however it came about.
 
-    A NaN that is the field's own default is not written anyway; one that was computed would be written as null,
-    which is no number.
+    A NaN that is the field's default is not written anyway; one that was computed would be written as null,
+    which is not a number.
     """
     payload = _encode(event)
     return _encode(_without_nans(event)) if b":null" in payload else payload

@@ -3,10 +3,10 @@
     from voicetop.publish.pipecat import VoicetopObserver
     worker = PipelineWorker(pipeline, observers=[VoicetopObserver("ws://127.0.0.1:8377")])
 
-The observer only reads: it turns the frames it is shown into the records of `adapters/pipecat/call.py` and hands the
-events that come back to a publisher, which never blocks. Whatever fails in here is logged once and leaves the call
-alone.
-With `PipelineParams(enable_metrics=True, enable_usage_metrics=True)` Pipecat also tells tokens and times to first byte.
+The observer only reads: it turns frames into the records of `adapters/pipecat/call.py` and hands the resulting events
+to a publisher, which never blocks. A failure in here is logged once and doesn't affect the call.
+With `PipelineParams(enable_metrics=True, enable_usage_metrics=True)` Pipecat also reports tokens and times to first
+byte.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ log = logging.getLogger("voicetop.publish")
 
 
 class EventEmitter(Protocol):
-    """What the observer needs of a publisher."""
+    """The part of a publisher that the observer uses."""
 
     def emit(self, event: Event) -> None: ...
 
@@ -55,10 +55,10 @@ class EventEmitter(Protocol):
 class VoicetopObserver(BaseObserver):
     """Publishes the call of one `PipelineWorker`.
 
-    `publisher` is a publisher that calls share, or the address of a hub, for which the process has one publisher.
-    `segments` are what the call can be narrowed by (intent, language, tier, version, ...); what becomes known later
-    goes to `update`. `texts=False` keeps transcripts and tool arguments at home. With `transport`, a caller who
-    disconnects is told from an agent that is cancelled.
+    `publisher` is a publisher shared by calls, or the address of a hub, for which the process has one publisher.
+    `segments` are the call's segment values (intent, language, tier, version, ...); pass those that become known later
+    to `update`. `texts=False` sends no transcripts or tool arguments. `transport` lets a caller who disconnects be
+    distinguished from an agent that is cancelled.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class VoicetopObserver(BaseObserver):
         if transport is not None:
             self._watch_transport(transport)
 
-    # What the application may add.
+    # Called by the application.
 
     def update(self, segments: Mapping[str, Scalar] | None = None, state: str = "") -> None:
         """Segments that became known in mid-call, or a state: held, transferring, active."""
@@ -99,11 +99,11 @@ class VoicetopObserver(BaseObserver):
         self._emit([CallStep(call_id=self.call_id, ts=self._clock.time(), step=step)])
 
     def outcome(self, success: bool | None, evaluator: str = "agent", **fields: Any) -> None:
-        """What became of the call; may come after its end."""
+        """The call's result; may come after its end."""
         ts = self._clock.time()
         self._emit([CallOutcome(call_id=self.call_id, ts=ts, success=success, evaluator=evaluator, **fields)])
 
-    # What Pipecat calls.
+    # Called by Pipecat.
 
     async def on_pipeline_started(self) -> None:
         await self._latency.on_pipeline_started()
@@ -116,7 +116,7 @@ class VoicetopObserver(BaseObserver):
             self._handle_frame(data)
 
     async def cleanup(self) -> None:
-        """The pipeline is gone: the last word of the call."""
+        """The pipeline has ended, and so has the call."""
         await super().cleanup()
         with self._isolating_failures():
             self._handle("over")
@@ -223,7 +223,7 @@ class VoicetopObserver(BaseObserver):
             self._handle("tool_end", call=frame.tool_call_id, error=frame.error or "")
 
     def _tool_cancel(self, frame: frames.FunctionCallCancelFrame, _source: FrameProcessor) -> None:
-        """Only a deadline asks for inference after it cancelled a call."""
+        """Pipecat asks for inference only after a deadline cancelled a call."""
         self._handle("tool_cancel", call=frame.tool_call_id, timed_out=frame.run_llm)
 
     def _error(self, frame: frames.ErrorFrame, source: FrameProcessor) -> None:
@@ -273,7 +273,7 @@ class VoicetopObserver(BaseObserver):
 
 
 class _Latency(UserBotLatencyObserver):
-    """Pipecat's own account of a reply, read where it is made: its handlers would run in tasks, after the fact."""
+    """Pipecat's own latency breakdown, read at its source: event handlers would run in tasks, too late."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(time_source=clock.time)
@@ -306,7 +306,7 @@ class _Loudness:
             self._count += len(samples)
 
     def end(self) -> float:
-        """dBFS, where 0 is a full-scale square wave; NaN where nothing was heard."""
+        """dBFS, where 0 is a full-scale square wave; NaN without samples."""
         self._is_on = False
         if not self._sum:
             return NAN
@@ -349,7 +349,7 @@ def _reader_of(kind: type[frames.Frame]) -> _Reader | None:
 
 
 def _is_upstream_copy(data: FramePushed) -> bool:
-    """A broadcast arrives as two frames, one each way: the upstream one says nothing new."""
+    """A broadcast arrives as two frames, one each way: the upstream one adds nothing."""
     return data.frame.broadcast_sibling_id is not None and data.direction is not FrameDirection.DOWNSTREAM
 
 
@@ -359,7 +359,7 @@ def _identity(source: FrameProcessor) -> dict[str, str]:
 
 
 def _component(processor: FrameProcessor) -> str:
-    """By the names of its classes, so that nothing of Pipecat is imported that the agent doesn't use."""
+    """By class names, so that no Pipecat module is imported that the agent doesn't use."""
     for base in type(processor).__mro__:
         if base.__name__ in _COMPONENT_CLASSES:
             return _COMPONENT_CLASSES[base.__name__]
@@ -385,7 +385,7 @@ _shared: dict[str, Publisher] = {}
 
 
 def shared_publisher(url: str) -> Publisher:
-    """The one publisher of this process for a hub; its token is VOICETOP_TOKEN. Raises UsageError on a bad address."""
+    """The process's publisher for a hub; its token is VOICETOP_TOKEN. Raises UsageError for a bad address."""
     if url not in _shared:
         _shared[url] = Publisher(url)
     return _shared[url]

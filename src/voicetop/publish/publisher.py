@@ -1,4 +1,4 @@
-"""The two publishers: one with a thread of its own, one in the caller's event loop."""
+"""The two publishers: one with its own thread, one in the caller's event loop."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ EXIT_S = 1.0
 
 
 class BasePublisher:
-    """What both publishers do: queue events, write calls, and say how the link is doing.
+    """What both publishers share: queue events, write calls, report the state of the link.
 
-    While no hub can be reached events wait, at most `queue` of them, then the oldest are dropped and reported
+    While no hub can be reached events wait, at most `queue` of them; then the oldest are dropped and reported
     (`source.status.dropped`). `token` defaults to VOICETOP_TOKEN. Raises UsageError for a URL or a
     token that cannot work.
     """
@@ -59,12 +59,12 @@ class BasePublisher:
         self._link.wake()
 
     def call(self, call_id: str, **about: Any) -> PublishedCall:
-        """Start a call and return what writes its events: see `PublishedCall`."""
+        """Start a call and return the object that writes its events: see `PublishedCall`."""
         return PublishedCall(self.emit, self._clock, call_id, **about)
 
     @property
     def report(self) -> LinkReport:
-        """How the link to the hub is doing."""
+        """The state of the link to the hub."""
         return self._link.report
 
     @property
@@ -78,14 +78,14 @@ class BasePublisher:
 
     @property
     def queued(self) -> int:
-        """Events that wait to be sent."""
+        """Events waiting to be sent."""
         return self._outbox.queued
 
 
 class Publisher(BasePublisher):
-    """Sends events to a hub from a thread of its own; for any code, sync or async.
+    """Sends events to a hub from its own thread; for any code, sync or async.
 
-    Make it in the process that uses it: its thread doesn't survive a fork.
+    Create it in the process that uses it: its thread doesn't survive a fork.
     """
 
     def _begin(self) -> None:
@@ -113,7 +113,7 @@ class Publisher(BasePublisher):
                 self._loop.call_soon_threadsafe(function)
 
     def close(self, timeout: float = 2.0) -> bool:
-        """Send what waits and end; waits at most `timeout` seconds. True where the hub has read everything."""
+        """Send what is waiting and end, within `timeout` seconds. True if the hub has read everything."""
         _open.discard(self)
         if not self._thread.is_alive():
             return self._outbox.is_done
@@ -132,16 +132,16 @@ class Publisher(BasePublisher):
 
 
 class AsyncPublisher(BasePublisher):
-    """The same in the event loop that is running when it is made; `await close()` at the end.
+    """The same in the running event loop; `await close()` at the end.
 
-    `emit` may only be called in that loop's thread.
+    Call `emit` only in that loop's thread.
     """
 
     def _begin(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._link.run(), name="voicetop-publisher")
 
-    async def close(self, timeout: float = 2.0) -> bool:  # noqa: ASYNC109 - as of `Publisher`
-        """Send what waits and end, within `timeout` seconds. True where the hub has read everything."""
+    async def close(self, timeout: float = 2.0) -> bool:  # noqa: ASYNC109 - same signature as `Publisher`
+        """Send what is waiting and end, within `timeout` seconds. True if the hub has read everything."""
         self._link.close()
         await asyncio.wait([self._task], timeout=timeout)
         if not self._task.done():
@@ -160,7 +160,7 @@ class AsyncPublisher(BasePublisher):
 
 
 def default_source() -> str:
-    """The name of a process that was given none: host and process id tell two agents apart."""
+    """The default name of a process: host and process id tell two agents apart."""
     return f"{os.uname().nodename}-{os.getpid()}" if hasattr(os, "uname") else f"agent-{os.getpid()}"
 
 
@@ -173,6 +173,6 @@ _open: weakref.WeakSet[Publisher] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """An agent that ends gets a moment to say so; not where no hub listens anyway."""
+    """Give an exiting agent a moment to send its last events, if a hub is connected."""
     for publisher in list(_open):
         publisher.close(EXIT_S if publisher.report.connected else 0.0)

@@ -1,6 +1,6 @@
-"""A simulated fleet of voice agents: seeded, in simulated time, with incidents at will.
+"""A simulated fleet of voice agents: seeded, in simulated time, with incidents on request.
 
-fleet = Fleet(FleetConfig(start=clock.time(), calls=400, incidents=(Incident("llm_outage", at=30.0),)))
+fleet = Fleet(FleetConfig(start=clock.time(), calls=400, incidents=(SimulatedIncident("llm_outage", at=30.0),)))
 for events in history(fleet): ...         # the day before, if the config has one
 events = fleet.until(clock.time())        # what happened since
 """

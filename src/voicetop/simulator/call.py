@@ -1,7 +1,7 @@
-"""One simulated call: what its caller and its agent do, told turn by turn as events of the feed.
+"""One simulated call: what its caller and its agent do, turn by turn, as events of the feed.
 
-A turn's story is told at the moment its caller stops speaking: all its events, with their times ahead, and when the
-next turn begins or the call is over. Nothing in here looks at a clock.
+All events of a turn are made when its caller stops speaking, with their times ahead; the result also says when the
+next turn begins or the call ends. Nothing in here looks at a clock.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class SimulatedCall(CallState):
 
     __slots__ = ()
 
-    # -- its beginning
+    # -- start
 
     def announcement(self) -> CallStart:
-        """call.start: told once, and again to a hub that has forgotten it."""
+        """call.start: sent once, and again to a hub that has forgotten it."""
         return CallStart(
             ts=self.started,
             event_id=f"{self.id}-0",
@@ -48,7 +48,7 @@ class SimulatedCall(CallState):
         return events, self.after(self.started, 4.0 + self._speaking_s(self.next_text))
 
     def join(self, index: int, since: float) -> list[Event]:
-        """Be in mid-call: `index` turns are over, untold; `since` is when the present step began."""
+        """Start in mid-call, after `index` turns without events; `since` is when the current step began."""
         self.index = index
         self.intent_known |= index >= _INTENT_KNOWN_AT
         self.tier_known |= index >= _TIER_KNOWN_AT
@@ -64,7 +64,7 @@ class SimulatedCall(CallState):
         return events
 
     def set_detail(self, detail: Detail, t: float) -> list[Event]:
-        """From now on tell all that `detail` says; what the model used until now is told at once."""
+        """Emit in this detail from now on; returns the model's usage so far if usage now goes by turn."""
         by_turn = detail.usage_by_turn and not self.detail.usage_by_turn
         self.detail = detail
         events = self.settings.dice.uniform()
@@ -75,10 +75,10 @@ class SimulatedCall(CallState):
         )
         return [self.llm_usage(t, self.tokens, self.tokens_out)] if by_turn and self.tokens else []
 
-    # -- a turn
+    # -- turns
 
     def turn(self, t: float, effects: Effects) -> tuple[list[Event], float, CallEnding | None]:
-        """The caller stopped speaking at `t`: what happens now, when the next turn is due, or how the call ends."""
+        """The caller stopped speaking at `t`: the events, when the next turn is due, or how the call ends."""
         dice = self.settings.dice
         step = self.plan[self.index]
         reply = Reply(step, self.kind, effects, self.settings.climate, dice)
@@ -103,7 +103,7 @@ class SimulatedCall(CallState):
         return events, self._schedule_next(replied, listened, reply), None
 
     def _open_turn(self, t: float, step: str, effects: Effects) -> list[Event]:
-        """What is told before the agent sets to work: a new step, what became known, the wait, the utterance."""
+        """The events before the agent starts: a new step, segments that became known, the wait, the utterance."""
         events: list[Event] = []
         if step != self.step:
             new_step = self._enter_step(t, step)
@@ -124,7 +124,7 @@ class SimulatedCall(CallState):
         return events
 
     def _run_stages(self, events: list[Event], t: float, reply: Reply) -> None:
-        """The stages of the reply up to where it fails, and what is told of a failure."""
+        """The stages of the reply up to where it fails, and the errors of a failure."""
         heard = t + (reply.vad + reply.stt + reply.eou) / 1000.0
         thought = heard + reply.llm / 1000.0
         looked_up = thought + reply.tool / 1000.0
@@ -177,7 +177,7 @@ class SimulatedCall(CallState):
     def _complete_turn(
         self, events: list[Event], replied: float, step: str, reply: Reply, effects: Effects
     ) -> str:
-        """The turn's own event and its usage; what the agent says, nothing where it has lost its voice."""
+        """The turn's own event and its usage; returns what the agent says, empty if its voice failed."""
         user_text = self.next_text if self.texts else ""
         if reply.silent:
             events.append(self.failed_reply(replied, step, user_text))
@@ -198,7 +198,7 @@ class SimulatedCall(CallState):
         return answer
 
     def _update_frustration(self, reply: Reply) -> None:
-        """What a caller keeps of a reply: failures and long waits hurt, and pass slowly."""
+        """Failures and long waits raise it; it decays slowly."""
         self.frustration *= 0.9
         self.failed = self.failed + 1 if reply.silent else 0
         if reply.failure is not None:
@@ -211,7 +211,7 @@ class SimulatedCall(CallState):
     def _playout_s(
         self, events: list[Event], replied: float, answer: str, reply: Reply, effects: Effects
     ) -> float:
-        """Seconds that the agent gets to speak; tells an interruption where that isn't all it wanted."""
+        """Seconds that the agent gets to speak; emits an interruption if it is cut short."""
         dice = self.settings.dice
         lasts = len(answer) / 9.5
         slow = reply.e2e > _SLOW_MS
@@ -225,7 +225,7 @@ class SimulatedCall(CallState):
         return lasts if backchannel else playout
 
     def _schedule_next(self, replied: float, listened: float, reply: Reply) -> float:
-        """When the caller will have spoken again: the next turn. Who got no answer repeats themselves."""
+        """When the caller will have spoken again: the next turn. Without an answer, callers repeat themselves."""
         dice = self.settings.dice
         self.index += 1
         if reply.silent:
@@ -237,10 +237,10 @@ class SimulatedCall(CallState):
         thinking = 1.5 if reply.silent else dice.lognormal(4.6, 0.6)
         return self.after(replied, listened + thinking + self._speaking_s(self.next_text))
 
-    # -- its end
+    # -- end
 
     def close(self, ending: CallEnding, effects: Effects) -> list[Event]:
-        """What is told when the call is over, and what the judge will say of it."""
+        """The events at the end of the call, with the evaluator's outcome."""
         at = ending.at
         lasted = at - self.started
         events: list[Event] = []
@@ -258,7 +258,7 @@ class SimulatedCall(CallState):
             events.append(outcome)
         return events
 
-    # -- small things
+    # -- parts
 
     def _speaking_s(self, text: str) -> float:
         return 0.8 + len(text) / 8.0

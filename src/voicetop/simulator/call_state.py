@@ -1,4 +1,4 @@
-"""What a simulated call has come to so far: its caller's case, temper and patience, its agent's failures."""
+"""The state of a simulated call: the caller's case, frustration and patience, the agent's failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voicetop.simulator.population import Kind
 
 
 class CallSettings(Struct, frozen=True):
-    """What the calls of one fleet share. `speed` divides the time that people take, never the agent's latency."""
+    """Shared by the calls of one fleet. `speed` divides the time that people take, never the agent's latency."""
 
     dice: Dice
     climate: Climate
@@ -77,5 +77,5 @@ class CallState(EventBuilder):
         self.next_text = dice.choose(kind.book.openings[kind.segments["intent"]])
 
     def after(self, t: float, seconds: float) -> float:
-        """`t` and what people take for it: at a speed of 2 they take half as long."""
+        """`t` plus time that people take: at a speed of 2 they take half as long."""
         return round(t + seconds / self.settings.speed, 3)

@@ -1,7 +1,7 @@
 """What moves all calls together: the hour, the day of the week, and the slow noise of providers.
 
-Minutes are not independent in life: providers are slow for a quarter of an hour, errors come in clusters. Each
-series is a stationary AR(1) over minutes, drawn from its own seed, so that it doesn't depend on what calls do.
+Minutes are not independent in reality: providers are slow for a quarter of an hour, errors come in clusters. Each
+series is a stationary AR(1) over minutes with its own seed, so that it doesn't depend on what calls do.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from voicetop.simulator.dice import Dice
 DAY_S = 86_400.0
 _WEEKDAYS = (1.12, 1.06, 1.0, 1.0, 1.02, 0.72, 0.62)
 _THURSDAY = 3
-"""1970-01-01 was one."""
+"""1970-01-01 was a Thursday."""
 
 
 def traffic(t: float) -> float:
-    """How busy an hour is, about 0.3 at night to 1.4 at the morning's peak; UTC, epoch seconds."""
+    """Relative traffic, about 0.3 at night to 1.4 at the morning's peak; UTC, epoch seconds."""
     hour = t % DAY_S / 3600.0
     morning = math.exp(-0.5 * ((hour - 10.8) / 2.4) ** 2)
     afternoon = 0.85 * math.exp(-0.5 * ((hour - 15.3) / 2.7) ** 2)
@@ -42,7 +42,7 @@ class _Noise:
 
 
 class Climate:
-    """Factors on latencies, error chances and arrivals, constant within a minute. Move it with `advance_to`."""
+    """Factors on latencies, error chances and arrivals, constant within a minute."""
 
     def __init__(self, seed: str, begin: float) -> None:
         self._minute = int(begin // 60)
@@ -55,7 +55,7 @@ class Climate:
         self._update_factors()
 
     def advance_to(self, t: float) -> None:
-        """Go on to the minute of `t`."""
+        """Advance to the minute of `t`."""
         minute = int(t // 60)
         if minute == self._minute:
             return

@@ -1,4 +1,4 @@
-"""How much of a call's story is told."""
+"""How much detail the events of a call have."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ FULL_UP_TO = 2_000
 
 
 class Detail(Struct, frozen=True):
-    """Shares of calls that tell stage starts and ends, audio features and transcripts; and what every call tells.
+    """Shares of calls with stage starts and ends, audio features and transcripts; and what every call emits.
 
     `waits`: turn.start. `steps`: call.step within the call, besides the step that turns name. `tool_starts`: the starts
     of tool calls, besides their ends. `usage_by_turn`: the model's usage after each turn, else once at the call's end.
-    `late`: of some calls intent and tier are told once they become known, else at the start.
+    `late`: for some calls intent and tier come once they become known, else at the start.
     """
 
     stages: float = 1.0
@@ -26,7 +26,7 @@ class Detail(Struct, frozen=True):
 
     @staticmethod
     def for_calls(calls: int) -> Detail:
-        """All of it up to 2,000 calls at once; thin above, so that 100,000 calls tell some 25,000 events/s."""
+        """Everything up to 2,000 calls at once; thinned above, so that 100,000 calls emit some 25,000 events/s."""
         if calls <= FULL_UP_TO:
             return Detail()
         share = FULL_UP_TO / calls
@@ -45,4 +45,4 @@ BRIEF = Detail(
     usage_by_turn=False,
     late=False,
 )
-"""What is left to tell of a past hour: who waited, in which stage and for what, is known or doesn't matter any more."""
+"""For past hours: waits and stages no longer matter."""

@@ -1,4 +1,4 @@
-"""Random draws at the price of a list access: a fleet needs some 30 of them a turn."""
+"""Random draws at the price of a list access: a fleet needs some 30 per turn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BLOCK = 4096
 
 
 class Dice:
-    """`uniform()` in [0, 1), `normal()` standard normal; the same seed throws the same numbers."""
+    """`uniform()` in [0, 1), `normal()` standard normal; the same seed gives the same numbers."""
 
     def __init__(self, seed: str) -> None:
         self.uniform: Callable[[], float] = random.Random(seed).random  # noqa: S311 - a simulation, no secret
@@ -22,7 +22,7 @@ class Dice:
         self.normal: Callable[[], float] = _normals(np.random.default_rng(words)).__next__
 
     def choose(self, items: Sequence[T]) -> T:
-        """One of the items, each as likely."""
+        """One of the items, all equally likely."""
         return items[int(self.uniform() * len(items))]
 
     def lognormal(self, median: float, sigma: float) -> float:

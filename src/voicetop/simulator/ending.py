@@ -1,4 +1,4 @@
-"""How calls end, and what a judge thinks of them some 40 seconds later."""
+"""How calls end, and how they are evaluated some 40 seconds later."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BASE_TRANSFER = 0.022
 
 
 class CallEnding(Struct, frozen=True):
-    """The call is over at `at`, decided at `decided` (epoch s); who `gave_up` got no answer to their case."""
+    """The call ends at `at`, decided at `decided` (epoch s); `gave_up`: the caller's case was not answered."""
 
     at: float
     decided: float
@@ -35,7 +35,7 @@ def hung_up_waiting(at: float) -> CallEnding:
 def after_reply(
     call: CallState, step: str, reply: Reply, effects: Effects, replied: float, *, spoken: float
 ) -> CallEnding | None:
-    """How the call ends after this reply, if it does; `spoken` is when the agent's words are over."""
+    """How the call ends after this reply, if it does; `spoken` is when the agent finishes speaking."""
     dice = call.settings.dice
     if dice.uniform() < _hang_up_chance(call, step, reply, effects):
         return CallEnding(
@@ -55,7 +55,7 @@ def after_reply(
 
 
 def _hang_up_chance(call: CallState, step: str, reply: Reply, effects: Effects) -> float:
-    """The chance that the caller hangs up on this reply: slowness, failures and bad temper raise it."""
+    """The chance that the caller hangs up on this reply: slowness, failures and frustration raise it."""
     chance = (
         _BASE_HANG_UP + 0.012 * (reply.e2e > 3000.0) + 0.012 * call.frustration + 0.01 * effects.agitation
     )
@@ -87,7 +87,7 @@ def _regular_ending(call: CallState, spoken: float) -> CallEnding:
 
 
 def evaluate(call: CallState, ending: CallEnding, effects: Effects) -> CallOutcome | None:
-    """What the judge says: success by what happened, sentiment from 1 to 5; nothing where it wasn't asked."""
+    """The evaluator's outcome: success by what happened, sentiment from 1 to 5; None if it wasn't asked."""
     dice = call.settings.dice
     if dice.uniform() >= _EVALUATED:
         return None

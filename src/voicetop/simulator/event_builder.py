@@ -1,4 +1,4 @@
-"""The events of one call, made so that every id is unique and the same each time a seed is run."""
+"""Builds the events of one call, with ids that are unique and the same for each run of a seed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _ARGUMENTS = {
 
 
 class EventBuilder:
-    """Makes the events of one call: `id` and `source` go on each, `index` is the present turn."""
+    """Builds the events of one call: each has its `id` and `source`; `index` is the current turn."""
 
     __slots__ = ("_event_count", "id", "index", "source")
 
@@ -145,7 +145,7 @@ class EventBuilder:
         )
 
     def llm_usage(self, ts: float, tokens: int, tokens_out: int, turn: int = -1) -> Usage:
-        """What the model used, for one turn or for the whole call."""
+        """The model's usage, for one turn or for the whole call."""
         cost = LLM_USD_PER_TOKEN * tokens + LLM_USD_PER_OUTPUT_TOKEN * tokens_out
         return self._usage("llm", ts, cost, turn, input_tokens=tokens, output_tokens=tokens_out)
 

@@ -1,4 +1,4 @@
-"""Events on their way: put in as they are made up, taken out in time order."""
+"""Events on their way: put in when they are made, taken out in time order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class EventQueue:
     """Slots of an eighth of a second, each sorted when its time comes.
 
     Events with the same `ts` come out in the order in which they were put in, however the time is cut: a slot that is
-    taken in parts is sorted again, stably, with what came meanwhile behind what was there.
+    taken in parts is sorted again, stably, with later events behind earlier ones.
     """
 
     def __init__(self) -> None:

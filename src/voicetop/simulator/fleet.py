@@ -1,10 +1,10 @@
 """A fleet of simulated calls: events of the feed in time order, from a seed.
 
-`Fleet(config).until(t)` yields what happened since the last cut. The same config gives the same events, byte for
+`Fleet(config).until(t)` returns what happened since the last cut. The same config gives the same events, byte for
 byte, however the time is cut, because everything is decided at wakes, which a heap keeps in order:
 
-    arrival ──► turn ──► turn ──► … ──► over          each wake puts its events, with their times ahead, in the queue
-    every 5 s: source.status        incidents begin and end        the history's old part turns into its full part
+    arrival ──► turn ──► turn ──► … ──► end           each wake puts its events, with their times ahead, in the queue
+    every 5 s: source.status        incidents begin and end        the history's thinned part turns into its full part
 
 Arrivals are a Poisson process whose rate follows from the number of calls at once by Little's law, the hour of the
 day, and the incidents; an incident restricted to a segment thins only that segment's arrivals.
@@ -36,28 +36,28 @@ STATUS_S = 5.0
 LOOK_AGAIN_S = 60.0
 HANDLING_TALK_S = 129.0
 HANDLING_AGENT_S = 9.0
-"""What an average call takes: people talking, thinking and listening (which a speed compresses), and the agent."""
+"""Duration of an average call: people talking, thinking and listening (compressed by a speed), and the agent."""
 
 TURN_S = 15.0
 OLD_CALLS = 2_000
-"""How many calls the thinned part of a history tells, unless the config says."""
+"""Default number of calls in the thinned part of a history."""
 
 _DAYS_SINCE_TEST = 9
 
 
 def _round_up(limit: float) -> int:
-    """To two digits, as people give limits: 600 for 587."""
+    """To two digits, as people state limits: 590 for 587."""
     unit = 10 ** max(0, len(str(int(limit))) - 2)
     return int(-(-limit // unit) * unit)
 
 
 class FleetConfig(Struct, frozen=True, kw_only=True):
-    """What a fleet is like. Times in seconds; `start` (epoch) is the present, where the live phase begins.
+    """Times in seconds; `start` (epoch) is the present, where the live phase begins.
 
     `calls` is the mean number of calls at once: at the present hour (`traffic="now"`), over the day ("day"), or
-    at any hour ("flat"). `speed` compresses the time that people take, not the agent's latency: a call is shorter
-    and calls follow each other faster, as many at once. `history` is how far before `start` the fleet begins; of its
-    part before the last `full` seconds only a share of `thin` of the calls is told (None: some `old_calls` calls).
+    at any hour ("flat"). `speed` compresses the time that people take, not the agent's latency: calls are shorter and
+    follow each other faster, as many at once. `history` is how far before `start` the fleet begins; before its last
+    `full` seconds only a share of `thin` of the calls is simulated (None: some `old_calls` calls).
     """
 
     start: float
@@ -78,7 +78,7 @@ class FleetConfig(Struct, frozen=True, kw_only=True):
 
 
 class Fleet:
-    """The generator. `live` has the calls that are on at the last cut, `event_count` counts the events given out."""
+    """The generator. `live` has the live calls at the last cut, `event_count` counts the events returned."""
 
     def __init__(self, config: FleetConfig) -> None:
         for incident in config.incidents:
@@ -109,7 +109,7 @@ class Fleet:
         self._thin = self._thin_share()
         self._open()
 
-    # -- what is asked of it
+    # -- interface
 
     def until(self, t: float) -> list[Event]:
         """The events after the last cut up to `t` (epoch s), in time order."""
@@ -124,7 +124,7 @@ class Fleet:
         return events
 
     def announcements(self) -> list[CallStart]:
-        """call.start of each live call once more, with the same ids: for a hub that has forgotten them."""
+        """call.start of each live call again, with the same ids: for a hub that has forgotten them."""
         return [call.announcement() for call in self.live.values()]
 
     def level(self, t: float) -> float:
@@ -132,7 +132,7 @@ class Fleet:
         anchor = {"now": traffic(self.start), "day": DAY_MEAN, "flat": traffic(t)}[self.config.traffic]
         return self.config.calls * traffic(t) / anchor
 
-    # -- the beginning
+    # -- start
 
     def _open(self) -> None:
         self._queue.put([self._capacity()])
@@ -152,7 +152,7 @@ class Fleet:
         )
 
     def _populate(self, t: float, calls: int) -> None:
-        """Calls that began before the fleet did; a long call is likelier to be met than a short one."""
+        """Calls that began before the fleet did; a long call is more likely to be live than a short one."""
         for _ in range(calls):
             call = self._new_call(self._population.draw(self._dice.uniform()), t)
             while self._dice.uniform() * MAX_TURNS > len(call.plan):
@@ -170,12 +170,12 @@ class Fleet:
         heapq.heappush(self._wakes, (at, next(self._serial), wake))
 
     def _plan_arrivals(self, t: float) -> None:
-        """Draw the next arrival anew, because the rate changed: arrivals have no memory."""
+        """Draw the next arrival again because the rate changed: arrivals are memoryless."""
         self._arrivals += 1
         self._next_arrival(self._arrivals, t)
 
     def _next_arrival(self, plan: int, t: float) -> None:
-        """Plan the next arrival at the rate of this moment, or to look again in a minute; an old plan is void."""
+        """Plan the next arrival at the current rate, or look again in a minute; does nothing for an outdated plan."""
         if plan != self._arrivals:
             return
         rate = self.level(t) * self._climate.arrivals * self._share(t) * self._schedule.max_arrivals
@@ -202,7 +202,7 @@ class Fleet:
             self._wake(first, functools.partial(self._turn, call))
 
     def _recast(self, kind: Kind, effects: Effects) -> Kind:
-        """Who comes for something else during a campaign, or since something new came up."""
+        """Some callers have another reason during a campaign, or since a new intent came up."""
         if not effects.recast or self._dice.uniform() >= effects.recast:
             return kind
         if effects.recast_to == "sales":
@@ -249,7 +249,7 @@ class Fleet:
         self._wake(begins, functools.partial(self._begin_incident, incident))
 
     def _begin_incident(self, incident: SimulatedIncident, t: float) -> None:
-        """The incident sets in: effects from now on, a marker where one goes with it."""
+        """Start the effects, and emit a marker if the scenario has one."""
         if incident.lasts:
             self._schedule.begin(incident, t)
             self._plan_arrivals(t)
@@ -277,7 +277,7 @@ class Fleet:
         )
         self._queue.put([marker])
 
-    # -- small things
+    # -- parts
 
     def _own_id(self) -> str:
         self._own_events += 1

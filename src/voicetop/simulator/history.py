@@ -1,4 +1,4 @@
-"""The past of a fleet, in pieces: what lies behind the first thing that a console shows."""
+"""The history of a fleet, in pieces."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from voicetop.wire.events import Event
 
 
 def history(fleet: Fleet, piece_s: float = 60.0) -> Iterator[list[Event]]:
-    """All events up to the fleet's `start`, in time order, a piece of at most `piece_s` at a time.
+    """All events up to the fleet's `start`, in time order, in pieces of at most `piece_s` seconds.
 
-    The fleet's config says how long the history is and how much of its older part is told. The calls that are live
-    at `start` are the fleet's own, so that `fleet.until` goes on with them.
+    The fleet's config says how long the history is and how much of its older part is simulated. The calls that are live
+    at `start` remain the fleet's, so that `fleet.until` continues them.
     """
     while fleet.now < fleet.start:
         events = fleet.until(min(fleet.now + piece_s, fleet.start))

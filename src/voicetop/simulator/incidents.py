@@ -1,6 +1,6 @@
 """What can go wrong, or merely change: the incidents that a fleet can be given, by name.
 
-An incident changes `Effects`, the factors and chances that the calls' stories are told with, for the calls of its
+An incident changes `Effects`, the factors and chances that calls are simulated with, for the calls of its
 segment and from its start to its end. A drift runs its whole course (eight weeks' worth) within its duration,
 so that `--for` compresses it.
 """
@@ -19,12 +19,12 @@ WEEKS_OF_DRIFT = 8
 
 
 class Effects:
-    """How the world differs from calm for one kind of call at one time.
+    """How conditions differ from normal for one kind of call at one time.
 
-    `stt`, `llm`, `tts`, `tokens` and `arrivals` are factors; `*_failure` are chances a turn (`tool_failure`: a tool
+    `stt`, `llm`, `tts`, `tokens` and `arrivals` are factors; `*_failure` are chances per turn (`tool_failure`: per tool
     call) of a final failure on top of the usual ones; `abandon` is a chance to hang up in step ask_account;
     `agitation` makes callers faster, louder and interrupt; `success_logit` and `sentiment` are added; `recast` is
-    the share of calls that come for something else (`recast_to`); outcomes wait until `outcomes_at`.
+    the share of calls with another reason (`recast_to`); outcomes wait until `outcomes_at`.
     """
 
     __slots__ = (
@@ -61,7 +61,7 @@ CALM = Effects()
 
 
 class SimulatedIncident(Struct, frozen=True):
-    """One incident of a fleet. `at` is in seconds after the fleet's start, `duration` in seconds (None: its usual).
+    """One incident of a fleet. `at` is in seconds after the fleet's start, `duration` in seconds (None: the default).
 
     `segment` restricts it to the calls with these values; `magnitude` 1 is the usual strength.
     """
@@ -78,11 +78,11 @@ class SimulatedIncident(Struct, frozen=True):
 
     @property
     def where(self) -> dict[str, str]:
-        """The segment it is restricted to: its own, else the scenario's."""
+        """Its segment, else the scenario's."""
         return self.segment or SCENARIOS[self.name].segment
 
     def check(self) -> None:
-        """Raise UsageError, naming the nearest match, where a name or a value is unknown."""
+        """Raise UsageError, naming the nearest match, if a name or a value is unknown."""
         if self.name not in SCENARIOS:
             raise UsageError(f"there is no incident {self.name!r}{nearest(self.name, SCENARIOS)}")
         if self.lasts < 0 or self.magnitude < 0:
@@ -96,15 +96,15 @@ class SimulatedIncident(Struct, frozen=True):
 
 
 Change = Callable[[Effects, float], None]
-"""Changes effects in place at a strength: the incident's magnitude, or the part of it that has grown so far."""
+"""Changes effects in place at a strength: the incident's magnitude, or the part reached so far if it grows."""
 
 
 class Scenario(Struct, frozen=True):
-    """What an incident's name stands for; `marker` is the kind of marker that its start sets, if any.
+    """What an incident's name means; `marker` is the kind of marker at its start, if any.
 
-    `max_arrivals` bounds the factor on arrivals at magnitude 1. `holds_outcomes` keeps the judge's verdicts
-    back until the end. `crm_only` spares the intents that don't need the customer database, unless the
-    incident names an intent itself. One that `grows` does so from nothing, over its duration.
+    `max_arrivals` bounds the factor on arrivals at magnitude 1. `holds_outcomes` delays outcomes until the end.
+    `crm_only` spares the intents that don't need the customer database, unless the incident names an intent itself.
+    One that `grows` does so from zero, over its duration.
     """
 
     about: str
@@ -239,7 +239,7 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 class IncidentSchedule:
-    """The incidents of a fleet that are under way, and the effects they have on a kind of call."""
+    """The active incidents of a fleet, and their effects on a kind of call."""
 
     def __init__(self) -> None:
         self._active: list[tuple[SimulatedIncident, float]] = []
@@ -259,7 +259,7 @@ class IncidentSchedule:
         return bound
 
     def effects(self, kind: Kind, t: float) -> Effects:
-        """What the incidents under way change for this kind of call at `t`; `CALM` itself where nothing does."""
+        """What the active incidents change for this kind of call at `t`; `CALM` itself if nothing."""
         if not self._active:
             return CALM
         matching = [entry for entry in self._active if entry[0].matches(kind)]

@@ -1,8 +1,8 @@
-"""Who calls: intents, languages, tiers, versions, channels and regions with their shares, and what follows from them.
+"""Who calls: intents, languages, tiers, versions, channels and regions with their shares and effects.
 
 A `Kind` is one combination of segment values, made once and shared by all its calls, so that a fleet of 100,000
 calls holds each segment dict once. Shares are those of a mid-sized customer service; latency and success differ a
-little by intent and language, as they do in life.
+little by intent and language, as in reality.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _SHORT_PLANS = {
 
 
 def _plan(turns: int) -> tuple[str, ...]:
-    """The step of each turn: a third of what lies between the questions and the goodbye is looking things up."""
+    """The step of each turn: a third of those between the questions and the goodbye are lookups."""
     if turns in _SHORT_PLANS:
         return _SHORT_PLANS[turns]
     middle = turns - len(_FIRST_STEPS) - 2
@@ -95,7 +95,7 @@ PLANS = {turns: _plan(turns) for turns in range(FIRST_TURNS, MAX_TURNS + 1)}
 
 @functools.cache
 def _poisson_steps(mean: float, most: int) -> list[float]:
-    """Cumulative chances of 0, 1, 2, … for drawing a Poisson number by bisection."""
+    """Cumulative probabilities of 0, 1, 2, … for drawing a Poisson number by bisection."""
     chances = [math.exp(-mean) * mean**k / math.factorial(k) for k in range(most + 1)]
     return list(itertools.accumulate(chances))
 
@@ -119,7 +119,7 @@ class Kind:
         self.variants = tuple({n: v for n, v in reported.items() if n not in names} for names in hidden)
 
     def known_segments(self, *, intent: bool, tier: bool) -> dict[str, Scalar]:
-        """The segments as far as they are known."""
+        """The segments that are known so far."""
         return self.variants[(not intent) + 2 * (not tier)]
 
     def plan(self, chance: float) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ class Kind:
 
 
 class Population:
-    """All kinds of callers, to draw from by share."""
+    """All kinds of callers, drawn by share."""
 
     def __init__(self) -> None:
         self.kinds = list(_all_kinds())
@@ -141,7 +141,7 @@ class Population:
         return self.kinds[min(at, len(self.kinds) - 1)]
 
     def like(self, kind: Kind, **changes: str) -> Kind:
-        """The kind that differs from this one in these values only."""
+        """The kind that differs from this one only in these values."""
         return self._by_segments[tuple({**kind.segments, **changes}.values())]
 
 
@@ -160,7 +160,7 @@ def _all_kinds() -> Iterable[Kind]:
 
 
 def check_segment(segment: Mapping[str, str]) -> None:
-    """Raise UsageError, naming the nearest match, where the fleet has no such dimension or value."""
+    """Raise UsageError, naming the nearest match, if the fleet has no such dimension or value."""
     for name, value in segment.items():
         if name not in DIMENSIONS:
             raise UsageError(f"the fleet has no segment {name!r}{nearest(name, DIMENSIONS)}")

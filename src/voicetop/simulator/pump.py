@@ -1,4 +1,4 @@
-"""Feeds a hub with a fleet: events pile up nowhere, they are made up when they can be sent."""
+"""Feeds a hub with a fleet: events don't queue up, they are made when they can be sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TICK_S = 0.02
 PIECE_S = 1.0
 PAST_PIECE_S = 60.0
 PIECE_EVENTS = 20_000
-"""A piece of the past tells at most some so many, so that telling and sending take turns."""
+"""Target events per piece of history, so that simulating and sending alternate."""
 
 
 async def pump(
@@ -30,8 +30,8 @@ async def pump(
 ) -> SentFrames:
     """Feed the hub at `url`: the fleet's history at once, then what happens, when it happens.
 
-    `opened` is called when the hub is there. Runs for `duration` seconds after the fleet's start, or until cancelled.
-    Raises FeedLost where no hub answers at first, FeedRefused where one says no, UsageError for a URL or token that
+    `opened` is called once connected. Runs for `duration` seconds after the fleet's start, or until cancelled.
+    Raises FeedLost if no hub answers at first, FeedRefused if one refuses, UsageError for a URL or token that
     cannot work.
     """
     clock = clock or WallClock()

@@ -1,7 +1,7 @@
-"""How one reply comes about: its stages in whole milliseconds, and what fails on the way.
+"""One reply: its stages in whole milliseconds, and what fails on the way.
 
 Medians and spreads are those of a cascade of hosted services on the phone: P50 about 0.9 s, P95 about 1.7 s. The
-stages follow each other, so that they add up to e2e.
+stages follow each other, so they add up to e2e.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ TTS_SERVER = Failure("tts", "server", "SynthesisError", TTS, "synthesis failed",
 
 
 class Reply:
-    """One reply as it will go: milliseconds by stage, number of tool calls, and how it fails, if it does.
+    """One reply in advance: milliseconds by stage, number of tool calls, and how it fails, if it does.
 
-    `llm_waste` is the part of `llm` that a retry which then succeeded took.
+    `llm_waste` is the part of `llm` spent before a successful retry.
     """
 
     __slots__ = ("eou", "failure", "llm", "llm_waste", "output", "stt", "tool", "tools", "tts", "vad")
@@ -73,7 +73,7 @@ class Reply:
 
     @property
     def silent(self) -> bool:
-        """Whether the caller hears no reply at all: the model or the voice failed."""
+        """Whether the caller hears no reply at all: the LLM or the TTS failed."""
         return self.failure is not None and self.failure.component in ("llm", "tts")
 
     @property

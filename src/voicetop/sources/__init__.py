@@ -1,4 +1,4 @@
-"""Where stamped frames come from: a hub over a socket, a recording. A source is what an `Ingest` runs."""
+"""Where stamped frames come from: a hub over a socket, a recording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LinkState(Struct, frozen=True):
-    """How the source's connection is doing, for the screen. `retry_at` is clock time (epoch s) of the next try."""
+    """The state of the source's connection. `retry_at` is the clock time (epoch s) of the next try."""
 
     phase: Literal["connecting", "live", "reconnecting", "refused", "ended"] = "connecting"
     tries: int = 0
@@ -24,9 +24,9 @@ class LinkState(Struct, frozen=True):
 
 
 class Act(Struct, frozen=True):
-    """What a person does at a console, before it is an event; `act` is one of the protocol's (`Operator.act`).
+    """What an operator does at a console, before it becomes an event; `act` is one of the protocol's (`Operator.act`).
 
-    `at` is the moment that it is about (NaN: now), `until` when it ends (NaN: it has no end), both epoch s.
+    `at` is the time it is about (NaN: now), `until` when it ends (NaN: never), both epoch s.
     """
 
     act: str
@@ -38,7 +38,7 @@ class Act(Struct, frozen=True):
 
 
 class Source(Protocol):
-    """Yields wire frames (`wire/frames.py`: welcome or batch), in the order in which they are to be folded."""
+    """Yields wire frames (`wire/frames.py`: welcome or batch), in folding order."""
 
     @property
     def link(self) -> LinkState: ...
@@ -48,11 +48,11 @@ class Source(Protocol):
 
 @runtime_checkable
 class Acting(Protocol):
-    """A source that also takes what a person did, and sees that it becomes part of the feed."""
+    """A source that also accepts operators' acts and gets them into the feed."""
 
     @property
     def refusal(self) -> str:
-        """Why nothing can be sent now, in a line for a person; empty where it can."""
+        """Why nothing can be sent now, in a line for a person; empty if it can."""
 
     async def act(self, act: Operator) -> None:
-        """Send it. Raises FeedError where that can't be."""
+        """Send it. Raises FeedError if that is impossible."""

@@ -1,7 +1,7 @@
-"""What a person did, as an event; and what of it was sent but hasn't come back yet.
+"""What an operator did, as an event; and the events that were sent but haven't come back yet.
 
-`operator_event` makes the event that every feed keeps: a live one sends it to its hub (`SocketSource.act`), a
-recording keeps it in itself or beside itself (`recording.notes.Notebook`).
+A live feed sends the event to its hub (`SocketSource.act`), a recording keeps it in or beside itself
+(`recording.notes.Notebook`).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _checker: msgspec.json.Decoder[Operator] = msgspec.json.Decoder(Operator)
 
 
 def author(name: str = "", env: Mapping[str, str] = os.environ) -> str:
-    """Who acts: what was told (an option, the config), else the user of this machine."""
+    """Who acts: `name` (from an option or the config), else the user of this machine."""
     name = name.strip() or env.get("USER", "") or env.get("LOGNAME", "") or "somebody"
     return safe_label(name)
 
 
 def operator_event(act: Act, by: str) -> Operator:
-    """The event that `by` did `act`, made safe and checked by the protocol's bounds; its `at` has to be known.
+    """`act` by `by` as an event, made safe and checked against the protocol's bounds; its `at` must be known.
 
-    Raises UsageError for what no hub would take, in a line that says what to do.
+    Raises UsageError if a hub would reject it, in a line that says what to do.
     """
     if len(act.text) > MAX_TEXT:
         raise UsageError(f"the note has {len(act.text):,} characters; at most {MAX_TEXT:,} are allowed")
@@ -55,10 +55,10 @@ def operator_event(act: Act, by: str) -> Operator:
 
 
 class PendingActs:
-    """Acts on their way: each is kept until the feed has brought it back.
+    """Acts that were sent; each is kept until the feed returns it.
 
-    A connection that breaks in between may have lost one, so they are sent again over the next; a hub that has them
-    already drops them by their `event_id`.
+    A connection that breaks may have lost one, so they are sent again over the next; a hub drops the ones it has
+    by their `event_id`.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class PendingActs:
         return iter(list(self._frames.values()))
 
     def add(self, act: Operator) -> bytes:
-        """The act as the frame that is to be sent."""
+        """Keep the act; returns the frame to send."""
         frame = msgspec.json.encode(act)
         self._frames[act.event_id.encode()] = frame
         if len(self._frames) > MAX_PENDING:
@@ -76,6 +76,6 @@ class PendingActs:
         return frame
 
     def confirm(self, batch: bytes) -> None:
-        """See which of them a batch brings."""
+        """Drop the acts that `batch` contains."""
         for event_id in [known for known in self._frames if known in batch]:
             del self._frames[event_id]

@@ -1,7 +1,7 @@
-"""The feed of a hub over a websocket: connects again by itself, resumes where it was, and says when it is blind.
+"""The feed of a hub over a websocket: reconnects by itself, resumes where it was, and says when it is blind.
 
-Frames come out in the order in which they are to be folded. What the hub says about a gap, and heartbeats while the
-hub is silent, come as `local` batches: they are in the recording like everything else.
+Frames come out in folding order. The hub's gaps, and heartbeats while the hub is silent, come as `local` batches: they
+are in the recording like everything else.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MAX_WELCOME = 512 * 1024 * 1024
 SILENT_AFTER_S = 1.5
 HEARTBEAT_S = 0.25
 PAUSED_S = 1.0
-"""So late for a heartbeat of its own, this process stood still (a large state, a suspended machine)."""
+"""A heartbeat of our own that is this late means that this process stood still (a large state, a suspended machine)."""
 QUEUED_FRAMES = 64
 ASK_EVERY_S = 60.0
 
@@ -60,8 +60,8 @@ _head_decoder = msgspec.json.Decoder(_BatchHead | WelcomeHead | Gap | Duty | Del
 class SocketSource:
     """A `Source`, and `Acting`. Raises UsageError at once for a URL, token or certificate that cannot work.
 
-    `frames()` ends with FeedRefused when the hub says no; a lost connection doesn't end it. Without a `role` it asks
-    for the most that the hub offers to its token: operator, else viewer.
+    `frames()` ends with FeedRefused when the hub refuses; a lost connection doesn't end it. Without a `role` it asks
+    for the highest that the hub offers to its token: operator, else viewer.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class SocketSource:
         self.epoch = ""
         self.seq = 0
         self.on_duty = True
-        """Of a watcher: whether it is this one that tells people, as the hub said last."""
+        """For a watcher: whether it is on duty, as the hub said last."""
         self.on_delivery_report: Callable[[DeliveryReport], None] = lambda _: None
-        """Of a watcher: called with what another one has told."""
+        """For a watcher: called with the delivery reports of others."""
         self._token = check_token(token)
         self._requested_role = role
         self.role = role
@@ -104,11 +104,11 @@ class SocketSource:
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the hub said anything; an open line may hang for a minute before it is known to be broken."""
+        """Seconds since the hub's last frame; a connection may hang for a minute before it is known to be broken."""
         return self._clock.monotonic() - self._heard_at
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Welcomes and batches, for as long as somebody asks. Raises FeedRefused."""
+        """Welcomes and batches, for as long as the caller iterates. Raises FeedRefused."""
         tasks = [
             asyncio.create_task(self._keep_connected()),
             asyncio.create_task(self._heartbeat_when_silent()),
@@ -128,7 +128,7 @@ class SocketSource:
 
     @property
     def refusal(self) -> str:
-        """Why the hub would not take an act now."""
+        """Why the hub would not accept an act now; empty if it would."""
         if self._connection is None or self._link.phase != "live":
             return f"no connection to {self._link.where}: nothing was sent; try again when it is back"
         if self.role != "operator":
@@ -138,7 +138,7 @@ class SocketSource:
 
     async def act(self, act: Operator) -> None:
         """Send an operator's act to the hub, and again over the next connection if this one breaks before the feed
-        brings it back. Raises FeedLost where there is no connection to send it by.
+        returns it. Raises FeedLost if there is no connection.
         """
         if self._connection is None:
             raise FeedLost(f"no connection to {self.url}: nothing was sent")
@@ -147,7 +147,7 @@ class SocketSource:
             await self._connection.send(frame, text=True)
 
     async def share(self, report: DeliveryReport) -> None:
-        """Of a watcher: let the others know what was told. Where there is no connection, they don't get to know."""
+        """For a watcher: send a delivery report to the others; dropped if there is no connection."""
         if self._connection is not None:
             with contextlib.suppress(ConnectionClosed):
                 await self._connection.send(msgspec.json.encode(report), text=True)
@@ -163,11 +163,11 @@ class SocketSource:
         except FeedRefused as refusal:
             self._link = LinkState("refused", why=str(refusal), where=self._link.where)
             await self._frames.put(refusal)
-        except Exception as error:  # noqa: BLE001 - a feed that ends without a word would look like a calm night
+        except Exception as error:  # noqa: BLE001 - a feed that ends silently would look like a calm night
             await self._frames.put(FeedRefused(f"the feed of {self.url} failed here: {error!r}"))
 
     async def _run_connection(self) -> str:
-        """One connection from beginning to end; why it ended. Raises FeedRefused."""
+        """One connection from beginning to end; returns why it ended. Raises FeedRefused."""
         connecting = connect_to(self.url, self._token, self._tls, max_size=MAX_WELCOME, max_queue=8)
         try:
             async with connecting as connection:
@@ -211,8 +211,8 @@ class SocketSource:
                 await self._frames.put(self._local(head))
 
     async def _ask_for_state(self, connection: ClientConnection) -> None:
-        """Time that was made up here passed without what the hub has of it: what fired, and under which number, may
-        not be the same. Not more often than once in a while, should the hub be too busy to be heard in time.
+        """Alerts and incident numbers may differ from the hub's after local heartbeats. Asks at most once a minute,
+        in case the hub is too busy to answer in time.
         """
         now = self._clock.monotonic()
         if self._has_local_time and now >= self._state_asked_at + ASK_EVERY_S:
@@ -220,7 +220,7 @@ class SocketSource:
             await connection.send(msgspec.json.encode(WantState()), text=True)
 
     async def _resend_acts(self, connection: ClientConnection) -> None:
-        """What a connection that broke may have lost."""
+        """Send what a broken connection may have lost."""
         if self.role == "operator":
             for act in self._pending_acts:
                 await connection.send(act, text=True)
@@ -236,7 +236,7 @@ class SocketSource:
         await self._frames.put(frame)
 
     async def _on_batch(self, head: _BatchHead, frame: bytes) -> None:
-        """A batch that doesn't follow on the last one cannot come from a hub; should it, the gap is told."""
+        """A hub never leaves a hole between batches; should one appear, report it as a gap."""
         count = sum(count for _, count in head.at)
         if head.seq + count - 1 <= self.seq:
             return
@@ -252,9 +252,9 @@ class SocketSource:
         await self._frames.put(frame)
 
     async def _heartbeat_when_silent(self) -> None:
-        """Time goes on without the hub: heartbeats of our own, on from the hub's last stamp.
+        """Keep time moving without the hub: our own heartbeats, continuing from the hub's last stamp.
 
-        After a pause of this process itself, what came meanwhile is heard first: the hub wasn't silent.
+        After a pause of this process, first read what arrived meanwhile: the hub wasn't silent.
         """
         awake, paused = self._clock.monotonic(), False
         while True:
@@ -274,6 +274,6 @@ class SocketSource:
 
 
 def _highest_role(connection: ClientConnection) -> str:
-    """The most that a hub offers; one that offers nothing is asked for the least."""
+    """The highest role that a hub offers; viewer if it offers nothing."""
     offered = connection.response.headers.get(ROLES_HEADER, "") if connection.response else ""
     return "operator" if "operator" in offered.split(", ") else "viewer"

@@ -1,7 +1,7 @@
-"""One Pipecat call as a story: what its observer saw, in order, becomes events of the protocol. Pure.
+"""One Pipecat call: what its observer saw, in order, becomes events of the protocol. Pure.
 
-`PipecatCall.tell(kind, at, ...)` takes one thing that happened (`at` in epoch seconds) and returns the events it makes.
-Nothing here imports Pipecat, so that recorded calls can be told again. The kinds:
+`PipecatCall.handle(kind, at, ...)` takes one occurrence (`at` in epoch seconds) and returns its events.
+Nothing here imports Pipecat, so that recorded calls can be replayed. The kinds:
 
     connected                        user_speech_start(start_secs)   user_speech_stop(stop_secs, loudness_dbfs)
     transcript(text, language)       user_turn_start, user_turn_stop bot_start, bot_stop, interruption
@@ -9,8 +9,8 @@ Nothing here imports Pipecat, so that recorded calls can be told again. The kind
     tool_start(call, name), tool_end(call, error), tool_cancel(call, timed_out)          error(message, ...)
     usage(...), ttfb(seconds)        disconnected, end(how, reason)   over, tick
 
-Turns are built from speech, because nothing else in Pipecat tells them right: an interruption frame comes with every
-user turn, a failed turn merges into the next one, speech frames come twice.
+Turns are built from speech, because nothing else in Pipecat reports them correctly: an interruption frame comes with
+every user turn, a failed turn merges into the next one, speech frames come twice.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from voicetop.wire.events import (
 )
 
 NO_TRANSCRIPT_S = 5.0
-"""A turn that was released without a word is closed after this: a cough keeps nobody waiting."""
+"""A turn that was released without a transcript is closed after this: after a cough nobody waits."""
 
 KEEPALIVE_S = 60.0
 
@@ -66,7 +66,7 @@ class CallFacts(Struct, frozen=True):
 
 
 class PipecatCall:
-    """The state of one call. `handle` never raises on what it doesn't know: unknown kinds tell nothing."""
+    """The state of one call. Unknown kinds are ignored."""
 
     def __init__(self, facts: CallFacts) -> None:
         self.facts = facts
@@ -89,7 +89,7 @@ class PipecatCall:
         self._last_event_at = NAN
 
     def handle(self, kind: str, at: float, **fields: Any) -> list[Event]:
-        """What happened at `at`, as events in their order."""
+        """What happened at `at`, as events in order."""
         handler = _HANDLERS.get(kind)
         if handler is None or self.is_over:
             return []
@@ -102,7 +102,7 @@ class PipecatCall:
         return events
 
     def update(self, at: float, segments: Mapping[str, Scalar], state: str = "") -> list[Event]:
-        """Segments that the application came to know, or a state (held, transferring, active)."""
+        """Segments that the application learned, or a state (held, transferring, active)."""
         self.segments |= segments
         if self.is_over or not known(self.started_at):
             return []
@@ -126,19 +126,19 @@ class PipecatCall:
         )
 
     def _connected(self, _at: float) -> None:
-        """The start itself is told by `handle`."""
+        """`handle` emits the start itself."""
 
     def _end(self, _at: float, how: str, reason: str = "") -> None:
-        """The first end is the reason; what comes after it (a cancel, because the end takes long) is not."""
+        """The first end is the reason; what follows it (a cancel, because the end takes long) is not."""
         if self._ending is None:
             self._ending = (how, reason)
 
     def _disconnected(self, _at: float) -> None:
-        """The caller is gone; how the pipeline then ends is its own affair."""
+        """The caller has left; how the pipeline then ends doesn't matter."""
         self._has_left = True
 
     def _close(self, at: float) -> None:
-        """The pipeline is gone: the last turn, what still ran, and the one call.end."""
+        """The pipeline has ended: close the last turn and running tools, emit the one call.end."""
         was_connected = known(self.started_at)
         if not was_connected:
             self._start(at)
@@ -162,7 +162,7 @@ class PipecatCall:
         self.is_over = True
 
     def _tick(self, at: float) -> None:
-        """Time went on, and nothing else."""
+        """Only time has passed."""
         turn = self._turns.waiting
         if turn and not turn.user_texts and not turn.replying and at - turn.released_at > NO_TRANSCRIPT_S:
             self._abandon_turn(at)
@@ -174,7 +174,7 @@ class PipecatCall:
     def _user_speech_start(self, at: float, start_secs: float = 0.0) -> None:
         self._has_vad = True
         if known(self._speaking_since):
-            return  # its twin, sent the other way
+            return  # the copy that was sent the other way
         self._speaking_since = at - start_secs
         if self._turns.current and self._turns.current.is_released:
             self._abandon_turn(at)
@@ -210,7 +210,7 @@ class PipecatCall:
             self._open_turn()
 
     def _user_turn_stop(self, at: float) -> None:
-        """The turn is released: whoever decides that the user is done has decided."""
+        """The turn is released: Pipecat decided that the user has finished."""
         self._has_turns = True
         if self._turns.current and not self._turns.waiting and not self._has_vad:
             self._wait(at, "turn_end", "eou")
@@ -251,7 +251,7 @@ class PipecatCall:
     def _breakdown_of(
         self, _at: float, contributions: Iterable[tuple[str, float]] = (), measured_from: str | None = None
     ) -> None:
-        """The latency observer's account; one that is anchored in a greeting is none of a turn."""
+        """The latency observer's breakdown; ignored if it is measured from a greeting."""
         parts = list(contributions)
         turn = self._turns.current
         if turn and turn.is_released and not turn.user_texts:
@@ -279,7 +279,7 @@ class PipecatCall:
             self._services.release()
 
     def _interruption(self, at: float) -> None:
-        """Pipecat interrupts itself on every user turn; a barge-in is one while the agent speaks, once a speech."""
+        """Pipecat interrupts itself on every user turn; a barge-in is one while the agent speaks, once per speech."""
         if known(self._bot_since) and not self._interrupted:
             self._interrupted = True
             played = max(0.0, round((at - self._bot_since) * 1000.0, 3))
@@ -327,7 +327,7 @@ class PipecatCall:
         )
 
     def _void_measurements(self, at: float, component: str, processor: str, *, final: bool) -> None:
-        """What the failed service claimed to have measured is void, and the turn it worked for is failed."""
+        """Discard what the failed service claims to have measured, and fail the turn it worked for."""
         self._services.void(component, processor)
         if final:
             self._turns.fail(component, at)

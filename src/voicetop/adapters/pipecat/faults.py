@@ -1,8 +1,8 @@
 """Which of Pipecat's errors are one failure, and which is an echo of another. Pure.
 
-One crash of a TTS comes as an error and, seconds later, as "completed with no audio" of its context; a tool that
+One TTS crash comes as an error and, seconds later, as "completed with no audio" of its context; a tool that
 raises comes as an error of the LLM service and as a failed result; a sentence that can't be spoken fails like the one
-before it. A caller has been failed once.
+before it. The caller was failed once.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _TOOL = re.compile(r"executing function call \[([^\]]*)\]")
 _SILENT = re.compile(r"TTS context (\S+) completed with no audio")
 _RETRY = re.compile(r"reconnection attempt (\d+) failed")
 _REORDER_S = 0.5
-"""An error may be seen this much before the start of the work that it belongs to: they travel in two directions."""
+"""An error may arrive this much before the start of its work: they travel in opposite directions."""
 
 MAX_CONTEXTS = 50
 
 
 class Fault(Struct, frozen=True):
-    """One failure, to be told once."""
+    """One failure, to be reported once."""
 
     component: str
     category: str
@@ -32,7 +32,7 @@ class Fault(Struct, frozen=True):
 
 
 class Faults:
-    """What has failed so far in one call."""
+    """The failures so far in one call."""
 
     def __init__(self) -> None:
         self._failed: set[str] = set()
@@ -46,7 +46,7 @@ class Faults:
         self._reported.clear()
 
     def begin_work(self, processor: str, context: str = "", at: float = 0.0) -> None:
-        """A service was asked anew: what it measures counts again."""
+        """A service got a new request: its measurements count again."""
         self._failed.discard(processor)
         if context:
             self._contexts[context] = at
@@ -54,11 +54,11 @@ class Faults:
                 del self._contexts[next(iter(self._contexts))]
 
     def has_failed(self, processor: str) -> bool:
-        """Whether the work that this service was last asked for has failed."""
+        """Whether the latest request to this service has failed."""
         return processor in self._failed
 
     def was_tool_reported(self, name: str) -> bool:
-        """Whether the failure of this tool came as an error before its result did; answers once for each."""
+        """Whether an error already reported this tool's failure before its result; true once for each."""
         if not self._reported_tools[name]:
             return False
         self._reported_tools[name] -= 1
@@ -67,7 +67,7 @@ class Faults:
     def classify(
         self, at: float, *, message: str, processor: str, component: str, category: str, error_type: str
     ) -> Fault | None:
-        """The failure that an error tells of; None where it was told already."""
+        """The failure behind an error; None if it was reported already."""
         if tool := _TOOL.search(message):
             self._reported_tools[tool.group(1)] += 1
             return Fault("tool", "application" if category == "unknown" else category, tool=tool.group(1))
@@ -84,7 +84,7 @@ class Faults:
         return Fault(component, category)
 
     def _is_echo(self, processor: str, context: str) -> bool:
-        """Silence after an error is that error's."""
+        """Silence after an error belongs to that error."""
         started = self._contexts.get(context)
         failed = self._failed_at.get(processor)
         return failed is not None and (started is None or failed >= started - _REORDER_S)

@@ -1,4 +1,4 @@
-"""What the parts of a Pipecat agent did: its services answered and cost, its tools ran. Pure."""
+"""What a Pipecat agent's parts did: services with their times and usage, tool runs. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from voicetop.wire.events import MAX_TEXT, Error, Service, Tool, Usage
 class Services:
     """Times to first byte and usage.
 
-    Times are kept until the agent speaks, because an error may come after the time that its service claims to have
-    taken: then there was no answer, and no time.
+    Times are held until the agent speaks, because an error may come after the time that its service claims: then
+    there was no answer, and no time.
     """
 
     def __init__(self, buffer: EventBuffer, faults: Faults) -> None:
@@ -27,13 +27,13 @@ class Services:
     def ttfb(
         self, at: float, *, seconds: float, processor: str = "", component: str = "", model: str = ""
     ) -> None:
-        """A metric of Pipecat's. Zeros are placeholders; those of an STT are cut off at 2 s, so ours are measured."""
+        """A Pipecat metric. Ignores zeros (placeholders) and STT, which Pipecat cuts off at 2 s; we measure that."""
         component = component or component_of(processor)
         if seconds > 0 and component in ("llm", "tts") and not self._faults.has_failed(processor):
             self.record_answer(at, component, processor, model, seconds)
 
     def record_answer(self, at: float, component: str, processor: str, model: str, seconds: float) -> None:
-        """A service answered after `seconds`. Of a TTS the first sentence counts: it is what the caller waits for."""
+        """A service answered after `seconds`. For TTS only the first sentence counts: the caller waits for that."""
         provider = provider_of(processor)
         if not provider or (component == "tts" and any(held.component == "tts" for held in self._held)):
             return
@@ -51,12 +51,12 @@ class Services:
         )
 
     def void(self, component: str, processor: str) -> None:
-        """The service failed: what it claims to have measured in this turn is none."""
+        """The service failed: discard its measurements of this turn."""
         failed = (component, provider_of(processor), self._buffer.turn)
         self._held = [held for held in self._held if (held.component, held.provider, held.turn) != failed]
 
     def release(self) -> None:
-        """The agent speaks, or won't any more: what is held is true."""
+        """The agent speaks, or no longer will: the held times are valid."""
         self._buffer.events += self._held
         self._held = []
 
@@ -80,7 +80,7 @@ class _Running(Struct, frozen=True):
 
 
 class Tools:
-    """Tool calls by their id: each starts once and ends once."""
+    """Tool calls by id: each starts once and ends once."""
 
     def __init__(self, buffer: EventBuffer, faults: Faults, *, texts: bool) -> None:
         self._buffer = buffer
@@ -89,7 +89,7 @@ class Tools:
         self._running: dict[str, _Running] = {}
 
     def start(self, at: float, *, call: str, name: str, arguments: str = "") -> None:
-        """The tool is at work."""
+        """The tool starts."""
         if call not in self._running:
             self._running[call] = _Running(name, at)
             shown = arguments[:MAX_TEXT] if self._texts else ""
@@ -115,7 +115,7 @@ class Tools:
             self._fail(at, running, "timeout", f"{running.name} ran past its deadline")
 
     def abandon(self, at: float) -> None:
-        """The call is over: what still runs is cancelled."""
+        """The call has ended: running tools are cancelled."""
         for running in self._running.values():
             self._settle(at, running, "cancelled")
         self._running = {}

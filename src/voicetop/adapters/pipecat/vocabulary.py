@@ -1,4 +1,4 @@
-"""What Pipecat's words mean in the protocol's: errors, reasons, processors, parts of a latency. No pipecat import."""
+"""Translates Pipecat's terms into the protocol's: errors, reasons, processors, latency stages. No pipecat import."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ STAGE_OF_CONTRIBUTION = {
     "output_transport": "output",
     "pipeline": "output",
 }
-"""By the key of a `LatencyContribution`. On a turn with tools the LLM works twice: both times are `llm_ttft`, so
-that the stages still sum to the whole. A key of a later Pipecat is time between the services: `output`."""
+"""By the key of a `LatencyContribution`. On a turn with tools the LLM runs twice: both times are `llm_ttft`, so
+that the stages still sum to the whole. Unknown keys count as time between the services: `output`."""
 
 
 def latency_of(contributions: Iterable[tuple[str, float]]) -> tuple[float, Latency]:
-    """(e2e in ms, stages in ms) of contributions (key, seconds); the stages sum to e2e to the last digit.
+    """(e2e in ms, stages in ms) of contributions (key, seconds); the stages sum exactly to e2e.
 
     >>> latency_of([("transcription", 0.25), ("llm_inference", 0.5), ("llm_inference", 0.125)])[0]
     875.0
@@ -41,11 +41,11 @@ def latency_of(contributions: Iterable[tuple[str, float]]) -> tuple[float, Laten
 
 
 def name_missing_transcript(parts: list[tuple[str, float]], released_s: float) -> list[tuple[str, float]]:
-    """The account of a turn that was released, `released_s` after the end of speech, without a word.
+    """The breakdown of a turn that was released, `released_s` after the end of speech, without a transcript.
 
-    Pipecat has no name for waiting in vain for a transcript and calls it pipeline; who is slow there is the ears.
+    Pipecat counts waiting in vain for a transcript as pipeline time; it belongs to the STT.
 
-    >>> name_unheard([("endpointing_wait", 0.25), ("pipeline", 5.0)], 4.25)
+    >>> name_missing_transcript([("endpointing_wait", 0.25), ("pipeline", 5.0)], 4.25)
     [('endpointing_wait', 0.25), ('transcription', 4.0), ('pipeline', 1.0)]
     """
     waited = max(0.0, released_s - sum(seconds for key, seconds in parts if key == "endpointing_wait"))
@@ -73,7 +73,7 @@ def provider_of(processor: str) -> str:
 
 
 def component_of(processor: str) -> str:
-    """The component by a processor's name, where its class can't be asked."""
+    """The component by a processor's name, if its class is unknown."""
     for sign, component in (("STT", "stt"), ("TTS", "tts"), ("LLMService", "llm"), ("VAD", "vad")):
         if sign in processor:
             return component
@@ -111,7 +111,7 @@ _STATUS_IN_TEXT = re.compile(r"(?:error code|status(?: code)?|http)\W{0,3}([45]\
 
 
 def http_status_in(message: str) -> int:
-    """The HTTP status that an error's text tells, or 0."""
+    """The HTTP status in an error's text, or 0."""
     match = _STATUS_IN_TEXT.search(message)
     return int(match.group(1)) if match else 0
 
@@ -119,8 +119,8 @@ def http_status_in(message: str) -> int:
 def category_of(reported: str, exception_type: str = "", message: str = "", http_status: int = 0) -> str:
     """The protocol's category of an error.
 
-    `reported` is Pipecat's own, which counts timeouts as connectivity and every 5xx as server; what the status and the
-    exception say is finer. The text is asked last, and only where nobody else knows.
+    `reported` is Pipecat's, which counts timeouts as connectivity and every 5xx as server; the status and the
+    exception are more precise. The text is only searched if nothing else decides.
     """
     if reported == "application":
         return "application"
@@ -155,7 +155,7 @@ _REASONS = (
 
 
 def end_reason(how: str, raw: str) -> tuple[str, str]:
-    """(reason, party) of a call that ended by an `end`, `stop` or `cancel` frame with a reason of its own words.
+    """(reason, party) of a call that ended by an `end`, `stop` or `cancel` frame with reason text `raw`.
 
     >>> end_reason("end", "caller_hangup"), end_reason("cancel", "idle timeout"), end_reason("end", "")
     (('user_hangup', 'user'), ('silence_timeout', ''), ('completed', ''))

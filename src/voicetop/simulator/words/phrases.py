@@ -8,7 +8,7 @@ from msgspec import Struct
 class Phrases(Struct, frozen=True):
     """What callers and agents say in one language.
 
-    `openings` and `answers` go by intent: why somebody calls, and what the agent finds. `caller` and `agent` go by
+    `openings` and `answers` go by intent: why callers call, and what the agent finds. `caller` and `agent` go by
     step of the conversation. `unheard` and `unavailable` are what the agent says when speech recognition or a tool
     failed; `again` is a caller who got no answer.
     """
