@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from alerts.incidents.test_incidents import AT, BILLING, Story, signal
-from voicetop.engine.snapshot import Trouble, Verdict
+import pytest
+from msgspec.structs import replace
+
+from alerts.incidents.test_incidents import AT, BILLING, GOLD, Story, signal
+from voicetop.engine.snapshot import Trouble, Verdict, Where
 from voicetop.views.incidents import panel_of
 from voicetop.views.verdict import verdict_of
 
@@ -76,3 +79,41 @@ def test_what_fires_without_a_sign_any_more_is_named_and_makes_nothing_worse() -
     story.quiet(60)
     verdict = verdict_of(OK, story.incidents.opened, story.at)
     assert (verdict.severity, verdict.text) == ("ok", f"{OK.text} · errors alert (i1) quiet for 65 s")
+
+
+def failing(where: Where = (), *, local: bool = False) -> Verdict:
+    """What the judge says of errors that it attributes to a segment."""
+    trouble = Trouble("errors", AT, "degraded", 0.09, 0.013, 400, where=where, explains=0.7, local=local)
+    return Verdict("degraded", "…", AT, (trouble,))
+
+
+@pytest.mark.parametrize("quiet_s", [0, 60])
+def test_where_both_speak_of_one_trouble_the_incident_says_whose_it_is(quiet_s: int) -> None:
+    story = Story()
+    story.mark(replace(signal(where=BILLING), explains=0.9))
+    story.quiet(quiet_s)
+    verdict = verdict_of(failing(GOLD), story.incidents.opened, story.at)
+    assert [trouble.where for trouble in verdict.troubles] == [BILLING]
+    assert "billing" in verdict.text
+    assert "gold" not in verdict.text
+
+
+def test_an_incident_of_everybody_leaves_no_segment_in_the_verdict() -> None:
+    story = Story()
+    story.mark(signal())
+    story.quiet(60)
+    verdict = verdict_of(failing(GOLD), story.incidents.opened, story.at)
+    assert [trouble.where for trouble in verdict.troubles] == [()]
+    assert "gold" not in verdict.text
+
+
+def test_a_rule_about_a_segment_attributes_nothing_and_a_figure_of_a_segment_stays_its_own() -> None:
+    story = Story()
+    story.mark(signal(where=BILLING))
+    story.quiet(60)
+    opened = story.incidents.opened
+    assert [trouble.where for trouble in verdict_of(failing(GOLD), opened, story.at).troubles] == [GOLD]
+    story.mark(replace(signal(where=BILLING), explains=0.9))
+    story.quiet(60)
+    told = verdict_of(failing(GOLD, local=True), story.incidents.opened, story.at)
+    assert [trouble.where for trouble in told.troubles] == [GOLD]

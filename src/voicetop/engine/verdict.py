@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from voicetop.engine import normals, thresholds, waiting
 from voicetop.engine.attribution import onset, segments, stages
-from voicetop.engine.attribution.segments import Attribution
+from voicetop.engine.attribution.likelihood import Attribution
 from voicetop.engine.calls import Call
 from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import Figure, Trouble

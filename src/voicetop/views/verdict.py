@@ -2,7 +2,8 @@
 
 Who speaks in it: incidents that fire, each for its whole family; and the judge's troubles of those families of which no
 incident fires, since they are on the screen and true, though nobody was alerted. So there is one sentence, no figure in
-it twice, and it is never "OK" while something fires. A silence quiets notifiers and not the truth.
+it twice, and it is never "OK" while something fires. A silence quiets notifiers and not the truth. Where an incident of
+a trouble's family is open, whether it fires or not, the trouble is attributed as the incident is.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float, last_resol
 
     Where all is well it says how long ago the last incident was resolved (stamp time `last_resolved`).
     """
+    opened = list(opened)
+    plain = _attributed(plain, opened)
     open_still = [incident for incident in opened if incident.firing]
     firing = [incident for incident in open_still if at - incident.seen < CLEAR_S]
     plain = _fading(plain, [incident for incident in open_still if at - incident.seen >= CLEAR_S], at)
@@ -80,6 +83,30 @@ def severity_of(engine: Engine, incidents: Incidents, at: float) -> Severity:
     troubles = tuple(one.trouble for one in said)
     plain = Verdict(troubles[0].severity if troubles else "ok", "", troubles=troubles)
     return verdict_of(plain, incidents.opened, at).severity
+
+
+def _attributed(plain: Verdict, opened: Iterable[Incident]) -> Verdict:
+    """The judge's verdict with the segments that open incidents name; a trouble measured in a segment keeps its own.
+
+    A rule about one segment says nothing of whose a trouble of everybody is.
+    """
+    named = {one.family: one for one in opened if not one.part_of and _attributes(one)}
+    troubles = tuple(
+        trouble
+        if trouble.local or trouble.kind not in named
+        else replace(trouble, where=named[trouble.kind].segment, explains=named[trouble.kind].lead.explains)
+        for trouble in plain.troubles
+    )
+    if troubles == plain.troubles:
+        return plain
+    text = (
+        plain.text if plain.severity == "blind" else sentence([of_trouble(trouble) for trouble in troubles])
+    )
+    return replace(plain, text=text, troubles=troubles)
+
+
+def _attributes(incident: Incident) -> bool:
+    return not incident.segment or known(incident.lead.explains)
 
 
 def _fading(plain: Verdict, quiet: list[Incident], at: float) -> Verdict:

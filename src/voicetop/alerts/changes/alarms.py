@@ -14,14 +14,15 @@ import numpy as np
 from msgspec import Struct
 
 from voicetop.alerts.changes import cusum
-from voicetop.alerts.changes.conjunctions import Conjunctions
 from voicetop.alerts.changes.cusum import CusumBank
 from voicetop.alerts.changes.evidence import Evidence
 from voicetop.alerts.changes.expectations import NAT
-from voicetop.alerts.changes.segment_scan import CONVINCING, ScanResult, excess, scan
 from voicetop.alerts.changes.streams import MonitoredRate
 from voicetop.alerts.incidents.policy import DOWNSTREAM, UPSTREAM
 from voicetop.alerts.signals import Family, Tier
+from voicetop.engine.attribution import segments
+from voicetop.engine.attribution.conjunctions import Conjunctions
+from voicetop.engine.attribution.likelihood import CONVINCING, FLEET, Attribution, excess
 from voicetop.engine.snapshot import NAN, Where
 
 AGAIN = 3 * NAT
@@ -145,10 +146,10 @@ class Alarms:
         onset = float(
             gauges.zero[number, tilt] if local is None else gauges.local_zero[local[0], tilt, local[1]]
         )
-        verdict = self._scan(evidence, stream, onset, mine)
-        if verdict is None:
+        found = self._scan(evidence, stream, onset, mine)
+        if found is None:
             return
-        where = self._whose(verdict, family, at, fleet=local is None, known=bool(mine))
+        where = self._whose(found, family, at, fleet=local is None, known=bool(mine))
         if where is None or any(alarm.where == where for alarm in mine):
             return
         version = where[0][1] if len(where) == 1 and where[0][0] == VERSION else ""
@@ -157,41 +158,41 @@ class Alarms:
         self._open.pop(family, None)
         alarm = Alarm(
             family=family, stream=stream.name, tilt=tilt, where=where, onset=onset, since=at, last=at,
-            explains=verdict.explains if where or version else NAN, version=version,
+            explains=found.explains if where or version else NAN, version=version,
         )  # fmt: skip
         self.on.append(alarm)
         _measure(alarm, evidence, gauges)
 
     def _scan(
         self, evidence: Evidence, stream: MonitoredRate, onset: float, mine: list[Alarm]
-    ) -> ScanResult | None:
+    ) -> Attribution | None:
         """Whose it is; None where what is on explains it."""
         if not stream.scanned:
-            return ScanResult()
+            return FLEET
         hits, hoped = evidence.window(stream, onset)
         for alarm in mine:
             inside = evidence.inside(alarm.scope)
             hits[inside] = hoped[inside] = 0
         if mine and excess(float(hits.sum()), float(hoped.sum())) < CONVINCING:
             return None
-        return scan(hits, hoped, self._segments)
+        return segments.of_change(hits, hoped, self._segments)
 
     def _whose(
-        self, verdict: ScanResult, family: Family, at: float, *, fleet: bool, known: bool
+        self, found: Attribution, family: Family, at: float, *, fleet: bool, known: bool
     ) -> Where | None:
         """The segment, () for everybody, None while it is open."""
         since = self._open.setdefault(family, at)
-        if verdict.local and verdict.best >= CERTAIN:
-            return verdict.where
+        if found.where and found.likely >= CERTAIN:
+            return found.where
         if not fleet:
-            late = verdict.local and at - since >= PATIENCE_LOCAL
-            return verdict.where if late else None
+            late = found.where and at - since >= PATIENCE_LOCAL
+            return found.where if late else None
         if known:
-            return () if verdict.everybody >= CERTAIN else None
-        patience = next(wait for share, wait in PATIENCE if verdict.everybody >= share)
+            return () if found.fleet_wide >= CERTAIN else None
+        patience = next(wait for share, wait in PATIENCE if found.fleet_wide >= share)
         if at - since < patience:
             return None
-        return verdict.where if verdict.local and verdict.best > verdict.everybody else ()
+        return found.where if found.likely > found.fleet_wide else ()
 
     # -- ending -------------------------------------------------------------------------------------------------
 

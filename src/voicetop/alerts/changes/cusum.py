@@ -12,9 +12,9 @@ import numpy as np
 from msgspec import Struct, field
 
 from voicetop.alerts.changes.array_codec import Floats, Ints
-from voicetop.alerts.changes.conjunctions import MOST_VALUES, Conjunctions
 from voicetop.alerts.changes.expectations import NAT
 from voicetop.alerts.changes.streams import TILTS, MonitoredRate
+from voicetop.engine.attribution.conjunctions import MOST_VALUES, Conjunctions
 
 LOCAL_EVERY_S = 30
 SLACK = NAT

@@ -12,7 +12,6 @@ from voicetop.alerts.changes import cusum
 from voicetop.alerts.changes.alarms import Alarm, Alarms
 from voicetop.alerts.changes.array_codec import Floats
 from voicetop.alerts.changes.baseline import Baseline, Hour, learn
-from voicetop.alerts.changes.conjunctions import Conjunctions
 from voicetop.alerts.changes.cusum import CusumBank, Weights
 from voicetop.alerts.changes.cusum_thresholds import threshold
 from voicetop.alerts.changes.evidence import Evidence
@@ -30,6 +29,7 @@ from voicetop.alerts.changes.recent_sums import SLOTS, FiveMinuteSums, start_of
 from voicetop.alerts.changes.streams import ARRIVALS, STAGES, MonitoredRate, of_kinds
 from voicetop.alerts.changes.traffic import Traffic
 from voicetop.alerts.signals import Family
+from voicetop.engine.attribution.conjunctions import Conjunctions
 from voicetop.engine.engine import MARK_S
 from voicetop.engine.windows.histograms import METRIC
 

@@ -16,7 +16,7 @@ from voicetop.alerts.rules.metrics import Metric, Readings
 from voicetop.alerts.signals import Signal, Tier
 from voicetop.engine import thresholds, verdict
 from voicetop.engine.attribution import markers, segments, stages
-from voicetop.engine.attribution.segments import Attribution
+from voicetop.engine.attribution.likelihood import Attribution
 from voicetop.engine.config import EngineConfig, Policy, Rule, ThresholdPair
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from voicetop.alerts.changes.conjunctions import MOST, Conjunctions
-from voicetop.alerts.changes.segment_scan import scan
+from voicetop.engine.attribution.conjunctions import MOST, Conjunctions
+from voicetop.engine.attribution.exhaustive_scan import scan
 from voicetop.engine.windows.cells import Key
 
 KEYS: list[Key] = [
@@ -32,30 +32,29 @@ def hit(**where: str) -> np.ndarray:
 def test_the_conjunction_is_named_exactly(where: dict[str, str]) -> None:
     expected = np.full(len(KEYS), 5.0)
     verdict = scan(expected + 60 * hit(**where), expected, segments())
-    assert verdict.local
     assert verdict.where == tuple(sorted(where.items()))
-    assert verdict.best > 0.9
+    assert verdict.likely > 0.9
     assert verdict.explains > 0.8
 
 
 def test_what_hits_everybody_is_everybodys() -> None:
     expected = np.full(len(KEYS), 2.0)
     verdict = scan(expected * 6, expected, segments())
-    assert verdict.everybody > 0.9
-    assert not verdict.local
+    assert verdict.fleet_wide > 0.9
+    assert verdict.where == ()
 
 
 def test_two_segments_that_fail_together_are_not_one() -> None:
     expected = np.full(len(KEYS), 2.0)
     verdict = scan(expected + 20 * hit(intent="billing") + 18 * hit(intent="orders"), expected, segments())
-    assert not verdict.local
+    assert verdict.where == ()
 
 
 def test_few_hits_in_one_corner_name_no_culprit() -> None:
     observed = np.zeros(len(KEYS))
     observed[0] = 3
     verdict = scan(observed, np.full(len(KEYS), 0.2), segments())
-    assert not (verdict.local and verdict.best > 0.9)
+    assert not (verdict.where and verdict.likely > 0.9)
 
 
 def test_rare_combinations_cannot_grow_without_bound() -> None:

@@ -1,4 +1,4 @@
-"""Conjunctions of one to three segment values over the rows of a baseline, and sums over them."""
+"""Conjunctions of one to three segment values over rows that have some (a baseline's), and sums over them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.alerts.changes.array_codec import Floats, Ints
 from voicetop.engine.snapshot import Where
 from voicetop.engine.windows.cells import Key
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 MOST_VALUES = 3
 MOST_DIMENSIONS = 6
 MOST = 6_000
