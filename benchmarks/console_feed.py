@@ -76,7 +76,7 @@ def play(path: Path) -> None:
 
     feed = LiveFeed(lambda: (Played(path), None))
     app = ConsoleApp(feed)
-    app.when_painted = feed.start
+    app.on_first_paint = feed.start
     app.run()
 
 

@@ -53,7 +53,7 @@ class FromMemory:
 
 def throughput(frames: list[bytes], keep: HistoryLimits | None) -> tuple[float, float]:
     """Seconds until all was folded, by the clock and of the processor."""
-    feed = LiveFeed(lambda: (FromMemory(frames), None), keep=keep)
+    feed = LiveFeed(lambda: (FromMemory(frames), None), limits=keep)
     began, used = time.perf_counter(), time.process_time()
     feed.start()
     while feed.frames < len(frames):
@@ -80,7 +80,7 @@ def cost(events: int, rounds: int) -> None:
 
 
 def going_back(calls: int, minutes: float, seeks: int, faster: float) -> None:
-    feed = LiveFeed(lambda: (FromMemory(seek.frames(calls, 1.0), faster), None), keep=HistoryLimits())
+    feed = LiveFeed(lambda: (FromMemory(seek.frames(calls, 1.0), faster), None), limits=HistoryLimits())
     began = time.perf_counter()
     feed.start()
     while feed.past is None:

@@ -104,7 +104,7 @@ async def replay() -> str:
     start = PlaybackStart(at=START + REPLAYED_AT_S, playing=False)
     player = open_player(RECORDING, RECORDING.name, start, Config(), author="docs", trouble=lambda: "")
     app = ConsoleApp(player, title=RECORDING.name, utc=True)
-    app.when_painted = player.start
+    app.on_first_paint = player.start
     try:
         async with app.run_test(size=SIZE) as pilot:
             while not (player.timeline.complete and player.latest):

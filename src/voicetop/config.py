@@ -1,15 +1,15 @@
-"""One TOML file for what a team tells voicetop about itself; every error in it names file, line, key and what to do.
+"""The config, one TOML file; every error names file, line, key and the fix.
 
-    url = "wss://hub.example.com"           # where `voicetop` looks without a URL
+    url = "wss://hub.example.com"           # the hub that `voicetop` opens without a URL
     token_file = "~/.config/voicetop/token"
     theme = "voicetop"
     utc = true
-    user = "ada"                            # who notes and acts here; without it, who is logged in
-    capacity = 600                          # tested limit, in calls at once
-    terminal_steps = ["goodbye", "booked"]  # who hangs up here has finished
+    user = "ada"                            # signs notes and actions; default: the login name
+    capacity = 600                          # tested limit, in simultaneous calls
+    terminal_steps = ["goodbye", "booked"]  # a hang-up at these steps is a finished call
     grace_s = 120
     lost_after_s = 180
-    rewind_s = 7200                         # how far back a live feed is kept to be gone back to; 0: not at all
+    rewind_s = 7200                         # history of a live feed, for going back in time; 0: none
     rewind_mb = 512
 
     [prices."openai/gpt-4o"]                # or the model alone, or a component: llm, stt, tts
@@ -21,7 +21,7 @@
     url = "wss://staging.example.com"
     token_file = "~/.config/voicetop/staging.token"
 
-    [keys]                                  # an action's id, and the keys that do it
+    [keys]                                  # an action's id and its keys
     theme = "ctrl+t"
     window = "w, W"
 
@@ -30,13 +30,13 @@
     audio = "https://recordings.example.com/{call_id}.wav"
     call = "https://crm.example.com/calls/{call_id}"
 
-    [notify]                                # whom to tell of alerts: `notify/settings.py`, docs/notify.md
+    [notify]                                # alert targets: `notify/settings.py`, docs/notify.md
     quiet = "22:00-07:00"
 
     [notify.pagerduty.oncall]
     routing_key = "env:PAGERDUTY_KEY"
 
-What the command line says goes before what stands here.
+Command-line options override the file.
 """
 
 from __future__ import annotations
@@ -60,20 +60,20 @@ _DEFAULT = EngineConfig()
 
 
 class FeedConfig(Struct, frozen=True):
-    """A feed that has a name: `[feeds.NAME]`."""
+    """A named feed: `[feeds.NAME]`."""
 
     url: str = ""
     token_file: str = ""
 
     def token(self) -> str:
-        """What its `token_file` holds; empty where none is named. Raises ConfigError."""
+        """The content of its `token_file`; empty without one. Raises ConfigError."""
         return _token_in(self.token_file)
 
 
 class KeyEntry(Struct, frozen=True):
-    """One line of `[keys]`: which keys do an action, and where that is said.
+    """One line of `[keys]`: an action, its keys, and the place of the line.
 
-    Which actions and keys there are is known above (`ui.keymap`); `where` lets an error there name file and line.
+    `ui.actions.keymap` checks actions and keys; `where` lets its errors name file and line.
     """
 
     action: str
@@ -82,7 +82,7 @@ class KeyEntry(Struct, frozen=True):
 
 
 class LinkTemplates(Struct, frozen=True):
-    """`[links]`: where a call's trace, its audio and the call itself can be looked at; empty is nowhere."""
+    """`[links]`: URL templates for a call's trace, its audio and the call itself; "" for none."""
 
     trace: str = ""
     audio: str = ""
@@ -93,7 +93,7 @@ LINK_FIELDS = ("{trace_id}", "{call_id}", "{source}")
 
 
 class Config(Struct, frozen=True):
-    """What the file says, or the defaults. Times in seconds; `capacity` 0 is not told."""
+    """The settings of the file, or the defaults. Times in seconds; `capacity` 0 is unset."""
 
     url: str = DEFAULT_URL
     token_file: str = ""
@@ -113,11 +113,11 @@ class Config(Struct, frozen=True):
     notify: NotifyConfig = NotifyConfig()
 
     def token(self) -> str:
-        """What `token_file` holds; empty where none is named. Raises ConfigError."""
+        """The content of `token_file`; empty without one. Raises ConfigError."""
         return _token_in(self.token_file)
 
     def engine(self) -> EngineConfig:
-        """The part that the engine is told, with the person's own rules. Raises ConfigError for a wrong one."""
+        """The engine's settings, with the user's own rules. Raises ConfigError for an invalid rule."""
         from voicetop.alerts.rules.rule_files import files_in, read  # noqa: PLC0415 - behind the first frame
 
         book = read(files_in(rules_dir()))
@@ -138,7 +138,7 @@ TABLES = ("prices", "feeds", "keys", "links", "notify")
 
 
 def load(path: Path | str | None = None) -> Config:
-    """The config at `path`, or at its usual place, where none is needed. Raises ConfigError."""
+    """The config at `path`; without `path` the default file, which may be missing. Raises ConfigError."""
     file = Path(path) if path is not None else config_file()
     if path is None and not file.is_file():
         return Config()
@@ -151,7 +151,7 @@ def read(file: Path) -> str:
 
 
 def parse(text: str, where: str) -> Config:
-    """The config that `text` says; `where` names it in errors. Raises ConfigError, for the first of them."""
+    """Parse a config; `where` names it in errors. Raises ConfigError for the first mistake."""
     config, mistakes = examine(text, where)
     if mistakes:
         raise mistakes[0]
@@ -159,7 +159,7 @@ def parse(text: str, where: str) -> Config:
 
 
 def examine(text: str, where: str) -> tuple[Config, list[ConfigError]]:
-    """The config as far as it can be understood, and every mistake in it."""
+    """The valid part of a config, and every mistake in it."""
     file = TomlFile(text, where)
     root = file.root
     prices = root.tables("prices", '[prices."openai/gpt-4o"]')
@@ -213,14 +213,14 @@ def _keys(table: TomlTable) -> tuple[KeyEntry, ...]:
 
 def _links(table: TomlTable) -> LinkTemplates:
     read = {key: url for key, url in table.fields(LinkTemplates).items() if url}
-    wrong = {key: why for key, url in read.items() if (why := _why_no_link(url))}
+    wrong = {key: why for key, url in read.items() if (why := _link_error(url))}
     for key, why in wrong.items():
         table.wrong(key, why)
     return LinkTemplates(**{key: url for key, url in read.items() if key not in wrong})
 
 
-def _why_no_link(template: str) -> str:
-    """Why a template is no address, or names what can't be filled in; empty where all is well."""
+def _link_error(template: str) -> str:
+    """Why a template is not a valid URL or has an unknown placeholder; empty if it is fine."""
     for name in re.findall(r"\{[^}]*\}?", template):
         if name not in LINK_FIELDS:
             return f"has an unknown placeholder {name}{nearest(name, LINK_FIELDS)}"

@@ -1,7 +1,7 @@
-"""A feed that runs by itself: source, recorder tap and session on a thread and loop of their own.
+"""Runs a feed in the background: source, recorder and session on their own thread and event loop.
 
-So a stalled terminal never loses the feed, and a busy feed never stalls the keys. The screen looks at the newest
-finished picture and asks for others; nothing but frozen Snapshots crosses between the threads.
+A stalled terminal never loses the feed, and a busy feed never blocks the keyboard. The screen reads the newest
+finished snapshot and requests others; only frozen Snapshots cross between the threads.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from voicetop.session import Session
     from voicetop.wire.events import Operator
 
-LOOK_S = 0.02
+POLL_S = 0.02
 
 Opener = Callable[[], tuple[Source, "Recorder | None"]]
 
 
 class LiveFeed:
-    """What a screen holds of one feed (`ui.feed.FeedHandle`).
+    """One live feed, as a screen sees it (`ui.feed.FeedHandle`).
 
-    `open_source` is called on the feed's own thread, where what it imports can't hold up the first frame. `start`
-    begins, `close` ends it and flushes the recording. `frames` counts what was folded. `author` is who acts here.
-    `keep` says how much of it can be gone back to; without, there is no `past`.
+    `open_source` is called on the feed's own thread, so that its imports can't delay the first frame. `close` stops the
+    feed and flushes the recording. `frames` counts folded frames. `author` signs notes and actions. `limits` bounds the
+    history kept for going back in time; without it there is no `past`.
     """
 
     def __init__(
@@ -50,103 +50,102 @@ class LiveFeed:
         config: Callable[[], EngineConfig] | None = None,
         *,
         author: str = "",
-        keep: HistoryLimits | None = None,
+        limits: HistoryLimits | None = None,
     ) -> None:
         self.frames = 0
         self.on_effect: list[Callable[[Effect], None]] = []
-        """Who is told of incidents as they come, on the feed's thread; to be filled in before `start`."""
-        self._keep = keep
-        self._rewind: LiveHistory | None = None
-        self._unkept = ""
+        """Called with each incident effect on the feed's thread; add callbacks before `start`."""
+        self._limits = limits
+        self._history: LiveHistory | None = None
+        self._history_error = ""
         self._author = author
-        self._unsent: list[str] = []
+        self._send_errors: list[str] = []
         self._open = open_source
         self._config = config
         self._source: Source | None = None
         self._recorder: Recorder | None = None
         self._error = ""
-        self._ending = ""
+        self._end_note = ""
         self._ended = False
-        self._begun = False
-        self._pictures = PictureLoop()
+        self._started = False
+        self._picture_loop = PictureLoop()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._wanted: asyncio.Event | None = None
+        self._view_requested: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="voicetop feed", daemon=True)
 
     def start(self) -> None:
-        """Begin, once."""
+        """Start the thread; later calls do nothing."""
         if not self._thread.ident and not self._closing:
             self._thread.start()
 
     def close(self, timeout: float = 5.0) -> None:
-        """End it; waits for the recording to be flushed, at most `timeout` seconds."""
+        """Stop, and wait up to `timeout` seconds for the recording to be flushed."""
         self._closing = True
         loop, task = self._loop, self._task
         if loop is not None and task is not None:
-            with contextlib.suppress(RuntimeError):  # it has ended by itself meanwhile
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
                 loop.call_soon_threadsafe(task.cancel)
         if self._thread.ident:
             self._thread.join(timeout)
-        if self._rewind is not None:
-            self._rewind.close()
+        if self._history is not None:
+            self._history.close()
 
     def wait_for_answer(self, seconds: float) -> bool:
-        """Wait until the other end has said something; False where it was a no, and nothing will ever come."""
-        for _ in range(int(seconds / LOOK_S)):
+        """Wait until the other end has answered; False if it refused or failed."""
+        for _ in range(int(seconds / POLL_S)):
             if self.ended or self.link.phase != "connecting":
                 break
-            self._thread.join(LOOK_S)
+            self._thread.join(POLL_S)
         return self.link.phase != "refused" and not self.error
 
-    # -- what the screen's thread asks ---------------------------------------------------------------------------
+    # -- called from the screen's thread -------------------------------------------------------------------------
 
     @property
     def latest(self) -> Snapshot | None:
-        """The newest picture."""
-        return self._pictures.latest
+        """The newest snapshot."""
+        return self._picture_loop.latest
 
     @property
     def link(self) -> LinkState:
-        """How the connection is doing."""
+        """State of the connection."""
         return self._source.link if self._source is not None else LinkState()
 
     @property
     def error(self) -> str:
-        """Why the feed ended, in one line; empty while it goes on, and where it came to its own end."""
+        """Why the feed failed, in one line; empty while it runs and after a regular end."""
         return self._error
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know though the feed goes on: a recording that stopped, a replay that is over."""
+        """Messages for the user that don't end the feed, such as a recording that stopped."""
         recorder = self._recorder.error if self._recorder is not None else ""
-        kept = self._rewind.note if self._rewind is not None else self._unkept
-        return [note for note in (recorder, kept, self._ending, *self._unsent) if note]
+        history_note = self._history.note if self._history is not None else self._history_error
+        return [note for note in (recorder, history_note, self._end_note, *self._send_errors) if note]
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come. What came can still be asked for."""
+        """Whether the feed is over. Snapshots of its last state can still be requested."""
         return self._ended
 
     def ask(self, view: View, call: Answer | None = None) -> None:
-        """From now on make pictures for `view`; `call` gets the first of them, on the feed's thread."""
-        self._pictures.ask(view, call)
-        loop, wanted = self._loop, self._wanted
-        if loop is not None and wanted is not None:
+        """Make snapshots for `view` from now on; `call` gets the first of them, on the feed's thread."""
+        self._picture_loop.ask(view, call)
+        loop, requested = self._loop, self._view_requested
+        if loop is not None and requested is not None:
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(wanted.set)
+                loop.call_soon_threadsafe(requested.set)
 
     @property
     def past(self) -> Player | None:
-        """What was kept of this feed by now."""
-        return self._rewind.past if self._rewind is not None else None
+        """The kept history of this feed; None without one."""
+        return self._history.past if self._history is not None else None
 
     def operate(self, act: Act) -> str:
-        """Send what the person here did to the hub, which stamps it and gives it to every console and recording.
+        """Send a user's action to the hub, which stamps it and passes it to every console and recording.
 
-        Empty where it is on its way, else why it can't be, in
-        a line: no connection, a viewer's token, a feed that takes no acts. What goes wrong later stands in `notes`.
+        Returns "" once it is on its way, else a one-line reason. Later failures appear in `notes`.
         """
         from voicetop.sources import operator_events  # noqa: PLC0415 - behind the first frame
 
@@ -164,7 +163,7 @@ class LiveFeed:
             )
         except VoicetopError as error:
             return str(error)
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        with contextlib.suppress(RuntimeError):  # the loop has ended
             asyncio.run_coroutine_threadsafe(self._send(source, event), loop)
         return ""
 
@@ -183,7 +182,7 @@ class LiveFeed:
     async def _main(self) -> None:
         from voicetop.session import Session  # noqa: PLC0415 - behind the first frame
 
-        self._loop, self._wanted, self._task = (
+        self._loop, self._view_requested, self._task = (
             asyncio.get_running_loop(),
             asyncio.Event(),
             asyncio.current_task(),
@@ -191,42 +190,42 @@ class LiveFeed:
         session = Session(self._config() if self._config is not None else None)
         session.on_effect += self.on_effect
         self._source, self._recorder = self._open()
-        self._begin_keeping(session, self._source.link.where)
+        self._start_history(session, self._source.link.where)
         freeze_imports()
         if self._closing:
             return
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._picture(session))
+            tasks.create_task(self._make_snapshots(session))
             tasks.create_task(self._follow(session, self._source))
 
-    def _begin_keeping(self, session: Session, where: str) -> None:
-        """A feed of which nothing can be kept goes on all the same."""
-        if self._keep is None:
+    def _start_history(self, session: Session, where: str) -> None:
+        """Keep history for going back in time. A feed without room for history still runs."""
+        if self._limits is None:
             return
         from voicetop.replay.live_history import LiveHistory, LiveNotes  # noqa: PLC0415 - behind the first frame
 
         remarks = LiveNotes(self.operate)
         session.on_beat.append(lambda _: remarks.hear(session.engine.operators))
         try:
-            self._rewind = LiveHistory(
+            self._history = LiveHistory(
                 session,
                 where=where,
                 remarks=remarks,
-                bounds=self._keep,
+                bounds=self._limits,
                 config=self._config,
                 recorder=self._recorder,
             )
         except VoicetopError as error:
-            self._unkept = f"cannot go back: {error}"
+            self._history_error = f"cannot go back: {error}"
 
     async def _send(self, source: Acting, act: Operator) -> None:
         try:
             await source.act(act)
         except VoicetopError as error:
-            self._unsent.append(f"{act.act}: {error}")
+            self._send_errors.append(f"{act.act}: {error}")
 
     async def _follow(self, session: Session, source: Source) -> None:
-        """Fold until there is nothing more; pictures can be asked for after that."""
+        """Fold until the source ends; snapshots can still be requested afterwards."""
         try:
             await self._fold(session, source)
         except VoicetopError as error:
@@ -234,57 +233,57 @@ class LiveFeed:
         finally:
             if self._recorder is not None:
                 self._recorder.close()
-            if self._rewind is not None:
-                self._rewind.finish()
-        self._show(session)
+            if self._history is not None:
+                self._history.finish()
+        self._make_snapshot(session)
         if source.link.phase == "ended" and not self._error:
             why = f" · {source.link.why}" if source.link.why else ""
-            self._ending = f"{source.link.where} has ended{why}"
+            self._end_note = f"{source.link.where} has ended{why}"
         self._ended = True
 
     async def _fold(self, session: Session, source: Source) -> None:
-        """Record, then fold. A frame at a time: between two of them pictures can be made."""
-        recorder, rewind = self._recorder, self._rewind
+        """Record and fold frame by frame; snapshots are made between two frames."""
+        recorder, history = self._recorder, self._history
         async for frame in source.frames():
-            self._begun = self._begun or source.link.phase == "live"
+            self._started = self._started or source.link.phase == "live"
             if recorder is not None:
                 recorder.write(frame)
-            if rewind is not None:
-                rewind.write(frame)
+            if history is not None:
+                history.write(frame)
             before = session.at
             session.feed(frame)
             if recorder is not None and recorder.wants_state and session.at != before:
                 recorder.write(_state_of(session))
-            if rewind is not None:
-                rewind.folded(frame)
+            if history is not None:
+                history.folded(frame)
             self.frames += 1
 
-    async def _picture(self, session: Session) -> None:
-        """Make pictures as time passes, and at once when one is asked for.
+    async def _make_snapshots(self, session: Session) -> None:
+        """Make snapshots periodically, and at once on request.
 
-        After each, the feed has its thread; who asks needn't wait for that, but may borrow only so much of it.
+        After each one, folding gets its share of the thread. A request may borrow up to BORROWED_S of that share.
         """
-        assert self._wanted is not None
-        now, pictures, shown = asyncio.get_running_loop().time, self._pictures, -1.0
+        assert self._view_requested is not None
+        now, picture_loop, shown_at = asyncio.get_running_loop().time, self._picture_loop, -1.0
         while True:
-            await self._wait(max(pictures.every_s, pictures.free_at - now()))
-            asked = self._wanted.is_set()
-            self._wanted.clear()
-            await asyncio.sleep(pictures.free_at - now() - (BORROWED_S if asked else 0.0))
-            if asked or session.at != shown:
-                shown = session.at
-                self._show(session)
+            await self._wait(max(picture_loop.every_s, picture_loop.free_at - now()))
+            was_requested = self._view_requested.is_set()
+            self._view_requested.clear()
+            await asyncio.sleep(picture_loop.free_at - now() - (BORROWED_S if was_requested else 0.0))
+            if was_requested or session.at != shown_at:
+                shown_at = session.at
+                self._make_snapshot(session)
 
     async def _wait(self, seconds: float) -> None:
-        """Until a picture is asked for, or so long."""
-        assert self._wanted is not None
+        """Wait for a request, at most `seconds`."""
+        assert self._view_requested is not None
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wanted.wait(), seconds)
+            await asyncio.wait_for(self._view_requested.wait(), seconds)
 
-    def _show(self, session: Session) -> None:
-        """Time alone, before the other end has told anything, is no picture."""
-        if session.at and self._begun:
-            self._pictures.make(session, asyncio.get_running_loop().time)
+    def _make_snapshot(self, session: Session) -> None:
+        """Make a snapshot, but none before the first data has arrived."""
+        if session.at and self._started:
+            self._picture_loop.make(session, asyncio.get_running_loop().time)
 
 
 def _state_of(session: Session) -> bytes:

@@ -1,8 +1,7 @@
-"""Snapshots of a session for whoever looks: as often as a screen paints, and at once when one is asked for.
+"""Schedules snapshots of a session: at the screen's frame rate, and at once on request.
 
-Any thread may ask; snapshots are made on the thread that folds. After each, folding has that thread to itself for a
-while: of 100,000 calls a snapshot takes a tenth of a second, and four a second would hold a feed up until its hub gives
-up on this console.
+Any thread may request one; the folding thread makes them. After each snapshot, folding has the thread to itself for a
+while: with 100,000 calls a snapshot takes 0.1 s, and four a second would delay the feed until the hub drops this console.
 """
 
 from __future__ import annotations
@@ -18,58 +17,58 @@ if TYPE_CHECKING:
     from voicetop.session import Session
 
 PICTURES_PER_S = 4
-"""At most as often as a screen paints."""
-UNSEEN_PER_S = 1
-REST = 3.0
-"""After a snapshot, folding has the thread for at least so many times as long."""
+"""The screen's maximum frame rate."""
+HIDDEN_PER_S = 1
+REST_FACTOR = 3.0
+"""After a snapshot, folding gets the thread for at least this many times the snapshot's duration."""
 BORROWED_S = 0.5
-"""So much of folding's time may snapshots that were asked for take in advance: a key is answered at once, many keys as
-the feed can bear."""
+"""Requested snapshots may run ahead of folding's share by this much: one key is answered at once, a burst of keys only
+as fast as the feed allows."""
 
 Answer: TypeAlias = Callable[[Snapshot], None]
 
 
 class PictureLoop:
-    """The newest snapshot (`latest`), who waits for one, and when the next may be made by itself."""
+    """The newest snapshot (`latest`), pending requests, and when the next periodic snapshot may be made."""
 
     def __init__(self) -> None:
         self.latest: Snapshot | None = None
-        self.wanted = False
-        """Whether a snapshot was asked for since the last one."""
+        self.requested = False
+        """Whether a snapshot has been requested since the last one."""
         self.free_at = 0.0
-        """Monotonic time (s) from which on folding has had its share of the thread."""
+        """Monotonic time (s) at which folding has had its share of the thread."""
         self._lock = threading.Lock()
         self._view = View()
-        self._asked: list[Answer] = []
+        self._pending: list[Answer] = []
 
     @property
     def every_s(self) -> float:
-        """Seconds between two snapshots that nobody asked for; what is out of sight needs fewer."""
-        return 1 / (PICTURES_PER_S if self._view.limit else UNSEEN_PER_S)
+        """Seconds between periodic snapshots; a feed that isn't on the screen needs fewer."""
+        return 1 / (PICTURES_PER_S if self._view.limit else HIDDEN_PER_S)
 
     def ask(self, view: View, call: Answer | None = None) -> None:
-        """From now on make snapshots for `view`; `call` gets the first of them, on the thread that folds."""
+        """Make snapshots for `view` from now on; `call` gets the first of them, on the folding thread."""
         with self._lock:
             self._view = view
-            self.wanted = True
+            self.requested = True
             if call is not None:
-                self._asked.append(call)
+                self._pending.append(call)
 
     def make(self, session: Session, monotonic: Callable[[], float]) -> None:
-        """Make a snapshot of `session` now, for the screen and for all who asked."""
+        """Make a snapshot of `session` now, and answer all pending requests with it."""
         with self._lock:
-            view, calls, self._asked = self._view, self._asked, []
-            self.wanted = False
+            view, calls, self._pending = self._view, self._pending, []
+            self.requested = False
         began = monotonic()
-        picture = session.snapshot(view)
-        self.latest = picture
+        snapshot = session.snapshot(view)
+        self.latest = snapshot
         took = monotonic() - began
-        self.free_at = max(began, min(self.free_at, began + BORROWED_S)) + (1 + REST) * took
+        self.free_at = max(began, min(self.free_at, began + BORROWED_S)) + (1 + REST_FACTOR) * took
         for call in calls:
-            call(picture)
+            call(snapshot)
 
 
 def freeze_imports() -> None:
-    """What is imported by now stays: garbage collections come less often, and need not look at it again."""
+    """Exclude everything imported so far from garbage collection, and collect less often."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

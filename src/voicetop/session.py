@@ -1,6 +1,6 @@
-"""One feed, from frames to pictures: the same for live, replay, the hub's own and the headless watcher.
+"""One feed, from frames to snapshots: the same code for live feeds, replays, the hub and the watcher.
 
-Whoever has frames calls `feed`; nothing here knows where they come from, and no branch asks whether it is a replay.
+Callers pass frames to `feed`; nothing here depends on where they come from.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from voicetop.wire.frames import Welcome
 
 
 class Session:
-    """Folds a feed. Not thread-safe: feed, ask and dump from one thread, or hold a lock around it."""
+    """Folds a feed. Not thread-safe: use it from one thread, or hold a lock."""
 
     def __init__(self, config: EngineConfig | None = None, alerts: Alerts | None = None) -> None:
         self.codec = Codec()
@@ -41,15 +41,15 @@ class Session:
         self.epoch = ""
         self.deployment = ""
         self.noted: Sequence[Operator] = ()
-        """What people noted about this feed outside of it (`recording.notes`): shown, and no part of the state."""
+        """Notes kept outside the feed (`recording.notes`): shown, but not part of the state."""
         self.on_beat: list[Callable[[Beat], None]] = []
-        """Called at every heartbeat, when the state is the same for all who fold this feed."""
+        """Called at every heartbeat, when all sessions on this feed have the same state."""
         self.on_welcome: list[Callable[[Welcome], None]] = []
-        """Called when a feed began or went on after a break, once the state that came with it is in place."""
+        """Called when a feed starts or resumes, after its state has been loaded."""
         self.on_batch: list[Callable[[Batch], None]] = []
-        """Called with what was folded between two heartbeats, right after it was."""
+        """Called with each batch right after it has been folded."""
         self.on_effect: list[Callable[[Effect], None]] = []
-        """Called with what the outside should hear of incidents, ahead of `on_beat`; only what is live tells it on."""
+        """Called with incident effects, before `on_beat`; only live feeds pass them on."""
 
     @property
     def at(self) -> float:
@@ -58,16 +58,16 @@ class Session:
 
     @property
     def seq(self) -> int:
-        """The last stamp that was folded."""
+        """The last sequence number that was folded."""
         return self.codec.seq
 
     @property
     def live_calls(self) -> int:
-        """How many calls are live; a snapshot would tell much more, at a price."""
+        """Number of live calls; much cheaper than a snapshot."""
         return len(self.engine.roster.live)
 
     def feed(self, frame: bytes) -> None:
-        """Fold one wire frame. What is no frame is counted and otherwise ignored."""
+        """Fold one wire frame. Invalid frames are counted and otherwise ignored."""
         try:
             for step in self.codec.steps(frame):
                 self._fold(step)
@@ -77,8 +77,8 @@ class Session:
     def _fold(self, step: Step) -> None:
         if type(step) is Batch:
             self.engine.apply(step)
-            for look in self.on_batch:
-                look(step)
+            for on_batch in self.on_batch:
+                on_batch(step)
         elif type(step) is Beat:
             self._beat(step)
         elif type(step) is Welcome:
@@ -87,53 +87,53 @@ class Session:
     def _beat(self, beat: Beat) -> None:
         marks = self.engine.advance(beat.at, local=beat.local)
         for effect in self.alerts.beat(self.engine, marks, self.deployment):
-            for tell in self.on_effect:
-                tell(effect)
-        for hook in self.on_beat:
-            hook(beat)
+            for on_effect in self.on_effect:
+                on_effect(effect)
+        for on_beat in self.on_beat:
+            on_beat(beat)
 
     def _welcome(self, welcome: Welcome) -> None:
-        known, begun = self.alerts.incidents, self.at > 0
+        before, resumed = self.alerts.incidents, self.at > 0
         if welcome.state:
             self.load(welcome.state)
         self.epoch = welcome.epoch
         self.deployment = welcome.deployment
-        if begun:
-            for effect in between(known, self.alerts.incidents, self.at, self.deployment):
-                for tell in self.on_effect:
-                    tell(effect)
-        for join in self.on_welcome:
-            join(welcome)
+        if resumed:
+            for effect in between(before, self.alerts.incidents, self.at, self.deployment):
+                for on_effect in self.on_effect:
+                    on_effect(effect)
+        for on_welcome in self.on_welcome:
+            on_welcome(welcome)
 
     @property
     def severity(self) -> Severity:
-        """The verdict's severity, without the picture around it: cheap enough for every heartbeat."""
+        """The verdict's severity alone: cheap enough for every heartbeat."""
         return severity_of(self.engine, self.alerts.incidents, self.at)
 
     def snapshot(self, view: View) -> Snapshot:
-        """What a screen that asks with `view` may know now."""
+        """A snapshot of the current state for `view`."""
         return self._builder.snapshot(
             view, epoch=self.epoch, seq=self.seq, deployment=self.deployment, noted=self.noted
         )
 
     def checkpoint(self) -> bytes:
-        """The whole state, for a console that joins or a replay that seeks."""
+        """The whole state, for a console that connects or a replay that seeks."""
         return checkpoint.pack(self.state())
 
     def welcome(self) -> Welcome:
-        """What brings another session to this one's state, as a hub welcomes a console that joins."""
+        """The message that brings another session to this state, as a hub sends it to a new console."""
         at = self.at if math.isfinite(self.at) else 0.0
         return Welcome(
             epoch=self.epoch, seq=self.seq, at=at, deployment=self.deployment, state=self.checkpoint()
         )
 
     def load(self, state: bytes) -> None:
-        """Go on from a checkpoint. Raises CheckpointError; the session is then as it was."""
+        """Restore from a checkpoint. Raises CheckpointError and leaves the session unchanged."""
         loaded = checkpoint.unpack(state)
-        self.go_on(loaded, checkpoint.engine_of(loaded), Duplicates.of(loaded.seen))
+        self.restore(loaded, checkpoint.engine_of(loaded), Duplicates.of(loaded.seen))
 
-    def go_on(self, loaded: State, engine: Engine, duplicates: Duplicates) -> None:
-        """Go on from a state, the engine that was made of it, and the ids that it has seen. Raises CheckpointError."""
+    def restore(self, loaded: State, engine: Engine, duplicates: Duplicates) -> None:
+        """Restore from a decoded state, its engine and its duplicate filter. Raises CheckpointError."""
         try:
             self.alerts.load(loaded.alerts)
         except msgspec.DecodeError as error:
@@ -144,14 +144,14 @@ class Session:
         self._builder = SnapshotBuilder(self.engine, self.codec.stats, self.alerts)
 
     def digest(self) -> str:
-        """A hash over the whole state; at a heartbeat it is the same for all who folded the same records."""
+        """A hash of the whole state; at a heartbeat it is equal for all sessions that folded the same records."""
         return checkpoint.digest(self.state())
 
     def state(self, *, whole: bool = True) -> State:
-        """The whole state, sharing what the session holds: encode it before the session goes on.
+        """The whole state, sharing objects with the session: encode it before feeding the next frame.
 
-        Without `whole`, what stands in a recording may be left there: `seen` is empty, and the events of calls may
-        be `StoredEvents`.
+        Without `whole`, data that is also in the recording may be left out: `seen` is empty, and call events may be
+        `StoredEvents`.
         """
         if whole:
             roster = self.engine.roster

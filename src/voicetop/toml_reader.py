@@ -1,4 +1,4 @@
-"""TOML files that people write: every mistake names file, line and key, and says what to write instead.
+"""Reads hand-written TOML: every mistake names file, line and key, and says what to write instead.
 
     file = TomlFile(read_text(path, "the config"), str(path))
     grace_s = file.root.value("grace_s", Annotated[float, Meta(ge=0)], 120.0)
@@ -6,7 +6,7 @@
         url = feed.value("url", str, "")
     file.mistakes
 
-Reading goes on after a mistake, so that all of them are found at once.
+Reading continues after a mistake, so that all of them are reported at once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read_text(file: Path | str, what: str) -> str:
 
 
 class TomlFile:
-    """One TOML text. `where` names it in `mistakes`, a list that several files may share."""
+    """One TOML document. `where` names it in `mistakes`, a list that several files may share."""
 
     def __init__(self, text: str, where: str, mistakes: list[ConfigError] | None = None) -> None:
         self.text, self.where = text, where
@@ -60,14 +60,14 @@ class TomlFile:
             self.mistakes.append(ConfigError(f"{self.where}: not TOML: nested too deeply"))
         except tomllib.TOMLDecodeError as error:
             why, place = str(error), self.where
-            if found := re.search(r" \(at line (\d+), column (\d+)\)$", why):
-                why, place = f"{why[: found.start()]} (column {found[2]})", f"{place}, line {found[1]}"
+            if match := re.search(r" \(at line (\d+), column (\d+)\)$", why):
+                why, place = f"{why[: match.start()]} (column {match[2]})", f"{place}, line {match[1]}"
             self.mistakes.append(ConfigError(f"{place}: not TOML: {why}"))
         return {}
 
 
 class TomlTable:
-    """One table of a file, `path` from its root. Whatever is wrong in it becomes one of the file's mistakes."""
+    """One table of a file, `path` from its root. Errors in it are added to the file's mistakes."""
 
     def __init__(self, file: TomlFile, path: tuple[str, ...], values: dict[str, Any]) -> None:
         self.file, self.path, self.values = file, path, values
@@ -76,21 +76,21 @@ class TomlTable:
         return key in self.values
 
     def value(self, key: str, kind: Any, default: T, expected: str = "") -> T:
-        """The value of a key, as the type `kind`; where it is missing or wrong, `default`.
+        """The value of a key, converted to the type `kind`; `default` if it is missing or invalid.
 
-        `expected` ends the sentence "'key' has to be …" where the type alone doesn't say enough.
+        `expected` completes the error "'key' has to be …" if the type alone is not specific enough.
         """
         if key not in self.values:
             return default
         try:
-            made: T = msgspec.convert(self.values[key], kind)
+            value: T = msgspec.convert(self.values[key], kind)
         except msgspec.ValidationError as error:
             self.wrong(key, f"has to be {expected}" if expected else _plainly(str(error), kind))
             return default
-        return made
+        return value
 
     def fields(self, kind: type[Struct], but: Iterable[str] = ()) -> dict[str, Any]:
-        """What is said of the fields of a Struct; those in `but` are known too, and read elsewhere."""
+        """The values given for a Struct's fields; the keys in `but` are valid too, but read elsewhere."""
         hints = get_type_hints(kind, include_extras=True)
         hints = {key: hints[key] for key in kind.__struct_fields__ if key not in but}
         self.only([*hints, *but])
@@ -98,14 +98,14 @@ class TomlTable:
         return {key: value for key, value in read.items() if value is not UNSET}
 
     def only(self, known: Iterable[str], what: str = "key") -> None:
-        """Whatever key isn't known is a mistake."""
+        """Report every key that isn't in `known`."""
         names = list(known)
         for key in self.values:
             if key not in names:
                 self.wrong(key, f"is an unknown {what}{nearest(key, names)}")
 
     def table(self, key: str, like: str) -> TomlTable:
-        """A table in this one, empty where there is none. `like` shows how to write it."""
+        """A subtable, empty if missing. `like` shows how to write it."""
         values = self.values.get(key, {})
         if not isinstance(values, dict):
             self.wrong(key, f"has to be a table, like {like}")
@@ -113,7 +113,7 @@ class TomlTable:
         return TomlTable(self.file, (*self.path, key), values)
 
     def tables(self, key: str, like: str) -> dict[str, TomlTable]:
-        """The tables in a table by their names; what is none is a mistake and left out."""
+        """The subtables of a table by name; other values are reported and left out."""
         entries = self.values.get(key, {})
         if not isinstance(entries, dict):
             self.wrong(key, f"has to be tables, like {like}")
@@ -124,12 +124,12 @@ class TomlTable:
         return {name: parent.table(name, "") for name, entry in entries.items() if isinstance(entry, dict)}
 
     def wrong(self, key: str, why: str) -> None:
-        """Add a mistake about one key, or about this table where `key` is empty."""
+        """Report a mistake about a key, or about this table if `key` is empty."""
         path = (*self.path, key) if key else self.path
         self.file.mistakes.append(ConfigError(f"{self.place(key)}: {'.'.join(path)!r} {why}"))
 
     def place(self, key: str = "") -> str:
-        """File and line of a key, or of this table where the key isn't in it; the file alone where it can't be told."""
+        """File and line of a key, or of this table if the key is missing; the file alone if the line is unknown."""
         text, path = self.file.text, self.path
         line = line_of(text, path, key) if key else 0
         if not line and path:
@@ -138,7 +138,7 @@ class TomlTable:
 
 
 def line_of(text: str, path: tuple[str, ...], key: str) -> int:
-    """The line of a TOML text in which `key` of the table `path` is set, from 1; 0 where it can't be told."""
+    """The line that sets `key` in the table `path`, from 1; 0 if unknown."""
     here: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
@@ -164,22 +164,22 @@ def _path_of(header: str) -> tuple[str, ...]:
 
 
 def _written(name: str) -> str:
-    """A name as TOML writes it in a path of keys."""
+    """A name as TOML writes it in a dotted key."""
     return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else f'"{name}"'
 
 
 def _plainly(why: str, kind: Any) -> str:
-    """A sentence of msgspec's in the words of the file.
+    """Translate an error message of msgspec.
 
     >>> _plainly("Expected `int`, got `str`", int)
     'has to be a whole number, not text'
     """
-    if found := re.match(r"Invalid enum value '(.*?)'(?: - at `|$)", why):
+    if match := re.match(r"Invalid enum value '(.*?)'(?: - at `|$)", why):
         choices = [
             word for part in (kind, *get_args(kind)) for word in get_args(part) if isinstance(word, str)
         ]
-        return f"has to be one of {', '.join(choices)}, not {found[1]!r}{nearest(found[1], choices, '')}"
-    said = why.partition(" - at `")[0].removeprefix("Expected ").replace(", got ", ", not ")
+        return f"has to be one of {', '.join(choices)}, not {match[1]!r}{nearest(match[1], choices, '')}"
+    text = why.partition(" - at `")[0].removeprefix("Expected ").replace(", got ", ", not ")
     for word, plain in _PLAIN.items():
-        said = said.replace(f"`{word}`", plain)
-    return f"has to be {said}"
+        text = text.replace(f"`{word}`", plain)
+    return f"has to be {text}"

@@ -91,4 +91,4 @@ def test_who_wants_something_ends_the_rest() -> None:
         assert not resting.is_alive()
         controls.take()
         controls.pause()
-        controls.pictures.wanted = False
+        controls.pictures.requested = False

@@ -56,7 +56,7 @@ def home(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def feed_of(
     source: FilmSource, recorder: Recorder | None = None, bounds: HistoryLimits | None = None
 ) -> LiveFeed:
-    feed = LiveFeed(lambda: (source, recorder), keep=bounds or HistoryLimits())
+    feed = LiveFeed(lambda: (source, recorder), limits=bounds or HistoryLimits())
     feed.start()
     until(lambda: feed.past)
     return feed
@@ -119,8 +119,8 @@ def test_any_moment_since_the_start_is_as_it_was(feed: LiveFeed, played: dict[fl
 
 
 def test_states_are_kept_as_it_goes(feed: LiveFeed) -> None:
-    assert feed._rewind is not None
-    states = feed._rewind._states
+    assert feed._history is not None
+    states = feed._history._states
     until(lambda: len(states._kept) >= 7)
     entered = [states.nearest(START + second) for second in (4, 17, 40)]
     assert entered[0] is None
@@ -222,14 +222,14 @@ def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_history, "LEAST_FILE_S", 5.0)
     source = FilmSource(gate=0.0)
     feed = feed_of(source, bounds=HistoryLimits(seconds=40.0, size=150_000))
-    assert feed._rewind is not None
+    assert feed._history is not None
     go_on(source, feed, 60)
     past = past_of(feed)
     until(lambda: past.timeline.first_at > START)
     first = arrive(past, -math.inf).at
     assert first > START + 1
     assert digest(past) == digests(film_frames(60))[first]
-    folder = feed._rewind._scratch.path
+    folder = feed._history._scratch.path
     assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 250_000
     feed.close()
 
@@ -257,7 +257,7 @@ def test_a_full_disk_ends_the_rewinding_and_not_the_feed(monkeypatch: pytest.Mon
 def test_where_nothing_can_be_kept_the_feed_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o500)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    feed = LiveFeed(lambda: (FilmSource(), None), keep=HistoryLimits())
+    feed = LiveFeed(lambda: (FilmSource(), None), limits=HistoryLimits())
     feed.start()
     until(lambda: at(feed) >= START + 60)
     assert feed.past is None

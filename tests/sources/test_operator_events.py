@@ -43,7 +43,7 @@ def console() -> Iterator[Open]:
             backoff = Backoff(first=AT_ONCE, limit=0.2)
             return SocketSource(url, token, backoff=backoff), Recorder(record) if record else None
 
-        feeds.append(LiveFeed(source, author=by, keep=HistoryLimits()))
+        feeds.append(LiveFeed(source, author=by, limits=HistoryLimits()))
         feeds[-1].start()
         return feeds[-1]
 

@@ -39,9 +39,9 @@ def reach(app: ConsoleApp, place: Place) -> None:
     lists: dict[Place, Place] = {"call": "calls", "alert": "alerts"}
     app.go(lists.get(place, place))
     if place == "alert":
-        app.lay(AlertPage(app, app.incidents, synthetic_alerts.PAGE))
+        app.push(AlertPage(app, app.incidents, synthetic_alerts.PAGE))
     if place == "call":
-        app.lay(CallPage(app, calls_page(app), synthetic.call(0, trouble="stuck")))
+        app.push(CallPage(app, calls_page(app), synthetic.call(0, trouble="stuck")))
 
 
 async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:

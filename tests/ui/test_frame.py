@@ -9,7 +9,7 @@ from ui.fake_feed import FakeFeed
 from ui.fake_past import live_feed
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.feeds import NamedFeed
-from voicetop.ui.frame import ROOM, Frame, with_message
+from voicetop.ui.frame import MIN_HEIGHT, Frame, with_message
 from voicetop.ui.lines import Line, text_of
 from voicetop.ui.tour import Tour
 
@@ -22,7 +22,7 @@ def test_a_message_takes_the_place_of_the_footer() -> None:
     assert shown == [*(f"line {number}" for number in range(11)), " saved"]
 
 
-@pytest.mark.parametrize(("height", "lines"), [(12, 2), (ROOM, 1)])
+@pytest.mark.parametrize(("height", "lines"), [(12, 2), (MIN_HEIGHT, 1)])
 def test_a_long_message_takes_more_lines_only_where_there_is_room(height: int, lines: int) -> None:
     shown = [text_of(line) for line in with_message(PAGE[:height], "one two three four", 12)]
     assert len(shown) == height
@@ -33,8 +33,8 @@ def test_strips_are_left_out_where_a_screen_has_no_room_for_them() -> None:
     app = ConsoleApp(FakeFeed(), others=[NamedFeed("two", FakeFeed(synthetic.blind))])
     frame = Frame(app, app.feeds)
     scene = frame.scene(None, "")
-    assert frame.strips(scene, None, 80, ROOM) == []
-    assert "two" in text_of(frame.strips(scene, None, 80, ROOM + 1)[-1])
+    assert frame.strips(scene, None, 80, MIN_HEIGHT) == []
+    assert "two" in text_of(frame.strips(scene, None, 80, MIN_HEIGHT + 1)[-1])
     assert len(frame.strips(scene, Tour(app), 80, 24)) > 1
 
 

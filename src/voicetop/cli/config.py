@@ -79,7 +79,7 @@ def check(file: str | None = None) -> Checked:
     from voicetop.ui.actions import keymap
 
     keys, wrong = keymap.examine(config.keys)
-    notes = [f"action {name!r} no longer has a key; it is still in the palette" for name in keys.taken]
+    notes = [f"action {name!r} no longer has a key; it is still in the palette" for name in keys.unbound]
     every = sorted([*mistakes, *wrong, *_elsewhere(config, path, text)], key=_line_in)
     return Checked(path, text, config, [*every, *rules], notes)
 

@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _feed(source: Callable[[], Source], recorder: Recorder | None, settings: Config, author: str) -> LiveFeed:
-    return LiveFeed(lambda: (source(), recorder), settings.engine, author=author, keep=bounds(settings))
+    return LiveFeed(lambda: (source(), recorder), settings.engine, author=author, limits=bounds(settings))
 
 
 def bounds(settings: Config) -> HistoryLimits | None:
@@ -196,7 +196,7 @@ def show_feeds(
     if waits and not first.wait_for_answer(patience_s):
         raise FeedRefused(first.error or first.link.why)
     telling.show_on(app, title)
-    app.when_painted = lambda: _start(feeds, telling)
+    app.on_first_paint = lambda: _start(feeds, telling)
     if tour:
         app.begin_tour()
     _heed_signals(lambda limit: _close(feeds, limit), app.leave)

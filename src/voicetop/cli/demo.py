@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
             lambda: (DemoSource(child), None),
             settings.engine,
             author=args.user or settings.user,
-            keep=console.bounds(settings),
+            limits=console.bounds(settings),
         )
         return console.show_feed(feed, args, settings, "demo", tour=args.tour)
     finally:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 20.0
 """How long the fleet may take to tell its day before the console is let in all the same."""
-LOOK_S = 0.02
+POLL_S = 0.02
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +85,7 @@ async def _until_told(session: Session) -> None:
     clock = WallClock()
     limit = clock.monotonic() + PATIENCE_S
     while not session.engine.feed.sources and clock.monotonic() < limit:
-        await clock.sleep(LOOK_S)
+        await clock.sleep(POLL_S)
 
 
 async def _stdin_end() -> None:

@@ -24,7 +24,7 @@ from voicetop.publish.lossless import FRAME_EVENTS, LosslessPublisher
 
 CHUNK = 64 * 1024
 READ_AHEAD = 4
-LOOK_S = 0.5
+POLL_S = 0.5
 NAMED_BAD_LINES = 20
 PATIENCE_S = 60.0
 
@@ -157,7 +157,7 @@ class Pump:
         if wait > 0 or len(self._due) >= FRAME_EVENTS:
             await self._send()
         while wait > 0:
-            await self._clock.sleep(min(wait, LOOK_S))
+            await self._clock.sleep(min(wait, POLL_S))
             await self._sender.keep_connected()
             wait = self._wait_for(line)
         self._due.append(Raw(with_ts(line, self._moved_ts(line)).raw if self._now else line.raw))
@@ -209,7 +209,7 @@ async def _chunks(file: int) -> AsyncGenerator[bytes | None, None]:
     threading.Thread(target=read, name="voicetop-lines", daemon=True).start()
     while True:
         try:
-            chunk = await asyncio.wait_for(queue.get(), LOOK_S)
+            chunk = await asyncio.wait_for(queue.get(), POLL_S)
         except TimeoutError:
             yield None
             continue

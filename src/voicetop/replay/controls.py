@@ -110,7 +110,7 @@ class Controls:
     def wait(self, seconds: float | None) -> None:
         """Until somebody wants something, or so long; None: while it stands still."""
         with self._changed:
-            wanted = self.superseded or self.pictures.wanted
+            wanted = self.superseded or self.pictures.requested
             if not wanted and (seconds is not None or not self.position.playing):
                 self._changed.wait(seconds)
 

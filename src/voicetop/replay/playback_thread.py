@@ -160,7 +160,7 @@ class PlaybackThread:
         """Raise Superseded where something else is wanted by now; show where it stands if somebody asks."""
         if self._controls.superseded:
             raise Superseded
-        if self._pictures.wanted:
+        if self._pictures.requested:
             self._show()
 
     def _turn(self) -> None:
@@ -174,7 +174,7 @@ class PlaybackThread:
         if wish.target is not None:
             self._idle.clear()
             self._go(wish.target)
-        elif self._pictures.wanted:
+        elif self._pictures.requested:
             self._show()
         elif wish.playing:
             self._play()
@@ -286,7 +286,7 @@ class PlaybackThread:
         """Make a snapshot of where it stands, for whoever asked and for the screen."""
         session = self.cursor.session if self.cursor is not None else None
         if session is None or not session.at:  # who asked is answered with the first snapshot
-            self._pictures.wanted = False
+            self._pictures.requested = False
             return
         self._unseen = False
         self._pictures.make(session, self._clock.monotonic)

@@ -1,10 +1,10 @@
-"""The console: one Textual app around one sheet of lines. It looks at the feed four times a second and paints.
+"""The console: one Textual app with a single widget of lines, painted four times a second.
 
 Started by `voicetop URL`, `demo` and `replay` with a FeedHandle. It imports neither numpy nor websockets, so that the
-first frame is there before the feed is.
+first frame appears before the feed starts.
 
-A key's way: `key_pressed` → the page's text entry, or the keymap's action for it → `do` → the `handlers()` of the page,
-or of the console: its own below, and those of the objects in `ui/actions` and `ui/time`.
+Key handling: `key_pressed` → the page's text entry, or the keymap's action → `do` → the `handlers()` of the page or of
+the console: those below, and those of the objects in `ui/actions` and `ui/time`.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ from voicetop.ui.screens.trends import TrendsPage
 from voicetop.ui.stack import Stack
 from voicetop.ui.style import theme as themes
 from voicetop.ui.style.display_options import DisplayOptions
-from voicetop.ui.style.theme_switch import LOOK_S, ThemeSwitch
+from voicetop.ui.style.theme_switch import POLL_S, ThemeSwitch
 from voicetop.ui.terminal.app import TerminalApp
 from voicetop.ui.terminal.line_view import Ink, LineView
 from voicetop.ui.time.navigation import TimeNavigation
 from voicetop.ui.tour import Tour
 
 FRAMES_PER_S = 4
-SEEK_LOOK_S = 0.05
-"""How often a seek that is under way is looked after, so that its picture is shown as soon as it is there."""
+SEEK_POLL_S = 0.05
+"""Polling interval during a seek, to show its snapshot without delay."""
 
 
 class ConsoleApp(TerminalApp):
-    """The console on one feed, or on several with one of them on the screen."""
+    """The console for one or several feeds, one of them on the screen."""
 
     def __init__(
         self,
@@ -77,11 +77,11 @@ class ConsoleApp(TerminalApp):
         self.scope = Scope()
         self.feeds = Feeds([NamedFeed(title, feed), *others])
         self.message = ""
-        self.when_painted: Callable[[], None] | None = None
-        """Called once after the first frame: what would hold it up begins there."""
+        self.on_first_paint: Callable[[], None] | None = None
+        """Called once after the first frame, to start slow work."""
         self.tour: Tour | None = None
         self.clock: Clock = WallClock()
-        self.asked: View | None = None
+        self.requested_view: View | None = None
         self.skipped = 0
         self._awaiting_seek = False
         switch, options = ThemeSwitch(theme, self.colours), DisplayOptions(utc=utc, ascii=ascii)
@@ -114,29 +114,29 @@ class ConsoleApp(TerminalApp):
             **self.appearance.handlers(),
             "next_feed": self._next_feed,
             "repaint": self.repaint,
-            "help": lambda: self.lay(HelpBox(self)),
-            "palette": lambda: self.lay(PaletteBox(self)),
+            "help": lambda: self.push(HelpBox(self)),
+            "palette": lambda: self.push(PaletteBox(self)),
             "back": self.close,
             "quit": self.exit,
         }
 
     def leave(self) -> None:
-        """End as on `q`. May be called from a signal handler or another thread."""
+        """Quit as with `q`. May be called from a signal handler or another thread."""
         self.call_soon(self.exit)
 
     # -- frames -------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Look at the feed from now on."""
+        """Start painting."""
         self._ask()
-        if self.when_painted is not None:
-            self.call_after_refresh(self.when_painted)
+        if self.on_first_paint is not None:
+            self.call_after_refresh(self.on_first_paint)
         self.set_interval(1 / FRAMES_PER_S, self.tick)
-        self.set_interval(LOOK_S, self.appearance.check_theme_file)
+        self.set_interval(POLL_S, self.appearance.check_theme_file)
         self.app_resume_signal.subscribe(self, lambda _: self.forget_screen())
 
     def tick(self) -> None:
-        """Paint a frame, unless the terminal still has the last one before it or is slow."""
+        """Paint a frame, unless the terminal is still busy with the last one."""
         if self.tour is not None and not self.tour.step(self.clock.monotonic(), self.feed.latest):
             self._end_tour()
         self.time.tick()
@@ -146,18 +146,18 @@ class ConsoleApp(TerminalApp):
             self.skipped += 1
 
     def paint(self) -> None:
-        """Show the newest picture as the page sees it."""
+        """Show the newest snapshot on the current page."""
         width, height = self.sheet.size
         if width and height:
             self.message = " · ".join(self.feeds.new_notes()) or self.message
             self.sheet.show(self.frame(width, height))
 
     def frame(self, width: int, height: int) -> list[Line]:
-        """The lines of a screen of that size."""
-        scene = self._frame.scene(self.asked, self.slowness)
+        """The lines of a screen of this size."""
+        scene = self._frame.scene(self.requested_view, self.slowness)
         strips = self._frame.strips(scene, self.tour, width, height)
         if scene.snap is not None and self.stack.see(scene.snap):
-            self.message = self.comparing.take_mark(scene.snap) or self.message
+            self.message = self.comparing.record_mark(scene.snap) or self.message
             self._ask()
         *body, footer = self.page.lines(scene, width, height - len(strips))
         return with_message([*body, *strips, footer], self.message, width)
@@ -168,20 +168,20 @@ class ConsoleApp(TerminalApp):
 
     def _ask(self) -> None:
         view = self.stack.page.view(self.scope.base())
-        if view != self.asked:
-            self.asked = view
+        if view != self.requested_view:
+            self.requested_view = view
             if not self.feeds.viewed.ask(view, lambda _: self.request_paint()):
                 live = self.key_of("live")
                 self.message = f"no data kept for that moment: {live} returns to live"
 
     def _await_seek(self) -> None:
-        """Paint as soon as the picture of the moment that was gone to is there."""
+        """Repaint until the seek's snapshot arrives."""
         self._awaiting_seek = self.feeds.viewed.seeking
         self.paint()
         if self._awaiting_seek:
-            self.set_timer(SEEK_LOOK_S, self._await_seek)
+            self.set_timer(SEEK_POLL_S, self._await_seek)
 
-    # -- what pages and actions ask for -------------------------------------------------------------------------
+    # -- called by pages and actions (`Host`) --------------------------------------------------------------------
 
     @property
     def look(self) -> DisplayOptions:
@@ -189,7 +189,7 @@ class ConsoleApp(TerminalApp):
 
     @property
     def page(self) -> Page:
-        """The uppermost page."""
+        """The top page."""
         return self.stack.top
 
     @property
@@ -199,7 +199,7 @@ class ConsoleApp(TerminalApp):
 
     def changed(self, *, elsewhere: bool = False) -> None:
         if elsewhere:
-            self.asked = None
+            self.requested_view = None
         self._ask()
         self.paint()
         if elsewhere and self.feeds.viewed.seeking and not self._awaiting_seek:
@@ -210,13 +210,13 @@ class ConsoleApp(TerminalApp):
         self.paint()
 
     def go(self, place: Place) -> None:
-        """Show a screen, without anything over it."""
+        """Show a screen, with nothing over it."""
         self.incidents.came_from = None
         self.stack.go(self.screens[place])
         self.changed()
 
-    def lay(self, page: Page) -> None:
-        self.stack.lay(page)
+    def push(self, page: Page) -> None:
+        self.stack.push(page)
         self.changed()
 
     def close(self) -> None:
@@ -233,31 +233,31 @@ class ConsoleApp(TerminalApp):
         self.handlers()[action_id]()
 
     def handlers(self) -> Handlers:
-        """What runs each action now: the way back to a runbook, else the page, else the console."""
+        """The handlers in effect: the console's, overridden by the page's, then by the way back to a runbook."""
         return {**self._own_handlers, **self.page.handlers(), **self.incidents.handlers()}
 
     def _next_feed(self) -> None:
         if not self.feeds.several:
             self.say("only one feed is open; start `voicetop URL URL`, or names from the config, for several")
             return
-        name, _ = self.feeds.turn()
+        name, _ = self.feeds.next_feed()
         self.changed(elsewhere=True)
         self.say(f"feed {name}")
 
     # -- the tour -----------------------------------------------------------------------------------------------
 
     def begin_tour(self) -> None:
-        """Go through the screens by itself, until a key is pressed."""
+        """Start the tour; any key ends it."""
         self.tour = Tour(self)
 
     def _end_tour(self) -> None:
         self.tour = None
         self.paint()
 
-    # -- what arrives from the terminal -------------------------------------------------------------------------
+    # -- input from the terminal --------------------------------------------------------------------------------
 
     def key_pressed(self, key: str, character: str | None) -> bool:
-        """Give a key to the page where it takes text, else run its action; a tour ends, and Esc does no more then."""
+        """Pass a key to the page's text entry, else run its action. A key ends the tour; Esc does nothing else then."""
         self.message = ""
         if self.tour is not None:
             self._end_tour()
@@ -274,7 +274,7 @@ class ConsoleApp(TerminalApp):
         self.page.paste(text)
 
     def clicked(self, x: int, y: int) -> None:
-        """A click on the timeline goes to that moment; any other is the page's."""
+        """A click on the timeline goes to that time; the page handles all others."""
         at, note = self._frame.timebar.under(x, y)
         if isnan(at):
             self.page.click(y)

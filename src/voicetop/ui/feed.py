@@ -1,6 +1,6 @@
-"""What the console needs from whoever runs the feed: the latest picture, how the link is, and a way to ask.
+"""The console's interface to a feed: the latest snapshot, the state of the connection, and requests.
 
-The session runs on a thread of its own; the console only ever looks at finished, frozen Snapshots.
+The session runs on its own thread; the console only reads frozen Snapshots.
 """
 
 from __future__ import annotations
@@ -17,85 +17,84 @@ __all__ = ["FeedHandle", "Past", "PlaybackPosition", "RunningFeed"]
 
 
 class FeedHandle(Protocol):
-    """One feed, seen from the screen. Everything here returns at once and may be called from the screen's thread."""
+    """One feed. All methods return at once and may be called from the screen's thread."""
 
     @property
     def latest(self) -> Snapshot | None:
-        """The newest picture, made for the view that was asked for last; None before the first."""
+        """The newest snapshot, for the view that was requested last; None before the first."""
 
     @property
     def link(self) -> LinkState:
-        """How the connection is doing."""
+        """State of the connection."""
 
     @property
     def error(self) -> str:
-        """Why the feed's thread ended, or empty: one line for a person."""
+        """Why the feed failed, in one line; empty if it didn't."""
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know though the feed goes on, a line each: a recording that stopped, a torn replay."""
+        """Messages for the user that don't end the feed, such as a recording that stopped."""
 
     def ask(self, view: View, call: Callable[[Snapshot], None] | None = None) -> None:
-        """From now on make pictures for `view`. `call` gets the first of them, from the feed's own thread."""
+        """Make snapshots for `view` from now on; `call` gets the first of them, on the feed's thread."""
 
     @property
     def past(self) -> Past | None:
-        """What came before, to be walked through: a replay's own, a live feed's spool; None where nothing is kept."""
+        """The navigable past: a replay itself, or a live feed's history; None without one."""
 
     def operate(self, act: Act) -> str:
-        """Send or keep what a person did (`operator` in the protocol).
+        """Send or store a user's action (`operator` in the protocol).
 
-        Empty where it is on its way; else why it can't be, in a line.
+        Returns "" once it is on its way, else a one-line reason.
         """
 
 
 class RunningFeed(FeedHandle, Protocol):
-    """A feed as whoever opens the screen holds it: it begins, and is ended."""
+    """A feed that its owner starts and closes."""
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more comes by itself."""
+        """Whether the feed is over."""
 
     def start(self) -> None:
-        """Begin, once."""
+        """Start; later calls do nothing."""
 
     def wait_for_answer(self, seconds: float) -> bool:
-        """Wait until the other end has said something; False where nothing will ever come."""
+        """Wait until the other end has answered; False if it refused or failed."""
 
     def close(self, timeout: float = 5.0) -> None:
-        """End it, and flush what is recorded."""
+        """Stop, and flush the recording."""
 
 
 class Past(FeedHandle, Protocol):
-    """A feed that can be walked through: a recording, or what a live feed keeps. All of it returns at once.
+    """A feed with time navigation: a recording, or a live feed's history. All methods return at once.
 
-    `latest` and `ask` give pictures of the moment at `position`; `link` is "live" as long as there is something to
-    show. A replay is its own past: the console knows it by `handle.past is handle`.
+    `latest` and `ask` give snapshots at `position`; `link` is "live" as long as there is something to show. A replay is
+    its own past: `handle.past is handle`.
     """
 
     @property
     def position(self) -> PlaybackPosition:
-        """Where it stands."""
+        """The playback position."""
 
     @property
     def timeline(self) -> Timeline:
-        """What happened when; grows while a recording is gone through, or while a live feed goes on."""
+        """What happened when; grows while a recording is scanned or a live feed runs."""
 
     def play(self) -> None:
-        """Let time go on at the speed that was set; at the end of a recording begin again."""
+        """Play at the current speed; at the end of a recording, from its start."""
 
     def pause(self) -> None:
-        """Stand still."""
+        """Pause."""
 
     def set_speed(self, speed: float) -> None:
-        """Go on at `speed` times real time, 0.25 to 1000, or inf."""
+        """Play at `speed` times real time, 0.25 to 1000, or inf."""
 
     def set_loop(self, loop: bool) -> None:
-        """Begin again at the end."""
+        """Start again at the end, or stop there."""
 
     def seek(self, at: float) -> None:
-        """Go to stamp time `at` (inf: the end), cut to what there is; a later seek replaces one that is under way.
+        """Go to stamp time `at` (inf: the end), clamped to the past; a new seek replaces one in progress.
 
-        When this returns, `position.seeking` says so already, and it does until `latest` is a picture of that moment.
-        Playing goes on there, standing still too.
+        `position.seeking` is set when this returns, until `latest` shows that time. Playing or pausing continues there.
         """

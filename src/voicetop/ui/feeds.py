@@ -1,4 +1,4 @@
-"""The feeds of one console: one is on the screen, the others' verdicts stay in sight in a line of their own."""
+"""The feeds of one console: one is on the screen, and a line shows the verdicts of all."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from voicetop.wire.text import safe_label
 
 
 class NamedFeed(NamedTuple):
-    """A feed as a person calls it."""
+    """A feed and the name the user gave it."""
 
     name: str
     handle: FeedHandle
 
 
 class Feeds:
-    """All feeds in the order in which they were typed; `current` is on the screen. Each has a past of its own."""
+    """All feeds in command-line order; `current` is on the screen. Each has its own viewed time."""
 
     def __init__(self, feeds: Sequence[NamedFeed]) -> None:
         self.all = [NamedFeed(safe_label(name) or "feed", handle) for name, handle in feeds]
         self.index = 0
-        self._noted = 0
+        self._notes_shown = 0
         self._viewed = [ViewedTime(handle) for _, handle in self.all]
         for viewed in self._viewed[1:]:
             viewed.hide()
@@ -38,18 +38,18 @@ class Feeds:
 
     @property
     def viewed(self) -> ViewedTime:
-        """Where in time the current one is looked at."""
+        """The viewed time of the current feed."""
         return self._viewed[self.index]
 
     def new_notes(self) -> list[str]:
-        """What the current feed has to say besides its figures, each line once."""
+        """New messages of the current feed, each returned once."""
         notes = self.current.handle.notes
-        new, self._noted = notes[self._noted :], len(notes)
+        new, self._notes_shown = notes[self._notes_shown :], len(notes)
         return new
 
-    def turn(self) -> NamedFeed:
-        """Bring the next one on the screen."""
+    def next_feed(self) -> NamedFeed:
+        """Switch to the next feed."""
         self.viewed.hide()
         self.index = (self.index + 1) % len(self.all)
-        self._noted = 0
+        self._notes_shown = 0
         return self.current

@@ -1,4 +1,4 @@
-"""What a frame consists of besides the page: the strips above its footer, and a message in the footer's place."""
+"""Assembles a frame around the page: strips above the footer, and a message in place of the footer."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from voicetop.ui.screens.page import Host
 from voicetop.ui.time.bar import Timebar
 from voicetop.ui.tour import Tour
 
-ROOM = 10
-"""A screen with fewer lines has none for anything but its page."""
+MIN_HEIGHT = 10
+"""Screens of this height or less show only the page."""
 
 
 class Frame:
-    """Gathers what there is to paint, and makes the strips."""
+    """Collects what a frame shows, and makes the strips."""
 
     def __init__(self, host: Host, feeds: Feeds) -> None:
         self.timebar = Timebar()
         self._host = host
         self._feeds = feeds
 
-    def scene(self, asked: View | None, slowness: str) -> Scene:
-        """Everything there is to paint, now or in the past; `slowness` is the terminal's, in words."""
+    def scene(self, view: View | None, slowness: str) -> Scene:
+        """What to paint, live or in the past; `slowness` describes the terminal's, in words."""
         feed, viewed = self._feeds.current.handle, self._feeds.viewed
-        live = Scene(feed.latest, feed.link, self._host.look, asked or View(), feed.error, slowness)
+        live = Scene(feed.latest, feed.link, self._host.look, view or View(), feed.error, slowness)
         kind = viewed.kind
         if kind is None:
             return live
@@ -47,7 +47,7 @@ class Frame:
         return replace(live, snap=viewed.picture, link=shown.link, error=shown.error, when=when)
 
     def _hints(self) -> tuple[Hint, ...]:
-        """The keys of the banner, the most needed first."""
+        """The banner's keys, most important first."""
         viewed, key = self._feeds.viewed, self._host.key_of
         space = "pause" if viewed.position.playing else "live" if viewed.resumes_live else "play"
         names: tuple[Hint, ...]
@@ -62,23 +62,23 @@ class Frame:
         return tuple((key(name), label) for name, label in names if key(name))
 
     def strips(self, scene: Scene, tour: Tour | None, width: int, height: int) -> list[Line]:
-        """What stands above the footer: the timeline, the tour's caption, the verdicts of all feeds."""
-        if height <= ROOM:
+        """The lines above the footer: timeline, tour caption, verdicts of all feeds."""
+        if height <= MIN_HEIGHT:
             return self.timebar.hidden()
         strips = [*self._timeline(scene, width, height)]
         if tour is not None:
             strips += tour_lines(tour.caption, tour.place, width)
         if self._feeds.several:
-            shown = [
+            feeds = [
                 (name, Scene(handle.latest, handle.link, scene.look, error=handle.error))
                 for name, handle in self._feeds.all
             ]
-            strips.append(feeds_line(shown, self._feeds.index, width, self._host.key_of("next_feed")))
+            strips.append(feeds_line(feeds, self._feeds.index, width, self._host.key_of("next_feed")))
         self.timebar.top = height - 1 - len(strips)
         return strips
 
     def _timeline(self, scene: Scene, width: int, height: int) -> list[Line]:
-        """The timeline, where the screen doesn't show what is now."""
+        """The timeline, shown in the past and in replays."""
         when = scene.when
         if when is None or when.kind == "held":
             return self.timebar.hidden()
@@ -86,8 +86,8 @@ class Frame:
 
 
 def with_message(lines: list[Line], message: str, width: int) -> list[Line]:
-    """The lines of a screen with a message in the place of its footer, and of lines above it where it takes more."""
+    """The lines of a screen, the last of them replaced by a message."""
     if not message:
         return lines
-    told = message_lines(message, width, MOST_TOLD if len(lines) > ROOM else 1)
-    return [*lines[: len(lines) - len(told)], *told]
+    message_rows = message_lines(message, width, MOST_TOLD if len(lines) > MIN_HEIGHT else 1)
+    return [*lines[: len(lines) - len(message_rows)], *message_rows]

@@ -1,6 +1,6 @@
-"""Which columns of the table of calls a person has hidden, remembered between runs.
+"""The hidden columns of the call table, remembered between runs.
 
-Kept in the state folder: losing it costs nothing, and a file that can't be read is as good as none.
+Stored in the state folder; an unreadable file is ignored.
 """
 
 from __future__ import annotations
@@ -13,28 +13,26 @@ from pathlib import Path
 
 
 class HiddenColumns:
-    """The hidden columns, by title. Without a path nothing is remembered."""
+    """The hidden columns, by title. Without a path they are not saved."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self.hidden = _read(path) if path is not None else frozenset[str]()
 
     def toggle(self, title: str) -> None:
-        """Hide it, or show it again."""
+        """Hide a column, or show it again."""
         self.hidden = self.hidden ^ {title}
         if self._path is not None:
-            with contextlib.suppress(
-                OSError
-            ):  # a folder that can't be written costs the memory, not the screen
+            with contextlib.suppress(OSError):  # not saved, but still in effect
                 _write(self._path, self.hidden)
 
 
 def _read(path: Path) -> frozenset[str]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return frozenset()
-    hidden = told.get("hidden") if isinstance(told, dict) else None
+    hidden = data.get("hidden") if isinstance(data, dict) else None
     return (
         frozenset(title for title in hidden if isinstance(title, str))
         if isinstance(hidden, list)
@@ -43,7 +41,7 @@ def _read(path: Path) -> frozenset[str]:
 
 
 def _write(path: Path, hidden: Iterable[str]) -> None:
-    """Whole or not at all: two consoles may remember at the same time."""
+    """Write atomically: two consoles may save at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     fresh.write_text(json.dumps({"hidden": sorted(hidden)}) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 """Links by OSC 8, from the URL templates of the config: `[links] trace = "https://traces.example.com/{trace_id}"`.
 
-The address comes from the person's own config; what a feed says goes into it percent-encoded and nowhere else, so
-that no event can put a link of its own on the screen.
+The URL comes from the user's config; values from the feed are only inserted percent-encoded, so that no event can put
+its own link on the screen.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ MAX_URL = 2_000
 
 
 class Hyperlink(NamedTuple):
-    """Where a call can be looked at elsewhere."""
+    """A link to a call in another tool."""
 
     name: str
     url: str
 
 
 def linked(tone: str, url: str) -> str:
-    """A tone whose text leads to `url`."""
+    """A tone whose text links to `url`."""
     return f"{tone}{LINK}{url}" if is_address(url) else tone
 
 
 def is_address(url: str) -> bool:
-    """Whether this may be written into an escape sequence: printable ASCII without spaces, and not too long."""
+    """Whether a URL is safe in an escape sequence: printable ASCII without spaces, and not too long."""
     return bool(url) and len(url) <= MAX_URL and all("!" <= char <= "~" for char in url)
 
 
 def links_of(detail: CallDetail, templates: Mapping[str, str]) -> list[Hyperlink]:
-    """The links of one call. One that needs a trace is left out where the call has none."""
-    known = {"trace_id": detail.trace_id, "call_id": detail.row.call_id, "source": detail.source}
-    found = []
+    """The links of one call. Links with a field that the call lacks are left out."""
+    fields = {"trace_id": detail.trace_id, "call_id": detail.row.call_id, "source": detail.source}
+    links = []
     for name, template in templates.items():
         needed = [field for field in FIELDS if f"{{{field}}}" in template]
-        if template and all(known[field] for field in needed):
+        if template and all(fields[field] for field in needed):
             url = template
             for field in needed:
-                url = url.replace(f"{{{field}}}", quote(known[field], safe=""))
+                url = url.replace(f"{{{field}}}", quote(fields[field], safe=""))
             if is_address(url):
-                found.append(Hyperlink(name, url))
-    return found
+                links.append(Hyperlink(name, url))
+    return links

@@ -1,7 +1,7 @@
-"""Rows keep their places for a second: a list that is sorted anew four times a second can't be read, and costs to send.
+"""Rows keep their places for a second: a list re-sorted four times a second is unreadable, and expensive to send.
 
-What is in a row is always the newest. A row that left makes its place free for one that came; after a second all stand
-in their true order again.
+The content of a row is always current. A new row takes the place of one that left; after a second the list is
+re-sorted.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from collections.abc import Hashable, Sequence
 from voicetop.engine.snapshot import CallRow
 
 HOLD_S = 0.9
-"""A second of four pictures, whose times are never quite even."""
+"""Four frames, with tolerance for their jitter."""
 
 
 class RowStability:
-    """The order in which a list's rows stand."""
+    """The displayed order of a list's rows."""
 
     def __init__(self) -> None:
-        self._asked: Hashable = None
+        self._query: Hashable = None
         self._since = float("-inf")
         self._order: list[str] = []
 
-    def arrange(self, rows: Sequence[CallRow], asked: Hashable, at: float) -> Sequence[CallRow]:
-        """The rows as they shall stand at that time (seconds); `asked` is whatever, when it changes, changes the list.
+    def arrange(self, rows: Sequence[CallRow], query: Hashable, at: float) -> Sequence[CallRow]:
+        """The rows in display order at time `at` (s). Another `query` re-sorts at once.
 
-        With a, b, c on the screen, new rows c, d, a stand as a, d, c: b's place was free.
+        With a, b, c on the screen, the rows c, d, a are shown as a, d, c: d takes b's place.
         """
-        if asked != self._asked or not 0 <= at - self._since < HOLD_S:
-            self._asked, self._since = asked, at
+        if query != self._query or not 0 <= at - self._since < HOLD_S:
+            self._query, self._since = query, at
             self._order = [row.call_id for row in rows]
             return rows
-        left = {row.call_id: row for row in rows}
-        kept = [left.pop(call_id, None) for call_id in self._order]
-        came = iter(left.values())
-        placed = [row or next(came, None) for row in kept]
-        arranged = [row for row in (*placed, *came) if row is not None]
+        arrivals = {row.call_id: row for row in rows}
+        staying = [arrivals.pop(call_id, None) for call_id in self._order]
+        newcomers = iter(arrivals.values())
+        placed = [row or next(newcomers, None) for row in staying]
+        arranged = [row for row in (*placed, *newcomers) if row is not None]
         self._order = [row.call_id for row in arranged]
         return arranged

@@ -1,31 +1,27 @@
-"""Where the person stands: the window, and what all screens are narrowed to.
+"""The scope of all screens: the time window, and the segment they are narrowed to.
 
-The console asks the feed with what this says, or the feed's past; pages only add what they show.
+Every view requested from a feed starts from it; pages only add what they show.
 """
 
 from __future__ import annotations
-
-from typing import TypeAlias
 
 from voicetop.engine.snapshot import Snapshot, Span, Trouble, View, Where
 
 ORDER: tuple[Span, ...] = ("5m", "30m", "24h")
 
-Answer: TypeAlias = tuple[Where, str]
-
 
 def narrowed(where: Where, name: str, value: str) -> Where:
-    """Within `where` those of one value more; a dimension has one value at a time."""
+    """`where` narrowed to one more value; each dimension has one value at a time."""
     return (*(part for part in where if part[0] != name), (name, value))
 
 
 def blamed(snap: Snapshot) -> Trouble | None:
-    """The worst trouble that is somebody's and not everybody's."""
+    """The worst trouble that is limited to a segment."""
     return next((trouble for trouble in snap.verdict.troubles if trouble.where), None)
 
 
 class Scope:
-    """Window and narrowing of one console; `marking` while the next picture is to bring its moment."""
+    """Window and segment of one console; `marking` while a mark waits for the next snapshot."""
 
     def __init__(self) -> None:
         self.span: Span = "5m"
@@ -33,7 +29,7 @@ class Scope:
         self.marking = False
 
     def base(self) -> View:
-        """What every page's view begins with."""
+        """The base of every page's view."""
         return View(span=self.span, where=self.where, moment=self.marking)
 
     def next_window(self) -> None:
@@ -46,14 +42,14 @@ class Scope:
         self.where = narrowed(self.where, name, value)
 
     def widen(self) -> str:
-        """Take the last narrowing back; gives what to tell where there is none."""
+        """Undo the last narrowing; returns a message if there is none."""
         if not self.where:
             return "all calls are shown already: Enter on a row of Segments filters, b goes to the affected segment"
         self.where = self.where[:-1]
         return ""
 
     def blame(self, snap: Snapshot | None) -> str:
-        """Narrow to what the verdict blames at once; gives what to tell where it blames nobody."""
+        """Narrow to the segment the verdict blames; returns a message if there is none."""
         trouble = blamed(snap) if snap is not None else None
         if trouble is None:
             troubles = snap.verdict.troubles if snap is not None else ()

@@ -1,4 +1,4 @@
-"""Until when a silence lasts, as people type it (30m, 2h, 15:00); then what it matches, if need be; then why."""
+"""Parses a typed silence: its end (30m, 2h, 15:00), an optional matcher, and a reason."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ HINT = "duration and reason: 30m · 2h · until 15:00 · 1h family=latency maint
 
 
 class SilenceEntry(NamedTuple):
-    """Epoch seconds, a matcher where one was typed, and the words."""
+    """End (epoch s), matcher ("" if none was typed), and reason."""
 
     until: float
     matcher: str
     why: str
 
 
-def ending_of(text: str, now: float, *, utc: bool) -> SilenceEntry:
-    """What was typed, as of `now`. Raises UsageError with a line that says what is wrong."""
+def parse_silence(text: str, now: float, *, utc: bool) -> SilenceEntry:
+    """Parse a silence relative to `now` (epoch s). Raises UsageError."""
     try:
         words = shlex.split(text)
     except ValueError:

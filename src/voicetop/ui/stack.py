@@ -1,4 +1,4 @@
-"""What lies on what: a screen, perhaps one call over it, perhaps a box over both."""
+"""The stack of pages: a screen, optionally a call or incident over it, optionally a box on top."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from voicetop.ui.screens.page import Page
 
 
 class Stack:
-    """Pages, the uppermost last. Boxes lie over pages, one at a time; the feed is asked for the uppermost page."""
+    """Pages, the top one last, with at most one box. The feed provides the view of the top page below the box."""
 
     def __init__(self, bottom: Page) -> None:
         self._pages = [bottom]
@@ -16,38 +16,38 @@ class Stack:
 
     @property
     def bottom(self) -> Page:
-        """The screen."""
+        """The screen at the bottom."""
         return self._pages[0]
 
     @property
     def top(self) -> Page:
-        """What takes the keys."""
+        """The page or box that gets the keys."""
         return self._pages[-1]
 
     @property
     def page(self) -> Page:
-        """The uppermost page that isn't a box: what the feed is asked for."""
+        """The top page that isn't a box."""
         return [page for page in self._pages if not isinstance(page, Box)][-1]
 
     def go(self, bottom: Page) -> None:
-        """A screen with nothing over it; it sees the next picture, whichever that is."""
+        """Show a screen with nothing over it."""
         self._pages = [bottom]
         self._seen = None
 
-    def lay(self, page: Page) -> None:
-        """Lay a page or a box over what is there; a box takes the place of another."""
+    def push(self, page: Page) -> None:
+        """Open a page or a box on top; a box replaces an open one."""
         if isinstance(page, Box):
             page.under = self.page
-        self._pages = [*(kept for kept in self._pages if not isinstance(kept, Box)), page]
+        self._pages = [*(below for below in self._pages if not isinstance(below, Box)), page]
         if self._seen is not None:
             page.see(self._seen)
 
     def close(self) -> None:
-        """Take the uppermost away; the screen itself stays."""
+        """Close the top page; the screen itself stays."""
         self._pages = self._pages[:-1] or self._pages
 
     def see(self, snap: Snapshot) -> bool:
-        """Show a picture to all of them; False where they have seen it already."""
+        """Pass a snapshot to all pages; False if they already have it."""
         if snap is self._seen:
             return False
         self._seen = snap

@@ -1,7 +1,7 @@
-"""A guided minute through the screens, on whatever feed there is: `voicetop demo --tour`.
+"""A one-minute guided tour of the screens, on any feed: `voicetop demo --tour`.
 
-Every stop runs the same actions that a person would press, stays for a few seconds and says what is to be seen; some
-wait for what they speak of. Any key takes over, and there is nothing that only the tour could do.
+Each stop runs ordinary actions and shows a caption for a few seconds; some wait for the situation they describe. Any
+key ends the tour.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from voicetop.ui.screens.page import Host
 
 STAY_S = 5.5
 WAIT_S = 30.0
-"""How long a stop waits for what it speaks of; then it is left out."""
+"""How long a stop waits for its situation before it is skipped."""
 
 
 def _always(_: Snapshot) -> bool:
@@ -39,17 +39,17 @@ def _has_calls(snap: Snapshot) -> bool:
 
 
 class Stop(NamedTuple):
-    """What is done on arrival (ids of actions), and the caption.
+    """The actions to run on arrival (ids), and the caption.
 
-    One whose `when` isn't so is left out, unless it is `patient`: then it is waited for. What the actions say stays on
-    the screen where it is `told`.
+    A stop is skipped unless `when` holds; a `patient` one waits for it first. `keeps_message` keeps the actions'
+    message on the screen.
     """
 
     actions: tuple[str, ...]
     caption: str
     when: Callable[[Snapshot], bool] = _always
     patient: bool = False
-    told: bool = False
+    keeps_message: bool = False
 
 
 STOPS = (
@@ -105,7 +105,7 @@ STOPS = (
         ("overview", "event_before"),
         "{event_before} goes back to the last event, {freeze} freezes: every screen works in the past. "
         "{live} returns to live.",
-        told=True,
+        keeps_message=True,
     ),
     Stop(
         ("live", "overview"),
@@ -115,18 +115,18 @@ STOPS = (
 
 
 class Tour:
-    """Where the tour stands. Moved by `step`, with the time of one clock in seconds; ended by whoever drops it."""
+    """The state of the tour. Call `step` with a monotonic time in seconds; drop it to end the tour."""
 
     def __init__(self, host: Host, stops: tuple[Stop, ...] = STOPS) -> None:
         self.stops = stops
         self.index = -1
         self._host = host
         self._since = 0.0
-        self._asked_at = float("nan")
+        self._waiting_since = float("nan")
 
     @property
     def caption(self) -> str:
-        """What there is to be said now, with the person's own keys."""
+        """The current caption, with the user's own keys."""
         if self.index < 0:
             return "The tour starts when data arrives."
         keys = {action: self._host.key_of(action) for action in KEYS}
@@ -134,32 +134,32 @@ class Tour:
 
     @property
     def place(self) -> str:
-        """How far it is."""
+        """The progress: "3 of 12"."""
         return f"{max(1, self.index + 1)} of {len(self.stops)}"
 
     def step(self, now: float, snap: Snapshot | None) -> bool:
-        """Go on where it is time to; False once the tour is over."""
+        """Advance when due; False once the tour is over."""
         if snap is None or (self.index >= 0 and now - self._since < STAY_S):
             return True
-        if not known(self._asked_at):
-            self._asked_at = now
+        if not known(self._waiting_since):
+            self._waiting_since = now
         while self.index + 1 < len(self.stops):
-            following = self.stops[self.index + 1]
-            if following.when(snap):
+            stop = self.stops[self.index + 1]
+            if stop.when(snap):
                 self._arrive(self.index + 1, now)
                 return True
-            if following.patient and now - self._asked_at < WAIT_S:
+            if stop.patient and now - self._waiting_since < WAIT_S:
                 return True
             self.stops = (*self.stops[: self.index + 1], *self.stops[self.index + 2 :])
         return False
 
     def _arrive(self, index: int, now: float) -> None:
-        self.index, self._since, self._asked_at = index, now, float("nan")
+        self.index, self._since, self._waiting_since = index, now, float("nan")
         stop = self.stops[index]
         for action in stop.actions:
             if self._host.can_do(action):
                 self._host.do(action)
-        if not stop.told:  # what was said at a stop before, or by an action that had nothing to do
+        if not stop.keeps_message:  # from the previous stop, or an action that had nothing to do
             self._host.say("")
 
 

@@ -141,12 +141,12 @@ async def test_enter_on_a_step_goes_to_its_panel_for_the_incidents_segment() -> 
     async with app.run_test(size=(120, 40)) as run:
         await run.press("4", "enter", "enter")
         assert isinstance(app.page, CallsPage)
-        assert app.asked is not None
-        assert app.asked.where == synthetic_alerts.PAGE.where
-        assert app.asked.text == "stuck"
+        assert app.requested_view is not None
+        assert app.requested_view.where == synthetic_alerts.PAGE.where
+        assert app.requested_view.text == "stuck"
         await run.press("4", "enter", "down", "down", "enter")
         assert isinstance(app.page, OverviewPage)
-        assert app.asked.where == (), "the capacity is everybody's"
+        assert app.requested_view.where == (), "the capacity is everybody's"
 
 
 async def test_escape_leads_back_to_the_runbook_as_it_was_left() -> None:
@@ -169,8 +169,8 @@ async def test_live_values_are_of_those_whom_the_incident_is_about() -> None:
     app = console()
     async with app.run_test(size=(120, 40)) as run:
         await run.press("4", "enter")
-        assert app.asked is not None
-        assert app.asked.where == synthetic_alerts.PAGE.where
+        assert app.requested_view is not None
+        assert app.requested_view.where == synthetic_alerts.PAGE.where
         assert app.scope.where == (), "the screens are narrowed as before"
     everybodys = ALERTING()
     lines = a_list().lines(Scene(everybodys, LinkState("live"), DisplayOptions(), everybodys.view), 200, 50)

@@ -51,14 +51,14 @@ def test_what_a_key_does_depends_on_the_page_and_on_the_persons_own_keys() -> No
 
 def test_without_wishes_every_action_has_its_usual_keys() -> None:
     assert [action.keys for action in USUAL.actions()] == [action.keys for action in ACTIONS]
-    assert not keymap_of([]).taken
+    assert not keymap_of([]).unbound
 
 
 def test_a_wish_takes_its_key_from_what_had_it_on_the_same_screens() -> None:
     keymap = keymap_of([entry("theme", "w, ctrl+t")])
     assert keymap.keys("theme") == "w,ctrl+t"
     assert keymap.keys("window") == ""
-    assert keymap.taken == ("window",)
+    assert keymap.unbound == ("window",)
 
 
 def test_a_key_may_have_two_actions_where_no_screen_has_both() -> None:

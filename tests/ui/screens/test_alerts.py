@@ -24,7 +24,7 @@ from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.screens.alert import AlertPage
 from voicetop.ui.screens.alerts import AlertsPage
 from voicetop.ui.screens.page import Host
-from voicetop.ui.silence_entry import ending_of
+from voicetop.ui.silence_entry import parse_silence
 from voicetop.ui.style.display_options import DisplayOptions, to_ascii
 from voicetop.wire.text import safe_text
 
@@ -171,10 +171,10 @@ def test_an_incident_is_copied_as_one_line() -> None:
     ],
 )
 def test_a_silence_is_typed_with_its_end(typed: str, until: float, matcher: str, why: str) -> None:
-    assert ending_of(typed, AT, utc=True) == (until, matcher, why)
+    assert parse_silence(typed, AT, utc=True) == (until, matcher, why)
 
 
 @pytest.mark.parametrize("typed", ["", "soon", "0m", "99d", "25:00", "1h =es", "-5m", "until"])
 def test_what_is_no_end_is_said(typed: str) -> None:
     with pytest.raises(UsageError):
-        ending_of(typed, AT, utc=True)
+        parse_silence(typed, AT, utc=True)

@@ -30,30 +30,30 @@ def save(folder: Path, text: str, name: str = "mine", age: int = 0) -> None:
 def test_a_theme_that_is_saved_again_is_worn_again(themes: Path) -> None:
     save(themes, '[tones]\naccent = "#ff0000"\n')
     switch = ThemeSwitch("mine")
-    assert switch.look_again() is None
+    assert switch.reload_if_changed() is None
     save(themes, '[tones]\naccent = "#00ff00"\n', age=1)
-    assert switch.look_again() == "theme mine reloaded"
+    assert switch.reload_if_changed() == "theme mine reloaded"
     assert switch.theme.tones["accent"] == "#00ff00"
-    assert switch.look_again() is None
+    assert switch.reload_if_changed() is None
 
 
 def test_a_broken_file_is_told_once_and_the_old_theme_stays(themes: Path) -> None:
     save(themes, '[tones]\naccent = "#ff0000"\n')
     switch = ThemeSwitch("mine")
     save(themes, '[tones]\n\nacent = "#00ff00"\n', age=1)
-    said = switch.look_again()
+    said = switch.reload_if_changed()
     assert said == f"{themes}/mine.toml, line 3: 'tones.acent' is an unknown tone; did you mean 'accent'?"
     assert switch.theme.tones["accent"] == "#ff0000"
-    assert switch.look_again() is None
+    assert switch.reload_if_changed() is None
     (themes / "mine.toml").unlink()
-    assert "gone" in (switch.look_again() or "")
+    assert "gone" in (switch.reload_if_changed() or "")
     assert switch.theme.tones["accent"] == "#ff0000"
 
 
 def test_a_person_s_theme_of_a_shipped_name_takes_its_place_at_once(themes: Path) -> None:
     switch = ThemeSwitch("light")
     save(themes, '[tones]\naccent = "#123456"\n', name="light")
-    assert switch.look_again() == "theme light reloaded"
+    assert switch.reload_if_changed() == "theme light reloaded"
     assert switch.theme.tones["accent"] == "#123456"
 
 

@@ -15,7 +15,7 @@ from voicetop.ui.feed import FeedHandle
 from voicetop.ui.feeds import NamedFeed
 from voicetop.ui.lines import text_of
 from voicetop.ui.screens.prompt import PromptBox
-from voicetop.ui.time.entry import moment_of
+from voicetop.ui.time.entry import parse_time_entry
 
 TIME = ("step_back", "step_on", "minute_back", "minute_on", "go_to", "event_next", "event_before", "live")
 PACE = ("faster", "slower", "loop", "bookmark", "note", "freeze")
@@ -273,7 +273,7 @@ async def test_the_past_is_told_apart_in_every_theme_and_without_colours(
     ],
 )
 def test_moments_are_understood_as_people_type_them(text: str, moment: float) -> None:
-    assert moment_of(text, first=FIRST, last=LAST, utc=True) == moment
+    assert parse_time_entry(text, first=FIRST, last=LAST, utc=True) == moment
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_moments_are_understood_as_people_type_them(text: str, moment: float) ->
 )
 def test_a_mistake_is_one_short_line_that_shows_how_to_type_it(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        moment_of(text, first=FIRST, last=LAST, utc=True)
+        parse_time_entry(text, first=FIRST, last=LAST, utc=True)
     said = str(caught.value)
     assert len(said) <= 64
     assert said.startswith(("not ", "out of range"))

@@ -8,7 +8,7 @@ from ui import synthetic
 from ui.fake_feed import FakeFeed
 from ui.fake_past import FIRST, LAST, live_feed, replay, timeline
 from voicetop.engine.snapshot import Snapshot, View
-from voicetop.ui.time.viewed_time import NOTHING_BUT_VERDICT, ViewedTime
+from voicetop.ui.time.viewed_time import VERDICT_ONLY, ViewedTime
 
 
 def nobody(_: Snapshot) -> None:
@@ -42,7 +42,7 @@ def test_in_the_past_it_is_the_past_that_is_asked_and_the_feed_gives_its_verdict
     assert stand.picture is not None
     assert stand.picture.view.text == "es"
     assert isinstance(stand.feed, FakeFeed)
-    assert stand.feed.asked[-1] == NOTHING_BUT_VERDICT
+    assert stand.feed.asked[-1] == VERDICT_ONLY
 
 
 def test_the_live_picture_stands_until_the_past_has_one() -> None:
@@ -187,7 +187,7 @@ def test_out_of_sight_both_are_asked_for_a_verdict_only() -> None:
     assert feed.latest is not None
     stand.freeze(feed.latest)
     stand.hide()
-    assert feed.asked[-1] == past.asked[-1] == NOTHING_BUT_VERDICT
+    assert feed.asked[-1] == past.asked[-1] == VERDICT_ONLY
 
 
 def test_who_goes_live_sees_the_past_until_the_live_picture_is_there() -> None:

@@ -243,7 +243,7 @@ def go_on_from(
         state, engine = join_state(saved.body, states, CallEventReader(store.recording, blocks), turns)
         base = states.content(saved.ids.base) if saved.ids.base else b""
     seen = StoredIds.later(lambda: _seen(saved, base, frames), saved.fresh)
-    session.go_on(state, engine, seen)
+    session.restore(state, engine, seen)
     session.deployment = saved.deployment
     return True
 

@@ -1,4 +1,4 @@
-"""Bookmarks and notes: of the moment on the screen, about the call that is open."""
+"""Bookmarks and notes on the time on the screen, about the open call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicetop.ui.stack import Stack
 
 
 class AnnotationActions:
-    """Bookmarks and notes on the moment that is looked at."""
+    """The actions that bookmark and note the viewed time."""
 
     def __init__(self, host: Host, feeds: Feeds, stack: Stack) -> None:
         self._host = host
@@ -26,21 +26,21 @@ class AnnotationActions:
         return {"bookmark": self._bookmark, "note": self._note}
 
     def _bookmark(self) -> None:
-        self._keep("bookmark", "")
+        self._add("bookmark", "")
 
     def _note(self) -> None:
-        """Ask for the words of a note. A page may have its own, about what its cursor stands on."""
+        """Ask for a note's text. Incident pages have their own action, for notes on the selected incident."""
         subject = "this call" if self._stack.page.about else "this moment"
         hint = f"a note on {subject}   Enter saves, Esc cancels"
-        self._host.lay(PromptBox(self._host, "note", hint, self._keep_note))
+        self._host.push(PromptBox(self._host, "note", hint, self._add_note))
 
-    def _keep_note(self, text: str) -> str:
+    def _add_note(self, text: str) -> str:
         if not text.strip():
             return "the note is empty: Esc cancels"
-        self._keep("note", text.strip())
+        self._add("note", text.strip())
         return ""
 
-    def _keep(self, act: str, text: str) -> None:
+    def _add(self, act: str, text: str) -> None:
         viewed = self._feeds.viewed
         at = NAN if viewed.live else viewed.here
         why_not = viewed.feed.operate(Act(act, text=text, at=at, call_id=self._stack.page.about))
@@ -48,8 +48,8 @@ class AnnotationActions:
             self._host.say(why_not)
             return
         picture = viewed.picture
-        moment = at if not isnan(at) else picture.at if picture is not None else NAN
-        clock = f" at {self._host.look.clock(moment)}" if not isnan(moment) else ""
+        shown_at = at if not isnan(at) else picture.at if picture is not None else NAN
+        clock = f" at {self._host.look.clock(shown_at)}" if not isnan(shown_at) else ""
         where = (
             f"saved with {PurePath(self._feeds.current.name).name}"
             if viewed.replay

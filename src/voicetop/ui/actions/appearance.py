@@ -1,4 +1,4 @@
-"""How the console looks: the theme, changed by a key or by its file, and the clock."""
+"""The console's appearance: theme and time zone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voicetop.ui.terminal.line_view import Ink, LineView
 
 
 class Appearance:
-    """Theme and clock of one console; `sheet` is what is painted in the theme."""
+    """Theme and time zone of one console; `sheet` is painted in the theme."""
 
     def __init__(self, host: Host, themes: ThemeSwitch, options: DisplayOptions, sheet: LineView) -> None:
         self.options = options
@@ -32,14 +32,14 @@ class Appearance:
         self._apply(self._themes.change())
 
     def check_theme_file(self) -> None:
-        """A theme that is being written is applied as it is saved."""
-        said = self._themes.look_again()
-        if said is not None:
-            self._apply(said)
+        """Apply the theme's file again after it was edited."""
+        message = self._themes.reload_if_changed()
+        if message is not None:
+            self._apply(message)
 
-    def _apply(self, said: str) -> None:
-        self._sheet.wear(Ink(self.theme, ascii_only=self.options.ascii))
-        self._host.say(said)
+    def _apply(self, message: str) -> None:
+        self._sheet.set_ink(Ink(self.theme, ascii_only=self.options.ascii))
+        self._host.say(message)
 
     def _switch_zone(self) -> None:
         self.options = replace(self.options, utc=not self.options.utc)

@@ -1,4 +1,4 @@
-"""Two moments compared: mark one, compare it with another, compare before and after a deploy."""
+"""Compare two times: mark one, compare it with another, or compare before and after a deploy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicetop.ui.stack import Stack
 
 
 class CompareActions:
-    """The moment A that was marked, and what it is compared with. A mark outlives whatever is looked at later."""
+    """The marked time A, and the comparisons with it. A mark stays when other times or feeds are viewed."""
 
     def __init__(self, host: Host, feeds: Feeds, stack: Stack) -> None:
         self.mark: MarkedTime | None = None
@@ -27,17 +27,17 @@ class CompareActions:
         }
 
     def _mark(self) -> None:
-        """Keep the moment on the screen as A."""
+        """Mark the time on the screen as A."""
         if self._feeds.viewed.picture is None:
             self._host.say("nothing to mark yet")
             return
         self._host.scope.marking = True
         self._host.changed()
 
-    def take_mark(self, snap: Snapshot) -> str:
-        """Keep the moment that a picture brought, and say so; empty where none was asked for.
+    def record_mark(self, snap: Snapshot) -> str:
+        """Store the requested mark from a new snapshot and return a message; "" if no mark was requested.
 
-        On the way to another moment a picture isn't that one's yet.
+        During a seek it waits: the snapshot still shows the previous time.
         """
         scope = self._host.scope
         if snap.moment is None or not scope.marking or self._feeds.viewed.seeking:
@@ -51,7 +51,7 @@ class CompareActions:
         return f"A is {self._host.look.clock(snap.at)}: go to another moment, {key} compares it with A"
 
     def _compare(self) -> None:
-        """A against the moment on the screen."""
+        """Compare A with the time on the screen."""
         if self.mark is None:
             mark, around = self._host.key_of("mark"), self._host.key_of("before_after")
             keys = f"{mark} marks this moment as A, {around} compares"
@@ -60,7 +60,7 @@ class CompareActions:
         self._open(ComparePage(self._host, mark=self.mark))
 
     def _compare_around_marker(self) -> None:
-        """Before and after the last marker before the moment on the screen."""
+        """Compare before and after the last marker before the time on the screen."""
         snap = self._feeds.viewed.picture
         markers = markers_until(snap) if snap is not None else ()
         if markers:
@@ -72,4 +72,4 @@ class CompareActions:
     def _open(self, page: ComparePage) -> None:
         if isinstance(self._stack.top, ComparePage):
             self._host.close()
-        self._host.lay(page)
+        self._host.push(page)

@@ -1,4 +1,4 @@
-"""What is taken out of the terminal: texts to the clipboard, pictures to files."""
+"""Copy texts to the clipboard, and save screens as pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from voicetop.ui.terminal.app import TerminalApp
 
 
 class CopyActions:
-    """Copies and pictures."""
+    """The actions that copy texts and save pictures."""
 
     def __init__(self, host: Host, app: TerminalApp, stack: Stack, appearance: Appearance) -> None:
         self._host = host
@@ -31,10 +31,10 @@ class CopyActions:
         return {"copy": self._ask, "copy_link": self._copy_link}
 
     def _ask(self) -> None:
-        self._host.lay(CopyBox(self._host, self.copy, self.save_picture))
+        self._host.push(CopyBox(self._host, self.copy, self.save_picture))
 
     def _copy_link(self) -> None:
-        """The address of what the cursor stands on."""
+        """Copy the URL of the selected call or incident."""
         links = self._stack.page.links
         if links:
             self.copy(links[0].url, f"{links[0].name} link")
@@ -42,7 +42,7 @@ class CopyActions:
             self._host.say("no link here: open a call, and set [links] in the config")
 
     def copy(self, text: str, what: str) -> None:
-        """Copy a text out of the terminal, and say so."""
+        """Copy a text to the clipboard, and report it."""
         self._app.run_worker(self._copy(text, what))
 
     async def _copy(self, text: str, what: str) -> None:
@@ -50,14 +50,14 @@ class CopyActions:
         self._host.say(f"copied the {what}, {len(text):,} characters, {how}")
 
     def save_picture(self, lines: Sequence[Line], name: str, at: float) -> None:
-        """Write what was on the screen at `at` (epoch s) as a picture, and say where; its path is copied."""
+        """Save a screen of time `at` (epoch s) as a picture, report its path, and copy the path."""
         look = self._host.look
         title = f"voicetop · {name} · {look.clock(at)} {look.zone(at)}" if known(at) else name
-        drawn = picture(lines, self._appearance.theme, title=title, ascii_only=look.ascii)
-        self._app.run_worker(self._save(drawn, name, at))
+        svg = picture(lines, self._appearance.theme, title=title, ascii_only=look.ascii)
+        self._app.run_worker(self._save(svg, name, at))
 
-    async def _save(self, drawn: str, name: str, at: float) -> None:
-        saved = await pictures.save(drawn, name, at)
+    async def _save(self, svg: str, name: str, at: float) -> None:
+        saved = await pictures.save(svg, name, at)
         if saved.best is None:
             self._host.say(saved.why)
             return

@@ -1,7 +1,7 @@
-"""A person's keys: the registry's, and what `[keys]` in the config says in their place.
+"""Key bindings: the registry's defaults, overridden by `[keys]` in the config.
 
-Bindings, footer, help and palette all ask here which keys an action has. A key that a person gives to an action is
-taken from whatever had it by default on the same screens; two wishes for one key are a mistake.
+Bindings, footer, help and palette all look up an action's keys here. A key bound in the config is removed from default
+bindings on the same screens; binding it twice in the config is a mistake.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from voicetop.errors import ConfigError, nearest
 from voicetop.ui.actions.registry import ACTIONS, BY_ID, WRITTEN, Action, Place, available
 
 MODIFIERS = ("ctrl", "alt", "shift", "super", "meta", "hyper")
-WORDS = {"esc": "escape", "pgdn": "pagedown", "pgup": "pageup", "return": "enter", "del": "delete"}
+ALIASES = {"esc": "escape", "pgdn": "pagedown", "pgup": "pageup", "return": "enter", "del": "delete"}
 
 
 class Keymap:
-    """Which keys do what. `taken` tells what a person's own keys have left without any."""
+    """Key bindings. `unbound` lists the actions that lost all their keys to the config."""
 
-    def __init__(self, keys: Mapping[str, str] | None = None, taken: tuple[str, ...] = ()) -> None:
+    def __init__(self, keys: Mapping[str, str] | None = None, unbound: tuple[str, ...] = ()) -> None:
         self._keys = dict(keys or {})
-        self.taken = taken
+        self.unbound = unbound
 
     def keys(self, action_id: str) -> str:
-        """The keys of an action, comma separated, by Textual's names; empty where it has none."""
+        """The keys of an action, comma separated, by Textual's names; empty if it has none."""
         return self._keys.get(action_id, BY_ID[action_id].keys)
 
     def actions(self) -> Iterator[Action]:
@@ -34,11 +34,11 @@ class Keymap:
             yield action._replace(keys=self.keys(action.id))
 
     def action_for(self, key: str, place: Place) -> str:
-        """The id of the action that a key runs there; empty where it runs none."""
+        """The id of the action bound to a key there; empty if there is none."""
         return next((action.id for action in self.available(place) if key in action.keys.split(",")), "")
 
     def available(self, place: Place) -> list[Action]:
-        """What can be done there, in the registry's order, with these keys."""
+        """The actions available there, in the registry's order, with these keys."""
         return [action._replace(keys=self.keys(action.id)) for action in available(place)]
 
 
@@ -46,7 +46,7 @@ USUAL = Keymap()
 
 
 def keymap_of(entries: Iterable[KeyEntry]) -> Keymap:
-    """The keymap that a config asks for. Raises ConfigError, for the first mistake."""
+    """The keymap of a config. Raises ConfigError for the first mistake."""
     keymap, mistakes = examine(entries)
     if mistakes:
         raise mistakes[0]
@@ -54,41 +54,41 @@ def keymap_of(entries: Iterable[KeyEntry]) -> Keymap:
 
 
 def examine(entries: Iterable[KeyEntry]) -> tuple[Keymap, list[ConfigError]]:
-    """The keymap as far as it can be understood, and every mistake in it."""
-    wishes: dict[str, list[str]] = {}
+    """The valid part of a keymap, and every mistake in it."""
+    configured: dict[str, list[str]] = {}
     mistakes: list[ConfigError] = []
-    said: dict[str, KeyEntry] = {}
+    entry_of: dict[str, KeyEntry] = {}
     for entry in entries:
         if entry.action not in BY_ID:
             mistakes.append(_unknown_action(entry))
             continue
         keys, wrong = _keys_of(entry)
         mistakes += wrong
-        for other, theirs in wishes.items():
-            twice = sorted(set(keys) & set(theirs)) if _meet(entry.action, other) else []
-            mistakes += [_bound_twice(entry, key, said[other]) for key in twice]
-        wishes[entry.action], said[entry.action] = keys, entry
-    return _merged(wishes), mistakes
+        for other, other_keys in configured.items():
+            shared = sorted(set(keys) & set(other_keys)) if _overlap(entry.action, other) else []
+            mistakes += [_bound_twice(entry, key, entry_of[other]) for key in shared]
+        configured[entry.action], entry_of[entry.action] = keys, entry
+    return _merged(configured), mistakes
 
 
-def _merged(wishes: dict[str, list[str]]) -> Keymap:
-    """Every action's own wish, or its usual keys without those that others wish on the same screens."""
-    result = {action: ",".join(keys) for action, keys in wishes.items()}
-    taken = []
+def _merged(configured: dict[str, list[str]]) -> Keymap:
+    """Each action's configured keys, else its default keys without those bound to other actions on the same screens."""
+    result = {action: ",".join(keys) for action, keys in configured.items()}
+    unbound = []
     for action in ACTIONS:
-        if action.id in wishes:
+        if action.id in configured:
             continue
-        gone = {key for other, keys in wishes.items() if _meet(action.id, other) for key in keys}
-        kept = [key for key in action.keys.split(",") if key not in gone]
-        result[action.id] = ",".join(kept)
-        if not kept:
-            taken.append(action.id)
-    return Keymap(result, tuple(taken))
+        claimed = {key for other, keys in configured.items() if _overlap(action.id, other) for key in keys}
+        remaining = [key for key in action.keys.split(",") if key not in claimed]
+        result[action.id] = ",".join(remaining)
+        if not remaining:
+            unbound.append(action.id)
+    return Keymap(result, tuple(unbound))
 
 
-def _meet(one: str, other: str) -> bool:
-    """Whether both can be done on one screen."""
-    return bool(set(BY_ID[one].places) & set(BY_ID[other].places))
+def _overlap(action: str, other: str) -> bool:
+    """Whether both are available on one screen."""
+    return bool(set(BY_ID[action].places) & set(BY_ID[other].places))
 
 
 def _keys_of(entry: KeyEntry) -> tuple[list[str], list[ConfigError]]:
@@ -103,7 +103,7 @@ def _keys_of(entry: KeyEntry) -> tuple[list[str], list[ConfigError]]:
 
 
 def key_name(word: str) -> str:
-    """A key as Textual calls it; empty for what is none.
+    """Textual's name of a key; empty if there is no such key.
 
     >>> key_name("?"), key_name("Ctrl+T"), key_name("PgDn"), key_name("pgdwn")
     ('question_mark', 'ctrl+t', 'pagedown', '')
@@ -124,13 +124,13 @@ def _base(word: str) -> str:
 
     if len(word) == 1:
         return key_of_character(word) if word.isprintable() and not word.isspace() else ""
-    plain = WORDS.get(word.lower(), word.lower())
+    plain = ALIASES.get(word.lower(), word.lower())
     return plain if plain in _names() else ""
 
 
 @lru_cache(maxsize=1)
 def _names() -> frozenset[str]:
-    """The names of all keys that are no single character."""
+    """The names of all keys that are not a single character."""
     from voicetop.ui.terminal.keys import named_keys  # noqa: PLC0415 - only where a config names keys
 
     return frozenset({*named_keys(), *WRITTEN, "space", "comma"})

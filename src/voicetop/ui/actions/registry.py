@@ -1,6 +1,6 @@
-"""The one registry of what a person can do. Keys, footer, help and palette are all made from it.
+"""The registry of all actions. Key bindings, footer, help and palette are made from it.
 
-An action's `id` is its key in the `handlers()` of the page on the screen, or of the console, and its entry in a keymap.
+An action's `id` is its key in `handlers()` of the page or of the console, and in keymaps.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ ANYWHERE: tuple[Place, ...] = (*EVERYWHERE, *BOXES)
 
 
 Handlers: TypeAlias = dict[str, Callable[[], None]]
-"""What runs an action, by the action's id."""
+"""Callbacks by action id."""
 
 
 class Action(NamedTuple):
-    """One thing to do: its keys (Textual's names), its short label, and a sentence for the help.
+    """One action: its keys (Textual's names), a short label, and a sentence for the help.
 
-    `footer` orders it in the footer (0: not there; the larger go first where room is short).
+    `footer` is its priority in the footer (0: not shown; larger numbers are dropped first on narrow screens).
     """
 
     id: str
@@ -237,10 +237,10 @@ WRITTEN = {
 
 
 def written(keys: str, most: int = 9) -> str:
-    """Keys as people read them: "question_mark,f1" is "? F1"."""
+    """Keys as shown to the user: "question_mark,f1" is "? F1"."""
     return " ".join(WRITTEN.get(key, key) for key in keys.split(",")[:most])
 
 
 def available(place: Place) -> list[Action]:
-    """What can be done there, in the registry's order."""
+    """The actions available there, in the registry's order."""
     return [action for action in ACTIONS if place in action.places]

@@ -1,4 +1,4 @@
-"""The console's part in an incident: it sends what people do, and goes where a runbook leads."""
+"""Incident response: sends operator actions, and follows a runbook's links to screens."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from voicetop.ui.screens.segments import SegmentsPage
 from voicetop.ui.stack import Stack
 
 PANEL_OF = {"markers": "latency", "escalation": "escalation"}
-"""What the screens call a panel where runbooks call it otherwise."""
+"""Panel names of the screens, where runbooks use another name."""
 
 
 class IncidentActions:
-    """Operator acts on incidents, and the way from a runbook to a screen and back."""
+    """Operator actions on incidents, and navigation from a runbook to a screen and back."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class IncidentActions:
         runbooks: RunbookLibrary,
     ) -> None:
         self.came_from: tuple[Page, Where] | None = None
-        """The runbook that led here, and how screens were narrowed before; None once somebody went elsewhere."""
+        """The incident page that led here and the segment before that; None after other navigation."""
         self._host = host
         self._feeds = feeds
         self._stack = stack
@@ -42,17 +42,14 @@ class IncidentActions:
         self._runbooks = runbooks
 
     def handlers(self) -> Handlers:
-        """On a screen that a runbook led to, Esc goes back to the runbook."""
+        """On a screen opened from a runbook, Esc returns to the runbook."""
         screen = self._stack.bottom
         if self.came_from is None or self._stack.top is not screen or screen.engaged:
             return {}
         return {"back": self._return}
 
-    def operate(self, act: Act, *, said: str) -> None:
-        """Send an act, and say `said`, or why it can't be sent.
-
-        What is over can't be changed: in the past only notes are kept.
-        """
+    def operate(self, act: Act, *, message: str) -> None:
+        """Send an action and show `message`, or why it can't be sent. Only notes can be added in the past."""
         viewed = self._feeds.viewed
         if viewed.kind is not None and act.act != "note":
             live = self._host.key_of("live")
@@ -60,14 +57,14 @@ class IncidentActions:
             self._host.say(f"this is {now}: nothing was sent")
             return
         at = NAN if viewed.kind is None else viewed.here
-        self._host.say(viewed.feed.operate(replace(act, at=at)) or said)
+        self._host.say(viewed.feed.operate(replace(act, at=at)) or message)
 
     def runbook(self, name: str, family: str = "") -> Runbook:
-        """The runbook of that name, or one that says that there is none, with the steps of the family's."""
+        """The runbook of that name; if missing, a placeholder with the items of the family's runbook."""
         return self._runbooks.find(name, family)
 
     def enter(self, link: RunbookLink, where: Where) -> None:
-        """Go where a step leads, with its filter, dimension or panel, for the incident's segment."""
+        """Open a runbook item's screen, with its filter, dimension or panel, for the segment `where`."""
         place = cast("Place | None", PANELS.get(link.panel))
         if place is None:
             self._host.say(f"unknown panel {link.panel!r}; valid panels: {', '.join(PANELS)}")
@@ -82,17 +79,17 @@ class IncidentActions:
             self._host.say(f"{self._host.key_of('back')} returns to the runbook")
 
     def _return(self) -> None:
-        """Back to the runbook that led here, as it was left."""
+        """Return to the runbook that led here."""
         if self.came_from is not None:
             page, self._host.scope.where = self.came_from
             self._host.go("alerts")
-            self._host.lay(page)
+            self._host.push(page)
 
 
 def _prepare(page: Page, link: RunbookLink) -> None:
-    """The page shows what the link names."""
+    """Apply the link's filter, dimension or panel to the page."""
     if isinstance(page, CallsPage):
-        page.look_for(link.filter)
+        page.set_filter(link.filter)
     elif isinstance(page, SegmentsPage) and link.by:
         page.show(link.by)
     elif isinstance(page, PanelPage):

@@ -1,4 +1,4 @@
-"""What all screens show: the window of time, and the segment that they are narrowed to."""
+"""Actions on what all screens show: the time window and the segment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from voicetop.ui.screens.page import Host
 
 
 class ScopeActions:
-    """Window, widening, and narrowing to what the verdict blames; rows of pages narrow to themselves."""
+    """Window, widening, and narrowing to what the verdict blames; pages narrow to their own rows."""
 
     def __init__(self, host: Host, feeds: Feeds) -> None:
         self._host = host
@@ -22,7 +22,7 @@ class ScopeActions:
         self._host.changed()
 
     def _widen(self) -> None:
-        """Take the last narrowing back."""
+        """Undo the last narrowing."""
         self._show(self._host.scope.widen())
 
     def _blame(self) -> None:

@@ -94,13 +94,13 @@ class AlertPage(RowKeys, IncidentKeys):
     def foot(self, scene: Scene, width: int) -> Line:
         """What can be done: in the past nothing is sent but notes."""
         row, past = self.row, scene.when is not None
-        said = {"open_alert": "open panel"}
-        said |= {"acknowledge": "unacknowledge"} if row.acked_by else {}
-        said |= {"silence": "end silence"} if row.silence else {}
+        message = {"open_alert": "open panel"}
+        message |= {"acknowledge": "unacknowledge"} if row.acked_by else {}
+        message |= {"silence": "end silence"} if row.silence else {}
         dead = {*(STEP_KEYS if not self.steps else ()), *(OPEN_KEYS if past or row.state in OVER else ())}
         dead |= {"tick"} if past else set()
         return keys_line(
-            self.name, [key for key in FOOT_KEYS if key not in dead], width, self.host.keymap, said
+            self.name, [key for key in FOOT_KEYS if key not in dead], width, self.host.keymap, message
         )
 
     def row_text(self, scene: Scene) -> str:
@@ -145,5 +145,5 @@ class AlertPage(RowKeys, IncidentKeys):
             return
         done = any(number == step.number for number, _ in row.ticks)
         text = f"-{step.number}" if done else str(step.number)
-        said = f"item {step.number} {'is not done' if done else 'is done'}"
-        self.incidents.operate(Act("runbook_tick", row.id, text), said=said)
+        message = f"item {step.number} {'is not done' if done else 'is done'}"
+        self.incidents.operate(Act("runbook_tick", row.id, text), message=message)

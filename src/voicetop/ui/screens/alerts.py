@@ -208,7 +208,7 @@ class AlertsPage(RowKeys, IncidentKeys):
         """The incident in full; on a silence there is nothing more to see."""
         here = self.incident
         if here is not None:
-            self.host.lay(AlertPage(self.host, self.incidents, here))
+            self.host.push(AlertPage(self.host, self.incidents, here))
         elif self.tab == "silences" and self.panel.silences:
             self.host.say("s ends this silence")
         else:

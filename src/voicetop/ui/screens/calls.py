@@ -166,7 +166,7 @@ class CallsPage(RowKeys):
         self.first = 0
         self.cursor.clear()
 
-    def look_for(self, text: str) -> None:
+    def set_filter(self, text: str) -> None:
         """The live calls that pass this filter: a runbook led here."""
         self.entry, self.ended = None, False
         self._filter_by(text)
@@ -247,7 +247,7 @@ class CallsPage(RowKeys):
         if self.cursor.row is None:
             self.cursor.put(self.in_sight(), 0)
         if self.cursor.row is not None:
-            self.host.lay(CallPage(self.host, self, self.cursor.row))
+            self.host.push(CallPage(self.host, self, self.cursor.row))
 
     @property
     def page(self) -> Page:
@@ -276,4 +276,4 @@ class CallsPage(RowKeys):
         self.host.changed()
 
     def _choose_columns(self) -> None:
-        self.host.lay(ColumnsBox(self.host, calls.columns_for(self.ended), self.columns, self._width))
+        self.host.push(ColumnsBox(self.host, calls.columns_for(self.ended), self.columns, self._width))

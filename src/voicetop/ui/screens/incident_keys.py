@@ -73,21 +73,21 @@ class IncidentKeys(Page):
         """Take it, or give it back."""
         row = self._open()
         if row is not None and row.acked_by:
-            self.incidents.operate(Act("unack", row.id), said=f"{row.id}: unacknowledged")
+            self.incidents.operate(Act("unack", row.id), message=f"{row.id}: unacknowledged")
         elif row is not None:
-            self.incidents.operate(Act("ack", row.id), said=f"{row.id}: acknowledged")
+            self.incidents.operate(Act("ack", row.id), message=f"{row.id}: acknowledged")
 
     def _silence(self) -> None:
         """Keep it quiet until an end; a silence that is there already ends."""
         quiet = self.silence
         if quiet is not None:
-            self.incidents.operate(Act("unsilence", quiet.id), said=f"{quiet.id} ended")
+            self.incidents.operate(Act("unsilence", quiet.id), message=f"{quiet.id} ended")
             return
         row = self._open()
         if row is not None and row.silence:
-            self.incidents.operate(Act("unsilence", row.silence), said=f"{row.silence} ended")
+            self.incidents.operate(Act("unsilence", row.silence), message=f"{row.silence} ended")
         elif row is not None:
-            self.host.lay(
+            self.host.push(
                 PromptBox(
                     self.host, f"silence {row.id}", silence_entry.HINT, partial(self._silence_until, row)
                 )
@@ -95,22 +95,22 @@ class IncidentKeys(Page):
 
     def _silence_until(self, row: IncidentRow, text: str) -> str:
         try:
-            end = silence_entry.ending_of(text, self.now, utc=self.host.look.utc)
+            end = silence_entry.parse_silence(text, self.now, utc=self.host.look.utc)
         except UsageError as error:
             return str(error)
         matcher = end.matcher or written((("rule", row.rule), *row.where))
-        self.incidents.operate(Act("silence", matcher, end.why, end.until), said=f"silenced: {matcher}")
+        self.incidents.operate(Act("silence", matcher, end.why, end.until), message=f"silenced: {matcher}")
         return ""
 
     def _note(self, row: IncidentRow) -> None:
         """Ask for words that stay with the incident."""
         hint = f"a note on {row.id}   Enter saves, Esc cancels"
-        self.host.lay(PromptBox(self.host, "note", hint, partial(self._keep_note, row)))
+        self.host.push(PromptBox(self.host, "note", hint, partial(self._keep_note, row)))
 
     def _keep_note(self, row: IncidentRow, text: str) -> str:
         if not text.strip():
             return "the note is empty: Esc cancels"
-        self.incidents.operate(Act("note", row.id, text.strip()), said=f"{row.id}: note added")
+        self.incidents.operate(Act("note", row.id, text.strip()), message=f"{row.id}: note added")
         return ""
 
     def _resolve(self) -> None:
@@ -118,12 +118,12 @@ class IncidentKeys(Page):
         row = self._open()
         if row is not None:
             hint = "reason; Enter resolves, Esc cancels"
-            self.host.lay(
+            self.host.push(
                 PromptBox(self.host, f"resolve {row.id}", hint, partial(self._resolve_because, row))
             )
 
     def _resolve_because(self, row: IncidentRow, text: str) -> str:
-        self.incidents.operate(Act("resolve", row.id, text.strip()), said=f"{row.id}: resolved")
+        self.incidents.operate(Act("resolve", row.id, text.strip()), message=f"{row.id}: resolved")
         return ""
 
     def _blame(self) -> None:

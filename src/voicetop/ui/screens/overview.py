@@ -90,7 +90,7 @@ class OverviewPage(RowKeys, PanelPage):
         if self.cursor.row is None:
             self.cursor.put(self.shown, 0)
         if self.cursor.row is not None:
-            self.host.lay(CallPage(self.host, self, self.cursor.row))
+            self.host.push(CallPage(self.host, self, self.cursor.row))
 
     @property
     def page(self) -> Page:

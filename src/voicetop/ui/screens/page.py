@@ -47,7 +47,7 @@ class Host(Protocol):
     def go(self, place: Place) -> None:
         """Show another screen."""
 
-    def lay(self, page: Page) -> None:
+    def push(self, page: Page) -> None:
         """Lay a page or a box over the screen."""
 
     def close(self) -> None:

@@ -47,7 +47,7 @@ class PromptBox(Box):
         self.host.close()
         self.wrong = self._done(self.entry.text)
         if self.wrong:
-            self.host.lay(self)
+            self.host.push(self)
 
     def paste(self, text: str) -> None:
         self.entry.paste(text)

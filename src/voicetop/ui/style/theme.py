@@ -55,11 +55,11 @@ class Theme:
 
     def _make(self, tone: str) -> Style:
         name = tone.removesuffix(SELECTED)
-        chosen = self.ansi if self.colours == "16" else self.tones
-        style = Style.parse(chosen.get(name, chosen["text"]))
+        styles = self.ansi if self.colours == "16" else self.tones
+        style = Style.parse(styles.get(name, styles["text"]))
         if self.colours == "none":
             style = style.without_color
-        ground = chosen["selection" if tone.endswith(SELECTED) else "background"]
+        ground = styles["selection" if tone.endswith(SELECTED) else "background"]
         if ground != "default" and self.colours != "none":
             return Style.parse(f"on {ground}") + style
         return style + Style(reverse=not style.reverse) if tone.endswith(SELECTED) else style
@@ -67,8 +67,8 @@ class Theme:
 
 def names() -> list[str]:
     """The themes there are, a person's own among them; the standard one first."""
-    found = {path.stem for folder in theme_dirs() for path in folder.glob("*.toml")}
-    return [STANDARD, *sorted(found - {STANDARD})]
+    available = {path.stem for folder in theme_dirs() for path in folder.glob("*.toml")}
+    return [STANDARD, *sorted(available - {STANDARD})]
 
 
 def find(name: str) -> Path:

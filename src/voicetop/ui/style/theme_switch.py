@@ -11,7 +11,7 @@ from voicetop.errors import ConfigError
 from voicetop.ui.style import theme as themes
 from voicetop.ui.style.theme import Colours, Theme
 
-LOOK_S = 0.5
+POLL_S = 0.5
 """How often the app asks whether the file has changed."""
 
 
@@ -21,10 +21,10 @@ class ThemeSwitch:
     def __init__(self, name: str, colours: Colours = "full") -> None:
         self.colours = colours
         self.name = name
-        self.theme = self._fitted(name)
+        self.theme = self._load(name)
         self._stamp = _stamp(name)
 
-    def _fitted(self, name: str) -> Theme:
+    def _load(self, name: str) -> Theme:
         theme = themes.load(name)
         return theme if self.colours == "full" else theme.limited_to(self.colours)
 
@@ -36,14 +36,14 @@ class ThemeSwitch:
         for step in range(1, len(names) + 1):
             name = names[(at + step) % len(names)]
             try:
-                self.theme, self.name, self._stamp = self._fitted(name), name, _stamp(name)
+                self.theme, self.name, self._stamp = self._load(name), name, _stamp(name)
             except ConfigError as error:
                 wrong = f" ({error})"
                 continue
             return f"theme {name}{wrong}"
         return wrong.strip(" ()")
 
-    def look_again(self) -> str | None:
+    def reload_if_changed(self) -> str | None:
         """Where the file has changed: put it on again, and say so or what is wrong with it; else None."""
         stamp = _stamp(self.name)
         if stamp == self._stamp:
@@ -52,7 +52,7 @@ class ThemeSwitch:
         if stamp is None:
             return f"the file of theme {self.name} is gone; the theme stays until you quit"
         try:
-            self.theme = self._fitted(self.name)
+            self.theme = self._load(self.name)
         except ConfigError as error:
             return str(error)
         return f"theme {self.name} reloaded"

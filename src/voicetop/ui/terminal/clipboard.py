@@ -24,8 +24,8 @@ def cleaned(text: str) -> str:
 
 def osc52(text: str, *, tmux: bool = False) -> str:
     """The sequence that asks a terminal to take `text` into its clipboard (xterm, "Manipulate Selection Data")."""
-    asked = f"\x1b]52;c;{b64encode(text.encode()).decode()}\x07"
-    return "\x1bPtmux;" + asked.replace("\x1b", "\x1b\x1b") + "\x1b\\" if tmux else asked
+    sequence = f"\x1b]52;c;{b64encode(text.encode()).decode()}\x07"
+    return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\" if tmux else sequence
 
 
 async def copy(text: str, write: Callable[[str], None], env: Mapping[str, str]) -> str:

@@ -61,7 +61,7 @@ class LineView(Widget):
     def show(self, lines: list[Line]) -> int:
         """Show these lines; gives how many of them changed."""
         if self.size.width != self._width or len(lines) != len(self._lines):
-            self._take(lines)
+            self._set_lines(lines)
             self.refresh()
             return len(lines)
         changed = [y for y, line in enumerate(lines) if line != self._lines[y]]
@@ -72,12 +72,12 @@ class LineView(Widget):
             self.refresh(*(Region(0, y, self._width, 1) for y in changed))
         return len(changed)
 
-    def wear(self, ink: Ink) -> None:
+    def set_ink(self, ink: Ink) -> None:
         """The same lines in another ink."""
         self.ink = ink
         self._lines = []
 
-    def _take(self, lines: list[Line]) -> None:
+    def _set_lines(self, lines: list[Line]) -> None:
         self._lines, self._width = lines, self.size.width
         self._strips = [self.ink.strip(line, self._width) for line in lines]
 
@@ -85,7 +85,7 @@ class LineView(Widget):
         """The strips as they are: no border, no padding, no styles of Textual's own."""
         width, height = self.size
         if width != self._width or height != len(self._lines):
-            self._take(self._make(width, height))
+            self._set_lines(self._make(width, height))
         strips = self._strips[crop.y : crop.bottom]
         if crop.x or crop.width != width:
             return [strip.crop_extend(crop.x, crop.right, self.ink.theme.style("text")) for strip in strips]

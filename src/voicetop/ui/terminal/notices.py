@@ -16,8 +16,8 @@ from voicetop.ui.feed import FeedHandle
 from voicetop.ui.feeds import Feeds
 from voicetop.ui.terminal.app import TerminalApp
 
-LOOK_S = 0.25
-MOST_OWED = 20
+POLL_S = 0.25
+MAX_QUEUED = 20
 _RANK: dict[Severity, int] = {"learning": 0, "ok": 0, "degraded": 1, "blind": 2, "down": 3}
 _HEADS: dict[Standing, str] = {"ok": "● OK", "degraded": "▲ DEGRADED", "down": "■ DOWN", "blind": "? BLIND"}
 
@@ -30,30 +30,30 @@ class TerminalNotices:
         self._feeds = feeds
         self._terminal = terminal
         self._name = name
-        self._owed: deque[str] = deque(maxlen=MOST_OWED)
+        self._queue: deque[str] = deque(maxlen=MAX_QUEUED)
         self._shown: Standing | None = None
 
     def begin(self) -> None:
         """Look at the verdicts from now on."""
-        self._app.set_interval(LOOK_S, self.look)
+        self._app.set_interval(POLL_S, self.poll)
 
     def ring(self, notice: Notice) -> None:
         """Tell of an alert."""
-        self._owed.append(self._terminal.notice(notice.title, notice.text, notice.name))
+        self._queue.append(self._terminal.notice(notice.title, notice.text, notice.name))
         self._app.call_soon(self._send)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Say how things stand, where that has changed; and what the terminal didn't take before."""
         standing = standing_of(handle for _, handle in self._feeds.all)
         if standing is not None and standing != self._shown:
             if self._shown is None:
-                self._owed.append(self._terminal.begin())
+                self._queue.append(self._terminal.begin())
             self._shown = standing
-            title = self._terminal.titled(f"{_HEADS[standing]} · {self._called()}")
-            self._owed.append(title + self._terminal.progress(standing))
+            title = self._terminal.titled(f"{_HEADS[standing]} · {self._feed_name()}")
+            self._queue.append(title + self._terminal.progress(standing))
         self._send()
 
-    def _called(self) -> str:
+    def _feed_name(self) -> str:
         """What the feed on the screen calls itself, else what the person typed."""
         latest = self._feeds.current.handle.latest
         return latest.deployment if latest is not None and latest.deployment else self._name
@@ -63,14 +63,14 @@ class TerminalNotices:
         return self._terminal.end() if self._shown is not None else ""
 
     def _send(self) -> None:
-        while self._owed and self._app.has_taken_all():
-            self._app.write(self._owed.popleft())
+        while self._queue and self._app.has_taken_all():
+            self._app.write(self._queue.popleft())
 
 
 def standing_of(feeds: Iterable[FeedHandle]) -> Standing | None:
     """The worst of all feeds; None before the first has anything to show."""
-    seen = [handle.latest.verdict.severity for handle in feeds if handle.latest is not None]
-    if not seen:
+    severities = [handle.latest.verdict.severity for handle in feeds if handle.latest is not None]
+    if not severities:
         return None
-    worst = max(seen, key=lambda severity: _RANK[severity])
+    worst = max(severities, key=lambda severity: _RANK[severity])
     return "ok" if worst == "learning" else worst

@@ -1,4 +1,4 @@
-"""A moment as a person types it, on the screen's own clock."""
+"""Parses a typed time in the screen's time zone."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ HINT = "14:05 · 3m ago · -90s · 2026-11-22T14:05Z   Enter goes, Esc cancels"
 _SUBJECT = re.compile(r"^'.*' is |^\".*\" is ", re.DOTALL)
 
 
-def moment_of(text: str, *, first: float, last: float, utc: bool) -> float:
-    """A moment (epoch s) between `first` and `last` and beyond. Raises UsageError, whose text doesn't repeat `text`."""
+def parse_time_entry(text: str, *, first: float, last: float, utc: bool) -> float:
+    """The typed time (epoch s), relative to `first` and `last`. Raises UsageError, whose message doesn't repeat `text`."""
     try:
         at = parse_moment(text, first=first, last=last, zone=UTC if utc else None)
         datetime.fromtimestamp(at, UTC)

@@ -1,6 +1,6 @@
-"""Going through time: freeze, step, jump, play, and saying where one is and what can't be had.
+"""Time navigation: freeze, step, jump and play, with messages about the result.
 
-The moment that is looked at is kept by the feed's `ViewedTime`; here are the actions that move it.
+These actions move the feed's `ViewedTime`.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from voicetop.ui.renderables.banner import written_speed
 from voicetop.ui.renderables.timeline import read_up_to, told
 from voicetop.ui.screens.page import Host
 from voicetop.ui.screens.prompt import PromptBox
-from voicetop.ui.time.entry import HINT, moment_of
+from voicetop.ui.time.entry import HINT, parse_time_entry
 from voicetop.ui.time.viewed_time import ViewedTime
 
 STEP_S = 5.0
 MINUTE_S = 60.0
 SAME_S = 0.001
-"""Events no further apart than this are at one moment."""
+"""Events within this time of each other count as simultaneous."""
 
 
 class TimeNavigation:
-    """Moves the moment that the feed on the screen is looked at."""
+    """Moves the viewed time of the feed on the screen."""
 
     def __init__(self, host: Host, feeds: Feeds) -> None:
         self._host = host
         self._feeds = feeds
-        self._said_why = ""
+        self._last_why = ""
 
     @property
     def _viewed(self) -> ViewedTime:
@@ -54,7 +54,7 @@ class TimeNavigation:
         }
 
     def _freeze_or_play(self) -> None:
-        """Stand still, or go on."""
+        """Freeze, play or pause."""
         viewed, snap = self._viewed, self._viewed.feed.latest
         if not viewed.live:
             viewed.play_or_pause()
@@ -66,7 +66,7 @@ class TimeNavigation:
         self._host.changed(elsewhere=True)
 
     def _go_live(self) -> None:
-        """What is now; in a replay, its end."""
+        """Go to the present; in a replay, to its end."""
         if self._viewed.live:
             self._host.say(f"this is live; {self._host.key_of('freeze')} freezes the screen")
             return
@@ -91,7 +91,7 @@ class TimeNavigation:
         self._go(self._viewed.here + seconds)
 
     def _go(self, at: float) -> None:
-        """Go to a moment, and say where it can't be had."""
+        """Go to a time, with a message if it is out of range."""
         reached = self._viewed.go(at)
         self._host.changed(elsewhere=True)
         clock = self._host.look.clock
@@ -103,55 +103,55 @@ class TimeNavigation:
             self._host.say(f"the recording ends at {clock(reached)}")
 
     def go_to_click(self, at: float, note: Note | None) -> None:
-        """Go to a place of the timeline that was clicked, and say what happened there."""
+        """Go to a clicked time, and name the clicked event."""
         self._go(at)
         if note is not None:
             self._host.say(told(note, self._host.look))
 
     def _ask_where_to(self) -> None:
-        """Ask for a moment, and go there."""
+        """Prompt for a time, and go there."""
         if self._can_move():
-            self._host.lay(PromptBox(self._host, "go to", HINT, self._go_to))
+            self._host.push(PromptBox(self._host, "go to", HINT, self._go_to))
 
     def _go_to(self, text: str) -> str:
-        """Go to a moment as it was typed; gives what is wrong with it."""
+        """Go to a typed time; returns what is wrong with it, or ""."""
         viewed = self._viewed
         if not text.strip():
             return ""
         try:
-            at = moment_of(text, first=viewed.first, last=viewed.now, utc=self._host.look.utc)
+            at = parse_time_entry(text, first=viewed.first, last=viewed.now, utc=self._host.look.utc)
         except UsageError as error:
             return str(error)
         self._go(at)
         return ""
 
     def _go_to_event(self, steps: int) -> None:
-        """To the next event of note, or the one before, and say what it is."""
+        """Go to the next or previous notable event, and name it."""
         viewed = self._viewed
         if not self._can_move():
             return
         here, notes = viewed.here, viewed.notes
         if steps > 0:
-            found = next((note for note in notes if note.at > here + SAME_S), None)
+            target = next((note for note in notes if note.at > here + SAME_S), None)
         else:
-            found = next((note for note in reversed(notes) if note.at < here - SAME_S), None)
-        if found is None or (viewed.live and steps > 0):
+            target = next((note for note in reversed(notes) if note.at < here - SAME_S), None)
+        if target is None or (viewed.live and steps > 0):
             self._host.say(self._no_event(steps))
             return
-        same = [note for note in notes if abs(note.at - found.at) <= SAME_S]
-        self._go(found.at)
-        more = f" · and {len(same) - 1} more at this moment" if len(same) > 1 else ""
-        unread = steps > 0 and viewed.replay and found.at > read_up_to(viewed.timeline)
-        later = " · earlier data is still loading" if unread else ""
-        self._host.say(f"{told(same[0], self._host.look)}{more}{later}")
+        simultaneous = [note for note in notes if abs(note.at - target.at) <= SAME_S]
+        self._go(target.at)
+        more = f" · and {len(simultaneous) - 1} more at this moment" if len(simultaneous) > 1 else ""
+        unscanned = steps > 0 and viewed.replay and target.at > read_up_to(viewed.timeline)
+        later = " · earlier data is still loading" if unscanned else ""
+        self._host.say(f"{told(simultaneous[0], self._host.look)}{more}{later}")
 
     def _no_event(self, steps: int) -> str:
         viewed = self._viewed
         if viewed.live and steps > 0:
             return f"this is live; {self._host.key_of('event_before')} goes to the previous event"
-        unread = viewed.replay and not viewed.timeline.complete
+        unscanned = viewed.replay and not viewed.timeline.complete
         where = "after this moment" if steps > 0 else "before this moment"
-        return f"no notable event {where}" + (" so far: the recording is still loading" if unread else "")
+        return f"no notable event {where}" + (" so far: the recording is still loading" if unscanned else "")
 
     def _change_speed(self, steps: int) -> None:
         past = self._viewed.past
@@ -167,7 +167,7 @@ class TimeNavigation:
         self._host.say(pace + later)
 
     def _switch_loop(self) -> None:
-        """Begin a replay again at its end, or not."""
+        """Switch looping of a replay on or off."""
         past = self._viewed.past
         if past is None or not self._viewed.replay:
             self._host.say("only a replay can loop")
@@ -176,14 +176,14 @@ class TimeNavigation:
         self._host.say("loop is on" if past.position.loop else "loop is off")
 
     def tick(self) -> None:
-        """Once a frame: see whether what is played has caught up, and say what stopped it."""
+        """Called once a frame: go live if playback has caught up, and report why it stopped."""
         viewed = self._viewed
         viewed.tick()
         if viewed.catch_up():
             self._host.changed(elsewhere=True)
             self._host.say("this returns to live")
         why = viewed.position.why
-        if why != self._said_why:
-            self._said_why = why
+        if why != self._last_why:
+            self._last_why = why
             if why and not any(why in note for note in viewed.shown.notes):
                 self._host.say(why)

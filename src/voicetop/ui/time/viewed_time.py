@@ -1,7 +1,7 @@
-"""The moment at which one feed is viewed: live, a moment of its past, or a moment of a replay.
+"""The time at which a feed is viewed: live, a time in its past, or a time in a replay.
 
-Every feed of a console has one. Pages never know: they are given pictures, and a view is asked of the feed or of its
-past, whichever is viewed. Nothing here waits or blocks: a seek is under way until its picture is there.
+Every feed of a console has one. Pages don't depend on it: they get snapshots, from the feed or from its past. Nothing
+here blocks: a seek is in progress until its snapshot arrives.
 """
 
 from __future__ import annotations
@@ -14,43 +14,43 @@ from voicetop.engine.snapshot.timeline import Note, Timeline
 from voicetop.ui.feed import FeedHandle, Past, PlaybackPosition
 from voicetop.ui.renderables.scene import Kind
 
-NOTHING_BUT_VERDICT = View(limit=0)
-"""The view asked of a feed that isn't on the screen: its verdict, and no rows."""
+VERDICT_ONLY = View(limit=0)
+"""The view of a feed that isn't on the screen: its verdict, and no rows."""
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 125.0, 250.0, 500.0, 1000.0, inf)
 LIVE_WITHIN_S = 1.0
-"""A moment of the past no older than this counts as live."""
+"""A past time no older than this counts as live."""
 FRAMES_TO_LIVE = 2
-"""Going live, the past stays on the screen until the live feed has a picture, but no longer than this many frames."""
+"""When going live, the past stays on the screen until a live snapshot arrives, for at most this many frames."""
 AT_TARGET_S = 1.5
-"""A picture this near to the moment asked for counts as that moment: pictures are made at heartbeats."""
+"""A snapshot this close to the target counts as the target: snapshots are made at heartbeats."""
 
 
 class ViewedTime:
-    """One feed and the moment at which it is viewed.
+    """One feed and the time at which it is viewed.
 
-    `held` is the frozen picture, shown until the past has one of its own; without a past it is all there is. `target`
-    is the moment that was last asked for.
+    `frozen` is the frozen snapshot, shown until the past has one of its own, or for good without a past. `target` is the
+    last requested time.
     """
 
     def __init__(self, feed: FeedHandle) -> None:
         self.feed = feed
-        self.held: Snapshot | None = None
+        self.frozen: Snapshot | None = None
         self.target = NAN
         self._in_past = False
         self._moved = False
         self._frames_to_live = 0
-        self._wanted: View | None = None
+        self._live_view: View | None = None
 
-    # -- what is viewed ------------------------------------------------------------------------------------------
+    # -- state ---------------------------------------------------------------------------------------------------
 
     @property
     def replay(self) -> bool:
-        """Whether the feed is a recording, which has no live moment."""
+        """Whether the feed is a recording, which is never live."""
         return self.feed.past is self.feed
 
     @property
     def past(self) -> Past | None:
-        """The past that is viewed; None while live, and where nothing is kept."""
+        """The viewed past; None while live, and without history."""
         return self.feed.past if self._in_past or self.replay else None
 
     @property
@@ -69,14 +69,16 @@ class ViewedTime:
 
     @property
     def shown(self) -> FeedHandle:
-        """The feed that has the picture, its link and its error."""
+        """The feed that provides snapshot, link and error."""
         return self.past or self.feed
 
     @property
     def position(self) -> PlaybackPosition:
-        """Where playback stands."""
+        """The playback position."""
         past = self.past
-        return past.position if past is not None else PlaybackPosition(at=self.held.at if self.held else NAN)
+        return (
+            past.position if past is not None else PlaybackPosition(at=self.frozen.at if self.frozen else NAN)
+        )
 
     @property
     def timeline(self) -> Timeline:
@@ -89,39 +91,39 @@ class ViewedTime:
 
     @property
     def picture(self) -> Snapshot | None:
-        """The picture to show."""
+        """The snapshot to show."""
         latest = self.feed.latest
-        if self._frames_to_live and latest is not None and latest.view == self._wanted:
+        if self._frames_to_live and latest is not None and latest.view == self._live_view:
             self._return_to_live()
         past = self.past
         if past is None:
-            return self.held if self._in_past else latest
-        if self.held is not None and past.latest is not None and isnan(past.position.seeking):
-            self.held = None
-        return self.held or past.latest
+            return self.frozen if self._in_past else latest
+        if self.frozen is not None and past.latest is not None and isnan(past.position.seeking):
+            self.frozen = None
+        return self.frozen or past.latest
 
     def ask(self, view: View, call: Callable[[Snapshot], None]) -> bool:
-        """Ask for a view; False where a held picture is all there is, and it was made for another view."""
+        """Request a view; False if only a frozen snapshot of another view is available."""
         if self._frames_to_live:
-            self._wanted = view
+            self._live_view = view
             self.feed.ask(view, call)
             return True
         if self.kind == "held":
-            return self.held is None or self.held.view == view
+            return self.frozen is None or self.frozen.view == view
         self.shown.ask(view, call)
         return True
 
     def hide(self) -> None:
-        """Another feed comes on the screen."""
-        self.feed.ask(NOTHING_BUT_VERDICT)
+        """Reduce the view: another feed is shown."""
+        self.feed.ask(VERDICT_ONLY)
         if self.past is not None:
-            self.past.ask(NOTHING_BUT_VERDICT)
+            self.past.ask(VERDICT_ONLY)
 
     # -- moving --------------------------------------------------------------------------------------------------
 
     @property
     def here(self) -> float:
-        """The moment that is viewed, or is being sought (stamp time)."""
+        """The viewed time, or the target of a seek in progress (stamp time)."""
         if self.live:
             return self.feed.latest.at if self.feed.latest is not None else NAN
         position = self.position
@@ -134,14 +136,14 @@ class ViewedTime:
 
     @property
     def now(self) -> float:
-        """The live moment in stamp time; in a replay its end, as far as it is known."""
+        """The present in stamp time; in a replay its end, as far as it is known."""
         if self.replay:
             return self.timeline.last_at
         return self.feed.latest.at if self.feed.latest is not None else NAN
 
     @property
     def first(self) -> float:
-        """The first moment that is kept."""
+        """The start of the history."""
         past = self.feed.past
         return past.timeline.first_at if past is not None else self.now
 
@@ -152,16 +154,16 @@ class ViewedTime:
         return tuple(sorted(past.timeline.notes, key=lambda note: note.at)) if past is not None else ()
 
     def freeze(self, snap: Snapshot) -> None:
-        """Freeze this live picture."""
-        self.held, self._in_past, self._moved, self._frames_to_live = snap, True, False, 0
+        """Freeze this live snapshot."""
+        self.frozen, self._in_past, self._moved, self._frames_to_live = snap, True, False, 0
         past = self.feed.past
         if past is not None:
-            self.feed.ask(NOTHING_BUT_VERDICT)
+            self.feed.ask(VERDICT_ONLY)
             past.pause()
             self._seek(past, snap.at)
 
     def go(self, at: float) -> float:
-        """Go to a moment, clamped to what is kept, and return it. The present moment goes live."""
+        """Go to a time, clamped to the history, and return it. The present goes live."""
         if self.replay or not at >= self.now - LIVE_WITHIN_S:
             if self.live and self.feed.latest is not None:
                 self.freeze(self.feed.latest)
@@ -184,7 +186,7 @@ class ViewedTime:
         past.seek(at)
 
     def go_live(self) -> None:
-        """Go live with the next picture; in a replay, go to its end."""
+        """Go live with the next snapshot; in a replay, go to its end."""
         if self.replay and self.past is not None:
             last = self.timeline.last_at
             self._seek(self.past, last if self.timeline.complete and not isnan(last) else inf)
@@ -193,20 +195,26 @@ class ViewedTime:
             self._return_to_live()
         elif not self._frames_to_live:
             self.past.pause()
-            self._frames_to_live, self._wanted = FRAMES_TO_LIVE, None
+            self._frames_to_live, self._live_view = FRAMES_TO_LIVE, None
 
     def _return_to_live(self) -> None:
-        self.held, self._in_past, self._moved, self.target, self._frames_to_live = None, False, False, NAN, 0
+        self.frozen, self._in_past, self._moved, self.target, self._frames_to_live = (
+            None,
+            False,
+            False,
+            NAN,
+            0,
+        )
 
     def tick(self) -> None:
-        """A frame has passed: going live doesn't wait for long."""
+        """Called once a frame: limit the wait for a live snapshot."""
         if self._frames_to_live:
             self._frames_to_live -= 1
             if not self._frames_to_live:
                 self._return_to_live()
 
     def catch_up(self) -> bool:
-        """Go live where playback from the past has reached the present; whether it has."""
+        """Go live if playback has reached the present; returns whether it has."""
         done = self.kind == "past" and self.position.playing and self.position.at >= self.now - LIVE_WITHIN_S
         if done:
             self.go_live()
@@ -216,7 +224,7 @@ class ViewedTime:
 
     @property
     def resumes_live(self) -> bool:
-        """Whether going on means going live: nobody has moved since the picture was frozen."""
+        """Whether resuming goes live: the time hasn't been moved since the freeze."""
         return self.kind == "held" or (self.kind == "past" and not self._moved and not self.position.playing)
 
     def play_or_pause(self) -> None:
@@ -231,13 +239,13 @@ class ViewedTime:
             past.play()
 
     def change_speed(self, steps: int) -> float | None:
-        """Set the next speed up or down; None where there is none."""
+        """Set the next higher or lower speed; None if there is none."""
         past = self.past
         if past is None:
             return None
         faster = [speed for speed in SPEEDS if speed > past.position.speed * 1.001]
         slower = [speed for speed in SPEEDS if speed < past.position.speed * 0.999]
-        found = faster[:1] if steps > 0 else slower[-1:]
-        for speed in found:
+        candidates = faster[:1] if steps > 0 else slower[-1:]
+        for speed in candidates:
             past.set_speed(speed)
-        return found[0] if found else None
+        return candidates[0] if candidates else None
