@@ -212,10 +212,10 @@ async def test_without_follow_the_list_stays_and_the_cursor_still_knows_its_call
         assert page.first == 0
         assert "▸" not in shown(app)
         assert page.cursor.call_id == wanted
-        assert feed.requested_view[-1].call_id == wanted
+        assert feed.asked[-1].call_id == wanted
         feed.step(22)
         await until(pilot, lambda: page.cursor.index == 1)
-        assert feed.requested_view[-1].call_id == ""
+        assert feed.asked[-1].call_id == ""
 
 
 async def test_columns_are_chosen_and_remembered(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ _SUBJECT = re.compile(r"^'.*' is |^\".*\" is ", re.DOTALL)
 
 
 def parse_time_entry(text: str, *, first: float, last: float, utc: bool) -> float:
-    """The typed time (epoch s), relative to `first` and `last`. Raises UsageError, whose message doesn't repeat `text`."""
+    """The typed time (epoch s), relative to `first` and `last`. Raises UsageError without `text` in its message."""
     try:
         at = parse_moment(text, first=first, last=last, zone=UTC if utc else None)
         datetime.fromtimestamp(at, UTC)

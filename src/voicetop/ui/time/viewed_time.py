@@ -28,8 +28,8 @@ AT_TARGET_S = 1.5
 class ViewedTime:
     """One feed and the time at which it is viewed.
 
-    `frozen` is the frozen snapshot, shown until the past has one of its own, or for good without a past. `target` is the
-    last requested time.
+    `frozen` is the snapshot shown until the past has one of its own, or for good without a past. `target` is the last
+    requested time.
     """
 
     def __init__(self, feed: FeedHandle) -> None:
