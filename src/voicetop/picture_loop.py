@@ -1,7 +1,7 @@
 """Schedules snapshots of a session: at the screen's frame rate, and at once on request.
 
 Any thread may request one; the folding thread makes them. After each snapshot, folding has the thread to itself for a
-while: with 100,000 calls a snapshot takes 0.1 s, and four a second would delay the feed until the hub drops the console.
+while: with 100,000 calls a snapshot takes 0.1 s, and four a second would delay the feed until the hub disconnects.
 """
 
 from __future__ import annotations
