@@ -213,7 +213,7 @@ async def test_of_two_watchers_one_tells_and_the_other_takes_over(
     await until(lambda: heard_elsewhere(watchers.folder / "two" / "voicetop" / "outbox.db") == 2)
     first.kill()
     await first.wait()
-    await says(second, "this one tells people now")
+    await says(second, "this one is active now")
     await happen(hub, security("two"))
     await until(lambda: len(receiver.open) == 2 and len(receiver.requests) > told)
     await until(lambda: len(receiver.messages) == 2)
