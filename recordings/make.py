@@ -20,7 +20,7 @@ from msgspec import Raw, Struct
 from voicetop.hub import Hub, HubConfig
 from voicetop.recording.format import Header
 from voicetop.recording.merge import write_recording
-from voicetop.recording.notes import Noted
+from voicetop.recording.notes import StoredNote
 from voicetop.simulator import Detail, Fleet, FleetConfig, SimulatedIncident
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.events import Event, Heartbeat, Operator
@@ -164,7 +164,7 @@ async def _follow(feed: AsyncIterator[bytes], frames: list[bytes]) -> None:
 def _write(path: Path, frames: Iterable[bytes], source: str, at: float, notes: Iterable[Operator]) -> None:
     path.unlink(missing_ok=True)
     header = Header(voicetop="recording", epoch=path.stem, source=source, at=at)
-    events = write_recording(path, frames, header, [Noted(act, 0.0, 0) for act in notes])
+    events = write_recording(path, frames, header, [StoredNote(act, 0.0, 0) for act in notes])
     path.chmod(0o644)
     print(f"{path}: {events:,} records, {path.stat().st_size:,} bytes")  # noqa: T201
 

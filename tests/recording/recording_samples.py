@@ -1,4 +1,4 @@
-"""Feeds for the tests of recordings: frames as a hub sends them, and what is stamped in them."""
+"""Sample feeds for recording tests: frames as a hub sends them, and their stamped records."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def welcome(seq: int, at: float = 0.0, *, epoch: str = "e1", state: bytes = b"")
 
 
 def turn(rng: random.Random, at: float) -> dict[str, Any]:
-    """An event about as large, and as random, as a real one."""
+    """An event about as large and as random as a real one."""
     return {
         "type": "turn",
         "call_id": f"{rng.getrandbits(48):012x}",
@@ -80,7 +80,7 @@ def record(path: Path, frames: list[bytes], **options: Any) -> Path:
 
 
 def record_in_blocks(path: Path, *parts: list[bytes]) -> Path:
-    """A recording with one block for the header and one for each of these."""
+    """A recording with one block for the header and one per frame."""
     for number, frames in enumerate(parts):
         whole = record(path.with_suffix(f".part{number}"), frames, clock=ManualClock())
         blocks = split_blocks(whole.read_bytes())

@@ -1,4 +1,4 @@
-"""A recording for other programs: every record is there, and nothing in it can hurt who opens it."""
+"""Exports: every record is included, and opening one is harmless."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def exported(path: Path, form: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_json_lines_have_every_record_as_it_came(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lines_hold_every_record_unchanged(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [json.loads(line) for line in exported(recording, "jsonl", capsys).splitlines()]
     records = [record for record in read_all(recording)[0] if not isinstance(record, Welcome)]
     assert [(line["seq"], line["at"], line["local"]) for line in lines] == [record[:3] for record in records]
@@ -37,7 +37,7 @@ def test_json_lines_have_every_record_as_it_came(recording: Path, capsys: pytest
     assert {line["epoch"] for line in lines} == {"e1"}
 
 
-def test_a_table_has_a_row_a_record_and_a_column_a_field(
+def test_a_table_has_a_row_per_record_and_a_column_per_field(
     recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = list(csv.DictReader(io.StringIO(exported(recording, "csv", capsys))))
@@ -82,12 +82,12 @@ def test_labels_are_bounded_and_escaped(tmp_path: Path, capsys: pytest.CaptureFi
     path = record(tmp_path / "a.vtr", [batch(1, START, *ends)])
     text = exported(path, "openmetrics", capsys)
     series = [line for line in text.splitlines() if line.startswith("voicetop_calls_ended_total{")]
-    assert len(series) == export.MOST_VALUES + 1
+    assert len(series) == export.MAX_LABEL_VALUES + 1
     assert r'{reason="a \"reason\"\\\n0"}' in series[0]
     assert any('reason="other"} 136 ' in line for line in series)
 
 
-def test_what_is_no_event_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_records_that_are_not_events_are_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd = b'{"type":"batch","seq":1,"at":[[1.0,3]],"events":[5,"x",{"type":["turn"],"call_id":{}}]}'
     path = record(tmp_path / "a.vtr", [welcome(0), odd, b"nonsense", beat(4, 2.0)])
     for form in ("jsonl", "csv", "openmetrics"):
@@ -96,7 +96,7 @@ def test_what_is_no_event_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixt
         assert [row[1] for row in export.records(reader)] == [3, 4]
 
 
-def test_a_file_is_new_and_for_its_owner_only(recording: Path, tmp_path: Path) -> None:
+def test_an_export_is_a_new_file_readable_by_its_owner_only(recording: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.csv"
     assert run(["export", str(recording), "--format", "csv", "-o", str(out)]) == 0
     assert out.stat().st_mode & 0o777 == 0o600
@@ -104,7 +104,7 @@ def test_a_file_is_new_and_for_its_owner_only(recording: Path, tmp_path: Path) -
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="pyarrow is installed")
-def test_parquet_says_what_it_needs(
+def test_parquet_without_pyarrow_names_the_missing_package(
     recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["export", str(recording), "--format", "parquet", "-o", str(tmp_path / "a.parquet")]) == 2

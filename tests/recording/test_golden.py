@@ -1,8 +1,8 @@
-"""Recordings that earlier voicetops wrote are read for ever. Never write these files anew: add others.
+"""Recordings written by earlier versions stay readable for ever. Never regenerate these files: add others.
 
 version-1.vtr          as first released: blocks only
 version-1-indexed.vtr  the same feed with index frames and a seek table
-version-1-noted.vtr    that one with two notes at its end, and another beside it in version-1-noted.vtr.notes
+version-1-noted.vtr    the same with two notes at its end, and another in its sidecar version-1-noted.vtr.notes
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LAST_SEQ = 439
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_of_this_version_is_read_record_by_record_for_ever(name: str) -> None:
+def test_a_version_1_file_still_decodes_record_by_record(name: str) -> None:
     with read(GOLDEN / name) as reader:
         frames = list(reader)
         assert reader.notes == []
@@ -50,21 +50,21 @@ def test_a_session_folds_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_moments_are_found(name: str) -> None:
+def test_times_are_located_in_it(name: str) -> None:
     index = BlockIndex(GOLDEN / name)
     assert (index.first_at, index.last_at) == (1_760_000_000.0, 1_760_000_060.0)
-    block = index.blocks[index.passes(1_760_000_030.0)]
+    block = index.blocks[index.first_after(1_760_000_030.0)]
     assert block.first_at <= 1_760_000_030.25 <= block.last_at
 
 
-def test_notes_of_this_version_are_read_for_ever() -> None:
-    found = Notebook(GOLDEN / "version-1-noted.vtr").notes()
-    assert [(noted.act.ts, noted.act.act, noted.act.text, noted.act.call_id) for noted in found] == [
+def test_version_1_notes_still_decode() -> None:
+    notes = Notebook(GOLDEN / "version-1-noted.vtr").notes()
+    assert [(note.act.ts, note.act.act, note.act.text, note.act.call_id) for note in notes] == [
         (1_760_000_010.0, "note", "before all that", ""),
         (1_760_000_020.0, "bookmark", "it begins", ""),
         (1_760_000_030.5, "note", "an echo", "c1"),
     ]
-    assert {(noted.act.by, noted.at, noted.seq) for noted in found} == {("ada", 1_760_000_060.0, LAST_SEQ)}
+    assert {(note.act.by, note.at, note.seq) for note in notes} == {("ada", 1_760_000_060.0, LAST_SEQ)}
     with read(GOLDEN / "version-1-noted.vtr") as reader:
         records = stamped([frame for frame in reader if frame != b"nonsense"])
     assert hashlib.sha256(repr(records[:-2]).encode()).hexdigest() == CONTENT

@@ -1,4 +1,4 @@
-"""The index says where which moment is; without it, or with a wrong one, the file says the same, only slower."""
+"""The index locates times; without it, or with a wrong one, results are the same, only slower."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def without_index(data: bytes) -> bytes:
     return b"".join(blocks)
 
 
-def test_the_index_tells_the_first_and_last_stamp_of_every_block(tmp_path: Path) -> None:
+def test_the_index_gives_the_first_and_last_stamp_of_every_block(tmp_path: Path) -> None:
     path = record_blocks(tmp_path / "a.vtr", feed(300))
     index = BlockIndex(path)
     assert len(index.blocks) == 302
@@ -48,22 +48,22 @@ def test_the_index_tells_the_first_and_last_stamp_of_every_block(tmp_path: Path)
     assert not any(block.marks for block in index.blocks[2:])
     assert index.first_at == START
     assert index.last_at == pytest.approx(START + 29.9, abs=1e-5)
-    assert index.blocks[index.passes(START + 14.95)].first_seq == 751
+    assert index.blocks[index.first_after(START + 14.95)].first_seq == 751
 
 
-def test_a_file_without_an_index_is_told_of_by_its_blocks(tmp_path: Path) -> None:
+def test_a_file_without_an_index_is_indexed_from_its_blocks(tmp_path: Path) -> None:
     path = record_blocks(tmp_path / "a.vtr", feed(300))
     plain = tmp_path / "plain.vtr"
     plain.write_bytes(without_index(path.read_bytes()))
-    told, looked = BlockIndex(path), BlockIndex(plain)
-    assert [(b.size, b.first_seq, b.marks) for b in told.blocks] == [
-        (b.size, b.first_seq, b.marks) for b in looked.blocks
+    indexed, scanned = BlockIndex(path), BlockIndex(plain)
+    assert [(b.size, b.first_seq, b.marks) for b in indexed.blocks] == [
+        (b.size, b.first_seq, b.marks) for b in scanned.blocks
     ]
     for at in (START - 1, START, START + 3.05, START + 29.9, START + 99):
-        assert looked.passes(at) <= told.passes(at) <= looked.passes(at) + 1
+        assert scanned.first_after(at) <= indexed.first_after(at) <= scanned.first_after(at) + 1
 
 
-def test_a_file_cut_at_every_byte_of_its_index_says_the_same(tmp_path: Path) -> None:
+def test_a_file_cut_at_any_byte_of_its_index_gives_the_same_blocks(tmp_path: Path) -> None:
     path = record_blocks(tmp_path / "a.vtr", feed(140))
     whole, data, cut = BlockIndex(path), path.read_bytes(), tmp_path / "cut.vtr"
     table = data.rindex(TABLE_MAGIC)
@@ -72,12 +72,15 @@ def test_a_file_cut_at_every_byte_of_its_index_says_the_same(tmp_path: Path) -> 
         cut.write_bytes(data[:end])
         index = BlockIndex(cut)
         assert [block.size for block in index.blocks] == [block.size for block in whole.blocks]
-        assert index.passes(START + 13.55) in (whole.passes(START + 13.55), whole.passes(START + 13.55) - 1)
+        assert index.first_after(START + 13.55) in (
+            whole.first_after(START + 13.55),
+            whole.first_after(START + 13.55) - 1,
+        )
         records, _ = read_all(cut)
         assert records == stamped(feed(140))
 
 
-def test_an_index_that_lies_is_not_believed(tmp_path: Path) -> None:
+def test_a_wrong_index_is_ignored(tmp_path: Path) -> None:
     path = record_blocks(tmp_path / "a.vtr", feed(50))
     right = [block.offset for block in BlockIndex(path).blocks]
     data = path.read_bytes()
@@ -98,10 +101,10 @@ def test_recordings_joined_by_cat_keep_their_index(tmp_path: Path) -> None:
     both.write_bytes(first.read_bytes() + second.read_bytes())
     index = BlockIndex(both)
     assert [block.first_seq for block in index.blocks if block.first_seq > 0] == list(range(1, 200, 5))
-    assert index.blocks[index.passes(START + 3.05)].first_seq == 156
+    assert index.blocks[index.first_after(START + 3.05)].first_seq == 156
 
 
-def test_a_recorder_that_goes_on_with_a_file_indexes_all_of_it(tmp_path: Path) -> None:
+def test_a_recorder_that_appends_to_a_file_indexes_all_of_it(tmp_path: Path) -> None:
     frames = feed(20)
     path = record_blocks(tmp_path / "a.vtr", frames[:11])
     path.write_bytes(path.read_bytes()[:-5])  # as if it had been killed while it wrote the table
@@ -136,7 +139,7 @@ def test_the_seek_table_is_that_of_the_zstd_seekable_format(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(not which("zstd"), reason="needs zstd")
-def test_every_tool_passes_over_the_index(tmp_path: Path) -> None:
+def test_zstd_tools_skip_the_index(tmp_path: Path) -> None:
     path = record_blocks(tmp_path / "a.vtr", feed(200))
     done = subprocess.run(["zstd", "-t", "-q", path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -163,12 +166,12 @@ def test_a_damaged_block_costs_the_index_nothing_else(tmp_path: Path) -> None:
     assert [block.offset for block in BlockIndex(path).blocks] == offsets[:4] + offsets[5:]
 
 
-def test_stamps_that_step_back_are_where_time_first_passes_them(tmp_path: Path) -> None:
+def test_with_stamps_that_step_back_a_time_is_where_they_first_pass_it(tmp_path: Path) -> None:
     frames = [welcome(0, START), beat(1, START + 5), beat(2, START + 2), beat(3, START + 9)]
     index = BlockIndex(record_blocks(tmp_path / "a.vtr", frames))
-    assert index.blocks[index.passes(START + 3)].first_seq == 1
-    assert index.blocks[index.passes(START + 6)].first_seq == 3
-    assert index.passes(START + 9) == len(index.blocks)
+    assert index.blocks[index.first_after(START + 3)].first_seq == 1
+    assert index.blocks[index.first_after(START + 6)].first_seq == 3
+    assert index.first_after(START + 9) == len(index.blocks)
 
 
 def test_the_index_of_a_busy_day_is_small(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Cut, merge: the state at every heartbeat is that of the whole."""
+"""Cut and merge: the state at every heartbeat is that of the whole recording."""
 
 from __future__ import annotations
 
@@ -32,27 +32,29 @@ def played(recording: Path) -> dict[float, str]:
 
 def play(path: Path) -> dict[float, str]:
     with read(path) as frames:
-        found = digests(Session(), frames)
+        states = digests(Session(), frames)
         assert frames.notes == []
-        return found
+        return states
 
 
 def cut(recording: Path, out: Path, start: float | None, end: float | None, *words: str) -> Path:
-    told = [*(["--from", f"{START + start:.3f}"] if start is not None else [])]
-    told += ["--to", f"{START + end:.3f}"] if end is not None else []
-    assert run(["cut", str(recording), *told, "-o", str(out), *words]) == 0
+    bounds = [*(["--from", f"{START + start:.3f}"] if start is not None else [])]
+    bounds += ["--to", f"{START + end:.3f}"] if end is not None else []
+    assert run(["cut", str(recording), *bounds, "-o", str(out), *words]) == 0
     return out
 
 
-def test_a_cut_is_at_every_heartbeat_as_the_whole_was(
+def test_a_cut_has_the_state_of_the_whole_at_every_heartbeat(
     recording: Path, played: dict[float, str], tmp_path: Path
 ) -> None:
-    found = play(cut(recording, tmp_path / "cut.vtr", 20.1, 40.3))
-    assert found == {at: digest for at, digest in played.items() if START + 20.1 < at <= START + 40.3}
-    assert len(found) > 70
+    states = play(cut(recording, tmp_path / "cut.vtr", 20.1, 40.3))
+    assert states == {at: digest for at, digest in played.items() if START + 20.1 < at <= START + 40.3}
+    assert len(states) > 70
 
 
-def test_a_cut_begins_with_the_state_and_is_for_its_owner_only(recording: Path, tmp_path: Path) -> None:
+def test_a_cut_begins_with_the_state_and_is_readable_by_its_owner_only(
+    recording: Path, tmp_path: Path
+) -> None:
     path = cut(recording, tmp_path / "cut.vtr", 20.1, None)
     first = read_all(path)[0][0]
     assert isinstance(first, Welcome)
@@ -76,7 +78,7 @@ def test_after_cut_and_merge_every_heartbeat_is_the_same(
     assert [record for record in read_all(out)[0] if not isinstance(record, Welcome)] == original
 
 
-def test_feeds_that_follow_on_each_other_stay_what_they_are(tmp_path: Path) -> None:
+def test_feeds_that_do_not_overlap_stay_unchanged(tmp_path: Path) -> None:
     first = [welcome(0, START), *(beat(n, START + n) for n in range(1, 5))]
     second = [
         welcome(7, START + 10, epoch="e2", state=b"checkpoint"),
@@ -87,7 +89,7 @@ def test_feeds_that_follow_on_each_other_stay_what_they_are(tmp_path: Path) -> N
     assert stamped(merged) == stamped([*first, *second])
 
 
-def test_feeds_that_ran_at_the_same_time_become_one(tmp_path: Path) -> None:
+def test_overlapping_feeds_become_one(tmp_path: Path) -> None:
     first = record_fleet(tmp_path / "a.vtr", 20)
     second = tmp_path / "b.vtr"
     frames = list(fleet_frames(20, epoch="e2", seed=9))
@@ -106,7 +108,7 @@ def test_feeds_that_ran_at_the_same_time_become_one(tmp_path: Path) -> None:
     assert session.epoch.startswith("merged-")
 
 
-def test_the_second_state_of_feeds_at_the_same_time_is_left_out_and_said(
+def test_the_second_state_of_overlapping_feeds_is_omitted_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, epoch in (("a", "e1"), ("b", "e2")):
@@ -120,7 +122,7 @@ def test_the_second_state_of_feeds_at_the_same_time_is_left_out_and_said(
     assert f"the state at the beginning of {words[1]} is omitted" in capsys.readouterr().err
 
 
-def test_local_records_that_both_parts_tell_are_told_once(tmp_path: Path) -> None:
+def test_local_records_in_both_parts_appear_once(tmp_path: Path) -> None:
     frames = [
         welcome(0, START),
         beat(1, START + 1),
@@ -130,26 +132,26 @@ def test_local_records_that_both_parts_tell_are_told_once(tmp_path: Path) -> Non
         beat(2, START + 3),
     ]
     paths = [str(record(tmp_path / f"{name}.vtr", frames)) for name in "ab"]
-    told = stamped([frame for frame in Merge(paths) if frame != b"nonsense"])
-    assert told == stamped([frame for frame in frames if frame != b"nonsense"])
+    bounds = stamped([frame for frame in Merge(paths) if frame != b"nonsense"])
+    assert bounds == stamped([frame for frame in frames if frame != b"nonsense"])
     assert [*Merge(paths)].count(b"nonsense") == 1
 
 
 def test_a_shared_cut_holds_nothing_personal_not_even_in_its_state(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = {
+    text = {
         "type": "turn",
         "call_id": "c1",
         "ts": START,
         "user_text": "my number is 415 555 0100, says Maria Lopez",
     }
     start = {"type": "call.start", "call_id": "c1", "ts": START, "caller": "Maria Lopez"}
-    frames = [welcome(0, START, state=Session().checkpoint()), batch(1, START + 1, start, said)]
+    frames = [welcome(0, START, state=Session().checkpoint()), batch(1, START + 1, start, text)]
     frames += [
         beat(2 + n, START + 1 + n)
         if n % 2
-        else batch(2 + n, START + 1 + n, {**said, "turn": n, "event_id": f"e{n}"})
+        else batch(2 + n, START + 1 + n, {**text, "turn": n, "event_id": f"e{n}"})
         for n in range(1, 9)
     ]
     path = record(tmp_path / "a.vtr", frames, source="ws://hub.internal")
@@ -192,18 +194,18 @@ def test_a_shared_cut_holds_nothing_personal_not_even_in_its_state(
         (["export", "FILE", "--format", "parquet"], "parquet needs a file"),
     ],
 )  # fmt: skip
-def test_what_cannot_work_is_one_clear_line(
+def test_errors_are_one_clear_line(
     recording: Path, tmp_path: Path, words: list[str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = {"FILE": str(recording), "OUT": str(tmp_path / "out.vtr")}
     assert run([names.get(word, word) for word in words]) == 2
-    said = capsys.readouterr().err
-    assert why in said
-    assert said.count("\n") == 1
+    text = capsys.readouterr().err
+    assert why in text
+    assert text.count("\n") == 1
     assert not (tmp_path / "out.vtr").exists()
 
 
-def test_a_full_disk_leaves_no_half_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_partial_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""What is noted about a recording is in it, or beside it, and comes along wherever the recording goes."""
+"""Notes about a recording are in it or in its sidecar, and are included wherever the recording goes."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def play(path: Path) -> dict[float, str]:
 
 
 def texts(path: Path) -> list[str]:
-    return [noted.act.text for noted in Notebook(path).notes()]
+    return [stored.act.text for stored in Notebook(path).notes()]
 
 
-def test_a_note_stands_at_the_end_of_the_recording_and_no_heartbeat_before_knows_of_it(path: Path) -> None:
+def test_a_note_is_at_the_end_and_no_earlier_heartbeat_covers_it(path: Path) -> None:
     before, ended = play(path), BlockIndex(path).last_at
     assert Notebook(path).add(note(), ABOUT + 1.5) == path
     assert play(path) == before
@@ -71,30 +71,30 @@ def test_a_note_stands_at_the_end_of_the_recording_and_no_heartbeat_before_knows
     assert not path.with_name("day.vtr.notes").exists()
 
 
-def test_notes_are_read_back_by_the_moment_that_they_are_about(path: Path) -> None:
+def test_notes_are_read_back_by_the_time_they_are_about(path: Path) -> None:
     book = Notebook(path)
     book.add(note("later"), ABOUT + 9)
     book.add(note("sooner", "bookmark"), ABOUT - 9)
     found = book.notes()
-    assert [(noted.act.act, noted.act.text, noted.act.by, noted.act.ts) for noted in found] == [
+    assert [(stored.act.act, stored.act.text, stored.act.by, stored.act.ts) for stored in found] == [
         ("bookmark", "sooner", "ada", ABOUT - 9),
         ("note", "later", "ada", ABOUT + 9),
     ]
-    assert book.beside() == []
+    assert book.sidecar_notes() == []
     assert is_closed(path)
 
 
-def test_who_seeks_into_a_noted_recording_sees_what_who_plays_it_sees(path: Path) -> None:
+def test_seeking_in_a_recording_with_notes_gives_what_playing_it_gives(path: Path) -> None:
     Seeker(path, Session).build()
     Notebook(path).add(note())
-    played, moment = play(path), Seeker(path, Session).seek(START + 30)
-    assert digests(moment.session, (frame for _, frame in moment.rest())) == {
+    played, cursor = play(path), Seeker(path, Session).seek(START + 30)
+    assert digests(cursor.session, (frame for _, frame in cursor.rest())) == {
         at: digest for at, digest in played.items() if at > START + 30
     }
-    assert [act.text for act in moment.session.engine.operators] == ["callers wait"]
+    assert [act.text for act in cursor.session.engine.operators] == ["callers wait"]
 
 
-def test_a_recorder_goes_on_behind_a_note(path: Path) -> None:
+def test_a_recorder_can_append_after_a_note(path: Path) -> None:
     Notebook(path).add(note())
     with Recorder(path, epoch="e1") as recorder:
         recorder.write(welcome(10**6, START + 500))
@@ -102,21 +102,19 @@ def test_a_recorder_goes_on_behind_a_note(path: Path) -> None:
     assert read_all(path)[1] == []
 
 
-def test_a_recording_that_may_not_be_written_has_its_notes_beside_it(path: Path) -> None:
+def test_notes_of_a_read_only_recording_go_to_a_sidecar(path: Path) -> None:
     whole = path.read_bytes()
     path.chmod(0o400)
-    beside = Notebook(path).add(note())
-    assert beside == path.with_name("day.vtr.notes")
+    sidecar = Notebook(path).add(note())
+    assert sidecar == path.with_name("day.vtr.notes")
     assert path.read_bytes() == whole
-    assert beside.stat().st_mode & 0o777 == 0o600
+    assert sidecar.stat().st_mode & 0o777 == 0o600
     assert texts(path) == ["callers wait"]
-    line = json.loads(beside.read_text().splitlines()[1])
+    line = json.loads(sidecar.read_text().splitlines()[1])
     assert (line["local"], line["raw"]["by"], line["at"]) == (True, "ada", BlockIndex(path).last_at)
 
 
-def test_in_a_folder_that_may_not_be_written_either_they_are_in_the_state_folder(
-    path: Path, tmp_path: Path
-) -> None:
+def test_in_a_read_only_folder_the_sidecar_is_in_the_state_folder(path: Path, tmp_path: Path) -> None:
     path.chmod(0o400)
     tmp_path.joinpath("state").mkdir()
     tmp_path.chmod(0o500)
@@ -128,7 +126,7 @@ def test_in_a_folder_that_may_not_be_written_either_they_are_in_the_state_folder
     assert texts(moved) == ["callers wait"]
 
 
-def test_while_another_records_into_it_notes_go_beside_it(path: Path) -> None:
+def test_notes_go_to_a_sidecar_while_a_recorder_holds_the_file(path: Path) -> None:
     with path.open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert Notebook(path).add(note("one")) != path
@@ -136,7 +134,7 @@ def test_while_another_records_into_it_notes_go_beside_it(path: Path) -> None:
     assert sorted(texts(path)) == ["one", "two"]
 
 
-def test_a_recording_that_some_other_program_may_be_writing_is_left_alone(day: bytes, tmp_path: Path) -> None:
+def test_a_recording_that_may_still_be_growing_is_not_written_to(day: bytes, tmp_path: Path) -> None:
     path = tmp_path / "growing.vtr"
     for size in (len(day) // 2, len(day) - 3):
         path.write_bytes(day[:size])
@@ -146,16 +144,16 @@ def test_a_recording_that_some_other_program_may_be_writing_is_left_alone(day: b
     assert texts(path) == [f"at {len(day) // 2}", f"at {len(day) - 3}"]
 
 
-def test_what_comes_through_a_pipe_is_known_again_by_its_header(path: Path) -> None:
+def test_a_recording_from_a_pipe_is_identified_by_its_header(path: Path) -> None:
     with path.open("rb") as pipe, read(pipe) as reader:
         Notebook(reader.header).add(note())
     with path.open("rb") as pipe, read(pipe) as reader:
-        assert [noted.act.text for noted in Notebook(reader.header).notes()] == ["callers wait"]
+        assert [stored.act.text for stored in Notebook(reader.header).notes()] == ["callers wait"]
         records = [frame for _, frame in with_notes(reader)]
     assert b"callers wait" in records[-1]
 
 
-def test_in_a_folder_a_note_belongs_to_the_file_of_its_moment(path: Path, tmp_path: Path) -> None:
+def test_in_a_folder_a_note_goes_to_the_file_that_covers_its_time(path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "shards"
     folder.mkdir()
     frames = list(fleet_frames(20))
@@ -165,30 +163,30 @@ def test_in_a_folder_a_note_belongs_to_the_file_of_its_moment(path: Path, tmp_pa
     before = play(folder)
     assert book.add(note("first"), START + 3).name == "a-1.vtr.notes"
     assert book.add(note("second"), START + 15).name == "a-2.vtr.notes"
-    assert [noted.act.text for noted in book.notes()] == ["first", "second"]
+    assert [stored.act.text for stored in book.notes()] == ["first", "second"]
     assert play(folder) == before
 
 
-def test_a_file_of_notes_that_is_another_recordings_is_neither_read_nor_written_to(path: Path) -> None:
+def test_a_sidecar_of_another_recording_is_neither_read_nor_written(path: Path) -> None:
     path.chmod(0o400)
-    stranger = path.with_name("day.vtr.notes")
-    stranger.write_text('{"voicetop":"notes","version":1,"recording":"another"}\n')
-    said = stranger.read_bytes()
-    assert Notebook(path).add(note()) != stranger
-    assert stranger.read_bytes() == said
+    foreign = path.with_name("day.vtr.notes")
+    foreign.write_text('{"voicetop":"notes","version":1,"recording":"another"}\n')
+    content = foreign.read_bytes()
+    assert Notebook(path).add(note()) != foreign
+    assert foreign.read_bytes() == content
     assert texts(path) == ["callers wait"]
 
 
-def test_a_line_that_a_crash_has_torn_costs_nothing_but_itself(path: Path) -> None:
+def test_a_torn_line_costs_only_itself(path: Path) -> None:
     path.chmod(0o400)
-    beside = Notebook(path).add(note("one"))
-    with beside.open("a") as file:
+    sidecar = Notebook(path).add(note("one"))
+    with sidecar.open("a") as file:
         file.write('{"seq":7,"at":17600000')
     Notebook(path).add(note("two"))
     assert texts(path) == ["one", "two"]
 
 
-def test_a_damaged_place_before_it_does_not_hide_a_note(path: Path) -> None:
+def test_damage_before_a_note_does_not_hide_it(path: Path) -> None:
     Notebook(path).add(note())
     data = bytearray(path.read_bytes())
     block = BlockIndex(path).blocks[3]
@@ -206,7 +204,7 @@ def test_a_recording_takes_notes_and_no_other_acts(path: Path) -> None:
         Notebook(path).add(note(act="ack"))
 
 
-def test_where_nothing_can_be_kept_it_is_one_line(
+def test_a_note_that_cannot_be_stored_is_one_clear_line(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.chmod(0o400)
@@ -218,11 +216,11 @@ def test_where_nothing_can_be_kept_it_is_one_line(
         Notebook(tmp_path / "none.vtr").add(note())
 
 
-@pytest.mark.parametrize("beside", [True, False])
-def test_notes_come_along_when_a_recording_is_exported_redacted_or_merged(
-    path: Path, tmp_path: Path, *, beside: bool, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("sidecar", [True, False])
+def test_exports_redacted_copies_and_merges_include_notes(
+    path: Path, tmp_path: Path, *, sidecar: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if beside:
+    if sidecar:
         path.chmod(0o400)
     Notebook(path).add(note("call +1 415 555 0100"))
     assert run(["export", str(path)]) == 0
@@ -235,11 +233,9 @@ def test_notes_come_along_when_a_recording_is_exported_redacted_or_merged(
     assert texts(tmp_path / "both.vtr") == ["call +1 415 555 0100"]
 
 
-@pytest.mark.parametrize("beside", [True, False])
-def test_a_cut_takes_what_was_noted_about_its_time_and_nothing_else(
-    path: Path, tmp_path: Path, *, beside: bool
-) -> None:
-    if beside:
+@pytest.mark.parametrize("sidecar", [True, False])
+def test_a_cut_includes_only_notes_about_its_time(path: Path, tmp_path: Path, *, sidecar: bool) -> None:
+    if sidecar:
         path.chmod(0o400)
     book = Notebook(path)
     book.add(note("inside"), START + 12)
@@ -253,19 +249,19 @@ def test_a_cut_takes_what_was_noted_about_its_time_and_nothing_else(
     assert found == {at: digest for at, digest in play(path).items() if START + 8 < at <= START + 20}
 
 
-def test_what_is_shared_has_nobody_in_its_notes(path: Path, tmp_path: Path) -> None:
+def test_notes_in_a_shared_cut_are_redacted(path: Path, tmp_path: Path) -> None:
     frames = list(fleet_frames(5))
     start = {"type": "call.start", "ts": START, "call_id": "c1", "caller": "Maria Lopez", "event_id": "s1"}
     from recording.recording_samples import batch
 
     path = record(tmp_path / "told.vtr", [*frames, batch(10**5, START + 6, start)])
     Notebook(path).add(note("Maria at maria@example.com wants her money back"), START + 6)
-    told = ["cut", str(path), "--share", "-o"]
-    assert run([*told, str(tmp_path / "shared.vtr")]) == 0
+    command = ["cut", str(path), "--share", "-o"]
+    assert run([*command, str(tmp_path / "shared.vtr")]) == 0
     [shared] = Notebook(tmp_path / "shared.vtr").notes()
     assert "aria" not in shared.act.text
     assert "wants her money back" in shared.act.text
     assert shared.act.by.startswith("name-")
-    assert run([*told, str(tmp_path / "silent.vtr"), "--drop-text"]) == 0
+    assert run([*command, str(tmp_path / "silent.vtr"), "--drop-text"]) == 0
     [silent] = Notebook(tmp_path / "silent.vtr").notes()
     assert (silent.act.text, silent.act.ts) == ("", START + 6)

@@ -52,8 +52,8 @@ def test_batches_hold_at_most_512_consecutive_events_and_never_mix_local_ones(tm
         batch(701, 1.75, {"n": 701}),
         batch(800, 1.75, {"n": 800}),
     ]
-    found = [decoder.decode(frame) for frame in read(record(tmp_path / "a.vtr", frames))]
-    assert [(b.seq, len(b.events), b.local) for b in found if isinstance(b, RawBatch)] == [
+    batches = [decoder.decode(frame) for frame in read(record(tmp_path / "a.vtr", frames))]
+    assert [(b.seq, len(b.events), b.local) for b in batches if isinstance(b, RawBatch)] == [
         (1, 512, False), (513, 188, False), (700, 2, True), (701, 1, False), (800, 1, False)
     ]  # fmt: skip
 
@@ -132,7 +132,7 @@ def test_zeros_at_the_end_after_a_power_loss_are_a_torn_end(tmp_path: Path) -> N
     assert "is truncated: 5,000 bytes of a block after 2025-10-09T08:53:20.200Z" in notes[0]
 
 
-def test_skippable_frames_anywhere_are_passed_over(tmp_path: Path) -> None:
+def test_skippable_frames_are_skipped_anywhere(tmp_path: Path) -> None:
     path, parts = five_blocks(tmp_path / "a.vtr")
     blocks = split_blocks(path.read_bytes())
     huge = bytes.fromhex("502a4d18") + (9_000_000).to_bytes(4, "little") + b"\0" * 9_000_000
@@ -145,13 +145,13 @@ def test_skippable_frames_anywhere_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_recordings_joined_by_cat_are_a_recording(tmp_path: Path) -> None:
-    one, two = record(tmp_path / "1.vtr", feed(3)), record(tmp_path / "2.vtr", feed(4))
+    first, second = record(tmp_path / "1.vtr", feed(3)), record(tmp_path / "2.vtr", feed(4))
     both = tmp_path / "both.vtr"
-    both.write_bytes(one.read_bytes() + two.read_bytes())
+    both.write_bytes(first.read_bytes() + second.read_bytes())
     assert read_all(both) == (stamped(feed(3) + feed(4)), [])
 
 
-def test_lines_packed_anew_by_another_tool_are_a_recording(tmp_path: Path) -> None:
+def test_lines_recompressed_by_another_tool_are_a_recording(tmp_path: Path) -> None:
     frames = [*feed(3000, each=10), welcome(900_000, 1_760_001_000.0, state=os.urandom(9_000_000))]
     path = record(tmp_path / "a.vtr", frames)
     text = b"".join(unpacked(path))
@@ -177,7 +177,7 @@ def unpacked(path: Path) -> list[bytes]:
         return [piece for piece in Blocks(file) if isinstance(piece, bytes)]
 
 
-def test_lines_that_are_no_records_are_a_hole_and_unknown_kinds_are_not(tmp_path: Path) -> None:
+def test_invalid_lines_become_a_gap_but_unknown_kinds_do_not(tmp_path: Path) -> None:
     path = record(tmp_path / "a.vtr", [beat(1, 1.0)])
     more = b'{"seq":2,"at":2.0,"raw":{"n":2}}\n\n{"bookmark":"x","at":2.0}\n'
     bad = b'{"seq":3,"at":"noon","raw":{}}\nnot json\n{"seq":6,"at":3.0,"raw":{"n":6},"new":1}\n'
@@ -211,7 +211,7 @@ def test_lines_that_are_no_records_are_a_hole_and_unknown_kinds_are_not(tmp_path
         (SKIPPABLE, "is not a recording, or is truncated: it has no complete block"),
     ],
 )
-def test_what_cannot_be_replayed_is_one_clear_line(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_file_that_cannot_be_replayed_is_one_clear_line(tmp_path: Path, content: bytes, why: str) -> None:
     path = tmp_path / "a.vtr"
     path.write_bytes(content)
     with pytest.raises(RecordingError) as refused:
@@ -222,19 +222,19 @@ def test_what_cannot_be_replayed_is_one_clear_line(tmp_path: Path, content: byte
 
 
 @pytest.mark.parametrize("name", ["missing.vtr", "."])
-def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path, name: str) -> None:
+def test_a_missing_file_is_one_clear_line(tmp_path: Path, name: str) -> None:
     with pytest.raises(RecordingError, match="cannot read"):
         read(tmp_path / name)
 
 
-def test_a_later_version_in_the_middle_ends_the_reading_with_its_error(tmp_path: Path) -> None:
+def test_a_later_version_in_the_middle_raises_its_error(tmp_path: Path) -> None:
     path = record(tmp_path / "a.vtr", feed(2))
     path.write_bytes(path.read_bytes() + pack(b'{"voicetop":"recording","version":9}\n'))
     with read(path) as reader, pytest.raises(RecordingError, match="version 9"):
         list(reader)
 
 
-def test_a_later_protocol_is_read_and_said(tmp_path: Path) -> None:
+def test_a_later_protocol_is_read_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.vtr"
     path.write_bytes(pack(b'{"voicetop":"recording","version":1,"protocol":2}\n{"seq":1,"at":1,"raw":{}}\n'))
     records, notes = read_all(path)
@@ -242,7 +242,7 @@ def test_a_later_protocol_is_read_and_said(tmp_path: Path) -> None:
     assert "uses protocol 2" in notes[0]
 
 
-def test_a_pipe_that_still_grows_is_read_as_it_grows() -> None:
+def test_a_growing_pipe_is_read_as_it_grows() -> None:
     out, into = os.pipe()
     frames = feed(2)
     recorder_end = threading.Thread(target=_pump, args=(into, frames))
@@ -277,14 +277,14 @@ def _pump(fd: int, frames: list[bytes]) -> None:
 
 
 @pytest.mark.skipif(not which("zstd"), reason="needs zstd")
-def test_what_the_zstd_program_packed_is_read(tmp_path: Path) -> None:
+def test_output_of_the_zstd_program_is_read(tmp_path: Path) -> None:
     path = record(tmp_path / "a.vtr", feed(30))
     text = subprocess.run(["zstdcat", path], capture_output=True, check=True).stdout
     packed = subprocess.run(["zstd", "-c", "-19"], input=text, capture_output=True, check=True).stdout
     assert stamped(list(read(io.BytesIO(packed)))) == stamped(feed(30))
 
 
-def test_the_memory_of_reading_does_not_grow_with_the_file(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     once = record(tmp_path / "a.vtr", feed(100, each=100)).read_bytes()
     path, peaks = tmp_path / "b.vtr", []
     for times in (2, 20):
@@ -298,9 +298,7 @@ def test_the_memory_of_reading_does_not_grow_with_the_file(tmp_path: Path) -> No
     assert peaks[1] < peaks[0] * 1.25
 
 
-def test_a_block_that_unpacks_to_an_endless_line_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_block_with_an_endless_line_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voicetop.recording.reader.MAX_LINE", 20_000_000)
     path = tmp_path / "bomb.vtr"
     path.write_bytes(pack(b'{"voicetop":"recording","version":1}\n') + pack(b" " * 400_000_000))

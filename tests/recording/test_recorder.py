@@ -75,7 +75,7 @@ def feeds(draw: st.DrawFn) -> list[bytes]:
 
 @given(frames=feeds())
 @settings(max_examples=60, deadline=None)
-def test_what_is_read_is_what_was_stamped_whatever_the_batching(
+def test_reading_yields_the_stamped_records_whatever_the_batching(
     frames: list[bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = record(tmp_path_factory.mktemp("any") / "a.vtr", frames, flush_s=0.001)
@@ -84,7 +84,7 @@ def test_what_is_read_is_what_was_stamped_whatever_the_batching(
     assert notes == []
 
 
-def test_the_codec_makes_the_same_steps_of_a_recording(tmp_path: Path) -> None:
+def test_the_codec_decodes_a_recording_to_the_same_steps(tmp_path: Path) -> None:
     frames = [
         beat(0, 1.0),
         *feed(20),
@@ -97,8 +97,8 @@ def test_the_codec_makes_the_same_steps_of_a_recording(tmp_path: Path) -> None:
     expected = [step for frame in frames for step in live.decode(frame)]
     path = record(tmp_path / "a.vtr", frames)
     with read(path) as reader:
-        found = [step for frame in reader for step in replayed.decode(frame)]
-    flat = [_flat(steps) for steps in (expected, found)]
+        steps_read = [step for frame in reader for step in replayed.decode(frame)]
+    flat = [_flat(steps) for steps in (expected, steps_read)]
     assert flat[0] == flat[1]
     assert live.stats.events == replayed.stats.events
     assert live.stats.unknown_types == replayed.stats.unknown_types
@@ -149,7 +149,7 @@ def test_every_block_carries_a_checksum(tmp_path: Path) -> None:
     assert subprocess.run(["zstd", "-t", "-q", path], check=False).returncode == 0
 
 
-def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         path = record(tmp_path / "a.vtr", [])
@@ -166,14 +166,14 @@ def test_a_second_writer_is_refused_with_one_clear_line(tmp_path: Path) -> None:
     Recorder(path).close()
 
 
-def test_a_recorder_goes_on_after_the_last_block_of_a_file(tmp_path: Path) -> None:
+def test_a_recorder_appends_after_the_last_block_of_a_file(tmp_path: Path) -> None:
     frames = feed(6)
     path = record(tmp_path / "a.vtr", frames[:3])
     record(path, frames[3:])
     assert read_all(path) == (stamped(frames), [])
 
 
-def test_a_torn_tail_is_cut_off_before_going_on_wherever_it_is_torn(tmp_path: Path) -> None:
+def test_a_torn_tail_is_cut_off_before_appending(tmp_path: Path) -> None:
     first, second, third = [welcome(0)], [beat(1, 1.25)], [beat(2, 1.5)]
     path = record(tmp_path / "a.vtr", first)
     whole = path.read_bytes()
@@ -185,7 +185,7 @@ def test_a_torn_tail_is_cut_off_before_going_on_wherever_it_is_torn(tmp_path: Pa
         assert read_all(path) == (stamped(first + third), [])
 
 
-def test_what_can_be_read_behind_a_damaged_block_is_never_cut_off(tmp_path: Path) -> None:
+def test_readable_blocks_after_a_damaged_one_are_never_cut_off(tmp_path: Path) -> None:
     path = record(tmp_path / "a.vtr", [welcome(0)])
     for seq in (1, 2, 3):
         record(path, [beat(seq, float(seq))])
@@ -199,7 +199,7 @@ def test_what_can_be_read_behind_a_damaged_block_is_never_cut_off(tmp_path: Path
 @pytest.mark.parametrize(
     "content", [b"my only copy of the thesis\n" * 100, b"\x28\xb5\x2f\xfd and so on", b"\0"]
 )
-def test_a_file_that_is_no_recording_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_recording_stays_unchanged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "thesis.txt"
     path.write_bytes(content)
     with pytest.raises(RecordingError, match=r"thesis\.txt is not a recording.*; record to another file"):
@@ -252,7 +252,7 @@ def test_a_full_disk_stops_the_recording_loudly_at_a_whole_block(tmp_path: Path)
     assert 15_000 < path.stat().st_size <= 20_000
 
 
-def test_a_disk_slower_than_the_feed_is_told_of_and_leaves_a_gap(
+def test_a_disk_slower_than_the_feed_is_reported_and_leaves_a_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, hangs = tmp_path / "a.vtr", threading.Event()
@@ -268,7 +268,7 @@ def test_a_disk_slower_than_the_feed_is_told_of_and_leaves_a_gap(
     assert recorder.failed
     assert f"too slow: {lost} frames were not recorded" in recorder.error
     hangs.set()
-    _wait_until(lambda: recorder._put_bytes == recorder._writer.taken_bytes)
+    _wait_until(lambda: recorder._put_bytes == recorder._writer.processed_bytes)
     recorder.write(beat(151, 1_760_000_004.0))
     recorder.close()
     records, _ = read_all(path)
@@ -296,7 +296,7 @@ def test_a_block_is_written_half_a_second_after_its_first_record_though_nothing_
         assert read_all(path)[0] == stamped([beat(1, 1.0)])
 
 
-def test_frames_that_the_codec_refuses_are_recorded_as_they_came(tmp_path: Path) -> None:
+def test_frames_that_the_codec_rejects_are_recorded_unchanged(tmp_path: Path) -> None:
     large = b'{"type":"batch","seq":2,"at":[[1.0,1]],"events":[{"x":"' + b"x" * 5_000_000 + b'"}]}'
     in_text = b'{"type":"batch","seq":2,"at":[[1.0,1]],"events":[{"x":"a\nb"}]}'
     far = b'{"type":"batch","seq":1180591620717411303424,"at":[[1.0,1]],"events":[{}]}'
@@ -381,6 +381,6 @@ def test_recording_costs_bounded_memory(tmp_path: Path) -> None:
     with Recorder(tmp_path / "a.vtr", queue_bytes=4_000_000) as recorder:
         for frame in frames * 10:
             recorder.write(frame)
-            _wait_until(lambda: recorder._put_bytes - recorder._writer.taken_bytes < 2_000_000)
+            _wait_until(lambda: recorder._put_bytes - recorder._writer.processed_bytes < 2_000_000)
     assert recorder.events == 200_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000

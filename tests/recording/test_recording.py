@@ -1,4 +1,4 @@
-"""kill -9 of a real recording process: how much of what it had written can be read again."""
+"""kill -9 of a real recording process: how much of the recording can be read afterwards."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ while True:
     os.write(1, struct.pack("dq", time.monotonic(), seq))
     time.sleep(rng.random() * 0.01)
 """
-TOLD = struct.Struct("dq")
+REPORT = struct.Struct("dq")
 TESTS = str(Path(__file__).parent.parent)
 
 
@@ -40,17 +40,17 @@ def kill_one(path: Path, first: int, life_s: float) -> tuple[int, int]:
     command = [sys.executable, "-c", RECORD_FOREVER, str(path), TESTS, str(first)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        told = process.stdout.read(TOLD.size)
+        reported = process.stdout.read(REPORT.size)
         time.sleep(life_s)
         os.kill(process.pid, signal.SIGKILL)
         killed = time.monotonic()
-        told += process.stdout.read()
-    marks = list(TOLD.iter_unpack(told[: len(told) // TOLD.size * TOLD.size]))
+        reported += process.stdout.read()
+    marks = list(REPORT.iter_unpack(reported[: len(reported) // REPORT.size * REPORT.size]))
     return max((seq for at, seq in marks if at <= killed - 1.0), default=first), marks[-1][1]
 
 
 def crash_again_and_again(path: Path, kills: int, seed: int) -> None:
-    """Each process goes on with the file that the one before left; all that any wrote in time must be there."""
+    """Each process appends to the file that the last one left; all that any wrote in time must be there."""
     rng, first, due = random.Random(seed), 0, set[int]()
     for _ in range(kills):
         safe, last = kill_one(path, first, rng.uniform(0.0, 1.6))

@@ -1,4 +1,4 @@
-"""What is personal goes, who is who stays, and what the figures are made of isn't touched."""
+"""Personal data is removed, callers stay distinguishable, and figures don't change."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def said(text: str, **fields: Any) -> str:
         "four one five, five five five oh one double zero", "1234-5678-9012-3456-7890", "AC482913",
     ],
 )  # fmt: skip
-def test_it_is_found_wherever_it_is_said(personal: str) -> None:
+def test_personal_data_is_found_anywhere_in_a_text(personal: str) -> None:
     for text in (personal, f"it's {personal}, thanks", f"({personal})", f"so: {personal}."):
         found = said(text)
         for part in [part for part in personal.split() if len(part) > 5] or [personal]:
@@ -80,7 +80,7 @@ def test_a_caller_stays_one_caller_however_the_number_is_written() -> None:
     assert other["caller"] != first["caller"]
 
 
-def test_a_name_is_known_again_where_it_is_said_in_the_same_call() -> None:
+def test_a_name_is_replaced_where_it_recurs_in_the_same_call() -> None:
     start, turn, stranger = redacted(
         {"type": "call.start", "ts": 1.0, "call_id": "a", "caller": "Maria López"},
         {"type": "turn", "ts": 1.0, "call_id": "a", "agent_text": "Hello Maria, is it Mrs. LÓPEZ?"},
@@ -92,7 +92,7 @@ def test_a_name_is_known_again_where_it_is_said_in_the_same_call() -> None:
     assert stranger["agent_text"] == "Hello Maria"
 
 
-def test_configured_fields_go_at_any_depth_whatever_is_in_them() -> None:
+def test_configured_fields_are_replaced_at_any_depth_whatever_their_value() -> None:
     (event,) = redacted(
         {
             "type": "call.start",
@@ -108,7 +108,7 @@ def test_configured_fields_go_at_any_depth_whatever_is_in_them() -> None:
     assert event["new"][0]["Patient"].startswith("name-")
 
 
-def test_tools_are_looked_into() -> None:
+def test_tool_arguments_and_results_are_redacted() -> None:
     (event,) = redacted(
         {
             "type": "tool",
@@ -128,14 +128,14 @@ def test_tools_are_looked_into() -> None:
     assert "a@b.io" not in event["result"]
 
 
-def test_keys_and_only_keys_decide_what_a_pseudonym_is() -> None:
+def test_pseudonyms_depend_on_the_key() -> None:
     event = {"type": "call.start", "ts": 1.0, "call_id": "a", "caller": "Ann"}
     assert redacted(event) == redacted(event)
     assert redacted(event, key=b"another") != redacted(event)
     assert redacted(event, key=b"") != redacted(event, key=b"")
 
 
-def test_what_cannot_be_looked_into_goes() -> None:
+def test_data_that_cannot_be_parsed_is_removed() -> None:
     redactor = Redactor(KEY)
     payload = base64.b64encode(b"call me: 4155550100").decode()
     events = [{"type": "malformed", "ts": 1.0, "payload": payload, "error": "x"}, "call 4155550100", 5]
@@ -151,7 +151,7 @@ def test_what_cannot_be_looked_into_goes() -> None:
     assert redactor.report()[-2:] == ["checkpoints left out: 1", "invalid payloads left out: 2"]
 
 
-def test_drop_text_leaves_out_all_that_was_said_and_all_that_is_not_known() -> None:
+def test_drop_text_removes_transcripts_and_unknown_fields() -> None:
     turn, odd = redacted(
         {"type": "turn", "ts": 1.0, "call_id": "a", "user_text": "hello", "e2e_ms": 5.0, "note": "hello"},
         {"type": "new.kind", "ts": 1.0, "text": "hello"},
@@ -161,7 +161,7 @@ def test_drop_text_leaves_out_all_that_was_said_and_all_that_is_not_known() -> N
     assert odd == {"type": "new.kind", "ts": 1.0}
 
 
-def test_the_figures_of_a_fleet_stay_what_they_were() -> None:
+def test_the_figures_of_a_fleet_do_not_change() -> None:
     plain, hidden, redactor = Session(), Session(), Redactor(KEY)
     for frame in fleet_frames(60):
         plain.feed(frame)
@@ -172,7 +172,7 @@ def test_the_figures_of_a_fleet_stay_what_they_were() -> None:
     assert hidden.engine.ledger.windows.dump() == plain.engine.ledger.windows.dump()
 
 
-def test_what_was_an_event_stays_one_however_long_its_texts_become() -> None:
+def test_a_redacted_event_stays_valid_however_long_its_texts_become() -> None:
     (event,) = redacted(
         {
             "type": "error",

@@ -1,4 +1,4 @@
-"""A recording that never ends: no event is lost at a border, and only the oldest files go."""
+"""Endless recordings: no event is lost between files, and only the oldest files are deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recording.recording_samples import batch, beat, feed, read_all, stamped, we
 from voicetop.clock import ManualClock
 from voicetop.errors import RecordingError
 from voicetop.recording import Recorder, read
-from voicetop.recording.shards import PARTS_OF_SIZE, Shards
+from voicetop.recording.shards import FILES_PER_LIMIT, Shards
 from voicetop.session import Session
 from voicetop.wire.frames import Welcome
 
@@ -39,7 +39,7 @@ def without_resumes(records: list[object]) -> list[object]:
     return [record for record in records if not isinstance(record, Welcome) or record.state]
 
 
-def test_no_record_is_lost_at_a_border_and_each_file_is_a_recording(tmp_path: Path) -> None:
+def test_no_record_is_lost_between_files_and_each_is_a_recording(tmp_path: Path) -> None:
     frames = minutes(5)
     files = record_shards(tmp_path / "day", frames)
     assert [path.name for path in files] == [
@@ -50,14 +50,14 @@ def test_no_record_is_lost_at_a_border_and_each_file_is_a_recording(tmp_path: Pa
     assert read_all(tmp_path / "day")[0] == found
 
 
-def test_a_border_in_the_middle_of_a_busy_second_splits_no_batch(tmp_path: Path) -> None:
+def test_rotation_within_a_busy_second_splits_no_batch(tmp_path: Path) -> None:
     frames = feed(1_000, each=3)
     record_shards(tmp_path / "day", frames, shard_s=7.0)
     found, notes = read_all(tmp_path / "day")
     assert (without_resumes(list(found)), notes) == (stamped(frames), [])
 
 
-def test_each_file_says_which_feed_it_is_of(tmp_path: Path) -> None:
+def test_each_file_names_its_feed(tmp_path: Path) -> None:
     last = record_shards(tmp_path / "day", minutes(3))[-1]
     session = Session()
     with read(last) as frames:
@@ -67,7 +67,7 @@ def test_each_file_says_which_feed_it_is_of(tmp_path: Path) -> None:
     assert session.epoch == "e1"
 
 
-def test_files_that_are_too_old_go(tmp_path: Path) -> None:
+def test_files_that_are_too_old_are_deleted(tmp_path: Path) -> None:
     folder = tmp_path / "day"
     old = record_shards(folder, minutes(2))
     for path in old:
@@ -80,7 +80,7 @@ def test_files_that_are_too_old_go(tmp_path: Path) -> None:
     assert {path.name for path in left} >= {"incident.vtr", "notes.txt"}
 
 
-def test_the_oldest_go_when_all_are_too_large(tmp_path: Path) -> None:
+def test_the_oldest_are_deleted_when_the_total_is_too_large(tmp_path: Path) -> None:
     folder = tmp_path / "day"
     files = record_shards(folder, feed(6_000), keep_bytes=200_000, shard_s=30.0)
     sizes = [path.stat().st_size for path in files]
@@ -91,7 +91,7 @@ def test_the_oldest_go_when_all_are_too_large(tmp_path: Path) -> None:
     assert seqs[0] > 1
 
 
-def test_the_checkpoints_of_a_file_go_with_it(tmp_path: Path) -> None:
+def test_the_checkpoints_of_a_file_are_deleted_with_it(tmp_path: Path) -> None:
     folder = tmp_path / "day"
     first = record_shards(folder, minutes(1))[0]
     cache = first.with_name(first.name + ".ckpt")
@@ -101,7 +101,7 @@ def test_the_checkpoints_of_a_file_go_with_it(tmp_path: Path) -> None:
     assert not cache.exists()
 
 
-def test_a_second_start_within_a_second_takes_another_name(tmp_path: Path) -> None:
+def test_a_second_file_within_a_second_gets_another_name(tmp_path: Path) -> None:
     folder = tmp_path / "day"
     first = record_shards(folder, minutes(0))
     second = record_shards(folder, [batch(1, START + 1, {"type": "turn"})])
@@ -139,7 +139,7 @@ def test_a_folder_has_one_recorder_at_a_time(tmp_path: Path) -> None:
 
 def test_a_full_file_waits_for_a_state_but_not_for_ever(tmp_path: Path) -> None:
     clock = ManualClock(START)
-    shards = Shards(tmp_path, clock=clock, shard_s=60.0, patience_s=10.0)
+    shards = Shards(tmp_path, clock=clock, shard_s=60.0, state_wait_s=10.0)
     with Recorder(tmp_path, epoch="e1", shards=shards, clock=clock) as recorder:
         recorder.write(welcome(0, START))
         for second in range(1, 131):
@@ -157,7 +157,7 @@ def test_a_full_file_waits_for_a_state_but_not_for_ever(tmp_path: Path) -> None:
     assert third[1][1] == START + 110
 
 
-def test_the_files_that_are_kept_leave_room_for_the_one_that_is_written(tmp_path: Path) -> None:
+def test_the_total_leaves_room_for_the_file_being_written(tmp_path: Path) -> None:
     limit = 60_000
     files = record_shards(tmp_path / "day", feed(3_000), keep_bytes=limit, shard_s=30.0)
-    assert sum(path.stat().st_size for path in files) <= limit + limit // PARTS_OF_SIZE
+    assert sum(path.stat().st_size for path in files) <= limit + limit // FILES_PER_LIMIT

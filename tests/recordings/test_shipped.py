@@ -1,4 +1,4 @@
-"""Every recording that is shipped plays, and what its README says is to be found is found by those keys."""
+"""Every shipped recording plays, and the keys in its README lead to what it describes."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ async def find(player: Player, row: Find) -> None:
         pytest.fail(f"{row.moment}: {missing} not in\n" + "\n".join(map(text_of, app.sheet.lines)))
 
 
-def test_the_readme_tells_of_every_recording_there_is() -> None:
+def test_the_readme_describes_every_recording() -> None:
     assert len(NAMES) >= 3
     assert sorted(NAMES) == sorted(path.name for path in HERE.glob("*.vtr"))
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_what_the_readme_says_is_to_be_found_is_found(name: str) -> None:
+async def test_the_keys_in_the_readme_lead_to_what_it_describes(name: str) -> None:
     with playing(name) as player:
         for row in finds(name):
             await find(player, row)
@@ -94,7 +94,7 @@ async def test_what_the_readme_says_is_to_be_found_is_found(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_whole_small_and_names_no_machine(name: str) -> None:
+def test_it_is_complete_small_and_names_no_machine(name: str) -> None:
     assert (HERE / name).stat().st_size <= MOST_BYTES
     assert is_closed(HERE / name)
     records, notes = read_all(HERE / name)
@@ -104,7 +104,7 @@ def test_it_is_whole_small_and_names_no_machine(name: str) -> None:
     assert not getattr(records[0], "state", b"")  # a state would be read by one version of voicetop only
 
 
-def test_the_script_makes_a_simulated_one_again_record_by_record(tmp_path: Path) -> None:
+def test_the_script_reproduces_a_simulated_recording_record_by_record(tmp_path: Path) -> None:
     """Where the simulator was changed on purpose: python recordings/make.py llm-outage billing-es-v42."""
     make = runpy.run_path(str(HERE / "make.py"))
     make["main"]([str(tmp_path), "billing-es-v42"])

@@ -70,7 +70,7 @@ def test_notes_that_follow_fast_on_each_other_all_find_their_place_in_the_record
     remarks = noted(path, *texts)
     assert remarks.failures == []
     assert sorted(noted.act.text for noted in Notebook(path).notes()) == texts
-    assert Notebook(path).beside() == []
+    assert Notebook(path).sidecar_notes() == []
 
 
 def test_a_note_about_a_call_stands_in_its_ladder_in_a_replay_too(path: Path) -> None:

@@ -205,7 +205,7 @@ def test_with_a_recorder_its_recording_is_gone_back_in(
 def test_with_a_folder_of_files_too_and_they_begin_with_states(
     tmp_path: Path, played: dict[float, str]
 ) -> None:
-    shards = Shards(tmp_path / "day", shard_s=10.0, patience_s=5.0)
+    shards = Shards(tmp_path / "day", shard_s=10.0, state_wait_s=5.0)
     source = FilmSource(gate=0.0)
     feed = feed_of(source, Recorder(tmp_path / "day", shards=shards, flush_s=0.02, clock=Then()))
     go_on(source, feed, 40)

@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         (hub.name, _feed(source, recorder, settings, author))
         for hub, source in zip(hubs, sources, strict=True)
     ]
-    return show_feeds(feeds, args, settings, patience_s=FIRST_ANSWER_S)
+    return show_feeds(feeds, args, settings, state_wait_s=FIRST_ANSWER_S)
 
 
 def _feed(source: Callable[[], Source], recorder: Recorder | None, settings: Config, author: str) -> LiveFeed:
@@ -131,7 +131,7 @@ def open_recorder(args: argparse.Namespace, url: str) -> Recorder | None:
         return None
     from voicetop.recording import Recorder
 
-    shards = shelf(args, args.record, patience_s=PATIENCE_S) if folder else None
+    shards = shelf(args, args.record, state_wait_s=PATIENCE_S) if folder else None
     return Recorder(args.record, source=url, shards=shards)
 
 
@@ -157,11 +157,11 @@ def show_feed(
     settings: Config,
     title: str,
     *,
-    patience_s: float = 0.0,
+    state_wait_s: float = 0.0,
     tour: bool = False,
 ) -> int:
     """Show one feed."""
-    return show_feeds([(title, feed)], args, settings, patience_s=patience_s, tour=tour)
+    return show_feeds([(title, feed)], args, settings, state_wait_s=state_wait_s, tour=tour)
 
 
 def show_feeds(
@@ -169,12 +169,12 @@ def show_feeds(
     args: argparse.Namespace,
     settings: Config,
     *,
-    patience_s: float = 0.0,
+    state_wait_s: float = 0.0,
     tour: bool = False,
 ) -> int:
     """Run the screen, or the plain lines, until the person has enough.
 
-    With `patience_s` a feed begins before the screen and may end it: a hub that says no at once raises FeedRefused.
+    With `state_wait_s` a feed begins before the screen and may end it: a hub that says no at once raises FeedRefused.
     Without, the first frame is painted first. One of several feeds that says no is shown as such.
     """
     utc = settings.utc if args.utc is None else args.utc
@@ -188,12 +188,12 @@ def show_feeds(
         finally:
             telling.end()
     title, first = feeds[0]
-    waits = bool(patience_s) and len(feeds) == 1
+    waits = bool(state_wait_s) and len(feeds) == 1
     telling.listen()
     if waits:
         first.start()
     app = _app(feeds, args, settings, utc=utc)
-    if waits and not first.wait_for_answer(patience_s):
+    if waits and not first.wait_for_answer(state_wait_s):
         raise FeedRefused(first.error or first.link.why)
     telling.show_on(app, title)
     app.on_first_paint = lambda: _start(feeds, telling)

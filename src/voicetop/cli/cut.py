@@ -15,7 +15,7 @@ from voicetop.formatting.times import parse_moment
 from voicetop.recording import read
 from voicetop.recording.format import Header
 from voicetop.recording.merge import write_recording
-from voicetop.recording.notes import about
+from voicetop.recording.notes import notes_about
 from voicetop.replay.cut import cut_frames
 from voicetop.replay.seek import Seeker
 from voicetop.replay.session_cursor import SessionCursor
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
             at=reader.header.at,
         )
     notes = [
-        noted.redacted(redactor) if redactor else noted for noted in about(args.file, start or first, end)
+        note.redacted(redactor) if redactor else note for note in notes_about(args.file, start or first, end)
     ]
     events = write_recording(args.output, cut_frames(cursor, end), header, notes)
     sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")

@@ -56,7 +56,7 @@ def keep_bytes(args: argparse.Namespace) -> int:
     return parse_size(args.keep_size) if args.keep_size else 0
 
 
-def shelf(args: argparse.Namespace, folder: str, *, patience_s: float = 0.0) -> Shards:
+def shelf(args: argparse.Namespace, folder: str, *, state_wait_s: float = 0.0) -> Shards:
     """The folder as the options want it. Raises UsageError."""
     from voicetop.recording.shards import Shards
 
@@ -65,5 +65,5 @@ def shelf(args: argparse.Namespace, folder: str, *, patience_s: float = 0.0) -> 
         shard_s=shard_s(args),
         keep_s=keep_s(args),
         keep_bytes=keep_bytes(args),
-        patience_s=patience_s,
+        state_wait_s=state_wait_s,
     )

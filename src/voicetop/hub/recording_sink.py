@@ -84,7 +84,7 @@ def _recorder(config: HubConfig, epoch: str, clock: Clock) -> Recorder:
         shard_s=config.record_shard_s,
         keep_s=config.record_keep_s,
         keep_bytes=config.record_keep_bytes,
-        patience_s=PATIENCE_S,
+        state_wait_s=PATIENCE_S,
         clock=clock,
     )
     return Recorder(config.record, epoch=epoch, source=source, clock=clock, shards=shards)

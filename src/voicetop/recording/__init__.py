@@ -1,4 +1,4 @@
-"""Recordings: stamped records, raw, in a file that any zstd tool reads. The format is described in `format.py`."""
+"""Recordings: raw stamped records in a file that any zstd tool reads. `format.py` describes the format."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A recording's file or pipe as a sequence of verified texts, with damaged and torn places told of.
+"""Reads a recording's file or pipe as a sequence of verified texts, and reports damaged and torn blocks.
 
-A block counts once its checksum was seen to be right. Blocks of other tools that are too large to be held (8 MiB)
-are passed on as they unpack, so that memory is bounded whatever the file holds; damage in these is found late.
+A block is yielded once its checksum is verified. Blocks of other tools that are too large to hold (8 MiB) are yielded
+as they decompress, so that memory stays bounded; damage in those is detected late.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from voicetop.recording.compression import (
 )
 
 CHUNK = 256 * 1024
-HELD = 8 * 1024 * 1024
+MAX_HELD = 8 * 1024 * 1024
 
 
 class BlockStream(Protocol):
-    """Bytes to be read in order: a file, a pipe. `read` gives what is there, and b"" at the end."""
+    """A file or pipe. `read` returns what is available, and b"" at the end."""
 
     def read(self, size: int, /) -> bytes | None: ...
 
 
 class Damaged(Struct, frozen=True):
-    """From `offset` on something cannot be read; whole blocks may follow."""
+    """Data from `offset` on cannot be read; whole blocks may follow."""
 
     offset: int
 
 
 class Torn(Struct, frozen=True):
-    """The file ends within a block that began at `offset`; `size` bytes of it are there."""
+    """The file ends within the block at `offset`; `size` bytes of it are present."""
 
     offset: int
     size: int
@@ -46,9 +46,9 @@ Piece: TypeAlias = bytes | Damaged | Torn
 
 
 class Blocks:
-    """Iterate to get the pieces of a stream that stands at `offset`.
+    """Iterates over the pieces of a stream, starting at `offset`.
 
-    `offset` is where in it the next one begins, `start` where the block of the last text did.
+    `offset` advances to the start of the next block; `start` is the start of the block that the last text came from.
     """
 
     def __init__(self, stream: BlockStream, offset: int = 0) -> None:
@@ -58,8 +58,8 @@ class Blocks:
         self.offset = offset
         self.start = offset
 
-    def begins_like_one(self) -> bool:
-        """Whether the first bytes are those of a zstd frame."""
+    def begins_with_frame(self) -> bool:
+        """Whether the stream starts with a zstd frame."""
         while len(self._data) < len(DATA_MAGIC) and self._fill():
             pass
         return self._data.startswith(DATA_MAGIC) or is_skippable(self._data)
@@ -73,11 +73,11 @@ class Blocks:
             if is_skippable(self._data) and (size or not self._ended):
                 self._skip()
             elif size:
-                yield from self._unpack(self._take(size))
+                yield from self._unpack(self._consume(size))
             elif not self._ended and self._data.startswith(DATA_MAGIC):
-                yield from self._unpack(self._take(len(self._data)))
+                yield from self._unpack(self._consume(len(self._data)))
             else:
-                yield from self._resume()
+                yield from self._resync()
 
     def _fill(self) -> bool:
         chunk = self._stream.read(CHUNK)
@@ -87,68 +87,68 @@ class Blocks:
         self._data += chunk
         return True
 
-    def _take(self, size: int) -> bytes:
+    def _consume(self, size: int) -> bytes:
         taken = bytes(self._data[:size])
         del self._data[:size]
         self.offset += len(taken)
         return taken
 
     def _whole_frame(self) -> int:
-        """The size of the frame that begins here, once all of it is held; 0 where it is torn, huge or none."""
+        """The size of the next frame once all of it is in memory; 0 if it is torn, too large or not a frame."""
         while True:
             try:
                 return get_frame_size(self._data)
             except ZstdError:
-                if len(self._data) >= HELD or not self._fill():
+                if len(self._data) >= MAX_HELD or not self._fill():
                     return 0
 
     def _skip(self) -> None:
         left = 8 + int.from_bytes(self._data[4:8], "little")
         while left and (self._data or self._fill()):
-            left -= len(self._take(min(left, len(self._data))))
+            left -= len(self._consume(min(left, len(self._data))))
 
     def _unpack(self, packed: bytes) -> Iterator[Piece]:
         start, first = self.offset - len(packed), packed
         decoder = ZstdDecompressor()
         try:
             while not decoder.eof:
-                text = decoder.decompress(packed, HELD)
+                text = decoder.decompress(packed, MAX_HELD)
                 if text:
                     self.start = start
                     yield text
                 packed = b""
                 if decoder.needs_input and not decoder.eof:
-                    packed = self._take(CHUNK) if self._data or self._fill() else b""
+                    packed = self._consume(CHUNK) if self._data or self._fill() else b""
                     if not packed:
                         yield Torn(start, self.offset - start)
                         return
         except ZstdError:
             if self.offset == start + len(
                 first
-            ):  # its length may be what is damaged: look inside for the next one
-                self._give_back(first[len(DATA_MAGIC) :])
+            ):  # its length may be damaged: look inside it for the next frame
+                self._push_back(first[len(DATA_MAGIC) :])
             yield Damaged(start)
             return
-        self._give_back(decoder.unused_data)
+        self._push_back(decoder.unused_data)
 
-    def _give_back(self, unused: bytes) -> None:
+    def _push_back(self, unused: bytes) -> None:
         if unused:
             self._data[:0] = unused
             self.offset -= len(unused)
 
-    def _resume(self) -> Iterator[Piece]:
-        """No frame stands here: go to where the next one may begin. Where none does, the end is torn."""
+    def _resync(self) -> Iterator[Piece]:
+        """Not at a frame: skip to the next magic number. If there is none, the end is torn."""
         start = self.offset
-        found = self._data.find(DATA_MAGIC, 1)
-        while found < 0 and not self._ended:
-            self._take(max(0, len(self._data) - len(DATA_MAGIC) + 1))
+        magic_at = self._data.find(DATA_MAGIC, 1)
+        while magic_at < 0 and not self._ended:
+            self._consume(max(0, len(self._data) - len(DATA_MAGIC) + 1))
             self._fill()
-            found = self._data.find(DATA_MAGIC)
-        if found >= 0:
-            self._take(found)
+            magic_at = self._data.find(DATA_MAGIC)
+        if magic_at >= 0:
+            self._consume(magic_at)
             yield Damaged(start)
             return
         only_an_index = start == self.offset and is_skippable(self._data)
-        self._take(len(self._data))
+        self._consume(len(self._data))
         if not only_an_index:
             yield Torn(start, self.offset - start)

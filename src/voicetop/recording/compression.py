@@ -1,4 +1,4 @@
-"""Zstandard, from the standard library where it has it (Python 3.14), else the same code as a package."""
+"""Zstandard from the standard library (Python 3.14 and later), else from the backport."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SKIPPABLE_MAGIC = b"\x2a\x4d\x18"
 
 
 def is_skippable(head: bytes | bytearray) -> bool:
-    """Whether a frame that begins with these bytes holds no data (magics 0x184D2A50 to 0x184D2A5F).
+    """Whether a frame that starts with these bytes is skippable (magics 0x184D2A50 to 0x184D2A5F).
 
     >>> is_skippable(bytes.fromhex("5e2a4d18"))
     True
@@ -54,7 +54,7 @@ def is_skippable(head: bytes | bytearray) -> bool:
 
 
 class compressor:  # noqa: N801 - used like a function
-    """Packs each text into one frame of its own, with its size and a content checksum in it."""
+    """Compresses each text into a frame that states its size and a content checksum."""
 
     def __init__(self, level: int) -> None:
         self._zstd = ZstdCompressor(

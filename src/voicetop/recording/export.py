@@ -1,5 +1,5 @@
-"""A recording for other programs: JSON lines, a table, time series. Memory doesn't grow with the file, except for
-OpenMetrics, which holds its samples (one a minute for each series).
+"""Exports a recording as JSON lines, a table or time series. Memory doesn't grow with the file, except for OpenMetrics,
+which holds its samples (one a minute per series).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ PARQUET_ROWS = 20_000
 
 
 def records(reader: Reader, recording: str | os.PathLike[str] | None = None) -> Iterator[Row]:
-    """Each record: stamp, seq, whether it is local, epoch, event. What is no JSON object is left out.
+    """Each record: stamp, seq, whether it is local, epoch, event. Skips records that are not JSON objects.
 
-    `recording` is where it comes from (None: a pipe), so that what is noted beside it comes along.
+    `recording` is the reader's path (None: a pipe), so that notes in its sidecar are included.
     """
     for _, frame in with_notes(reader, recording):
         try:
@@ -51,7 +51,7 @@ def records(reader: Reader, recording: str | os.PathLike[str] | None = None) -> 
 
 
 def to_jsonl(rows: Rows, out: TextIO) -> None:
-    """A line a record: its stamps, then the event as it came."""
+    """One line per record: its stamps, then the event unchanged."""
     for at, seq, local, epoch, event in rows:
         line = {"time": times.iso(at), "at": at, "seq": seq, "local": local, "epoch": epoch, "event": event}
         out.write(msgspec.json.encode(line).decode())
@@ -59,7 +59,7 @@ def to_jsonl(rows: Rows, out: TextIO) -> None:
 
 
 def columns() -> list[str]:
-    """The columns of a table: the stamps, then every field of the protocol; parts as `latency.stt`."""
+    """The columns of a table: the stamps, then every field of the protocol; nested fields as `latency.stt`."""
     names: dict[str, None] = dict.fromkeys(_STAMP)
     for kind in EVENT_TYPES.values():
         for field in kind.__struct_fields__:
@@ -71,7 +71,7 @@ def columns() -> list[str]:
 
 
 def flat(row: Row) -> dict[str, Any]:
-    """A record as a row of that table. Segments are JSON in one cell; unknown fields are left out."""
+    """A record as a row of that table. Segments are JSON in one cell. Unknown fields stay; the table drops them."""
     at, seq, local, epoch, event = row
     cells: dict[str, Any] = {"time": times.iso(at), "at": at, "seq": seq, "local": local, "epoch": epoch}
     for name, value in event.items():
@@ -85,19 +85,19 @@ def flat(row: Row) -> dict[str, Any]:
 
 
 def to_csv(rows: Rows, out: TextIO) -> None:
-    """A table with a header. A text that a spreadsheet would take for a formula gets a ' before it."""
+    """A table with a header. Text that a spreadsheet would read as a formula gets a ' prefix."""
     writer = csv.DictWriter(out, columns(), extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: _harmless(cell) for name, cell in flat(row).items()})
+        writer.writerow({name: _escape_formula(cell) for name, cell in flat(row).items()})
 
 
-def _harmless(cell: Any) -> Any:
+def _escape_formula(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def to_parquet(rows: Rows, out: BinaryIO) -> None:
-    """The same table in Parquet, zstd-compressed. Raises UsageError where pyarrow isn't installed."""
+    """The same table in Parquet, zstd-compressed. Raises UsageError if pyarrow isn't installed."""
     try:
         import pyarrow as pa  # noqa: PLC0415 - an optional extra
         import pyarrow.parquet as pq  # noqa: PLC0415
@@ -124,7 +124,7 @@ def _kind(name: str, pa: Any) -> Any:
 
 
 def _cast(value: Any, kind: str) -> Any:
-    """A cell that its column can hold; None where it can't."""
+    """The cell converted to its column's type; None if it can't be."""
     if value is None:
         return None
     if kind == "string":
@@ -136,8 +136,8 @@ def _cast(value: Any, kind: str) -> Any:
 
 BOUNDS_S = (0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 STEP_S = 60.0
-MOST_VALUES = 64
-"""How many values of a label are told apart; what comes after is "other"."""
+MAX_LABEL_VALUES = 64
+"""Distinct values per label; later ones become "other"."""
 
 
 Sample = tuple[str, float, float]
@@ -155,24 +155,24 @@ class _Counters:
         self._values: dict[tuple[str, str], set[str]] = {}
 
     def add(self, name: str, value: float = 1.0, **labels: Any) -> None:
-        text = ",".join(f'{label}="{self._label(name, label, told)}"' for label, told in labels.items())
+        text = ",".join(f'{label}="{self._label(name, label, given)}"' for label, given in labels.items())
         self.now[name, text] = self.now.get((name, text), 0.0) + value
 
     def sample(self, at: float) -> None:
         for (name, labels), value in self.now.items():
             self.samples.setdefault(name, []).append((labels, at, value))
 
-    def _label(self, name: str, label: str, told: Any) -> str:
-        value = str(told or "")
+    def _label(self, name: str, label: str, raw: Any) -> str:
+        value = str(raw or "")
         values = self._values.setdefault((name, label), set())
-        if value not in values and len(values) >= MOST_VALUES:
+        if value not in values and len(values) >= MAX_LABEL_VALUES:
             value = "other"
         values.add(value)
         return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def to_openmetrics(rows: Rows, out: TextIO) -> None:
-    """Counters once a minute, with their stamps: `promtool tsdb create-blocks-from openmetrics` takes them."""
+    """Counters once a minute, with their stamps, as `promtool tsdb create-blocks-from openmetrics` reads them."""
     counters, live, due = _Counters(), set[str](), 0.0
     reached = 0.0
     for at, _, _, _, event in rows:
@@ -227,7 +227,7 @@ def _count_latency(counters: _Counters, e2e_ms: Any) -> None:
 
 
 def _write_family(name: str, samples: list[Sample], out: TextIO) -> None:
-    """The samples of one name, series by series."""
+    """The samples of one metric, series by series."""
     gauge = name == "calls_live"
     out.write(f"# TYPE voicetop_{name} {'gauge' if gauge else 'counter'}\n")
     for sample in sorted(samples, key=lambda sample: sample[:2]):
@@ -235,16 +235,14 @@ def _write_family(name: str, samples: list[Sample], out: TextIO) -> None:
 
 
 def _write_histogram(named: dict[str, list[Sample]], out: TextIO) -> None:
-    """All of a histogram at one moment, then at the next, as the standard wants it."""
+    """All series of a histogram at one time, then at the next, as the standard requires."""
     out.write(f"# TYPE voicetop_{HISTOGRAM} histogram\n")
     points = [(name, sample) for name, samples in named.items() for sample in samples]
-    for name, sample in sorted(
-        points, key=lambda point: point[1][1]
-    ):  # stable: the bounds stay in their order
+    for name, sample in sorted(points, key=lambda point: point[1][1]):  # stable: bounds keep their order
         _write_sample(name, sample, out)
 
 
 def _write_sample(name: str, sample: Sample, out: TextIO) -> None:
     labels, at, value = sample
-    told = f"{{{labels}}}" if labels else ""
-    out.write(f"voicetop_{name}{told} {value:.15g} {at:.15g}\n")
+    braced = f"{{{labels}}}" if labels else ""
+    out.write(f"voicetop_{name}{braced} {value:.15g} {at:.15g}\n")

@@ -1,7 +1,4 @@
-"""The file under a recorder: locked, appended to in whole blocks, and left at the end of a whole block.
-
-The rules and what they guarantee are in `format.py`.
-"""
+"""The file a recorder writes to: locked, and appended to in whole blocks only. `format.py` states the guarantees."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from voicetop.recording.index import IndexWriter
 from voicetop.recording.reader import Reader
 
 _ID_BYTES = 4096
-_FULL = {
+_REASONS = {
     errno.EPIPE: "its reader is gone",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is exhausted",
@@ -29,10 +26,10 @@ _FULL = {
 
 
 class RecordingFile:
-    """An open recording that this process alone may append to. Raises RecordingError where that can't be had."""
+    """A recording opened and locked for appending. Raises RecordingError if it cannot be opened or locked."""
 
     def __init__(self, path: str | os.PathLike[str], *, durable: bool = True) -> None:
-        """What isn't `durable` need not survive a power loss, and costs the disk less."""
+        """Without `durable` nothing is synced: cheaper, but a power loss may cost data."""
         self.path = Path(path)
         self._durable = durable
         self.index = IndexWriter()
@@ -46,7 +43,7 @@ class RecordingFile:
             raise
 
     def _cut_torn_tail(self) -> int:
-        """Cut what follows the last whole block, in a file that is known to be a recording; returns its size."""
+        """Truncate an existing recording after its last whole block; returns its size."""
         size = os.fstat(self._fd).st_size
         if not size:
             return 0
@@ -55,29 +52,29 @@ class RecordingFile:
         except RecordingError as error:
             raise RecordingError(f"{error}; record to another file") from None
         with mmap.mmap(self._fd, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
-            end = self.index.go_on(data)
+            end = self.index.resume(data)
         if end < size:
             os.ftruncate(self._fd, end)
         return end
 
     def append(self, block: bytes) -> None:
-        """Write one block. Raises OSError; what was written of the block by then is taken back."""
+        """Write one block. On OSError a partly written block is removed again."""
         rest = memoryview(block)
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError:
-            self._take_back()
+            self._undo_partial_write()
             raise
         self.size += len(block)
 
-    def _take_back(self) -> None:
+    def _undo_partial_write(self) -> None:
         if self._regular:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self.size)
 
     def sync(self) -> None:
-        """See that what was written survives a power loss. Raises OSError."""
+        """Flush to the disk, so that a power loss costs nothing written so far. Raises OSError."""
         if self._regular and self._durable:
             os.fsync(self._fd)
 
@@ -86,7 +83,7 @@ class RecordingFile:
 
 
 class StreamFile:
-    """A pipe, or whatever standard output is: appended to, never looked into. Raises OSError as a pipe does."""
+    """A pipe or standard output: written to and never read. Raises OSError."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.index = IndexWriter()
@@ -94,7 +91,7 @@ class StreamFile:
         self._stream = stream
 
     def append(self, block: bytes) -> None:
-        """Hand on one block, at once."""
+        """Write one block and flush it."""
         rest = memoryview(block)
         while rest:
             rest = rest[self._stream.write(rest) :]
@@ -102,10 +99,10 @@ class StreamFile:
         self.size += len(block)
 
     def sync(self) -> None:
-        """What was handed on is the reader's."""
+        """Nothing to do: a stream has no disk of its own."""
 
     def close(self) -> None:
-        """The stream is the caller's."""
+        """Leaves the stream open: it belongs to the caller."""
 
 
 def _open(path: Path) -> int:
@@ -125,12 +122,12 @@ def _lock(fd: int, path: Path) -> None:
 
 
 def explain(error: OSError) -> str:
-    """Why writing failed, in words."""
-    return _FULL.get(error.errno or 0, error.strerror or str(error))
+    """Why writing failed, in plain words."""
+    return _REASONS.get(error.errno or 0, error.strerror or str(error))
 
 
 def identity(recording: Path) -> str:
-    """What names a recording however much it grows: a hash of its header, which has epoch, source and time."""
+    """A recording's identity, unchanged as it grows: a hash of its header (epoch, source, time)."""
     with recording.open("rb") as file:
         first = file.read(_ID_BYTES)
     size = min(first.find(b"\x28\xb5\x2f\xfd", 1) % (_ID_BYTES + 1), len(first))
@@ -138,5 +135,5 @@ def identity(recording: Path) -> str:
 
 
 def fingerprint(data: bytes) -> bytes:
-    """16 bytes that tell these from other bytes."""
+    """A 16-byte hash of `data`."""
     return hashlib.blake2b(data, digest_size=16).digest()

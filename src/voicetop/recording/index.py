@@ -1,15 +1,14 @@
-"""Where in a recording which moment is: a cache that stands in the file, in frames that every zstd tool passes over.
+"""An index from time to position in a recording: a cache in the file itself, in frames that zstd tools skip.
 
-Two kinds of skippable frame, both written by the recorder and both only ever appended:
+There are two kinds of skippable frame, both appended by the recorder:
 
     index   0x184D2A5D | size | "VTIX" | version (1 byte) | zstd of MessagePack of `_Run`
     table   0x184D2A5E | size | 8 bytes for each frame before it | footer      (the zstd seekable format's seek table)
 
-An index frame tells of the blocks that stand directly before it: their sizes, the first and last seq and stamp in
-each, and which hold a checkpoint. It has no absolute positions, so it stays right when recordings are joined by
-`cat`. The recorder writes one every 128 blocks, and at the end the table of all frames before it. A file without
-either (from a crash, from another tool) is walked from frame header to frame header, and of blocks that no index
-frame tells of the first lines are unpacked.
+An index frame describes the blocks directly before it: their sizes, the first and last seq and stamp of each, and which
+hold a checkpoint. It has no absolute positions, so it stays valid when recordings are joined by `cat`. The recorder
+writes one every 128 blocks, and at the end the table of all frames. In a file without them (after a crash, from another
+tool) the frame headers are scanned, and the first lines of blocks that no index frame covers are decompressed.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ INDEX_MAGIC = b"\x5d\x2a\x4d\x18"
 TABLE_MAGIC = b"\x5e\x2a\x4d\x18"
 RUN_BLOCKS = 128
 STATE = 1
-"""The mark of a block that holds a welcome with a checkpoint: a replay may begin there."""
+"""Marks a block that holds a welcome with a checkpoint: a replay may start there."""
 ACTS = 2
-"""The mark of a block that may hold what a person did: notes are found by it."""
+"""Marks a block that may hold operator acts, so that notes are found quickly."""
 
 _TAG = b"VTIX\x01"
 _SEEKABLE = 0x8F92EAB1
@@ -53,7 +52,7 @@ _MICRO = 1_000_000
 
 
 class IndexedBlock(Struct, frozen=True):
-    """One block: where it is, and the first and last seq and stamp in it (epoch s); -1 and 0.0 where it has none."""
+    """A block's position, and its first and last seq and stamp (epoch s); -1 and 0.0 if it has none."""
 
     offset: int
     size: int
@@ -65,7 +64,7 @@ class IndexedBlock(Struct, frozen=True):
 
 
 class _Run(Struct, frozen=True, array_like=True):
-    """Blocks in columns, each number told as its distance from the one before, because small numbers pack well."""
+    """Blocks as columns, each number delta-coded, because small numbers compress well."""
 
     sizes: list[int]
     seqs: list[int]
@@ -76,7 +75,7 @@ class _Run(Struct, frozen=True, array_like=True):
 
 
 class _Line(Struct, frozen=True, gc=False):
-    """What of a line an index tells."""
+    """The fields of a line that an index needs."""
 
     seq: int = -1
     at: float = 0.0
@@ -90,7 +89,7 @@ _run_decoder = msgspec.msgpack.Decoder(_Run)
 
 
 class IndexWriter:
-    """What a recorder notes of its blocks. `add` each frame that was appended, in order."""
+    """Collects the blocks for an index. Call `add` or `add_skippable` for each frame appended, in order."""
 
     def __init__(self) -> None:
         self._run: list[IndexedBlock] = []
@@ -101,25 +100,25 @@ class IndexWriter:
 
     @property
     def due(self) -> bool:
-        """Whether the blocks since the last index frame are many."""
+        """Whether enough blocks have been added for an index frame."""
         return len(self._run) >= RUN_BLOCKS
 
-    def go_on(self, data: memoryview) -> int:
-        """Take over what stands in a file already; returns where its last whole frame ends."""
+    def resume(self, data: memoryview) -> int:
+        """Take over the frames already in a file; returns where the last whole one ends."""
         end = 0
-        for offset, size in walk(data):
+        for offset, size in scan_frames(data):
             self._broken |= offset != end
             self._note(size, content_size(data[offset : offset + size]))
             end = offset + size
         return end
 
     def add(self, block: IndexedBlock, text_size: int) -> None:
-        """A block of records was appended."""
+        """Add a block of records."""
         self._run.append(block)
         self._note(block.size, text_size)
 
-    def skipped(self, frame: bytes) -> None:
-        """A frame that holds no records was appended."""
+    def add_skippable(self, frame: bytes) -> None:
+        """Add a skippable frame."""
         self._note(len(frame), 0)
 
     def _note(self, size: int, text_size: int | None) -> None:
@@ -130,7 +129,7 @@ class IndexWriter:
         self._texts.append(text_size)
 
     def index_frame(self) -> bytes:
-        """Tells of the blocks since the last one; empty where there are none."""
+        """The index frame of the blocks since the last one; empty if there are none."""
         if not self._run:
             return b""
         body = _TAG + self._pack(msgspec.msgpack.encode(_columns(self._run)))
@@ -138,7 +137,7 @@ class IndexWriter:
         return INDEX_MAGIC + struct.pack("<I", len(body)) + body
 
     def seek_table(self) -> bytes:
-        """Tells the sizes of all frames so far; empty where they are not all known (a damaged place)."""
+        """The seek table of all frames so far; empty if a size is unknown (damage)."""
         count = len(self._sizes)
         if self._broken or not count or count >= 1 << 27:
             return b""
@@ -147,30 +146,30 @@ class IndexWriter:
 
 
 class BlockIndex:
-    """The blocks of a recording, in the order of the file. Grows with it by `refresh`.
+    """The blocks of a recording, in file order. `refresh` adds new ones.
 
-    Stamps may step back (two recordings in one file): a moment is where time first passes it.
+    Stamps may step back (two recordings in one file): a time is located where the stamps first pass it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = path
         self.blocks: list[IndexedBlock] = []
         self.end = 0
-        self._until: list[float] = []
+        self._reached: list[float] = []
         self.refresh()
 
     @property
     def first_at(self) -> float:
-        """The first stamp; 0.0 where there is none."""
+        """The first stamp; 0.0 if there is none."""
         return next((block.first_at for block in self.blocks if block.first_at), 0.0)
 
     @property
     def last_at(self) -> float:
-        """The last stamp; 0.0 where there is none."""
-        return self._until[-1] if self._until else 0.0
+        """The last stamp; 0.0 if there is none."""
+        return self._reached[-1] if self._reached else 0.0
 
     def refresh(self) -> None:
-        """Read what was appended since. Raises OSError."""
+        """Read what was appended since the last call. Raises OSError."""
         with open(self.path, "rb") as file:  # noqa: PTH123 - a path of any kind
             size = os.fstat(file.fileno()).st_size
             if size <= self.end:
@@ -179,62 +178,62 @@ class BlockIndex:
                 self._read(data)
 
     def before(self, at: float, mark: int) -> IndexedBlock | None:
-        """The last block with this mark that begins before time passes `at`."""
-        marked = (block for block in reversed(self.blocks[: self.passes(at) + 1]) if block.marks & mark)
+        """The last block with this mark that begins before the stamps pass `at`."""
+        marked = (block for block in reversed(self.blocks[: self.first_after(at) + 1]) if block.marks & mark)
         return next((block for block in marked if block.first_at <= at), None)
 
-    def passes(self, at: float) -> int:
-        """Which block is the first with a stamp after `at`; the number of blocks where none is.
+    def first_after(self, at: float) -> int:
+        """The number of the first block with a stamp after `at`; the count of blocks if there is none.
 
         Blocks that end at 3, 7, 7 and 12 s: 5 gives 1, 7 gives 3, 12 gives 4.
         """
-        return bisect_right(self._until, at)
+        return bisect_right(self._reached, at)
 
     def _read(self, data: memoryview) -> None:
         frames = _from_table(data) if not self.end else None
         pending: list[tuple[int, int]] = []
-        for offset, size in frames or walk(data, self.end):
+        for offset, size in frames or scan_frames(data, self.end):
             if data[offset : offset + 4] == INDEX_MAGIC:
-                self._take_run(data, pending, offset, size)
+                self._add_run(data, pending, offset, size)
             elif not is_skippable(bytes(data[offset : offset + 4])):
                 pending.append((offset, size))
             self.end = offset + size
-        self._look_into(data, pending)
+        self._scan_blocks(data, pending)
 
-    def _take_run(self, data: memoryview, pending: list[tuple[int, int]], offset: int, size: int) -> None:
-        """An index frame tells of blocks directly before it; what no index frame tells of is looked into."""
-        told = _decode_run(data[offset + 8 : offset + size], offset)
-        known = len(told)
-        if not told or [(block.offset, block.size) for block in told] != pending[-known:]:
+    def _add_run(self, data: memoryview, pending: list[tuple[int, int]], offset: int, size: int) -> None:
+        """Add the blocks an index frame describes; blocks before those, which none describes, are scanned."""
+        blocks = _decode_run(data[offset + 8 : offset + size], offset)
+        count = len(blocks)
+        if not blocks or [(block.offset, block.size) for block in blocks] != pending[-count:]:
             return
-        self._look_into(data, pending[:-known])
+        self._scan_blocks(data, pending[:-count])
         pending.clear()
-        for block in told:
+        for block in blocks:
             self._append(block)
 
-    def _look_into(self, data: memoryview, frames: list[tuple[int, int]]) -> None:
-        looked = [_look(data, offset, size) for offset, size in frames]
-        for number, block in enumerate(looked):
-            if number + 1 < len(looked) and looked[number + 1].first_at:
-                after = looked[number + 1]
+    def _scan_blocks(self, data: memoryview, frames: list[tuple[int, int]]) -> None:
+        scanned = [_scan_block(data, offset, size) for offset, size in frames]
+        for number, block in enumerate(scanned):
+            if number + 1 < len(scanned) and scanned[number + 1].first_at:
+                after = scanned[number + 1]
                 block = msgspec.structs.replace(  # noqa: PLW2901
                     block,
                     last_at=max(block.last_at, after.first_at),
                     last_seq=max(block.last_seq, after.first_seq),
                 )
-            elif number + 1 == len(looked):
-                block = _look(data, block.offset, block.size, whole=True)  # noqa: PLW2901
+            elif number + 1 == len(scanned):
+                block = _scan_block(data, block.offset, block.size, whole=True)  # noqa: PLW2901
             self._append(block)
 
     def _append(self, block: IndexedBlock) -> None:
         self.blocks.append(block)
-        self._until.append(max(self.last_at, block.last_at))
+        self._reached.append(max(self.last_at, block.last_at))
 
 
 def is_closed(path: str | os.PathLike[str]) -> bool:
-    """Whether the file ends as a recorder leaves one behind: with a seek table or an index. Raises OSError.
+    """Whether the file ends with a seek table or index, as a closed recorder leaves it. Raises OSError.
 
-    One that ends otherwise may still be growing under a program that takes no lock (`voicetop record - > FILE`).
+    Otherwise it may still be growing under a program that takes no lock (`voicetop record - > FILE`).
     """
     with open(path, "rb") as file:  # noqa: PTH123 - a path of any kind
         if not os.fstat(file.fileno()).st_size:
@@ -243,21 +242,21 @@ def is_closed(path: str | os.PathLike[str]) -> bool:
             if _from_table(data):
                 return True
             end, magic = 0, b""
-            for offset, size in walk(data):
+            for offset, size in scan_frames(data):
                 end, magic = offset + size, bytes(data[offset : offset + 4])
             return end == len(data) and magic in (INDEX_MAGIC, TABLE_MAGIC)
 
 
-def walk(data: memoryview, position: int = 0) -> Iterator[tuple[int, int]]:
-    """(offset, size) of each whole frame. Where none stands, the search goes on at the next magic number.
+def scan_frames(data: memoryview, position: int = 0) -> Iterator[tuple[int, int]]:
+    """(offset, size) of each whole frame. After damage it continues at the next magic number.
 
-    Looks at frame and block headers only: a day of blocks takes a fraction of a second.
+    Reads frame and block headers only: a day of blocks takes a fraction of a second.
     """
     while position < len(data):
         try:
             size = get_frame_size(data[position:])
         except ZstdError:
-            position = _find(data, position + 1)
+            position = _find_magic(data, position + 1)
             if position < 0:
                 return
             continue
@@ -265,18 +264,18 @@ def walk(data: memoryview, position: int = 0) -> Iterator[tuple[int, int]]:
         position += size
 
 
-def _find(data: memoryview, position: int) -> int:
-    """The next data frame's magic number at or after `position`; -1 where there is none."""
+def _find_magic(data: memoryview, position: int) -> int:
+    """The offset of the next data frame's magic number at or after `position`; -1 if there is none."""
     while position < len(data):
-        found = bytes(data[position : position + (1 << 20)]).find(DATA_MAGIC)
-        if found >= 0:
-            return position + found
+        magic_at = bytes(data[position : position + (1 << 20)]).find(DATA_MAGIC)
+        if magic_at >= 0:
+            return position + magic_at
         position += (1 << 20) - len(DATA_MAGIC) + 1
     return -1
 
 
 def content_size(frame: memoryview) -> int | None:
-    """What a frame unpacks to, as its header says (RFC 8878, 3.1.1.1); None where it doesn't say."""
+    """A frame's decompressed size from its header (RFC 8878, 3.1.1.1); None if it is not stated."""
     if is_skippable(bytes(frame[:4])):
         return 0
     descriptor = frame[4]
@@ -284,8 +283,8 @@ def content_size(frame: memoryview) -> int | None:
     if not width and not single:
         return None
     start = 5 + (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3]
-    told = int.from_bytes(frame[start : start + (width or 1)], "little")
-    return told + 256 if width == 2 else told
+    size = int.from_bytes(frame[start : start + (width or 1)], "little")
+    return size + 256 if width == 2 else size
 
 
 def _columns(run: list[IndexedBlock]) -> _Run:
@@ -306,7 +305,7 @@ def _columns(run: list[IndexedBlock]) -> _Run:
 
 
 def _decode_run(body: memoryview, end: int) -> list[IndexedBlock]:
-    """The blocks that an index frame at `end` tells of; none where it is damaged or of another version."""
+    """The blocks described by the index frame at `end`; none if it is damaged or of another version."""
     if bytes(body[: len(_TAG)]) != _TAG:
         return []
     try:
@@ -325,7 +324,7 @@ def _decode_run(body: memoryview, end: int) -> list[IndexedBlock]:
 
 
 def _from_table(data: memoryview) -> list[tuple[int, int]] | None:
-    """All frames, by the seek table at the end; None where there is none, or it isn't of all of this file."""
+    """All frames, from the seek table at the end; None if there is none, or it doesn't cover the whole file."""
     if len(data) < _FOOTER.size + 8:
         return None
     count, flags, magic = _FOOTER.unpack(data[-_FOOTER.size :])
@@ -339,8 +338,8 @@ def _from_table(data: memoryview) -> list[tuple[int, int]] | None:
     return [*frames, (start, len(data) - start)] if offset == start else None
 
 
-def _look(data: memoryview, offset: int, size: int, *, whole: bool = False) -> IndexedBlock:
-    """What the first lines of a block, or all, say. A block that can't be read tells nothing: the reader says so."""
+def _scan_block(data: memoryview, offset: int, size: int, *, whole: bool = False) -> IndexedBlock:
+    """Index a block from its first lines, or from all. An unreadable block yields no stamps: the reader reports it."""
     packed = bytes(data[offset : offset + size])
     text = b""
     with contextlib.suppress(ZstdError):

@@ -1,9 +1,10 @@
-"""A new recording from frames, and several recordings merged by their stamps."""
+"""Writes a new recording from frames, and merges several recordings by their stamps."""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,25 +15,25 @@ from msgspec import Struct
 from voicetop.errors import RecordingError, UsageError
 from voicetop.recording.files import RecordingFile, explain
 from voicetop.recording.format import Header
-from voicetop.recording.notes import Noted, with_notes
+from voicetop.recording.notes import StoredNote, with_notes
 from voicetop.recording.reader import Reader
 from voicetop.recording.writer import FrameWriter
 from voicetop.wire.batches import UNDECODABLE, after_seq
 from voicetop.wire.frames import RawBatch, Welcome
 
 LEVEL = 9
-"""What is written once and sent around may take its time to be packed."""
+"""Written once and shared: worth the time of a higher level."""
 
-_REMEMBERED = 10_000
+_MAX_SEEN = 10_000
 _decoder: msgspec.json.Decoder[RawBatch | Welcome] = msgspec.json.Decoder(RawBatch | Welcome)
 
 
 def write_recording(
-    path: str | os.PathLike[str], frames: Iterable[bytes], header: Header, notes: Iterable[Noted] = ()
+    path: str | os.PathLike[str], frames: Iterable[bytes], header: Header, notes: Iterable[StoredNote] = ()
 ) -> int:
-    """A new recording of these frames; how many records are in it. Raises RecordingError, and leaves no half of one.
+    """Write frames, then `notes`, to a new recording; returns the number of records.
 
-    `notes` go to its end. A file that is there already is left as it is.
+    Raises RecordingError if the file exists or can't be written; a partial file is removed.
     """
     out = Path(path)
     if out.exists():
@@ -44,8 +45,8 @@ def write_recording(
             writer.add(frame)
             if writer.is_full:
                 writer.flush()
-        for noted in notes:
-            writer.add(noted.frame(writer.seq, writer.at))
+        for note in notes:
+            writer.add(note.frame(writer.seq, writer.at))
         writer.finish()
     except BaseException as error:
         out.unlink(missing_ok=True)
@@ -57,8 +58,8 @@ def write_recording(
     return writer.events
 
 
-class Span(Struct, frozen=True):
-    """From when to when a recording tells of one epoch."""
+class _Extent(Struct, frozen=True):
+    """The first and last stamp of one epoch in a recording."""
 
     epoch: str
     first: float
@@ -77,16 +78,16 @@ class _Item(Struct, frozen=True):
         return self.rank() < other.rank()
 
     def rank(self) -> tuple[float, bool, int, int]:
-        """At one stamp a welcome comes last: what it is about may be told by another recording."""
+        """At the same stamp a welcome comes last: another recording may hold the records it covers."""
         return self.at, isinstance(self.decoded, Welcome), self.seq, self.source
 
 
 class Merge:
-    """Iterate to get the frames of several recordings in the order of their stamps. `notes` says what was left out.
+    """Iterates over the frames of several recordings in the order of their stamps. `notes` says what was omitted.
 
-    Parts of one feed (the same epoch) join without a seam: what several tell is told once. Feeds that follow on each
-    other stay as they are. Feeds that ran at the same time become one of a new epoch, numbered anew, that begins with
-    the state of the one that begins first: states can't be added up.
+    Parts of one feed (the same epoch) are joined, without duplicates. Feeds that do not overlap in time stay unchanged.
+    Feeds that overlap become one, with a new epoch and new seqs, which begins with the state of the earliest: states
+    can't be added up.
     """
 
     def __init__(self, paths: list[str]) -> None:
@@ -94,8 +95,8 @@ class Merge:
             raise UsageError("merge takes two recordings or more: voicetop merge A B -o OUT")
         self.notes: list[str] = []
         self._paths = paths
-        spans = [span for path in paths for span in _spans(path)]
-        self.epoch = _new_epoch(spans) if _run_together(spans) else ""
+        extents = [extent for path in paths for extent in _extents(path)]
+        self.epoch = _new_epoch(extents) if _overlap(extents) else ""
         self._seen: dict[bytes, None] = {}
         self._epoch = ""
         self._seqs: dict[str, int] = {}
@@ -105,14 +106,14 @@ class Merge:
         items = heapq.merge(*(self._items(number, path) for number, path in enumerate(self._paths)))
         for item in items:
             if isinstance(item.decoded, Welcome):
-                yield from self._together(item.decoded, item) if self.epoch else self._welcome(item)
+                yield from self._merged_welcome(item.decoded, item) if self.epoch else self._welcome(item)
             elif self.epoch:
                 yield self._renumbered(item)
             else:
-                yield from self._joined(item)
+                yield from self._deduplicated(item)
 
     def _items(self, number: int, path: str) -> Iterator[_Item]:
-        """Frames of one stamp each; stamps that step back count as the latest before."""
+        """Frames of one stamp each; a stamp that steps back counts as the latest one before it."""
         reached = 0.0
         with Reader(path, span_s=0.0) as reader:
             for at, frame in with_notes(reader, path):
@@ -121,29 +122,29 @@ class Merge:
             self.notes += reader.notes
 
     def _welcome(self, item: _Item) -> Iterator[bytes]:
-        """One that tells nothing new is left out: the records before it have led to its state."""
+        """Omits a welcome that adds nothing: the records before it led to its state."""
         if item.epoch == self._epoch and item.seq <= self._seqs.get(item.epoch, -1):
             return
         self._epoch = item.epoch
         self._seqs[item.epoch] = max(item.seq, self._seqs.get(item.epoch, -1))
         yield item.frame
 
-    def _joined(self, item: _Item) -> Iterator[bytes]:
+    def _deduplicated(self, item: _Item) -> Iterator[bytes]:
         batch = item.decoded
         if item.epoch != self._epoch:
             self._epoch = item.epoch
             yield msgspec.json.encode(Welcome(epoch=item.epoch, seq=max(0, item.seq - 1), at=item.at))
         if not isinstance(batch, RawBatch) or batch.local:
-            if not self._known(item):
+            if not self._is_duplicate(item):
                 yield item.frame
             return
-        told, last = self._seqs.get(item.epoch, -1), batch.seq + len(batch.events) - 1
-        if told < last:
-            self._seqs[item.epoch] = last
-            yield after_seq(item.frame, told)
+        merged, last_seq = self._seqs.get(item.epoch, -1), batch.seq + len(batch.events) - 1
+        if merged < last_seq:
+            self._seqs[item.epoch] = last_seq
+            yield after_seq(item.frame, merged)
 
-    def _known(self, item: _Item) -> bool:
-        """Whether another recording of the same feed has told this one already, which has no number."""
+    def _is_duplicate(self, item: _Item) -> bool:
+        """Whether another recording of the same feed has yielded this unnumbered frame already."""
         mark = hashlib.blake2b(f"{item.epoch} {item.source}".encode() + item.frame).digest()
         others = [
             hashlib.blake2b(f"{item.epoch} {n}".encode() + item.frame).digest()
@@ -153,11 +154,11 @@ class Merge:
         if any(other in self._seen for other in others):
             return True
         self._seen[mark] = None
-        if len(self._seen) > _REMEMBERED:
+        if len(self._seen) > _MAX_SEEN:
             del self._seen[next(iter(self._seen))]
         return False
 
-    def _together(self, welcome: Welcome, item: _Item) -> Iterator[bytes]:
+    def _merged_welcome(self, welcome: Welcome, item: _Item) -> Iterator[bytes]:
         if self._epoch:
             if welcome.state:
                 self.notes.append(f"the state at the beginning of {self._paths[item.source]} is omitted")
@@ -183,25 +184,24 @@ def _decode(frame: bytes) -> RawBatch | Welcome | None:
         return None
 
 
-def _spans(path: str) -> list[Span]:
-    found: dict[str, Span] = {}
+def _extents(path: str) -> list[_Extent]:
+    extents: dict[str, _Extent] = {}
     with Reader(path) as reader:
         for at, _ in reader.stamped():
             if at:
-                old = found.get(reader.epoch, Span(reader.epoch, at, at))
-                found[reader.epoch] = Span(reader.epoch, min(old.first, at), max(old.last, at))
-    return list(found.values())
+                old = extents.get(reader.epoch, _Extent(reader.epoch, at, at))
+                extents[reader.epoch] = _Extent(reader.epoch, min(old.first, at), max(old.last, at))
+    return list(extents.values())
 
 
-def _run_together(spans: list[Span]) -> bool:
-    """Whether two feeds ran at the same time."""
+def _overlap(extents: list[_Extent]) -> bool:
+    """Whether two feeds overlap in time."""
     return any(
-        one.epoch != other.epoch and max(one.first, other.first) < min(one.last, other.last)
-        for number, one in enumerate(spans)
-        for other in spans[:number]
+        a.epoch != b.epoch and max(a.first, b.first) < min(a.last, b.last)
+        for a, b in itertools.combinations(extents, 2)
     )
 
 
-def _new_epoch(spans: list[Span]) -> str:
-    names = " ".join(sorted({span.epoch for span in spans}))
+def _new_epoch(extents: list[_Extent]) -> str:
+    names = " ".join(sorted({extent.epoch for extent in extents}))
     return "merged-" + hashlib.blake2b(names.encode(), digest_size=8).hexdigest()

@@ -1,6 +1,6 @@
-"""A recording back into the wire frames that it was made of, tolerant of what crashes and disks do to files.
+"""Reads a recording back into wire frames, and copes with torn and damaged files.
 
-Whoever replays, cuts or exports reads through this. Memory is bounded by a block, not by the file.
+Replay, cut, merge and export all read through this. Memory is bounded by a block, not by the file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from voicetop.recording.format import (
 from voicetop.recording.index import BlockIndex
 from voicetop.wire.batches import UNDECODABLE, batch_frame
 
-RUN = 512
+MAX_BATCH = 512
 MAX_LINE = 256 * 1024 * 1024
 _line_decoder = msgspec.json.Decoder(RecordLine)
 _frame_line_decoder = msgspec.json.Decoder(FrameLine)
@@ -42,16 +42,16 @@ _ats = operator.attrgetter("at")
 _seqs = operator.attrgetter("seq")
 _raws = operator.attrgetter("raw")
 _kinds = operator.attrgetter("local", "type", "voicetop")
-_marks = tuple(map(operator.attrgetter, ("local", "type", "voicetop")))
+_kind_fields = tuple(map(operator.attrgetter, ("local", "type", "voicetop")))
 
 
 def read(recording: str | os.PathLike[str] | BinaryIO) -> Reader:
-    """The wire frames of a recording: a path, or a stream of its bytes. Raises RecordingError where it is none."""
+    """The wire frames of a recording, from a path or a byte stream. Raises RecordingError if it is not one."""
     return Reader(recording)
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Behind which frame a reader stands: so many `frames` of the block at `offset`, and `events` of the next one."""
+    """A position after `frames` frames of the block at `offset`, and `events` events of the next frame."""
 
     offset: int
     frames: int
@@ -59,10 +59,10 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Reader(Iterator[bytes]):
-    """Yields welcome and batch frames as `Session.feed` takes them; `notes` says what could not be read.
+    """Yields welcome and batch frames for `Session.feed`; `notes` says what could not be read.
 
-    Batches hold consecutive events, at most 512 and at most `span_s` seconds of stamps, never local ones among the
-    hub's. Raises RecordingError at once for what is not a recording, empty, or of a later version.
+    Batches hold consecutive events, at most 512 and at most `span_s` seconds of stamps; local and hub events are never
+    mixed. Raises RecordingError at once if the file is not a recording, empty, or of a later version.
     """
 
     def __init__(self, recording: str | os.PathLike[str] | BinaryIO, *, span_s: float = math.inf) -> None:
@@ -72,13 +72,13 @@ class Reader(Iterator[bytes]):
         self.seq = 0
         self.epoch = ""
         self.torn = False
-        """Whether the file ended within a block; the last note tells of it."""
+        """Whether the file ended within a block; the last note says so."""
         self._span_s = span_s
         self._carry = b""
-        self._hole = False
+        self._gap_pending = False
         self._block = -1
         self._count = 0
-        self._clean = False
+        self._enterable = False
         self._stream, self.name = _open(recording)
         try:
             self._blocks = Blocks(self._stream)
@@ -100,12 +100,12 @@ class Reader(Iterator[bytes]):
         self.close()
 
     def close(self) -> None:
-        """Close the file. A stream stays open: it is the caller's."""
+        """Close the file. A stream stays open: it belongs to the caller."""
         if not isinstance(self._stream, _Pipe):
             self._stream.close()
 
     def stamped(self) -> Iterator[tuple[float, bytes]]:
-        """Each frame with the stamp of its last record: what paces a replay. At the end the file is closed."""
+        """Each frame with the stamp of its last record. Closes the file at the end."""
         try:
             for piece in self._pieces:
                 if isinstance(piece, bytes):
@@ -114,55 +114,55 @@ class Reader(Iterator[bytes]):
                         self._count += 1
                         yield stamped
                 else:
-                    self._note(piece)
+                    self._note_unreadable(piece)
             if self._carry:
-                self._clean = False
+                self._enterable = False
                 yield from self._frames_of(self._carry)
         finally:
             self.close()
 
     @property
     def place(self) -> Place | None:
-        """Behind the frame that was read last; None where nobody can enter (a block in another tool's cut)."""
-        return Place(self._block, self._count) if self._clean else None
+        """The position after the last frame; None if reading can't start there (a block that another tool cut)."""
+        return Place(self._block, self._count) if self._enterable else None
 
     def enter(self, place: Place, epoch: str = "") -> None:
-        """Go on at a place in a file: the frames of `stamped` from here on are those behind it."""
+        """Continue at another place of the file: `stamped` then yields the block's frames from its start."""
         assert isinstance(self._stream, FileIO)
         self._stream.seek(place.offset)
         self._blocks = Blocks(self._stream, place.offset)
         self._pieces = iter(self._blocks)
         self.epoch = epoch or self.epoch
-        self._block, self._carry, self._hole = -1, b"", False
+        self._block, self._carry, self._gap_pending = -1, b"", False
 
     def _enter_block(self) -> None:
         if self._blocks.start != self._block:
             self._block, self._count = self._blocks.start, 0
-            self._clean = not self._carry and not self._hole
+            self._enterable = not self._carry and not self._gap_pending
 
     def _begin(self, blocks: Blocks) -> Iterator[Piece]:
-        """See that this is a recording; returns its pieces, first one included."""
+        """Check that this is a recording; returns all its pieces."""
         if blocks.is_empty():
             raise RecordingError(f"{self.name} is empty: nothing was recorded")
-        if not blocks.begins_like_one():
+        if not blocks.begins_with_frame():
             raise RecordingError(f"{self.name} is not a recording: it does not begin with a zstd frame")
         pieces = iter(blocks)
         seen: list[Piece] = []
         for piece in pieces:
             seen.append(piece)
             if isinstance(piece, bytes):
-                self._expect_recording(piece, damaged=len(seen) > 1)
+                self._check_first_block(piece, damaged=len(seen) > 1)
                 return itertools.chain(seen, pieces)
         raise RecordingError(f"{self.name} is not a recording, or is truncated: it has no complete block")
 
-    def _expect_recording(self, text: bytes, *, damaged: bool) -> None:
+    def _check_first_block(self, text: bytes, *, damaged: bool) -> None:
         first = text[: text.find(b"\n") + 1] or text
         if not damaged:
             self.header = parse_header(first, self.name)
         elif not self._parse([first]):
             raise RecordingError(f"{self.name} is not a recording: it contains no records")
 
-    def _note(self, piece: Damaged | Torn) -> None:
+    def _note_unreadable(self, piece: Damaged | Torn) -> None:
         self._carry = b""
         if isinstance(piece, Torn):
             self.torn = True
@@ -170,8 +170,8 @@ class Reader(Iterator[bytes]):
                 f"the end of {self.name} is truncated: {piece.size:,} bytes of a block after {self._when()}, "
                 "at most 1 s of the feed, are skipped"
             )
-        elif not self._hole:
-            self._hole = True
+        elif not self._gap_pending:
+            self._gap_pending = True
             self.notes.append(
                 f"{self.name} is damaged at byte {piece.offset:,}: data after {self._when()} is skipped "
                 "up to the next complete block"
@@ -181,7 +181,7 @@ class Reader(Iterator[bytes]):
         return times.iso(self.at) if self.at else "its beginning"
 
     def _whole_lines(self, text: bytes) -> bytes:
-        """Our blocks hold whole lines; another tool's may end anywhere."""
+        """The recorder's blocks hold whole lines; those of other tools may end anywhere."""
         if not self._carry and text.endswith(b"\n"):
             return text
         text = self._carry + text
@@ -199,7 +199,7 @@ class Reader(Iterator[bytes]):
         except UNDECODABLE:
             yield from self._salvage(text)
             return
-        if any(any(map(mark, lines)) for mark in _marks):
+        if any(any(map(mark, lines)) for mark in _kind_fields):
             yield from self._mixed(lines, text)
         else:
             yield from self._batches(lines, local=False)
@@ -212,18 +212,18 @@ class Reader(Iterator[bytes]):
             if kind or header:
                 texts = texts or [line for line in text.split(b"\n") if line.strip()]
                 for line, line_text in zip(group, texts[start : start + len(group)], strict=True):
-                    yield from self._special(line, line_text)
+                    yield from self._special_line(line, line_text)
             else:
                 yield from self._batches(group, local=local)
             start += len(group)
 
     def _salvage(self, text: bytes) -> Iterator[tuple[float, bytes]]:
-        """The lines that are records, with a hole where others were."""
+        """The lines that are valid records, with a gap in place of others."""
         for good, run in itertools.groupby(text.split(b"\n"), key=self._is_line):
             if good:
                 yield from self._frames_of(b"\n".join(run))
             else:
-                self._hole = True
+                self._gap_pending = True
                 self.notes.append(
                     f"{self.name} has lines that are not records, after {self._when()}: skipped"
                 )
@@ -237,7 +237,7 @@ class Reader(Iterator[bytes]):
         except UNDECODABLE:
             return []
 
-    def _special(self, line: RecordLine, text: bytes) -> Iterator[tuple[float, bytes]]:
+    def _special_line(self, line: RecordLine, text: bytes) -> Iterator[tuple[float, bytes]]:
         if line.voicetop:
             self._take_header(parse_header(text, self.name))
         elif line.type == "welcome":
@@ -261,13 +261,13 @@ class Reader(Iterator[bytes]):
         yield self.at, frame
 
     def _gap(self, at: float, next_seq: int) -> Iterator[tuple[float, bytes]]:
-        if self._hole:
-            self._hole = False
+        if self._gap_pending:
+            self._gap_pending = False
             yield at, gap_frame(at, self.seq, max(self.seq + 1, next_seq), "damaged")
 
     def _batches(self, lines: list[RecordLine], *, local: bool) -> Iterator[tuple[float, bytes]]:
         raws = list(map(_raws, lines))
-        if UNSET in raws:  # a kind of line that is not known here
+        if UNSET in raws:  # an unknown kind of line
             lines = [line for line in lines if line.raw is not UNSET]
             raws = list(map(_raws, lines))
         seqs = list(map(_seqs, lines))
@@ -279,17 +279,17 @@ class Reader(Iterator[bytes]):
 
 
 def _runs(seqs: list[int], ats: list[float], span_s: float, *, local: bool) -> Iterator[tuple[int, int]]:
-    """Where batches begin and end: [7, 8, 9, 12] are (0, 3) and (3, 4); a local run keeps one number."""
+    """Where batches start and stop: [7, 8, 9, 12] gives (0, 3) and (3, 4); a local run repeats one seq."""
     start, count = 0, len(seqs)
     while start < count:
-        stop = min(start + RUN, count)
+        stop = min(start + MAX_BATCH, count)
         if ats[stop - 1] - ats[start] > span_s:
             stop = max(start + 1, bisect_right(ats, ats[start] + span_s, start, stop))
         first = seqs[start]
         expected = [first] * (stop - start) if local else list(range(first, first + stop - start))
         if seqs[start:stop] != expected:
             pairs = zip(seqs[start:stop], expected, strict=True)
-            stop = start + next(place for place, (seq, wanted) in enumerate(pairs) if seq != wanted)
+            stop = start + next(number for number, (seq, wanted) in enumerate(pairs) if seq != wanted)
         yield start, stop
         start = stop
 
@@ -320,7 +320,7 @@ def _open(recording: str | os.PathLike[str] | BinaryIO) -> tuple[FileIO | _Folde
 
 
 class _Folder:
-    """The recordings of a folder one after the other, as `cat` would give them."""
+    """The recordings of a folder, concatenated as by `cat`."""
 
     def __init__(self, path: str) -> None:
         self._files = shard_files(path)
@@ -339,26 +339,26 @@ class _Folder:
 
 
 def shard_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """The recordings in a folder, in the order in which they are to be played."""
+    """The recordings in a folder, in playing order."""
     return sorted(Path(folder).glob("*.vtr"), key=_shard_order)
 
 
 def _shard_order(path: Path) -> tuple[str, int, str]:
-    """a.vtr, a-2.vtr, a-10.vtr stand in this order."""
-    found = re.fullmatch(r"(.*?)(?:-(\d{1,6}))?\.vtr", path.name)
-    assert found
-    return found[1], int(found[2] or 0), path.name
+    """Sorts a.vtr, a-2.vtr, a-10.vtr in this order."""
+    match = re.fullmatch(r"(.*?)(?:-(\d{1,6}))?\.vtr", path.name)
+    assert match
+    return match[1], int(match[2] or 0), path.name
 
 
 class _Pipe:
-    """A stream of the caller's: what is there is read, without waiting for more."""
+    """The caller's stream. Reads what is available, without waiting for more."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.read = getattr(stream, "read1", stream.read)
 
 
 def extent(path: str | os.PathLike[str]) -> tuple[float, float]:
-    """The first and the last stamp of a recording, or of a folder of them; 0.0 of none. Raises RecordingError."""
+    """The first and last stamp of a recording or a folder; 0.0 if it has none. Raises RecordingError."""
     Reader(path).close()
     files = shard_files(path) if Path(path).is_dir() else [Path(path)]
     try:

@@ -1,7 +1,7 @@
-"""The recorder tap: wire frames in, a recording out, without the feed ever waiting for a disk.
+"""Records wire frames as they arrive, without the feed ever waiting for a disk.
 
-The thread that calls `write` does no more than put the frame in a queue. A thread of the recorder's own splits
-frames into lines, packs them (zstd releases the GIL) and appends blocks. Format and crash guarantee are in `format.py`.
+`write` only puts the frame in a queue. The recorder's own thread splits frames into lines, compresses them (zstd
+releases the GIL) and appends blocks. `format.py` describes the format and its crash guarantees.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from voicetop.recording.writer import FrameWriter, Sink
 
 QUEUE_BYTES = 64 * 1024 * 1024
 SYNC_S = 5.0
-GATHER_S = 0.1
-"""Frames that follow each other faster than this are taken together: a thread that wakes for each of them takes the
-interpreter from the feed fifty times a second."""
+COALESCE_S = 0.1
+"""Frames that arrive faster than this are processed together: waking for each of them would take the interpreter from
+the feed fifty times a second."""
 
 
 class _Signal(Enum):
-    """What `write` and `close` tell the recorder's thread, in the order of the frames."""
+    """Signals to the recorder's thread, queued in order with the frames."""
 
     MISSING = 1
     CLOSE = 2
@@ -40,12 +40,12 @@ _Queue: TypeAlias = "queue.SimpleQueue[bytes | _Signal]"
 
 
 class Recorder:
-    """Appends frames to the recording at `path`. One thread calls `write`; another may read the state.
+    """Appends frames to the recording at `path`. One thread calls `write`; another may read the properties.
 
-    Raises RecordingError at once where the file can't be had. Later trouble never raises: `failed` turns true and
-    `error` says in one line what happened. A full or broken disk stops the recording (`stopped`). A slow one costs
-    the frames that find `queue_bytes` of others waiting: `lost_frames` counts them and a gap in the file says where.
-    With `shards`, `path` is a folder of files by time; an open binary stream instead of a path gets the bytes.
+    Raises RecordingError if the file can't be opened. Later errors never raise: `failed` turns true and `error`
+    describes them in one line. A full or broken disk stops the recording (`stopped`). With a slow one, frames that find
+    `queue_bytes` already waiting are dropped: `lost_frames` counts them and a gap in the file marks the place.
+    With `shards`, `path` is a folder of files by time. `path` may also be an open binary stream.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class Recorder:
         shards: Shards | None = None,
     ) -> None:
         clock = clock or WallClock()
-        self.streams = not isinstance(path, (str, os.PathLike))
-        """Whether what is written can't be read again."""
+        self.is_stream = not isinstance(path, (str, os.PathLike))
+        """Whether the output is a stream, which can't be read back."""
         self.path = path if isinstance(path, (str, os.PathLike)) else "standard output"
         self.stopped = False
         self.lost_frames = 0
@@ -75,21 +75,21 @@ class Recorder:
         header = Header(voicetop="recording", epoch=epoch, source=source, at=clock.time())
         self._shards = shards
         try:
-            self._writer = _begin(path, header, clock, level=level, flush_s=flush_s, shards=shards)
+            self._writer = _open_writer(path, header, clock, level=level, flush_s=flush_s, shards=shards)
         except BaseException:
-            self._let_go()
+            self._unlock_folder()
             raise
         self._thread = threading.Thread(target=self._run, name="voicetop-recorder", daemon=True)
         self._thread.start()
 
     @property
     def failed(self) -> bool:
-        """Whether the recording lacks anything that was given to it."""
+        """Whether any frame passed to `write` is missing from the recording."""
         return self.stopped or self.lost_frames > 0
 
     @property
     def error(self) -> str:
-        """What went wrong, in one line; empty while all is well."""
+        """What went wrong, in one line; empty if nothing did."""
         if self._stop_reason:
             return self._stop_reason
         if self.lost_frames:
@@ -98,27 +98,27 @@ class Recorder:
 
     @property
     def wants_state(self) -> bool:
-        """Whether a welcome with a state would be welcome now: the next file of the folder begins with it."""
+        """Whether to write a welcome with a state now, for the folder's next file to begin with."""
         return self._writer.frames.wants_state and not self.stopped
 
     @property
     def events(self) -> int:
-        """Records in whole blocks of the file, written by this recorder."""
+        """Records that this recorder has written in whole blocks."""
         return self._writer.frames.events
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
+        """Size of the file in bytes."""
         return self._writer.frames.file.size
 
     @property
     def undecodable(self) -> int:
-        """Frames that were no frame of the protocol: recorded as they came, since the console counts them."""
+        """Invalid frames: recorded unchanged, since the console counts them."""
         return self._writer.frames.undecodable
 
     def write(self, frame: bytes) -> None:
-        """Record this frame: a welcome or a batch, exactly as it came. Never blocks, never raises."""
-        waiting = self._put_bytes - self._writer.taken_bytes
+        """Record a frame as received. Never blocks, never raises."""
+        waiting = self._put_bytes - self._writer.processed_bytes
         if waiting > self._queue_bytes or self.stopped or self._closed:
             self.lost_frames += 1
             self._behind = True
@@ -130,7 +130,7 @@ class Recorder:
         self._queue.put(frame)
 
     def close(self, timeout: float = 10.0) -> None:
-        """Write what is waiting, sync, close. A disk that hangs is left alone after `timeout` seconds."""
+        """Write waiting frames, sync and close. Gives up on a hung disk after `timeout` seconds."""
         self._closed = True
         self._queue.put(_Signal.CLOSE)
         self._writer.closing.set()
@@ -151,13 +151,13 @@ class Recorder:
             self._stop(explain(error))
         except RecordingError as error:
             self._stop(str(error))
-        except Exception as error:  # noqa: BLE001 - a thread that dies silently would be the worst of all
+        except Exception as error:  # noqa: BLE001 - the thread must not die silently
             self._stop(f"{type(error).__name__}: {error}")
         finally:
             self._writer.close()
-            self._let_go()
+            self._unlock_folder()
 
-    def _let_go(self) -> None:
+    def _unlock_folder(self) -> None:
         if self._shards is not None:
             self._shards.close()
 
@@ -171,7 +171,7 @@ class Recorder:
         self.stopped = True
 
 
-def _begin(
+def _open_writer(
     path: str | os.PathLike[str] | BinaryIO,
     header: Header,
     clock: Clock,
@@ -188,22 +188,22 @@ def _begin(
     else:
         file = StreamFile(path)
     try:
-        return _Writer(FrameWriter(file, header, level=level, shelf=shards), clock, flush_s)
+        return _Writer(FrameWriter(file, header, level=level, retention=shards), clock, flush_s)
     except OSError as error:
         file.close()
         raise RecordingError(f"cannot record to {path}: {explain(error)}") from None
 
 
 class _Writer:
-    """What runs in the recorder's thread."""
+    """Runs in the recorder's thread."""
 
     def __init__(self, frames: FrameWriter, clock: Clock, flush_s: float) -> None:
         self.frames = frames
-        self.taken_bytes = 0
+        self.processed_bytes = 0
         self._clock = clock
         self._flush_s = flush_s
         self._due = 0.0
-        self._taken_at = -math.inf
+        self._processed_at = -math.inf
         self._sync_at = clock.monotonic() + SYNC_S
         self.closing = threading.Event()
 
@@ -211,31 +211,31 @@ class _Writer:
         self.frames.file.close()
 
     def run(self, frames: _Queue) -> None:
-        """Take frames until told to close. Raises OSError where the file takes no more."""
+        """Process frames until CLOSE. Raises OSError if writing fails."""
         while True:
             try:
-                frame = frames.get(timeout=self._patience())
+                frame = frames.get(timeout=self._timeout())
             except queue.Empty:
                 self.frames.flush()
                 self._sync()
                 continue
             if not self.frames.is_waiting:
                 self._due = self._clock.monotonic() + self._flush_s
-            self._gather()
-            if not self._take_all(frame, frames):
+            self._coalesce()
+            if not self._process_waiting(frame, frames):
                 break
         self.frames.finish()
 
-    def _gather(self) -> None:
-        """Let frames come together, where they come fast."""
-        if self._clock.monotonic() - self._taken_at < GATHER_S:
-            self.closing.wait(GATHER_S)
-        self._taken_at = self._clock.monotonic()
+    def _coalesce(self) -> None:
+        """If frames arrive fast, wait for more of them."""
+        if self._clock.monotonic() - self._processed_at < COALESCE_S:
+            self.closing.wait(COALESCE_S)
+        self._processed_at = self._clock.monotonic()
 
-    def _take_all(self, frame: bytes | _Signal, frames: _Queue) -> bool:
-        """Take this frame and all that wait behind it; False at the end."""
+    def _process_waiting(self, frame: bytes | _Signal, frames: _Queue) -> bool:
+        """Process this frame and all waiting ones; False after CLOSE."""
         while frame is not _Signal.CLOSE:
-            self._take(frame)
+            self._process(frame)
             if self.frames.is_full or (self.frames.is_waiting and self._clock.monotonic() >= self._due):
                 self.frames.flush()
                 self._sync()
@@ -245,17 +245,17 @@ class _Writer:
             frame = frames.get()
         return False
 
-    def _patience(self) -> float | None:
-        """Seconds until something must be done though no frame came."""
+    def _timeout(self) -> float | None:
+        """Seconds until a flush or sync is due without a further frame; None if neither is."""
         if self.frames.is_waiting:
             return max(0.0, min(self._flush_s, self._due - self._clock.monotonic()))
         return SYNC_S if self.frames.unsynced else None
 
-    def _take(self, frame: bytes | _Signal) -> None:
+    def _process(self, frame: bytes | _Signal) -> None:
         if isinstance(frame, _Signal):
             self.frames.missing = True
             return
-        self.taken_bytes += len(frame)
+        self.processed_bytes += len(frame)
         self.frames.add(frame)
 
     def _sync(self) -> None:

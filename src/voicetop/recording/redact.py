@@ -1,11 +1,11 @@
-"""A recording without what is personal, for somebody who may see figures but not people.
+"""Removes personal data from a recording, for people who may see figures but not callers.
 
-Phone numbers, e-mail addresses, card and account numbers are found wherever somebody may have said, typed or printed
-them; names are what stands in configured fields, and where such a name is said again in the same call. Each becomes a
-pseudonym, by a keyed hash (BLAKE2b), so that a caller stays one caller and nobody without the key can try out numbers.
+Phone numbers, e-mail addresses, card and account numbers are replaced wherever they occur in text; names are the values
+of configured fields, and their repetitions in the same call. Each becomes a pseudonym, a keyed hash (BLAKE2b), so
+that one caller stays one caller and numbers can't be guessed without the key.
 
-It takes out too much rather than too little: long numbers go whatever they are. Checkpoints go, because they hold what
-was said; a cut computes its own from redacted records. What can't be looked into (payloads that were no events) goes.
+It errs on the side of removing too much: any long number is replaced. Checkpoints are removed, since they hold
+transcripts; a cut computes its own from redacted records. Payloads that can't be parsed are removed.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ FIELDS = (
     "caller", "caller_name", "caller_id", "customer", "customer_name", "customer_id", "user_name", "first_name",
     "last_name", "full_name", "account", "account_id", "account_number", "phone", "phone_number", "email", "by",
 )  # fmt: skip
-"""Fields, at any depth, that hold who somebody is."""
+"""Fields that identify a person, at any depth."""
 
 SPOKEN = frozenset({"user_text", "agent_text", "arguments", "result"})
 _WRITTEN = SPOKEN | {"text"}
-"""What a person at a console wrote may quote what was said."""
+"""Text written by an operator may quote a transcript."""
 _MOST_NAMES = 100_000
 _IDS = frozenset(
     {"call_id", "event_id", "trace_id", "span_id", "provider_call_id", "request_id", "source", "id"}
@@ -45,7 +45,7 @@ _NAMES = frozenset(
         "severity", "party", "evaluator", "measured_from", "role", "why", "act", "target", "suite", "conversation",
     }
 )  # fmt: skip
-"""What machines are called: only what is an address or a number beyond doubt is taken out of these."""
+"""Names of machines, not people: only clear addresses and numbers are removed from these."""
 
 _ENVELOPE = frozenset({"type", "ts", "event_id", "source"})
 _KNOWN = {name: frozenset(kind.__struct_fields__) | {"type"} for name, kind in EVENT_TYPES.items()}
@@ -58,7 +58,7 @@ _EMAIL = re.compile(
 )
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _DIGITS = re.compile(r"(?<!\d)\+?\(?\d(?:[ ().\-/]{0,2}\d){5,33}(?!\d)")
-_SAID = re.compile(
+_SPOKEN_DIGITS = re.compile(
     r"\b(?:(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple)\b[\s,.-]{0,3}){6,40}",
     re.IGNORECASE,
 )
@@ -70,9 +70,9 @@ _batch_decoder: msgspec.json.Decoder[RawBatch | Welcome | Gap] = msgspec.json.De
 
 
 class Redactor:
-    """Redacts frame by frame, in the order of the feed. Equal keys give equal pseudonyms; none gives a key of its own.
+    """Redacts frame by frame, in feed order. Equal keys give equal pseudonyms; without a key a random one is used.
 
-    `drop_text` leaves out all that was said, with every field and type of event that voicetop doesn't know.
+    `drop_text` removes all transcripts, tool arguments and results, and every field that voicetop doesn't know.
     """
 
     def __init__(
@@ -87,12 +87,12 @@ class Redactor:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._distinct: dict[str, set[str]] = {}
         self._names: dict[str, dict[str, str]] = {}
-        self._anybody: dict[str, str] = {}
+        self._all_names: dict[str, str] = {}
         self._call = ""
-        self._of_operator = False
+        self._in_operator_act = False
 
     def frame(self, frame: bytes) -> bytes:
-        """One frame with the same stamps; what was no frame of the feed stays none."""
+        """A redacted frame with the same stamps; an invalid frame stays invalid."""
         try:
             decoded = _batch_decoder.decode(frame)
         except UNDECODABLE:
@@ -109,10 +109,10 @@ class Redactor:
         )
 
     def report(self) -> list[str]:
-        """What was replaced, in words and without a single original."""
+        """What was replaced, as text that contains no original value."""
         lines = []
         for kind in sorted({kind for kind, _ in self._counts}):
-            fields = {field: count for (told, field), count in self._counts.items() if told == kind}
+            fields = {field: count for (counted, field), count in self._counts.items() if counted == kind}
             where = ", ".join(f"{field} {fields[field]:,}" for field in sorted(fields)[:12])
             lines.append(
                 f"{kind}: {sum(fields.values()):,} replaced, {len(self._distinct[kind]):,} different ({where})"
@@ -141,7 +141,7 @@ class Redactor:
         known = _KNOWN.get(kind, _ENVELOPE) if isinstance(kind, str) else _ENVELOPE
         call = event.get("call_id")
         self._call = call if isinstance(call, str) else ""
-        self._of_operator = kind == "operator"
+        self._in_operator_act = kind == "operator"
         if kind == "malformed":
             self.withheld += 1
             event["payload"] = base64.b64encode(b"withheld").decode()
@@ -154,10 +154,10 @@ class Redactor:
         return out
 
     def _without_text(self, event: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-        left_out = _WRITTEN if self._of_operator else SPOKEN
-        kept = {name: value for name, value in event.items() if name in known - left_out}
-        self.dropped += len(event) - len(kept)
-        return kept
+        left_out = _WRITTEN if self._in_operator_act else SPOKEN
+        rest = {name: value for name, value in event.items() if name in known - left_out}
+        self.dropped += len(event) - len(rest)
+        return rest
 
     def _dict(self, values: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
         return {
@@ -183,20 +183,20 @@ class Redactor:
 
     def _string(self, name: str, value: str, known: frozenset[str]) -> str:
         if name in known and name in _NAMES:
-            return self._of_machine(value, name)
+            return self._machine_name(value, name)
         if name in known and name in _IDS:
             return self._id(value, name)
         if name in SPOKEN and value[:1] in "{[":
             with contextlib.suppress(msgspec.DecodeError, RecursionError):
                 inner = self._value(name, msgspec.json.decode(value), frozenset())
-                return _fit(msgspec.json.encode(inner).decode(), value)
+                return _truncate(msgspec.json.encode(inner).decode(), value)
         return self._text(value, name)
 
     def _id(self, value: str, name: str) -> str:
-        """An id says nothing, unless a number or an address may be in it."""
+        """An id is harmless unless it contains a number or an address."""
         return self._pseudonym("id", value, name) if "@" in value or _DIGITS.search(value) else value
 
-    def _of_machine(self, value: str, name: str) -> str:
+    def _machine_name(self, value: str, name: str) -> str:
         if "@" not in value and not value.startswith("+"):
             return value
         return self._text(value, name)
@@ -208,35 +208,35 @@ class Redactor:
             return self._number(value.strip(), name) or self._pseudonym("name", value, name)
         pseudonym = self._pseudonym("name", " ".join(value.casefold().split()), name)
         if self._call:
-            self._learn(value, pseudonym)
+            self._remember_name(value, pseudonym)
         return pseudonym
 
-    def _learn(self, value: str, pseudonym: str) -> None:
-        """Whoever is named in a call may be called by that name, or a part of it, later on."""
+    def _remember_name(self, value: str, pseudonym: str) -> None:
+        """A person named in a call may be mentioned later by that name, or by part of it."""
         words = [word for word in re.findall(r"[^\W\d_]{3,}", value) if len(value) <= 100]
         if self._call not in self._names and len(self._names) >= _KNOWN_CALLS:
             del self._names[next(iter(self._names))]
         names = self._names.setdefault(self._call, {})
         if len(names) < 50:
             names.update(dict.fromkeys((word.casefold() for word in words), pseudonym))
-        if len(self._anybody) < _MOST_NAMES:
-            self._anybody.update(dict.fromkeys((word.casefold() for word in words), pseudonym))
+        if len(self._all_names) < _MOST_NAMES:
+            self._all_names.update(dict.fromkeys((word.casefold() for word in words), pseudonym))
 
     def _text(self, text: str, field: str) -> str:
-        """Free text without what is personal in it."""
+        """Free text with personal data replaced."""
         out = text
         if any(char.isdigit() for char in out):
-            out = _IBAN.sub(lambda found: self._iban(found[0], field), out)
-            out = _DIGITS.sub(lambda found: self._number(found[0], field) or found[0], out)
+            out = _IBAN.sub(lambda match: self._iban(match[0], field), out)
+            out = _DIGITS.sub(lambda match: self._number(match[0], field) or match[0], out)
         if "@" in out or " dot " in out.lower():
-            out = _EMAIL.sub(lambda found: self._pseudonym("email", found[0].lower(), field), out)
-        out = _SAID.sub(lambda found: self._pseudonym("number", found[0].lower(), field) + " ", out)
-        names = self._anybody if self._of_operator else self._names.get(self._call)
+            out = _EMAIL.sub(lambda match: self._pseudonym("email", match[0].lower(), field), out)
+        out = _SPOKEN_DIGITS.sub(lambda match: self._pseudonym("number", match[0].lower(), field) + " ", out)
+        names = self._all_names if self._in_operator_act else self._names.get(self._call)
         if names:
-            out = re.sub(r"[^\W\d_]{3,}", lambda found: self._name_said(found[0], names, field), out)
-        return _fit(out, text)
+            out = re.sub(r"[^\W\d_]{3,}", lambda match: self._replace_name(match[0], names, field), out)
+        return _truncate(out, text)
 
-    def _name_said(self, word: str, names: dict[str, str], field: str) -> str:
+    def _replace_name(self, word: str, names: dict[str, str], field: str) -> str:
         pseudonym = names.get(word.casefold())
         if pseudonym is None:
             return word
@@ -245,12 +245,12 @@ class Redactor:
 
     def _iban(self, text: str, field: str) -> str:
         plain = text.replace(" ", "")
-        turned = plain[4:] + plain[:4]
-        right = int("".join(str(int(char, 36)) for char in turned)) % 97 == 1
-        return self._pseudonym("account", plain, field) if right else text
+        rotated = plain[4:] + plain[:4]
+        valid = int("".join(str(int(char, 36)) for char in rotated)) % 97 == 1
+        return self._pseudonym("account", plain, field) if valid else text
 
     def _number(self, text: str, field: str) -> str:
-        """The pseudonym of a number as people write them; empty where it is a date, or a decimal fraction."""
+        """The pseudonym of a number as people write it; empty for a date or a decimal fraction."""
         if _DATE.fullmatch(text) or _DECIMAL.fullmatch(text):
             return ""
         digits = re.sub(r"\D", "", text)
@@ -271,7 +271,7 @@ class Redactor:
 
 
 def _letters(data: bytes) -> str:
-    """Letters only, so that a pseudonym is never taken for a number."""
+    """Encodes bytes as letters only, so that a pseudonym is never mistaken for a number."""
     return data.hex().translate(str.maketrans("0123456789", "ghjkmnpqrs"))
 
 
@@ -285,8 +285,8 @@ def _luhn(digits: str) -> bool:
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
 
 
-def _fit(text: str, before: str) -> str:
-    """A text may not outgrow the protocol's bounds: its event would be refused."""
+def _truncate(text: str, before: str) -> str:
+    """Truncate text to the protocol's limits, past which its event would be rejected."""
     if len(text) <= len(before):
         return text
     return text[: MAX_LABEL if len(before) <= MAX_LABEL else max(len(before), MAX_TEXT)]

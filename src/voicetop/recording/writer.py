@@ -1,6 +1,6 @@
-"""Frames into lines, lines into blocks, blocks and their index into a file: what every recording is written by.
+"""Writes every recording: frames into lines, lines into blocks, blocks and their index into a file (see `format.py`).
 
-The recorder runs it in a thread of its own; cutting, merging and redacting call it directly. Format: `format.py`.
+The recorder runs it in its own thread; cut, merge and redact call it directly.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from voicetop.wire.frames import RawBatch, Welcome
 MAX_SEQ = 2**62
 SMALL_TABLE = 4096
 SMALL_BLOCK, SMALL_LEVEL = 16 * 1024, 19
-"""A slow feed's blocks hold little that repeats, and there are two a second: they can be packed well, for 2 ms each."""
+"""A slow feed writes two small blocks a second with little repetition: a high level pays off, at 2 ms each."""
 
 
 class Sink(Protocol):
-    """Where blocks go: a locked file, a pipe. Raises OSError where it takes no more."""
+    """Where blocks go: a locked file or a pipe. Raises OSError if writing fails."""
 
     index: IndexWriter
 
@@ -48,11 +48,11 @@ class Sink(Protocol):
 
 
 class Retention(Protocol):
-    """Where the next file comes from when one is full: see `shards.Shards`."""
+    """Opens the next file when one is full: see `shards.Shards`."""
 
     def is_full(self, at: float, size: int) -> bool: ...
 
-    def waits(self, at: float) -> bool: ...
+    def may_wait(self, at: float) -> bool: ...
 
     def open(self, at: float) -> Sink: ...
 
@@ -71,13 +71,15 @@ _batch_decoder = msgspec.json.Decoder(RawBatch)
 
 
 class FrameWriter:
-    """Writes a recording to `file`, a block whenever there is enough text, or when `flush` is called.
+    """Writes a recording to `file`, one block per `flush`; call it when `is_full`.
 
-    With a `shelf` it goes on in the next file where one is full; frames are never split between two. Not thread-safe.
-    Raises OSError where the file takes no more.
+    With `retention` it continues in the next file when one is full; a frame is never split between two. Not
+    thread-safe. Raises OSError if writing fails.
     """
 
-    def __init__(self, file: Sink, header: Header, *, level: int = 3, shelf: Retention | None = None) -> None:
+    def __init__(
+        self, file: Sink, header: Header, *, level: int = 3, retention: Retention | None = None
+    ) -> None:
         self.file = file
         self.events = 0
         self.undecodable = 0
@@ -86,13 +88,13 @@ class FrameWriter:
         self.seq = 0
         self.unsynced = False
         self.missing = False
-        """Frames were left out before the next one; a gap tells of them."""
+        """Frames were dropped before the next one: write a gap first."""
         self.wants_state = False
-        """A file is full, and the next one is to begin with a state: who has one may write a welcome with it now."""
+        """A file is full and the next one should begin with a state: add a welcome that carries one now."""
         self._header = header
         self._epoch = header.epoch
         self._welcome: _WelcomeHead | None = None
-        self._shelf = shelf
+        self._retention = retention
         self._pack = compressor(level)
         self._pack_small = compressor(max(level, SMALL_LEVEL)) if level > 1 else self._pack
         self._text: list[bytes] = []
@@ -104,16 +106,16 @@ class FrameWriter:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there are lines that are in no block yet."""
+        """Whether lines wait to be written."""
         return bool(self._text)
 
     @property
     def is_full(self) -> bool:
-        """Whether the lines that wait are enough for a block."""
+        """Whether the waiting lines fill a block."""
         return self._text_bytes >= BLOCK_BYTES
 
     def add(self, frame: bytes) -> None:
-        """Take one frame as a hub sends it."""
+        """Add one frame as a hub sends it."""
         decoded = _decode(frame)
         if isinstance(decoded, RawBatch):
             self._add_batch(decoded, ACTS if may_hold_acts(frame) else 0)
@@ -125,7 +127,7 @@ class FrameWriter:
             self._put(frame_line(self.seq, self.at, frame))
 
     def flush(self) -> None:
-        """Close the block: its lines are in the file after this."""
+        """Write the waiting lines to the file as a block."""
         if not self._text:
             return
         text = b"".join(self._text)
@@ -141,37 +143,37 @@ class FrameWriter:
         self._text_events = 0
         self.written_at = self.at
         if self.file.index.due:
-            self._append_aside(self.file.index.index_frame())
+            self._append_optional(self.file.index.index_frame())
 
     def sync(self) -> None:
-        """See that what was written survives a power loss."""
+        """Flush the file to the disk."""
         self.file.sync()
         self.unsynced = False
 
     def finish(self, *, share: float = 1.0) -> None:
-        """Write what waits, the index and the seek table; sync. The file stays open.
+        """Write waiting lines, the index and the seek table; sync. The file stays open.
 
-        A large seek table that is more than `share` of the file is left out: readers do without.
+        A seek table past 4 KiB that is more than `share` of the file is omitted: it is optional.
         """
         self.flush()
-        self._append_aside(self.file.index.index_frame())
+        self._append_optional(self.file.index.index_frame())
         table = self.file.index.seek_table()
         if len(table) <= max(SMALL_TABLE, share * self.file.size):
-            self._append_aside(table)
+            self._append_optional(table)
         self.sync()
 
-    def _append_aside(self, frame: bytes) -> None:
-        """An index that finds no room is no loss: readers do without."""
+    def _append_optional(self, frame: bytes) -> None:
+        """Write an index or seek table. A full disk is no loss: readers do without."""
         if frame:
             with contextlib.suppress(OSError):
                 self.file.append(frame)
-                self.file.index.skipped(frame)
+                self.file.index.add_skippable(frame)
 
     def _add_welcome(self, welcome: _WelcomeHead, frame: bytes) -> None:
         self.at = welcome.at or self.at
         has_state = bytes(welcome.state) not in (b'""', b"null")
-        self._turn_page(fresh=has_state)
-        self._tell_gap(self.at, welcome.seq + 1 if welcome.epoch == self._epoch else 0)
+        self._rotate(fresh=has_state)
+        self._write_gap(self.at, welcome.seq + 1 if welcome.epoch == self._epoch else 0)
         self.seq, self._epoch = welcome.seq, welcome.epoch
         self._welcome = welcome
         marks = STATE if has_state else 0
@@ -185,15 +187,15 @@ class FrameWriter:
         last_at = batch.at[-1][0] if batch.at else self.at
         last_seq = batch.seq if batch.local else batch.seq + len(batch.events) - 1
         self.at = first_at
-        self._turn_page()
+        self._rotate()
         if not batch.local:
-            self._tell_gap(first_at, batch.seq)
+            self._write_gap(first_at, batch.seq)
         self._put(record_lines(batch))
         self._span.note(batch.seq, last_seq, first_at, last_at, marks)
         self._text_events += len(batch.events)
         self.seq, self.at = last_seq, last_at
 
-    def _tell_gap(self, at: float, next_seq: int) -> None:
+    def _write_gap(self, at: float, next_seq: int) -> None:
         if not self.missing:
             return
         self.missing = False
@@ -201,17 +203,19 @@ class FrameWriter:
         self._span.note(self.seq, self.seq, at, at)
         self._put(record_lines(_batch_decoder.decode(gap)))
 
-    def _turn_page(self, *, fresh: bool = False) -> None:
-        """Go on in the next file where this one is full. With `fresh`, what comes next is a state for it to begin with;
-        else it begins like a console that resumes: no state, all names.
+    def _rotate(self, *, fresh: bool = False) -> None:
+        """Switch to the next file if this one is full. With `fresh` a state follows for it to begin with;
+        otherwise it begins as for a resuming console, with a welcome that has no state.
         """
-        if self._shelf is None or not self._shelf.is_full(self.at, self.file.size + self._text_bytes // 8):
+        if self._retention is None or not self._retention.is_full(
+            self.at, self.file.size + self._text_bytes // 8
+        ):
             return
-        if not fresh and self._shelf.waits(self.at):
+        if not fresh and self._retention.may_wait(self.at):
             self.wants_state = True
             return
         self.wants_state = False
-        following = self._shelf.open(self.at)
+        following = self._retention.open(self.at)
         self.finish()
         self.file.close()
         self.file = following
@@ -231,7 +235,7 @@ class FrameWriter:
 
 
 class _Span:
-    """The first and last stamp and seq of the block in the making."""
+    """The first and last stamp and seq of the unfinished block."""
 
     def __init__(self) -> None:
         self._first_seq = self._last_seq = -1
@@ -242,8 +246,8 @@ class _Span:
         if self._first_seq < 0:
             self._first_seq = first_seq
         self._last_seq = last_seq
-        self._first_at = self._first_at or _sane(first_at)
-        self._last_at = max(self._last_at, _sane(last_at))
+        self._first_at = self._first_at or _plausible(first_at)
+        self._last_at = max(self._last_at, _plausible(last_at))
         self._marks |= marks
 
     def block(self, offset: int, size: int) -> IndexedBlock:
@@ -252,13 +256,13 @@ class _Span:
         )
 
 
-def _sane(at: float) -> float:
-    """A stamp that no hub gives must not break the index."""
+def _plausible(at: float) -> float:
+    """Replaces an implausible stamp by 0.0, which must not break the index."""
     return at if math.isfinite(at) and 0 <= at <= 1e11 else 0.0
 
 
 def _decode(frame: bytes) -> RawBatch | _WelcomeHead | None:
-    """A frame that the codec takes, its records on one line each; None for what it refuses."""
+    """Decode a frame, with each record on one line; None if the codec rejects it."""
     try:
         decoded = _frame_decoder.decode(frame)
         if isinstance(decoded, RawBatch) and (len(frame) > MAX_FRAME or not 0 <= decoded.seq < MAX_SEQ):
@@ -269,5 +273,5 @@ def _decode(frame: bytes) -> RawBatch | _WelcomeHead | None:
 
 
 def _on_one_line(frame: bytes) -> bytes:
-    """JSON that is well formed has line ends between its tokens only, where a space means the same."""
+    """Well-formed JSON has line ends only between tokens, where a space means the same."""
     return frame.replace(b"\n", b" ").replace(b"\r", b" ")

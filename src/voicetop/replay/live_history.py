@@ -131,7 +131,7 @@ class LiveHistory:
         self._scratch.close()
 
     def _where_recorded(self, recorder: Recorder | None, bounds: HistoryLimits) -> Path:
-        if recorder is not None and not recorder.streams:
+        if recorder is not None and not recorder.is_stream:
             return Path(recorder.path)
         folder = self._scratch.path / "feed"
         shards = Shards(

@@ -60,7 +60,7 @@ class MemoryCheckpoints:
         from voicetop.replay.recording_set import KeptCheckpoint  # noqa: PLC0415
 
         for part in reel.parts:
-            for block in part.index.blocks[max(0, part.index.passes(at - 1.0) - 1) :]:
+            for block in part.index.blocks[max(0, part.index.first_after(at - 1.0) - 1) :]:
                 if block.first_at > at:
                     break
                 if not block.first_seq <= session.seq <= block.last_seq or block.last_at < at:

@@ -107,14 +107,14 @@ class Seeker:
 
     def nearest(self, at: float) -> float:
         """The stamp up to which the nearest state by `at` that is kept goes; -inf: there is only the beginning."""
-        blocks = self.index.blocks[: self.index.passes(at)]
+        blocks = self.index.blocks[: self.index.first_after(at)]
         welcomed = next((block for block in reversed(blocks) if block.marks & STATE), None)
         untils = [saved.until for saved in self.checkpoints.saved if saved.until <= at]
         return max(untils, default=-math.inf) if welcomed is None else max(welcomed.first_at, *untils, 0.0)
 
     def enter(self, at: float, session: Session) -> tuple[Place, str]:
         """Bring `session` to the nearest state by `at` that is kept; the place that follows on it, and its epoch."""
-        blocks = self.index.blocks[: self.index.passes(at)]
+        blocks = self.index.blocks[: self.index.first_after(at)]
         welcomed = next((block.offset for block in reversed(blocks) if block.marks & STATE), 0)
         kept = [saved for saved in self.checkpoints.saved if saved.until <= at]
         for saved in reversed(kept):
