@@ -91,7 +91,7 @@ def test_what_can_not_be_noted_is_one_line(path: Path, monkeypatch: pytest.Monke
         remarks.operate(Act("silence"))
         == "silence works only on a live feed: a recording takes notes and bookmarks"
     )
-    assert "shorten it" in remarks.operate(Act("note", text="x" * 30_000, at=START))
+    assert "at most 20,000 are allowed" in remarks.operate(Act("note", text="x" * 30_000, at=START))
     path.chmod(0o400)
     path.with_name("a.vtr.notes").mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
