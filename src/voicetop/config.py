@@ -53,7 +53,7 @@ from voicetop.connection.address import DEFAULT_URL
 from voicetop.engine.config import EngineConfig, Price
 from voicetop.errors import ConfigError, nearest
 from voicetop.locations import config_file, rules_dir
-from voicetop.notify.settings import NotifyConfig, notify_of
+from voicetop.notify.settings import NotifyConfig, parse_notify
 from voicetop.toml_reader import TomlFile, TomlTable, read_text
 
 _DEFAULT = EngineConfig()
@@ -171,7 +171,7 @@ def examine(text: str, where: str) -> tuple[Config, list[ConfigError]]:
         },
         keys=_keys(root.table("keys", '[keys] and in it theme = "ctrl+t"')),
         links=_links(root.table("links", '[links] and in it trace = "https://…/{trace_id}"')),
-        notify=notify_of(root.table("notify", "[notify] and in it desktop = true")),
+        notify=parse_notify(root.table("notify", "[notify] and in it desktop = true")),
     )
     return config, file.mistakes
 

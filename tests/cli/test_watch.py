@@ -190,7 +190,7 @@ async def test_what_came_while_the_watcher_was_dead_is_told_by_the_next(
     assert set(receiver.opened.values()) == {1}
     said = await ended(third)
     with contextlib.closing(DeliveryQueue(watchers.folder / "state" / "voicetop" / "outbox.db")) as queue:
-        repeats = queue.tally().repeats
+        repeats = queue.counts().repeats
     assert ("may have been sent twice" in said) == (repeats > 0)
 
 

@@ -207,7 +207,7 @@ async def _known(hub: Hub, incident_id: str) -> None:
 
 
 async def _settle(receiver: Receiver, incidents: int) -> None:
-    """Until all is told, or it is clear that it never will be."""
+    """Until everything is sent, or clearly never will be."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CALM_S):
             while receiver.open or min(len(receiver.opened), len(_resolved(receiver))) < incidents:  # noqa: ASYNC110
@@ -215,7 +215,7 @@ async def _settle(receiver: Receiver, incidents: int) -> None:
 
 
 def _resolved(receiver: Receiver) -> set[str]:
-    """The incidents of which a message says that they are over."""
+    """The incidents whose message says that they are resolved."""
     return {
         message[-1]["text"] for message in receiver.messages.values() if "RESOLVED" in message[-1]["text"]
     }

@@ -31,7 +31,7 @@ pytestmark = [
 
 
 class Shifted(WallClock):
-    """A clock whose time of the day a test sets."""
+    """A clock whose time of day a test sets."""
 
     ahead = 0.0
 
@@ -39,7 +39,7 @@ class Shifted(WallClock):
         return super().time() + self.ahead
 
     def set(self, hour: int, minute: int = 0) -> None:
-        """That time of the day, UTC; later than before."""
+        """Move forward to that time of day, UTC."""
         wanted = hour * 3600 + minute * 60
         self.ahead += (wanted - self.time()) % 86_400
 
@@ -64,7 +64,7 @@ async def delivering(
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-        delivery.outbox.close()
+        delivery.queue.close()
         for target in targets:
             target.close()
 
@@ -78,27 +78,27 @@ async def until(true: Callable[[], object], seconds: float = 20.0) -> None:
 async def test_a_page_is_out_within_a_second(receiver: Receiver, tmp_path: Path) -> None:
     async with delivering(receiver, tmp_path / "q.db") as delivery:
         began = time.monotonic()
-        delivery.take([effect()])
+        delivery.enqueue([effect()])
         await until(lambda: receiver.open and receiver.messages)
         assert time.monotonic() - began < 20
 
 
-async def test_only_what_pages_pages_and_the_rest_goes_to_the_chat(
+async def test_only_critical_alerts_page_and_warnings_go_to_the_chat(
     receiver: Receiver, tmp_path: Path
 ) -> None:
     async with delivering(receiver, tmp_path / "q.db") as delivery:
-        delivery.take(
+        delivery.enqueue(
             [effect(tier="warning"), effect(number=2, tier="info"), effect(number=3, silenced=True)]
         )
-        delivery.take([IncidentChange("c", 1.7e9, "deploy", "v42")])
+        delivery.enqueue([IncidentChange("c", 1.7e9, "deploy", "v42")])
         assert await delivery.flush(10)
         assert receiver.open == {}
         assert len(receiver.messages) == 1
         assert len(receiver.changes) == 1
-        delivery.take([effect("worse")])
+        delivery.enqueue([effect("worse")])
         assert await delivery.flush(10)
         assert list(receiver.open) == ["voicetop-1"]
-        delivery.take([effect("resolved"), effect("resolved", 3, silenced=True)])
+        delivery.enqueue([effect("resolved"), effect("resolved", 3, silenced=True)])
         assert await delivery.flush(10)
     assert receiver.open == {}
     assert [body["event_action"] for path, body in receiver.requests if path == "/v2/enqueue"].count(
@@ -106,17 +106,17 @@ async def test_only_what_pages_pages_and_the_rest_goes_to_the_chat(
     ) == 2
 
 
-async def test_a_storm_against_a_receiver_that_fails_at_random_loses_and_doubles_nothing(
+async def test_a_storm_with_random_failures_loses_and_duplicates_nothing(
     receiver: Receiver, tmp_path: Path
 ) -> None:
     dice = random.Random(7)
     receiver.chance = lambda: dice.choice([""] * 9 + ["500", "reset", "late reset", "429 0.1"])
     async with delivering(receiver, tmp_path / "q.db") as delivery:
         for number in range(15):
-            delivery.take([effect(number=number)])
-            delivery.take([effect("resolved", number)])
+            delivery.enqueue([effect(number=number)])
+            delivery.enqueue([effect("resolved", number)])
         assert await delivery.flush(60)
-        assert delivery.outbox.tally().done == 60
+        assert delivery.queue.counts().done == 60
     assert receiver.open == {}
     assert set(receiver.opened.values()) == {1}
     assert len(receiver.opened) == 15
@@ -124,22 +124,20 @@ async def test_a_storm_against_a_receiver_that_fails_at_random_loses_and_doubles
     assert len({text for text in texts if "RESOLVED" in text}) == 15
 
 
-async def test_who_asks_to_wait_is_left_alone_until_then(receiver: Receiver, tmp_path: Path) -> None:
+async def test_a_target_that_asks_to_wait_is_paused(receiver: Receiver, tmp_path: Path) -> None:
     receiver.fails = ["429 1"] * 4
     async with delivering(receiver, tmp_path / "q.db") as delivery:
         began = time.monotonic()
-        delivery.take([effect(number=1), effect(number=2)])
+        delivery.enqueue([effect(number=1), effect(number=2)])
         await until(lambda: len(receiver.open) == 2 and len(receiver.messages) == 2)
     assert receiver.times[0] - began >= 0.9
 
 
-async def test_a_pager_that_says_no_is_said_once_and_told_when_it_is_mended(
-    receiver: Receiver, tmp_path: Path
-) -> None:
+async def test_a_rejection_is_logged_once_and_retried_until_fixed(receiver: Receiver, tmp_path: Path) -> None:
     log: list[str] = []
     receiver.chance = lambda: "400"
     async with delivering(receiver, tmp_path / "q.db", log) as delivery:
-        delivery.take([effect(number=1), effect(number=2)])
+        delivery.enqueue([effect(number=1), effect(number=2)])
         await until(lambda: len(delivery.failing) == 2)
         receiver.chance = lambda: ""
         await until(lambda: not delivery.failing)
@@ -151,12 +149,10 @@ async def test_a_pager_that_says_no_is_said_once_and_told_when_it_is_mended(
     assert "secret-secret" not in "".join(log)
 
 
-async def test_what_waits_when_the_process_ends_is_told_by_the_next(
-    receiver: Receiver, tmp_path: Path
-) -> None:
+async def test_pending_messages_are_sent_by_the_next_process(receiver: Receiver, tmp_path: Path) -> None:
     receiver.chance = lambda: "500"
     async with delivering(receiver, tmp_path / "q.db") as delivery:
-        delivery.take([effect()])
+        delivery.enqueue([effect()])
         await until(lambda: delivery.failing)
         assert not await delivery.flush(0.1)
     receiver.chance = lambda: ""
@@ -165,24 +161,24 @@ async def test_what_waits_when_the_process_ends_is_told_by_the_next(
 
 
 def texts_of(receiver: Receiver) -> list[str]:
-    """How each message at Slack begins and what it says by now."""
+    """The current text of each Slack message."""
     return [message[-1]["text"] for message in receiver.messages.values()]
 
 
-async def test_at_night_a_chat_hears_of_pages_only_and_in_the_morning_of_the_rest(
+async def test_in_quiet_hours_a_chat_gets_critical_alerts_only_and_a_digest_later(
     receiver: Receiver, tmp_path: Path
 ) -> None:
     clock = Shifted()
     clock.set(21)
     async with delivering(receiver, tmp_path / "q.db", clock=clock, quiet="22:00-07:00") as delivery:
-        delivery.take([effect(tier="warning")])
+        delivery.enqueue([effect(tier="warning")])
         assert await delivery.flush(10)
         clock.set(23)
-        delivery.take([effect("resolved", tier="warning")])
+        delivery.enqueue([effect("resolved", tier="warning")])
         for number in (2, 3, 4):
-            delivery.take([effect(number=number, tier="warning")])
-        delivery.take([effect("resolved", 2, tier="warning"), effect("resolved", 3, tier="warning")])
-        delivery.take([effect(number=5)])
+            delivery.enqueue([effect(number=number, tier="warning")])
+        delivery.enqueue([effect("resolved", 2, tier="warning"), effect("resolved", 3, tier="warning")])
+        delivery.enqueue([effect(number=5)])
         assert await delivery.flush(10)
         assert len(receiver.messages) == 2
         assert "RESOLVED" in texts_of(receiver)[0], "a message that is changed rings nobody"
@@ -195,22 +191,22 @@ async def test_at_night_a_chat_hears_of_pages_only_and_in_the_morning_of_the_res
             "2 alerts fired and resolved in quiet hours; 1 still firing, sent separately",
             "▲ WARNING · LLM errors 41 % (normal 0.4 %, n 312), incident 4",
         ]
-        delivery.take([effect("resolved", 4, tier="warning")])
+        delivery.enqueue([effect("resolved", 4, tier="warning")])
         assert await delivery.flush(10)
     assert len(receiver.messages) == 4
     assert sum("RESOLVED" in text for text in texts_of(receiver)) == 2
 
 
-async def test_a_message_that_was_rejected_waits_far_longer_than_one_that_failed(
+async def test_a_rejected_message_waits_far_longer_than_a_failed_one(
     receiver: Receiver, tmp_path: Path
 ) -> None:
     waits = {}
     for failure in ("500", "400"):
         receiver.fails = [failure] * 2
         async with delivering(receiver, tmp_path / f"{failure}.db") as delivery:
-            delivery.take([effect()])
+            delivery.enqueue([effect()])
             await until(partial(delivery.failing.get, "pagerduty.p"))
-            due = delivery.outbox.next_due("pagerduty.p")
+            due = delivery.queue.next_due("pagerduty.p")
             assert due is not None
             waits[failure] = due - time.time()
     assert waits["400"] > 3 * waits["500"]

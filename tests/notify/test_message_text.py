@@ -1,4 +1,4 @@
-"""What people read: when it began, how long it took to see, to take and to end it."""
+"""The text of notifications: onset, and times to detect, acknowledge and resolve."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def told(
         (effect("fired", at=BEGAN + 60), "billing · since 22:13:20 UTC (60 s) · i1"),
     ],
 )
-def test_an_alert_says_what_it_took_to_see_to_take_and_to_end_it(one: Effect, line: str) -> None:
+def test_a_message_gives_times_to_detect_acknowledge_and_resolve(one: Effect, line: str) -> None:
     assert line in message_text.body(one)
 
 
-def test_an_incident_knows_its_times_to_its_last_word() -> None:
-    from alerts.incidents.test_incidents import AT, Story, signal
+def test_effects_carry_the_times_of_their_incident() -> None:
+    from alerts.incidents.test_lifecycle import AT, Story, signal
 
     story = Story()
     (fired,) = story.mark(signal(onset=AT - 30))
@@ -68,7 +68,7 @@ def test_an_incident_knows_its_times_to_its_last_word() -> None:
     assert over.to_resolve_s == 95
 
 
-def test_a_log_says_in_short_what_was_told() -> None:
+def test_a_log_line_sums_up_a_message() -> None:
     assert message_text.in_short(effect()).startswith("i1 fired · LLM errors 41 %")
     assert message_text.in_short(IncidentChange("c", 1.0, "deploy", "v42")) == "deploy v42"
     assert message_text.in_short(Digest("d", 1.0, "2 alerts came and went", ())) == "2 alerts came and went"

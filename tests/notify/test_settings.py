@@ -31,7 +31,7 @@ url = "env:MAIL_URL"
 """
 
 
-def test_a_whole_section_is_understood() -> None:
+def test_a_complete_section_is_parsed() -> None:
     notify = config.parse(WHOLE, "c.toml").notify
     assert notify.slack == {"ops": SlackTarget("env:SLACK_TOKEN", "#ops", tiers=("critical",))}
     assert notify.pagerduty["oncall"].tiers == ("critical",)
@@ -90,16 +90,16 @@ def test_a_mistake_names_file_line_and_key(text: str, said: str) -> None:
     assert "R0UT1NG" not in str(error.value)
 
 
-def test_a_secret_is_hidden_wherever_it_stands() -> None:
-    vault = SecretStore({"URL": "mailtos://me:p4ss@smtp.example.com/T0KENT0KENT0KEN?to=ana"})
-    vault.get("env:URL")
-    said = vault.scrub("login me/p4ss failed at smtp.example.com with T0KENT0KENT0KEN")
+def test_secrets_are_scrubbed_everywhere() -> None:
+    secrets = SecretStore({"URL": "mailtos://me:p4ss@smtp.example.com/T0KENT0KENT0KEN?to=ana"})
+    secrets.get("env:URL")
+    said = secrets.scrub("login me/p4ss failed at smtp.example.com with T0KENT0KENT0KEN")
     assert "p4ss" not in said
     assert "T0KEN" not in said
     assert "failed at" in said
 
 
-def test_a_target_has_quiet_hours_of_its_own_or_those_of_all_or_none() -> None:
+def test_a_target_has_its_own_quiet_hours_the_default_or_none() -> None:
     text = (
         '[notify]\nquiet = "22:00-07:00"\n[notify.pagerduty.p]\nrouting_key = "env:K"\n'
         '[notify.slack.all]\ntoken = "env:K"\nchannel = "#x"\n'
@@ -130,7 +130,7 @@ def test_a_target_has_quiet_hours_of_its_own_or_those_of_all_or_none() -> None:
         ("13:00-14:30", "15:00", ""),
     ],
 )
-def test_quiet_hours_end_when_they_say(said: str, now: str, until: str) -> None:
+def test_quiet_hours_end_on_time(said: str, now: str, until: str) -> None:
     def seconds(text: str) -> float:
         hours, _, minutes = text.partition(":")
         return 1_700_006_400.0 + int(hours) * 3600 + int(minutes) * 60
@@ -140,7 +140,7 @@ def test_quiet_hours_end_when_they_say(said: str, now: str, until: str) -> None:
     assert hours.until(seconds(now)) == (seconds(until) if until else 0.0)
 
 
-def test_quiet_hours_of_this_machine_know_of_summer_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_quiet_hours_follow_daylight_saving_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     try:

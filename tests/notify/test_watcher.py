@@ -1,4 +1,4 @@
-"""The watcher on real hubs that come, go and begin anew; whom it tells is a list here."""
+"""The watcher on real hubs that start, stop and restart; its target is a list."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ class Listener:
     deployment = ""
     quiet: QuietHours | None = None
     takes_changes = True
-    changes_in_place = False
+    updates_in_place = False
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []
         self.changes: list[IncidentChange] = []
         self.digests: list[Digest] = []
 
-    def tell(self, effect: Effect, ref: str) -> str:
+    def send(self, effect: Effect, ref: str) -> str:
         self.effects.append(effect)
         return ref
 
-    def tell_change(self, change: IncidentChange) -> None:
+    def send_change(self, change: IncidentChange) -> None:
         self.changes.append(change)
 
-    def tell_digest(self, digest: Digest) -> None:
+    def send_digest(self, digest: Digest) -> None:
         self.digests.append(digest)
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ async def watcher(
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError, FeedRefused):
             await running
-        delivery.outbox.close()
+        delivery.queue.close()
 
 
 async def until(true: Callable[[], object], seconds: float = 20.0) -> None:
@@ -115,7 +115,7 @@ def resolves(number: int) -> dict[str, object]:
     return {"type": "operator", "act": "resolve", "target": f"i{number}", "by": "ana"}
 
 
-async def test_a_hub_that_begins_anew_knows_nothing_and_its_old_incidents_are_closed(
+async def test_incidents_lost_in_a_hub_restart_are_resolved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "FORGOTTEN_S", 0.5)
@@ -134,7 +134,7 @@ async def test_a_hub_that_begins_anew_knows_nothing_and_its_old_incidents_are_cl
             assert listener.effects[0].key == listener.effects[-1].key
 
 
-async def test_a_key_that_comes_again_closes_what_it_stood_for_before(tmp_path: Path) -> None:
+async def test_a_reused_key_resolves_the_earlier_incident(tmp_path: Path) -> None:
     listener, port = Listener(), free_port()
     async with hub_at(port) as hub, watcher(hub.url, listener, tmp_path / "q.db") as watch:
         await until(lambda: watch.seeing)
@@ -149,7 +149,7 @@ async def test_a_key_that_comes_again_closes_what_it_stood_for_before(tmp_path: 
     assert len({one.key for one in listener.effects}) == 1
 
 
-async def test_what_was_over_before_the_very_first_start_is_no_news_and_what_is_on_is(tmp_path: Path) -> None:
+async def test_the_first_start_notifies_of_open_incidents_only(tmp_path: Path) -> None:
     listener = Listener()
     async with hub_at(0) as hub:
         await happen(hub, begins(1), begins(2))
@@ -173,7 +173,7 @@ async def test_a_page_is_out_well_within_a_second_of_its_stamp(tmp_path: Path) -
         await until(lambda: listener.effects, 5.0)
 
 
-async def test_one_that_stands_by_says_that_it_is_blind_later_than_the_one_that_tells(tmp_path: Path) -> None:
+async def test_a_standby_reports_blindness_later_than_the_active_watcher(tmp_path: Path) -> None:
     first, second = Listener(), Listener()
     async with (
         hub_at(free_port()) as hub,
@@ -181,16 +181,16 @@ async def test_one_that_stands_by_says_that_it_is_blind_later_than_the_one_that_
         watcher(hub.url, second, tmp_path / "2.db", blind_after_s=1.0) as two,
     ):
         await until(lambda: one.seeing and two.seeing and one.on_duty != two.on_duty)
-        telling, standing_by = (first, second) if one.on_duty else (second, first)
+        delivering, standing_by = (first, second) if one.on_duty else (second, first)
         await hub.close()
-        await until(lambda: telling.effects)
+        await until(lambda: delivering.effects)
         assert standing_by.effects == []
         await until(lambda: standing_by.effects)
-        assert telling.effects[0].key == standing_by.effects[0].key
-        assert telling.effects[0].summary.startswith("blind: no feed from acme")
+        assert delivering.effects[0].key == standing_by.effects[0].key
+        assert delivering.effects[0].summary.startswith("blind: no feed from acme")
 
 
-async def test_a_hub_that_hangs_on_an_open_line_makes_us_blind(
+async def test_a_hub_that_hangs_on_an_open_connection_is_blindness(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "SILENT_S", 0.6)
@@ -207,7 +207,7 @@ async def test_a_hub_that_hangs_on_an_open_line_makes_us_blind(
         assert "connected, but the hub sends nothing" in listener.effects[0].summary
 
 
-async def test_a_hub_that_says_no_for_good_is_told_of_before_the_watcher_ends(tmp_path: Path) -> None:
+async def test_a_final_refusal_is_notified_before_the_watcher_ends(tmp_path: Path) -> None:
     listener, port = Listener(), free_port()
     async with hub_at(port) as hub, watcher(hub.url, listener, tmp_path / "q.db") as watch:
         await until(lambda: watch.seeing)
@@ -219,7 +219,7 @@ async def test_a_hub_that_says_no_for_good_is_told_of_before_the_watcher_ends(tm
             assert "refused" in listener.effects[0].summary
 
 
-async def test_what_another_told_while_this_one_was_dead_is_not_told_again(tmp_path: Path) -> None:
+async def test_deliveries_made_while_this_watcher_was_down_are_not_repeated(tmp_path: Path) -> None:
     first, second = Listener(), Listener()
     async with hub_at(0) as hub:
         async with watcher(hub.url, first, tmp_path / "1.db") as one:

@@ -35,7 +35,7 @@ class ConsoleAlerts:
         self._live = [(name, feed) for name, feed in feeds if isinstance(feed, LiveFeed)]
         self._settings = settings
         self._utc = utc
-        self._herald: ConsoleNotifier | None = None
+        self._notifier: ConsoleNotifier | None = None
         self._app: ConsoleApp | None = None
         self._notices: TerminalNotices | None = None
         self._beside: TextIO | None = None
@@ -69,8 +69,8 @@ class ConsoleAlerts:
 
     def end(self) -> None:
         """Leave the terminal as it was. Textual draws on the standard error, and so was all of this."""
-        if self._herald is not None:
-            self._herald.close()
+        if self._notifier is not None:
+            self._notifier.close()
         if self._notices is not None:
             sys.stderr.write(self._notices.end())
             sys.stderr.flush()
@@ -80,24 +80,24 @@ class ConsoleAlerts:
             from msgspec.structs import replace
 
             told = replace(effect, summary=f"{whose}: {effect.summary}") if whose else effect
-            self._get_herald().hear(told)
+            self._get_notifier().notify(told)
 
         return hear
 
-    def _get_herald(self) -> ConsoleNotifier:
+    def _get_notifier(self) -> ConsoleNotifier:
         """Made with the first effect: most nights nobody needs one."""
-        if self._herald is None:
+        if self._notifier is None:
             from voicetop.notify.desk.console_notifier import ConsoleNotifier
 
-            self._herald = ConsoleNotifier(
+            self._notifier = ConsoleNotifier(
                 self._settings.notify,
                 os.environ,
                 WallClock(),
                 ring=self._ring,
-                complain=self._complain,
+                warn=self._warn,
                 utc=self._utc,
             )
-        return self._herald
+        return self._notifier
 
     def _ring(self, notice: Notice) -> None:
         if self._notices is not None:
@@ -109,7 +109,7 @@ class ConsoleAlerts:
             self._beside.write(terminal.notice(notice.title, notice.text, notice.name))
             self._beside.flush()
 
-    def _complain(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         if self._app is not None:
             self._app.call_soon(partial(self._app.say, text))
         elif self._beside is not None:

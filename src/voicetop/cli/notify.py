@@ -48,9 +48,9 @@ def run(args: argparse.Namespace) -> int:
     width = max(map(len, wanted))
     failed = 0
     for name in wanted:
-        well, said = _proved(proofs[name])
-        failed += not well
-        print(f"{'ok  ' if well else 'FAIL'}  {name:<{width}}  {said}")
+        healthy, said = _proved(proofs[name])
+        failed += not healthy
+        print(f"{'ok  ' if healthy else 'FAIL'}  {name:<{width}}  {said}")
         sys.stdout.flush()
     return 1 if failed else 0
 
@@ -76,8 +76,8 @@ def _target(kind: str, name: str, config: NotifyConfig) -> str:
     target = open_target(kind, name, config, SecretStore(), "voicetop test")
     fired = example()
     with closing(target):
-        ref = target.tell(fired, "")
-        target.tell(replace(fired, reason="resolved", at=WallClock().time()), ref)
+        ref = target.send(fired, "")
+        target.send(replace(fired, reason="resolved", at=WallClock().time()), ref)
     return "sent, then resolved; check that both arrived"
 
 
@@ -102,13 +102,13 @@ def _terminal(config: NotifyConfig) -> str:
     if not sys.stdout.isatty():
         return "skipped: not a terminal"
     sys.stdout.write(terminal.notice("voicetop: a test", "This is how a console notifies you of an alert."))
-    return f"sent through {terminal.said}; check that it rang"
+    return f"sent through {terminal.description}; check that it rang"
 
 
 def _heartbeat(config: NotifyConfig) -> str:
-    vault = SecretStore()
-    url = vault.get(config.heartbeat_url)
-    DeadMansSwitch(url, vault, WallClock(), print, every_s=config.heartbeat_s, well=lambda: True).ask()
+    secrets = SecretStore()
+    url = secrets.get(config.heartbeat_url)
+    DeadMansSwitch(url, secrets, WallClock(), print, every_s=config.heartbeat_s, healthy=lambda: True).ping()
     return "the URL responds"
 
 

@@ -103,12 +103,12 @@ async def _watch(
     from voicetop.session import Session
     from voicetop.sources.socket import SocketSource
 
-    clock, vault = WallClock(), SecretStore()
+    clock, secrets = WallClock(), SecretStore()
     name = hub.name if "://" not in hub.name else ""
-    targets = targets_of(settings.notify, vault, name, utc=settings.utc)
+    targets = targets_of(settings.notify, secrets, name, utc=settings.utc)
     source = SocketSource(hub.url, hub.token or None, "watcher", ssl=client_tls(hub.url, args.cafile))
-    outbox = DeliveryQueue(path)
-    delivery = Delivery(outbox, targets, clock, log)
+    queue = DeliveryQueue(path)
+    delivery = Delivery(queue, targets, clock, log)
     watch = Watcher(
         source,
         Session(settings.engine()),
@@ -120,26 +120,26 @@ async def _watch(
     )
     jobs = [watch.run(), _tell_systemd(clock)]
     if settings.notify.heartbeat_url:
-        jobs.append(_heartbeat(settings, vault, clock, watch, outbox).run())
+        jobs.append(_heartbeat(settings, secrets, clock, watch, queue).run())
     log(f"watching {hub.url}, notifying {', '.join(target.name for target in targets)}")
     try:
         return await _until(stop, jobs, delivery)
     finally:
-        outbox.close()
+        queue.close()
         for target in targets:
             target.close()
 
 
 def _heartbeat(
-    settings: Config, vault: SecretStore, clock: WallClock, watch: Watcher, outbox: DeliveryQueue
+    settings: Config, secrets: SecretStore, clock: WallClock, watch: Watcher, queue: DeliveryQueue
 ) -> DeadMansSwitch:
-    def well() -> bool:
-        oldest = outbox.tally().oldest
+    def healthy() -> bool:
+        oldest = queue.counts().oldest
         return watch.seeing and watch.on_duty and not (oldest and clock.time() - oldest > STUCK_S)
 
     notify = settings.notify
-    url = vault.get(notify.heartbeat_url)
-    return DeadMansSwitch(url, vault, clock, log, every_s=notify.heartbeat_s, well=well)
+    url = secrets.get(notify.heartbeat_url)
+    return DeadMansSwitch(url, secrets, clock, log, every_s=notify.heartbeat_s, healthy=healthy)
 
 
 async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  # type: ignore[type-arg]
@@ -155,20 +155,20 @@ async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  #
     for task in (*running, stopping):
         task.cancel()
     results = await asyncio.gather(*running, return_exceptions=True)
-    log(f"stopped; {_left(delivery.outbox.tally())}")
+    log(f"stopped; {_left(delivery.queue.counts())}")
     for result in results:
         if isinstance(result, Exception):
             raise result
     return 0
 
 
-def _left(tally: DeliveryCounts) -> str:
+def _left(counts: DeliveryCounts) -> str:
     """What a queue still holds, and what of it may have been told twice."""
-    parts = [f"{tally.pending} pending" if tally.pending else "all notifications sent"]
-    if tally.quiet:
-        parts.append(f"{tally.quiet} waiting for the end of quiet hours")
-    if tally.repeats:
-        parts.append(f"{tally.repeats} may have been sent twice")
+    parts = [f"{counts.pending} pending" if counts.pending else "all notifications sent"]
+    if counts.quiet:
+        parts.append(f"{counts.quiet} waiting for the end of quiet hours")
+    if counts.repeats:
+        parts.append(f"{counts.repeats} may have been sent twice")
     return ", ".join(parts)
 
 

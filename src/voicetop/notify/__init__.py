@@ -1,6 +1,6 @@
-"""The edge: what alerts found is told to people here, and nowhere else.
+"""Notifications: the only package that contacts people about alerts.
 
-A console tells its person (`desktop`, `terminal`, both behind a `gate`); `voicetop watch` tells everybody else
-(`pagerduty`, `slack`, `others`, behind an `outbox` on disk and its `delivery`). Effects come in, nothing goes back: a
-replay has nobody to hand them to. Only this room imports plyer or a pager's library, and each only when it is used.
+A console notifies its own user (`desk`: desktop and terminal, grouped); `voicetop watch` notifies everybody else
+(`targets`: PagerDuty, Slack, Apprise, through the `queue` on disk and `delivery`). Effects come in and nothing goes
+back, so a replay cannot notify anyone. Only this package imports plyer or a pager's library, each on first use.
 """

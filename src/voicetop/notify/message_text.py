@@ -1,4 +1,4 @@
-"""An effect in words for people: a title of one line, and a few lines beneath it; safe to show anywhere."""
+"""The text of a notification: a title of one line, and a few lines below it; safe to show anywhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GLYPHS: dict[Tier, str] = {"critical": "■ CRITICAL", "warning": "▲ WARNING"
 
 
 def title(effect: Effect) -> str:
-    """What happened, in a line.
+    """What happened, in one line.
 
     >>> title(Effect("fired", "k", "i1", "critical", "errors", "errors.llm", (), 0.0, 0.0, "LLM errors 41 %"))
     '■ CRITICAL · LLM errors 41 %'
@@ -33,7 +33,7 @@ def title(effect: Effect) -> str:
 
 
 def body(effect: Effect) -> list[str]:
-    """What else there is to know: blame, segment, since when, what to do."""
+    """The lines below the title: blame, segment, since when, what to do."""
     where = " × ".join(value for _, value in effect.where) or "all calls"
     lines = [
         f"{effect.by}: {effect.note}" if effect.by and effect.note else effect.note,
@@ -45,54 +45,59 @@ def body(effect: Effect) -> list[str]:
     return [safe_text(line, MOST_LINE) for line in lines if line]
 
 
-def in_short(what: Effect | IncidentChange | Digest) -> str:
-    """What was told, for a log."""
-    if isinstance(what, Effect):
-        return safe_text(f"{what.incident_id} {what.reason} · {what.summary}", MOST_TITLE)
-    return safe_text(what.title if isinstance(what, Digest) else f"{what.kind} {what.label}", MOST_TITLE)
+def in_short(message: Effect | IncidentChange | Digest) -> str:
+    """A message in one line, for a log."""
+    if isinstance(message, Effect):
+        return safe_text(f"{message.incident_id} {message.reason} · {message.summary}", MOST_TITLE)
+    return safe_text(
+        message.title if isinstance(message, Digest) else f"{message.kind} {message.label}", MOST_TITLE
+    )
 
 
-def digest(came: Sequence[tuple[Effect, Effect]], at: float, still: int) -> Digest:
-    """What fired and resolved in quiet hours that end at `at`, each by its first and last word; `still` are on."""
-    count = f"{counted(len(came), 'alert')} fired and resolved in quiet hours"
+def digest(incidents: Sequence[tuple[Effect, Effect]], at: float, still: int) -> Digest:
+    """Sums up the incidents that fired and resolved in quiet hours ending at `at`, from (first, last) effect of each.
+
+    `still` counts those that are still firing.
+    """
+    count = f"{counted(len(incidents), 'alert')} fired and resolved in quiet hours"
     more = f"; {still} still firing, sent separately"
     lines = [
         safe_text(
             f"{_GLYPHS[last.tier]} · {last.summary} · {_clock(first.onset)}, {span(last.at - first.onset)}",
             MOST_LINE,
         )
-        for first, last in came[:MOST_DIGESTED]
+        for first, last in incidents[:MOST_DIGESTED]
     ]
-    if len(came) > MOST_DIGESTED:
-        lines.append(f"and {len(came) - MOST_DIGESTED} more")
+    if len(incidents) > MOST_DIGESTED:
+        lines.append(f"and {len(incidents) - MOST_DIGESTED} more")
     return Digest(f"digest-{at:.0f}", at, count + (more if still else ""), tuple(lines))
 
 
 def _since(effect: Effect) -> str:
-    """When it began or ended, and how long it took to see, to take and to end it."""
+    """When it began or ended, and the times to detect, acknowledge and resolve."""
     if effect.reason == "resolved":
         by = f" by {effect.by}" if effect.by else ""
-        taken = effect.to_acknowledge_s
+        acked_s = effect.to_acknowledge_s
         parts = [
             f"resolved {_clock(effect.at)}{by}, {span(effect.to_resolve_s)} after it began",
-            _seen(effect),
-            f"acknowledged {span(taken)} later" if known(taken) else "",
+            _detected(effect),
+            f"acknowledged {span(acked_s)} later" if known(acked_s) else "",
         ]
         return ", ".join(part for part in parts if part)
     if effect.reason == "acknowledged" and effect.fired_at:
         return f"acknowledged {_clock(effect.at)}, {span(effect.at - effect.fired_at)} after the alert"
     if effect.reason == "returned":
         return f"unacknowledged {_clock(effect.at)}, open for {span(effect.at - effect.onset)}"
-    if effect.reason == "fired" and (seen := _seen(effect)):
-        return f"began {_clock(effect.onset)}, {seen}"
+    if effect.reason == "fired" and (detected := _detected(effect)):
+        return f"began {_clock(effect.onset)}, {detected}"
     return f"since {_clock(effect.onset)} ({span(effect.at - effect.onset)})"
 
 
-def _seen(effect: Effect) -> str:
-    took = effect.to_detect_s
-    if not known(took):
+def _detected(effect: Effect) -> str:
+    detect_s = effect.to_detect_s
+    if not known(detect_s):
         return ""
-    return f"detected {span(took)} later" if took >= 0.5 else "detected at once"
+    return f"detected {span(detect_s)} later" if detect_s >= 0.5 else "detected at once"
 
 
 def _clock(at: float) -> str:

@@ -1,17 +1,17 @@
-"""What is to be told, on disk until it has been told: nothing is lost when the network or the process dies.
+"""Messages to send, on disk until delivered: nothing is lost when the network or the process dies.
 
-One SQLite file in WAL mode, every change fsync'd. A row is one telling to one target; a second hand-over of the same
-is ignored, so that whoever starts again may simply hand over all that it knows.
+One SQLite file in WAL mode, every change fsync'd. A row is one message to one target; putting the same message again
+has no effect, so a watcher that restarts simply puts everything it knows.
 
     held ──┬──► pending ──► sending ──► done
     quiet ─┘       ▲            │
-                   └────────────┘  not now, or died meanwhile: it may have arrived, and is told again (`repeats` counts)
+                   └────────────┘  failed, or the process died: it may have arrived, and is sent again (`repeats`)
 
-`held` is what a watcher knows while another one does the telling, `told` what that other one said that it told;
-`quiet` is what waits for the end of quiet hours: what came and went in them becomes one digest then, what is still on
-is told. What belongs to one key is told in order: nothing overtakes an earlier telling that is still pending. A hub
-that begins anew counts its incidents anew, so a key may come again: key and onset together are a `thread`, which is one
-incident. Not thread-safe: one thread owns it.
+`held`: known to a standby watcher while another one is active. `told`: delivered by that other watcher. `quiet`: waits
+for the end of quiet hours; incidents that fired and resolved in them then become one digest, the rest is sent. Messages
+of one key are sent in order: none overtakes an earlier one that is still pending. A restarted hub numbers its incidents
+from the start, so a key may be reused: key and onset together are a `thread`, which is one incident. Not thread-safe:
+one thread owns it.
 """
 
 from __future__ import annotations
@@ -32,30 +32,32 @@ from voicetop.notify.targets.base import Digest, IncidentChange
 from voicetop.wire.frames import DeliveryReport
 
 State: TypeAlias = Literal["held", "told", "quiet", "pending", "sending", "done"]
-What: TypeAlias = Effect | IncidentChange | Digest
+Message: TypeAlias = Effect | IncidentChange | Digest
 _Values: TypeAlias = Sequence[object] | dict[str, object]
 _Change: TypeAlias = tuple[str, Sequence[_Values]]
 KEPT_S = 14 * 86_400.0
-"""How long what was told is remembered: a hub tells of an incident for as long as it holds it, and no longer."""
+"""How long delivered messages are remembered: longer than a hub keeps its incidents."""
 
 _ELSEWHERE = "SELECT 1 FROM elsewhere WHERE target = :target AND thread = :thread AND mark = :mark"
-_MINE = "SELECT 1 FROM jobs WHERE target = :target AND thread = :thread AND state"
-_WAITS = f"(:quiet > :now AND NOT (:silent AND EXISTS ({_MINE} IN ('told', 'pending', 'sending', 'done'))))"
+_SAME_THREAD = "SELECT 1 FROM jobs WHERE target = :target AND thread = :thread AND state"
+_IN_QUIET = (
+    f"(:quiet > :now AND NOT (:silent AND EXISTS ({_SAME_THREAD} IN ('told', 'pending', 'sending', 'done'))))"
+)
 _PUT = f"""
 INSERT OR IGNORE INTO jobs (target, key, thread, mark, reason, at, body, due, changed, state)
-SELECT :target, :key, :thread, :mark, :reason, :at, :body, CASE WHEN {_WAITS} THEN :quiet ELSE :now END, :now, CASE
+SELECT :target, :key, :thread, :mark, :reason, :at, :body, CASE WHEN {_IN_QUIET} THEN :quiet ELSE :now END, :now, CASE
   WHEN EXISTS ({_ELSEWHERE}) THEN 'told'
-  WHEN :held AND NOT EXISTS ({_MINE} NOT IN ('held', 'told')) THEN 'held'
-  WHEN {_WAITS} THEN 'quiet'
+  WHEN :held AND NOT EXISTS ({_SAME_THREAD} NOT IN ('held', 'told')) THEN 'held'
+  WHEN {_IN_QUIET} THEN 'quiet'
   ELSE 'pending' END
 WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE target = :target AND thread = :thread AND reason = 'resolved')
 """  # noqa: S608
-_OUTDONE = """
+_SUPERSEDE = """
 UPDATE jobs SET state = 'done', why = 'told as worse' WHERE state = 'quiet' AND EXISTS (
   SELECT 1 FROM jobs AS w WHERE w.target = jobs.target AND w.thread = jobs.thread AND w.id > jobs.id
   AND w.reason = 'worse' AND w.state IN ('pending', 'sending', 'done'))
 """
-_NEXT = """
+_CLAIM = """
 SELECT id, target, thread, reason, at, body, tries FROM jobs AS j
 WHERE target = ? AND state = 'pending' AND due <= ? AND NOT EXISTS (
   SELECT 1 FROM jobs AS e WHERE e.target = j.target AND e.key = j.key AND e.id < j.id
@@ -73,11 +75,11 @@ WHERE target = ? AND state = 'quiet' AND due <= ? GROUP BY thread ORDER BY min(i
 _DIGESTED = "UPDATE jobs SET state = 'done', why = 'in the digest' WHERE target = ? AND thread = ? AND state = 'quiet'"
 _QUIET_ENDS = "UPDATE jobs SET state = ?, at = max(at, ?) WHERE target = ? AND state = 'quiet' AND due <= ?"
 _REF = "INSERT OR REPLACE INTO refs VALUES (?, ?, ?)"
-_TOLD = """
+_MARK_REMOTE = """
 UPDATE jobs SET state = 'told', changed = ? WHERE target = ? AND thread = ? AND mark = ?
 AND state IN ('held', 'quiet', 'pending')
 """
-_TOLD_OF_OPEN = """
+_OPEN_DELIVERIES = """
 SELECT j.target, j.thread, j.mark, coalesce(r.ref, '') FROM jobs AS j LEFT JOIN refs AS r USING (target, thread)
 WHERE j.state = 'done' AND j.thread NOT IN (SELECT thread FROM jobs WHERE reason = 'resolved')
 ORDER BY j.id DESC LIMIT ?
@@ -85,31 +87,35 @@ ORDER BY j.id DESC LIMIT ?
 
 
 class QueuedMessage(Struct, frozen=True):
-    """What is to be told to whom. `quiet_until`: not before, unless the target was told of it already and `silent`
-    says that another word on it rings nobody there.
+    """A message for one target, not to be sent before `quiet_until`.
+
+    With `silent`, an update of an incident that the target knows alerts nobody, and doesn't wait for quiet hours.
     """
 
     target: str
-    what: What
+    message: Message
     quiet_until: float = 0.0
     silent: bool = False
 
 
 class DeliveryJob(Struct, frozen=True):
-    """One telling to one target. `tries` counts those before."""
+    """One message to one target. `tries` counts earlier attempts; `ref` is what the target returned last."""
 
     id: int
     target: str
     thread: str
     reason: str
     at: float
-    what: What
+    message: Message
     tries: int = 0
     ref: str = ""
 
 
 class DeliveryCounts(Struct, frozen=True):
-    """How much of what there is. `repeats`: what may arrive twice, as a process died or a connection broke then."""
+    """Messages by state. `repeats` counts those that may arrive twice, after a crash or a broken connection.
+
+    `oldest` is when the oldest pending one was queued (epoch s), 0 if none is.
+    """
 
     held: int = 0
     quiet: int = 0
@@ -120,61 +126,60 @@ class DeliveryCounts(Struct, frozen=True):
 
 
 class DeliveryQueue:
-    """The queue. Raises NotifyError where the file can't be had; a damaged one is put aside (`trouble` says so)."""
+    """The queue. Raises NotifyError if the file can't be opened; a damaged one is moved aside (see `trouble`)."""
 
     def __init__(self, path: Path | str) -> None:
         self.path = str(path)
-        self._db, self.trouble = queue_file.opened(self.path)
+        self._db, self.trouble = queue_file.open_queue_file(self.path)
         self._recover()
 
     def close(self) -> None:
         self._db.close()
 
-    # -- in -----------------------------------------------------------------------------------------------------
+    # -- enqueueing ---------------------------------------------------------------------------------------------
 
-    def put(self, what: Iterable[QueuedMessage], now: float, *, held: bool = False) -> int:
-        """Take in what is to be told to which target; how much of it is new. All of it or nothing is on disk, whatever
-        dies meanwhile; where the disk takes no more, `trouble` says so.
+    def put(self, messages: Iterable[QueuedMessage], now: float, *, held: bool = False) -> int:
+        """Queue messages, all or none of them; returns how many are new. `trouble` is set if the disk is full.
 
-        Held back, it is still told where this process has told of the same incident before: who began to tell of
-        something tells it to the end.
+        With `held`, messages wait for `release`, except those of incidents that this process has already sent
+        messages about: the watcher that starts an incident finishes it.
         """
-        rows = [_row(one) | {"now": now, "held": held} for one in what]
+        rows = [_row(message) | {"now": now, "held": held} for message in messages]
         before = self._db.total_changes
-        self._do(_PUT, rows)
+        self._execute(_PUT, rows)
         new = self._db.total_changes - before
         if any(row["reason"] == "worse" for row in rows):
-            self._do(_OUTDONE, [()])
+            self._execute(_SUPERSEDE, [()])
         return new
 
     def release(self, since: float, threads: Iterable[str], now: float) -> int:
-        """Tell what was held back: all of these incidents, whatever else is not older than `since`, and what the other
-        can't have told since it waits for the end of quiet hours, as it goes on doing here.
+        """Release held messages: all of these threads, everything queued at `since` or later, and whatever waits for
+        quiet hours, which the other watcher can't have sent. Returns how many.
         """
         before = self._db.total_changes
-        self._do(f"{_RELEASE} (at >= :since OR due > :now)", [{"now": now, "since": since}])
-        self._do(f"{_RELEASE} thread = :thread", [{"now": now, "thread": thread} for thread in threads])
+        self._execute(f"{_RELEASE} (at >= :since OR due > :now)", [{"now": now, "since": since}])
+        self._execute(f"{_RELEASE} thread = :thread", [{"now": now, "thread": thread} for thread in threads])
         released = self._db.total_changes - before
-        self._do(_OUTDONE, [()])
+        self._execute(_SUPERSEDE, [()])
         return released
 
     def end_quiet(self, target: str, now: float, *, held: bool = False) -> None:
-        """Where quiet hours are over for a target: one digest of what came and went in them; what else waited is told,
-        or `held` where another one tells it.
+        """End a target's quiet hours if they are over: queue one digest of what fired and resolved in them, and
+        release the rest, or hold it (`held`) while another watcher is active.
         """
-        waiting = self._db.execute(_QUIET_OVER, (target, now)).fetchall()
-        if not waiting:
+        threads = self._db.execute(_QUIET_OVER, (target, now)).fetchall()
+        if not threads:
             return
         changes: list[_Change] = []
-        over = [str(thread) for thread, _, came, went in waiting if came and went]
-        if over:
-            told = [self._first_and_last(target, thread) for thread in over]
-            still = sum(not went for *_, went in waiting)
-            made = digest(told, max(due for _, due, *_ in waiting), still)
-            changes.append((_PUT, [_row(QueuedMessage(target, made)) | {"now": now, "held": False}]))
-        changes.append((_DIGESTED, [(target, thread) for thread in over]))
+        digested = [str(thread) for thread, _, fired, resolved in threads if fired and resolved]
+        if digested:
+            incidents = [self._first_and_last(target, thread) for thread in digested]
+            still = sum(not resolved for *_, resolved in threads)
+            summary = digest(incidents, max(due for _, due, *_ in threads), still)
+            changes.append((_PUT, [_row(QueuedMessage(target, summary)) | {"now": now, "held": False}]))
+        changes.append((_DIGESTED, [(target, thread) for thread in digested]))
         changes.append((_QUIET_ENDS, [("held" if held else "pending", now, target, now)]))
-        self._do_all(changes)
+        self._execute_all(changes)
 
     def _first_and_last(self, target: str, thread: str) -> tuple[Effect, Effect]:
         rows = self._db.execute(
@@ -183,89 +188,89 @@ class DeliveryQueue:
         first, last = (msgspec.json.decode(row[0], type=Effect) for row in (rows[0], rows[-1]))
         return first, last
 
-    def told_elsewhere(self, told: DeliveryReport, now: float) -> None:
-        """Another watcher has told this to the target of that name, and got a ref for it."""
-        name = (told.target, told.thread, told.mark)
-        self._do_all(
+    def record_remote_delivery(self, report: DeliveryReport, now: float) -> None:
+        """Record what another watcher has delivered, with the target's ref."""
+        name = (report.target, report.thread, report.mark)
+        self._execute_all(
             [
                 ("INSERT OR IGNORE INTO elsewhere VALUES (?, ?, ?, ?)", [(*name, now)]),
-                (_REF, [(told.target, told.thread, told.ref)] if told.ref else []),
-                (_TOLD, [(now, *name)]),
+                (_REF, [(report.target, report.thread, report.ref)] if report.ref else []),
+                (_MARK_REMOTE, [(now, *name)]),
             ]
         )
 
-    def told_of_open(self, most: int) -> list[DeliveryReport]:
-        """What this one told of incidents that aren't over, for another watcher to know; the newest."""
-        return [DeliveryReport(*row) for row in self._db.execute(_TOLD_OF_OPEN, (most,))]
+    def open_deliveries(self, most: int) -> list[DeliveryReport]:
+        """The latest deliveries for unresolved incidents, at most `most`, to share with other watchers."""
+        return [DeliveryReport(*row) for row in self._db.execute(_OPEN_DELIVERIES, (most,))]
 
-    # -- out ----------------------------------------------------------------------------------------------------
+    # -- delivering ---------------------------------------------------------------------------------------------
 
     def claim(self, target: str, now: float) -> DeliveryJob | None:
-        """The next thing to tell a target; noted as being sent before it is given out."""
-        row = self._db.execute(_NEXT, (target, now)).fetchone()
+        """The next due message for a target, marked as sending; None if there is none."""
+        row = self._db.execute(_CLAIM, (target, now)).fetchone()
         if row is None:
             return None
-        self._do(
+        self._execute(
             "UPDATE jobs SET state = 'sending', tries = tries + 1, changed = ? WHERE id = ?", [(now, row[0])]
         )
         ref = self._db.execute(
             "SELECT ref FROM refs WHERE target = ? AND thread = ?", (target, row[2])
         ).fetchone()
         return DeliveryJob(
-            id=row[0], target=row[1], thread=row[2], reason=row[3], at=row[4], what=_what(row[3], row[5]),
+            id=row[0], target=row[1], thread=row[2], reason=row[3], at=row[4], message=_decode_message(row[3], row[5]),
             tries=row[6], ref=ref[0] if ref else "",
         )  # fmt: skip
 
     def done(self, job: DeliveryJob, ref: str, now: float) -> None:
-        """It arrived; `ref` is what the target wants to see the next time."""
-        self._do_all(
+        """Mark as delivered; `ref` is passed with the incident's next message."""
+        self._execute_all(
             [
                 (_REF, [(job.target, job.thread, ref)] if ref != job.ref else []),
                 ("UPDATE jobs SET state = 'done', why = '', changed = ? WHERE id = ?", [(now, job.id)]),
             ]
         )
 
-    def again(self, job: DeliveryJob, due: float, why: str, now: float, *, unsure: bool = False) -> None:
-        """It did not arrive, or nobody knows whether it did: not before `due`."""
+    def retry(self, job: DeliveryJob, due: float, why: str, now: float, *, unsure: bool = False) -> None:
+        """Schedule another attempt at `due`. `unsure`: the failed one may have arrived."""
         later = "UPDATE jobs SET state = 'pending', due = ?, why = ?, changed = ? WHERE id = ?"
-        self._do_all([(later, [(due, why, now, job.id)]), self._repeats(int(unsure))])
+        self._execute_all([(later, [(due, why, now, job.id)]), self._repeats(int(unsure))])
 
     def next_due(self, target: str) -> float | None:
-        """When there may be something to tell a target; None where nothing is pending."""
+        """When the next pending message of a target is due; None if nothing is pending."""
         row = self._db.execute(
             "SELECT min(due) FROM jobs WHERE target = ? AND state = 'pending'", (target,)
         ).fetchone()
         return None if row[0] is None else float(row[0])
 
-    # -- what is known ------------------------------------------------------------------------------------------
+    # -- state --------------------------------------------------------------------------------------------------
 
-    def known(self, thread: str) -> list[Effect]:
-        """All that was taken in of an incident, oldest first, each once."""
+    def effects_of(self, thread: str) -> list[Effect]:
+        """All messages about an incident, oldest first, each once."""
         rows = self._db.execute(
             "SELECT body FROM jobs WHERE thread = ? GROUP BY mark ORDER BY min(id)", (thread,)
         )
         return [msgspec.json.decode(row[0], type=Effect) for row in rows]
 
     def open_threads(self) -> dict[str, Effect]:
-        """Incidents that somebody was told of, or will be, and that are not known to be over: what was told last."""
+        """The latest effect of each unresolved incident that was sent or is going to be, by thread."""
         rows = self._db.execute(
             "SELECT thread, body, max(id) FROM jobs WHERE reason NOT IN ('change', 'digest') GROUP BY thread"
             " HAVING sum(reason = 'resolved') = 0 AND sum(state != 'held') > 0"
         )
         return {str(row[0]): msgspec.json.decode(row[1], type=Effect) for row in rows}
 
-    def fact(self, name: str) -> str:
-        """Something noted before; empty where it wasn't."""
+    def get_fact(self, name: str) -> str:
+        """A stored fact; empty if unset."""
         row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else ""
 
-    def note(self, name: str, value: str) -> None:
-        """Note a fact."""
-        if self.fact(name) != value:
-            self._do("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(name, value)])
+    def set_fact(self, name: str, value: str) -> None:
+        """Store a fact."""
+        if self.get_fact(name) != value:
+            self._execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(name, value)])
 
-    def tally(self) -> DeliveryCounts:
-        """How much waits, and since when the oldest does."""
+    def counts(self) -> DeliveryCounts:
+        """Messages by state, and since when the oldest one has waited."""
         counts = dict(self._db.execute("SELECT state, count(*) FROM jobs GROUP BY state"))
         oldest = self._db.execute(
             "SELECT min(at) FROM jobs WHERE state IN ('pending', 'sending')"
@@ -275,42 +280,42 @@ class DeliveryQueue:
             counts.get("quiet", 0),
             counts.get("pending", 0) + counts.get("sending", 0),
             counts.get("done", 0),
-            int(self.fact("repeats") or 0),
+            int(self.get_fact("repeats") or 0),
             float(oldest or 0.0),
         )
 
     def prune(self, now: float) -> None:
-        """Forget what was told long ago."""
+        """Delete messages delivered more than `KEPT_S` ago."""
         old = now - KEPT_S
-        self._do(
+        self._execute(
             "DELETE FROM jobs WHERE changed < ? AND state IN ('done', 'held', 'told') AND thread NOT IN"
             " (SELECT thread FROM jobs WHERE state IN ('pending', 'sending'))",
             [(old,)],
         )
-        self._do("DELETE FROM elsewhere WHERE at < ?", [(old,)])
-        self._do(
+        self._execute("DELETE FROM elsewhere WHERE at < ?", [(old,)])
+        self._execute(
             "DELETE FROM refs WHERE thread NOT IN (SELECT thread FROM jobs)"
             " AND thread NOT IN (SELECT thread FROM elsewhere)",
             [()],
         )
 
     def _recover(self) -> None:
-        """What was being sent when the process died may have arrived: it is told again, and counted."""
+        """Messages that were being sent when the process died may have arrived: they are sent again, and counted."""
         cut_off = self._db.execute("SELECT count(*) FROM jobs WHERE state = 'sending'").fetchone()[0]
         if cut_off:
-            again = "UPDATE jobs SET state = 'pending' WHERE state = 'sending'"
-            self._do_all([(again, [()]), self._repeats(cut_off)])
+            retry = "UPDATE jobs SET state = 'pending' WHERE state = 'sending'"
+            self._execute_all([(retry, [()]), self._repeats(cut_off)])
 
     def _repeats(self, more: int) -> _Change:
-        """So many more that may arrive twice."""
-        repeats = int(self.fact("repeats") or 0) + more
+        """The change that counts `more` possible duplicates."""
+        repeats = int(self.get_fact("repeats") or 0) + more
         return "INSERT OR REPLACE INTO facts VALUES ('repeats', ?)", [(str(repeats),)] if more else []
 
-    def _do(self, statement: str, rows: Iterable[_Values]) -> None:
-        self._do_all([(statement, list(rows))])
+    def _execute(self, statement: str, rows: Iterable[_Values]) -> None:
+        self._execute_all([(statement, list(rows))])
 
-    def _do_all(self, changes: Sequence[_Change]) -> None:
-        """Write, and commit. Where the disk takes no more, go on in memory: better told now than kept for later."""
+    def _execute_all(self, changes: Sequence[_Change]) -> None:
+        """Write and commit. If the disk is full, continue in memory: sending now beats keeping for later."""
         try:
             self._write(changes)
         except sqlite3.OperationalError as error:
@@ -329,37 +334,42 @@ class DeliveryQueue:
         self._db.commit()
 
 
-def _row(post: QueuedMessage) -> dict[str, object]:
-    one = post.what
+def _row(queued: QueuedMessage) -> dict[str, object]:
+    message = queued.message
     return {
-        "target": post.target, "key": one.key, "thread": thread_of(one), "mark": mark_of(one), "reason": _reason(one),
-        "at": one.at, "body": msgspec.json.encode(one), "quiet": post.quiet_until, "silent": post.silent,
+        "target": queued.target, "key": message.key, "thread": thread_of(message), "mark": mark_of(message),
+        "reason": _reason(message), "at": message.at, "body": msgspec.json.encode(message),
+        "quiet": queued.quiet_until, "silent": queued.silent,
     }  # fmt: skip
 
 
-def thread_of(what: What) -> str:
-    """One incident: the key, and when it began."""
-    return f"{what.key}@{what.onset!r}" if isinstance(what, Effect) else what.key
+def thread_of(message: Message) -> str:
+    """Identifies one incident: its key and onset."""
+    return f"{message.key}@{message.onset!r}" if isinstance(message, Effect) else message.key
 
 
-def mark_of(what: What) -> str:
-    """What makes a telling the same as another: an incident fires once, gets worse once per tier, is over once.
+def mark_of(message: Message) -> str:
+    """Identifies a message within its thread, for deduplication.
 
-    It may be taken and given back any number of times.
+    An incident fires once, gets worse once per tier and is resolved once; it may be acknowledged any number of times.
     """
-    if not isinstance(what, Effect):
-        return _reason(what)
-    if what.reason == "worse":
-        return f"worse:{what.tier}"
-    return f"{what.reason}:{what.at!r}" if what.reason in ("acknowledged", "returned") else what.reason
+    if not isinstance(message, Effect):
+        return _reason(message)
+    if message.reason == "worse":
+        return f"worse:{message.tier}"
+    return (
+        f"{message.reason}:{message.at!r}"
+        if message.reason in ("acknowledged", "returned")
+        else message.reason
+    )
 
 
-def _reason(what: What) -> str:
-    if isinstance(what, Effect):
-        return what.reason
-    return "change" if isinstance(what, IncidentChange) else "digest"
+def _reason(message: Message) -> str:
+    if isinstance(message, Effect):
+        return message.reason
+    return "change" if isinstance(message, IncidentChange) else "digest"
 
 
-def _what(reason: str, body: bytes) -> What:
-    kinds: dict[str, type[What]] = {"change": IncidentChange, "digest": Digest}
+def _decode_message(reason: str, body: bytes) -> Message:
+    kinds: dict[str, type[Message]] = {"change": IncidentChange, "digest": Digest}
     return msgspec.json.decode(body, type=kinds.get(reason, Effect))

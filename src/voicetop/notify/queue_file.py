@@ -1,4 +1,4 @@
-"""The file behind `outbox`: its tables, how it is opened, and what becomes of a damaged one or a full disk."""
+"""The file behind `queue`: its schema, opening and upgrading it, and recovery from damage or a full disk."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
     + _SHARED
 )
 _UPGRADES = {1: _SHARED}
-"""What a file of an earlier version lacks."""
+"""Upgrades a file of an earlier version."""
 
 
-def opened(path: str) -> tuple[sqlite3.Connection, str]:
-    """The queue at `path`, and what a person should know of it: a damaged one is put aside.
+def open_queue_file(path: str) -> tuple[sqlite3.Connection, str]:
+    """The queue at `path`, and a warning to show (empty if none): a damaged file is moved aside.
 
-    Raises NotifyError where the file can't be had.
+    Raises NotifyError if the file can't be opened.
     """
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -51,19 +51,19 @@ def opened(path: str) -> tuple[sqlite3.Connection, str]:
             raise NotifyError(
                 f"{path}: cannot open the queue ({error}): release it, or use another file"
             ) from None
-        return _begun_anew(path)
+        return _recreate(path)
     except OSError as error:
         raise NotifyError(f"{path}: cannot create the queue: {error.strerror or error}") from None
 
 
-def _begun_anew(path: str) -> tuple[sqlite3.Connection, str]:
-    """Who is paged tonight must not depend on a damaged file."""
+def _recreate(path: str) -> tuple[sqlite3.Connection, str]:
+    """A damaged file must not keep tonight's pages from being sent."""
     aside = Path(f"{path}.damaged")
     Path(path).replace(aside)
     for end in ("-wal", "-shm"):
         Path(path + end).unlink(missing_ok=True)
-    said = f"{path}: the queue was damaged; it was moved to {aside.name} and a new one created"
-    return _connect(path), said
+    warning = f"{path}: the queue was damaged; it was moved to {aside.name} and a new one created"
+    return _connect(path), warning
 
 
 def _connect(path: str) -> sqlite3.Connection:
@@ -93,7 +93,7 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
 
 
 def in_memory(db: sqlite3.Connection) -> sqlite3.Connection:
-    """A copy that needs no disk; an empty one where nothing can be read any more."""
+    """An in-memory copy; empty if the file can't be read any more."""
     memory = sqlite3.connect(":memory:")
     try:
         db.backup(memory)

@@ -1,6 +1,6 @@
-"""Quiet hours: when they are, and what of an effect waits for their end. Critical alerts never do.
+"""Quiet hours: when they apply, and how long an effect is held. Critical alerts are never held.
 
-Epoch seconds come in and go out; the hours are those of this machine's zone, or of UTC.
+All times are epoch seconds; the hours are in this machine's time zone, or in UTC.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from voicetop.alerts.signals import Effect
-from voicetop.notify.settings import minutes_of
+from voicetop.notify.settings import parse_quiet_hours
 
 
 class QuietHours(Struct, frozen=True):
-    """From minute `begin` of the day to minute `end`, over midnight where `end` is earlier."""
+    """From minute `begin` of the day to minute `end`, across midnight if `end` is earlier."""
 
     begin: int
     end: int
     utc: bool = False
 
     @classmethod
-    def of(cls, said: str, *, utc: bool = False) -> QuietHours | None:
-        """As a config says them; None for none."""
-        minutes = minutes_of(said) if said else None
+    def of(cls, text: str, *, utc: bool = False) -> QuietHours | None:
+        """Parse the config's "22:00-07:00"; None if it is empty."""
+        minutes = parse_quiet_hours(text) if text else None
         return cls(*minutes, utc) if minutes else None
 
     def until(self, now: float) -> float:
-        """When the quiet hours of `now` end; 0 where there are none now.
+        """When the quiet hours at `now` end; 0 outside quiet hours.
 
         >>> QuietHours(1320, 420, utc=True).until(23 * 3600.0)
         111600.0
@@ -36,8 +36,8 @@ class QuietHours(Struct, frozen=True):
         if not self.utc:
             at = at.astimezone().replace(tzinfo=None)
         minute = at.hour * 60 + at.minute
-        over = self.begin <= self.end
-        if not (self.begin <= minute < self.end if over else minute >= self.begin or minute < self.end):
+        same_day = self.begin <= self.end
+        if not (self.begin <= minute < self.end if same_day else minute >= self.begin or minute < self.end):
             return 0.0
         ends = at.replace(hour=self.end // 60, minute=self.end % 60, second=0, microsecond=0)
         if ends <= at:
@@ -45,6 +45,6 @@ class QuietHours(Struct, frozen=True):
         return ends.timestamp()
 
 
-def waits_until(quiet: QuietHours | None, effect: Effect, now: float) -> float:
-    """Until when an effect is held back; 0 where it is told now."""
+def held_until(quiet: QuietHours | None, effect: Effect, now: float) -> float:
+    """Until when an effect is held; 0 if it is sent now."""
     return quiet.until(now) if quiet is not None and effect.tier != "critical" else 0.0

@@ -1,7 +1,7 @@
-"""Secrets, fetched from where the config says they are, and kept out of everything that is written down.
+"""Fetches secrets from where the config says, and keeps them out of logs and error messages.
 
 `env:NAME` is an environment variable, `keyring:SERVICE/NAME` an entry of the system's keyring (the extra `keyring`).
-What a pager or a library says in an error passes `scrub` before anybody reads it.
+Every error text of a pager or library passes through `scrub` before it is shown.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from voicetop.errors import NotifyError
 
 HIDDEN = "***"
 SHORTEST, TOKEN = 4, 12
-"""A shorter text may stand in any word, and hiding it would hide the words; a part of a URL as long may be a token."""
+"""Hiding shorter secrets would hide ordinary words; a URL part of at least `TOKEN` characters may be a token."""
 
 
 class SecretStore:
-    """Fetches secrets and remembers them, in order to hide them."""
+    """Fetches secrets, and remembers them in order to hide them."""
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         self._env = env
         self._known: set[str] = set()
 
     def __repr__(self) -> str:
-        return f"Vault({len(self._known)} secrets)"
+        return f"SecretStore({len(self._known)} secrets)"
 
     def get(self, reference: str) -> str:
-        """The secret that `reference` names. Raises NotifyError that says where it was looked for."""
+        """The secret that `reference` names. Raises NotifyError, which says where it should be."""
         kind, _, name = reference.partition(":")
         value = (self._variable(name) if kind == "env" else _keyring(name)).strip()
         self.learn(value)
         return value
 
     def learn(self, value: str) -> None:
-        """Hide `value` from now on, as it is and as it looks in a URL; of a URL also its password and its tokens."""
+        """Hide `value` from now on, plain and URL-quoted; for a URL also its password and tokens."""
         for part in {value, *_secrets_in(value)}:
             if len(part) >= SHORTEST:
                 self._known |= {part, quote(part, safe="")}
 
     def scrub(self, text: str) -> str:
-        """`text` without any secret."""
+        """`text` with every known secret replaced."""
         for secret in sorted(self._known, key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
         return text
@@ -55,7 +55,7 @@ class SecretStore:
 
 
 def _secrets_in(url: str) -> set[str]:
-    """What of a URL lets one in: its password, and whatever in it is long enough to be a token.
+    """The credentials in a URL: its password, and every part long enough to be a token.
 
     >>> sorted(_secrets_in("slack://bot:pw123@host/T0KENT0KENT0KEN/ops"))
     ['T0KENT0KENT0KEN', 'pw123']

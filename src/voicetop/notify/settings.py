@@ -1,14 +1,14 @@
-"""`[notify]` of the config: whom to tell of what. Secrets are named there, never written there.
+"""`[notify]` of the config: who is notified of what. It names secrets, and never contains them.
 
 [notify]
 desktop = true                  # pop-ups of the desktop that a console runs on
 terminal = "auto"               # auto, bell, osc9, osc777, osc99 or none
 title = true                    # the verdict in the terminal's title
 progress = "auto"               # OSC 9;4 in the taskbar or tab: auto, on, off
-least = "warning"               # the least tier that a console tells of
-quiet = "22:00-07:00"           # then consoles and chats are told of critical alerts only
-blind_after_s = 30              # without a feed for so long, `watch` says that we are blind
-heartbeat_url = "env:HEARTBEAT_URL"   # pinged as long as `watch` sees and can tell: a dead man's switch
+least = "warning"               # the lowest tier that a console shows
+quiet = "22:00-07:00"           # only critical alerts reach consoles and chats
+blind_after_s = 30              # `watch` alerts after this long without a feed
+heartbeat_url = "env:HEARTBEAT_URL"   # a dead man's switch, pinged while `watch` works
 heartbeat_s = 60
 
 [notify.pagerduty.oncall]
@@ -18,7 +18,7 @@ routing_key = "env:PAGERDUTY_KEY"     # or "keyring:voicetop/pagerduty"
 token = "env:SLACK_TOKEN"
 channel = "#voice-ops"
 tiers = ["critical", "warning"]
-quiet = "20:00-08:00"                 # its own hours; "" for none
+quiet = "20:00-08:00"                 # its own quiet hours; "" for none
 
 [notify.apprise.mail]                 # e-mail, Opsgenie, Jira, Teams, webhooks and 100 more
 url = "env:MAIL_URL"
@@ -45,7 +45,7 @@ _QUIET = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
 
 
 class PagerDutyTarget(Struct, frozen=True):
-    """`[notify.pagerduty.NAME]`: an Events API v2 integration. Europe's is https://events.eu.pagerduty.com."""
+    """`[notify.pagerduty.NAME]`: an Events API v2 integration; in Europe, `url` is https://events.eu.pagerduty.com."""
 
     routing_key: Secret = ""
     url: str = PAGERDUTY_URL
@@ -54,7 +54,7 @@ class PagerDutyTarget(Struct, frozen=True):
 
 
 class SlackTarget(Struct, frozen=True):
-    """`[notify.slack.NAME]`: a bot's token with chat:write, and the channel that the bot is in."""
+    """`[notify.slack.NAME]`: a bot's token with chat:write, and a channel that the bot is a member of."""
 
     token: Secret = ""
     channel: str = ""
@@ -64,7 +64,7 @@ class SlackTarget(Struct, frozen=True):
 
 
 class AppriseTarget(Struct, frozen=True):
-    """`[notify.apprise.NAME]`: whatever Apprise has a URL for. The URL holds secrets, so it is one."""
+    """`[notify.apprise.NAME]`: any service that Apprise supports. Its URL contains secrets, so it is one."""
 
     url: Secret = ""
     tiers: tuple[Tier, ...] = ("critical",)
@@ -74,7 +74,7 @@ class AppriseTarget(Struct, frozen=True):
 class NotifyConfig(Struct, frozen=True):
     """`[notify]`. Times in seconds; `quiet` is local time, or UTC where `utc = true`.
 
-    Targets that say nothing of `quiet` take this one; PagerDuty has urgencies and hours of its own: it is told at once.
+    `quiet` applies to targets without their own, except PagerDuty, which has support hours of its own.
     """
 
     desktop: bool = True
@@ -100,21 +100,21 @@ NEEDED = {"pagerduty": ("routing_key",), "slack": ("token", "channel"), "apprise
 SECRETS = {"pagerduty": "routing_key", "slack": "token", "apprise": "url"}
 
 
-def minutes_of(quiet: str) -> tuple[int, int] | None:
-    """Quiet hours as minutes of the day, from and to; None where `quiet` is no such span.
+def parse_quiet_hours(quiet: str) -> tuple[int, int] | None:
+    """Quiet hours as minutes of the day, (from, to); None if `quiet` is malformed.
 
     >>> minutes_of("22:00-07:30")
     (1320, 450)
     """
-    found = _QUIET.fullmatch(quiet.replace(" ", "").replace("–", "-"))
-    if found is None:
+    match = _QUIET.fullmatch(quiet.replace(" ", "").replace("–", "-"))
+    if match is None:
         return None
-    hours = [int(part) for part in found.groups()]
+    hours = [int(part) for part in match.groups()]
     return hours[0] * 60 + hours[1], hours[2] * 60 + hours[3]
 
 
-def notify_of(table: TomlTable) -> NotifyConfig:
-    """What `[notify]` says; what is wrong becomes a mistake of its file."""
+def parse_notify(table: TomlTable) -> NotifyConfig:
+    """Reads `[notify]`; errors are collected with their file and line."""
     read = table.fields(NotifyConfig, but=KINDS)
     _check_quiet(table, read)
     _check_secret(table, "heartbeat_url", read)
@@ -128,7 +128,7 @@ def notify_of(table: TomlTable) -> NotifyConfig:
 
 
 def _target(kind: str, table: TomlTable) -> PagerDutyTarget | SlackTarget | AppriseTarget | None:
-    """A target; None where it lacks something, for it could tell nobody."""
+    """A target; None if a required key is missing."""
     if kind == "pagerduty" and "quiet" in table:
         del table.values["quiet"]
         table.wrong(
@@ -144,14 +144,14 @@ def _target(kind: str, table: TomlTable) -> PagerDutyTarget | SlackTarget | Appr
 
 
 def _check_quiet(table: TomlTable, read: dict[str, Any]) -> None:
-    minutes = minutes_of(read["quiet"]) if read.get("quiet") else (0, 1)
+    minutes = parse_quiet_hours(read["quiet"]) if read.get("quiet") else (0, 1)
     if minutes is None or minutes[0] == minutes[1]:
         table.wrong("quiet", 'has to be two times of day, like "22:00-07:00"')
         del read["quiet"]
 
 
 def _check_secret(table: TomlTable, key: str, read: dict[str, Any]) -> bool:
-    """Whether a secret is named there; where one is written there, it is a mistake and left out."""
+    """Whether the key refers to a secret. A literal secret is an error, and dropped."""
     if read.get(key) and not _SECRET.fullmatch(read[key]):
         table.wrong(
             key,

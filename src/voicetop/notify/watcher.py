@@ -1,11 +1,11 @@
-"""The headless watcher: the very same session as any console's, and whoever is to be told of what it finds.
+"""The headless watcher: the same session as any console's, whose effects are delivered to targets.
 
-    source ──► session ──► effects ──► outbox on disk ──► delivery ──► PagerDuty, Slack, others
+    source ──► session ──► effects ──► queue on disk ──► delivery ──► PagerDuty, Slack, others
                                 └────► history
 
-What was handed over once is told once, whatever dies: on joining, all that the hub's state knows of incidents is handed
-over again, and the outbox drops what it has. Of several watchers the hub lets one tell; the others hold theirs back
-until it is their turn, and hear from it, by way of the hub, what it has told and which message it was.
+Each message is delivered once, whatever crashes: on joining, everything the hub's state knows about incidents is queued
+again, and the queue drops duplicates. With several watchers, the hub makes one active; the others hold their messages
+until they take over, and receive the active one's delivery reports through the hub.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from voicetop.alerts.incidents.incident import Incident
-from voicetop.alerts.incidents.lifecycle import effect
+from voicetop.alerts.incidents.lifecycle import effect as make_effect
 from voicetop.alerts.signals import Effect
 from voicetop.clock import Clock
 from voicetop.errors import FeedRefused
@@ -31,31 +31,31 @@ from voicetop.session import Session
 from voicetop.sources import LinkState
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.events import Marker
-from voicetop.wire.frames import MAX_TOLD, DeliveryReport
+from voicetop.wire.frames import MAX_REPORT_FIELD, DeliveryReport
 
 if TYPE_CHECKING:
     from voicetop.history.incidents import IncidentLog
 
-LOOK_S = 0.25
-NOTED_EVERY_S = 5.0
+CHECK_EVERY_S = 0.25
+RECORD_EVERY_S = 5.0
 SILENT_S = 5.0
-"""A hub beats four times a second: one that says nothing for so long hangs, though its line is open."""
+"""A hub sends four heartbeats a second: one that is silent for this long hangs, even if connected."""
 MARGIN_S = 60.0
-"""How far behind what was noted last the state is looked at again: what is known already is dropped."""
-FORGOTTEN_S = 120.0
-"""A hub that begins anew knows nothing of earlier incidents; what it doesn't find again within this is over."""
+"""How far before the last recorded time the state is read again; the queue drops duplicates."""
+LOST_AFTER_S = 120.0
+"""A restarted hub has no earlier incidents; those that it doesn't detect again within this time are resolved."""
 HANDED_OVER_S = 120.0
-"""What is older was told by the watcher that did the telling before; only what is still open is told again."""
-LAST_WORDS_S = 5.0
-PATIENCE_S = 3.0
-"""How long what was left over from before waits for the hub; then it is told without."""
+"""On takeover, older messages were sent by the previous watcher; only open incidents are sent again."""
+FINAL_FLUSH_S = 5.0
+HUB_WAIT_S = 3.0
+"""How long pending messages of an earlier run wait for the hub before they are sent anyway."""
 MOST_SHARED = 2_000
-"""How much of what it told a watcher lets the others know at once."""
+"""Delivery reports that are shared at once."""
 BLIND = "watch.blind"
 
 
 class Watcher:
-    """One hub's watcher. `run` until it is cancelled; raises FeedRefused where the hub says no for good."""
+    """Watches one hub. `run` until it is cancelled; raises FeedRefused if the hub rejects it for good."""
 
     def __init__(
         self,
@@ -69,11 +69,11 @@ class Watcher:
         history: IncidentLog | None = None,
     ) -> None:
         self.seeing = False
-        """Whether the feed is there and has been folded."""
+        """Whether the feed is connected and processed."""
         self._source = source
         self._session = session
         self._delivery = delivery
-        self._outbox = delivery.outbox
+        self._queue = delivery.queue
         self._clock = clock
         self._log = log
         self._blind_after = blind_after_s
@@ -83,44 +83,44 @@ class Watcher:
         self._on_duty = True
         self._phase = ""
         self._lost_at = clock.monotonic()
-        self._noted_at = 0.0
-        self._forget_at: float | None = None
-        self._name(self._outbox.fact("deployment"))
+        self._recorded_at = 0.0
+        self._resolve_lost_at: float | None = None
+        self._set_deployment(self._queue.get_fact("deployment"))
         self._joined = asyncio.Event()
-        self._told: asyncio.Queue[DeliveryReport] = asyncio.Queue(MOST_SHARED)
+        self._reports: asyncio.Queue[DeliveryReport] = asyncio.Queue(MOST_SHARED)
         session.on_effect.append(self._fresh.append)
         session.on_welcome.append(lambda _: self._join())
-        delivery.on_delivery_report = self._share_later
-        source.on_delivery_report = self._hear_told
+        delivery.on_delivery_report = self._queue_report
+        source.on_delivery_report = self._on_report
 
     @property
     def on_duty(self) -> bool:
-        """Whether it is this watcher that tells people."""
+        """Whether this watcher is the active one."""
         return self._on_duty
 
     async def run(self) -> None:
-        looking = asyncio.create_task(self._look_around())
-        telling = asyncio.create_task(self._tell_all())
+        checking = asyncio.create_task(self._check_regularly())
+        delivering = asyncio.create_task(self._deliver())
         following = asyncio.create_task(self._follow())
         sharing = asyncio.create_task(self._share())
-        tasks = {looking, telling, following, sharing}
+        tasks = {checking, delivering, following, sharing}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                if isinstance(error := task.exception(), FeedRefused) and self._outbox.fact("seen"):
+                if isinstance(error := task.exception(), FeedRefused) and self._queue.get_fact("seen"):
                     self._joined.set()
-                    self._say_blind(str(error))
-                    await self._delivery.flush(LAST_WORDS_S)
+                    self._report_blind(str(error))
+                    await self._delivery.flush(FINAL_FLUSH_S)
                 task.result()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _tell_all(self) -> None:
-        """What was left over may have been told by another watcher: the hub, if it is there, says so first."""
+    async def _deliver(self) -> None:
+        """Wait for the hub first, if it is up: another watcher may have delivered what is still pending."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._joined.wait(), PATIENCE_S)
+            await asyncio.wait_for(self._joined.wait(), HUB_WAIT_S)
         await self._delivery.run()
 
     # -- the feed -----------------------------------------------------------------------------------------------
@@ -128,200 +128,201 @@ class Watcher:
     async def _follow(self) -> None:
         async for frame in self._source.frames():
             self._session.feed(frame)
-            self._heed_duty()
-            self._hand_over()
+            self._update_duty()
+            self._queue_effects()
 
-    def _hand_over(self) -> None:
-        """What the frame brought. Incidents that only this process sees are about its own line, and `_look` tells."""
-        effects = [one for one in self._fresh if not one.incident_id.startswith("L")]
+    def _queue_effects(self) -> None:
+        """Queue the frame's effects. Local incidents concern only this process's connection; `_check` reports those."""
+        effects = [effect for effect in self._fresh if not effect.incident_id.startswith("L")]
         self._fresh.clear()
         if effects:
-            self._tell([*self._closing_those_before(effects), *effects])
-        self._tell_changes()
+            self._enqueue([*self._resolutions_of_reused_keys(effects), *effects])
+        self._queue_changes()
 
-    def _tell(self, effects: list[Effect]) -> None:
-        self._delivery.take(effects, held=not self._on_duty)
+    def _enqueue(self, effects: list[Effect]) -> None:
+        self._delivery.enqueue(effects, held=not self._on_duty)
         if self._history is not None:
             self._history.record(effects)
 
-    def _closing_those_before(self, effects: list[Effect]) -> list[Effect]:
-        """A hub that began anew gives a key again: what it stood for before is over."""
-        fired = {one.key: one for one in effects if one.reason == "fired"}
+    def _resolutions_of_reused_keys(self, effects: list[Effect]) -> list[Effect]:
+        """Resolve earlier incidents whose keys a restarted hub reuses."""
+        fired = {effect.key: effect for effect in effects if effect.reason == "fired"}
         if not fired:
             return []
         return [
-            _over(before, fired[before.key].at, "the hub was restarted")
-            for before in self._outbox.open_threads().values()
+            _resolved(before, fired[before.key].at, "the hub was restarted")
+            for before in self._queue.open_threads().values()
             if before.key in fired and before.onset != fired[before.key].onset
         ]
 
-    def _name(self, deployment: str) -> None:
-        """What the hub calls its feed stands in every page."""
+    def _set_deployment(self, deployment: str) -> None:
+        """Every notification names the hub's deployment."""
         if deployment:
-            self._outbox.note("deployment", deployment)
+            self._queue.set_fact("deployment", deployment)
             for target in self._delivery.targets:
                 target.deployment = deployment
 
     def _join(self) -> None:
-        """A state came: what it knows and the outbox doesn't is news; of the past only since this watcher looked."""
-        self._heed_duty()
+        """On a new state: queue what is missing; of resolved incidents only those since this watcher last ran."""
+        self._update_duty()
         self._joined.set()
-        self._fresh.clear()  # what is news to the queue goes by the queue, and what is gone has its time
-        self._name(self._session.deployment)
-        since = float(self._outbox.fact("seen") or "inf") - MARGIN_S
+        self._fresh.clear()  # the comparison with the queue below covers them
+        self._set_deployment(self._session.deployment)
+        since = float(self._queue.get_fact("seen") or "inf") - MARGIN_S
         incidents = self._session.alerts.incidents
         news: list[Effect] = []
-        here: set[str] = set()
+        present: set[str] = set()
         for incident in (*incidents.closed, *incidents.opened):
             if not incident.number or incident.local:
                 continue
-            told = self._effects_of(incident)
-            thread = thread_of(told[0])
-            here.add(thread)
-            known = self._outbox.known(thread)
+            effects = self._effects_of(incident)
+            thread = thread_of(effects[0])
+            present.add(thread)
+            known = self._queue.effects_of(thread)
             if incident.part_of and not known:
-                continue  # it is told of as a part of another
+                continue  # its parent incident covers it
             if incident.phase != "resolved" or known or incident.resolved_at >= since:
-                news += _unsaid(told, known)
+                news += _missing(effects, known)
                 if known and known[-1].reason == "acknowledged" and incident.firing and not incident.acked_by:
-                    news.append(effect(incident, "returned", self._session.at, self._session.deployment))
-        self._fresh[:0] = sorted(news, key=lambda one: one.at)
+                    news.append(make_effect(incident, "returned", self._session.at, self._session.deployment))
+        self._fresh[:0] = sorted(news, key=lambda effect: effect.at)
         gone = any(
-            thread not in here and told.rule != BLIND for thread, told in self._outbox.open_threads().items()
+            thread not in present and last.rule != BLIND
+            for thread, last in self._queue.open_threads().items()
         )
-        self._forget_at = self._clock.monotonic() + FORGOTTEN_S if gone else None
-        for one in self._outbox.told_of_open(MOST_SHARED):
-            self._share_later(one)
+        self._resolve_lost_at = self._clock.monotonic() + LOST_AFTER_S if gone else None
+        for report in self._queue.open_deliveries(MOST_SHARED):
+            self._queue_report(report)
 
     def _effects_of(self, incident: Incident) -> list[Effect]:
-        """What a watcher that had been here all along would have been told."""
+        """The effects that a watcher connected all along would have received."""
         name = self._session.deployment
-        told = [effect(incident, "fired", incident.fired_at, name)]
+        effects = [make_effect(incident, "fired", incident.fired_at, name)]
         if incident.acked_by:
-            told.append(effect(incident, "acknowledged", incident.acked_at, name, incident.acked_by))
+            effects.append(make_effect(incident, "acknowledged", incident.acked_at, name, incident.acked_by))
         if incident.phase == "resolved":
-            told.append(effect(incident, "resolved", incident.resolved_at, name))
-        return told
+            effects.append(make_effect(incident, "resolved", incident.resolved_at, name))
+        return effects
 
-    def _forget(self) -> None:
-        """Incidents of which the hub knows nothing any more are over, as far as anybody can tell."""
+    def _resolve_lost(self) -> None:
+        """Resolve incidents that the hub no longer has."""
         incidents = self._session.alerts.incidents
-        here = {
-            thread_of(self._effects_of(one)[0])
-            for one in (*incidents.opened, *incidents.closed)
-            if one.number
+        present = {
+            thread_of(self._effects_of(incident)[0])
+            for incident in (*incidents.opened, *incidents.closed)
+            if incident.number
         }
         now = self._session.at or self._clock.time()
-        self._tell(
+        self._enqueue(
             [
-                _over(told, now, "the hub no longer has it")
-                for thread, told in self._outbox.open_threads().items()
-                if thread not in here and told.rule != BLIND
+                _resolved(last, now, "the hub no longer has it")
+                for thread, last in self._queue.open_threads().items()
+                if thread not in present and last.rule != BLIND
             ]
         )
 
-    def _tell_changes(self) -> None:
-        """Deploys and the like, as PagerDuty's change events; of the past only what came since this watcher looked."""
+    def _queue_changes(self) -> None:
+        """Queue deploys and other markers as change events, from when this watcher last ran."""
         markers = self._session.engine.markers
         if markers is self._markers:
             return
         self._markers = markers
-        since = float(self._outbox.fact("seen") or self._session.at) - MARGIN_S
-        self._delivery.take(
+        since = float(self._queue.get_fact("seen") or self._session.at) - MARGIN_S
+        self._delivery.enqueue(
             [_change(marker) for marker in markers if marker.ts >= since], held=not self._on_duty
         )
 
     # -- the other watchers -------------------------------------------------------------------------------------
 
-    def _share_later(self, told: DeliveryReport) -> None:
-        """What was told by this one, so that whoever takes over goes on from there."""
-        if max(map(len, (told.target, told.thread, told.mark, told.ref))) > MAX_TOLD:
+    def _queue_report(self, report: DeliveryReport) -> None:
+        """Share what this watcher delivered, so that a successor can continue."""
+        if max(map(len, (report.target, report.thread, report.mark, report.ref))) > MAX_REPORT_FIELD:
             return
         with contextlib.suppress(asyncio.QueueFull):
-            self._told.put_nowait(told)
+            self._reports.put_nowait(report)
 
     async def _share(self) -> None:
         while True:
-            await self._source.share(await self._told.get())
+            await self._source.share(await self._reports.get())
 
-    def _hear_told(self, told: DeliveryReport) -> None:
-        self._outbox.told_elsewhere(told, self._clock.time())
+    def _on_report(self, report: DeliveryReport) -> None:
+        self._queue.record_remote_delivery(report, self._clock.time())
 
-    # -- what goes on beside the feed ---------------------------------------------------------------------------
+    # -- connection and duty ------------------------------------------------------------------------------------
 
-    async def _look_around(self) -> None:
+    async def _check_regularly(self) -> None:
         while True:
-            self._look()
-            await self._clock.sleep(LOOK_S)
+            self._check()
+            await self._clock.sleep(CHECK_EVERY_S)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = self._clock.monotonic()
         link = self._source.link
         heard = self._source.silent_s < SILENT_S
         self.seeing = link.phase == "live" and self._session.at > 0 and heard
-        self._heed_duty()
+        self._update_duty()
         if self.seeing:
             self._lost_at = now
-            self._say_seeing()
-            if now >= self._noted_at + NOTED_EVERY_S:
-                self._noted_at = now
-                self._outbox.note("seen", repr(self._session.at))
-                self._outbox.prune(self._clock.time())
+            self._report_recovery()
+            if now >= self._recorded_at + RECORD_EVERY_S:
+                self._recorded_at = now
+                self._queue.set_fact("seen", repr(self._session.at))
+                self._queue.prune(self._clock.time())
         elif now - self._lost_at >= self._blind_after * (1 if self._on_duty else 2):
-            self._say_blind(_why_blind(link, heard=heard))
-        if self._forget_at is not None and now >= self._forget_at and self.seeing:
-            self._forget_at = None
-            self._forget()
+            self._report_blind(_why_blind(link, heard=heard))
+        if self._resolve_lost_at is not None and now >= self._resolve_lost_at and self.seeing:
+            self._resolve_lost_at = None
+            self._resolve_lost()
         self._log_link(link)
 
-    def _heed_duty(self) -> None:
-        """The hub said whose turn it is."""
+    def _update_duty(self) -> None:
+        """Follow the hub's choice of the active watcher."""
         if self._source.on_duty == self._on_duty:
             return
         self._on_duty = self._delivery.on_duty = self._source.on_duty
         if not self._on_duty:
             self._log("another watcher is active; standing by")
             return
-        still = [
-            thread_of(self._effects_of(one)[0]) for one in self._session.alerts.incidents.opened if one.number
+        open_now = [
+            thread_of(self._effects_of(incident)[0])
+            for incident in self._session.alerts.incidents.opened
+            if incident.number
         ]
-        count = self._outbox.release(self._session.at - HANDED_OVER_S, still, self._clock.time())
+        count = self._queue.release(self._session.at - HANDED_OVER_S, open_now, self._clock.time())
         self._log(
             f"the other watcher is gone: this one is active now ({count} alert{'s' * (count != 1)} taken over)"
         )
         self._delivery.wake()
 
     def _log_link(self, link: LinkState) -> None:
-        said = f"{link.phase}{': ' if link.why else ''}{link.why}"
         if link.phase != self._phase:
             self._phase = link.phase
-            self._log(f"{link.where} {said}")
+            self._log(f"{link.where} {link.phase}{': ' if link.why else ''}{link.why}")
 
-    # -- our own eyes -------------------------------------------------------------------------------------------
+    # -- blindness ----------------------------------------------------------------------------------------------
 
-    def _say_blind(self, why: str) -> None:
-        if not self._blind():
-            told = self._blindness(self._clock.time(), why)
-            self._outbox.note("blind", repr(told.onset))
-            self._log(f"blind: {told.summary}")
-            self._delivery.take([told])
+    def _report_blind(self, why: str) -> None:
+        if not self._blind_since():
+            blind = self._blindness(self._clock.time(), why)
+            self._queue.set_fact("blind", repr(blind.onset))
+            self._log(f"blind: {blind.summary}")
+            self._delivery.enqueue([blind])
 
-    def _say_seeing(self) -> None:
-        onset = self._blind()
+    def _report_recovery(self) -> None:
+        onset = self._blind_since()
         if onset:
-            told = self._blindness(onset, "")
-            now = self._clock.time()
-            self._delivery.take([_over(told, now, "the feed is back")])
-            self._outbox.note("blind", "")
+            blind = self._blindness(onset, "")
+            self._delivery.enqueue([_resolved(blind, self._clock.time(), "the feed is back")])
+            self._queue.set_fact("blind", "")
             self._log("the feed is back")
 
-    def _blind(self) -> float:
-        """Since when somebody has been told that we are blind; 0 where nobody has."""
-        return float(self._outbox.fact("blind") or 0.0)
+    def _blind_since(self) -> float:
+        """The onset of the blindness that was reported; 0 if none was."""
+        return float(self._queue.get_fact("blind") or 0.0)
 
     def _blindness(self, onset: float, why: str) -> Effect:
-        """All watchers of a feed say it under one key, so that nobody is paged twice for it."""
-        name = self._outbox.fact("deployment") or self._source.link.where
+        """All watchers of a feed use the same key, so that nobody is paged twice."""
+        name = self._queue.get_fact("deployment") or self._source.link.where
         key = hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
         return Effect(
             reason="fired",
@@ -346,26 +347,23 @@ def _why_blind(link: LinkState, *, heard: bool) -> str:
     return link.why or link.phase
 
 
-def _unsaid(told: list[Effect], known: list[Effect]) -> list[Effect]:
-    """Of an incident that is known already: that it got worse, and what comes after its firing."""
+def _missing(effects: list[Effect], known: list[Effect]) -> list[Effect]:
+    """The effects missing from the queue: a higher tier, and everything after the firing."""
     if not known:
-        return told
-    fired, *rest = told
-    worst = max(RANK[one.tier] for one in known)
-    return [*([_worse(fired)] if RANK[fired.tier] > worst else []), *rest]
+        return effects
+    fired, *rest = effects
+    if RANK[fired.tier] > max(RANK[effect.tier] for effect in known):
+        return [replace(fired, reason="worse"), *rest]
+    return rest
 
 
-def _worse(fired: Effect) -> Effect:
-    return replace(fired, reason="worse")
-
-
-def _over(told: Effect, at: float, why: str) -> Effect:
-    return replace(told, reason="resolved", at=at, blame=why, by="")
+def _resolved(last: Effect, at: float, why: str) -> Effect:
+    return replace(last, reason="resolved", at=at, blame=why, by="")
 
 
 def _change(marker: Marker) -> IncidentChange:
-    told = f"{marker.kind}\n{marker.label}\n{marker.version}\n{marker.ts!r}"
-    key = hashlib.blake2b(told.encode(), digest_size=10).hexdigest()
+    identity = f"{marker.kind}\n{marker.label}\n{marker.version}\n{marker.ts!r}"
+    key = hashlib.blake2b(identity.encode(), digest_size=10).hexdigest()
     return IncidentChange(
         f"change-{key}", marker.ts, marker.kind, marker.label, marker.version, marker.source
     )

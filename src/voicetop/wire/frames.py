@@ -78,8 +78,8 @@ class WantState(Struct, frozen=True, tag_field="type", tag="state"):
     """
 
 
-MAX_TOLD = 400
-_Short = Annotated[str, Meta(max_length=MAX_TOLD)]
+MAX_REPORT_FIELD = 400
+_Short = Annotated[str, Meta(max_length=MAX_REPORT_FIELD)]
 
 
 class DeliveryReport(Struct, frozen=True, tag_field="type", tag="told"):

@@ -1,4 +1,4 @@
-"""What a feed's thread hands over reaches the person, and never holds up the feed."""
+"""Effects from a feed's thread become notices, and never delay the feed."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def until(true: Callable[[], object], seconds: float = 10.0) -> None:
 
 def test_effects_of_several_threads_become_one_notice() -> None:
     notices: list[Notice] = []
-    herald = ConsoleNotifier(NotifyConfig(desktop=False), {}, WallClock(), ring=notices.append)
-    threads = [threading.Thread(target=herald.hear, args=(effect(number=number),)) for number in range(4)]
+    notifier = ConsoleNotifier(NotifyConfig(desktop=False), {}, WallClock(), ring=notices.append)
+    threads = [threading.Thread(target=notifier.notify, args=(effect(number=number),)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     until(lambda: notices)
     assert [notice.title for notice in notices] == ["voicetop: 4 alerts"]
-    herald.close()
+    notifier.close()
 
 
 def test_a_quiet_night_starts_no_thread() -> None:
     before = threading.active_count()
-    herald = ConsoleNotifier(NotifyConfig(), {}, WallClock(), ring=lambda _: None)
+    notifier = ConsoleNotifier(NotifyConfig(), {}, WallClock(), ring=lambda _: None)
     assert threading.active_count() == before
-    herald.close()
+    notifier.close()
 
 
 @pytest.mark.skipif(find_spec("dbus") is not None, reason="dbus-python shows it without notify-send")
-def test_why_nothing_pops_up_is_said_once(tmp_path: Path) -> None:
+def test_a_missing_pop_up_is_explained_once(tmp_path: Path) -> None:
     notices: list[Notice] = []
     said: list[str] = []
     env = {
@@ -54,11 +54,11 @@ def test_why_nothing_pops_up_is_said_once(tmp_path: Path) -> None:
         "PATH": str(tmp_path),
         "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere",
     }
-    herald = ConsoleNotifier(NotifyConfig(), env, WallClock(), ring=notices.append, complain=said.append)
-    herald.hear(effect(number=1))
+    notifier = ConsoleNotifier(NotifyConfig(), env, WallClock(), ring=notices.append, warn=said.append)
+    notifier.notify(effect(number=1))
     until(lambda: said)
-    herald.hear(effect(number=2))
+    notifier.notify(effect(number=2))
     until(lambda: len(notices) == 2)
-    herald.close()
+    notifier.close()
     assert len(said) == 1
     assert "install notify-send" in said[0]

@@ -1,4 +1,4 @@
-"""Pop-ups of the desktop, proved by a real session bus and a service that gets what plyer sends."""
+"""Desktop pop-ups, tested with a real session bus and a service that receives what plyer sends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ needs_a_bus = [
 
 
 def shown(log: Path, script: str, *words: str) -> tuple[list[dict[str, str]], str]:
-    """What the service got, and what was written over the screen."""
+    """What the service received, and what was written to the screen."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(("SSH_", "DBUS_"))}
     done = subprocess.run(
         [
@@ -135,7 +135,7 @@ def test_there_is_no_desktop_over_ssh_or_without_a_bus(tmp_path: Path) -> None:
     assert desktop.why_not({}, "darwin") == ""
 
 
-def test_a_machine_without_any_way_to_show_it_says_what_to_install(tmp_path: Path) -> None:
+def test_a_machine_without_notifier_says_what_to_install(tmp_path: Path) -> None:
     if find_spec("dbus"):
         pytest.skip("dbus-python is installed here")
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a terminal is sent, chosen by what it says it is; nothing in an alert's text can act upon it."""
+"""The sequences for a terminal, by its detected type; no text in an alert can control it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from voicetop.notify.settings import NotifyConfig, TerminalWay
         ({"TERM": "tmux-256color", "TMUX": "/x", "TERM_PROGRAM": "tmux"}, ("bell",)),
     ],
 )
-def test_a_terminal_is_told_in_the_way_it_understands(env: dict[str, str], ways: tuple[str, ...]) -> None:
+def test_a_terminal_is_notified_by_what_it_supports(env: dict[str, str], ways: tuple[str, ...]) -> None:
     assert ways_of("auto", env) == ways
 
 
-@pytest.mark.parametrize(("told", "ways"), [("none", ()), ("bell", ("bell",)), ("osc9", ("osc9", "bell"))])
-def test_the_config_knows_better(told: TerminalWay, ways: tuple[str, ...]) -> None:
-    assert ways_of(told, {"TERM": "xterm-kitty"}) == ways
+@pytest.mark.parametrize(("setting", "ways"), [("none", ()), ("bell", ("bell",)), ("osc9", ("osc9", "bell"))])
+def test_the_config_overrides_detection(setting: TerminalWay, ways: tuple[str, ...]) -> None:
+    assert ways_of(setting, {"TERM": "xterm-kitty"}) == ways
 
 
-def test_tmux_is_passed_through_and_has_the_bell_for_itself() -> None:
+def test_sequences_pass_through_tmux_and_the_bell_is_its_own() -> None:
     terminal = Terminal.of(NotifyConfig(terminal="osc9"), {"TERM": "tmux-256color", "TMUX": "/tmp/x,1,0"})
     assert terminal.notice("down", "") == "\x1bPtmux;\x1b\x1b]9;down\x07\x1b\\\x07"
 
@@ -52,7 +52,7 @@ def test_hostile_text_stays_text(way: TerminalWay) -> None:
         assert sent.count(";") == 3
 
 
-def test_the_title_and_the_light_are_put_back() -> None:
+def test_title_and_progress_are_restored() -> None:
     terminal = Terminal.of(NotifyConfig(), {"TERM": "xterm-ghostty"})
     assert terminal.begin() == "\x1b[22;0t"
     assert terminal.titled("■ DOWN · acme\x1b") == "\x1b]2;■ DOWN · acme\x07"
@@ -62,7 +62,7 @@ def test_the_title_and_the_light_are_put_back() -> None:
     assert plain.begin() + plain.titled("x") + plain.progress("down") + plain.end() == ""
 
 
-def test_a_light_is_shown_only_where_it_would_not_pop_up_as_a_text() -> None:
+def test_progress_is_shown_only_where_it_is_supported() -> None:
     assert shows_progress({"TERM": "xterm-256color", "WT_SESSION": "1"})
     assert not shows_progress({"TERM": "xterm-256color", "LC_TERMINAL": "iTerm2"})
     assert not shows_progress({"TERM": "xterm-256color", "WT_SESSION": "1", "SSH_CONNECTION": "x"})

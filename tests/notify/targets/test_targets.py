@@ -1,4 +1,4 @@
-"""What PagerDuty, Slack and others are really sent, and what becomes of every answer they may give."""
+"""The requests to PagerDuty, Slack and Apprise, and how each response is handled."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def _close_all() -> Iterator[None]:
         _made.pop().close()
 
 
-def test_pagerduty_hears_trigger_acknowledge_and_resolve_under_one_key(receiver: Receiver) -> None:
+def test_pagerduty_gets_trigger_acknowledge_and_resolve_under_one_key(receiver: Receiver) -> None:
     pager = target("pagerduty", receiver)
-    pager.tell(effect(links=("https://runbooks.example.com/llm",)), "")
+    pager.send(effect(links=("https://runbooks.example.com/llm",)), "")
     path, sent = receiver.requests[-1]
     assert path == "/v2/enqueue"
     assert sent["routing_key"] == KEY
@@ -71,14 +71,14 @@ def test_pagerduty_hears_trigger_acknowledge_and_resolve_under_one_key(receiver:
     assert payload["timestamp"] == "2023-11-14T22:15:00.000Z"
     assert payload["custom_details"]["blame"] == "82 % in LLM · billing × es"
     assert payload["custom_details"]["segment"] == "intent=billing"
-    pager.tell(effect("acknowledged", by="ana"), "")
+    pager.send(effect("acknowledged", by="ana"), "")
     assert receiver.acknowledged == {"voicetop-1"}
-    pager.tell(effect("resolved"), "")
+    pager.send(effect("resolved"), "")
     assert receiver.open == {}
 
 
 def test_a_deploy_is_a_change_event(receiver: Receiver) -> None:
-    target("pagerduty", receiver).tell_change(
+    target("pagerduty", receiver).send_change(
         IncidentChange("c1", 1_700_000_000.0, "deploy", "billing v42", "v42", "ci")
     )
     assert receiver.changes == [
@@ -91,13 +91,13 @@ def test_a_deploy_is_a_change_event(receiver: Receiver) -> None:
     ]
 
 
-def test_slack_has_one_message_for_an_incident_and_changes_it(receiver: Receiver) -> None:
+def test_slack_has_one_message_per_incident_and_edits_it(receiver: Receiver) -> None:
     slack = target("slack", receiver)
-    ref = slack.tell(effect(tier="warning", summary="P95 <b> & more"), "")
-    ref = slack.tell(effect("worse"), ref)
-    ref = slack.tell(effect("acknowledged", by="ana"), ref)
-    ref = slack.tell(effect("resolved", at=1_700_000_460.0), ref)
-    slack.tell(effect("returned", by="ben"), ref)
+    ref = slack.send(effect(tier="warning", summary="P95 <b> & more"), "")
+    ref = slack.send(effect("worse"), ref)
+    ref = slack.send(effect("acknowledged", by="ana"), ref)
+    ref = slack.send(effect("resolved", at=1_700_000_460.0), ref)
+    slack.send(effect("returned", by="ben"), ref)
     assert len(receiver.messages) == 1
     texts = [message["text"] for message in next(iter(receiver.messages.values()))]
     assert texts[0] == "[acme-prod] ▲ WARNING · P95 &lt;b&gt; &amp; more"
@@ -108,21 +108,21 @@ def test_slack_has_one_message_for_an_incident_and_changes_it(receiver: Receiver
     assert receiver.authorization[0] == f"Bearer {TOKEN}"
 
 
-def test_slack_posts_anew_where_its_message_was_deleted(receiver: Receiver) -> None:
+def test_slack_posts_again_if_its_message_was_deleted(receiver: Receiver) -> None:
     slack = target("slack", receiver)
-    ref = slack.tell(effect(), "")
+    ref = slack.send(effect(), "")
     receiver.messages.clear()
-    assert slack.tell(effect("worse"), ref) == ref
+    assert slack.send(effect("worse"), ref) == ref
     assert len(receiver.messages) == 1
 
 
-def test_slack_says_nothing_of_the_end_of_what_it_was_never_told(receiver: Receiver) -> None:
-    assert target("slack", receiver).tell(effect("resolved"), "") == ""
+def test_slack_ignores_the_resolution_of_an_unknown_incident(receiver: Receiver) -> None:
+    assert target("slack", receiver).send(effect("resolved"), "") == ""
     assert receiver.requests == []
 
 
-def test_a_webhook_is_told_by_apprise(receiver: Receiver) -> None:
-    target("apprise", receiver).tell(effect(), "")
+def test_apprise_calls_a_webhook(receiver: Receiver) -> None:
+    target("apprise", receiver).send(effect(), "")
     path, sent = receiver.requests[-1]
     assert path == "/hook"
     assert sent["title"].startswith("[acme-prod] ■ CRITICAL · LLM errors")
@@ -136,7 +136,7 @@ def pager(url: str) -> Target:
     return made
 
 
-def test_splunk_on_call_hears_of_each_incident_under_its_own_key(
+def test_splunk_on_call_gets_each_incident_under_its_own_key(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from apprise.plugins.splunk import NotifySplunk
@@ -146,7 +146,7 @@ def test_splunk_on_call_hears_of_each_incident_under_its_own_key(
     monkeypatch.setattr(NotifySplunk, "request_rate_per_sec", 0)
     splunk = pager("splunk://team@134b8gh0-eba0-4fa9-ab9c-257ced0e8221")
     for one in (effect(), effect(number=2), effect("acknowledged", by="ana"), effect("resolved")):
-        splunk.tell(one, "")
+        splunk.send(one, "")
     assert [(body["entity_id"], body["message_type"]) for _, body in receiver.requests] == [
         ("voicetop-1", "CRITICAL"),
         ("voicetop-2", "CRITICAL"),
@@ -167,14 +167,14 @@ def test_opsgenie_and_jira_close_the_incidents_own_alert_after_a_restart_too(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     url = f"{kind}://a-secret-key-of-{kind}"
     first = pager(url)
-    first.tell(effect(), "")
-    first.tell(effect(number=2), "")
+    first.send(effect(), "")
+    first.send(effect(number=2), "")
     del first
     _made.pop()
     gc.collect()
     second = pager(url)
-    second.tell(effect("acknowledged", by="ana"), "")
-    second.tell(effect("resolved"), "")
+    second.send(effect("acknowledged", by="ana"), "")
+    second.send(effect("resolved"), "")
     paths = [path.partition("?")[0] for path, _ in receiver.requests]
     assert paths == ["/alerts", "/alerts", "/alerts/r1/acknowledge", "/alerts/r1/close"]
     assert [body["alias"] for _, body in receiver.requests[:2]] == ["voicetop-1", "voicetop-2"]
@@ -184,7 +184,7 @@ def test_opsgenie_and_jira_close_the_incidents_own_alert_after_a_restart_too(
 
 @pytest.mark.parametrize("kind", ["pagerduty", "slack", "apprise"])
 @pytest.mark.parametrize("failure", ["500", "503 2", "reset", "silence", "late reset"])
-def test_what_fails_over_there_may_be_tried_again(
+def test_a_server_error_may_be_retried(
     receiver: Receiver, kind: str, failure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = __import__(f"voicetop.notify.targets.{kind}", fromlist=["x"])
@@ -194,7 +194,7 @@ def test_what_fails_over_there_may_be_tried_again(
         monkeypatch.setattr(module, "TIMEOUT_S", 1.0)
     receiver.fails = [failure] * 2
     with pytest.raises(DeliveryFailed) as failed:
-        target(kind, receiver).tell(effect(), "")
+        target(kind, receiver).send(effect(), "")
     assert not failed.value.refused
     assert failed.value.after_s == (2.0 if failure == "503 2" and kind != "apprise" else 0.0)
     assert TOKEN not in str(failed.value)
@@ -202,11 +202,11 @@ def test_what_fails_over_there_may_be_tried_again(
 
 
 @pytest.mark.parametrize("kind", ["pagerduty", "slack"])
-def test_who_asks_to_wait_is_waited_for_and_not_asked_again_at_once(receiver: Receiver, kind: str) -> None:
+def test_a_rate_limit_is_respected(receiver: Receiver, kind: str) -> None:
     receiver.fails = ["429 7"]
     began = time.monotonic()
     with pytest.raises(DeliveryFailed) as failed:
-        target(kind, receiver).tell(effect(), "")
+        target(kind, receiver).send(effect(), "")
     assert failed.value.busy
     assert failed.value.after_s == 7.0
     assert time.monotonic() - began < 3.0
@@ -235,42 +235,42 @@ def test_who_asks_to_wait_is_waited_for_and_not_asked_again_at_once(receiver: Re
         ("slack", "404", "rejected (HTTP 404): check the target's url"),
     ],
 )
-def test_a_pager_that_says_no_is_one_line_that_says_what_to_do(
-    receiver: Receiver, kind: str, failure: str, said: str
+def test_a_rejection_is_one_line_with_the_fix(
+    receiver: Receiver, kind: str, failure: str, reason: str
 ) -> None:
     receiver.fails = [failure]
     with pytest.raises(DeliveryFailed) as failed:
-        target(kind, receiver).tell(effect(), "")
+        target(kind, receiver).send(effect(), "")
     assert failed.value.refused
-    assert str(failed.value).startswith(said)
+    assert str(failed.value).startswith(reason)
     assert "\n" not in str(failed.value)
 
 
-def test_a_webhook_that_says_no_says_why_without_its_password(receiver: Receiver) -> None:
+def test_a_webhook_rejection_hides_the_password(receiver: Receiver) -> None:
     receiver.fails = ["403"]
     with pytest.raises(DeliveryFailed) as failed:
-        target("apprise", receiver).tell(effect(), "")
+        target("apprise", receiver).send(effect(), "")
     assert "403" in str(failed.value)
     assert TOKEN not in str(failed.value)
 
 
-def test_a_secret_that_is_missing_is_named_and_none_is_shown() -> None:
+def test_a_missing_secret_is_named_and_none_is_shown() -> None:
     config = NotifyConfig(pagerduty={"oncall": PagerDutyTarget("env:NOT_THERE")})
     with pytest.raises(NotifyError, match="NOT_THERE isn't set"):
         targets_of(config, SecretStore({}))
-    vault = SecretStore({"A": TOKEN})
-    assert vault.get("env:A") == TOKEN
-    assert vault.scrub(f"https://x/{TOKEN}?a") == "https://x/***?a"
-    assert TOKEN not in repr(vault)
+    secrets = SecretStore({"A": TOKEN})
+    assert secrets.get("env:A") == TOKEN
+    assert secrets.scrub(f"https://x/{TOKEN}?a") == "https://x/***?a"
+    assert TOKEN not in repr(secrets)
 
 
-def test_a_url_that_apprise_cannot_read_is_refused_without_being_shown(receiver: Receiver) -> None:
+def test_an_invalid_apprise_url_is_refused_without_being_shown(receiver: Receiver) -> None:
     config = NotifyConfig(apprise={"mail": AppriseTarget("env:MAIL")})
     with pytest.raises(NotifyError, match="Apprise doesn't understand the URL in env:MAIL"):
         targets_of(config, SecretStore({"MAIL": "nonsense-secret"}))
 
 
-def test_a_library_that_is_missing_is_named_with_what_to_install(
+def test_a_missing_library_is_named_with_what_to_install(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for library in ("pagerduty", "slack_sdk", "apprise"):

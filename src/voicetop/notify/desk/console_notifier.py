@@ -1,7 +1,7 @@
-"""Tells the person at a console: what the gate lets through rings the terminal and pops up on the desktop.
+"""Notifies the user of a console: grouped notices ring the terminal and pop up on the desktop.
 
-Effects come from the feeds' threads; a thread of its own waits, groups and talks to the desktop, so that neither the
-feed nor the screen ever does. It begins with the first effect: a quiet night costs nothing.
+Effects come from the feeds' threads; a separate thread groups them and talks to the desktop, so that neither feed nor
+screen waits for it. The thread starts with the first effect: a quiet night costs nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voicetop.notify.targets.base import DeliveryFailed
 
 
 class ConsoleNotifier:
-    """`hear` from any thread. `ring` writes a notice to the terminal; `complain` says, once, why nothing pops up."""
+    """Call `notify` from any thread. `ring` writes a notice to the terminal; `warn` says, once, why nothing pops up."""
 
     def __init__(
         self,
@@ -28,45 +28,45 @@ class ConsoleNotifier:
         clock: Clock,
         *,
         ring: Callable[[Notice], None],
-        complain: Callable[[str], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
         utc: bool = False,
     ) -> None:
         self._trouble = ""
-        self._complain = complain
+        self._warn = warn
         self._env = dict(env)
         self._clock = clock
-        self._gate = NoticeGrouping(config, utc=utc)
+        self._grouping = NoticeGrouping(config, utc=utc)
         self._ring = ring
         self._pops_up = config.desktop and not desktop.why_not(env)
-        self._heard: queue.SimpleQueue[Effect | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="voicetop herald", daemon=True)
+        self._effects: queue.SimpleQueue[Effect | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="voicetop notices", daemon=True)
         self._lock = threading.Lock()
 
-    def hear(self, effect: Effect) -> None:
-        """Take an effect; returns at once."""
+    def notify(self, effect: Effect) -> None:
+        """Queue an effect; returns at once."""
         with self._lock:
             if not self._thread.ident:
                 self._thread.start()
-        self._heard.put(effect)
+        self._effects.put(effect)
 
     def close(self) -> None:
-        """Say nothing more."""
-        self._heard.put(None)
+        """Stop notifying."""
+        self._effects.put(None)
 
     def _run(self) -> None:
         while True:
             try:
-                effect = self._heard.get(timeout=self._gate.wait(self._clock.time()))
+                effect = self._effects.get(timeout=self._grouping.wait(self._clock.time()))
             except queue.Empty:
-                self._tell()
+                self._show_due()
                 continue
             if effect is None:
                 return
-            self._gate.let_in(effect, self._clock.time())
-            self._tell()
+            self._grouping.add(effect, self._clock.time())
+            self._show_due()
 
-    def _tell(self) -> None:
-        notice = self._gate.due(self._clock.time())
+    def _show_due(self) -> None:
+        notice = self._grouping.due(self._clock.time())
         if notice is None:
             return
         self._ring(notice)
@@ -76,4 +76,4 @@ class ConsoleNotifier:
             except DeliveryFailed as failure:
                 if not self._trouble:
                     self._trouble = f"no pop-up on the desktop: {failure}"
-                    self._complain(self._trouble)
+                    self._warn(self._trouble)

@@ -1,8 +1,8 @@
-"""Pop-ups of the desktop, by plyer, in a process of its own: plyer may hang, print over the screen, or lose a text.
+"""Desktop pop-ups through plyer, in a child process: plyer may hang, print over the screen, or lose a text.
 
-Without a session bus plyer returns as if it had worked; a hung notification daemon blocks it for 25 s; a text that
-begins with "-" is taken for an option. So: a child in its own group, JSON on its standard input, its output nowhere, a
-few seconds at most, the text cleaned; and nothing at all where the desktop is elsewhere (SSH) or there is none.
+Without a session bus plyer returns as if it had worked; a hung notification daemon blocks it for 25 s; it takes a text
+that begins with "-" for an option. So the child has its own process group, reads cleaned text as JSON from its standard
+input, writes to /dev/null and is killed after a few seconds. Over SSH, or without a desktop, nothing is started.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from voicetop.notify.desk.desktop_child import NOBODY
+from voicetop.notify.desk.desktop_child import NO_SERVICE
 from voicetop.notify.targets.base import DeliveryFailed
 from voicetop.wire.text import safe_text
 
@@ -25,7 +25,7 @@ _CHILD = "voicetop.notify.desk.desktop_child"
 
 
 def why_not(env: Mapping[str, str], platform: str = sys.platform) -> str:
-    """Why there is no desktop to show anything on; empty where there is one."""
+    """Why no desktop is available; empty if one is."""
     if env.get("SSH_CONNECTION") or env.get("SSH_TTY"):
         return "the desktop is on another machine (SSH)"
     if not platform.startswith("linux"):
@@ -39,8 +39,8 @@ def why_not(env: Mapping[str, str], platform: str = sys.platform) -> str:
 
 
 def show(title: str, text: str, env: Mapping[str, str] = os.environ, limit_s: float = LIMIT_S) -> None:
-    """Show it. Blocks for `limit_s` at most. Raises Failed where it can be told that nothing was shown."""
-    told = json.dumps({"title": plain(title, MOST_TITLE), "text": plain(text, MOST_TEXT)}).encode()
+    """Show a pop-up. Blocks for `limit_s` at most. Raises DeliveryFailed if it certainly wasn't shown."""
+    payload = json.dumps({"title": plain(title, MOST_TITLE), "text": plain(text, MOST_TEXT)}).encode()
     try:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter, words of our own
             [sys.executable, "-m", _CHILD],
@@ -53,7 +53,7 @@ def show(title: str, text: str, env: Mapping[str, str] = os.environ, limit_s: fl
     except OSError as error:
         raise DeliveryFailed(f"cannot start a process for it: {error.strerror}") from None
     try:
-        child.communicate(told, timeout=limit_s)
+        child.communicate(payload, timeout=limit_s)
     except subprocess.TimeoutExpired:
         raise DeliveryFailed(
             f"no response from the desktop within {limit_s:g} s: check its notification service"
@@ -62,24 +62,24 @@ def show(title: str, text: str, env: Mapping[str, str] = os.environ, limit_s: fl
         pass
     finally:
         _end(child)
-    if child.returncode == NOBODY:
+    if child.returncode == NO_SERVICE:
         raise DeliveryFailed("this desktop has no notification service: start one, such as dunst or mako")
     if child.returncode:
         raise DeliveryFailed("plyer can't show it: install notify-send (libnotify-bin) or python3-dbus")
 
 
 def plain(text: str, limit: int) -> str:
-    r"""Text that no notifier reads as an option, markup or control sequence.
+    r"""Text that no notifier interprets as an option, markup or control sequence.
 
     >>> plain("-h <b>\x1b", 20)
     '· -h ‹b›'
     """
-    told = safe_text(text, limit).replace("<", "‹").replace(">", "›").strip()
-    return f"· {told}" if told.startswith("-") else told
+    safe = safe_text(text, limit).replace("<", "‹").replace(">", "›").strip()
+    return f"· {safe}" if safe.startswith("-") else safe
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """The child and whatever it started."""
+    """Kill the child and its descendants."""
     if child.poll() is None:
         try:
             os.killpg(child.pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""The child of `desktop`: reads one notification as JSON from its standard input and hands it to plyer.
+"""The child of `desktop`: reads one notification as JSON from standard input and passes it to plyer.
 
-It ends with 1 where plyer has no way to show anything: with no dbus-python and no notify-send it would do nothing; and
-with 2 where there is a session bus and nobody on it who shows notifications, for plyer says nothing of that either.
+Exits with 1 if plyer can't show anything (neither dbus-python nor notify-send is installed), and with 2 if the session
+bus has no notification service: plyer reports neither.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ import warnings
 from importlib.util import find_spec
 
 SHOWN_S = 10
-NO_WAY, NOBODY = 1, 2
+NO_BACKEND, NO_SERVICE = 1, 2
 SERVICE = "org.freedesktop.Notifications"
 ASK_S = 2.0
 
 
 def main() -> int:
-    """Show what standard input says."""
-    told = json.load(sys.stdin)
+    """Show the notification on standard input. Returns the exit status."""
+    payload = json.load(sys.stdin)
     if sys.platform.startswith("linux"):
         if not (find_spec("dbus") or shutil.which("notify-send")):
-            return NO_WAY
-        if _nobody_listens():
-            return NOBODY
-    warnings.simplefilter("ignore")  # plyer warns of what it does without
+            return NO_BACKEND
+        if _no_service():
+            return NO_SERVICE
+    warnings.simplefilter("ignore")  # plyer warns about optional libraries
     from plyer import notification  # noqa: PLC0415 - the parent never imports it
 
-    notification.notify(title=told["title"], message=told["text"], app_name="voicetop", timeout=SHOWN_S)
+    notification.notify(title=payload["title"], message=payload["text"], app_name="voicetop", timeout=SHOWN_S)
     return 0
 
 
-def _nobody_listens() -> bool:
-    """Whether the bus knows no notification service, nor how to start one. Where it can't be asked there may be one."""
+def _no_service() -> bool:
+    """Whether the bus has no notification service and can't start one; False if it can't be asked."""
     owner = _ask_bus("NameHasOwner", f"string:{SERVICE}")
     return "boolean false" in owner and f'"{SERVICE}"' not in _ask_bus("ListActivatableNames")
 
 
 def _ask_bus(method: str, *words: str) -> str:
-    """What the session bus itself answers; empty where it doesn't."""
+    """The session bus's own response; empty if there is none."""
     program = shutil.which("dbus-send")
     if program is None:
         return ""

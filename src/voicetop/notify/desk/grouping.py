@@ -1,9 +1,9 @@
-"""What of all effects a person at a console is told of, and when: grouped, not too often, not at night for warnings.
+"""Groups effects into notices for a console's user: rate-limited, and without warnings in quiet hours.
 
-    effect ──► great enough? ──► quiet hours? ──► gathers for a moment ──► room in this minute? ──► one notice
+    effect ──► tier high enough? ──► quiet hours? ──► grouped briefly ──► rate limit? ──► one notice
 
-What found no room is told as a number with the next notice; what quiet hours held back, as one notice when they are
-over. Pure: times are handed in.
+Effects over the rate limit are counted in the next notice; those held in quiet hours become one notice when these end.
+Pure: times are passed in.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from msgspec import Struct
 from voicetop.alerts.signals import Effect, Tier
 from voicetop.notify import message_text
 from voicetop.notify.message_text import RANK
-from voicetop.notify.quiet_hours import QuietHours, waits_until
+from voicetop.notify.quiet_hours import QuietHours, held_until
 from voicetop.notify.settings import NotifyConfig
 
-GATHER_S = 0.3
+GROUP_S = 0.3
 MOST_A_MINUTE = 6
-NAMED = 3
-MOST_OF_A_NIGHT = 500
+MOST_LINES = 3
+MOST_HELD = 500
 
 
 class Notice(Struct, frozen=True):
-    """What is shown: `tier` the worst of what it speaks of; `name` the same for the same incident."""
+    """One notice: `tier` is the highest among its incidents; `name` is the same for the same incident."""
 
     title: str
     text: str
@@ -34,59 +34,59 @@ class Notice(Struct, frozen=True):
 
 
 class NoticeGrouping:
-    """`let_in` an effect, then ask `due` what to show; `wait` says when to ask again. Seconds of one clock."""
+    """`add` an effect, then ask `due` what to show; `wait` says when to ask again. All times are of one clock (s)."""
 
     def __init__(self, config: NotifyConfig, *, utc: bool = False) -> None:
         self._least = RANK[config.least]
         self._quiet = QuietHours.of(config.quiet, utc=utc)
-        self._gathered: list[Effect] = []
-        self._night: dict[str, Effect] = {}
+        self._group: list[Effect] = []
+        self._held: dict[str, Effect] = {}
         self._since = 0.0
         self._shown: deque[float] = deque()
         self._known: set[str] = set()
 
-    def let_in(self, effect: Effect, now: float) -> None:
-        """Take an effect in, unless nobody wants to hear of it."""
+    def add(self, effect: Effect, now: float) -> None:
+        """Add an effect, unless it is filtered out."""
         if not self._wanted(effect):
             return
-        if waits_until(self._quiet, effect, now):
-            if len(self._night) < MOST_OF_A_NIGHT or effect.key in self._night:
-                self._night[effect.key] = effect
+        if held_until(self._quiet, effect, now):
+            if len(self._held) < MOST_HELD or effect.key in self._held:
+                self._held[effect.key] = effect
             return
-        self._night.pop(effect.key, None)
-        self._gather([effect], now)
+        self._held.pop(effect.key, None)
+        self._add_all([effect], now)
 
     def wait(self, now: float) -> float | None:
         """Seconds until something may be due; None while nothing waits."""
         ready = []
-        if self._gathered:
-            ready.append(max(self._since + GATHER_S, self._room_at(now)))
-        if self._night and self._quiet is not None:
+        if self._group:
+            ready.append(max(self._since + GROUP_S, self._allowed_at(now)))
+        if self._held and self._quiet is not None:
             ready.append(self._quiet.until(now) or now)
         return max(0.0, min(ready) - now) if ready else None
 
     def due(self, now: float) -> Notice | None:
         """The notice to show now, if it is time."""
-        if self._night and self._quiet is not None and not self._quiet.until(now):
-            night, self._night = list(self._night.values()), {}
-            self._gather(night, now)
-        if not self._gathered or now < max(self._since + GATHER_S, self._room_at(now)):
+        if self._held and self._quiet is not None and not self._quiet.until(now):
+            held, self._held = list(self._held.values()), {}
+            self._add_all(held, now)
+        if not self._group or now < max(self._since + GROUP_S, self._allowed_at(now)):
             return None
-        gathered, self._gathered = self._gathered, []
+        group, self._group = self._group, []
         self._shown.append(now)
-        return _notice(gathered)
+        return _notice(group)
 
-    def _gather(self, effects: list[Effect], now: float) -> None:
-        if not self._gathered:
+    def _add_all(self, effects: list[Effect], now: float) -> None:
+        if not self._group:
             self._since = now
-        self._gathered += effects
+        self._group += effects
 
     def _wanted(self, effect: Effect) -> bool:
-        """What was told is told to its end; who takes or gives it back is something a person here sees anyway."""
+        """Resolutions follow only what was shown; acknowledgements are visible on the screen anyway."""
         if effect.reason == "resolved":
-            told = effect.key in self._known
+            known = effect.key in self._known
             self._known.discard(effect.key)
-            return told
+            return known
         if (
             effect.reason in ("acknowledged", "returned")
             or effect.silenced
@@ -96,27 +96,27 @@ class NoticeGrouping:
         self._known.add(effect.key)
         return True
 
-    def _room_at(self, now: float) -> float:
-        """When there is room for one more in a minute."""
+    def _allowed_at(self, now: float) -> float:
+        """When the rate limit allows the next notice."""
         while self._shown and self._shown[0] <= now - 60.0:
             self._shown.popleft()
         return now if len(self._shown) < MOST_A_MINUTE else self._shown[0] + 60.0
 
 
 def _notice(effects: list[Effect]) -> Notice:
-    """One for what is one; a summary, the worst first, for what is several."""
+    """The notice of one incident, or a summary of several, the worst first."""
     last = {effect.key: effect for effect in effects}
-    told = sorted(last.values(), key=lambda one: (one.reason == "resolved", -RANK[one.tier]))
-    worst = told[0]
-    if len(told) == 1:
+    incidents = sorted(last.values(), key=lambda effect: (effect.reason == "resolved", -RANK[effect.tier]))
+    worst = incidents[0]
+    if len(incidents) == 1:
         return Notice(message_text.title(worst), worst.blame, worst.tier, worst.key)
-    firing = sum(one.reason != "resolved" for one in told)
-    over = len(told) - firing
+    firing = sum(effect.reason != "resolved" for effect in incidents)
+    over = len(incidents) - firing
     counts = [f"{firing} alerts" if firing > 1 else "1 alert"] * bool(firing) + [f"{over} resolved"] * bool(
         over
     )
-    lines = [message_text.title(one) for one in told[:NAMED]]
-    more = len(told) - NAMED
+    lines = [message_text.title(effect) for effect in incidents[:MOST_LINES]]
+    more = len(incidents) - MOST_LINES
     return Notice(
         f"voicetop: {', '.join(counts)}",
         " · ".join([*lines, f"and {more} more"] if more > 0 else lines),

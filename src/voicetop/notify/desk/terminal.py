@@ -1,9 +1,9 @@
-"""What a terminal can be told besides its frames: that it ring, pop something up, name itself, show a progress.
+"""Control sequences for a terminal's bell, pop-up notifications, title and progress indicator.
 
-Over SSH the desktop is elsewhere, but the terminal is where the person is. BEL always gets through. OSC 9 (iTerm2), 777
-(Ghostty, WezTerm, foot, urxvt) and 99 (kitty) pop something up; tmux drops them unless they are wrapped in its
-passthrough, which its option allow-passthrough must let pass. `TERM_PROGRAM` does not cross SSH: TERM and LC_TERMINAL
-do, and inside tmux TERM is tmux's own, so that the config has the last word. All here are texts; `ui` writes them.
+Over SSH the desktop is on another machine, but the terminal is where the user is. BEL always works. OSC 9 (iTerm2), 777
+(Ghostty, WezTerm, foot, urxvt) and 99 (kitty) show a pop-up; tmux drops them unless wrapped in its passthrough, which
+its option allow-passthrough must enable. TERM_PROGRAM is not forwarded over SSH: TERM and LC_TERMINAL are, and inside
+tmux TERM is tmux's own, so the config has the last word. This module only makes strings; `ui` writes them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _PROGRESS = {"ok": "4;0;0", "degraded": "4;4;100", "down": "4;2;100", "blind": "
 
 
 class Terminal(Struct, frozen=True):
-    """What one terminal is told by: `ways` in their order; `tmux` where it stands between."""
+    """How to notify one terminal: `ways` in order; `tmux` if sequences have to pass through it."""
 
     ways: tuple[Way, ...] = ("bell",)
     tmux: bool = False
@@ -51,19 +51,19 @@ class Terminal(Struct, frozen=True):
 
     @classmethod
     def of(cls, config: NotifyConfig, env: Mapping[str, str]) -> Terminal:
-        """By what the environment says it is, unless the config knows better."""
+        """Detected from the environment, unless the config says otherwise."""
         tmux = bool(env.get("TMUX"))
         progress = config.progress == "on" or (config.progress == "auto" and shows_progress(env))
         title = config.title and env.get("TERM", "") not in ("", "dumb", "linux")
         return cls(ways_of(config.terminal, env), tmux, title, progress)
 
     @property
-    def said(self) -> str:
-        """Its ways in words."""
+    def description(self) -> str:
+        """Its ways, for a message."""
         return " and ".join({"bell": "BEL"}.get(way, f"OSC {way[3:]}") for way in self.ways)
 
     def notice(self, title: str, text: str, name: str = "voicetop") -> str:
-        """All that tells a person of something; empty where nothing may."""
+        """The sequences of one notice; empty if all ways are off."""
         return "".join(
             self._by(way, _clean(title, MOST_TITLE), _clean(text, MOST_TEXT), name) for way in self.ways
         )
@@ -73,15 +73,15 @@ class Terminal(Struct, frozen=True):
         return f"\x1b]2;{_clean(title, MOST_TITLE)}{BEL}" if self.takes_title else ""
 
     def progress(self, standing: Standing) -> str:
-        """The progress of the tab or taskbar, used as a light."""
+        """The progress indicator of the tab or taskbar, used as a status light."""
         return self._through(f"\x1b]9;{_PROGRESS[standing]}{ST}") if self.takes_progress else ""
 
     def begin(self) -> str:
-        """Remember the title there was."""
+        """Save the current title."""
         return SAVE_TITLE if self.takes_title else ""
 
     def end(self) -> str:
-        """As it was before; empty where a terminal remembers no title."""
+        """Restore title and progress; empty if the terminal has neither."""
         return (f"\x1b]2;{BEL}{RESTORE_TITLE}" if self.takes_title else "") + self.progress("ok")
 
     def _by(self, way: Way, title: str, text: str, name: str) -> str:
@@ -99,26 +99,26 @@ class Terminal(Struct, frozen=True):
         return "".join(map(self._through, parts))
 
     def _through(self, sequence: str) -> str:
-        """Past tmux, if it is in between and lets it pass."""
+        """Wrap for tmux's passthrough, inside tmux."""
         return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + ST if self.tmux else sequence
 
 
-def ways_of(told: TerminalWay, env: Mapping[str, str]) -> tuple[Way, ...]:
-    """How a terminal is told: the bell, and before it what it has for more than a bell.
+def ways_of(setting: TerminalWay, env: Mapping[str, str]) -> tuple[Way, ...]:
+    """The ways to notify a terminal: its pop-up sequence, if it has one, then the bell.
 
     >>> ways_of("auto", {"TERM": "xterm-kitty"})
     ('osc99', 'bell')
     """
-    if told == "none":
+    if setting == "none":
         return ()
-    if told == "bell":
+    if setting == "bell":
         return ("bell",)
-    way = told if told != "auto" else _recognised(env)
+    way = setting if setting != "auto" else _recognised(env)
     return (way, "bell") if way else ("bell",)
 
 
 def _recognised(env: Mapping[str, str]) -> Way | None:
-    """What crosses SSH goes first; a program's own variable may be left over from the terminal outside."""
+    """Variables forwarded over SSH first; others may be left over from the outer terminal."""
     term = env.get("TERM", "")
     for start, way in _BY_TERM:
         if term.startswith(start):
@@ -132,7 +132,7 @@ def _recognised(env: Mapping[str, str]) -> Way | None:
 
 
 def shows_progress(env: Mapping[str, str]) -> bool:
-    """Whether OSC 9;4 is known there; elsewhere it would pop up as a notification that says "4;2;100"."""
+    """Whether the terminal supports OSC 9;4; others would show a notification saying "4;2;100"."""
     term = env.get("TERM", "")
     if term.startswith(("xterm-ghostty", "ghostty", "wezterm")):
         return True
@@ -149,5 +149,5 @@ def _clean(text: str, limit: int) -> str:
 
 
 def _no_number(text: str) -> str:
-    """A text that begins with "4;" would be a progress."""
+    """A text that begins with "4;" would be taken for progress."""
     return f"· {text}" if text[:1].isdigit() else text

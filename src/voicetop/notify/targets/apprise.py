@@ -1,10 +1,10 @@
-"""Everybody else, by Apprise: e-mail, Opsgenie, Splunk On-Call, Jira, Teams workflows, webhooks and 100 more.
+"""All other services, through Apprise: e-mail, Opsgenie, Splunk On-Call, Jira, Teams workflows, webhooks and 100 more.
 
-A target is one of Apprise's URLs. Apprise says only whether it worked; the reason goes to a log, which is read here.
+A target is one Apprise URL. Apprise only reports success; the reason of a failure goes to its log, which is read here.
 
-Pagers among them know a key by which a later word finds its incident. Apprise takes one key a URL, so that one resolve
-would end all of them, or a title, which changes: each word gets the incident's own key here, and an acknowledgement is
-one.
+Pagers find the incident of a later message by a key. Apprise has one key per URL, so one resolve would close all
+incidents, or uses the title, which changes. Here each message gets its incident's key, and acknowledgements are sent as
+such.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TYPES = {"critical": "failure", "warning": "warning", "info": "info"}
 
 
 class _Pager(NamedTuple):
-    """Which attribute of a plugin of Apprise is the key, and what its action for taking an incident is called."""
+    """The key attribute of an Apprise plugin, and the name of its action to acknowledge an incident."""
 
     key: str
     acknowledge: str
@@ -41,33 +41,33 @@ _PAGERS = {
     "NotifyOpsgenie": _Pager("alias", "acknowledge"),
     "NotifyJira": _Pager("alias", "acknowledge"),
 }
-_BY_MAP = "map"
-"""The action that stands for whatever fits the kind of a message; any other was asked for in the URL."""
-_one_at_a_time = threading.Lock()
-"""Apprise has one log for all, so what it says can be told apart only while one of them speaks."""
+_DEFAULT_ACTION = "map"
+"""The default action, chosen by the type of a message; any other was set in the URL."""
+_send_lock = threading.Lock()
+"""Apprise has one log for all URLs: to attribute its lines, only one target sends at a time."""
 
 
 class AppriseServices:
-    """A `Target`. Raises NotifyError where the secret or the library is missing, or Apprise can't read the URL."""
+    """A `Target`. Raises NotifyError if the secret or library is missing, or Apprise can't read the URL."""
 
     takes_changes = False
-    changes_in_place = False
+    updates_in_place = False
 
-    def __init__(self, name: str, config: AppriseTarget, vault: SecretStore, deployment: str) -> None:
+    def __init__(self, name: str, config: AppriseTarget, secrets: SecretStore, deployment: str) -> None:
         self.name = f"apprise.{name}"
         self.tiers = config.tiers
         self.deployment = deployment
         self.quiet: QuietHours | None = None
-        self._vault = vault
+        self._secrets = secrets
         self._where = config.url
-        url = vault.get(config.url)
+        url = secrets.get(config.url)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its plugins, about their age
+            warnings.simplefilter("ignore")  # deprecations in its plugins
             try:
                 import apprise  # noqa: PLC0415 - an optional extra
             except ImportError:
                 raise NotifyError(f"{self.name} needs Apprise: pip install 'voicetop[watch]'") from None
-            # what pagers called their alerts, so that the next process can close them
+            # remembers the pagers' alert ids, so that the next process can close them
             asset = apprise.AppriseAsset(storage_path=str(state_dir() / "apprise"))
             self._apprise = apprise.Apprise(asset=asset)
             known = self._apprise.add(url)
@@ -76,33 +76,35 @@ class AppriseServices:
                 f"{self.name}: Apprise doesn't understand the URL in {config.url}; see its wiki"
             )
 
-    def tell(self, effect: Effect, ref: str) -> str:
+    def send(self, effect: Effect, ref: str) -> str:
         kind = "success" if effect.reason == "resolved" else _TYPES[effect.tier]
         text = "\n".join(message_text.body(effect)) or effect.summary
         self._notify(
-            message_text.title(effect), text, kind, effect.key, taken=effect.reason == "acknowledged"
+            message_text.title(effect), text, kind, effect.key, acknowledges=effect.reason == "acknowledged"
         )
         return ref
 
-    def tell_digest(self, digest: Digest) -> None:
+    def send_digest(self, digest: Digest) -> None:
         self._notify(digest.title, "\n".join(digest.lines), "info", digest.key)
 
-    def _notify(self, title: str, text: str, kind: str, key: str, *, taken: bool = False) -> None:
+    def _notify(self, title: str, text: str, kind: str, key: str, *, acknowledges: bool = False) -> None:
         name = f"[{self.deployment}] " if self.deployment else ""
-        with _one_at_a_time, _Said() as said, self._about(key, taken=taken):
+        with _send_lock, _FirstError() as error_log, self._addressed(key, acknowledges=acknowledges):
             try:
                 arrived = self._apprise.notify(title=f"{name}{title}", body=text, notify_type=kind)
             except Exception as error:  # noqa: BLE001 - 100 plugins, each with errors of its own
                 raise DeliveryFailed(self._clean(f"{type(error).__name__}: {error}")) from None
         if not arrived:
-            why = self._clean(said.last).rstrip(".") or "Apprise could not deliver it and gives no reason"
+            why = (
+                self._clean(error_log.first).rstrip(".") or "Apprise could not deliver it and gives no reason"
+            )
             raise DeliveryFailed(
                 f"{why}: check the URL in {self._where}, and that this machine can reach it", unsure=True
             )
 
     @contextmanager
-    def _about(self, key: str, *, taken: bool) -> Iterator[None]:
-        """For one message: whose it is, and whether it says that somebody took it."""
+    def _addressed(self, key: str, *, acknowledges: bool) -> Iterator[None]:
+        """Set key and action for one message; `acknowledges` if it is an acknowledgement."""
         mapped: list[Any] = []
         plugins: Iterator[Any] = iter(self._apprise)
         for plugin in plugins:
@@ -110,31 +112,31 @@ class AppriseServices:
             if pager is None:
                 continue
             setattr(plugin, pager.key, key)
-            if taken and plugin.action == _BY_MAP:
+            if acknowledges and plugin.action == _DEFAULT_ACTION:
                 mapped.append(plugin)
                 plugin.action = pager.acknowledge
         try:
             yield
         finally:
             for plugin in mapped:
-                plugin.action = _BY_MAP
+                plugin.action = _DEFAULT_ACTION
 
-    def tell_change(self, change: IncidentChange) -> None:
-        """Few of them have a place for it."""
+    def send_change(self, change: IncidentChange) -> None:
+        """Not sent: few services support changes."""
 
     def close(self) -> None:
-        """It keeps none open."""
+        """Has no open connections."""
 
     def _clean(self, text: str) -> str:
-        return safe_text(self._vault.scrub(text), 300)
+        return safe_text(self._secrets.scrub(text), 300)
 
 
-class _Said(logging.Handler):
-    """Listens to Apprise's log for the first warning or error. Nothing of it reaches any other log."""
+class _FirstError(logging.Handler):
+    """Captures the first warning or error of Apprise's log, and keeps it out of other logs."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.last = ""
+        self.first = ""
         self._logger = logging.getLogger("apprise")
 
     def __enter__(self) -> Self:
@@ -148,4 +150,4 @@ class _Said(logging.Handler):
         self._logger.propagate = self._before
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = self.last or record.getMessage()
+        self.first = self.first or record.getMessage()

@@ -1,7 +1,7 @@
-"""What every target has in common: it tells one thing at a time, and says why where it can't.
+"""What all targets share: the protocol, its message types and its errors.
 
-A target blocks; `delivery` runs it on a thread of its own, repeats what fails, and keeps the order of what belongs to
-one incident.
+A target sends one message at a time and blocks; `delivery` runs it on a thread, retries failures, and keeps the order
+within an incident.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from voicetop.alerts.signals import Effect, Tier
 from voicetop.notify.quiet_hours import QuietHours
 
 TIMEOUT_S = 10.0
-"""For a whole request and its answer."""
+"""For a whole request and its response."""
 
 
 class IncidentChange(Struct, frozen=True):
-    """A change in the world (a deploy, a model update): no alert, but what an alert may be blamed on."""
+    """A deploy, model update or other marker: not an alert, but its possible cause."""
 
     key: str
     at: float
@@ -31,7 +31,7 @@ class IncidentChange(Struct, frozen=True):
 
 
 class Digest(Struct, frozen=True):
-    """What fired and resolved in quiet hours, for a target that was told nothing of it then."""
+    """What fired and resolved in a target's quiet hours."""
 
     key: str
     at: float
@@ -40,10 +40,10 @@ class Digest(Struct, frozen=True):
 
 
 class DeliveryFailed(Exception):
-    """It did not arrive, or nobody knows whether it did. `after_s`: not before so many seconds (0: as you like).
+    """A message did not arrive, or may not have. `after_s`: wait at least this long before a retry (0: no constraint).
 
-    `refused`: the other end understood and said no; the same again would not help until somebody mends something.
-    `busy`: this holds for the whole target, not for this one thing. `unsure`: it may have arrived all the same.
+    `refused`: the target rejected it; a retry won't help until somebody fixes something. `busy`: applies to the whole
+    target, not only to this message. `unsure`: the message may have arrived.
     """
 
     def __init__(
@@ -63,38 +63,38 @@ class DeliveryFailed(Exception):
 
 
 class Target(Protocol):
-    """Somebody to be told."""
+    """A service or channel that is notified."""
 
     name: str
     """As in the config: "pagerduty.oncall"."""
     tiers: tuple[Tier, ...]
     deployment: str
-    """What the feed is called; known for sure once the hub has said it."""
+    """The deployment's name; final once the hub has sent it."""
     quiet: QuietHours | None
-    """When it is told of critical alerts only."""
+    """When it gets critical alerts only."""
 
-    def tell(self, effect: Effect, ref: str) -> str:
-        """Tell it; `ref` is what the last telling of this incident gave, and what is given is kept. Raises Failed."""
+    def send(self, effect: Effect, ref: str) -> str:
+        """Send an effect. `ref` is what the last message of this incident returned. Raises DeliveryFailed."""
 
-    def tell_change(self, change: IncidentChange) -> None:
-        """Tell of a change, where the target has a place for it. Raises Failed."""
+    def send_change(self, change: IncidentChange) -> None:
+        """Send a change, if the target supports it. Raises DeliveryFailed."""
 
-    def tell_digest(self, digest: Digest) -> None:
-        """Tell what quiet hours held back. Raises Failed."""
+    def send_digest(self, digest: Digest) -> None:
+        """Send the digest of quiet hours. Raises DeliveryFailed."""
 
     def close(self) -> None:
-        """Let go of its connections."""
+        """Close its connections."""
 
     @property
     def takes_changes(self) -> bool: ...
 
     @property
-    def changes_in_place(self) -> bool:
-        """Whether more of what it was told of changes what is there, and rings nobody."""
+    def updates_in_place(self) -> bool:
+        """Whether an update edits the earlier message, and alerts nobody."""
 
 
-def hush(*loggers: str) -> None:
-    """Keep a library's own log off the standard error: what matters of it is in Failed, without secrets."""
+def silence_loggers(*loggers: str) -> None:
+    """Keep a library's log off standard error: DeliveryFailed has what matters, without secrets."""
     for name in loggers:
         logger = logging.getLogger(name)
         logger.propagate = False
@@ -103,7 +103,7 @@ def hush(*loggers: str) -> None:
 
 
 def seconds_of(retry_after: str | None) -> float:
-    """What a `Retry-After` header asks for; 0 where it is a date or nonsense, and at most an hour.
+    """The seconds of a `Retry-After` header, at most an hour; 0 for a date or nonsense.
 
     >>> seconds_of("30"), seconds_of("soon"), seconds_of(None)
     (30.0, 0.0, 0.0)
@@ -115,18 +115,18 @@ def seconds_of(retry_after: str | None) -> float:
 
 
 def unreachable(url: str, why: str) -> DeliveryFailed:
-    """There was no answer, or nobody knows which: what to look at first."""
+    """The failure when no response arrived; the message may have."""
     return DeliveryFailed(
         f"no response from {urlsplit(url).netloc} ({why}): check the network, and HTTPS_PROXY if needed",
         unsure=True,
     )
 
 
-def failure_of(status: int, said: str, retry_after: str | None, *, mend: str) -> DeliveryFailed:
-    """What an HTTP status other than 2xx means for who sent. `mend` says what to do where it was a no."""
+def http_failure(status: int, reason: str, retry_after: str | None, *, fix: str) -> DeliveryFailed:
+    """The failure of a non-2xx HTTP status. `fix` says what to do about a rejection."""
     if status == 429:
         after = seconds_of(retry_after)
         return DeliveryFailed(f"rate limited (HTTP 429), retrying in {after:.0f} s", after_s=after, busy=True)
     if status >= 500 or status in (408, 425):
         return DeliveryFailed(f"server error (HTTP {status})", after_s=seconds_of(retry_after))
-    return DeliveryFailed(f"rejected (HTTP {status}{': ' + said if said else ''}): {mend}", refused=True)
+    return DeliveryFailed(f"rejected (HTTP {status}{': ' + reason if reason else ''}): {fix}", refused=True)

@@ -1,7 +1,7 @@
 """PagerDuty, Events API v2: trigger, acknowledge and resolve by dedup key; deploys as change events.
 
-PagerDuty drops a repeated event by its key, so that what was sent twice after a crash pages nobody twice. Its library
-would repeat a 429 without end and keeps no order between events: each call here is one request, and `delivery` repeats.
+PagerDuty deduplicates events by key, so an event sent twice after a crash pages nobody twice. Its library would retry a
+429 forever and doesn't order events: each call here is one request, and `delivery` retries.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from voicetop.notify.targets.base import (
     DeliveryFailed,
     Digest,
     IncidentChange,
-    failure_of,
-    hush,
+    http_failure,
+    silence_loggers,
     unreachable,
 )
 from voicetop.wire.text import safe_text
@@ -31,12 +31,12 @@ _SEVERITY = {"critical": "critical", "warning": "warning", "info": "info"}
 
 
 class PagerDuty:
-    """A `Target`. Raises NotifyError where the secret or the library is missing."""
+    """A `Target`. Raises NotifyError if the secret or the library is missing."""
 
     takes_changes = True
-    changes_in_place = True
+    updates_in_place = True
 
-    def __init__(self, name: str, config: PagerDutyTarget, vault: SecretStore, deployment: str) -> None:
+    def __init__(self, name: str, config: PagerDutyTarget, secrets: SecretStore, deployment: str) -> None:
         self.name = f"pagerduty.{name}"
         self.tiers = config.tiers
         self.takes_changes = config.changes
@@ -49,29 +49,29 @@ class PagerDuty:
                 f"{self.name} needs PagerDuty's library: pip install 'voicetop[watch]'"
             ) from None
         self._library: Any = pagerduty
-        hush("pagerduty")
-        self._vault = vault
+        silence_loggers("pagerduty")
+        self._secrets = secrets
         if not config.url.startswith("https://"):
             raise NotifyError(f"{self.name}: its url has to begin with https://")
         self._client = pagerduty.EventsApiV2Client(
-            vault.get(config.routing_key), base_url=config.url.rstrip("/")
+            secrets.get(config.routing_key), base_url=config.url.rstrip("/")
         )
         self._client.retry = {429: 1}
-        self._client.max_http_attempts = -1  # so that a 429 comes back at once, with how long to wait
+        self._client.max_http_attempts = -1  # so that a 429 is raised at once, with its Retry-After
         self._client.max_network_attempts = 0
         self._client.timeout = int(TIMEOUT_S)
 
-    def tell(self, effect: Effect, ref: str) -> str:
+    def send(self, effect: Effect, ref: str) -> str:
         key = effect.key[:MOST_KEY]
         if effect.reason == "resolved":
             self._send("resolve", key)
         elif effect.reason == "acknowledged":
             self._send("acknowledge", key)
-        elif effect.reason != "returned":  # which it has no event for
+        elif effect.reason != "returned":  # PagerDuty has no event to unacknowledge
             self._send("trigger", key, payload=self._payload(effect), links=_links(effect), client="voicetop")
         return ref
 
-    def tell_change(self, change: IncidentChange) -> None:
+    def send_change(self, change: IncidentChange) -> None:
         details = {"kind": change.kind, "version": change.version}
         payload = {
             "summary": f"{change.kind}: {change.label}"[:MOST_SUMMARY],
@@ -79,10 +79,10 @@ class PagerDuty:
             "timestamp": times.iso(change.at),
             "custom_details": {key: value for key, value in details.items() if value},
         }
-        self._ask(lambda: self._client.send_change_event(payload=payload))
+        self._request(lambda: self._client.send_change_event(payload=payload))
 
-    def tell_digest(self, digest: Digest) -> None:
-        """It has no quiet hours here: it has urgencies and support hours of its own."""
+    def send_digest(self, digest: Digest) -> None:
+        """Never called: pages are not held in quiet hours."""
 
     def close(self) -> None:
         self._client.close()
@@ -107,10 +107,10 @@ class PagerDuty:
         }
 
     def _send(self, action: str, key: str, **properties: Any) -> None:
-        self._ask(lambda: self._client.send_event(action, dedup_key=key, **properties))
+        self._request(lambda: self._client.send_event(action, dedup_key=key, **properties))
 
-    def _ask(self, request: Any) -> None:
-        """One request. Raises Failed for whatever came of it but a yes."""
+    def _request(self, request: Any) -> None:
+        """Send one request. Raises DeliveryFailed if it isn't accepted."""
         try:
             request()
         except self._library.Error as error:
@@ -119,15 +119,15 @@ class PagerDuty:
     def _failure(self, error: Any) -> DeliveryFailed:
         response = error.response
         if response is None:
-            return unreachable(str(self._client.url), _trouble(error.__cause__))
+            return unreachable(str(self._client.url), _network_error(error.__cause__))
         if response.is_success:
             return DeliveryFailed("the response is not from PagerDuty: check the url")
-        said = safe_text(self._vault.scrub(_said(response)), 200)
-        return failure_of(response.status_code, said, response.headers.get("Retry-After"), mend=FIX)
+        reason = safe_text(self._secrets.scrub(_reason(response)), 200)
+        return http_failure(response.status_code, reason, response.headers.get("Retry-After"), fix=FIX)
 
 
-def _trouble(cause: BaseException | None) -> str:
-    """What the network did, in words.
+def _network_error(cause: BaseException | None) -> str:
+    """A network error in words.
 
     >>> _trouble(None)
     'the network failed'
@@ -140,17 +140,17 @@ def _trouble(cause: BaseException | None) -> str:
     )
 
 
-def _said(response: Any) -> str:
-    """What PagerDuty says of an event that it doesn't take."""
+def _reason(response: Any) -> str:
+    """PagerDuty's reason for rejecting an event."""
     try:
-        told = response.json()
+        body = response.json()
     except ValueError:
         return ""
-    if not isinstance(told, dict):
+    if not isinstance(body, dict):
         return ""
-    errors = told.get("errors")
+    errors = body.get("errors")
     return (
-        "; ".join(map(str, errors)) if isinstance(errors, list) and errors else str(told.get("message", ""))
+        "; ".join(map(str, errors)) if isinstance(errors, list) and errors else str(body.get("message", ""))
     )
 
 

@@ -1,7 +1,7 @@
-"""Slack: one message for an incident, changed as it gets worse, is taken and is over.
+"""Slack: one message per incident, edited as it gets worse, is acknowledged and is resolved.
 
-Slack knows no key to drop a repeated message by: after a crash between sending and noting it, an incident may have two
-messages. `outbox` counts how often that may have been.
+Slack has no deduplication key: after a crash between sending and recording it, an incident may have two messages. The
+queue counts how often that may have happened.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from voicetop.notify.targets.base import (
     DeliveryFailed,
     Digest,
     IncidentChange,
-    failure_of,
-    hush,
+    http_failure,
     seconds_of,
+    silence_loggers,
     unreachable,
 )
 from voicetop.wire.text import safe_text
 
 COLOURS = {"critical": "#d32f2f", "warning": "#f2a900", "info": "#607d8b"}
-CALM = "#2e7d32"
-_PASSING = {
+RESOLVED_COLOUR = "#2e7d32"
+_TRANSIENT = {
     "ratelimited",
     "rate_limited",
     "internal_error",
@@ -43,74 +43,76 @@ _FIX = {
     "is_archived": "the channel is archived: use another",
     "missing_scope": "the bot lacks a scope: grant chat:write and reinstall it",
 }
-_NOT_LET_IN = "check the token: reinstall the app and store its bot token (xoxb-…) where the config says"
+_CHECK_ACCESS = "check the token: reinstall the app and store its bot token (xoxb-…) where the config says"
 
 
 class Slack:
-    """A `Target`. Its `ref` is "CHANNEL TS" of the message. Raises NotifyError where secret or library is missing."""
+    """A `Target`. Its `ref` is "CHANNEL TS" of the message. Raises NotifyError if secret or library is missing."""
 
     takes_changes = False
-    changes_in_place = True
+    updates_in_place = True
 
-    def __init__(self, name: str, config: SlackTarget, vault: SecretStore, deployment: str) -> None:
+    def __init__(self, name: str, config: SlackTarget, secrets: SecretStore, deployment: str) -> None:
         self.name = f"slack.{name}"
         self.tiers = config.tiers
         self.deployment = deployment
         self.quiet: QuietHours | None = None
         self._channel = config.channel
-        self._vault = vault
+        self._secrets = secrets
         try:
             from slack_sdk import WebClient, errors  # noqa: PLC0415 - an optional extra
         except ImportError:
             raise NotifyError(f"{self.name} needs Slack's library: pip install 'voicetop[watch]'") from None
-        hush("slack_sdk")
+        silence_loggers("slack_sdk")
         self._error: Any = errors.SlackApiError
         self._client = WebClient(
-            vault.get(config.token), base_url=config.url, timeout=int(TIMEOUT_S), retry_handlers=[]
+            secrets.get(config.token), base_url=config.url, timeout=int(TIMEOUT_S), retry_handlers=[]
         )
 
-    def tell(self, effect: Effect, ref: str) -> str:
+    def send(self, effect: Effect, ref: str) -> str:
         if not ref and effect.reason in ("acknowledged", "returned", "resolved"):
-            return ref  # nobody was told of it
+            return ref  # the incident was never posted
         channel, _, stamp = ref.partition(" ")
         if stamp:
             try:
-                self._ask(self._client.chat_update, channel=channel, ts=stamp, **self._message(effect))
+                self._request(self._client.chat_update, channel=channel, ts=stamp, **self._message(effect))
             except _MessageGone:
                 stamp = ""
             else:
                 return ref
         return self._post(effect)
 
-    def tell_change(self, change: IncidentChange) -> None:
-        """A channel would drown in deploys."""
+    def send_change(self, change: IncidentChange) -> None:
+        """Not sent: deploys would flood a channel."""
 
-    def tell_digest(self, digest: Digest) -> None:
+    def send_digest(self, digest: Digest) -> None:
         lines = "\n".join(_escaped(line) for line in digest.lines)
-        self._ask(
+        self._request(
             self._client.chat_postMessage,
             channel=self._channel,
-            text=_escaped(f"{self._called}{digest.title}"),
-            attachments=[{"color": CALM, "text": lines, "fallback": lines}],
+            text=_escaped(f"{self._prefix}{digest.title}"),
+            attachments=[{"color": RESOLVED_COLOUR, "text": lines, "fallback": lines}],
             unfurl_links=False,
             unfurl_media=False,
         )
 
     @property
-    def _called(self) -> str:
+    def _prefix(self) -> str:
         return f"[{self.deployment}] " if self.deployment else ""
 
     def close(self) -> None:
-        """It keeps none open."""
+        """Has no open connections."""
 
     def _post(self, effect: Effect) -> str:
-        told = self._ask(self._client.chat_postMessage, channel=self._channel, **self._message(effect))
-        return f"{told.get('channel') or self._channel} {told.get('ts') or ''}".strip()
+        response = self._request(
+            self._client.chat_postMessage, channel=self._channel, **self._message(effect)
+        )
+        return f"{response.get('channel') or self._channel} {response.get('ts') or ''}".strip()
 
     def _message(self, effect: Effect) -> dict[str, Any]:
-        text = _escaped(f"{self._called}{message_text.title(effect)}")
+        text = _escaped(f"{self._prefix}{message_text.title(effect)}")
         lines = "\n".join(_escaped(line) for line in message_text.body(effect))
-        colour = CALM if effect.reason == "resolved" else COLOURS[effect.tier]
+        colour = RESOLVED_COLOUR if effect.reason == "resolved" else COLOURS[effect.tier]
         return {
             "text": text,
             "attachments": [{"color": colour, "text": lines, "fallback": lines}],
@@ -118,8 +120,8 @@ class Slack:
             "unfurl_media": False,
         }
 
-    def _ask(self, call: Any, **arguments: Any) -> Any:
-        """One request. Raises Failed, or _MessageGone where the message to change is not there any more."""
+    def _request(self, call: Any, **arguments: Any) -> Any:
+        """Send one request. Raises DeliveryFailed, or _MessageGone if the message to edit no longer exists."""
         if call == self._client.chat_update:
             arguments = {key: value for key, value in arguments.items() if not key.startswith("unfurl")}
         try:
@@ -130,33 +132,36 @@ class Slack:
             OSError,
             ValueError,
             RuntimeError,
-        ) as error:  # urllib's, and json's where a proxy answers in HTML
-            why = safe_text(self._vault.scrub(str(getattr(error, "reason", error))), 200)
+        ) as error:  # of urllib, or of json if a proxy answers in HTML
+            why = safe_text(self._secrets.scrub(str(getattr(error, "reason", error))), 200)
             raise unreachable(self._client.base_url, why) from None
 
     def _failure(self, response: Any, *, changing: bool) -> DeliveryFailed:
         headers = {str(key).lower(): value for key, value in (response.headers or {}).items()}
         data = response.data if isinstance(response.data, dict) else {}
-        said = str(data.get("error", ""))
-        if response.status_code == 429 or said in _PASSING:
+        reason = str(data.get("error", ""))
+        if response.status_code == 429 or reason in _TRANSIENT:
             return DeliveryFailed(
-                f"rate limited by Slack ({said or 'HTTP 429'})",
+                f"rate limited by Slack ({reason or 'HTTP 429'})",
                 after_s=seconds_of(headers.get("retry-after")),
                 busy=response.status_code == 429,
             )
-        if changing and said in _GONE:
-            return _MessageGone(said)
-        if said:
+        if changing and reason in _GONE:
+            return _MessageGone(reason)
+        if reason:
             return DeliveryFailed(
-                f"rejected by Slack ({safe_text(said, 80)}): {_FIX.get(said, _NOT_LET_IN)}", refused=True
+                f"rejected by Slack ({safe_text(reason, 80)}): {_FIX.get(reason, _CHECK_ACCESS)}",
+                refused=True,
             )
-        return failure_of(response.status_code, "", headers.get("retry-after"), mend="check the target's url")
+        return http_failure(
+            response.status_code, "", headers.get("retry-after"), fix="check the target's url"
+        )
 
 
 class _MessageGone(DeliveryFailed):
-    """The message was deleted, or may not be changed any more: a new one tells it."""
+    """The message was deleted or can't be edited any more; a new one replaces it."""
 
 
 def _escaped(text: str) -> str:
-    """Slack's three control characters, as its manual wants them ("Formatting text for app surfaces")."""
+    """Escapes Slack's three control characters ("Formatting text for app surfaces" in its manual)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
