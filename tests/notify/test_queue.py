@@ -281,7 +281,7 @@ def test_a_takeover_in_quiet_hours_stays_quiet(path: Path) -> None:
 # -- what another watcher told -------------------------------------------------------------------------------------
 
 
-def as_told(one: Effect, ref: str = "C1 17.1") -> DeliveryReport:
+def report_of(one: Effect, ref: str = "C1 17.1") -> DeliveryReport:
     return DeliveryReport("t", thread_of(one), mark_of(one), ref)
 
 
@@ -291,10 +291,10 @@ def test_deliveries_of_another_watcher_are_not_repeated_and_their_refs_are_used(
 ) -> None:
     queue = DeliveryQueue(path)
     if told_first:
-        queue.record_remote_delivery(as_told(effect()), 1.0)
+        queue.record_remote_delivery(report_of(effect()), 1.0)
     put(queue, [effect(), effect(number=2)], 2.0, held=True)
     if not told_first:
-        queue.record_remote_delivery(as_told(effect()), 3.0)
+        queue.record_remote_delivery(report_of(effect()), 3.0)
     put(queue, [effect("acknowledged")], 4.0, held=True)
     assert claim_all(queue) == [], "the other goes on telling of it"
     queue.release(0.0, [thread_of(effect()), thread_of(effect(number=2))], 5.0)
@@ -320,8 +320,8 @@ def test_only_deliveries_for_open_incidents_are_shared(path: Path) -> None:
     put(queue, [effect(), effect("worse"), effect(number=2), effect("resolved", 2)], 1.0)
     claim_all(queue)
     assert queue.open_deliveries(10) == [
-        as_told(effect("worse"), "ref of worse"),
-        as_told(effect(), "ref of worse"),
+        report_of(effect("worse"), "ref of worse"),
+        report_of(effect(), "ref of worse"),
     ]
     assert len(queue.open_deliveries(1)) == 1
     queue.close()
@@ -334,6 +334,6 @@ def test_a_queue_of_the_previous_version_is_upgraded(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as earlier:
         earlier.executescript("DROP TABLE elsewhere; DROP INDEX jobs_quiet; PRAGMA user_version = 1")
     queue = DeliveryQueue(path)
-    queue.record_remote_delivery(as_told(effect(number=2)), 2.0)
+    queue.record_remote_delivery(report_of(effect(number=2)), 2.0)
     assert told(claim_all(queue)) == ["voicetop-1:fired"]
     queue.close()

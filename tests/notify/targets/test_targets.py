@@ -214,7 +214,7 @@ def test_a_rate_limit_is_respected(receiver: Receiver, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "failure", "said"),
+    ("kind", "failure", "reason"),
     [
         (
             "pagerduty",
