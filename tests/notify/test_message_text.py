@@ -52,7 +52,7 @@ def test_a_message_gives_times_to_detect_acknowledge_and_resolve(one: Effect, li
 
 
 def test_effects_carry_the_times_of_their_incident() -> None:
-    from alerts.incidents.test_lifecycle import AT, Story, signal
+    from alerts.incidents.test_incidents import AT, Story, signal
 
     story = Story()
     (fired,) = story.mark(signal(onset=AT - 30))
