@@ -118,7 +118,7 @@ def resolves(number: int) -> dict[str, object]:
 async def test_incidents_lost_in_a_hub_restart_are_resolved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "FORGOTTEN_S", 0.5)
+    monkeypatch.setattr(watching, "LOST_AFTER_S", 0.5)
     listener, port = Listener(), free_port()
     async with hub_at(port) as hub, watcher(hub.url, listener, tmp_path / "q.db") as watch:
         await until(lambda: watch.seeing)
