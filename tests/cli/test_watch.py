@@ -172,7 +172,7 @@ async def test_what_came_while_the_watcher_was_dead_is_told_by_the_next(
     process = await watchers.start("watch", hub.url)
     await says(process, "live")
     await happen(hub, security("one"))
-    await says(process, "trouble over there")
+    await says(process, "server error")
     process.kill()
     await process.wait()
     await happen(hub, {"type": "operator", "act": "resolve", "target": "i1", "by": "ana"})
