@@ -48,7 +48,7 @@ def test_a_reply_closes_the_turn_with_its_time_and_its_words() -> None:
     ]
 
 
-def test_the_wait_is_told_at_the_end_of_speech_and_belongs_to_the_turn() -> None:
+def test_turn_start_is_dated_at_the_end_of_speech_and_belongs_to_the_turn() -> None:
     buffer, turns = machine()
     turns.wait(10.0, "turn_end", "eou")
     turns.reply(11.0)
@@ -56,7 +56,7 @@ def test_the_wait_is_told_at_the_end_of_speech_and_belongs_to_the_turn() -> None
     assert [(event.ts, event.turn) for event in of(TurnStart, buffer)] == [(10.0, 0), (20.0, 1)]
 
 
-def test_an_account_by_stage_is_taken_where_it_agrees_with_the_measure() -> None:
+def test_a_breakdown_is_used_if_it_agrees_with_the_measured_time() -> None:
     for total, taken in ((1050.0, True), (1150.0, False)):
         buffer, turns = machine()
         turns.wait(10.0, "vad_stop", "stt")
@@ -65,7 +65,7 @@ def test_an_account_by_stage_is_taken_where_it_agrees_with_the_measure() -> None
         assert (turn.e2e_ms, turn.additive) == ((total, True) if taken else (1000.0, False))
 
 
-def test_who_speaks_again_before_the_release_goes_on_with_the_same_turn() -> None:
+def test_speaking_again_before_the_release_continues_the_turn() -> None:
     buffer, turns = machine()
     turns.wait(10.0, "vad_stop", "stt")
     turns.resume_speech(10.3)
@@ -87,7 +87,7 @@ def test_who_speaks_again_before_the_release_goes_on_with_the_same_turn() -> Non
         (lambda turns: (turns.work("llm", 11.0), turns.fail("llm", 11.5)), "failed"),
     ],
 )
-def test_a_turn_without_an_answer_says_how_far_it_came(what: Any, status: str) -> None:
+def test_an_unanswered_turn_has_a_status(what: Any, status: str) -> None:
     buffer, turns = machine()
     turns.wait(10.0, "vad_stop", "stt")
     what(turns)
@@ -107,7 +107,7 @@ def test_a_failure_marks_its_stage_and_only_its_own() -> None:
     assert stages(buffer)[-1] == ("tts", "failed", 11.2)
 
 
-def test_a_turn_that_nobody_was_told_of_ends_in_silence() -> None:
+def test_an_unannounced_turn_ends_silently() -> None:
     buffer, turns = machine()
     turns.open()
     turns.abandon(12.0)
@@ -115,7 +115,7 @@ def test_a_turn_that_nobody_was_told_of_ends_in_silence() -> None:
     assert turns.open().index == 1
 
 
-def test_nothing_but_a_waiting_turn_is_worked_for_failed_or_released() -> None:
+def test_only_a_waiting_turn_can_be_worked_on_failed_or_released() -> None:
     buffer, turns = machine()
     turns.release(1.0)
     turns.work("llm", 1.0)
@@ -129,7 +129,7 @@ def test_nothing_but_a_waiting_turn_is_worked_for_failed_or_released() -> None:
     assert turns.current.released_at == 3.0
 
 
-def test_without_texts_there_are_no_words_but_how_they_were_spoken() -> None:
+def test_without_texts_there_are_no_transcripts_but_audio_features() -> None:
     buffer, turns = machine(texts=False)
     turn = turns.open()
     turn.user_texts, turn.spoke_s, turn.loudness_dbfs = ["one two three"], 1.5, -21.0
@@ -141,7 +141,7 @@ def test_without_texts_there_are_no_words_but_how_they_were_spoken() -> None:
     assert (audio.speech_rate_wpm, audio.loudness_dbfs, audio.role) == (120.0, -21.0, "user")
 
 
-def test_a_word_in_no_time_has_no_rate() -> None:
+def test_a_word_without_duration_has_no_rate() -> None:
     turn = UserTurn(0, user_texts=["hi"], spoke_s=0.2)
     assert turn.speech_rate_wpm != turn.speech_rate_wpm
 

@@ -22,7 +22,7 @@ CERTIFICATE = str(Path(__file__).parents[1] / "hub" / "localhost-cert.pem")
 @pytest.mark.parametrize(
     "url", ["ws://127.0.0.1:8377", "wss://hub.example.com", "ws://[::1]:8377/", "ws://h/x?y=1"]
 )
-def test_a_good_url_is_taken_as_it_is(url: str) -> None:
+def test_a_valid_url_is_unchanged(url: str) -> None:
     assert check_url(url) == url
 
 
@@ -51,7 +51,7 @@ def test_a_bad_url_says_what_to_type_instead(url: str, words: str) -> None:
     assert "secret" not in str(bad.value)
 
 
-def test_a_token_that_cannot_stand_in_a_header_is_refused() -> None:
+def test_a_token_that_does_not_fit_in_a_header_is_refused() -> None:
     assert check_token("") is None
     assert check_token("abc") == "abc"
     for token in ("two words", "line\nend", "töken"):
@@ -67,7 +67,7 @@ def test_a_token_that_cannot_stand_in_a_header_is_refused() -> None:
         ("wss://hub", __file__, "no PEM certificates"),
     ],
 )
-def test_a_cafile_that_cannot_work_is_one_clear_line(url: str, cafile: str, words: str) -> None:
+def test_an_invalid_cafile_is_one_clear_line(url: str, cafile: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         client_tls(url, cafile)
 
@@ -91,11 +91,11 @@ def test_loopback_stays_on_this_machine(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "10.0.0.1", "localhost.evil.example", "::"])
-def test_anything_else_may_be_another_machine(host: str) -> None:
+def test_other_addresses_may_be_remote(host: str) -> None:
     assert not is_loopback(host)
 
 
-def test_no_proxy_is_asked_for_a_url_of_this_machine() -> None:
+def test_local_urls_use_no_proxy() -> None:
     assert is_local("ws://[::1]:8377/publish")
     assert is_local("wss://localhost")
     assert not is_local("ws://hub.example:8377")

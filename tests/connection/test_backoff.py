@@ -5,7 +5,7 @@ from __future__ import annotations
 from voicetop.connection.backoff import Backoff
 
 
-def test_waits_grow_to_a_limit_and_no_two_consoles_wait_alike() -> None:
+def test_waits_grow_to_a_limit_with_jitter() -> None:
     waits = [Backoff(first=1.0, growth=2.0, limit=10.0) for _ in range(2)]
     spans = [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
     drawn = [[backoff.next() for _ in spans] for backoff in waits]

@@ -39,7 +39,7 @@ def test_a_gateway_whose_hub_is_away_is_worth_another_try(status: int) -> None:
         (ConnectionClosedError(Close(1008, "no role"), None), True, f"{URL} refused: no role"),
     ],
 )
-def test_a_no_is_final_and_says_why(error: Exception, has_token: bool, said: str) -> None:
+def test_a_refusal_is_final_and_has_a_reason(error: Exception, has_token: bool, said: str) -> None:
     failure = failure_of(error, URL, has_token=has_token)
     assert (type(failure), str(failure)) == (FeedRefused, said)
 
@@ -56,7 +56,7 @@ def test_a_no_is_final_and_says_why(error: Exception, has_token: bool, said: str
         (ConnectionClosedError(Close(1011, ""), None), "closed with code 1011"),
     ],
 )
-def test_what_may_pass_is_lost_and_not_refused(error: Exception, said: str) -> None:
+def test_temporary_failures_are_lost_and_not_refused(error: Exception, said: str) -> None:
     failure = failure_of(error, URL, has_token=True)
     assert (type(failure), str(failure)) == (FeedLost, said)
 
@@ -74,7 +74,7 @@ def test_a_reset_while_encrypting_hints_at_ws_unless_a_hub_was_there() -> None:
     assert "should the URL" not in str(failure_of(reset, URL, has_token=True))
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
+def test_an_untrusted_certificate_is_refused() -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_message = "self-signed certificate"
     failure = failure_of(error, "wss://hub", has_token=True)

@@ -28,7 +28,7 @@ SECRET = {token.role: token.secret for token in TOKENS}
 
 
 @pytest.mark.parametrize("token", ["", "wrong-wrong-wrong-wrong", "publisher-secre"])
-async def test_without_a_known_token_nobody_comes_in(start_hub: StartHub, token: str) -> None:
+async def test_unknown_tokens_are_rejected(start_hub: StartHub, token: str) -> None:
     hub = await start_hub(tokens=TOKENS)
     for url in (hub.url, f"{hub.url}/publish"):
         with pytest.raises(InvalidStatus) as refused:
@@ -37,7 +37,7 @@ async def test_without_a_known_token_nobody_comes_in(start_hub: StartHub, token:
         assert refused.value.response.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_a_token_in_the_url_is_no_token(start_hub: StartHub) -> None:
+async def test_a_token_in_the_url_is_ignored(start_hub: StartHub) -> None:
     hub = await start_hub(tokens=TOKENS)
     with pytest.raises(InvalidStatus) as refused:
         await connect(f"{hub.url}/?token={SECRET['viewer']}", proxy=None)
@@ -45,7 +45,7 @@ async def test_a_token_in_the_url_is_no_token(start_hub: StartHub) -> None:
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "watcher"])
-async def test_only_a_publishers_token_publishes(start_hub: StartHub, role: Role) -> None:
+async def test_only_a_publisher_token_may_publish(start_hub: StartHub, role: Role) -> None:
     hub = await start_hub(tokens=TOKENS)
     with pytest.raises(InvalidStatus) as refused:
         await publisher(hub.url, SECRET[role])
@@ -66,7 +66,7 @@ async def test_only_a_publishers_token_publishes(start_hub: StartHub, role: Role
         ("watcher", "operator", False),
     ],
 )
-async def test_a_token_may_be_its_role_and_what_that_implies(
+async def test_a_token_grants_its_role_and_implied_roles(
     start_hub: StartHub, token: Role, role: Role, may: bool
 ) -> None:
     hub = await start_hub(tokens=TOKENS)
@@ -91,7 +91,7 @@ async def test_a_token_may_be_its_role_and_what_that_implies(
         ({"transcripts_for_viewers": False}, "", "publisher, viewer"),
     ],
 )
-async def test_who_is_let_in_is_told_what_it_may_be(
+async def test_accepted_clients_receive_their_roles(
     start_hub: StartHub, options: dict[str, Any], token: str, told: str
 ) -> None:
     hub = await start_hub(**options)
@@ -101,7 +101,7 @@ async def test_who_is_let_in_is_told_what_it_may_be(
         assert connection.response.headers["Voicetop-Roles"] == told
 
 
-async def test_an_operators_act_is_part_of_the_feed_and_a_viewers_is_refused(start_hub: StartHub) -> None:
+async def test_operator_acts_enter_the_feed_and_viewer_acts_are_refused(start_hub: StartHub) -> None:
     hub = await start_hub(tokens=TOKENS)
     act = {"type": "operator", "ts": 1.0, "act": "ack", "by": "noor", "target": "i1", "event_id": "a1"}
     operator = await Watcher.open(hub.url, SECRET["operator"], role="operator")
@@ -117,7 +117,7 @@ async def test_an_operators_act_is_part_of_the_feed_and_a_viewers_is_refused(sta
     await operator.connection.close()
 
 
-async def test_an_operator_sends_acts_and_nothing_else(start_hub: StartHub) -> None:
+async def test_an_operator_may_send_only_acts(start_hub: StartHub) -> None:
     hub = await start_hub(tokens=TOKENS)
     operator = await Watcher.open(hub.url, SECRET["operator"], role="operator")
     await send(operator.connection, turn(1))
@@ -127,7 +127,7 @@ async def test_an_operator_sends_acts_and_nothing_else(start_hub: StartHub) -> N
     assert "'operator' events only" in closed.value.rcvd.reason
 
 
-async def test_a_publisher_may_not_act_as_an_operator_where_there_are_tokens(start_hub: StartHub) -> None:
+async def test_a_publisher_may_not_send_acts_if_there_are_tokens(start_hub: StartHub) -> None:
     hub = await start_hub(tokens=TOKENS)
     viewer = await Watcher.open(hub.url, SECRET["viewer"])
     agent = await publisher(hub.url, SECRET["publisher"])
@@ -138,7 +138,7 @@ async def test_a_publisher_may_not_act_as_an_operator_where_there_are_tokens(sta
         await each.close()
 
 
-async def test_viewers_can_be_kept_from_transcripts_in_batches_states_and_oddities(
+async def test_viewers_can_be_denied_transcripts_in_batches_states_and_malformed_events(
     start_hub: StartHub,
 ) -> None:
     sessions: list[CountingSession] = []
@@ -198,7 +198,7 @@ async def test_viewers_can_be_kept_from_transcripts_in_batches_states_and_odditi
         await each.close()
 
 
-def test_an_alert_that_is_named_after_a_judges_words_is_the_same_alert_without_them() -> None:
+def test_an_alert_named_after_an_evaluators_text_is_the_same_without_it() -> None:
     outcome = {"type": "call.outcome", "ts": 1.0, "call_id": "c", "compliance_violation": True}
     told = [{**outcome, "reason": "SECRET one"}, {**outcome, "reason": "SECRET two"}] * 2
     named = {**outcome, "reason": "SECRET", "label": "no consent"}
@@ -219,7 +219,7 @@ def test_an_alert_that_is_named_after_a_judges_words_is_the_same_alert_without_t
     ],
 )
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "hub.internal"])
-async def test_other_machines_are_let_in_only_with_tls_and_tokens(
+async def test_remote_access_requires_tls_and_tokens(
     host: str, options: dict[str, object], missing: str
 ) -> None:
     config = msgspec.structs.replace(HubConfig(host=host, port=0), **options)
@@ -246,12 +246,12 @@ async def test_tls_with_a_certificate_and_its_key(start_hub: StartHub) -> None:
         (__file__, __file__, "its certificate and key don't match"),
     ],
 )
-async def test_a_certificate_that_cannot_work_is_one_clear_line(cert: str, key: str, words: str) -> None:
+async def test_an_invalid_certificate_is_one_clear_line(cert: str, key: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         await Hub(HubConfig(port=0, cert=cert, key=key), new_session=CountingSession).start()
 
 
-def test_tokens_are_read_from_a_file_with_a_role_a_line(tmp_path: Path) -> None:
+def test_a_token_file_has_one_role_and_token_per_line(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     file.write_text("# who may what\n\nviewer   the-viewers-secret  # noor\npublisher publisher-secret\n")
     assert read_tokens(str(file)) == (TOKENS[1], TOKENS[0])
@@ -270,7 +270,7 @@ def test_tokens_are_read_from_a_file_with_a_role_a_line(tmp_path: Path) -> None:
         ("viewer tökentökentöken", "ASCII"),
     ],
 )
-def test_a_bad_line_of_tokens_is_named(tmp_path: Path, text: str, words: str) -> None:
+def test_a_bad_token_line_is_reported_with_its_number(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "tokens"
     file.write_text(text)
     with pytest.raises(UsageError, match=words):

@@ -54,7 +54,7 @@ def story(call: int, rng: random.Random) -> list[dict[str, object]]:
     return [*told, {"type": "call.end", "call_id": name, "reason": "user_hangup"}]
 
 
-async def test_a_console_that_joins_half_way_has_the_same_digest_at_every_heartbeat(
+async def test_a_console_that_joins_late_has_the_same_digest_at_every_heartbeat(
     start_hub: StartHub,
 ) -> None:
     hub = await start_hub(new_session=Session)
@@ -104,7 +104,9 @@ async def test_a_large_state_arrives_whole_and_is_made_once(start_hub: StartHub)
         await watcher.connection.close()
 
 
-async def test_who_does_not_take_the_state_holds_a_fragment_of_it_and_is_closed(start_hub: StartHub) -> None:
+async def test_a_console_that_does_not_read_the_state_holds_one_fragment_and_is_closed(
+    start_hub: StartHub,
+) -> None:
     class Huge(CountingSession):
         def checkpoint(self) -> bytes:
             return b"\x00" * 20_000_000
@@ -160,7 +162,7 @@ async def test_a_session_that_cannot_keep_up_slows_publishers_and_loses_nothing(
     await agent.close()
 
 
-async def test_a_disk_that_fails_is_told_at_once_and_stops_no_feed(
+async def test_a_failing_disk_is_reported_at_once_and_does_not_stop_the_feed(
     start_hub: StartHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log: list[str] = []
@@ -184,7 +186,7 @@ async def test_a_disk_that_fails_is_told_at_once_and_stops_no_feed(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is a thing of Linux")
-async def test_a_recording_that_cannot_begin_refuses_the_start_and_leaves_the_port(
+async def test_a_recording_that_cannot_start_refuses_the_hub_and_frees_the_port(
     start_hub: StartHub,
 ) -> None:
     free = await start_hub()
@@ -195,7 +197,7 @@ async def test_a_recording_that_cannot_begin_refuses_the_start_and_leaves_the_po
     await start_hub(port=port)
 
 
-async def test_a_console_that_asks_for_the_state_gets_it_behind_what_came_by_then(
+async def test_a_requested_state_follows_the_batches_sent_by_then(
     start_hub: StartHub,
 ) -> None:
     hub = await start_hub()

@@ -49,7 +49,7 @@ def folded(*files: Path) -> Session:
     return session
 
 
-async def test_each_file_begins_with_the_state_that_it_goes_on_from(tmp_path: Path) -> None:
+async def test_each_file_begins_with_the_current_state(tmp_path: Path) -> None:
     files = await record_files(tmp_path, 4, record_shard_s=1.0)
     for number, file in enumerate(files[1:], 1):
         first = read_all(file)[0][0]
@@ -63,7 +63,7 @@ async def test_each_file_begins_with_the_state_that_it_goes_on_from(tmp_path: Pa
     assert folded(files[-1]).digest() == folded(*files).digest()
 
 
-async def test_nothing_is_lost_where_a_file_ends(tmp_path: Path) -> None:
+async def test_no_event_is_lost_between_files(tmp_path: Path) -> None:
     await record_files(tmp_path, 3, record_shard_s=1.0)
     records, notes = read_all(tmp_path)
     seqs = [record[0] for record in records if not isinstance(record, Welcome)]
@@ -72,7 +72,7 @@ async def test_nothing_is_lost_where_a_file_ends(tmp_path: Path) -> None:
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in shard_files(tmp_path))
 
 
-async def test_the_oldest_files_go_when_all_are_too_large(tmp_path: Path) -> None:
+async def test_the_oldest_files_are_deleted_at_the_size_limit(tmp_path: Path) -> None:
     (tmp_path / "voicetop-20200101T000000Z.vtr").write_bytes(bytes(1_000_000))
     files = await record_files(tmp_path, 3, record_shard_s=0.5, record_keep_bytes=400_000)
     assert sum(file.stat().st_size for file in files) < 400_000
@@ -94,7 +94,7 @@ async def test_a_second_hub_may_not_write_into_the_same_folder(tmp_path: Path) -
     assert len(shard_files(tmp_path)) == 2
 
 
-async def test_a_full_disk_is_told_on_every_console(
+async def test_a_full_disk_is_shown_on_every_console(
     start_hub: Callable[..., Awaitable[Hub]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = await start_hub(record=f"{tmp_path}/", new_session=Session)

@@ -16,7 +16,7 @@ from voicetop.hub import Hub, HubConfig
 from voicetop.hub.backlog import Backlog
 
 
-async def test_a_console_gets_what_a_publisher_sends_in_order_and_stamped(start_hub: StartHub) -> None:
+async def test_a_console_receives_a_publishers_events_in_order_and_stamped(start_hub: StartHub) -> None:
     hub = await start_hub()
     watcher = await Watcher.open(hub.url)
     await watcher.read()
@@ -35,7 +35,7 @@ async def test_a_console_gets_what_a_publisher_sends_in_order_and_stamped(start_
     await agent.close()
 
 
-async def test_time_goes_on_in_heartbeats_every_quarter_second_when_nothing_else_does(
+async def test_heartbeats_come_every_quarter_second_without_events(
     start_hub: StartHub,
 ) -> None:
     hub = await start_hub()
@@ -49,7 +49,7 @@ async def test_time_goes_on_in_heartbeats_every_quarter_second_when_nothing_else
     await watcher.connection.close()
 
 
-async def test_a_late_joiner_begins_with_a_state_to_which_the_batches_add_up(start_hub: StartHub) -> None:
+async def test_a_late_joiner_begins_with_the_state_of_all_earlier_batches(start_hub: StartHub) -> None:
     hub = await start_hub()
     agent = await publisher(hub.url)
     watchers = []
@@ -97,7 +97,7 @@ async def test_a_resume_from_the_middle_of_a_batch_gets_its_rest(start_hub: Star
         await each.close()
 
 
-async def test_after_a_restart_a_console_hears_of_another_epoch_and_begins_with_its_state(
+async def test_after_a_restart_a_console_gets_the_new_epoch_and_its_state(
     start_hub: StartHub,
 ) -> None:
     first = await start_hub(epoch="one")
@@ -114,7 +114,7 @@ async def test_after_a_restart_a_console_hears_of_another_epoch_and_begins_with_
     await again.connection.close()
 
 
-async def test_who_resumes_from_what_was_evicted_hears_of_the_gap_and_gets_a_state(
+async def test_resuming_from_an_evicted_event_gives_a_gap_and_the_state(
     start_hub: StartHub,
 ) -> None:
     hub = await start_hub(backlog_events=50)
@@ -134,7 +134,7 @@ async def test_who_resumes_from_what_was_evicted_hears_of_the_gap_and_gets_a_sta
         await each.close()
 
 
-async def test_a_stuck_console_falls_off_hears_of_it_and_begins_anew_while_nobody_else_notices(
+async def test_a_stuck_console_gets_a_gap_and_restarts_without_affecting_others(
     start_hub: StartHub,
 ) -> None:
     log: list[str] = []
@@ -187,7 +187,7 @@ async def test_twenty_consoles_share_one_state_and_one_encoding(start_hub: Start
         await each.close()
 
 
-async def test_what_was_delivered_twice_is_dropped_and_counted(start_hub: StartHub) -> None:
+async def test_duplicates_are_dropped_and_counted(start_hub: StartHub) -> None:
     hub = await start_hub()
     watcher = await Watcher.open(hub.url)
     agent = await publisher(hub.url)
@@ -203,7 +203,7 @@ async def test_what_was_delivered_twice_is_dropped_and_counted(start_hub: StartH
         await each.close()
 
 
-async def test_garbage_is_stamped_and_costs_no_publisher_its_connection(start_hub: StartHub) -> None:
+async def test_garbage_is_stamped_and_does_not_close_the_connection(start_hub: StartHub) -> None:
     hub = await start_hub()
     watcher = await Watcher.open(hub.url)
     agent = await publisher(hub.url)
@@ -224,7 +224,7 @@ async def test_garbage_is_stamped_and_costs_no_publisher_its_connection(start_hu
         await each.close()
 
 
-async def test_an_unknown_type_passes_as_it_is(start_hub: StartHub) -> None:
+async def test_an_unknown_type_passes_unchanged(start_hub: StartHub) -> None:
     hub = await start_hub()
     watcher = await Watcher.open(hub.url)
     agent = await publisher(hub.url)
@@ -247,7 +247,7 @@ async def test_a_frame_above_the_limit_closes_its_connection_with_a_reason(start
     assert "exceeds limit" in closed.value.rcvd.reason
 
 
-async def test_a_page_in_a_browser_is_refused(start_hub: StartHub) -> None:
+async def test_browser_connections_are_refused(start_hub: StartHub) -> None:
     hub = await start_hub()
     with pytest.raises(InvalidStatus) as refused:
         await connect(hub.url, origin="http://127.0.0.1:8377", proxy=None)  # type: ignore[arg-type]
@@ -276,7 +276,7 @@ async def test_a_bad_hello_is_answered_with_one_clear_reason(
     assert reason in closed.value.rcvd.reason
 
 
-async def test_who_says_nothing_is_closed(start_hub: StartHub) -> None:
+async def test_a_client_without_a_hello_is_closed(start_hub: StartHub) -> None:
     hub = await start_hub(hello_s=0.1)
     client = await connect(hub.url, proxy=None)
     with pytest.raises(ConnectionClosed) as closed:
@@ -285,7 +285,7 @@ async def test_who_says_nothing_is_closed(start_hub: StartHub) -> None:
     assert "no hello within 0.1 s" in closed.value.rcvd.reason
 
 
-async def test_a_publisher_may_come_to_any_path_if_it_says_so(start_hub: StartHub) -> None:
+async def test_a_publisher_may_use_any_path_if_its_hello_says_so(start_hub: StartHub) -> None:
     hub = await start_hub()
     watcher = await Watcher.open(hub.url)
     agent = await connect(hub.url, proxy=None)
@@ -297,7 +297,7 @@ async def test_a_publisher_may_come_to_any_path_if_it_says_so(start_hub: StartHu
         await each.close()
 
 
-async def test_health_is_told_on_the_same_port(start_hub: StartHub) -> None:
+async def test_health_is_served_on_the_same_port(start_hub: StartHub) -> None:
     hub = await start_hub(epoch="e")
     agent = await publisher(hub.url)
     watcher = await Watcher.open(hub.url)
@@ -325,7 +325,7 @@ async def _healthz(hub: Hub) -> dict[str, Any]:
     return found
 
 
-async def test_a_hello_is_known_by_its_type_wherever_that_stands(start_hub: StartHub) -> None:
+async def test_a_hello_is_recognised_wherever_its_type_stands(start_hub: StartHub) -> None:
     hub = await start_hub()
     async with connect(hub.url) as client:
         await client.send(f'{{"source":"{"x" * 300}","role":"viewer","type":"hello"}}')
@@ -337,7 +337,7 @@ async def test_a_hello_is_known_by_its_type_wherever_that_stands(start_hub: Star
         await until(lambda: hub.feed.validator.events == 1)
 
 
-async def test_a_line_a_minute_says_what_it_carries(start_hub: StartHub) -> None:
+async def test_a_status_line_is_logged_every_minute(start_hub: StartHub) -> None:
     log: list[str] = []
     hub = await start_hub(report_s=0.05, log=log)
     watcher = await Watcher.open(hub.url)
@@ -346,7 +346,7 @@ async def test_a_line_a_minute_says_what_it_carries(start_hub: StartHub) -> None
     await watcher.connection.close()
 
 
-async def test_shutting_down_says_goodbye_to_everybody_even_to_who_does_not_listen(
+async def test_shutdown_closes_all_connections_even_those_that_do_not_read(
     start_hub: StartHub,
 ) -> None:
     hub = await start_hub()
@@ -390,7 +390,7 @@ async def test_a_session_that_fails_doesnt_stop_the_feed(start_hub: StartHub) ->
         await each.close()
 
 
-async def test_a_port_that_is_taken_is_one_clear_line() -> None:
+async def test_a_port_in_use_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=rf"127.0.0.1:{port} is in use"):

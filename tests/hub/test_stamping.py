@@ -39,7 +39,7 @@ def test_stamped_time_follows_at_once_when_the_clock_is_set_forward() -> None:
     assert stamper.now() == 1_060.0
 
 
-def test_a_batch_tells_receive_times_in_runs() -> None:
+def test_a_batch_has_receive_times_in_runs() -> None:
     batch = OpenBatch()
     batch.add(7, b'{"a":1},{"a":2}', 2, 10.0)
     batch.add(9, b'{"a":3}', 1, 10.0)
@@ -66,7 +66,7 @@ def test_the_tail_of_a_batch_keeps_the_stamps_of_what_is_left() -> None:
         assert times == [float(n // 2) for n in range(after, 6)]
 
 
-async def test_the_backlog_finds_the_batch_after_a_stamp_and_knows_what_it_has_lost() -> None:
+async def test_the_backlog_finds_the_batch_after_a_stamp_unless_it_was_evicted() -> None:
     backlog = Backlog(max_bytes=10**6, max_events=9)
     assert backlog.index_after(0) == 0
     assert backlog.index_after(5) is None

@@ -26,7 +26,7 @@ def as_batch(pieces: list[ValidatedPart]) -> bytes:
     return batch.seal().frame
 
 
-def test_a_good_frame_passes_as_the_bytes_it_came_in() -> None:
+def test_a_valid_frame_passes_byte_for_byte() -> None:
     validator = Validator()
     text = b'{"ts":1, "type":"turn","call_id":"c",  "later_field":[1,{"x":null}]}'
     assert admit(validator, text) == [ValidatedPart(text, 1)]
@@ -34,19 +34,19 @@ def test_a_good_frame_passes_as_the_bytes_it_came_in() -> None:
     assert admit(validator, b"[]") == []
 
 
-def test_a_line_end_between_words_becomes_a_space() -> None:
+def test_a_line_break_between_tokens_becomes_a_space() -> None:
     [piece] = admit(Validator(), b'[\r\n{"type":"turn",\n"ts":1,"call_id":"c\\n"}\r\n]')
     assert piece.text.strip() == b'{"type":"turn", "ts":1,"call_id":"c\\n"}'
 
 
-def test_text_that_is_no_utf8_is_malformed_even_where_no_decoder_looks() -> None:
+def test_invalid_utf8_is_malformed_even_in_unknown_fields() -> None:
     validator = Validator()
     [piece] = admit(validator, b'{"type":"turn","ts":1,"call_id":"c","unknown":"\xff"}')
     assert msgspec.json.decode(piece.text, type=Malformed).payload.endswith(b'"\xff"}')
     assert validator.malformed == 1
 
 
-def test_one_bad_event_costs_the_others_nothing() -> None:
+def test_one_bad_event_does_not_affect_the_others() -> None:
     validator = Validator()
     frame = msgspec.json.encode([turn(1), {"type": "turn"}, 5, turn(2), {"type": "gap", "ts": 1}, turn(1)])
     types = [msgspec.json.decode(piece.text)["type"] for piece in admit(validator, frame)]
@@ -63,7 +63,7 @@ def test_an_oversize_event_is_malformed_and_its_payload_cut() -> None:
     assert len(malformed.payload) == MAX_PAYLOAD
 
 
-def test_a_frame_larger_than_a_batch_is_taken_apart() -> None:
+def test_a_frame_larger_than_a_batch_is_split() -> None:
     events = [turn(number, agent_text="x" * 2_000) for number in range(300)]
     pieces = admit(Validator(), msgspec.json.encode(events))
     assert [msgspec.json.decode(piece.text) for piece in pieces] == events
@@ -81,7 +81,7 @@ def test_deep_nesting_is_malformed() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 2**32))
-def test_whatever_comes_what_is_stamped_is_a_frame_of_the_protocol(noise: bytes, seed: int) -> None:
+def test_any_input_is_stamped_as_valid_frames(noise: bytes, seed: int) -> None:
     rng = random.Random(seed)
     frame = bytearray(msgspec.json.encode([turn(n, user_text="señor “x” \u202e") for n in range(3)]))
     for _ in range(rng.randint(0, 4)):

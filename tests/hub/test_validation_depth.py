@@ -21,9 +21,7 @@ def from_further_down(frames: int, read: Callable[[], list[Step]]) -> list[Step]
 
 @pytest.mark.parametrize("levels", [1, 300, 700, 800, 900, 950, 970, 985, 1_000, 5_000])
 @pytest.mark.parametrize("as_array", [False, True])
-def test_an_event_nested_too_deeply_for_a_console_costs_nobody_else_their_events(
-    levels: int, as_array: bool
-) -> None:
+def test_an_event_nested_too_deeply_does_not_affect_other_events(levels: int, as_array: bool) -> None:
     validator = Validator()
     sent = b"[" + deep(levels) + b"]" if as_array else deep(levels)
     pieces = validator.admit(sent, sender="a", may_operate=False, at=1.0)

@@ -25,7 +25,7 @@ async def next_duty(watcher: Watcher) -> bool:
     return bool(frame["on"])
 
 
-async def test_the_second_watcher_stands_by_and_takes_over_when_the_first_is_gone(
+async def test_the_second_watcher_takes_over_when_the_first_disconnects(
     start_hub: StartHub,
 ) -> None:
     hub = await start_hub()
@@ -39,7 +39,7 @@ async def test_the_second_watcher_stands_by_and_takes_over_when_the_first_is_gon
     assert not await next_duty(third)
 
 
-async def test_a_watcher_cut_off_without_a_goodbye_is_replaced(start_hub: StartHub) -> None:
+async def test_a_watcher_whose_connection_breaks_is_replaced(start_hub: StartHub) -> None:
     hub = await start_hub()
     first = await Watcher.open(hub.url, role="watcher")
     second = await Watcher.open(hub.url, role="watcher")
@@ -49,7 +49,7 @@ async def test_a_watcher_cut_off_without_a_goodbye_is_replaced(start_hub: StartH
     assert await next_duty(second)
 
 
-async def test_consoles_hear_nothing_of_duty(start_hub: StartHub) -> None:
+async def test_consoles_receive_no_duty_frames(start_hub: StartHub) -> None:
     hub = await start_hub()
     viewer = await Watcher.open(hub.url, role="viewer")
     assert (await viewer.read())["type"] == "welcome"
@@ -63,7 +63,7 @@ async def next_report(watcher: Watcher) -> dict[str, Any]:
     return frame
 
 
-async def test_what_one_of_them_told_the_others_know_and_so_does_who_comes_later(start_hub: StartHub) -> None:
+async def test_delivery_reports_reach_other_and_later_watchers(start_hub: StartHub) -> None:
     hub = await start_hub()
     first = await Watcher.open(hub.url, role="watcher")
     second = await Watcher.open(hub.url, role="watcher")
@@ -86,7 +86,7 @@ async def test_what_one_of_them_told_the_others_know_and_so_does_who_comes_later
         ("watcher", {"type": "operator", "act": "ack", "target": "i1", "by": "x", "ts": 1.0}),
     ],
 )
-async def test_who_may_not_say_such_a_thing_is_sent_away(
+async def test_a_delivery_report_from_another_role_closes_the_connection(
     start_hub: StartHub, role: str, frame: dict[str, Any]
 ) -> None:
     hub = await start_hub()
@@ -113,7 +113,7 @@ class Slow:
             await self.goes_on.wait()
 
 
-async def test_a_watcher_with_a_full_queue_still_hears_that_it_is_its_turn() -> None:
+async def test_a_watcher_with_a_full_queue_still_gets_its_duty_frame() -> None:
     election = WatcherElection()
     first, second = Slow(), Slow()
     async with contextlib.AsyncExitStack() as stack:

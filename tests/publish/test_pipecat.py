@@ -103,7 +103,7 @@ async def test_a_reply_is_measured_as_pipecat_measures_it() -> None:
     assert bench.of(CallStart)[0].segments == {"intent": "billing"}
 
 
-async def test_the_callers_loudness_is_measured_while_they_speak() -> None:
+async def test_the_callers_loudness_is_measured_during_speech() -> None:
     bench = Bench()
     await bench.speak(loud=16_384)
     await bench.show(frames.LLMFullResponseStartFrame())
@@ -112,7 +112,7 @@ async def test_the_callers_loudness_is_measured_while_they_speak() -> None:
     assert audio.loudness_dbfs == pytest.approx(-9.0, abs=0.2)  # a sine of half the full scale
 
 
-async def test_an_error_is_of_the_service_that_raised_it_whatever_its_name() -> None:
+async def test_an_error_belongs_to_the_service_that_raised_it_whatever_its_name() -> None:
     bench = Bench()
     await bench.speak()
     for processor in (bench.tts, bench.llm):
@@ -145,7 +145,7 @@ async def test_usage_comes_from_the_metrics() -> None:
     ]  # fmt: skip
 
 
-async def test_the_upstream_twin_of_a_broadcast_says_nothing() -> None:
+async def test_the_upstream_copy_of_a_broadcast_is_ignored() -> None:
     bench = Bench()
     await bench.show(frames.ClientConnectedFrame())
     frame = frames.FunctionCallInProgressFrame("lookup", "1", {"a": object()})
@@ -156,7 +156,7 @@ async def test_the_upstream_twin_of_a_broadcast_says_nothing() -> None:
     assert len(bench.events) == 2
 
 
-async def test_the_application_may_add_what_it_knows() -> None:
+async def test_the_application_may_add_segments_steps_and_outcomes() -> None:
     bench = Bench()
     await bench.show(frames.ClientConnectedFrame())
     bench.observer.update({"intent": "refund"}, state="transferring")
@@ -175,7 +175,7 @@ async def test_a_call_ends_when_its_pipeline_is_cleaned_up_and_once() -> None:
     assert [end.reason for end in bench.of(CallEnd)] == ["voicemail"]
 
 
-async def test_a_transport_tells_that_the_caller_left() -> None:
+async def test_a_transport_reports_that_the_caller_left() -> None:
     class Line(BaseTransport):
         def __init__(self) -> None:
             super().__init__()
@@ -196,7 +196,7 @@ async def test_a_transport_tells_that_the_caller_left() -> None:
     assert [(end.reason, end.party) for end in bench.of(CallEnd)] == [("user_hangup", "user")]
 
 
-async def test_what_goes_wrong_in_the_observer_is_logged_once_and_leaves_the_call_alone(
+async def test_a_failure_in_the_observer_is_logged_once_and_does_not_affect_the_call(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench = Bench()

@@ -49,7 +49,7 @@ def call_of(session: Session, call_id: str) -> Call:
     return call
 
 
-async def test_a_hub_started_anew_knows_the_live_calls_and_their_segments() -> None:
+async def test_a_restarted_hub_learns_the_live_calls_and_their_segments() -> None:
     async with console() as (hub, session):
         port = hub.port
         publisher = AsyncPublisher(hub.url, source="agent")
@@ -74,7 +74,7 @@ async def test_a_hub_started_anew_knows_the_live_calls_and_their_segments() -> N
         assert await publisher.close()
 
 
-async def test_what_is_sent_twice_counts_once() -> None:
+async def test_an_event_sent_twice_counts_once() -> None:
     async with console() as (hub, session):
         publisher = Publisher(hub.url)
         call = publisher.call("c")
@@ -91,7 +91,7 @@ async def test_what_is_sent_twice_counts_once() -> None:
         assert await asyncio.to_thread(publisher.close)
 
 
-async def test_a_hub_with_tokens_takes_a_publisher_that_shows_one() -> None:
+async def test_a_hub_with_tokens_accepts_a_publisher_with_one() -> None:
     hub = Hub(HubConfig(port=0, tokens=(Token("publisher", "a-secret-of-sixteen"),)))
     await hub.start()
     try:

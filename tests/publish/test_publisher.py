@@ -29,7 +29,7 @@ def turns_of(events: list[dict[str, object]]) -> list[object]:
     return [event["turn"] for event in events if event["type"] == "turn.start"]
 
 
-def test_events_arrive_in_order_with_ids_and_source_of_their_own() -> None:
+def test_events_arrive_in_order_with_unique_ids_and_a_source() -> None:
     with stub_hub() as hub, Publisher(hub.url, source="agent-7") as publisher:
         for number in range(50):
             publisher.emit(turn(number))
@@ -50,7 +50,7 @@ def test_a_burst_goes_out_in_few_frames() -> None:
         assert len(hub.frames) - len(hub.statuses) <= 5
 
 
-def test_the_first_word_after_hello_is_its_status() -> None:
+def test_the_first_frame_after_hello_is_the_status() -> None:
     with stub_hub() as hub, Publisher(hub.url) as publisher:
         until(lambda: bool(hub.statuses))
         assert hub.frames[0]["type"] == "source.status"
@@ -58,7 +58,7 @@ def test_the_first_word_after_hello_is_its_status() -> None:
         assert abs(publisher.report.clock_offset_ms) < 1000
 
 
-def test_what_waited_for_a_hub_is_sent_when_it_comes() -> None:
+def test_waiting_events_are_sent_when_a_hub_appears() -> None:
     with stub_hub() as gone:
         port = gone.port
     with Publisher(f"ws://127.0.0.1:{port}") as publisher:
@@ -69,7 +69,7 @@ def test_what_waited_for_a_hub_is_sent_when_it_comes() -> None:
             assert turns_of(hub.events) == [0, 1, 2, 3, 4]
 
 
-def test_the_oldest_are_dropped_and_the_hub_is_told_how_many() -> None:
+def test_the_oldest_events_are_dropped_and_reported() -> None:
     with stub_hub() as gone:
         port = gone.port
     with Publisher(f"ws://127.0.0.1:{port}", queue=100) as publisher:
@@ -84,7 +84,7 @@ def test_the_oldest_are_dropped_and_the_hub_is_told_how_many() -> None:
             assert hub.statuses[0]["queue"] == 100
 
 
-def test_a_hub_that_dies_gets_every_event_when_it_is_back_and_knows_the_repeats() -> None:
+def test_a_hub_that_dies_gets_every_event_on_return_and_recognises_repeats() -> None:
     with stub_hub() as hub:
         port, url = hub.port, hub.url
         publisher = Publisher(url)
@@ -103,7 +103,7 @@ def test_a_hub_that_dies_gets_every_event_when_it_is_back_and_knows_the_repeats(
         publisher.close()
 
 
-def test_a_hub_of_a_new_epoch_hears_of_the_live_calls_again() -> None:
+def test_live_calls_are_announced_to_a_new_epoch() -> None:
     with stub_hub() as hub:
         port = hub.port
         publisher = Publisher(hub.url)
@@ -125,7 +125,7 @@ def test_a_hub_of_a_new_epoch_hears_of_the_live_calls_again() -> None:
         publisher.close()
 
 
-def test_a_hub_that_hangs_slows_nobody_and_is_given_up() -> None:
+def test_a_hanging_hub_blocks_nobody_and_is_dropped() -> None:
     with stub_hub() as hub:
         publisher = Publisher(hub.url, queue=2_000, patience_s=0.5)
         publisher.emit(turn(0))
@@ -148,7 +148,7 @@ def test_a_hub_that_hangs_slows_nobody_and_is_given_up() -> None:
         assert time.monotonic() - began < 0.6
 
 
-def test_a_refused_token_is_said_once_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_token_is_logged_once_and_retried(caplog: pytest.LogCaptureFixture) -> None:
     with stub_hub(token="right") as hub:
         with Publisher(hub.url, token="wrong") as publisher:
             until(lambda: len(hub.paths) >= 2)
@@ -174,7 +174,7 @@ def test_closing_waits_until_the_hub_has_read_everything() -> None:
         assert len(hub.events) == 3_000
 
 
-def test_a_process_that_just_ends_still_says_the_last_word() -> None:
+def test_a_process_that_exits_still_sends_its_last_events() -> None:
     program = (
         "import sys, voicetop\n"
         "from voicetop.wire.events import CallEnd\n"
@@ -187,7 +187,7 @@ def test_a_process_that_just_ends_still_says_the_last_word() -> None:
         until(lambda: [event["type"] for event in hub.events] == ["call.end"])
 
 
-def test_nonsense_is_dropped_and_the_rest_goes_on() -> None:
+def test_invalid_events_are_dropped_and_others_sent() -> None:
     with stub_hub() as hub, Publisher(hub.url) as publisher:
         publisher.emit({"not": "an event"})  # type: ignore[arg-type]
         publisher.emit(TurnStart(call_id="c", ts=object(), turn=0))  # type: ignore[arg-type]
@@ -204,7 +204,7 @@ def test_a_bad_address_is_refused_at_once(url: str) -> None:
         Publisher(url)
 
 
-def test_a_token_that_no_header_can_carry_is_refused_at_once() -> None:
+def test_a_token_that_does_not_fit_in_a_header_is_refused_at_once() -> None:
     with pytest.raises(UsageError, match="VOICETOP_TOKEN"):
         Publisher("ws://127.0.0.1:9", token="two words")
 
@@ -216,7 +216,7 @@ def test_a_token_that_no_header_can_carry_is_refused_at_once() -> None:
         ('{"type":"duty","on":true}', "it closed the connection before its welcome"),
     ],
 )
-async def test_a_server_without_a_welcome_is_left_and_tried_again(answer: str, why: str) -> None:
+async def test_a_server_without_a_welcome_is_retried(answer: str, why: str) -> None:
     came = 0
 
     async def answers(connection: ServerConnection) -> None:
@@ -250,7 +250,7 @@ async def test_the_async_publisher_gives_up_a_dead_hub_when_closing() -> None:
     assert await publisher.close(timeout=0.5) is False
 
 
-def test_a_call_by_hand_tells_its_whole_story() -> None:
+def test_a_call_by_hand_emits_all_its_events() -> None:
     with stub_hub() as hub, Publisher(hub.url) as publisher:
         with publisher.call("c1", segments={"intent": "billing"}, direction="inbound") as call:
             call.turn_start()
@@ -279,7 +279,7 @@ def test_a_call_by_hand_tells_its_whole_story() -> None:
         assert [event["type"] for event in hub.events].count("call.end") == 1
 
 
-def test_a_number_that_is_not_known_is_left_out_however_it_came_to_be() -> None:
+def test_unknown_numbers_are_left_out() -> None:
     event = Turn(
         call_id="c",
         ts=1.0,
@@ -291,12 +291,12 @@ def test_a_number_that_is_not_known_is_left_out_however_it_came_to_be() -> None:
     }  # fmt: skip
 
 
-def test_a_segment_that_is_taken_back_stays_null_on_the_wire() -> None:
+def test_a_removed_segment_stays_null_on_the_wire() -> None:
     event = CallUpdate(call_id="c", ts=1.0, segments={"tier": None})
     assert json.loads(encode_event(event))["segments"] == {"tier": None}
 
 
-def test_what_was_read_is_forgotten_and_what_was_not_is_kept() -> None:
+def test_read_events_are_forgotten_and_unread_ones_kept() -> None:
     outbox = Outbox("s", limit=10)
     for number in range(4):
         outbox.put(turn(number))
@@ -314,7 +314,7 @@ def test_what_was_read_is_forgotten_and_what_was_not_is_kept() -> None:
     assert outbox.dropped == 11
 
 
-def test_an_agent_pays_for_websockets_and_msgspec_only() -> None:
+def test_publishing_imports_only_websockets_and_msgspec() -> None:
     program = "import sys, voicetop.publish; print(' '.join(sys.modules))"
     loaded = set(
         subprocess.run(
@@ -338,7 +338,7 @@ def _start_up_modules() -> set[str]:
     return {name.split(".")[0] for name in loaded.split()}
 
 
-def test_errors_of_the_feed_reach_the_wire_whole() -> None:
+def test_errors_reach_the_wire_with_all_fields() -> None:
     with stub_hub() as hub, Publisher(hub.url) as publisher:
         publisher.emit(Error(call_id="c", ts=1.0, component="llm", category="server", http_status=500))
         until(lambda: len(hub.events) == 1)

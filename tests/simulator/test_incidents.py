@@ -112,7 +112,7 @@ def calm() -> Figures:
     return figures(run("healthy"))
 
 
-def test_all_names_of_the_yardstick_are_there() -> None:
+def test_all_required_scenarios_exist() -> None:
     names = """llm_outage llm_brownout asr_timeouts tool_5xx tts_slow traffic_drop seg_success seg_latency seg_errors
     cost_double abandon_step sentiment_deploy frustration_rise new_intent ttft_drift success_drift healthy
     traffic_double campaign latency_blip deploy_noop eval_lag"""
@@ -190,7 +190,7 @@ def test_a_slow_voice_is_slow(calm: Figures) -> None:
     assert figures(run("tts_slow")).tts > 4 * calm.tts
 
 
-def test_calls_stop_coming_in(calm: Figures) -> None:
+def test_traffic_drops(calm: Figures) -> None:
     assert figures(run("traffic_drop")).arrivals < 0.2 * calm.arrivals
 
 
@@ -227,14 +227,14 @@ def test_a_segment_gets_errors() -> None:
     assert figures(events, language="en").failed["tts"] < 0.005
 
 
-def test_a_segment_incident_without_a_segment_has_its_own() -> None:
+def test_a_segment_incident_has_a_default_segment() -> None:
     events = run("seg_errors")
     assert figures(events, intent="billing", language="es", version="v42").failed["tts"] > 0.06
     assert figures(events, intent="billing", language="es", version="v41").failed["tts"] < 0.02
     assert figures(events).markers == ["deploy"]
 
 
-def test_any_incident_can_be_kept_to_a_segment() -> None:
+def test_any_incident_can_be_restricted_to_a_segment() -> None:
     events = run("llm_outage", (("language", "es"),))
     assert figures(events, language="es").failed["llm"] > 0.25
     assert figures(events, language="en").failed["llm"] < 0.01
@@ -269,12 +269,12 @@ def test_frustration_rises(calm: Figures) -> None:
     assert it.interrupted > calm.interrupted + 0.05
 
 
-def test_something_new_comes_up() -> None:
+def test_a_new_intent_appears() -> None:
     it = figures(run("new_intent", magnitude=2.0))
     assert it.intents["pricing_tiers"] > 0.08
 
 
-def test_drifts_run_their_course_in_the_time_they_are_given(calm: Figures) -> None:
+def test_drifts_complete_within_their_duration(calm: Figures) -> None:
     slower, worse = figures(run("ttft_drift", magnitude=4.0)), figures(run("success_drift", magnitude=4.0))
     assert slower.llm > 1.12 * calm.llm
     assert worse.success < calm.success - 0.1
@@ -296,7 +296,7 @@ def test_a_deploy_that_changes_nothing_is_only_a_marker(calm: Figures) -> None:
     assert it.p95 == pytest.approx(calm.p95, rel=0.1)
 
 
-def test_verdicts_come_late(calm: Figures) -> None:
+def test_outcomes_come_late(calm: Figures) -> None:
     assert figures(run("eval_lag")).judged < 0.5 * calm.judged
     config = FleetConfig(
         start=START, seed=11, calls=100, incidents=(SimulatedIncident("eval_lag", 0.0, 240.0),)
@@ -314,6 +314,6 @@ def test_verdicts_come_late(calm: Figures) -> None:
         (SimulatedIncident("tts_slow", duration=-1.0), "negative"),
     ],
 )
-def test_what_does_not_exist_is_said_with_what_does(incident: SimulatedIncident, said: str) -> None:
+def test_unknown_names_are_reported_with_the_nearest(incident: SimulatedIncident, said: str) -> None:
     with pytest.raises(UsageError, match=said.replace("?", r"\?")):
         Fleet(FleetConfig(start=START, incidents=(incident,)))

@@ -84,7 +84,7 @@ def same_again(fleet: Fleet, upto: float) -> list[str]:
     return [event.event_id for event in Fleet(fleet.config).until(upto)]
 
 
-async def test_a_hub_gets_all_of_it_once_in_frames_of_at_most_512() -> None:
+async def test_a_hub_gets_every_event_once_in_frames_of_at_most_512() -> None:
     async with running(StubHub()) as hub:
         fleet = make_fleet(calls=2000)
         sent = await feed(hub, fleet)
@@ -104,7 +104,7 @@ async def test_the_history_comes_first_and_the_present_follows() -> None:
     assert max(times) > fleet.start
 
 
-async def test_a_broken_connection_loses_nothing_and_announces_who_is_on() -> None:
+async def test_a_broken_connection_loses_nothing_and_announces_live_calls() -> None:
     async def cut(number: int, frames: int, connection: ServerConnection) -> None:
         if number <= 2 and frames >= 3:
             connection.transport.abort()
@@ -129,12 +129,12 @@ async def test_a_hub_that_reads_slowly_slows_the_fleet_down_and_gets_it_all() ->
     assert hub.ids == same_again(fleet, fleet.now)
 
 
-async def test_nobody_there_is_said_at_once() -> None:
+async def test_an_absent_hub_is_reported_at_once() -> None:
     with pytest.raises(FeedLost, match=r"no hub at ws://127.0.0.1:9 .*voicetop serve"):
         await pump("ws://127.0.0.1:9", None, make_fleet(calls=10), WallClock())
 
 
-async def test_a_bad_url_is_said_before_anything_opens() -> None:
+async def test_a_bad_url_is_reported_before_anything_opens() -> None:
     with pytest.raises(UsageError, match="did you mean ws://localhost:8377"):
         await pump("http://localhost:8377", None, make_fleet(calls=10), WallClock())
 
@@ -154,7 +154,7 @@ async def test_the_token_goes_in_the_header_and_a_refusal_ends_it() -> None:
     assert seen == ["Bearer s3cret", None]
 
 
-async def test_a_hub_that_closes_by_policy_is_believed() -> None:
+async def test_a_policy_close_ends_it() -> None:
     async def refuse(number: int, frames: int, connection: ServerConnection) -> None:
         await connection.close(1008, "no role publisher here")
 

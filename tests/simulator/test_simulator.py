@@ -65,7 +65,7 @@ def hour() -> list[Event]:
     return fleet(seed=2, calls=400, detail=config).until(START + 3600)
 
 
-def test_the_same_seed_tells_the_same_stories_byte_for_byte(five_minutes: list[Event]) -> None:
+def test_the_same_seed_gives_the_same_events_byte_for_byte(five_minutes: list[Event]) -> None:
     again = fleet(seed=3, calls=200).until(START + 300)
     assert digest(again) == digest(five_minutes)
     assert digest(fleet(seed=4, calls=200).until(START + 300)) != digest(five_minutes)
@@ -92,7 +92,7 @@ def test_how_the_time_is_cut_changes_nothing(seed: int) -> None:
     assert digest(pieces) == digest(whole)
 
 
-def test_events_come_in_time_order_with_ids_of_their_own(five_minutes: list[Event]) -> None:
+def test_events_come_in_time_order_with_unique_ids(five_minutes: list[Event]) -> None:
     assert all(a.ts <= b.ts for a, b in pairwise(five_minutes))
     ids = [event.event_id for event in five_minutes]
     assert len(set(ids)) == len(ids)
@@ -128,7 +128,7 @@ def test_a_turn_begins_with_the_wait_and_ends_as_much_later_as_it_says(five_minu
         assert waited == pytest.approx(turn.e2e_ms / 1000, abs=0.0011)
 
 
-def test_a_call_is_told_from_start_to_end(five_minutes: list[Event]) -> None:
+def test_a_call_has_events_from_start_to_end(five_minutes: list[Event]) -> None:
     kinds = by_kind(five_minutes)
     starts = {e.call_id: e for e in kinds[CallStart] if isinstance(e, CallStart)}
     ends = {e.call_id: e for e in kinds[CallEnd] if isinstance(e, CallEnd)}
@@ -183,13 +183,13 @@ def _succeeded(outcome: CallOutcome | None) -> bool:
     return outcome is not None and outcome.success is True
 
 
-def test_as_many_calls_are_on_as_were_asked_for(hour: list[Event]) -> None:
+def test_the_number_of_live_calls_is_as_configured(hour: list[Event]) -> None:
     live = [event.active_calls for event in hour if isinstance(event, SourceStatus)]
     assert len(live) == 721
     assert 340 <= statistics.fmean(live) <= 470
 
 
-def test_status_counts_the_calls_that_are_on() -> None:
+def test_status_counts_live_calls() -> None:
     it = fleet(calls=50)
     events = it.until(START + 60)
     on = {e.call_id for e in events if isinstance(e, CallStart)} - {
@@ -221,7 +221,7 @@ def test_an_intent_is_often_known_late(five_minutes: list[Event]) -> None:
     assert not told.keys() & ({e.call_id for e in starts} - late)
 
 
-def test_capacity_is_told_first_and_what_is_live_is_announced(five_minutes: list[Event]) -> None:
+def test_capacity_comes_first_and_live_calls_are_announced(five_minutes: list[Event]) -> None:
     capacity = next(e for e in five_minutes if isinstance(e, Capacity))
     assert capacity.limit == 300
     announced = [e for e in five_minutes if isinstance(e, CallStart) and e.ts < START]
@@ -240,7 +240,7 @@ def test_callers_speak_their_language_with_its_accents(five_minutes: list[Event]
     assert said["en"].isprintable()
 
 
-def test_there_are_words_for_every_intent_and_step() -> None:
+def test_there_are_phrases_for_every_intent_and_step() -> None:
     for kind in Population().kinds:
         steps = set(kind.plan(0.0)) | set(kind.plan(0.5)) | set(kind.plan(0.999))
         book = kind.book
@@ -259,7 +259,7 @@ def test_tools_have_arguments_that_are_json_and_end_as_they_began(five_minutes: 
     assert 100 < statistics.median(ended) < 400
 
 
-def test_steps_are_told_in_the_order_of_the_flow(five_minutes: list[Event]) -> None:
+def test_steps_follow_the_order_of_the_flow(five_minutes: list[Event]) -> None:
     order = ["greeting", "ask_account", "verify", "intent_confirm", "lookup", "resolve", "confirm", "close"]
     steps: dict[str, list[str]] = defaultdict(list)
     for event in five_minutes:
@@ -270,7 +270,7 @@ def test_steps_are_told_in_the_order_of_the_flow(five_minutes: list[Event]) -> N
     assert Counter(len(told) for told in steps.values()).most_common(1)[0][0] >= 5
 
 
-def test_retries_that_succeed_are_told_and_are_no_failure(hour: list[Event]) -> None:
+def test_successful_retries_are_reported_and_are_no_failure(hour: list[Event]) -> None:
     retried = [e for e in hour if isinstance(e, Error) and not e.final]
     ok = {(e.call_id, e.turn) for e in hour if isinstance(e, Turn) and e.status == "ok"}
     saved = [e for e in retried if (e.call_id, e.turn) in ok]
@@ -286,7 +286,7 @@ def test_detail_thins_out_above_two_thousand_calls() -> None:
     assert len(kinds[TurnStart]) > 10 * len(kinds[Audio]) / 3
 
 
-def test_a_history_ends_at_the_present_and_its_calls_go_on() -> None:
+def test_a_history_ends_at_the_present_and_its_calls_continue() -> None:
     it = fleet(calls=100, history=6 * 3600.0)
     pieces = list(history(it))
     past = [event for piece in pieces for event in piece]
@@ -303,7 +303,7 @@ def test_a_history_ends_at_the_present_and_its_calls_go_on() -> None:
     assert {e.call_id for e in kinds[Stage] if isinstance(e, Stage)} & on
 
 
-def test_a_history_is_thin_at_first_and_full_in_the_end() -> None:
+def test_a_history_is_thin_at_first_and_full_at_the_end() -> None:
     it = fleet(calls=100, history=12 * 3600.0, traffic="flat", thin=0.1)
     starts = [e.ts for piece in history(it) for e in piece if isinstance(e, CallStart)]
     old = [ts for ts in starts if ts < START - 2100]
@@ -326,7 +326,7 @@ def test_speed_compresses_people_and_not_the_agent() -> None:
     assert 70 < statistics.fmean(live) < 140
 
 
-def test_a_hundred_thousand_calls_are_made_up_faster_than_they_happen() -> None:
+def test_a_hundred_thousand_calls_are_simulated_faster_than_real_time() -> None:
     it = fleet(calls=100_000)
     it.until(START + 6)
     began = time.perf_counter()

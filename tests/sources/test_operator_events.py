@@ -77,7 +77,7 @@ def memos(feed: LiveFeed) -> list[tuple[str, str, str]]:
     return [(memo.act, memo.text, memo.by) for memo in latest.memos] if latest is not None else []
 
 
-async def test_a_note_at_one_console_is_at_the_other_and_in_its_recording(
+async def test_a_note_reaches_other_consoles_and_their_recordings(
     hub: Hub, console: Open, tmp_path: Path
 ) -> None:
     ada, noor = console(hub.url), console(hub.url, by="noor", record=tmp_path / "a.vtr")
@@ -97,7 +97,7 @@ async def test_a_note_at_one_console_is_at_the_other_and_in_its_recording(
     ]
 
 
-async def test_who_joins_later_knows_it_too(hub: Hub, console: Open) -> None:
+async def test_a_note_reaches_late_joiners(hub: Hub, console: Open) -> None:
     ada = console(hub.url)
     await shown(ada)
     ada.operate(Act("note", text="v42 is out"))
@@ -106,7 +106,7 @@ async def test_who_joins_later_knows_it_too(hub: Hub, console: Open) -> None:
     await until(lambda: memos(late) == [("note", "v42 is out", "ada")])
 
 
-async def test_a_note_about_a_call_stands_in_that_call(hub: Hub, console: Open) -> None:
+async def test_a_note_about_a_call_is_shown_in_that_call(hub: Hub, console: Open) -> None:
     from hub.clients import publisher, send
 
     agent = await publisher(hub.url)
@@ -134,7 +134,7 @@ async def test_a_note_about_a_call_stands_in_that_call(hub: Hub, console: Open) 
     await agent.close()
 
 
-async def test_who_goes_back_sees_at_a_moment_what_was_noted_about_it_later(hub: Hub, console: Open) -> None:
+async def test_going_back_in_time_shows_notes_added_later(hub: Hub, console: Open) -> None:
     feed = console(hub.url)
     await shown(feed)
     begun = (await shown(feed)).at
@@ -149,7 +149,7 @@ async def test_who_goes_back_sees_at_a_moment_what_was_noted_about_it_later(hub:
     assert [memo.text for memo in past.latest.memos] == ["it began here"]
 
 
-async def test_a_viewer_is_told_in_one_line_and_goes_on_watching(console: Open) -> None:
+async def test_a_viewers_act_is_refused_in_one_line(console: Open) -> None:
     hub = Hub(HubConfig(port=0, tokens=TOKENS))
     await hub.start()
     try:
@@ -168,7 +168,7 @@ async def test_a_viewer_is_told_in_one_line_and_goes_on_watching(console: Open) 
         await hub.close()
 
 
-async def test_without_tokens_a_console_may_act_unless_viewers_are_kept_from_transcripts(
+async def test_without_tokens_a_console_may_act_unless_viewers_get_no_transcripts(
     console: Open,
 ) -> None:
     hub = Hub(HubConfig(port=0, transcripts_for_viewers=False))
@@ -189,9 +189,7 @@ async def test_without_tokens_a_console_may_act_unless_viewers_are_kept_from_tra
         ({"until": 1e20}, "note can't be sent: its time or its end is invalid"),
     ],
 )
-async def test_what_no_hub_would_take_is_not_sent(
-    hub: Hub, console: Open, words: dict[str, Any], why: str
-) -> None:
+async def test_invalid_acts_are_not_sent(hub: Hub, console: Open, words: dict[str, Any], why: str) -> None:
     feed = console(hub.url)
     await shown(feed)
     assert feed.operate(Act("note", **words)) == why
@@ -244,7 +242,7 @@ def killable() -> Iterator[KillableHub]:
     hub.kill()
 
 
-async def test_a_hub_that_is_killed_is_told_and_takes_acts_again_once_it_is_back(
+async def test_a_killed_hub_is_reported_and_accepts_acts_again_on_return(
     killable: KillableHub, console: Open
 ) -> None:
     feed = console(killable.url)
@@ -262,9 +260,7 @@ async def test_a_hub_that_is_killed_is_told_and_takes_acts_again_once_it_is_back
     await until(lambda: ("note", "after", "ada") in memos(feed))
 
 
-async def test_an_act_that_was_on_its_way_when_the_hub_died_is_sent_to_the_next(
-    killable: KillableHub, console: Open
-) -> None:
+async def test_a_pending_act_is_sent_to_the_next_hub(killable: KillableHub, console: Open) -> None:
     feed = console(killable.url)
     await shown(feed)
     killable.kill(signal.SIGSTOP)  # it takes what is sent, and never reads it
@@ -275,7 +271,7 @@ async def test_an_act_that_was_on_its_way_when_the_hub_died_is_sent_to_the_next(
     await until(lambda: memos(feed) == [("note", "in the air", "ada")])
 
 
-async def test_an_act_is_there_once_though_its_connection_broke_after_it(hub: Hub, console: Open) -> None:
+async def test_an_act_is_recorded_once_if_its_connection_breaks(hub: Hub, console: Open) -> None:
     feed = console(hub.url)
     await shown(feed)
     for number in range(5):
@@ -292,7 +288,7 @@ async def test_an_act_is_there_once_though_its_connection_broke_after_it(hub: Hu
     assert [act.text for act in joined.engine.operators] == list("01234")
 
 
-def test_the_author_is_who_is_told_else_who_is_logged_in() -> None:
+def test_the_author_is_the_given_name_else_the_logged_in_user() -> None:
     assert author("ada", {"USER": "root"}) == "ada"
     assert author("", {"USER": "root\x1b"}) == "root"
     assert author(" ", {"LOGNAME": "noor"}) == "noor"

@@ -106,9 +106,7 @@ def expected(count: int) -> list[str]:
     return [f"e{number}" for number in range(count)]
 
 
-async def test_it_yields_the_welcome_and_the_batches_as_they_came(
-    start_hub: StartHub, open_console: Open
-) -> None:
+async def test_it_yields_the_welcome_and_batches_unchanged(start_hub: StartHub, open_console: Open) -> None:
     hub = await start_hub()
     console = open_console(hub.url)
     agent = await publisher(hub.url)
@@ -142,7 +140,7 @@ async def test_connections_cut_mid_stream_lose_and_repeat_nothing(
     await agent.close()
 
 
-async def test_after_a_hubs_restart_it_tells_of_the_gap_and_takes_the_new_state(
+async def test_after_a_hub_restart_it_yields_a_gap_and_the_new_state(
     start_hub: StartHub, open_console: Open
 ) -> None:
     first = await start_hub(epoch="one")
@@ -165,7 +163,7 @@ async def test_after_a_hubs_restart_it_tells_of_the_gap_and_takes_the_new_state(
     await agent.close()
 
 
-async def test_a_console_that_was_too_slow_tells_of_the_gap_and_has_everything_after(
+async def test_a_slow_console_yields_a_gap_and_everything_after_it(
     start_hub: StartHub,
 ) -> None:
     hub = await start_hub(backlog_bytes=400_000)
@@ -194,7 +192,7 @@ def _known(frame: Json) -> set[str]:
     return {event.get("event_id") for event in frame["events"]}
 
 
-async def test_time_goes_on_locally_while_the_hub_is_silent(open_console: Open) -> None:
+async def test_local_heartbeats_continue_while_the_hub_is_silent(open_console: Open) -> None:
     silent = asyncio.Event()
 
     async def dumb_hub(connection: ServerConnection) -> None:
@@ -216,7 +214,7 @@ async def test_time_goes_on_locally_while_the_hub_is_silent(open_console: Open) 
     assert beats[0]["ts"] == console.local[0]["at"][0][0]
 
 
-async def test_after_time_of_its_own_it_asks_for_the_hubs_state_once(open_console: Open) -> None:
+async def test_after_local_heartbeats_it_requests_the_hubs_state_once(open_console: Open) -> None:
     asked: list[bytes] = []
     goes_on = asyncio.Event()
 
@@ -247,7 +245,7 @@ async def test_after_time_of_its_own_it_asks_for_the_hubs_state_once(open_consol
         await console.close()
 
 
-async def test_a_pause_of_its_own_is_no_silence_of_the_hub(start_hub: StartHub, open_console: Open) -> None:
+async def test_a_pause_of_the_process_is_not_hub_silence(start_hub: StartHub, open_console: Open) -> None:
     hub = await start_hub()
     console = open_console(hub.url, silent_after_s=1.0)
     await until(lambda: console.source.link.phase == "live")
@@ -295,7 +293,7 @@ async def test_a_hub_that_accepts_and_drops_does_not_reset_the_backoff(open_cons
         ("the-viewers-secret", "operator", "no role 'operator' for this token"),
     ],
 )
-async def test_a_hub_that_says_no_ends_it_with_a_clear_reason(
+async def test_a_refusal_ends_it_with_a_clear_reason(
     start_hub: StartHub, open_console: Open, token: str | None, role: str, words: str
 ) -> None:
     hub = await start_hub(tokens=(Token("viewer", "the-viewers-secret"),))
@@ -316,7 +314,7 @@ async def test_another_version_of_the_protocol_ends_it(open_console: Open) -> No
         assert "uses protocol 9" in await open_console(f"ws://127.0.0.1:{port}").refused()
 
 
-async def test_a_server_that_is_no_hub_ends_it(open_console: Open) -> None:
+async def test_a_server_that_is_not_a_hub_ends_it(open_console: Open) -> None:
     async def web_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
@@ -342,9 +340,7 @@ async def test_a_gateway_without_its_hub_is_tried_again(open_console: Open) -> N
         await console.close()
 
 
-async def test_a_certificate_is_checked_and_cafile_says_whom_to_trust(
-    start_hub: StartHub, open_console: Open
-) -> None:
+async def test_certificates_are_verified_against_cafile(start_hub: StartHub, open_console: Open) -> None:
     hub = await start_hub(host="localhost", cert=CERTIFICATE, key=KEY)
     assert "isn't trusted" in await open_console(hub.url).refused()
     console = open_console(hub.url, ssl=client_tls(hub.url, CERTIFICATE))
@@ -372,7 +368,7 @@ async def test_an_encrypted_url_to_a_plain_hub_is_tried_again_with_a_reason(
     assert console.source.link.why == "the TLS handshake failed: should the URL be ws://?"
 
 
-async def test_an_operators_acts_go_back_to_the_hub(start_hub: StartHub, open_console: Open) -> None:
+async def test_operator_acts_are_sent_to_the_hub(start_hub: StartHub, open_console: Open) -> None:
     hub = await start_hub()
     console = open_console(hub.url, role="operator")
     act = Operator(ts=1.0, act="ack", by="noor", event_id="a1")

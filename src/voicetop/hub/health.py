@@ -70,7 +70,7 @@ def _troubles(feed: Feed) -> list[str]:
 def status_line(health: Health) -> str:
     """The line that is logged every minute.
 
-    >>> line(Health("ok", [], "3f", 1204551, 1, 3, 1, 312, 1204000, 1204.0, 2, 0, [], 0, 0.02, 0))
+    >>> status_line(Health("ok", [], "3f", 1204551, 1, 3, 1, 312, 1204000, 1204.0, 2, 0, [], 0, 0.02, 0))
     '3 publishers, 1 console, 312 live calls, 1,204 events/s, seq 1,204,551, 2 duplicates, slowest console 0.0 s'
     """
     words = [

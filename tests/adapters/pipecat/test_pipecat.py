@@ -65,7 +65,7 @@ def call(*parts: list[Record], until: float = 100.0, how: str = "end", reason: s
     return told([*records, ("end", until - 1.0, {"how": how, "reason": reason}), ("over", until, {})])
 
 
-def test_a_turn_is_told_once_from_silence_to_first_audio() -> None:
+def test_a_turn_is_emitted_once_from_silence_to_first_audio() -> None:
     events = call(speech(10.0, 12.0), reply(14.0, [("endpointing_wait", 0.2), ("llm_inference", 1.8)]))
     [start], [turn] = of(TurnStart, events), of(Turn, events)
     assert (start.ts, start.turn) == (12.0, 0)
@@ -75,7 +75,7 @@ def test_a_turn_is_told_once_from_silence_to_first_audio() -> None:
     assert turn.latency.vad + turn.latency.llm_ttft == turn.e2e_ms
 
 
-def test_the_stage_in_which_a_caller_waits_is_told_as_it_changes() -> None:
+def test_the_stage_that_a_caller_waits_for_is_emitted_as_it_changes() -> None:
     stages = of(Stage, call(speech(10.0, 12.0), reply(14.0)))
     assert [(stage.name, stage.state) for stage in stages] == [
         ("stt", "start"), ("stt", "end"), ("eou", "start"), ("eou", "end"),
@@ -100,7 +100,7 @@ def test_only_speech_over_the_agent_is_a_barge_in() -> None:
     assert [turn.turn for turn in of(Turn, events)] == [0, 1]
 
 
-def test_a_ghost_of_agent_speech_while_the_caller_speaks_answers_nothing() -> None:
+def test_spurious_agent_speech_while_the_caller_speaks_is_no_answer() -> None:
     ghost: list[Record] = [("user_speech_start", 20.2, {"start_secs": 0.2}), ("bot_start", 20.3, {})]
     rest: list[Record] = [("user_speech_stop", 22.2, {"stop_secs": 0.2}), ("bot_stop", 22.5, {})]
     events = call(speech(10.0, 12.0), reply(13.0), ghost, rest, reply(24.0))
@@ -126,7 +126,7 @@ def test_a_failed_turn_does_not_merge_into_the_next_one() -> None:
     assert [service.ttfb_ms for service in of(Service, events) if service.component == "llm"] == [100.0]
 
 
-def test_a_crash_of_the_voice_is_one_failure_and_its_silence_only_an_echo() -> None:
+def test_a_tts_crash_is_one_failure_and_its_silence_an_echo() -> None:
     crash: list[Record] = [
         ("llm_start", 13.0, {"processor": LLM}),
         ("ttfb", 13.4, {"seconds": 0.0004, "processor": TTS, "model": "v"}),
@@ -146,7 +146,7 @@ def test_a_crash_of_the_voice_is_one_failure_and_its_silence_only_an_echo() -> N
         assert 0.4 not in [service.ttfb_ms for service in of(Service, events)]
 
 
-def test_silence_without_an_error_is_a_failure_of_its_own() -> None:
+def test_silence_without_an_error_is_a_separate_failure() -> None:
     silent: list[Record] = [
         ("tts_start", 13.5, {"processor": TTS, "context": "a1"}),
         ("error", 16.6, {"message": "TTS context a1 completed with no audio", "processor": TTS}),
@@ -163,7 +163,7 @@ def test_the_same_crash_in_every_sentence_of_a_turn_fails_the_caller_once_and_in
     assert [error.turn for error in of(Error, events)] == [0, 1]
 
 
-def test_a_tool_that_raises_is_one_failure_and_the_turn_goes_on() -> None:
+def test_a_tool_that_raises_is_one_failure_and_the_turn_continues() -> None:
     raised = {
         "message": "Error executing function call [charge]: no",
         "processor": LLM,
@@ -184,7 +184,7 @@ def test_a_tool_that_raises_is_one_failure_and_the_turn_goes_on() -> None:
     assert [turn.status for turn in of(Turn, events)] == ["ok"]
 
 
-def test_a_tool_whose_failure_comes_only_as_a_result_is_told_as_well_and_each_time() -> None:
+def test_a_tool_failure_that_comes_only_as_a_result_is_reported_each_time() -> None:
     twice: list[Record] = []
     for number in "12":
         twice += [
@@ -194,7 +194,7 @@ def test_a_tool_whose_failure_comes_only_as_a_result_is_told_as_well_and_each_ti
     assert len(of(Error, call(speech(10.0, 12.0), twice, reply(14.0)))) == 2
 
 
-def test_a_tool_past_its_deadline_is_a_timeout_and_a_cancelled_one_is_nobodys_fault() -> None:
+def test_a_tool_past_its_deadline_is_a_timeout_and_a_cancelled_one_no_error() -> None:
     tools: list[Record] = [
         ("tool_start", 13.0, {"call": "1", "name": "slow"}),
         ("tool_start", 13.0, {"call": "2", "name": "other"}),
@@ -209,7 +209,7 @@ def test_a_tool_past_its_deadline_is_a_timeout_and_a_cancelled_one_is_nobodys_fa
     assert [(error.component, error.category) for error in of(Error, events)] == [("tool", "timeout")]
 
 
-def test_a_reconnect_that_goes_on_is_a_retry_and_no_final_error() -> None:
+def test_a_failed_reconnection_attempt_is_a_retry_and_no_final_error() -> None:
     trying: list[Record] = [
         (
             "error",
@@ -228,7 +228,7 @@ def test_a_reconnect_that_goes_on_is_a_retry_and_no_final_error() -> None:
     assert of(Turn, events)[0].status == "ok"
 
 
-def test_speaking_on_after_a_pause_is_still_the_same_turn() -> None:
+def test_speaking_after_a_pause_continues_the_turn() -> None:
     pause: list[Record] = [
         ("user_speech_start", 10.2, {"start_secs": 0.2}),
         ("user_speech_stop", 11.2, {"stop_secs": 0.2}),
@@ -248,7 +248,7 @@ def test_speaking_again_before_the_answer_is_a_new_turn_and_the_old_one_is_cance
     assert of(Turn, events)[0].agent_text == ""
 
 
-def test_a_cough_keeps_nobody_waiting() -> None:
+def test_after_a_cough_nobody_waits() -> None:
     events = call(speech(10.0, 10.5, text=""), [("tick", 13.0, {}), ("tick", 17.0, {})])
     [turn] = of(Turn, events)
     assert (turn.status, turn.ts) == ("no_reply", 17.0)
@@ -275,12 +275,12 @@ def test_a_pipeline_without_turns_either_measures_from_the_transcript() -> None:
     assert (turn.measured_from, turn.e2e_ms) == ("transcript", 1000.0)
 
 
-def test_an_account_of_the_latency_that_is_of_something_else_is_not_used() -> None:
+def test_a_latency_breakdown_of_something_else_is_not_used() -> None:
     [turn] = of(Turn, call(speech(10.0, 12.0), reply(14.0, [("llm_inference", 0.4)])))
     assert (turn.e2e_ms, turn.latency, turn.additive) == (2000.0, None, False)
 
 
-def test_waiting_for_words_that_never_come_is_the_ears_time() -> None:
+def test_waiting_for_a_missing_transcript_counts_as_stt() -> None:
     account = [("endpointing_wait", 0.2), ("llm_inference", 0.3), ("pipeline", 1.5)]
     [turn] = of(Turn, call(speech(10.0, 12.0, text=""), reply(14.0, account)))
     assert (turn.latency.stt, turn.latency.output, turn.e2e_ms) == (400.0, 1100.0, 2000.0)
@@ -315,7 +315,7 @@ def test_a_pipeline_that_nobody_called_was_not_connected() -> None:
     assert end.reason == "not_connected"
 
 
-def test_nothing_is_told_after_the_end() -> None:
+def test_no_events_after_the_end() -> None:
     story = PipecatCall(CallFacts("c"))
     for kind in ("connected", "over"):
         story.handle(kind, 1.0)
@@ -323,7 +323,7 @@ def test_nothing_is_told_after_the_end() -> None:
     assert story.update(2.0, {"intent": "x"}) == []
 
 
-def test_a_quiet_call_gives_a_sign_of_life() -> None:
+def test_a_quiet_call_sends_keepalives() -> None:
     story = PipecatCall(CallFacts("c"))
     story.handle("connected", 0.0)
     assert story.handle("tick", 30.0) == []
@@ -331,21 +331,21 @@ def test_a_quiet_call_gives_a_sign_of_life() -> None:
     assert story.handle("tick", 90.0) == []
 
 
-def test_what_the_caller_sounds_like_is_told_once_a_turn() -> None:
+def test_audio_features_are_emitted_once_per_turn() -> None:
     loud = [(kind, at, fields | ({"loudness_dbfs": -20.5} if kind == "user_speech_stop" else {}))
             for kind, at, fields in speech(10.0, 13.0, "one two three four five six")]  # fmt: skip
     [audio] = of(Audio, call(loud, reply(14.0)))
     assert (audio.role, audio.speech_rate_wpm, audio.loudness_dbfs) == ("user", 120.0, -20.5)
 
 
-def test_the_language_that_was_heard_becomes_a_segment_where_nobody_said_it() -> None:
+def test_the_detected_language_becomes_a_segment_unless_set() -> None:
     heard: list[Record] = [("transcript", 12.0, {"text": "hola", "language": "es"})]
     assert [update.segments for update in of(CallUpdate, call(heard, heard))] == [{"language": "es"}]
     events = told([("connected", 0.0, {}), *heard], segments={"language": "en"})
     assert of(CallUpdate, events) == []
 
 
-def test_texts_can_be_kept_at_home() -> None:
+def test_texts_can_be_withheld() -> None:
     records = [
         *speech(10.0, 12.0),
         ("tool_start", 12.5, {"call": "1", "name": "t", "arguments": "{}"}),
@@ -356,7 +356,7 @@ def test_texts_can_be_kept_at_home() -> None:
     assert (turn.user_text, turn.agent_text, of(Tool, events)[0].arguments) == ("", "", "")
 
 
-def test_what_the_story_does_not_know_tells_nothing() -> None:
+def test_unknown_kinds_are_ignored() -> None:
     assert PipecatCall(CallFacts("c")).handle("weather", 1.0, rain=True) == []
 
 
@@ -368,7 +368,7 @@ def dump(request: pytest.FixtureRequest) -> tuple[str, list[dict[str, Any]]]:
     return request.param, [row for row in raw_rows() if row["call_id"] == request.param]
 
 
-def test_every_turn_of_a_real_call_is_told_once(dump: tuple[str, list[dict[str, Any]]]) -> None:
+def test_every_turn_of_a_real_call_is_emitted_once(dump: tuple[str, list[dict[str, Any]]]) -> None:
     _, rows = dump
     events = told(records_of(rows))
     said = [row for row in rows if row["source"] == "caller"]
@@ -391,7 +391,7 @@ def test_a_real_calls_latencies_are_those_that_pipecat_measured(
         assert sum(stages) == pytest.approx(turn.e2e_ms, abs=0.01)
 
 
-def test_each_injected_failure_of_a_real_call_is_told_exactly_once(
+def test_each_injected_failure_of_a_real_call_is_reported_exactly_once(
     dump: tuple[str, list[dict[str, Any]]],
 ) -> None:
     _, rows = dump

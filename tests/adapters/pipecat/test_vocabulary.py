@@ -35,7 +35,7 @@ from voicetop.adapters.pipecat.vocabulary import (
         ("", "", "", 0, "unknown"),
     ],
 )
-def test_an_error_is_of_the_category_that_its_most_exact_witness_names(
+def test_the_most_precise_source_decides_an_errors_category(
     told: str, exception: str, message: str, status: int, category: str
 ) -> None:
     assert category_of(told, exception, message, status) == category
@@ -61,11 +61,11 @@ def test_an_error_is_of_the_category_that_its_most_exact_witness_names(
         ("end", "in other words", "completed", ""),
     ],
 )
-def test_a_call_ends_for_a_reason_of_the_protocol(how: str, raw: str, reason: str, party: str) -> None:
+def test_end_reasons_are_mapped_to_the_protocols(how: str, raw: str, reason: str, party: str) -> None:
     assert end_reason(how, raw) == (reason, party)
 
 
-def test_providers_and_components_are_in_the_names_of_processors() -> None:
+def test_providers_and_components_are_derived_from_processor_names() -> None:
     assert [provider_of(name) for name in ("OpenAILLMService#0", "DeepgramSTTService#12", "EspeakTTS#0", "LLM#0")] == [
         "openai", "deepgram", "espeak", "llm"
     ]  # fmt: skip
