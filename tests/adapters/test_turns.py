@@ -80,17 +80,17 @@ def test_speaking_again_before_the_release_continues_the_turn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "status"),
+    ("action", "status"),
     [
         (lambda turns: None, "no_reply"),
         (lambda turns: turns.work("llm", 11.0), "cancelled"),
         (lambda turns: (turns.work("llm", 11.0), turns.fail("llm", 11.5)), "failed"),
     ],
 )
-def test_an_unanswered_turn_has_a_status(what: Any, status: str) -> None:
+def test_an_unanswered_turn_has_a_status(action: Any, status: str) -> None:
     buffer, turns = machine()
     turns.wait(10.0, "vad_stop", "stt")
-    what(turns)
+    action(turns)
     turns.abandon(12.0)
     [turn] = of(Turn, buffer)
     assert (turn.status, turn.ts, turn.agent_text) == (status, 12.0, "")
@@ -135,8 +135,8 @@ def test_without_texts_there_are_no_transcripts_but_audio_features() -> None:
     turn.user_texts, turn.spoke_s, turn.loudness_dbfs = ["one two three"], 1.5, -21.0
     turns.wait(10.0, "vad_stop", "stt")
     turns.reply(11.0)
-    [said] = of(Turn, buffer)
-    assert (said.user_text, said.agent_text) == ("", "")
+    [turn] = of(Turn, buffer)
+    assert (turn.user_text, turn.agent_text) == ("", "")
     [audio] = of(Audio, buffer)
     assert (audio.speech_rate_wpm, audio.loudness_dbfs, audio.role) == (120.0, -21.0, "user")
 

@@ -1,4 +1,4 @@
-"""What a person types to reach a hub: taken as it is, or refused with what to type instead."""
+"""URLs and tokens are accepted unchanged, or refused with what to type instead."""
 
 from __future__ import annotations
 

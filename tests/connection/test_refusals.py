@@ -1,4 +1,4 @@
-"""What went wrong with a connection, in words, and whether another try may help."""
+"""What went wrong with a connection, as a message, and whether another try may help."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_gateway_whose_hub_is_away_is_worth_another_try(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "has_token", "said"),
+    ("error", "has_token", "message"),
     [
         (answered(401, "this hub wants a token\n"), True, f"{URL} refused: this hub wants a token"),
         (answered(401, "no"), False, f"{URL} refused: no (set VOICETOP_TOKEN)"),
@@ -39,13 +39,13 @@ def test_a_gateway_whose_hub_is_away_is_worth_another_try(status: int) -> None:
         (ConnectionClosedError(Close(1008, "no role"), None), True, f"{URL} refused: no role"),
     ],
 )
-def test_a_refusal_is_final_and_has_a_reason(error: Exception, has_token: bool, said: str) -> None:
+def test_a_refusal_is_final_and_has_a_reason(error: Exception, has_token: bool, message: str) -> None:
     failure = failure_of(error, URL, has_token=has_token)
-    assert (type(failure), str(failure)) == (FeedRefused, said)
+    assert (type(failure), str(failure)) == (FeedRefused, message)
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "nothing listens there"),
         (OSError(errno.EHOSTUNREACH, "No route to host"), "no route to host"),
@@ -56,9 +56,9 @@ def test_a_refusal_is_final_and_has_a_reason(error: Exception, has_token: bool, 
         (ConnectionClosedError(Close(1011, ""), None), "closed with code 1011"),
     ],
 )
-def test_temporary_failures_are_lost_and_not_refused(error: Exception, said: str) -> None:
+def test_temporary_failures_are_lost_and_not_refused(error: Exception, message: str) -> None:
     failure = failure_of(error, URL, has_token=True)
-    assert (type(failure), str(failure)) == (FeedLost, said)
+    assert (type(failure), str(failure)) == (FeedLost, message)
 
 
 def test_a_server_that_hangs_up_before_its_answer_may_be_starting() -> None:

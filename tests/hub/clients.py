@@ -1,4 +1,4 @@
-"""Clients of a hub under test: they speak the protocol by hand, over real sockets."""
+"""Clients of a hub under test: hand-written protocol over real sockets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 class CountingSession(Session):
-    """Stands where a session stands: its checkpoint is the list of event ids that it was fed."""
+    """Stands in for a session: its checkpoint is the list of event ids that it was fed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def turn(number: int, **fields: object) -> Json:
 
 
 class Watcher:
-    """A console that keeps what it is sent. `ids` are the events it knows: those of its state, then those it got."""
+    """A console that keeps what it receives. `ids` are the events of its state, then those of batches."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -77,7 +77,7 @@ class Watcher:
         return cls(connection)
 
     async def read(self) -> Json:
-        """The next frame, checked to follow on the last."""
+        """The next frame, checked to follow the last one."""
         frame: Json = msgspec.json.decode(await asyncio.wait_for(self.connection.recv(), 10))
         self.frames.append(frame)
         if frame["type"] == "welcome":
@@ -99,7 +99,7 @@ class Watcher:
 
     @property
     def events(self) -> list[Json]:
-        """All events that came, but for heartbeats."""
+        """All events received, except heartbeats."""
         batches = (frame["events"] for frame in self.frames if frame["type"] == "batch")
         return [event for events in batches for event in events if event["type"] != "heartbeat"]
 
@@ -119,7 +119,7 @@ async def send(connection: ClientConnection, *events: object) -> None:
 
 
 async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 5.0) -> None:
-    """Wait for something to become so."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(seconds):
         while True:
             answer = true()

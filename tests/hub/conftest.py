@@ -13,7 +13,7 @@ StartHub = Callable[..., Awaitable[Hub]]
 
 @pytest.fixture
 async def start_hub() -> AsyncIterator[StartHub]:
-    """Starts hubs on free ports, with sessions that only count, and closes them at the end."""
+    """Starts hubs on free ports, with counting sessions, and closes them at the end."""
     hubs: list[Hub] = []
 
     async def start(*, new_session: Callable[[], Any] = CountingSession, **options: Any) -> Hub:

@@ -82,7 +82,7 @@ async def test_a_token_grants_its_role_and_implied_roles(
 
 
 @pytest.mark.parametrize(
-    ("options", "token", "told"),
+    ("options", "token", "roles"),
     [
         ({"tokens": TOKENS}, "viewer", "viewer"),
         ({"tokens": TOKENS}, "operator", "viewer, operator"),
@@ -92,13 +92,13 @@ async def test_a_token_grants_its_role_and_implied_roles(
     ],
 )
 async def test_accepted_clients_receive_their_roles(
-    start_hub: StartHub, options: dict[str, Any], token: str, told: str
+    start_hub: StartHub, options: dict[str, Any], token: str, roles: str
 ) -> None:
     hub = await start_hub(**options)
     headers = {"Authorization": f"Bearer {SECRET[token]}"} if token else None  # type: ignore[index]
     async with connect(hub.url, proxy=None, additional_headers=headers) as connection:
         assert connection.response is not None
-        assert connection.response.headers["Voicetop-Roles"] == told
+        assert connection.response.headers["Voicetop-Roles"] == roles
 
 
 async def test_operator_acts_enter_the_feed_and_viewer_acts_are_refused(start_hub: StartHub) -> None:
@@ -182,13 +182,13 @@ async def test_viewers_can_be_denied_transcripts_in_batches_states_and_malformed
     assert b"SECRET" in msgspec.json.encode(operator.events)
     assert b"SECRET" not in msgspec.json.encode(viewer.events)
     assert [event["type"] for event in viewer.events] == [event["type"] for event in operator.events]
-    acts, told = viewer.events[:3], viewer.events[5]
+    acts, roles = viewer.events[:3], viewer.events[5]
     assert [(act["by"], act["target"], act.get("text")) for act in acts] == [
         ("ana", "i1", None),
         ("ana", "i1", None),
         ("ana", "i1", "-3"),
     ]
-    assert told == turn(1, latency={"llm_ttft": 12.5})
+    assert roles == turn(1, latency={"llm_ttft": 12.5})
     assert (viewer.seq > 0, viewer.ids) == (True, operator.ids)
     assert seen
     assert not any(b"SECRET" in frame for frame in seen)
@@ -200,9 +200,9 @@ async def test_viewers_can_be_denied_transcripts_in_batches_states_and_malformed
 
 def test_an_alert_named_after_an_evaluators_text_is_the_same_without_it() -> None:
     outcome = {"type": "call.outcome", "ts": 1.0, "call_id": "c", "compliance_violation": True}
-    told = [{**outcome, "reason": "SECRET one"}, {**outcome, "reason": "SECRET two"}] * 2
+    roles = [{**outcome, "reason": "SECRET one"}, {**outcome, "reason": "SECRET two"}] * 2
     named = {**outcome, "reason": "SECRET", "label": "no consent"}
-    frame = {"type": "batch", "seq": 1, "at": [[1.0, 5]], "events": [*told, named]}
+    frame = {"type": "batch", "seq": 1, "at": [[1.0, 5]], "events": [*roles, named]}
     events = msgspec.json.decode(without_transcripts(msgspec.json.encode(frame)))["events"]
     reasons = [event.get("reason") for event in events]
     assert reasons[0] == reasons[2] != reasons[1] == reasons[3]

@@ -1,4 +1,4 @@
-"""The hub with its real session: who joins half-way holds the same as who was there from the start."""
+"""The hub with its real session: a late joiner holds the same state as a console that was there from the start."""
 
 from __future__ import annotations
 
@@ -41,17 +41,19 @@ class Follower:
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-def story(call: int, rng: random.Random) -> list[dict[str, object]]:
-    """A call as a publisher tells it; `ts` is set when it is sent."""
+def call_events(call: int, rng: random.Random) -> list[dict[str, object]]:
+    """A call as a publisher sends it; `ts` is set on sending."""
     name = f"c{call}"
     segments = {"intent": rng.choice(["billing", "sales"]), "language": rng.choice(["en", "es"])}
-    told: list[dict[str, object]] = [{"type": "call.start", "call_id": name, "segments": segments}]
+    events: list[dict[str, object]] = [{"type": "call.start", "call_id": name, "segments": segments}]
     for number in range(rng.randint(1, 4)):
-        told.append({"type": "turn.start", "call_id": name, "turn": number})
-        told.append({"type": "turn", "call_id": name, "turn": number, "e2e_ms": rng.lognormvariate(6.7, 0.4)})
+        events.append({"type": "turn.start", "call_id": name, "turn": number})
+        events.append(
+            {"type": "turn", "call_id": name, "turn": number, "e2e_ms": rng.lognormvariate(6.7, 0.4)}
+        )
     if rng.random() < 0.2:
-        told.append({"type": "error", "call_id": name, "component": "llm", "category": "timeout"})
-    return [*told, {"type": "call.end", "call_id": name, "reason": "user_hangup"}]
+        events.append({"type": "error", "call_id": name, "component": "llm", "category": "timeout"})
+    return [*events, {"type": "call.end", "call_id": name, "reason": "user_hangup"}]
 
 
 async def test_a_console_that_joins_late_has_the_same_digest_at_every_heartbeat(
@@ -64,7 +66,7 @@ async def test_a_console_that_joins_late_has_the_same_digest_at_every_heartbeat(
     late: list[Follower] = []
     for step in range(30):
         now = hub.feed.stamper.now()
-        events = [event for call in range(step * 5, step * 5 + 5) for event in story(call, rng)]
+        events = [event for call in range(step * 5, step * 5 + 5) for event in call_events(call, rng)]
         await send(agent, *[{**event, "ts": now - rng.random()} for event in events])
         await asyncio.sleep(0.05)
         if step % 10 == 5:

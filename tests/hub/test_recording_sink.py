@@ -1,4 +1,4 @@
-"""A hub that always records: files that stand for themselves, one writer a folder, and loud when it can't."""
+"""A hub that always records: self-contained files, one writer per folder, and reported failures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def hub_on(folder: Path, **options: float) -> Hub:
 
 
 async def record_files(folder: Path, count: int, **options: float) -> list[Path]:
-    """A hub with traffic, until there are so many files."""
+    """Run a hub with traffic until there are this many files."""
     hub = hub_on(folder, **options)
     await hub.start()
     agent = await publisher(hub.url)
@@ -106,8 +106,8 @@ async def test_a_full_disk_is_shown_on_every_console(
     watcher = await Watcher.open(hub.url)
     agent = await publisher(hub.url)
     await send(agent, turn(1))
-    told = await watcher.read_until(lambda it: any(event["type"] == "operator" for event in it.events))
-    [note] = [event for event in told.events if event["type"] == "operator"]
+    frame = await watcher.read_until(lambda it: any(event["type"] == "operator" for event in it.events))
+    [note] = [event for event in frame.events if event["type"] == "operator"]
     assert (note["act"], note["by"]) == ("note", "hub")
     assert "stopped: the disk is full" in note["text"]
     for each in (watcher.connection, agent):

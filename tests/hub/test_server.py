@@ -321,8 +321,8 @@ async def _healthz(hub: Hub) -> dict[str, Any]:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200"), head
     assert b"application/json" in head
-    found: dict[str, Any] = msgspec.json.decode(body)
-    return found
+    health: dict[str, Any] = msgspec.json.decode(body)
+    return health
 
 
 async def test_a_hello_is_recognised_wherever_its_type_stands(start_hub: StartHub) -> None:

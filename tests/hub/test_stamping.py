@@ -10,7 +10,7 @@ from voicetop.wire.frames import RawBatch
 
 
 class SetClock(ManualClock):
-    """A machine whose clock is set by somebody while time goes on."""
+    """A machine whose clock can be set while time passes."""
 
     step = 0.0
 
@@ -75,8 +75,8 @@ async def test_the_backlog_finds_the_batch_after_a_stamp_unless_it_was_evicted()
     assert (backlog.start, backlog.end, backlog.oldest_seq) == (2, 5, 7)
     assert [backlog.index_after(seq) for seq in (5, 6, 8, 9, 14, 15, 16)] == [None, 2, 2, 3, 4, 5, None]
     assert backlog.get(1) is None
-    found = backlog.get(2)
-    assert found is not None
-    assert found.first == 7
+    entry = backlog.get(2)
+    assert entry is not None
+    assert entry.first == 7
     assert backlog.lag_s(5, now=9.0) == 0.0
     assert backlog.lag_s(0, now=9.0) == 7.0

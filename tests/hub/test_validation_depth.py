@@ -15,7 +15,7 @@ def deep(levels: int) -> bytes:
 
 
 def from_further_down(frames: int, read: Callable[[], list[Step]]) -> list[Step]:
-    """What `read` gives to a caller with less room on its stack."""
+    """The result of `read` with less room on the stack."""
     return from_further_down(frames - 1, read) if frames else read()
 
 

@@ -1,4 +1,4 @@
-"""Of several watchers on one hub, one does the telling."""
+"""Of several watchers on one hub, one is on duty."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def test_a_delivery_report_from_another_role_closes_the_connection(
 
 
 class Slow:
-    """A watcher's connection that takes nothing until it is let go on."""
+    """A watcher's connection that accepts nothing until it is released."""
 
     role = "watcher"
 

@@ -18,7 +18,7 @@ from websockets.http11 import Request, Response
 
 
 class StubHub:
-    """Runs in a thread of its own. `events` holds every event but the statuses, `frames` every frame as it came."""
+    """Runs in its own thread. `events` holds every event except statuses, `frames` every raw frame."""
 
     def __init__(self, port: int = 0, epoch: str = "e1", token: str = "") -> None:
         self.port = port
@@ -88,7 +88,7 @@ class StubHub:
         self._connections.discard(connection)
 
     def stop(self) -> None:
-        """As if killed: connections break without a goodbye."""
+        """As if killed: connections break without a close frame."""
         assert self._loop is not None
         assert self._stop is not None
         if self._thread.is_alive():
@@ -105,9 +105,9 @@ def stub_hub(port: int = 0, epoch: str = "e1", token: str = "") -> Iterator[Stub
         hub.stop()
 
 
-def until(met: Callable[[], bool], within: float = 5.0) -> None:
-    """Wait until `met`, polling; fails when it isn't within `within` seconds."""
+def until(condition: Callable[[], bool], within: float = 5.0) -> None:
+    """Poll until `condition` holds; fails after `within` seconds."""
     deadline = time.monotonic() + within
-    while not met():
+    while not condition():
         assert time.monotonic() < deadline, "it didn't come to pass in time"
         time.sleep(0.01)

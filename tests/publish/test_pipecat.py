@@ -1,4 +1,4 @@
-"""The observer itself, shown frames by hand: what it reads of them, and that it never breaks a call."""
+"""The observer itself, given frames by hand: what it reads, and that it never breaks a call."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ START = 1_700_000_000.0
 
 
 class LLMService(FrameProcessor):
-    """By its name a language model."""
+    """An LLM by its name."""
 
 
 class KokoroVoice(FrameProcessor):
-    """A voice that no name betrays."""
+    """A TTS whose name doesn't show it."""
 
 
 class TTSService(KokoroVoice):
-    """But its base does."""
+    """Its base class does."""
 
 
 class Bench:
-    """An observer, its clock and what it published."""
+    """An observer, its clock and its published events."""
 
     def __init__(self, **options: Any) -> None:
         self.clock = ManualClock(START)

@@ -1,4 +1,4 @@
-"""Publishers and the real hub: what a hub knows after it was started anew."""
+"""Publishers and the real hub: what a hub knows after a restart."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ async def console(port: int = 0) -> AsyncIterator[tuple[Hub, Session]]:
         await hub.close()
 
 
-async def until(met: Callable[[], bool], within: float = 8.0) -> None:
+async def until(condition: Callable[[], bool], within: float = 8.0) -> None:
     async with asyncio.timeout(within):
-        while not met():  # noqa: ASYNC110
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

@@ -330,7 +330,7 @@ def test_publishing_imports_only_websockets_and_msgspec() -> None:
 
 
 def _start_up_modules() -> set[str]:
-    """What an empty program loads here: site hooks and editable finders of the environment."""
+    """The modules of an empty program: site hooks and editable finders of the environment."""
     program = "import sys; print(' '.join(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

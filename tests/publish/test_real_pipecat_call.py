@@ -44,23 +44,23 @@ EXPECTED_ERRORS = {
 
 
 class RealCall:
-    """One run of the example agent: what an engine behind a hub knows of it, and what really happened."""
+    """One run of the example agent: the engine's view behind a hub, and what really happened."""
 
     def __init__(self, session: Session, events: list[Event], report: dict[str, Any]) -> None:
         self.session = session
         self.events = events
-        self.said: list[str] = report["said"]
+        self.utterances: list[str] = report["said"]
         self.measured: list[float] = report["measured_ms"]
-        found = session.engine.roster.find(report["call_id"])
-        assert found is not None
-        self.call = found
+        call = session.engine.roster.find(report["call_id"])
+        assert call is not None
+        self.call = call
 
     def of(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.events if type(event) is kind]
 
 
 async def real_call(folder: Path, injections: list[str], reason: str = "caller_hangup") -> RealCall:
-    """Hub and console here, the agent in a process of its own."""
+    """Hub and console here, the agent in its own process."""
     hub = Hub(HubConfig(port=0))
     await hub.start()
     session = Session()
@@ -99,19 +99,19 @@ async def run_agent(folder: Path, url: str, injections: list[str], reason: str) 
     return known
 
 
-async def until(met: Callable[[], bool], within: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], within: float = 10.0) -> None:
     async with asyncio.timeout(within):
-        while not met():  # noqa: ASYNC110
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
-def check_story(real: RealCall, injections: list[str]) -> None:
-    """Everything that holds for any call of the example, whatever went wrong in it."""
+def check_events(real: RealCall, injections: list[str]) -> None:
+    """What holds for any call of the example, whatever went wrong."""
     counted = Counter(injections)
     turns = real.of(Turn)
-    assert [turn.turn for turn in turns] == list(range(len(real.said)))
-    assert [turn.user_text for turn in turns] == real.said
-    assert [start.turn for start in real.of(TurnStart)] == list(range(len(real.said)))
+    assert [turn.turn for turn in turns] == list(range(len(real.utterances)))
+    assert [turn.user_text for turn in turns] == real.utterances
+    assert [start.turn for start in real.of(TurnStart)] == list(range(len(real.utterances)))
     assert len(real.of(CallStart)) == len(real.of(CallEnd)) == 1
 
     expected = [EXPECTED_ERRORS[name] for name in injections if name in EXPECTED_ERRORS]
@@ -134,10 +134,10 @@ def check_story(real: RealCall, injections: list[str]) -> None:
 
 
 def check_engine(real: RealCall, injections: list[str]) -> None:
-    """What the engine made of it."""
+    """The engine's result."""
     counted = Counter(injections)
     call = real.call
-    assert (call.state, call.turns, call.barge_ins) == ("ended", len(real.said), counted["barge-in"])
+    assert (call.state, call.turns, call.barge_ins) == ("ended", len(real.utterances), counted["barge-in"])
     assert call.errors == len([name for name in injections if name in EXPECTED_ERRORS])
     assert call.wait_since == 0.0
     assert call.segments["intent"] == "booking"
@@ -149,7 +149,7 @@ def check_engine(real: RealCall, injections: list[str]) -> None:
 async def test_a_real_call_with_everything_that_goes_wrong(tmp_path: Path) -> None:
     injections = ["barge-in", "llm-500", "tool-failure", "tts-crash"]
     real = await real_call(tmp_path, injections)
-    check_story(real, injections)
+    check_events(real, injections)
     check_engine(real, injections)
     [interruption] = real.of(Interruption)
     assert 500 < interruption.playout_ms < 4_000
@@ -164,7 +164,7 @@ async def test_a_real_call_with_the_failures_shuffled_repeated_and_absent(tmp_pa
     random.shuffle(injections)
     print("injections:", injections)  # noqa: T201 - a failure wants to know
     real = await real_call(tmp_path, injections, reason="agent ended the call")
-    check_story(real, injections)
+    check_events(real, injections)
     check_engine(real, injections)
     assert real.call.reason == "agent_hangup"
 
@@ -172,6 +172,6 @@ async def test_a_real_call_with_the_failures_shuffled_repeated_and_absent(tmp_pa
 @pytest.mark.timeout(60)
 async def test_a_real_call_in_which_nothing_goes_wrong(tmp_path: Path) -> None:
     real = await real_call(tmp_path, [], reason="")
-    check_story(real, [])
+    check_events(real, [])
     check_engine(real, [])
     assert real.call.reason == "completed"

@@ -1,4 +1,4 @@
-"""Each incident changes what its name says, for whom it says, and callers suffer as in life."""
+"""Each incident changes what its name says, for its segment, with realistic effects on callers."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from voicetop.wire.events import (
 )
 
 START = 1_794_999_600.0
-LASTS = 480.0
+DURATION_S = 480.0
 _DETAIL = Detail(stages=0, texts=0, tool_starts=False, usage_by_turn=False)
 
 
 class Figures(Struct):
-    """What eight minutes of a fleet came to."""
+    """The figures of eight minutes of a fleet."""
 
     p95: float
     llm: float
@@ -53,12 +53,12 @@ class Figures(Struct):
 
 @cache
 def run(name: str, segment: tuple[tuple[str, str], ...] = (), magnitude: float = 1.0) -> tuple[Event, ...]:
-    incident = SimulatedIncident(name, 0.0, LASTS, dict(segment), magnitude)
+    incident = SimulatedIncident(name, 0.0, DURATION_S, dict(segment), magnitude)
     config = FleetConfig(start=START, seed=11, calls=400, detail=_DETAIL, incidents=(incident,))
-    return tuple(Fleet(config).until(START + LASTS))
+    return tuple(Fleet(config).until(START + DURATION_S))
 
 
-def truth(events: tuple[Event, ...]) -> dict[str, dict[str, object]]:
+def segments_of_calls(events: tuple[Event, ...]) -> dict[str, dict[str, object]]:
     calls: dict[str, dict[str, object]] = {}
     for event in events:
         if isinstance(event, CallStart):
@@ -70,21 +70,21 @@ def truth(events: tuple[Event, ...]) -> dict[str, dict[str, object]]:
 
 
 def figures(events: tuple[Event, ...], **segment: str) -> Figures:
-    """The figures of the calls that began in time, of one segment where it is given."""
-    seen = truth(events)
+    """The figures of the calls that started after START, of one segment if given."""
+    seen = segments_of_calls(events)
     mine = {c for c, values in seen.items() if all(values.get(k) == v for k, v in segment.items())}
-    begun = [e.call_id for e in events if isinstance(e, CallStart) and e.ts >= START and e.call_id in mine]
+    started = [e.call_id for e in events if isinstance(e, CallStart) and e.ts >= START and e.call_id in mine]
     of = [e for e in events if getattr(e, "call_id", "") in mine]
     turns = [e for e in of if isinstance(e, Turn)]
     ok = [e for e in turns if e.latency is not None]
-    ends = [e for e in of if isinstance(e, CallEnd) and e.call_id in set(begun)]
+    ends = [e for e in of if isinstance(e, CallEnd) and e.call_id in set(started)]
     costs: Counter[str] = Counter()
     for event in of:
         if isinstance(event, Usage):
             costs[event.call_id] += event.cost_usd  # type: ignore[assignment]
     outcomes = [e for e in of if isinstance(e, CallOutcome)]
     left = [e for e in ends if e.reason == "user_hangup" and e.step != "close"]
-    intents = Counter(str(seen[c].get("intent")) for c in begun if "intent" in seen[c])
+    intents = Counter(str(seen[c].get("intent")) for c in started if "intent" in seen[c])
     return Figures(
         p95=statistics.quantiles([e.e2e_ms for e in ok], n=20)[18],
         llm=statistics.median(e.latency.llm_ttft for e in ok if e.latency),
@@ -93,7 +93,7 @@ def figures(events: tuple[Event, ...], **segment: str) -> Figures:
             part: sum(isinstance(e, Error) and e.final and e.component == part for e in of) / len(turns)
             for part in ("stt", "llm", "tool", "tts")
         },
-        arrivals=len(begun),
+        arrivals=len(started),
         success=statistics.fmean(e.success is True for e in outcomes) if outcomes else -1.0,
         judged=len(outcomes),
         cost=statistics.fmean(costs[e.call_id] for e in ends),
@@ -102,7 +102,7 @@ def figures(events: tuple[Event, ...], **segment: str) -> Figures:
         sentiment=statistics.fmean(e.sentiment for e in outcomes) if outcomes else 0.0,
         pace=statistics.fmean(e.speech_rate_wpm for e in of if isinstance(e, Audio)),
         interrupted=sum(isinstance(e, Interruption) for e in of) / len(turns),
-        intents={name: n / len(begun) for name, n in intents.items()},
+        intents={name: n / len(started) for name, n in intents.items()},
         markers=[e.kind for e in events if isinstance(e, Marker)],
     )
 
@@ -135,11 +135,11 @@ def test_an_llm_outage_fails_turns_and_drives_callers_away(calm: Figures) -> Non
 def test_in_an_outage_callers_wait_for_a_reply_that_does_not_come() -> None:
     events = run("llm_outage", magnitude=2.0)
     at = START + 60.0
-    begun = {(e.call_id, e.turn): e.ts for e in events if isinstance(e, TurnStart) and e.ts <= at}
+    started = {(e.call_id, e.turn): e.ts for e in events if isinstance(e, TurnStart) and e.ts <= at}
     answered = {(e.call_id, e.turn) for e in events if isinstance(e, Turn) and e.ts <= at}
     ended = {e.call_id: e.ts for e in events if isinstance(e, CallEnd)}
     waiting = {
-        key: at - ts for key, ts in begun.items() if key not in answered and ended.get(key[0], at + 1) > at
+        key: at - ts for key, ts in started.items() if key not in answered and ended.get(key[0], at + 1) > at
     }
     assert sum(wait > 8.0 for wait in waiting.values()) > 15
     failed = [e for e in events if isinstance(e, Turn) and e.status == "failed"]
@@ -148,7 +148,7 @@ def test_in_an_outage_callers_wait_for_a_reply_that_does_not_come() -> None:
     assert {(e.call_id, e.turn) for e in failed} <= errors
     silent = [e for e in events if isinstance(e, Error) and e.final and e.provider == "acme-llm"]
     silent = [e for e in silent if e.category == "timeout"]
-    waits = [e.ts - begun[e.call_id, e.turn] for e in silent if (e.call_id, e.turn) in begun]
+    waits = [e.ts - started[e.call_id, e.turn] for e in silent if (e.call_id, e.turn) in started]
     assert min(waits) > 15.0
 
 
@@ -239,7 +239,7 @@ def test_any_incident_can_be_restricted_to_a_segment() -> None:
     assert figures(events, language="es").failed["llm"] > 0.25
     assert figures(events, language="en").failed["llm"] < 0.01
     dropped = run("traffic_drop", (("language", "en"),))
-    before, after = truth(run("healthy")), truth(dropped)
+    before, after = segments_of_calls(run("healthy")), segments_of_calls(dropped)
     english = [sum(values["language"] == "en" for values in calls.values()) for calls in (before, after)]
     spanish = [sum(values["language"] == "es" for values in calls.values()) for calls in (before, after)]
     assert english[1] < 0.4 * english[0]
@@ -306,7 +306,7 @@ def test_outcomes_come_late(calm: Figures) -> None:
 
 
 @pytest.mark.parametrize(
-    ("incident", "said"),
+    ("incident", "message"),
     [
         (SimulatedIncident("llm_outag"), "did you mean 'llm_outage'?"),
         (SimulatedIncident("tts_slow", segment={"intnt": "billing"}), "did you mean 'intent'?"),
@@ -314,6 +314,6 @@ def test_outcomes_come_late(calm: Figures) -> None:
         (SimulatedIncident("tts_slow", duration=-1.0), "negative"),
     ],
 )
-def test_unknown_names_are_reported_with_the_nearest(incident: SimulatedIncident, said: str) -> None:
-    with pytest.raises(UsageError, match=said.replace("?", r"\?")):
+def test_unknown_names_are_reported_with_the_nearest(incident: SimulatedIncident, message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace("?", r"\?")):
         Fleet(FleetConfig(start=START, incidents=(incident,)))

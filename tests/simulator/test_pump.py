@@ -1,4 +1,4 @@
-"""The fleet's way to a hub: a plain publisher that loses nothing, against a websocket server that misbehaves."""
+"""Feeding a hub with a fleet loses nothing, even if the websocket server misbehaves."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ QUICK = Backoff(first=0.02, limit=0.05)
 
 
 class StubHub:
-    """Keeps what publishers say; `rude` is what it does to a connection, given its number, before reading on."""
+    """Keeps what publishers send; `misbehave` is awaited for a connection, given its number, before reading on."""
 
-    def __init__(self, rude: Callable[[int, int, ServerConnection], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self, misbehave: Callable[[int, int, ServerConnection], Awaitable[None]] | None = None
+    ) -> None:
         self.hellos: list[dict[str, object]] = []
         self.sizes: list[int] = []
         self.ids: list[str] = []
         self.events: dict[str, AnyEvent] = {}
         self.url = ""
         self.connections = 0
-        self._rude = rude
+        self._misbehave = misbehave
 
     async def __call__(self, connection: ServerConnection) -> None:
         self.connections += 1
@@ -45,8 +47,8 @@ class StubHub:
             async for frame in connection:
                 frames += 1
                 self.take(frame)
-                if self._rude is not None:
-                    await self._rude(number, frames, connection)
+                if self._misbehave is not None:
+                    await self._misbehave(number, frames, connection)
 
     def take(self, frame: str | bytes) -> None:
         events = _decoder.decode(frame)
@@ -69,7 +71,7 @@ def make_fleet(**config: object) -> Fleet:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine may need long to read the last frames; what a fleet does then is not the question here."""
+    """A busy machine may take long to read the last frames, which is not under test here."""
     monkeypatch.setattr("voicetop.publish.lossless.GOODBYE_S", 30.0)
 
 

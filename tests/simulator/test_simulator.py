@@ -1,4 +1,4 @@
-"""The simulated fleet: the same seed tells the same stories, and they are those of a healthy service."""
+"""The simulated fleet: the same seed gives the same events, with the figures of a healthy service."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from voicetop.wire.events import (
 )
 
 START = 1_794_996_000.0 + 3_600.0
-"""A Wednesday, ten in the morning, UTC."""
+"""A Wednesday, 10:00 UTC."""
 
 
 def fleet(**config: object) -> Fleet:
@@ -116,8 +116,8 @@ def test_stages_add_up_to_e2e(five_minutes: list[Event]) -> None:
     for turn in turns:
         assert turn.additive
         assert turn.latency is not None
-        told = [value for value in msgspec.structs.astuple(turn.latency) if value == value]
-        assert sum(told) == turn.e2e_ms
+        reported = [value for value in msgspec.structs.astuple(turn.latency) if value == value]
+        assert sum(reported) == turn.e2e_ms
 
 
 def test_a_turn_begins_with_the_wait_and_ends_as_much_later_as_it_says(five_minutes: list[Event]) -> None:
@@ -213,12 +213,12 @@ def test_an_intent_is_often_known_late(five_minutes: list[Event]) -> None:
     starts = [e for e in five_minutes if isinstance(e, CallStart) and e.ts >= START]
     late = {e.call_id for e in starts if "intent" not in e.segments}
     assert 0.25 <= len(late) / len(starts) <= 0.45
-    told = {
+    reported = {
         e.call_id: e.segments for e in five_minutes if isinstance(e, CallUpdate) and "intent" in e.segments
     }
     done = {e.call_id for e in five_minutes if isinstance(e, Turn) and e.turn >= 3}
-    assert late & done <= told.keys()
-    assert not told.keys() & ({e.call_id for e in starts} - late)
+    assert late & done <= reported.keys()
+    assert not reported.keys() & ({e.call_id for e in starts} - late)
 
 
 def test_capacity_comes_first_and_live_calls_are_announced(five_minutes: list[Event]) -> None:
@@ -231,13 +231,13 @@ def test_capacity_comes_first_and_live_calls_are_announced(five_minutes: list[Ev
 
 def test_callers_speak_their_language_with_its_accents(five_minutes: list[Event]) -> None:
     language = {e.call_id: e.segments["language"] for e in five_minutes if isinstance(e, CallStart)}
-    said: dict[object, str] = defaultdict(str)
+    texts: dict[object, str] = defaultdict(str)
     for event in five_minutes:
         if isinstance(event, Turn):
-            said[language[event.call_id]] += event.user_text + event.agent_text
+            texts[language[event.call_id]] += event.user_text + event.agent_text
     for name, letters in {"es": "¿éñ", "fr": "éèç", "de": "äöüß", "hi": "हकम"}.items():
-        assert set(letters) & set(said[name]), name
-    assert said["en"].isprintable()
+        assert set(letters) & set(texts[name]), name
+    assert texts["en"].isprintable()
 
 
 def test_there_are_phrases_for_every_intent_and_step() -> None:
@@ -265,9 +265,9 @@ def test_steps_follow_the_order_of_the_flow(five_minutes: list[Event]) -> None:
     for event in five_minutes:
         if isinstance(event, CallStep):
             steps[event.call_id].append(event.step)
-    for told in steps.values():
-        assert told == sorted(told, key=order.index)
-    assert Counter(len(told) for told in steps.values()).most_common(1)[0][0] >= 5
+    for reported in steps.values():
+        assert reported == sorted(reported, key=order.index)
+    assert Counter(len(reported) for reported in steps.values()).most_common(1)[0][0] >= 5
 
 
 def test_successful_retries_are_reported_and_are_no_failure(hour: list[Event]) -> None:
@@ -330,8 +330,8 @@ def test_a_hundred_thousand_calls_are_simulated_faster_than_real_time() -> None:
     it = fleet(calls=100_000)
     it.until(START + 6)
     began = time.perf_counter()
-    told = sum(len(it.until(START + 6 + 0.05 * k)) for k in range(1, 21))
+    reported = sum(len(it.until(START + 6 + 0.05 * k)) for k in range(1, 21))
     took = time.perf_counter() - began
-    sys.stdout.write(f"{told:,} events/s of simulated time, {100 * took:.0f} % of a core\n")
-    assert told >= 20_000
+    sys.stdout.write(f"{reported:,} events/s of simulated time, {100 * took:.0f} % of a core\n")
+    assert reported >= 20_000
     assert len(it.live) == pytest.approx(100_000, rel=0.06)

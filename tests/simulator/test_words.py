@@ -1,4 +1,4 @@
-"""Every language of the simulated fleet has something to say wherever another one has."""
+"""Every language of the simulated fleet has the same phrases."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def test_every_phrase_is_text_that_a_screen_may_show(language: str) -> None:
         parts = value.values() if isinstance(value, dict) else value
         return [text for part in parts for text in phrases(part)]  # type: ignore[attr-defined]
 
-    said = phrases(msgspec.to_builtins(BOOKS[language]))
-    assert len(said) > 50
-    assert all(text.strip() and safe_text(text) == text for text in said)
+    texts = phrases(msgspec.to_builtins(BOOKS[language]))
+    assert len(texts) > 50
+    assert all(text.strip() and safe_text(text) == text for text in texts)

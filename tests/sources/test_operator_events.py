@@ -1,4 +1,4 @@
-"""What a person does at one console is on every other, with a name, and in every recording."""
+"""An operator's action at one console appears on every other, with the author, and in every recording."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ async def test_a_note_reaches_other_consoles_and_their_recordings(
     hub: Hub, console: Open, tmp_path: Path
 ) -> None:
     ada, noor = console(hub.url), console(hub.url, by="noor", record=tmp_path / "a.vtr")
-    moment = (await shown(ada)).at
+    now = (await shown(ada)).at
     await shown(noor)
-    assert ada.operate(Act("note", text="callers wait\x1b[2J", at=moment - 30.0)) == ""
+    assert ada.operate(Act("note", text="callers wait\x1b[2J", at=now - 30.0)) == ""
     assert noor.operate(Act("bookmark")) == ""
     both = [("note", "callers wait[2J", "ada"), ("bookmark", "", "noor")]
     await until(lambda: memos(ada) == memos(noor) == both)
     assert ada.latest is not None
-    assert ada.latest.memos[0].at == pytest.approx(moment - 30.0, abs=0.001)
+    assert ada.latest.memos[0].at == pytest.approx(now - 30.0, abs=0.001)
     assert ada.latest.feed.lag_s != ada.latest.feed.lag_s or ada.latest.feed.lag_s < 5
     noor.close()
     assert [(n.act.text, n.act.by) for n in Notebook(tmp_path / "a.vtr").notes()] == [
@@ -111,11 +111,11 @@ async def test_a_note_about_a_call_is_shown_in_that_call(hub: Hub, console: Open
 
     agent = await publisher(hub.url)
     ada = console(hub.url)
-    moment = (await shown(ada)).at
-    start = {"type": "call.start", "ts": moment - 5, "call_id": "c1"}
+    now = (await shown(ada)).at
+    start = {"type": "call.start", "ts": now - 5, "call_id": "c1"}
     turn = {
         "type": "turn",
-        "ts": moment - 2,
+        "ts": now - 2,
         "call_id": "c1",
         "turn": 0,
         "e2e_ms": 900.0,
@@ -124,7 +124,7 @@ async def test_a_note_about_a_call_is_shown_in_that_call(hub: Hub, console: Open
     await send(agent, start, turn)
     ada.ask(View(call_id="c1"))
     await until(lambda: ada.latest is not None and ada.latest.detail is not None)
-    ada.operate(Act("note", text="she hears an echo", call_id="c1", at=moment - 1))
+    ada.operate(Act("note", text="she hears an echo", call_id="c1", at=now - 1))
 
     def noted() -> list[str]:
         detail = ada.latest.detail if ada.latest is not None else None
@@ -216,7 +216,7 @@ async def test_a_feed_that_takes_no_acts_says_so(console: Open) -> None:
 
 
 class KillableHub:
-    """`voicetop serve` in a process of its own, on a port that it comes back to."""
+    """`voicetop serve` in its own process, on a port that it keeps across restarts."""
 
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -236,38 +236,38 @@ class KillableHub:
 
 
 @pytest.fixture
-def killable() -> Iterator[KillableHub]:
+def hub_process() -> Iterator[KillableHub]:
     hub = KillableHub()
     yield hub
     hub.kill()
 
 
 async def test_a_killed_hub_is_reported_and_accepts_acts_again_on_return(
-    killable: KillableHub, console: Open
+    hub_process: KillableHub, console: Open
 ) -> None:
-    feed = console(killable.url)
+    feed = console(hub_process.url)
     await shown(feed)
     feed.operate(Act("note", text="before"))
     await until(lambda: memos(feed))
-    killable.kill()
+    hub_process.kill()
     await until(lambda: feed.link.phase == "reconnecting")
     assert feed.operate(Act("note", text="lost?")).startswith(
-        f"no connection to 127.0.0.1:{killable.port}: nothing"
+        f"no connection to 127.0.0.1:{hub_process.port}: nothing"
     )
-    killable.start()
+    hub_process.start()
     await shown(feed)
     assert feed.operate(Act("note", text="after")) == ""
     await until(lambda: ("note", "after", "ada") in memos(feed))
 
 
-async def test_a_pending_act_is_sent_to_the_next_hub(killable: KillableHub, console: Open) -> None:
-    feed = console(killable.url)
+async def test_a_pending_act_is_sent_to_the_next_hub(hub_process: KillableHub, console: Open) -> None:
+    feed = console(hub_process.url)
     await shown(feed)
-    killable.kill(signal.SIGSTOP)  # it takes what is sent, and never reads it
+    hub_process.kill(signal.SIGSTOP)  # the kernel accepts data that the process never reads
     assert feed.operate(Act("note", text="in the air")) == ""
     await asyncio.sleep(0.2)
-    killable.kill()
-    killable.start()
+    hub_process.kill()
+    hub_process.start()
     await until(lambda: memos(feed) == [("note", "in the air", "ada")])
 
 

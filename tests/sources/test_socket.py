@@ -26,7 +26,7 @@ KEY = str(HUB_TESTS / "localhost-key.pem")
 
 
 class Console:
-    """Runs a source and keeps what it yields; `ids` are the events it knows."""
+    """Runs a source and keeps its frames; `ids` are the events in them."""
 
     def __init__(self, source: SocketSource) -> None:
         self.source = source
@@ -186,7 +186,7 @@ async def test_a_slow_console_yields_a_gap_and_everything_after_it(
 
 
 def _known(frame: Json) -> set[str]:
-    """The events that a frame has, in its state or by itself."""
+    """The events of a frame, or of its state."""
     if frame["type"] == "welcome":
         return set(msgspec.json.decode(msgspec.convert(frame["state"], bytes)))
     return {event.get("event_id") for event in frame["events"]}
@@ -215,21 +215,21 @@ async def test_local_heartbeats_continue_while_the_hub_is_silent(open_console: O
 
 
 async def test_after_local_heartbeats_it_requests_the_hubs_state_once(open_console: Open) -> None:
-    asked: list[bytes] = []
-    goes_on = asyncio.Event()
+    requests: list[bytes] = []
+    resume = asyncio.Event()
 
     def beat(seq: int, at: float) -> str:
-        told = f'{{"type":"heartbeat","ts":{at},"seq":{seq}}}'
-        return f'{{"type":"batch","seq":{seq},"at":[[{at},1]],"events":[{told}]}}'
+        event = f'{{"type":"heartbeat","ts":{at},"seq":{seq}}}'
+        return f'{{"type":"batch","seq":{seq},"at":[[{at},1]],"events":[{event}]}}'
 
     async def hanging_hub(connection: ServerConnection) -> None:
         await connection.recv()
         await connection.send('{"type":"welcome","epoch":"x","seq":7,"at":1000.0}')
         await connection.send(beat(8, 1000.25))
-        await goes_on.wait()
+        await resume.wait()
         for seq in (9, 10):
             await connection.send(beat(seq, 1001.0 + seq))
-        asked.append(await connection.recv(decode=False))
+        requests.append(await connection.recv(decode=False))
         await connection.send('{"type":"welcome","epoch":"x","seq":10,"at":1011.0,"state":"W10="}')
         await connection.send(beat(11, 1012.0))
         await connection.wait_closed()
@@ -238,9 +238,9 @@ async def test_after_local_heartbeats_it_requests_the_hubs_state_once(open_conso
         port = server.sockets[0].getsockname()[1]
         console = open_console(f"ws://127.0.0.1:{port}", silent_after_s=0.3)
         await until(lambda: len(console.local) >= 1)
-        goes_on.set()
+        resume.set()
         await until(lambda: len(console.frames) > 1 and console.source.seq == 11)
-        assert asked == [b'{"type":"state"}']
+        assert requests == [b'{"type":"state"}']
         assert not console.source._has_local_time
         await console.close()
 

@@ -93,14 +93,14 @@ class SimulatedCall(CallState):
                 hung_up_at,
                 hung_up_waiting(hung_up_at),
             )
-        replied = round(t + wait, 3)
-        answer = self._complete_turn(events, replied, step, reply, effects)
+        replied_at = round(t + wait, 3)
+        answer = self._complete_turn(events, replied_at, step, reply, effects)
         self._update_frustration(reply)
-        listened = self._playout_s(events, replied, answer, reply, effects)
-        ending = after_reply(self, step, reply, effects, replied, spoken=self.after(replied, listened))
+        listened = self._playout_s(events, replied_at, answer, reply, effects)
+        ending = after_reply(self, step, reply, effects, replied_at, spoken=self.after(replied_at, listened))
         if ending is not None:
             return [event for event in events if event.ts <= ending.at], ending.at, ending
-        return events, self._schedule_next(replied, listened, reply), None
+        return events, self._schedule_next(replied_at, listened, reply), None
 
     def _open_turn(self, t: float, step: str, effects: Effects) -> list[Event]:
         """The events before the agent starts: a new step, segments that became known, the wait, the utterance."""
@@ -125,27 +125,27 @@ class SimulatedCall(CallState):
 
     def _run_stages(self, events: list[Event], t: float, reply: Reply) -> None:
         """The stages of the reply up to where it fails, and the errors of a failure."""
-        heard = t + (reply.vad + reply.stt + reply.eou) / 1000.0
-        thought = heard + reply.llm / 1000.0
-        looked_up = thought + reply.tool / 1000.0
+        transcribed = t + (reply.vad + reply.stt + reply.eou) / 1000.0
+        generated = transcribed + reply.llm / 1000.0
+        tools_done = generated + reply.tool / 1000.0
         failure = reply.failure
         failing = failure.component if failure else ""
         if self.stages:
-            self._stage(events, "stt", t, heard, failed=failing == "stt")
-            self._stage(events, "llm", heard, thought, failed=failing == "llm")
+            self._stage(events, "stt", t, transcribed, failed=failing == "stt")
+            self._stage(events, "llm", transcribed, generated, failed=failing == "llm")
         if reply.llm_waste:
             events.append(
-                self.error(heard + reply.llm_waste / 1000.0, LLM_OVERLOADED, final=False, retry_count=1)
+                self.error(transcribed + reply.llm_waste / 1000.0, LLM_OVERLOADED, final=False, retry_count=1)
             )
         if failing == "llm" and failure:
-            self._fail_llm(events, heard, reply.llm / 1000.0, failure)
+            self._fail_llm(events, transcribed, reply.llm / 1000.0, failure)
             return
         if reply.tools:
-            self._use_tools(events, thought, reply, failed=failing == "tool")
+            self._use_tools(events, generated, reply, failed=failing == "tool")
         if self.stages:
-            self._stage(events, "tts", looked_up, looked_up + reply.tts / 1000.0, failed=failing == "tts")
+            self._stage(events, "tts", tools_done, tools_done + reply.tts / 1000.0, failed=failing == "tts")
         if failure:
-            at = {"stt": heard, "tool": looked_up}.get(failing, looked_up + reply.tts / 1000.0)
+            at = {"stt": transcribed, "tool": tools_done}.get(failing, tools_done + reply.tts / 1000.0)
             events.append(self.error(at, failure, final=True))
 
     def _fail_llm(self, events: list[Event], begin: float, lasted: float, failure: Failure) -> None:
@@ -175,17 +175,19 @@ class SimulatedCall(CallState):
                 self._stage(events, "tool", start, end, failed=broken)
 
     def _complete_turn(
-        self, events: list[Event], replied: float, step: str, reply: Reply, effects: Effects
+        self, events: list[Event], replied_at: float, step: str, reply: Reply, effects: Effects
     ) -> str:
         """The turn's own event and its usage; returns what the agent says, empty if its voice failed."""
         user_text = self.next_text if self.texts else ""
         if reply.silent:
-            events.append(self.failed_reply(replied, step, user_text))
+            events.append(self.failed_reply(replied_at, step, user_text))
             return ""
         answer = self._pick_agent_text(step, reply.failure)
         confidence = min(0.99, max(0.4, 0.93 - 0.05 * self.settings.dice.normal() ** 2))
         events.append(
-            self.reply(replied, step, reply, user_text, answer if self.texts else "", confidence=confidence)
+            self.reply(
+                replied_at, step, reply, user_text, answer if self.texts else "", confidence=confidence
+            )
         )
         grown = _TOKENS_BASE + _TOKENS_A_TURN * self.index
         tokens = int(grown * effects.tokens * (1.0 + 0.25 * reply.tools))
@@ -194,7 +196,7 @@ class SimulatedCall(CallState):
         self.tokens_out += tokens_out
         self.characters += len(answer)
         if self.detail.usage_by_turn:
-            events.append(self.llm_usage(replied, tokens, tokens_out, self.index))
+            events.append(self.llm_usage(replied_at, tokens, tokens_out, self.index))
         return answer
 
     def _update_frustration(self, reply: Reply) -> None:
@@ -209,7 +211,7 @@ class SimulatedCall(CallState):
             self.frustration += 0.2
 
     def _playout_s(
-        self, events: list[Event], replied: float, answer: str, reply: Reply, effects: Effects
+        self, events: list[Event], replied_at: float, answer: str, reply: Reply, effects: Effects
     ) -> float:
         """Seconds that the agent gets to speak; emits an interruption if it is cut short."""
         dice = self.settings.dice
@@ -220,11 +222,11 @@ class SimulatedCall(CallState):
             return lasts
         playout = lasts * dice.between(0.15, 0.85)
         backchannel = dice.uniform() < 0.2
-        at = self.after(replied, playout)
+        at = self.after(replied_at, playout)
         events.append(self.interruption(at, playout * 1000.0 // self.settings.speed, backchannel=backchannel))
         return lasts if backchannel else playout
 
-    def _schedule_next(self, replied: float, listened: float, reply: Reply) -> float:
+    def _schedule_next(self, replied_at: float, listened: float, reply: Reply) -> float:
         """When the caller will have spoken again: the next turn. Without an answer, callers repeat themselves."""
         dice = self.settings.dice
         self.index += 1
@@ -235,7 +237,7 @@ class SimulatedCall(CallState):
         else:
             self.next_text = self._pick_user_text()
         thinking = 1.5 if reply.silent else dice.lognormal(4.6, 0.6)
-        return self.after(replied, listened + thinking + self._speaking_s(self.next_text))
+        return self.after(replied_at, listened + thinking + self._speaking_s(self.next_text))
 
     # -- end
 

@@ -1,7 +1,7 @@
-"""Recorded Pipecat calls as records of a story: what the frames and observers of `pipecat_raw.jsonl.gz` said.
+"""Recorded Pipecat calls as records for `PipecatCall`, from the frames and observers of `pipecat_raw.jsonl.gz`.
 
-The dumps lack what the adapter reads beside (texts of the LLM, audio), and they hold every frame in both directions:
-the twins are left in, so that the story must tell them apart by itself, where no sibling id does.
+The dumps lack LLM texts and audio, and they hold every frame in both directions: the copies are left in, so that the
+call must recognise them without sibling ids.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Record = tuple[str, float, dict[str, Any]]
 
 
 def shared_folder() -> Path:
-    """Where the real data lies; tests that want it are skipped where it doesn't."""
+    """The path of the real data; tests that need it are skipped without it."""
     return Path(os.environ.get("VOICETOP_SHARED") or Path(__file__).parents[4] / "shared")
 
 
@@ -35,7 +35,7 @@ def raw_rows() -> list[dict[str, Any]]:
 
 
 def records_of(rows: list[dict[str, Any]]) -> list[Record]:
-    """The records of one call, in order; a breakdown stands before the first audio that it explains."""
+    """The records of one call, in order; a breakdown comes before the first audio that it explains."""
     records: list[Record] = []
     for row in rows:
         if row["source"] == "frame":
@@ -111,7 +111,7 @@ def _metric_records(at: float, metric: dict[str, Any]) -> Iterator[Record]:
         yield "usage", at, {"audio_s": metric["value"]["audio_seconds"], **where}
 
 
-def told(records: list[Record], call_id: str = "c", **facts: Any) -> list[Event]:
-    """The events of a story that is told these records."""
-    story = PipecatCall(CallFacts(call_id, **facts))
-    return [event for kind, at, fields in records for event in story.handle(kind, at, **fields)]
+def events_of(records: list[Record], call_id: str = "c", **facts: Any) -> list[Event]:
+    """The events of a call with these records."""
+    call = PipecatCall(CallFacts(call_id, **facts))
+    return [event for kind, at, fields in records for event in call.handle(kind, at, **fields)]

@@ -1,4 +1,4 @@
-"""A Pipecat call told right, in spite of what its frames pretend; and over the dumps of real calls."""
+"""Correct events from a Pipecat call with misleading frames, and from dumps of real calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.pipecat.pipecat_dumps import Record, raw_rows, records_of, told
+from adapters.pipecat.pipecat_dumps import Record, events_of, raw_rows, records_of
 from voicetop.adapters.pipecat.call import CallFacts, PipecatCall
 from voicetop.wire.events import (
     Audio,
@@ -34,16 +34,16 @@ def of(kind: type[Event], events: list[Event]) -> list[Any]:
 
 
 def speech(at: float, until: float, text: str = "hello there") -> list[Record]:
-    """The caller speaks; Pipecat shows every frame of it, twins included, an interruption among them."""
+    """The caller speaks; Pipecat pushes every frame twice, with an interruption among them."""
     started = [("user_speech_start", at + 0.2 + twin, {"start_secs": 0.2}) for twin in (0.0, 0.00002)]
     stopped = [("user_speech_stop", until + 0.2 + twin, {"stop_secs": 0.2}) for twin in (0.0, 0.00002)]
     middle: list[Record] = [("user_turn_start", at + 0.2, {}), ("interruption", at + 0.21, {})]
-    heard: list[Record] = [("transcript", until + 0.4, {"text": text})] if text else []
-    return [*started, *middle, *stopped, *heard, ("user_turn_stop", until + 0.6, {})]
+    transcript: list[Record] = [("transcript", until + 0.4, {"text": text})] if text else []
+    return [*started, *middle, *stopped, *transcript, ("user_turn_stop", until + 0.6, {})]
 
 
 def reply(at: float, parts: list[tuple[str, float]] | None = None) -> list[Record]:
-    """The agent thinks and speaks from `at` on for two seconds."""
+    """The agent thinks, then speaks for two seconds from `at` on."""
     records: list[Record] = [
         ("llm_start", at - 0.3, {"processor": LLM}),
         ("ttfb", at - 0.2, {"seconds": 0.1, "processor": LLM, "model": "m"}),
@@ -62,7 +62,7 @@ def call(*parts: list[Record], until: float = 100.0, how: str = "end", reason: s
     records: list[Record] = [("connected", 0.0, {})]
     for part in parts:
         records += part
-    return told([*records, ("end", until - 1.0, {"how": how, "reason": reason}), ("over", until, {})])
+    return events_of([*records, ("end", until - 1.0, {"how": how, "reason": reason}), ("over", until, {})])
 
 
 def test_a_turn_is_emitted_once_from_silence_to_first_audio() -> None:
@@ -293,7 +293,7 @@ def test_the_first_end_is_the_reason_and_there_is_one() -> None:
         ("over", 22.0, {}),
         ("over", 23.0, {}),
     ]
-    [end] = of(CallEnd, told([("connected", 0.0, {}), *ends]))
+    [end] = of(CallEnd, events_of([("connected", 0.0, {}), *ends]))
     assert (end.reason, end.party, end.raw_reason, end.duration_s) == (
         "user_hangup",
         "user",
@@ -304,31 +304,31 @@ def test_the_first_end_is_the_reason_and_there_is_one() -> None:
 
 def test_a_caller_who_disconnects_hung_up_however_the_pipeline_is_then_taken_down() -> None:
     gone: list[Record] = [("disconnected", 20.0, {}), ("end", 20.1, {"how": "cancel"}), ("over", 21.0, {})]
-    [end] = of(CallEnd, told([("connected", 0.0, {}), *gone]))
+    [end] = of(CallEnd, events_of([("connected", 0.0, {}), *gone]))
     assert (end.reason, end.party) == ("user_hangup", "user")
 
 
 def test_a_pipeline_that_nobody_called_was_not_connected() -> None:
-    start, end = told([("tick", 1.0, {}), ("end", 5.0, {"how": "end"}), ("over", 6.0, {})])
+    start, end = events_of([("tick", 1.0, {}), ("end", 5.0, {"how": "end"}), ("over", 6.0, {})])
     assert isinstance(start, CallStart)
     assert isinstance(end, CallEnd)
     assert end.reason == "not_connected"
 
 
 def test_no_events_after_the_end() -> None:
-    story = PipecatCall(CallFacts("c"))
+    call = PipecatCall(CallFacts("c"))
     for kind in ("connected", "over"):
-        story.handle(kind, 1.0)
-    assert story.handle("user_speech_start", 2.0) == []
-    assert story.update(2.0, {"intent": "x"}) == []
+        call.handle(kind, 1.0)
+    assert call.handle("user_speech_start", 2.0) == []
+    assert call.update(2.0, {"intent": "x"}) == []
 
 
 def test_a_quiet_call_sends_keepalives() -> None:
-    story = PipecatCall(CallFacts("c"))
-    story.handle("connected", 0.0)
-    assert story.handle("tick", 30.0) == []
-    assert story.handle("tick", 61.0) == [CallUpdate(call_id="c", ts=61.0)]
-    assert story.handle("tick", 90.0) == []
+    call = PipecatCall(CallFacts("c"))
+    call.handle("connected", 0.0)
+    assert call.handle("tick", 30.0) == []
+    assert call.handle("tick", 61.0) == [CallUpdate(call_id="c", ts=61.0)]
+    assert call.handle("tick", 90.0) == []
 
 
 def test_audio_features_are_emitted_once_per_turn() -> None:
@@ -339,9 +339,11 @@ def test_audio_features_are_emitted_once_per_turn() -> None:
 
 
 def test_the_detected_language_becomes_a_segment_unless_set() -> None:
-    heard: list[Record] = [("transcript", 12.0, {"text": "hola", "language": "es"})]
-    assert [update.segments for update in of(CallUpdate, call(heard, heard))] == [{"language": "es"}]
-    events = told([("connected", 0.0, {}), *heard], segments={"language": "en"})
+    transcript: list[Record] = [("transcript", 12.0, {"text": "hola", "language": "es"})]
+    assert [update.segments for update in of(CallUpdate, call(transcript, transcript))] == [
+        {"language": "es"}
+    ]
+    events = events_of([("connected", 0.0, {}), *transcript], segments={"language": "en"})
     assert of(CallUpdate, events) == []
 
 
@@ -351,7 +353,7 @@ def test_texts_can_be_withheld() -> None:
         ("tool_start", 12.5, {"call": "1", "name": "t", "arguments": "{}"}),
         *reply(13.0),
     ]
-    events = told(records, texts=False)
+    events = events_of(records, texts=False)
     [turn] = of(Turn, events)
     assert (turn.user_text, turn.agent_text, of(Tool, events)[0].arguments) == ("", "", "")
 
@@ -360,7 +362,7 @@ def test_unknown_kinds_are_ignored() -> None:
     assert PipecatCall(CallFacts("c")).handle("weather", 1.0, rain=True) == []
 
 
-# Over the dumps of three real calls.
+# Dumps of three real calls.
 
 
 @pytest.fixture(params=["call-1", "call-2", "call-3"])
@@ -370,11 +372,11 @@ def dump(request: pytest.FixtureRequest) -> tuple[str, list[dict[str, Any]]]:
 
 def test_every_turn_of_a_real_call_is_emitted_once(dump: tuple[str, list[dict[str, Any]]]) -> None:
     _, rows = dump
-    events = told(records_of(rows))
-    said = [row for row in rows if row["source"] == "caller"]
+    events = events_of(records_of(rows))
+    utterances = [row for row in rows if row["source"] == "caller"]
     turns = of(Turn, events)
-    assert [turn.turn for turn in turns] == list(range(len(said)))
-    assert [start.turn for start in of(TurnStart, events)] == list(range(len(said)))
+    assert [turn.turn for turn in turns] == list(range(len(utterances)))
+    assert [start.turn for start in of(TurnStart, events)] == list(range(len(utterances)))
     assert [turn.status for turn in turns] == ["ok", "ok", "failed", "ok", "failed"]
 
 
@@ -383,7 +385,7 @@ def test_a_real_calls_latencies_are_those_that_pipecat_measured(
 ) -> None:
     _, rows = dump
     measured = [row["args"][0] * 1000.0 for row in rows if row["event"] == "on_latency_measured"]
-    answered = [turn for turn in of(Turn, told(records_of(rows))) if turn.status == "ok"]
+    answered = [turn for turn in of(Turn, events_of(records_of(rows))) if turn.status == "ok"]
     assert [turn.e2e_ms for turn in answered] == pytest.approx(measured, abs=50.0)
     for turn in answered:
         stages = [ms for ms in msgspec.structs.astuple(turn.latency) if ms == ms]
@@ -395,7 +397,7 @@ def test_each_injected_failure_of_a_real_call_is_reported_exactly_once(
     dump: tuple[str, list[dict[str, Any]]],
 ) -> None:
     _, rows = dump
-    errors = of(Error, told(records_of(rows)))
+    errors = of(Error, events_of(records_of(rows)))
     assert [(error.turn, error.component, error.category) for error in errors] == [
         (2, "llm", "server"), (3, "tool", "application"), (4, "tts", "server")
     ]  # fmt: skip
@@ -406,12 +408,12 @@ def test_the_barge_ins_of_a_real_call_are_those_over_the_agents_speech(
 ) -> None:
     """The second call has two: its caller began the third sentence when the second answer had just begun."""
     name, rows = dump
-    cut = [interruption.turn for interruption in of(Interruption, told(records_of(rows)))]
+    cut = [interruption.turn for interruption in of(Interruption, events_of(records_of(rows)))]
     assert cut == ([0, 1] if name == "call-2" else [0])
 
 
 def test_a_real_call_ends_once_with_its_reason(dump: tuple[str, list[dict[str, Any]]]) -> None:
-    events = told(records_of(dump[1]))
+    events = events_of(records_of(dump[1]))
     [end] = of(CallEnd, events)
     assert (end.reason, end.raw_reason) == ("user_hangup", "caller_hangup")
     assert events[-1] is end
@@ -422,6 +424,6 @@ def test_the_usage_of_a_real_call_adds_up(dump: tuple[str, list[dict[str, Any]]]
     _, rows = dump
     metrics = [data for row in rows if row["event"] == "MetricsFrame" for data in row["frame"]["data"]]
     tokens = sum(data["value"]["prompt_tokens"] for data in metrics if data["type"] == "LLMUsageMetricsData")
-    usage = of(Usage, told(records_of(rows)))
+    usage = of(Usage, events_of(records_of(rows)))
     assert sum(event.input_tokens for event in usage) == tokens
     assert {event.component for event in usage} == {"stt", "llm", "tts"}

@@ -1,4 +1,4 @@
-"""Pipecat's words in the protocol's."""
+"""Pipecat's terms in the protocol's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicetop.adapters.pipecat.vocabulary import (
 
 
 @pytest.mark.parametrize(
-    ("told", "exception", "message", "status", "category"),
+    ("reported", "exception", "message", "status", "category"),
     [
         ("server", "InternalServerError", "Error code: 500 - The server had an error", 500, "server"),
         ("server", "InternalServerError", "overloaded", 529, "overloaded"),
@@ -36,9 +36,9 @@ from voicetop.adapters.pipecat.vocabulary import (
     ],
 )
 def test_the_most_precise_source_decides_an_errors_category(
-    told: str, exception: str, message: str, status: int, category: str
+    events_of: str, exception: str, message: str, status: int, category: str
 ) -> None:
-    assert category_of(told, exception, message, status) == category
+    assert category_of(events_of, exception, message, status) == category
 
 
 @pytest.mark.parametrize(
