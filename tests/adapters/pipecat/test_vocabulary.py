@@ -36,9 +36,9 @@ from voicetop.adapters.pipecat.vocabulary import (
     ],
 )
 def test_the_most_precise_source_decides_an_errors_category(
-    events_of: str, exception: str, message: str, status: int, category: str
+    reported: str, exception: str, message: str, status: int, category: str
 ) -> None:
-    assert category_of(events_of, exception, message, status) == category
+    assert category_of(reported, exception, message, status) == category
 
 
 @pytest.mark.parametrize(
