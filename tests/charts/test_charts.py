@@ -12,7 +12,7 @@ VALUES = st.lists(st.floats(0, 1e6) | st.just(NAN), max_size=200).map(tuple)
 
 
 @given(VALUES, st.integers(0, 120), st.integers(0, 1000))
-def test_a_series_always_fills_exactly_its_columns(values: tuple[float, ...], width: int, first: int) -> None:
+def test_a_series_fills_its_columns_exactly(values: tuple[float, ...], width: int, first: int) -> None:
     made = columns(values, width, first)
     assert len(made) == width
     known = [value for value in values if value == value]
@@ -25,21 +25,21 @@ def test_a_peak_of_the_recent_columns_never_vanishes(values: tuple[float, ...]) 
     assert max(columns(values, 40)) == max(values[-40 * per :] if len(values) > 40 * per else values)
 
 
-def test_the_shape_moves_as_one_piece_when_time_goes_on() -> None:
+def test_a_series_scrolls_as_one_piece() -> None:
     values = tuple(float(i * 7 % 23) for i in range(200))
     before = columns(values[:120], 40, first=0)
     after = columns(values[3:123], 40, first=3)
     assert after[:-1] == before[1:]
 
 
-def test_a_hole_stays_a_hole() -> None:
+def test_nan_stays_nan() -> None:
     made = columns((1.0, NAN, NAN, NAN, 5.0), 50)
     assert math.isnan(made[25])
     assert dots.line((NAN,) * 20, 10, 2, 1.0) == [" " * 10] * 2
 
 
 @given(st.floats(1e-6, 1e9))
-def test_an_axis_ends_at_a_round_figure_not_far_above(value: float) -> None:
+def test_an_axis_ends_at_a_round_number_not_far_above(value: float) -> None:
     high = round_up(value)
     assert value <= high * (1 + 1e-9)
     assert high <= value * 1.5 + 1e-9
@@ -48,7 +48,7 @@ def test_an_axis_ends_at_a_round_figure_not_far_above(value: float) -> None:
     assert 1 <= len(marks) <= 5
 
 
-def test_an_axis_of_nothing_still_stands() -> None:
+def test_an_axis_without_values_is_valid() -> None:
     assert ceiling((), NAN) == 1.0
     assert Scale(0, 0, 5).place(3) == 0
     assert columns((), 3) != ()
@@ -62,7 +62,7 @@ def test_time_ticks_are_round_and_few() -> None:
 
 
 @given(VALUES.filter(bool), st.integers(2, 60), st.integers(1, 12))
-def test_a_line_is_as_wide_and_tall_as_asked(values: tuple[float, ...], width: int, height: int) -> None:
+def test_a_line_has_the_requested_size(values: tuple[float, ...], width: int, height: int) -> None:
     high = ceiling(values)
     for rows in (
         dots.line(columns(values, width * 2), width, height, high),
@@ -86,7 +86,7 @@ def test_a_stacked_bar_is_full(parts: list[float], width: int) -> None:
     assert min(cells) >= 0
 
 
-def test_anything_above_nothing_shows_and_nothing_does_not() -> None:
+def test_any_share_above_zero_shows() -> None:
     assert blocks.bar(0.0001, 10) == "▏"
     assert blocks.bar(0.0, 10) == ""
     assert blocks.bar(NAN, 10) == ""

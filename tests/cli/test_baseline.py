@@ -18,7 +18,7 @@ from voicetop.cli import baseline_store, run
 from voicetop.engine.windows.histograms import METRICS
 from voicetop.errors import HistoryError
 from voicetop.history import baselines
-from voicetop.history.baselines import KeptBaseline
+from voicetop.history.baselines import StoredBaseline
 from voicetop.history.store import Store
 from voicetop.session import Session
 
@@ -104,7 +104,7 @@ def test_what_cannot_work_is_one_clear_line(
     assert len(said.splitlines()) == 1
 
 
-def kept(**changes: Any) -> KeptBaseline:
+def kept(**changes: Any) -> StoredBaseline:
     session = Session()
     return replace(baseline_store.kept_of(session, "default", "a test"), **changes)
 
@@ -129,10 +129,10 @@ def test_a_baseline_in_the_history_that_does_not_fit_is_left_out_and_one_that_wa
     log: list[str] = []
     history = Store(store, writer="test")
     assert baseline_store.first_of("", history, "default", "", log.append) is None
-    baselines.keep(history, kept(metrics=("other",)))
+    baselines.save(history, kept(metrics=("other",)))
     assert baseline_store.first_of("", history, "default", "", log.append) is None
     assert "learning what is normal starts again" in log[0]
-    baselines.keep(history, kept(deployment="other", made_at=5.0))
+    baselines.save(history, kept(deployment="other", made_at=5.0))
     first = baseline_store.first_of("", history, "default", "acme-prod", log.append)
     assert first is not None
     assert first() is not first()
@@ -167,7 +167,7 @@ def test_a_session_keeps_what_it_learned_first_and_then_each_hour(store: Path) -
     baseline_store.keep_hourly(session, history, "prod", print)
     for frame in frames():
         session.feed(frame)
-    (newest,) = baselines.all_kept(history)
+    (newest,) = baselines.latest_of_each(history)
     assert newest.name == "prod"
     assert newest.calls > 100
     assert history.read("SELECT count(*) FROM baselines")[0][0] == 2

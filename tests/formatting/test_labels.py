@@ -1,4 +1,4 @@
-"""What things are called."""
+"""Labels of stages, components and figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_every_stage_that_is_measured_has_one_label() -> None:
         assert labels.stage(one) == labels.stage(other)
 
 
-def test_a_name_of_the_feed_s_own_stays_itself() -> None:
+def test_an_unknown_name_stays_as_it_is() -> None:
     assert labels.stage("guard_rails") == labels.short_stage("guard_rails") == "guard rails"
     assert labels.stage("") == ""
 

@@ -1,4 +1,4 @@
-"""Numbers, written and read."""
+"""Numbers, formatted and parsed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voicetop.errors import UsageError
 from voicetop.formatting import numbers
 
 
-def test_what_is_not_known_is_a_dash() -> None:
+def test_an_unknown_number_is_a_dash() -> None:
     for write in (
         *(numbers.milliseconds, numbers.bare_ms, numbers.percent, numbers.whole_percent, numbers.dollars),
         *(numbers.cents, numbers.plain, numbers.count),
@@ -56,12 +56,12 @@ def test_what_is_not_known_is_a_dash() -> None:
         (numbers.written(1234.5, "a unit of the feed's own"), "1.23e+03"),
     ],
 )
-def test_each_kind_of_number_is_written_one_way(written: str, wanted: str) -> None:
+def test_each_kind_of_number_has_one_format(written: str, wanted: str) -> None:
     assert written == wanted
 
 
 @given(st.sampled_from(["ms", "rate", "usd"]), st.floats(0, 1))
-def test_a_figure_that_was_written_is_read_back(unit: str, share: float) -> None:
+def test_a_formatted_figure_parses_back(unit: str, share: float) -> None:
     value = share * {"ms": 600_000, "rate": 1, "usd": 10_000}[unit]
     accuracy = {"ms": 0.51 if value < numbers.LONG_MS else 51, "rate": 0.00051, "usd": 0.0051}[unit]
     assert numbers.parse_figure(numbers.written(value, unit), unit) == pytest.approx(value, abs=accuracy)
@@ -70,7 +70,7 @@ def test_a_figure_that_was_written_is_read_back(unit: str, share: float) -> None
 @pytest.mark.parametrize(
     ("text", "unit"), [("2700", "ms"), ("5 %", "ms"), ("a lot", "rate"), ("$", "usd"), ("1,2 ms", "ms")]
 )
-def test_a_figure_without_its_unit_is_none(text: str, unit: str) -> None:
+def test_a_figure_without_a_unit_is_none(text: str, unit: str) -> None:
     assert numbers.parse_figure(text, unit) is None
 
 

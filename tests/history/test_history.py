@@ -1,4 +1,4 @@
-"""The history: one writer, every schema brought up, and every trouble with its file one clear line."""
+"""The history: one writer, schema upgrades, and one clear line for every problem with its file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from notify.receivers import effect
 from voicetop.errors import HistoryError
-from voicetop.history.baselines import KeptBaseline, all_kept, keep, newest
+from voicetop.history.baselines import StoredBaseline, latest, latest_of_each, save
 from voicetop.history.incidents import IncidentLog, incidents_since
 from voicetop.history.store import MIGRATIONS, Store
 
@@ -23,13 +23,13 @@ def path(tmp_path: Path) -> Path:
 
 
 def one_line(error: pytest.ExceptionInfo[HistoryError], path: Path) -> str:
-    said = str(error.value)
-    assert said.startswith(f"{path}: ")
-    assert "\n" not in said
-    return said
+    message = str(error.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message
 
 
-def test_one_process_writes_and_the_second_is_told_who(path: Path) -> None:
+def test_a_second_writer_learns_who_holds_the_lock(path: Path) -> None:
     store = Store(path, writer="hub")
     with pytest.raises(HistoryError) as error:
         Store(path, writer="watch")
@@ -51,7 +51,7 @@ def test_a_writer_that_was_killed_leaves_no_lock(path: Path) -> None:
     Store(path, writer="hub").close()
 
 
-def test_a_history_of_a_later_voicetop_is_left_alone(path: Path) -> None:
+def test_a_history_of_a_later_version_is_not_touched(path: Path) -> None:
     Store(path, writer="hub").close()
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version = 99")
@@ -62,7 +62,7 @@ def test_a_history_of_a_later_voicetop_is_left_alone(path: Path) -> None:
         assert "from a later voicetop (schema 99)" in one_line(error, path)
 
 
-def test_an_older_schema_is_brought_up_by_its_writer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_schema_is_upgraded_by_its_writer(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Store(path, writer="hub").close()
     monkeypatch.setattr(
         "voicetop.history.store.MIGRATIONS", (*MIGRATIONS, "ALTER TABLE incidents ADD COLUMN extra TEXT;")
@@ -75,7 +75,7 @@ def test_an_older_schema_is_brought_up_by_its_writer(path: Path, monkeypatch: py
     reader.close()
 
 
-def test_a_damaged_a_missing_and_an_unreachable_history_are_one_line_each(path: Path, tmp_path: Path) -> None:
+def test_damaged_missing_and_unreachable_histories_are_one_line_each(path: Path, tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"not at all a database" * 500)
     for writer in ("hub", ""):
@@ -93,7 +93,7 @@ def test_a_damaged_a_missing_and_an_unreachable_history_are_one_line_each(path: 
     assert "cannot keep a history here" in one_line(error, inside)
 
 
-def test_a_full_disk_is_said_once_and_stops_nobody(path: Path) -> None:
+def test_a_full_disk_is_logged_once_and_stops_nothing(path: Path) -> None:
     store = Store(path, writer="hub")
     pages = store.read("PRAGMA page_count")[0][0]
     store._db.execute(f"PRAGMA max_page_count = {pages}")
@@ -117,7 +117,7 @@ def test_a_lock_held_by_another_program_is_one_line(path: Path, monkeypatch: pyt
     store.close()
 
 
-def test_an_incident_is_remembered_with_its_times(path: Path) -> None:
+def test_an_incident_is_recorded_with_its_times(path: Path) -> None:
     store = Store(path, writer="hub")
     log = IncidentLog(store, print)
     onset = 1_700_000_000.0
@@ -143,7 +143,7 @@ def test_an_incident_is_remembered_with_its_times(path: Path) -> None:
     store.close()
 
 
-def test_who_began_to_write_in_the_middle_still_knows_how_long_it_took(path: Path) -> None:
+def test_recording_from_the_middle_of_an_incident_fills_in_its_times(path: Path) -> None:
     store = Store(path, writer="hub")
     onset = 1_700_000_000.0
     over = effect("resolved", at=onset + 400, fired_at=onset + 40, acked_at=onset + 100)
@@ -155,14 +155,14 @@ def test_who_began_to_write_in_the_middle_still_knows_how_long_it_took(path: Pat
     store.close()
 
 
-def test_the_newest_baseline_of_a_name_is_the_one_in_force(path: Path) -> None:
+def test_the_latest_baseline_of_a_name_is_used(path: Path) -> None:
     store = Store(path, writer="hub")
-    first = KeptBaseline("prod", "acme", 1.0, 0.0, 1.0, 10, ("cost", "fault"), "a.vtr", "1", b"\x00\x01")
-    second = KeptBaseline("prod", "acme", 2.0, 0.0, 2.0, 20, ("cost",), "b.vtr", "1", b"\x02")
-    other = KeptBaseline("test", "acme", 1.5, 0.0, 2.0, 5, (), "c.vtr", "1", b"")
+    first = StoredBaseline("prod", "acme", 1.0, 0.0, 1.0, 10, ("cost", "fault"), "a.vtr", "1", b"\x00\x01")
+    second = StoredBaseline("prod", "acme", 2.0, 0.0, 2.0, 20, ("cost",), "b.vtr", "1", b"\x02")
+    other = StoredBaseline("test", "acme", 1.5, 0.0, 2.0, 5, (), "c.vtr", "1", b"")
     for one in (first, second, other):
-        keep(store, one)
-    assert newest(store, "prod") == second
-    assert newest(store, "none") is None
-    assert all_kept(store) == [second, other]
+        save(store, one)
+    assert latest(store, "prod") == second
+    assert latest(store, "none") is None
+    assert latest_of_each(store) == [second, other]
     store.close()

@@ -16,7 +16,7 @@ import pytest
 from recording.recording_samples import read_all
 from voicetop import config
 from voicetop.cli.replay import open_player
-from voicetop.formatting.times import parse_moment
+from voicetop.formatting.times import parse_time
 from voicetop.recording.index import BlockIndex, is_closed
 from voicetop.replay.options import PlaybackStart
 from voicetop.replay.player import Player
@@ -58,7 +58,7 @@ def playing(name: str) -> Iterator[Player]:
 
 async def go(player: Player, moment: str) -> None:
     index = BlockIndex(HERE / player.link.where)
-    at = parse_moment(moment, first=index.first_at, last=index.last_at)
+    at = parse_time(moment, first=index.first_at, last=index.last_at)
     player.seek(at)
     async with asyncio.timeout(20):
         while not (math.isnan(player.position.seeking) and abs(player.position.at - at) < 0.5):  # noqa: ASYNC110

@@ -1,4 +1,4 @@
-"""A frame that is cut anywhere and read part by part is the frame: no record lost, none stamped anew."""
+"""A frame split anywhere and read part by part is the same frame: no record lost or restamped."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from msgspec import Raw
 from voicetop.wire.batches import (
     after_seq,
     batch_frame,
-    begin_of,
-    ends_with_beat,
+    count_to_first_heartbeat,
+    count_to_last_heartbeat,
+    ends_with_heartbeat,
     expand_stamps,
-    first_beat,
+    first_stamp,
     is_welcome,
-    last_beat,
     split,
     split_at,
 )
@@ -23,7 +23,7 @@ from voicetop.wire.frames import RawBatch, Welcome
 
 BEAT = b'{"type":"heartbeat","ts":1.0,"seq":1}'
 TURN = b'{"type":"turn","ts":1.0,"call_id":"heartbeat"}'
-"""No heartbeat, though the word stands in it."""
+"""Not a heartbeat, though it contains the word."""
 
 Record = tuple[int, float, bytes]
 batches = st.builds(
@@ -58,7 +58,7 @@ def records_of(frame: bytes) -> list[Record]:
 
 
 @given(batches, st.integers(0, 14))
-def test_both_parts_of_a_cut_frame_are_the_frame(
+def test_the_parts_of_a_split_frame_make_up_the_frame(
     drawn: tuple[int, list[tuple[float, bytes]], bool], count: int
 ) -> None:
     frame, ats, _ = made(drawn)
@@ -68,9 +68,7 @@ def test_both_parts_of_a_cut_frame_are_the_frame(
 
 
 @given(batches, st.sampled_from([999.0, 1_000.0, 1_000.25, 1_007.5, 1_030.0, 1_200.0]))
-def test_a_cut_at_a_time_keeps_what_was_stamped_by_then(
-    drawn: tuple[int, list[tuple[float, bytes]], bool], at: float
-) -> None:
+def test_a_split_at_a_time_is_by_stamp(drawn: tuple[int, list[tuple[float, bytes]], bool], at: float) -> None:
     frame, ats, _ = made(drawn)
     before, after = split_at((ats[-1], frame), at)
     assert [record for _, part in before for record in records_of(part)] == [
@@ -88,37 +86,43 @@ def test_the_first_and_the_last_heartbeat_of_a_frame_are_found(
 ) -> None:
     frame, ats, records = made(drawn)
     beats = [number for number, record in enumerate(records, 1) if record == BEAT]
-    assert (first_beat(frame), last_beat(frame)) == ((beats[0], beats[-1]) if beats else (0, 0))
-    assert ends_with_beat(frame) == (records[-1] == BEAT)
-    assert begin_of((ats[-1], frame)) == ats[0]
+    assert (count_to_first_heartbeat(frame), count_to_last_heartbeat(frame)) == (
+        (beats[0], beats[-1]) if beats else (0, 0)
+    )
+    assert ends_with_heartbeat(frame) == (records[-1] == BEAT)
+    assert first_stamp((ats[-1], frame)) == ats[0]
 
 
-def test_what_a_console_has_already_is_left_out() -> None:
+def test_records_that_a_console_has_are_skipped() -> None:
     frame = batch_frame(5, [1.0, 1.0, 2.0], [Raw(TURN)] * 3, local=False)
     assert [number for number, _, _ in records_of(after_seq(frame, 5))] == [6, 7]
     assert after_seq(frame, 4) == frame
     assert after_seq(frame, 7) == b""
 
 
-def test_a_welcome_is_never_cut_and_ends_with_a_state_as_a_heartbeat_does() -> None:
+def test_a_welcome_is_never_split_and_counts_as_a_heartbeat() -> None:
     frame = msgspec.json.encode(Welcome(epoch="e", seq=3))
     assert is_welcome(frame)
-    assert (first_beat(frame), last_beat(frame), ends_with_beat(frame)) == (1, 1, True)
+    assert (count_to_first_heartbeat(frame), count_to_last_heartbeat(frame), ends_with_heartbeat(frame)) == (
+        1,
+        1,
+        True,
+    )
     assert split(frame, 1) == (frame, b"")
     assert split_at((4.0, frame), 9.0) == ([], [(4.0, frame)])
-    assert begin_of((4.0, frame)) == 4.0
+    assert first_stamp((4.0, frame)) == 4.0
 
 
-def test_bytes_that_are_no_frame_are_kept_whole() -> None:
+def test_invalid_bytes_are_never_split() -> None:
     for junk in (b"", b"\xff", b"[]", b'{"type":"batch","heartbeat":1}'):
         assert split(junk, 1) == (junk, b"")
         assert split_at((1.0, junk), 2.0) == ([], [(1.0, junk)])
-        assert (first_beat(junk), last_beat(junk)) == (0, 0)
+        assert (count_to_first_heartbeat(junk), count_to_last_heartbeat(junk)) == (0, 0)
         assert not is_welcome(junk)
-        assert not ends_with_beat(junk)
+        assert not ends_with_heartbeat(junk)
 
 
-def test_runs_of_stamps_that_do_not_add_up_are_cut_or_go_on() -> None:
+def test_runs_of_stamps_that_do_not_add_up_are_cut_or_extended() -> None:
     assert expand_stamps([(1.0, 2), (2.0, 5)], 3) == [1.0, 1.0, 2.0]
     assert expand_stamps([(1.0, 1), (2.0, 1)], 4) == [1.0, 2.0, 2.0, 2.0]
     assert expand_stamps([], 2) == [0.0, 0.0]

@@ -13,8 +13,8 @@ from voicetop.wire import codec as codec_module
 from voicetop.wire.codec import (
     KEPT_MALFORMED,
     KEPT_TYPES,
-    LOOK_EVERY,
     MAX_FRAME,
+    SAMPLE_EVERY,
     Batch,
     Beat,
     Codec,
@@ -71,7 +71,7 @@ def test_a_frame_holds_its_events_in_order(items: list[Event]) -> None:
 
 
 @given(st.lists(payloads, max_size=12), st.lists(st.integers(1, 5), max_size=12))
-def test_events_mean_the_same_however_they_are_cut_into_frames(stream: list[Any], sizes: list[int]) -> None:
+def test_framing_does_not_change_the_events(stream: list[Any], sizes: list[int]) -> None:
     whole, cut = Codec(), Codec()
     expected = folded(whole, [frame(stream)])
     frames, rest = [], stream
@@ -83,7 +83,7 @@ def test_events_mean_the_same_however_they_are_cut_into_frames(stream: list[Any]
     assert cut.duplicates.known() == whole.duplicates.known()
 
 
-def test_batches_end_where_heartbeats_stand_because_only_they_move_time() -> None:
+def test_batches_end_at_heartbeats() -> None:
     beat = Heartbeat(ts=9.0, seq=3)
     codec = Codec()
     steps = codec.decode(frame_of([turn("a"), turn("b"), beat, turn("c"), beat, beat], at=9.5))
@@ -143,7 +143,7 @@ def test_unknown_fields_are_skipped_and_sampled() -> None:
     codec = Codec()
     one = b'{"type":"turn.start","ts":1,"call_id":"c","mood_ring":"blue","aura":1}'
     for _ in range(3):
-        assert len(folded(codec, [frame([one] * LOOK_EVERY)])) == LOOK_EVERY
+        assert len(folded(codec, [frame([one] * SAMPLE_EVERY)])) == SAMPLE_EVERY
     assert codec.stats.unknown_fields == {"turn.start.aura": 3, "turn.start.mood_ring": 3}
 
 
@@ -158,10 +158,12 @@ def test_malformed_events_are_counted_and_the_first_few_kept_safe_to_print() -> 
     assert first.at == 7.0
     assert "$.ts" in first.why
     assert first.sample.startswith('{"type":"turn"')
-    assert all(oddity.sample.isprintable() and oddity.why.isprintable() for oddity in codec.stats.oddities)
+    assert all(
+        malformed.sample.isprintable() and malformed.why.isprintable() for malformed in codec.stats.oddities
+    )
 
 
-def test_what_the_hub_found_malformed_is_counted_here_too() -> None:
+def test_events_the_hub_found_malformed_are_counted() -> None:
     codec = Codec()
     codec.decode(frame_of([Malformed(ts=1.0, payload=b"\x1b[2J{{{", error="JSON is malformed")], at=3.0))
     assert codec.stats.malformed == 1
@@ -185,7 +187,7 @@ def test_what_the_hub_found_malformed_is_counted_here_too() -> None:
         b'{"type":"batch","seq":1,"at":[[1e999,1]],"events":[]}',
     ],
 )
-def test_bytes_that_are_no_frame_are_a_wire_error_in_one_printable_line(data: bytes) -> None:
+def test_invalid_bytes_are_a_wire_error_in_one_printable_line(data: bytes) -> None:
     with pytest.raises(WireError) as caught:
         Codec().decode(data)
     assert str(caught.value).isprintable()
@@ -211,7 +213,7 @@ def test_a_second_event_with_the_same_id_is_dropped_and_counted() -> None:
     assert codec.stats.duplicates == 1
 
 
-def test_a_codec_behind_a_hub_does_not_look_for_duplicates_again() -> None:
+def test_a_codec_behind_a_hub_skips_the_duplicate_check() -> None:
     codec = Codec(check_duplicates=False)
     assert len(folded(codec, [frame_of([turn(event_id="x")])] * 2)) == 2
     assert codec.stats.duplicates == 0
@@ -230,12 +232,12 @@ def test_hostile_text_of_a_hub_is_made_safe_too(text: str) -> None:
     assert codec.stats.cleaned == 5
 
 
-def test_a_lonely_gap_is_a_batch_of_its_own() -> None:
+def test_a_gap_frame_is_a_batch() -> None:
     gap = Gap(ts=4.0, from_seq=3, to_seq=9, why="evicted")
     assert Codec().decode(msgspec.json.encode(gap)) == [Batch([gap], [4.0])]
 
 
-def test_clean_and_dirty_frames_bound_segments_alike() -> None:
+def test_plain_and_cleaned_frames_bound_segments_equally() -> None:
     many: dict[str, Any] = {f"dimension {i}": f"value {i}" for i in range(64)}
     for name in ("c", "c\x1b"):
         (batch,) = Codec().decode(frame_of([CallStart(ts=1.0, call_id=name, segments=many)]))
@@ -267,7 +269,7 @@ def test_stage_times_pack_to_rows_of_the_same_layout(rows: list[dict[str, float]
                 assert value != value if expected is None else value == expected
 
 
-def test_the_plain_path_looks_at_no_single_event(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_frames_skip_the_check_of_each_event(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(events: object) -> int:
         raise AssertionError(events)
 
@@ -276,7 +278,7 @@ def test_the_plain_path_looks_at_no_single_event(monkeypatch: pytest.MonkeyPatch
     assert len(folded(codec, [frame_of([turn(user_text="¿Qué? – “no”"), TurnStart(ts=1, call_id="c")])])) == 2
 
 
-def test_unknown_fields_are_looked_for_in_few_frames_since_a_look_costs_as_much_as_a_decode(
+def test_unknown_fields_are_sampled_since_a_check_costs_as_much_as_a_decode(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looks = []
@@ -289,6 +291,6 @@ def test_unknown_fields_are_looked_for_in_few_frames_since_a_look_costs_as_much_
 
     monkeypatch.setattr(codec_module, "_raw_decoder", Counting())
     codec, each = Codec(), 64
-    for number in range(2 * LOOK_EVERY // each):
+    for number in range(2 * SAMPLE_EVERY // each):
         codec.decode(frame([START] * each, seq=1 + number * each))
     assert len(looks) == 2

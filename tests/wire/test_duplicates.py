@@ -59,14 +59,14 @@ def test_events_without_an_id_are_never_duplicates() -> None:
     assert seen.known() == (["a"], [])
 
 
-def test_a_batch_with_a_repeat_remembers_nothing_until_it_is_taken_one_by_one() -> None:
+def test_a_batch_with_a_duplicate_remembers_nothing_until_taken_one_by_one() -> None:
     seen = Duplicates.none()
     assert not seen.all_new(["a", "b", "a"])
     assert seen.known() == ([], [])
     assert [seen.is_new(name) for name in ["a", "b", "a"]] == [True, True, False]
 
 
-def test_what_was_refused_after_all_may_come_again() -> None:
+def test_ids_of_rejected_events_may_come_again() -> None:
     seen = Duplicates.none()
     assert seen.all_new(["a", "b"])
     seen.forget(["a"])

@@ -14,13 +14,13 @@ decoder: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 
 
 @given(events())
-def test_every_event_comes_back_from_json_as_it_was(event: Event) -> None:
+def test_events_round_trip_through_json(event: Event) -> None:
     again = decoder.decode(msgspec.json.encode(event))
     assert type(again) is type(event)
     assert told(again) == told(event)
 
 
-def test_what_was_not_told_is_not_sent() -> None:
+def test_missing_values_are_not_sent() -> None:
     turn = Turn(ts=1.5, call_id="c", turn=3, latency=Latency(stt=140.0))
     assert msgspec.json.decode(msgspec.json.encode(turn)) == {
         "type": "turn",
@@ -32,7 +32,7 @@ def test_what_was_not_told_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)
-def test_every_field_but_the_needed_ones_has_a_default_so_that_old_recordings_decode(name: str) -> None:
+def test_optional_fields_have_defaults_so_that_old_recordings_decode(name: str) -> None:
     kind = EVENT_TYPES[name]
     needed = {field.name: 1 for field in msgspec.structs.fields(kind) if field.required}
     hints = get_type_hints(kind)
@@ -64,6 +64,6 @@ def test_field_names_carry_their_units(name: str) -> None:
         {"call_id": None},
     ],
 )
-def test_values_past_their_bounds_are_refused_rather_than_computed_with(wrong: dict[str, object]) -> None:
+def test_values_past_their_bounds_are_rejected(wrong: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         decoder.decode(msgspec.json.encode({"type": "turn", "ts": 1, "call_id": "c", **wrong}))

@@ -19,14 +19,14 @@ def longest_pile(text: str) -> int:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_nothing_a_terminal_could_act_upon_gets_through(text: str) -> None:
+def test_nothing_that_controls_a_terminal_gets_through(text: str) -> None:
     safe = safe_text(text)
     assert safe.isprintable()
     assert longest_pile(safe) <= MAX_MARKS
 
 
 @given(any_texts | st.text())
-def test_any_text_becomes_printable_and_stays_as_it_is_the_second_time(text: str) -> None:
+def test_cleaning_is_printable_and_idempotent(text: str) -> None:
     safe = safe_text(text)
     assert safe.isprintable()
     assert longest_pile(safe) <= MAX_MARKS
@@ -34,7 +34,7 @@ def test_any_text_becomes_printable_and_stays_as_it_is_the_second_time(text: str
 
 
 @given(st.text(st.characters(categories=("L", "N", "P", "S")), max_size=50))
-def test_what_people_write_passes_untouched(text: str) -> None:
+def test_ordinary_text_passes_unchanged(text: str) -> None:
     assert safe_text(text) is text
 
 
@@ -42,11 +42,11 @@ def test_what_people_write_passes_untouched(text: str) -> None:
     "text",
     ["¿Por qué me cobraron dos veces?", "मुझे मदद चाहिए", "こんにちは 👋", "naïve – “quoted” …", "ก็ได้ครับ"],
 )
-def test_other_scripts_and_their_marks_pass_untouched(text: str) -> None:
+def test_other_scripts_and_their_marks_pass_unchanged(text: str) -> None:
     assert safe_text(text) is text
 
 
-def test_white_space_of_any_kind_becomes_a_space_so_that_words_do_not_melt() -> None:
+def test_any_white_space_becomes_a_space() -> None:
     assert safe_text("1\u202f000\u00a0€\tnow\r\nor\u3000never") == "1 000 € now  or never"
 
 
@@ -58,5 +58,5 @@ def test_no_text_is_longer_than_its_limit_and_a_cut_shows(text: str, limit: int)
         assert safe == text[: limit - 1] + "…"
 
 
-def test_a_label_of_a_million_characters_is_cut_in_no_time() -> None:
+def test_a_label_of_a_million_characters_is_cut_quickly() -> None:
     assert len(safe_label("\x1b[2Jx" * 250_000)) == 512

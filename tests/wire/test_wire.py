@@ -1,4 +1,4 @@
-"""Frames as no publisher would send them: whatever comes, the codec stays calm, bounded and safe to print."""
+"""Fuzzed frames: the codec never crashes, stays bounded and is safe to print."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHARP_BYTES = b'\\"{}[],:\x00\x1b\x7f\x9b\xc2\x85\xe2\x80\xae\xed\xa0\x80\xff0eE
 
 
 class Fuzzer:
-    """Seeded: a failure names its seed and number and comes again."""
+    """Seeded: a failure names its seed and number, and is reproducible."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -108,7 +108,7 @@ def check(codec: Codec) -> None:
     assert len(stats.oddities) == KEPT_MALFORMED
     assert len(stats.unknown_types) <= KEPT_TYPES + 1
     assert len(stats.unknown_fields) <= KEPT_TYPES + 1
-    kept = [oddity.sample + oddity.why for oddity in stats.oddities]
+    kept = [malformed.sample + malformed.why for malformed in stats.oddities]
     assert all(text.isprintable() for text in [*kept, *stats.unknown_types, *stats.unknown_fields])
     assert stats.malformed > 0
     msgspec.msgpack.encode(stats)
@@ -131,7 +131,7 @@ def test_random_bytes_are_refused_in_one_line() -> None:
             Codec().decode(source.randbytes(source.randrange(200)))
 
 
-def test_bytes_called_plain_never_lie_under_fuzz() -> None:
+def test_plain_frames_are_safe_under_fuzz() -> None:
     fuzzer = Fuzzer(7)
     for number in range(5_000):
         data = fuzzer.payload()

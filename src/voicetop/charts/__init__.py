@@ -1,1 +1,1 @@
-"""Chart geometry without a canvas: scales, ticks, resampling, braille lines, bars. Drawn by `ui` in cells."""
+"""Chart geometry: scales, ticks, resampling, braille lines, bars. `ui` draws the cells."""

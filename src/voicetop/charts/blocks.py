@@ -1,4 +1,4 @@
-"""Bars and sparklines out of block characters, in eighths of a cell; in ASCII out of whole marks."""
+"""Bars and sparklines of block characters, in eighths of a cell; in ASCII of whole characters."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from math import isnan
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 LEVELS = "▁▂▃▄▅▆▇"
-"""Up to seven eighths, so that sparklines under each other keep apart."""
+"""At most seven eighths, so that sparklines below each other don't touch."""
 LEVELS_ASCII = "_.-=+*#"
 
 
 def bar(share: float, width: int, *, ascii_only: bool = False) -> str:
-    """A bar of `share` (0–1) of `width` cells, without padding. Anything above nothing shows.
+    """A bar of `share` (0–1) of `width` cells, without padding. Any share above 0 shows.
 
     >>> bar(0.5, 3)
     '█▌'
@@ -26,7 +26,7 @@ def bar(share: float, width: int, *, ascii_only: bool = False) -> str:
 
 
 def strokes(share: float, width: int, *, ascii_only: bool = False) -> str:
-    """A bar that keeps apart from the one below it, in whole cells.
+    """A bar in whole cells that doesn't touch the one below it.
 
     >>> strokes(0.5, 4)
     '▇▇'
@@ -37,7 +37,7 @@ def strokes(share: float, width: int, *, ascii_only: bool = False) -> str:
 
 
 def spark(values: Sequence[float], high: float, *, ascii_only: bool = False) -> str:
-    """One character a value over 0 … high; a hole is a space.
+    """One character per value on the scale 0 … high; NaN is a space.
 
     >>> spark((0.0, 4.0, 8.0), 8.0)
     '▁▄▇'
@@ -50,7 +50,7 @@ def spark(values: Sequence[float], high: float, *, ascii_only: bool = False) -> 
 
 
 def shares(parts: Sequence[float], width: int) -> list[int]:
-    """Whole cells for each part of a stacked bar; they sum to `width` (largest remainder).
+    """Whole cells for each part of a stacked bar, summing to `width` (largest remainder method).
 
     >>> shares((1.0, 1.0, 2.0), 10)
     [3, 2, 5]

@@ -11,7 +11,7 @@ DOTS = ((0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08))
 
 
 def line(values: tuple[float, ...], width: int, height: int, high: float) -> list[str]:
-    """A connected line through two values a column over 0 … high; `values` must have 2 × `width`. Top row first.
+    """A connected line through two values per column on the scale 0 … high, from 2 × `width` values. Top row first.
 
     >>> line((0.0, 1.0, 1.0, 0.0), 2, 1, 1.0)
     ['⡸⢱']
@@ -32,14 +32,14 @@ def line(values: tuple[float, ...], width: int, height: int, high: float) -> lis
 
 
 def _reach(before: int, level: int) -> range:
-    """The dots of this column that join it to the last: everything between, without its own."""
+    """The dots of this column that connect it to the previous value, exclusive of that one."""
     if before < 0 or before == level:
         return range(level, level + 1)
     return range(before + 1, level + 1) if before < level else range(level, before)
 
 
 def line_ascii(values: tuple[float, ...], width: int, height: int, high: float) -> list[str]:
-    """The same with one value a column, as asterisks joined by bars."""
+    """The same with one value per column, as asterisks connected by bars."""
     rows = [[" "] * width for _ in range(height)]
     scale = Scale(0.0, high, height)
     before = -1

@@ -1,4 +1,4 @@
-"""Heat maps: a table of counts put into a given number of columns and rows, and how hot each place is."""
+"""Heat maps: resamples a table of counts to a given number of columns and rows, and picks the shades."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from math import ceil, sqrt
 
 LEVELS = 4
-"""Shades above nothing."""
+"""Shades above zero."""
 
 
 def pooled(counts: Sequence[Sequence[int]], width: int, height: int) -> list[list[int]]:
-    """Counts of [column][row] as `width` columns of `height` rows: neighbours summed where room is short, else
-    repeated.
+    """Counts [column][row] resampled to `width` columns of `height` rows: summed if there are more, else repeated.
 
     >>> pooled(((1, 2), (3, 4)), 1, 2)
     [[4, 6]]
@@ -21,7 +20,7 @@ def pooled(counts: Sequence[Sequence[int]], width: int, height: int) -> list[lis
 
 
 def level(count: int, most: int) -> int:
-    """0 (nothing) to `LEVELS`, by the root of the share of the fullest place, so that a small second hump shows.
+    """0 (none) to `LEVELS`, by the square root of the share of the maximum, so that a small second mode shows.
 
     >>> [level(n, 100) for n in (0, 1, 10, 30, 100)]
     [0, 1, 2, 3, 4]
@@ -30,7 +29,7 @@ def level(count: int, most: int) -> int:
 
 
 def span(index: int, have: int, room: int) -> tuple[int, int]:
-    """Which of `have` things stand at place `index` of `room`.
+    """The range of `have` items shown at place `index` of `room`.
 
     >>> span(1, 6, 3), span(3, 2, 4)
     ((2, 4), (1, 2))

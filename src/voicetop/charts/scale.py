@@ -1,7 +1,7 @@
-"""From values to positions: bounds that don't jump, ticks that people can read, series cut to columns.
+"""Maps values to positions: stable bounds, readable ticks, series resampled to columns.
 
-An axis ends at a round figure, so that a chart stands still while its values wander. A series is put into columns by
-absolute time, so that its shape moves as one piece when time goes on and doesn't shimmer.
+An axis ends at a round number, so that a chart doesn't rescale with every value. Columns are aligned to absolute time,
+so that a series scrolls as one piece and doesn't shimmer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TIME_STEPS = (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21
 
 
 class Scale(NamedTuple):
-    """Maps [low, high] to positions 0 … size-1; what lies outside goes to the edge."""
+    """Maps [low, high] to positions 0 … size-1; values outside are clamped."""
 
     low: float
     high: float
@@ -36,7 +36,7 @@ class Scale(NamedTuple):
 
 
 def round_up(value: float) -> float:
-    """The next round figure at or above a positive value.
+    """The next round number at or above a positive value.
 
     >>> round_up(3910), round_up(0.0731)
     (4000.0, 0.08)
@@ -51,13 +51,13 @@ def round_up(value: float) -> float:
 
 
 def ceiling(values: tuple[float, ...], *marks: float) -> float:
-    """The top of an axis that starts at 0 and holds the values and the marks (thresholds); NaN counts for nothing."""
+    """The top of an axis from 0 that covers the values and the marks (thresholds); NaN is ignored."""
     known = [value for value in (*values, *marks) if not isnan(value) and not isinf(value)]
     return round_up(max(known, default=0.0))
 
 
 def ticks(high: float, rows: int) -> tuple[float, ...]:
-    """Round figures on an axis 0 … high that is `rows` tall, at most one every two rows, without 0.
+    """Round numbers on an axis 0 … high that is `rows` tall, at most one every two rows, without 0.
 
     >>> ticks(6000, 7), ticks(2.5, 7)
     ((2000.0, 4000.0, 6000.0), (1.0, 2.0))
@@ -69,10 +69,9 @@ def ticks(high: float, rows: int) -> tuple[float, ...]:
 
 
 def columns(values: tuple[float, ...], width: int, first: int = 0) -> tuple[float, ...]:
-    """`values` in exactly `width` columns; `first` is the absolute number of the first one (time / step).
+    """`values` resampled to exactly `width` columns; `first` is the absolute number of the first (time / step).
 
-    Many values: the largest of a column stands, since a peak must not vanish. Few: straight lines between them.
-    A hole (NaN) stays a hole.
+    More values than columns: each shows its maximum, so that peaks survive. Fewer: linear interpolation. NaN stays NaN.
 
     >>> columns((1.0, 9.0, 2.0, 3.0), 2)
     (9.0, 3.0)
@@ -97,12 +96,10 @@ def _stretch(values: tuple[float, ...], width: int) -> tuple[float, ...]:
     if len(values) == 1:
         return (NAN,) * (width - 1) + values
     step = (len(values) - 1) / (width - 1)
-    made = [_between(values, i * step) for i in range(width)]
-    for index, value in enumerate(
-        values
-    ):  # a value itself stands in its nearest column, so that no peak is cut
-        made[round(index / step)] = value
-    return tuple(made)
+    stretched = [_between(values, i * step) for i in range(width)]
+    for index, value in enumerate(values):  # each value itself is in its nearest column: no peak is cut
+        stretched[round(index / step)] = value
+    return tuple(stretched)
 
 
 def _between(values: tuple[float, ...], at: float) -> float:
@@ -117,7 +114,7 @@ def _between(values: tuple[float, ...], at: float) -> float:
 
 
 def time_ticks(start: float, end: float, wanted: int) -> tuple[float, ...]:
-    """Round moments (whole minutes, hours …, counted from the epoch) between start and end, at most `wanted`.
+    """Round times (whole minutes, hours …, from the epoch) between start and end, at most `wanted`.
 
     >>> time_ticks(0, 600, 4)
     (0.0, 300.0, 600.0)

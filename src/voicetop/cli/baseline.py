@@ -20,7 +20,7 @@ from voicetop.errors import UsageError, VoicetopError, nearest
 from voicetop.formatting import labels, numbers, times
 from voicetop.formatting.numbers import milliseconds
 from voicetop.history import baselines
-from voicetop.history.baselines import KeptBaseline
+from voicetop.history.baselines import StoredBaseline
 from voicetop.history.store import Store
 from voicetop.locations import history_file
 from voicetop.recording import read
@@ -94,7 +94,7 @@ def _learn(args: argparse.Namespace, store: Path) -> int:
         baselines.write_file(Path(args.output), kept)
     else:
         with _opened(store, writer="baseline learn") as history:
-            baselines.keep(history, kept)
+            baselines.save(history, kept)
     print(f"learned {_in_words(kept, baseline)}; saved to {args.output or f'{store} as {kept.name}'}")
     if baseline.days < ENOUGH_DAYS:
         print(
@@ -119,7 +119,7 @@ def _show(args: argparse.Namespace, store: Path) -> int:
         print("\n".join(shown(kept, args.names[0])))
         return 0
     with _opened(store) as history:
-        if not args.names and len(every := baselines.all_kept(history)) != 1:
+        if not args.names and len(every := baselines.latest_of_each(history)) != 1:
             if not every:
                 raise UsageError(f"{store} has no baseline yet: run voicetop baseline learn RECORDING")
             print(
@@ -134,8 +134,8 @@ def _show(args: argparse.Namespace, store: Path) -> int:
     return 0
 
 
-def _named(history: Store, names: list[str], store: Path) -> KeptBaseline:
-    every = {one.name: one for one in baselines.all_kept(history)}
+def _named(history: Store, names: list[str], store: Path) -> StoredBaseline:
+    every = {one.name: one for one in baselines.latest_of_each(history)}
     if not every:
         raise UsageError(f"{store} has no baseline yet: run voicetop baseline learn RECORDING")
     wanted = names[0] if names else next(iter(every)) if len(every) == 1 else ""
@@ -144,7 +144,7 @@ def _named(history: Store, names: list[str], store: Path) -> KeptBaseline:
     return every[wanted]
 
 
-def shown(kept: KeptBaseline, where: str) -> Iterator[str]:
+def shown(kept: StoredBaseline, where: str) -> Iterator[str]:
     """A baseline for people: what it rests on, the latencies and rates that are normal."""
     baseline = baseline_store.opened(kept, where)
     yield f"{kept.name}: {_in_words(kept, baseline)}"
@@ -174,14 +174,14 @@ def _rates(baseline: Baseline) -> Iterator[str]:
             yield f"  {family} {rest:<{43 - len(family)}} {share * 100:>6.2f} % {calls:>10,.0f}"
 
 
-def _unfit(kept: KeptBaseline, where: str) -> str:
+def _unfit(kept: StoredBaseline, where: str) -> str:
     try:
         return baselines.check(kept, "", where, str(FORMAT))
     except VoicetopError as error:
         return str(error)
 
 
-def _in_words(kept: KeptBaseline, baseline: Baseline) -> str:
+def _in_words(kept: StoredBaseline, baseline: Baseline) -> str:
     of = f" of {kept.deployment}" if kept.deployment else ""
     return f"{_healthy(baseline.healthy_s)}, {kept.calls:,} calls{of}"
 

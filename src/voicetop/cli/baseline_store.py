@@ -12,7 +12,7 @@ from voicetop.alerts.detectors.all import DetectorSet
 from voicetop.engine.windows.histograms import METRICS
 from voicetop.errors import HistoryError
 from voicetop.history import baselines
-from voicetop.history.baselines import KeptBaseline
+from voicetop.history.baselines import StoredBaseline
 from voicetop.history.store import Store
 from voicetop.session import Session
 from voicetop.wire.codec import Beat
@@ -26,10 +26,10 @@ def desk_of(session: Session) -> DetectorSet:
     return next(each for each in session.alerts.detectors if isinstance(each, DetectorSet))
 
 
-def kept_of(session: Session, name: str, source: str) -> KeptBaseline:
+def kept_of(session: Session, name: str, source: str) -> StoredBaseline:
     """What the session has learned so far, to be kept under a name."""
     baseline = desk_of(session).baseline
-    return KeptBaseline(
+    return StoredBaseline(
         name=name,
         deployment=session.deployment,
         made_at=session.at,
@@ -48,7 +48,7 @@ def calls_of(baseline: Baseline) -> float:
     return float(baseline.sums["ended"].sum()) if "ended" in baseline.sums else 0.0
 
 
-def opened(kept: KeptBaseline, where: str) -> Baseline:
+def opened(kept: StoredBaseline, where: str) -> Baseline:
     """The detectors' own form of it. Raises HistoryError."""
     try:
         return Baseline.decode(kept.data)
@@ -82,13 +82,13 @@ def first_of(
 
 def _found(
     file: str, store: Store | None, name: str, log: Callable[[str], None]
-) -> tuple[KeptBaseline | None, str]:
+) -> tuple[StoredBaseline | None, str]:
     if file:
         return baselines.read_file(Path(file)), file
     if store is None:
         return None, ""
     try:
-        return baselines.newest(store, name), str(store.path)
+        return baselines.latest(store, name), str(store.path)
     except HistoryError as error:
         log(f"{error}; learning what is normal starts again")
         return None, ""
@@ -104,7 +104,7 @@ def keep_hourly(session: Session, store: Store, name: str, log: Callable[[str], 
             return
         kept_until[0] = baseline.until
         try:
-            baselines.keep(store, kept_of(session, name, f"the feed until {beat.at:.0f}"))
+            baselines.save(store, kept_of(session, name, f"the feed until {beat.at:.0f}"))
         except HistoryError as error:
             log(f"{error}; the baseline was not saved")
 

@@ -11,7 +11,7 @@ from voicetop import config as configuration
 from voicetop.cli import redact
 from voicetop.errors import UsageError
 from voicetop.formatting import times
-from voicetop.formatting.times import parse_moment
+from voicetop.formatting.times import parse_time
 from voicetop.recording import read
 from voicetop.recording.format import Header
 from voicetop.recording.merge import write_recording
@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     engine = configuration.load().engine()
     seeker = Seeker(args.file, lambda: Session(engine))
     first, last = seeker.index.first_at, seeker.index.last_at
-    start = parse_moment(args.start, first=first, last=last) if args.start else 0.0
-    end = parse_moment(args.end, first=first, last=last) if args.end else last
+    start = parse_time(args.start, first=first, last=last) if args.start else 0.0
+    end = parse_time(args.end, first=first, last=last) if args.end else last
     if start >= end or start > last or end < first:
         raise UsageError(
             f"nothing recorded from {times.iso(start or first)} to {times.iso(end)}: "

@@ -16,7 +16,7 @@ from voicetop.cli import console
 from voicetop.errors import UsageError
 from voicetop.formatting import times
 from voicetop.formatting.numbers import known
-from voicetop.formatting.times import parse_moment
+from voicetop.formatting.times import parse_time
 from voicetop.recording.reader import extent
 from voicetop.replay.options import PlaybackStart
 from voicetop.replay.pacing import FASTEST, SLOWEST
@@ -127,7 +127,7 @@ def _moment(option: str, text: str, first: float, last: float, *, end: float = m
     """The moment that was typed; NaN where none was. Raises UsageError."""
     if not text:
         return math.nan
-    moment = parse_moment(text, first=first, last=end if known(end) else last)
+    moment = parse_time(text, first=first, last=end if known(end) else last)
     if not first - 1 <= moment <= last + 1:
         raise UsageError(
             f"{option} {text}: the recording covers {times.iso(first)} to {times.iso(end if known(end) else last)}"

@@ -1,6 +1,6 @@
-"""What things are called: stages, components, kinds of error and figures, on every screen and in alerts.
+"""Labels of stages, components, kinds of error and figures, on every screen and in alerts.
 
-The feed, the config and rules speak of "llm_ttft" and "p95_llm"; people read "LLM" and "P95 LLM".
+The feed, the config and rules have "llm_ttft" and "p95_llm"; people read "LLM" and "P95 LLM".
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ STAGES = {
     "llm": "LLM", "llm_ttft": "LLM", "llm_total": "LLM", "tool": "tool", "tts": "TTS", "tts_ttfb": "TTS",
     "tts_leading_silence": "leading silence", "vad": "VAD", "output": "output",
 }  # fmt: skip
-"""Stages of a turn and components of an agent, by every name that a feed or the engine's windows have for them."""
+"""Stages of a turn and components of an agent, by every name used in feeds and in the engine's windows."""
 _SHORT = {"endpointing": "EOU", "leading silence": "silence", "aggregation": "wait", "output": "out"}
 _KINDS = {"STT": "stt", "endpointing": "eou", "LLM": "llm", "tool": "tool", "TTS": "tts"}
 FIGURES = {
@@ -27,32 +27,32 @@ FIGURES = {
     "stuck": "stuck callers",
     "waiting": "waiting callers",
 }
-"""Figures by the names that rules have for them; latencies and kinds of error are named by their parts."""
+"""Figures by their names in rules; labels of latencies and kinds of error are composed of their parts."""
 
 
 def stage(name: str) -> str:
-    """A stage or component in a sentence: "llm_ttft" is LLM; a name of the feed's own stays itself."""
+    """A stage or component in a sentence: "llm_ttft" is LLM; unknown names stay as they are."""
     return STAGES.get(name.lower()) or words(name)
 
 
 def short_stage(name: str) -> str:
-    """The same for a narrow column or a bar: endpointing is EOU there (end of utterance)."""
+    """The same for a narrow column or a bar: endpointing is EOU (end of utterance)."""
     label = stage(name)
     return _SHORT.get(label, label)
 
 
 def stage_kind(name: str) -> str:
-    """Which of the six kinds of stage this is, by which it is coloured: stt, eou, llm, tool, tts or other."""
+    """The kind of a stage, which decides its colour: stt, eou, llm, tool, tts or other."""
     return _KINDS.get(stage(name), "other")
 
 
 def words(name: str) -> str:
-    """A name of the feed's own as words: "rate_limit" → "rate limit"."""
+    """A name from the feed as words: "rate_limit" → "rate limit"."""
     return name.replace("_", " ")
 
 
 def latency(name: str, quantile: str = "P95") -> str:
-    """A percentile: of "e2e" it is the response time, of a stage its latency: "P95 response", "P95 LLM"."""
+    """A percentile of the response time ("e2e") or of a stage: "P95 response", "P95 LLM"."""
     return f"{quantile} {'response' if name == 'e2e' else stage(name)}"
 
 
@@ -67,5 +67,5 @@ def errors(component: str = "", category: str = "") -> str:
 
 
 def fault(component: str, category: str) -> str:
-    """What went wrong where: "LLM rate limit"."""
+    """Component and category of an error: "LLM rate limit"."""
     return " ".join(part for part in (stage(component), words(category)) if part)

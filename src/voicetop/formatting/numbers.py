@@ -1,10 +1,10 @@
-"""How numbers are written and read: one way for each kind, on every screen, in alerts, messages, exports and the CLI.
+"""Formats and parses numbers: one way for each kind, on every screen, in alerts, messages, exports and the CLI.
 
-What isn't known (NaN) is a dash. Rates are shares (0–1), written in percent.
+An unknown value (NaN) is a dash. Rates are shares (0–1), written in percent.
 
 Latencies are whole milliseconds with a thousands separator, "3,910 ms", in tables and in sentences alike: thresholds
 are set in milliseconds, and 1,630 against 2,445 says more than 1.6 s against 2.4 s. From 10 s on nobody compares the
-milliseconds any more, and they are seconds: "12.4 s". How long something has lasted so far is a time (`times.py`).
+milliseconds, so they are seconds: "12.4 s". How long something has lasted is a duration (`times.py`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from voicetop.errors import UsageError
 
 DASH = "–"
 LONG_MS = 9_999.5
-"""From here on a latency is written in seconds."""
+"""From here on latencies are in seconds."""
 _SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZES |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 _NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 
 
 def known(value: float) -> bool:
-    """Whether there is a value at all: what isn't known is NaN, which equals nothing."""
+    """Whether there is a value: an unknown one is NaN, which doesn't equal itself."""
     return value == value
 
 
@@ -38,12 +38,12 @@ def milliseconds(value: float) -> str:
 
 
 def bare_ms(value: float) -> str:
-    """Milliseconds without the unit, where the unit stands nearby."""
+    """Milliseconds without the unit, which is shown nearby."""
     return count(value)
 
 
 def axis_ms(value: float) -> str:
-    """A round figure at a chart's axis: 800 → "800 ms", 2500 → "2.5 s"."""
+    """A round number on a chart's axis: 800 → "800 ms", 2500 → "2.5 s"."""
     return f"{value / 1000:g} s" if value >= 1000 else f"{value:g} ms"
 
 
@@ -55,22 +55,22 @@ def percent(share: float) -> str:
 
 
 def whole_percent(share: float) -> str:
-    """A share where tenths say nothing: 0.824 → "82 %"."""
+    """A share without decimals: 0.824 → "82 %"."""
     return f"{share * 100:.0f} %" if known(share) else DASH
 
 
 def axis_percent(share: float) -> str:
-    """A share at a chart's axis: 0.05 → "5 %"."""
+    """A share on a chart's axis: 0.05 → "5 %"."""
     return f"{share * 100:.3g} %"
 
 
 def axis_dollars(value: float) -> str:
-    """Dollars at a chart's axis: 0.05 → "$0.05"."""
+    """Dollars on a chart's axis: 0.05 → "$0.05"."""
     return f"${value:.3g}"
 
 
 def axis_plain(value: float) -> str:
-    """Any other figure at a chart's axis."""
+    """Any other number on a chart's axis."""
     return f"{value:,.4g}"
 
 
@@ -106,12 +106,12 @@ def short_count(number: int, most: int = 10_000) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """1 → "1 call", 3000 → "3,000 calls"; `plural` where an s doesn't make it."""
+    """1 → "1 call", 3000 → "3,000 calls"; `plural` for irregular nouns."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def ratio(value: float) -> str:
-    """2.38 → "2.4×", 23.8 → "24×"; nothing where it isn't known."""
+    """2.38 → "2.4×", 23.8 → "24×"; empty if unknown."""
     if not known(value):
         return ""
     return f"{value:.1f}×" if value < 10 else f"{value:.0f}×"
@@ -130,7 +130,7 @@ _WRITERS: dict[str, Callable[[float], str]] = {
 
 
 def written(value: float, unit: str) -> str:
-    """A figure in its unit."""
+    """A figure with its unit."""
     if not known(value):
         return DASH
     write = _WRITERS.get(unit)
@@ -139,7 +139,7 @@ def written(value: float, unit: str) -> str:
 
 # -- read ------------------------------------------------------------------------------------------------------------
 
-_PARSED: dict[str, tuple[tuple[str, float], ...]] = {
+_SIGNS: dict[str, tuple[tuple[str, float], ...]] = {
     "ms": (("ms", 1.0), ("s", 1000.0)),
     "rate": (("%", 0.01),),
     "usd": (("$", 1.0),),
@@ -147,13 +147,13 @@ _PARSED: dict[str, tuple[tuple[str, float], ...]] = {
 
 
 def parse_figure(text: str, unit: str) -> float | None:
-    """A figure that says its unit, in the base of `unit`; None of anything else.
+    """A figure with its unit, in the base of `unit`; None for anything else.
 
     >>> parse_figure("2.7 s", "ms"), parse_figure("3,910 ms", "ms"), parse_figure("$0.20", "usd")
     (2700.0, 3910.0, 0.2)
     """
     text = text.strip()
-    for sign, factor in _PARSED.get(unit, ()):
+    for sign, factor in _SIGNS.get(unit, ()):
         number = text.removeprefix(sign).removesuffix(sign).strip()
         if number != text and _NUMBER.fullmatch(number):
             return float(number.replace(",", "")) * factor
@@ -161,12 +161,12 @@ def parse_figure(text: str, unit: str) -> float | None:
 
 
 def parse_size(text: str) -> int:
-    """A size in bytes. Raises UsageError.
+    """Parse a size in bytes. Raises UsageError.
 
     >>> parse_size("2GB"), parse_size("512 MiB")
     (2000000000, 536870912)
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip(), re.IGNORECASE)
-    if not found or found[2].upper() not in _SIZES:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip(), re.IGNORECASE)
+    if not match or match[2].upper() not in _SIZES:
         raise UsageError(f"{text!r} is not a size: type it like 500MB or 2GB")
-    return int(float(found[1]) * _SIZES[found[2].upper()])
+    return int(float(match[1]) * _SIZES[match[2].upper()])

@@ -1,6 +1,6 @@
-"""How moments and lengths of time are written and read: one way for each kind, everywhere.
+"""Formats and parses times and durations: one way for each kind, everywhere.
 
-Moments are epoch seconds, lengths are seconds; NaN, what isn't known, is a dash.
+Times are epoch seconds, durations are seconds; an unknown one (NaN) is a dash.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|min|[smhdw])")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
 
 
-# -- lengths of time -------------------------------------------------------------------------------------------------
+# -- durations -------------------------------------------------------------------------------------------------------
 
 
 def seconds(value: float) -> str:
@@ -29,7 +29,7 @@ def seconds(value: float) -> str:
 
 
 def age(value: float) -> str:
-    """As a stopwatch shows it: 252 → "4:12", 4000 → "1:06:40", 200000 → "2 d 7 h"."""
+    """Like a stopwatch: 252 → "4:12", 4000 → "1:06:40", 200000 → "2 d 7 h"."""
     if not known(value):
         return DASH
     whole = max(0, int(value))
@@ -62,7 +62,7 @@ def long_span(value: float) -> str:
 
 
 def parse_span(text: str) -> float:
-    """A length of time in seconds. Raises UsageError.
+    """Parse a duration in seconds. Raises UsageError.
 
     >>> parse_span("90s"), parse_span("1h30m"), parse_span("2 min 22 s"), parse_span("7d")
     (90.0, 5400.0, 142.0, 604800.0)
@@ -73,31 +73,31 @@ def parse_span(text: str) -> float:
     return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
 
 
-# -- moments ---------------------------------------------------------------------------------------------------------
+# -- times -----------------------------------------------------------------------------------------------------------
 
 
 def clock(at: float, *, utc: bool = True, seconds: bool = True) -> str:
-    """As a clock shows it, in UTC or in this machine's zone: "14:05:03", "14:05"."""
+    """The time of day, in UTC or in this machine's time zone: "14:05:03", "14:05"."""
     if not known(at):
         return DASH
     return _local(at, utc=utc).strftime("%H:%M:%S" if seconds else "%H:%M")
 
 
 def day(at: float, *, utc: bool = True) -> str:
-    """Its date: "2026-11-22"."""
+    """The date: "2026-11-22"."""
     return f"{_local(at, utc=utc):%Y-%m-%d}" if known(at) else DASH
 
 
 def zone(at: float, *, utc: bool) -> str:
-    """The name of the clock: "UTC" or what the machine calls its own."""
+    """The name of the time zone: "UTC" or the machine's own."""
     return "UTC" if utc or not known(at) else _local(at, utc=False).strftime("%Z")
 
 
 def iso(at: float, timespec: str = "milliseconds") -> str:
-    """In full, in UTC: "2026-11-22T14:05:03.250Z", by `timespec` "2026-11-22T14:05:03Z"."""
+    """ISO 8601 in UTC: "2026-11-22T14:05:03.250Z", with `timespec` "2026-11-22T14:05:03Z"."""
     try:
         return datetime.fromtimestamp(at, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):  # beyond any calendar
+    except (ValueError, OverflowError, OSError):  # outside the calendar
         return f"{at} s"
 
 
@@ -106,11 +106,11 @@ def file_stamp(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
 
 
-def parse_moment(text: str, *, first: float, last: float, zone: tzinfo | None = None) -> float:
-    """A moment (epoch s) of a recording that goes from `first` to `last`. Raises UsageError.
+def parse_time(text: str, *, first: float, last: float, zone: tzinfo | None = None) -> float:
+    """Parse a time (epoch s) in a recording from `first` to `last`. Raises UsageError.
 
-    "14:05" and "14:05:30" are the last such time of day in it, by the clock of this machine (or `zone`); "-90s" and
-    "3m ago" count back from its end, "+90s" on from its beginning; "2026-11-22T14:05Z" and "1760000000" are themselves.
+    "14:05" and "14:05:30" are the last such time of day in it, in this machine's time zone (or `zone`); "-90s" and
+    "3m ago" count back from its end, "+90s" forward from its start; "2026-11-22T14:05Z" and "1760000000" are absolute.
     """
     word = text.strip()
     if re.fullmatch(r"\d{9,11}(\.\d+)?", word):
@@ -123,16 +123,16 @@ def parse_moment(text: str, *, first: float, last: float, zone: tzinfo | None = 
         at = _on_that_day(word, last, zone)
         return (at if at.timestamp() <= last else at - timedelta(days=1)).timestamp()
     try:
-        moment = datetime.fromisoformat(word.replace(" ", "T"))
+        when = datetime.fromisoformat(word.replace(" ", "T"))
     except ValueError:
         raise UsageError(
             f"{text!r} is not a time: type it like 14:05, 3m ago, -90s, +10m or 2026-11-22T14:05Z"
         ) from None
-    return moment.timestamp() if moment.tzinfo else _in_zone(moment, zone).timestamp()
+    return when.timestamp() if when.tzinfo else _in_zone(when, zone).timestamp()
 
 
 def parse_time_of_day(text: str, now: float, *, zone: tzinfo | None = None) -> float | None:
-    """The next moment at which a clock shows "15:00"; None of what isn't a time of day. Raises UsageError for 25:00."""
+    """The next time at which a clock shows "15:00"; None if it isn't a time of day. Raises UsageError for 25:00."""
     if not _CLOCK.fullmatch(text.strip()):
         return None
     at = _on_that_day(text.strip(), now, zone)
@@ -140,7 +140,7 @@ def parse_time_of_day(text: str, now: float, *, zone: tzinfo | None = None) -> f
 
 
 def _on_that_day(text: str, day_of: float, zone: tzinfo | None) -> datetime:
-    """That time of day on the day of a moment."""
+    """That time of day, on the day of `day_of` (epoch s)."""
     hour, minute, second = text.split(":") if text.count(":") == 2 else (*text.split(":"), "0")
     if int(hour) > 23 or int(minute) > 59 or float(second) >= 60:
         raise UsageError(f"{text!r} is not a time of day: type it like 14:05 or 14:05:30")
@@ -150,9 +150,9 @@ def _on_that_day(text: str, day_of: float, zone: tzinfo | None) -> datetime:
 
 
 def _local(at: float, *, utc: bool) -> datetime:
-    moment = datetime.fromtimestamp(at, UTC)
-    return moment if utc else moment.astimezone()
+    when = datetime.fromtimestamp(at, UTC)
+    return when if utc else when.astimezone()
 
 
-def _in_zone(moment: datetime, zone: tzinfo | None) -> datetime:
-    return moment.replace(tzinfo=zone) if zone else moment.astimezone()
+def _in_zone(when: datetime, zone: tzinfo | None) -> datetime:
+    return when.replace(tzinfo=zone) if zone else when.astimezone()

@@ -1,4 +1,4 @@
-"""What outlives a session: what was normal, and which incidents there were. One SQLite file, one writer.
+"""The history: baselines and past incidents in one SQLite file with one writer.
 
-The hub's session writes it, or a watcher where no hub is ours; whoever else is interested reads.
+The hub's session writes it, or a watcher if the hub doesn't; other processes read.
 """

@@ -1,7 +1,7 @@
-"""Baselines in the store and in files: bytes of the detectors' own, with what a person and a check must know.
+"""Baselines in the store and in files: the detectors' own bytes, with metadata to show and to check.
 
-A file is the line `voicetop baseline 1`, then a `KeptBaseline` as MessagePack: what `baseline export` writes, and what
-`serve --baseline` takes.
+A file is the line `voicetop baseline 1`, then a `StoredBaseline` as MessagePack: written by `baseline export`,
+read by `serve --baseline`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from voicetop.history.store import Store
 
 HEAD = b"voicetop baseline 1\n"
 KEPT = 48
-"""How many of one name stay in the store: two days of hours."""
+"""Baselines kept per name: two days of hourly ones."""
 
 
-class KeptBaseline(Struct, frozen=True):
+class StoredBaseline(Struct, frozen=True):
     """What was normal from `first_at` to `last_at` (stamps), learned from `calls` calls of `deployment`.
 
-    `metrics` are the names of what it holds; `format` names the version of `data`; `source` says what it was made of.
+    `metrics` names what it covers, `format` the version of `data`, and `source` the feed or recording.
     """
 
     name: str
@@ -42,8 +42,8 @@ class KeptBaseline(Struct, frozen=True):
 _COLUMNS = "name, deployment, made_at, first_at, last_at, calls, metrics, source, format, data"
 
 
-def keep(store: Store, baseline: KeptBaseline) -> None:
-    """Add one; the last `KEPT` of a name stay. Raises HistoryError."""
+def save(store: Store, baseline: StoredBaseline) -> None:
+    """Add a baseline, and delete all but the last `KEPT` of its name. Raises HistoryError."""
     row = (
         *(
             baseline.name,
@@ -63,8 +63,8 @@ def keep(store: Store, baseline: KeptBaseline) -> None:
     )
 
 
-def newest(store: Store, name: str) -> KeptBaseline | None:
-    """The latest of that name. Raises HistoryError."""
+def latest(store: Store, name: str) -> StoredBaseline | None:
+    """The latest baseline of a name, None if there is none. Raises HistoryError."""
     rows = store.read(
         f"SELECT {_COLUMNS} FROM baselines WHERE name = ? ORDER BY made_at DESC, id DESC LIMIT 1",  # noqa: S608
         (name,),
@@ -72,29 +72,28 @@ def newest(store: Store, name: str) -> KeptBaseline | None:
     return _baseline(rows[0]) if rows else None
 
 
-def all_kept(store: Store) -> list[KeptBaseline]:
-    """The latest of each name, by name. Raises HistoryError."""
+def latest_of_each(store: Store) -> list[StoredBaseline]:
+    """The latest baseline of each name, sorted by name. Raises HistoryError."""
     names = [str(row[0]) for row in store.read("SELECT DISTINCT name FROM baselines ORDER BY name")]
-    found = [newest(store, name) for name in names]
-    return [one for one in found if one is not None]
+    return [baseline for name in names if (baseline := latest(store, name)) is not None]
 
 
-def _baseline(row: tuple[object, ...]) -> KeptBaseline:
+def _baseline(row: tuple[object, ...]) -> StoredBaseline:
     values = list(row)
     values[6] = tuple(json.loads(str(values[6])))
-    return KeptBaseline(*values)  # type: ignore[arg-type]
+    return StoredBaseline(*values)  # type: ignore[arg-type]
 
 
-def write_file(path: Path, baseline: KeptBaseline) -> None:
-    """Take one elsewhere. Raises HistoryError."""
+def write_file(path: Path, baseline: StoredBaseline) -> None:
+    """Export a baseline. Raises HistoryError."""
     try:
         path.write_bytes(HEAD + msgspec.msgpack.encode(baseline))
     except OSError as error:
         raise HistoryError(f"{path}: cannot write the baseline: {error.strerror}") from None
 
 
-def read_file(path: Path) -> KeptBaseline:
-    """One that was taken here. Raises HistoryError for what is none."""
+def read_file(path: Path) -> StoredBaseline:
+    """Read an exported baseline. Raises HistoryError if the file isn't one."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -102,18 +101,18 @@ def read_file(path: Path) -> KeptBaseline:
     if not data.startswith(HEAD):
         raise HistoryError(f"{path}: not a baseline: create one with `voicetop baseline export`")
     try:
-        return msgspec.msgpack.decode(data[len(HEAD) :], type=KeptBaseline)
+        return msgspec.msgpack.decode(data[len(HEAD) :], type=StoredBaseline)
     except msgspec.DecodeError:
         raise HistoryError(f"{path}: the baseline is damaged: export it again") from None
 
 
-def check(baseline: KeptBaseline, deployment: str, where: str, format: str) -> str:  # noqa: A002
-    """A warning where it is another fleet's, else empty. Raises HistoryError where it measures something else."""
+def check(baseline: StoredBaseline, deployment: str, where: str, format: str) -> str:  # noqa: A002
+    """A warning if it is of another deployment, else empty. Raises HistoryError if metrics or version differ."""
     if baseline.metrics != METRICS or baseline.format != format:
         differ = sorted(set(baseline.metrics) ^ set(METRICS))
         what = f"its metrics differ ({', '.join(differ[:4])})" if differ else "it has another version"
         raise HistoryError(f"{where}: this baseline cannot be used, {what}: learn it again from a recording")
     if baseline.deployment and deployment and baseline.deployment != deployment:
-        whose = f"a baseline of {baseline.deployment}, not of {deployment}"
-        return f"{where}: {whose}: what is normal there may not be normal here"
+        other = f"a baseline of {baseline.deployment}, not of {deployment}"
+        return f"{where}: {other}: what is normal there may not be normal here"
     return ""

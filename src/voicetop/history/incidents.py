@@ -1,7 +1,7 @@
-"""Which incidents there were, and how long it took to see, to take and to end each: from the effects, as they come.
+"""Past incidents with their times to detect, acknowledge and resolve, recorded from effects as they come.
 
-Everything is a matter of stamps: time to detection is from the estimated onset to the firing, and so on. The same
-effect written twice changes nothing.
+All times are stamps: the time to detect runs from the estimated onset to the firing, and so on. Recording the same
+effect twice changes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NAN = float("nan")
 
 
 class NotificationTimes(Protocol):
-    """What is read of an effect (`alerts.signals.Effect`): this room knows the words, not the room above."""
+    """The fields read from an effect (`alerts.signals.Effect`), which this package may not import."""
 
     @property
     def reason(self) -> str: ...
@@ -54,7 +54,7 @@ class NotificationTimes(Protocol):
 
 
 class PastIncident(Struct, frozen=True):
-    """One incident as it is remembered; times are stamps, NaN where it did not come to that."""
+    """A recorded incident; times are stamps, NaN if it wasn't acknowledged or resolved."""
 
     incident_id: str
     family: str
@@ -77,36 +77,36 @@ class PastIncident(Struct, frozen=True):
 
     @property
     def to_acknowledge_s(self) -> float:
-        """From the alert to somebody's taking it."""
+        """From the alert to its acknowledgement."""
         return self.acked_at - self.fired_at
 
     @property
     def to_resolve_s(self) -> float:
-        """From the onset to the end."""
+        """From the onset to the resolution."""
         return self.resolved_at - self.onset
 
 
-_BEGIN = """
+_UPSERT = """
 INSERT INTO incidents (thread, key, incident_id, family, rule, segment, tier, summary, blame, onset, silenced)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (thread) DO UPDATE SET tier = excluded.tier, summary = excluded.summary, silenced = excluded.silenced,
   blame = CASE WHEN excluded.blame = '' THEN blame ELSE excluded.blame END
 """
-_MOMENT = {
+_SET_TIME = {
     "fired": "UPDATE incidents SET fired_at = coalesce(fired_at, ?) WHERE thread = ?",
     "worse": "UPDATE incidents SET worse_at = coalesce(worse_at, ?) WHERE thread = ?",
     "acknowledged": "UPDATE incidents SET acked_at = coalesce(acked_at, ?), acked_by = ? WHERE thread = ?",
     "resolved": "UPDATE incidents SET resolved_at = ?, resolved_by = ? WHERE thread = ?",
 }
-_BEFORE = """
+_FILL_TIMES = """
 UPDATE incidents SET fired_at = coalesce(fired_at, ?), acked_at = coalesce(acked_at, ?) WHERE thread = ?
 """
-"""What a later word knows of earlier moments, where whoever writes came in between."""
+"""Fills in earlier times from a later effect, if recording began in between."""
 _NAMED = ("acknowledged", "resolved")
 
 
 class IncidentLog:
-    """Writes effects down. What the store can't take is told once; alerts go on without it."""
+    """Records effects. An error of the store is logged once; alerts continue without it."""
 
     def __init__(self, store: Store, log: Callable[[str], None]) -> None:
         self.store = store
@@ -114,7 +114,7 @@ class IncidentLog:
         self._trouble = ""
 
     def record(self, effects: Iterable[NotificationTimes]) -> None:
-        """Write down what happened."""
+        """Record effects."""
         try:
             for effect in effects:
                 self._write(effect)
@@ -125,30 +125,25 @@ class IncidentLog:
         else:
             self._trouble = ""
 
-    def _write(self, told: NotificationTimes) -> None:
-        thread = f"{told.key}@{told.onset!r}"
-        segment = " × ".join(f"{name}={value}" for name, value in told.where)
-        first: tuple[Any, ...] = (
-            thread,
-            told.key,
-            told.incident_id,
-            told.family,
-            told.rule,
-            segment,
-            told.tier,
+    def _write(self, effect: NotificationTimes) -> None:
+        thread = f"{effect.key}@{effect.onset!r}"
+        segment = " × ".join(f"{name}={value}" for name, value in effect.where)
+        row = (
+            *(thread, effect.key, effect.incident_id, effect.family, effect.rule, segment, effect.tier),
+            *(effect.summary, effect.blame, effect.onset, int(effect.silenced)),
         )
-        self.store.write(_BEGIN, [(*first, told.summary, told.blame, told.onset, int(told.silenced))])
-        by = (told.by,) if told.reason in _NAMED else ()
-        # what was part of another may be told long after it fired
-        at = told.fired_at or told.at if told.reason == "fired" else told.at
-        if told.reason in _MOMENT:
-            self.store.write(_MOMENT[told.reason], [(at, *by, thread)])
-        if told.reason != "fired":
-            self.store.write(_BEFORE, [(told.fired_at or None, told.acked_at or None, thread)])
+        self.store.write(_UPSERT, [row])
+        by = (effect.by,) if effect.reason in _NAMED else ()
+        # an incident that was part of another may be notified long after it fired
+        at = effect.fired_at or effect.at if effect.reason == "fired" else effect.at
+        if effect.reason in _SET_TIME:
+            self.store.write(_SET_TIME[effect.reason], [(at, *by, thread)])
+        if effect.reason != "fired":
+            self.store.write(_FILL_TIMES, [(effect.fired_at or None, effect.acked_at or None, thread)])
 
 
 def open_log(path: str, writer: str, log: Callable[[str], None]) -> IncidentLog | None:
-    """The log in the store at `path`, None for none; trouble with it is said and keeps nobody from anything."""
+    """The log in the store at `path`; None without a path, or if it can't be opened, which is logged."""
     if not path:
         return None
     try:
@@ -159,16 +154,16 @@ def open_log(path: str, writer: str, log: Callable[[str], None]) -> IncidentLog 
 
 
 def incidents_since(store: Store, at: float) -> list[PastIncident]:
-    """Those that began at `at` or later, oldest first. Raises HistoryError."""
+    """Incidents that began at `at` or later, oldest first. Raises HistoryError."""
     rows = store.read(
         "SELECT incident_id, family, rule, segment, tier, summary, blame, onset, fired_at, acked_at, acked_by,"
         " resolved_at, resolved_by FROM incidents WHERE onset >= ? ORDER BY onset, thread",
         (at,),
     )
-    return [PastIncident(*(_plain(value, index) for index, value in enumerate(row))) for row in rows]
+    return [PastIncident(*(_or_default(value, index) for index, value in enumerate(row))) for row in rows]
 
 
-def _plain(value: Any, index: int) -> Any:
+def _or_default(value: Any, index: int) -> Any:
     if value is not None:
         return value
     return "" if PastIncident.__struct_fields__[index].endswith("_by") else NAN

@@ -1,7 +1,7 @@
-"""The history's file: opened, brought to this version, and every way in which a disk can fail said in one line.
+"""The history's file: opening, schema upgrades, and one-line errors for everything that can go wrong on disk.
 
-SQLite in WAL mode, so that readers never wait for the writer. One process writes: it holds a lock beside the file, with
-its name in it, so that a second one is told who was first.
+SQLite in WAL mode, so that readers never wait for the writer. The one writing process holds a lock file with its name,
+so that the error of a second one can say who holds it.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ MIGRATIONS = (
     CREATE INDEX incidents_by_time ON incidents (onset);
     """,
 )
-"""Each brings the schema one version on; what is here is never changed, only added to."""
+"""Each upgrades the schema by one version. Never change one, only append."""
 
 
 class Store:
-    """A history store. `writer` names who writes; without, it is read only. Raises HistoryError."""
+    """A history store, read-only unless `writer` names the writing process. Raises HistoryError."""
 
     def __init__(self, path: Path, *, writer: str = "") -> None:
         self.path = path
         self._lock = _take_lock(path, writer) if writer else None
         try:
-            with self._in_words():
+            with self._explained():
                 self._db = _open(path, writable=bool(writer))
-                self._bring_up(writable=bool(writer))
+                self._upgrade(writable=bool(writer))
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file, and release the lock."""
         with contextlib.suppress(AttributeError, sqlite3.Error):
             self._db.close()
         if self._lock is not None:
@@ -60,8 +60,8 @@ class Store:
             self._lock = None
 
     def write(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        """All of it or nothing. Raises HistoryError."""
-        with self._in_words():
+        """Execute for all rows or none. Raises HistoryError."""
+        with self._explained():
             try:
                 self._db.executemany(statement, rows)
                 self._db.commit()
@@ -71,11 +71,11 @@ class Store:
                 raise
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Rows. Raises HistoryError."""
-        with self._in_words():
+        """The rows of a query. Raises HistoryError."""
+        with self._explained():
             return self._db.execute(query, values).fetchall()
 
-    def _bring_up(self, *, writable: bool) -> None:
+    def _upgrade(self, *, writable: bool) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > len(MIGRATIONS):
             raise HistoryError(
@@ -89,7 +89,7 @@ class Store:
             self._db.executescript(f"BEGIN; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -105,7 +105,7 @@ def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
         if not path.is_file():
             raise HistoryError(f"{path}: no history yet: a hub or watcher with --history creates one")
         return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0, check_same_thread=False)
-    with contextlib.suppress(OSError):  # said better by SQLite
+    with contextlib.suppress(OSError):  # SQLite has the better message
         path.touch(mode=0o600)
     db = sqlite3.connect(path, timeout=5.0, check_same_thread=False)
     db.execute("PRAGMA journal_mode = WAL")
@@ -113,23 +113,23 @@ def _open(path: Path, *, writable: bool) -> sqlite3.Connection:
     return db
 
 
-def _what_to_do(said: str) -> str:
-    """What SQLite says, as a person would, and what to do.
+def _what_to_do(error: str) -> str:
+    """An SQLite error in plain words, with what to do.
 
     >>> _what_to_do("database or disk is full")
     'the disk is full: make room'
     """
-    if "full" in said:
+    if "full" in error:
         return "the disk is full: make room"
-    if "locked" in said or "busy" in said:
+    if "locked" in error or "busy" in error:
         return "another program has locked the history: stop it"
-    if "readonly" in said or "unable to open" in said:
-        return f"the history cannot be opened here ({said}): check the folder and who owns it"
-    return f"the disk of the history failed ({said})"
+    if "readonly" in error or "unable to open" in error:
+        return f"the history cannot be opened here ({error}): check the folder and who owns it"
+    return f"the disk of the history failed ({error})"
 
 
 def _take_lock(path: Path, writer: str) -> int:
-    """The lock beside the file. Raises HistoryError that names who holds it."""
+    """Take the lock beside the file. Raises HistoryError, which names the holder."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -22,12 +22,12 @@ from voicetop.hub.feed import Audience, Feed
 from voicetop.hub.hub_session import JoinPoint
 from voicetop.wire.batches import after_seq
 from voicetop.wire.events import Gap, Operator
-from voicetop.wire.frames import DeliveryReport, Resume, WantState
+from voicetop.wire.frames import DeliveryReport, Resume, StateRequest
 
 SEND_BUFFER = 128 * 1024
 FRAGMENT = 64 * 1024
 
-_control_decoder = msgspec.json.Decoder(WantState | DeliveryReport)
+_control_decoder = msgspec.json.Decoder(StateRequest | DeliveryReport)
 _operator_decoder = msgspec.json.Decoder(Operator | list[Operator])
 
 
@@ -170,7 +170,7 @@ class ConsoleConnection:
             message = _control_decoder.decode(frame)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
-        if isinstance(message, WantState):
+        if isinstance(message, StateRequest):
             self._wants_state = True
             return True
         if self.role == "watcher":

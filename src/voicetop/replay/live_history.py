@@ -29,7 +29,7 @@ from voicetop.replay.scratch import Scratch
 from voicetop.replay.timeline_scan import follow
 from voicetop.sources import Act
 from voicetop.views.timeline_builder import MOST_NOTES, TimelineBuilder
-from voicetop.wire.batches import ends_with_beat
+from voicetop.wire.batches import ends_with_heartbeat
 from voicetop.wire.events import NOTING, Operator
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class LiveHistory:
         self._beat_at = NAN
         if not known(self._stated_at):
             self._stated_at = at
-        if at - self._stated_at >= APART_S and self._may_state() and ends_with_beat(frame):
+        if at - self._stated_at >= APART_S and self._may_state() and ends_with_heartbeat(frame):
             self._stated_at = at
             self._keep_state(at)
         if at - self._gathering.told_at >= TOLD_S or self._gathering.told_at > at:

@@ -23,7 +23,7 @@ from voicetop.replay.checkpoints.writer import CheckpointWriter, go_on_from
 from voicetop.replay.frame_cursor import FrameCursor, frames_behind
 from voicetop.replay.session_cursor import SessionCursor
 from voicetop.session import Session
-from voicetop.wire.batches import is_welcome, last_beat, split
+from voicetop.wire.batches import count_to_last_heartbeat, is_welcome, split
 
 SHARE = 0.2
 """How much of the recording's size its checkpoints may take."""
@@ -157,7 +157,12 @@ class Seeker:
                 break
             until, rest, here = max(until, step.at), step.frame, step.place
             room = (here.offset if here else 0) * self._share - self.checkpoints.size - keeper.waiting
-            if here and room >= MARGIN * size and until - kept_at >= APART_S and (beat := last_beat(rest)):
+            if (
+                here
+                and room >= MARGIN * size
+                and until - kept_at >= APART_S
+                and (beat := count_to_last_heartbeat(rest))
+            ):
                 head, rest = split(rest, beat)
                 session.feed(head)
                 _moved(keeper, here, step.epoch, head)

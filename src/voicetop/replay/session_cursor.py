@@ -7,7 +7,14 @@ from collections import deque
 from collections.abc import Iterator
 
 from voicetop.session import Session
-from voicetop.wire.batches import Stamped, begin_of, first_beat, last_beat, split, split_at
+from voicetop.wire.batches import (
+    Stamped,
+    count_to_first_heartbeat,
+    count_to_last_heartbeat,
+    first_stamp,
+    split,
+    split_at,
+)
 
 
 class SessionCursor:
@@ -36,7 +43,7 @@ class SessionCursor:
             return math.inf
         coming = self._ahead[0]
         if self._begin is None or self._begin[0] is not coming:
-            self._begin = coming, begin_of(coming)
+            self._begin = coming, first_stamp(coming)
         return self._begin[1]
 
     def next_at(self) -> float:
@@ -72,7 +79,7 @@ class SessionCursor:
                 held += self._cut(held, stamped, at)
                 break
             held += 1
-            if last_beat(stamped[1]):
+            if count_to_last_heartbeat(stamped[1]):
                 for _ in range(held - 1):
                     self.fold()
                 held = 1
@@ -82,7 +89,7 @@ class SessionCursor:
         """Before the first heartbeat there is nothing to show: go on to it, if it is stamped by `at`."""
         while not self.session.at and self.begins_at() <= at:
             stamp, frame = self._ahead[0]
-            if count := first_beat(frame):
+            if count := count_to_first_heartbeat(frame):
                 self._ahead.popleft()
                 self._ahead.extendleft((stamp, part) for part in reversed(split(frame, count)) if part)
             self.fold()
@@ -105,7 +112,7 @@ class SessionCursor:
 
     def _fold_to_beat(self, held: int) -> None:
         """Fold the first `held` frames up to the last heartbeat in them."""
-        beats = [last_beat(self._ahead[number][1]) for number in range(held)]
+        beats = [count_to_last_heartbeat(self._ahead[number][1]) for number in range(held)]
         last = max((number for number, beat in enumerate(beats) if beat), default=-1)
         if last < 0:
             return

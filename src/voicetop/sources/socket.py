@@ -34,7 +34,7 @@ from voicetop.wire.frames import (
     Hello,
     RawBatch,
     Resume,
-    WantState,
+    StateRequest,
     WelcomeHead,
 )
 
@@ -217,7 +217,7 @@ class SocketSource:
         now = self._clock.monotonic()
         if self._has_local_time and now >= self._state_asked_at + ASK_EVERY_S:
             self._state_asked_at = now
-            await connection.send(msgspec.json.encode(WantState()), text=True)
+            await connection.send(msgspec.json.encode(StateRequest()), text=True)
 
     async def _resend_acts(self, connection: ClientConnection) -> None:
         """Send what a broken connection may have lost."""

@@ -1,7 +1,7 @@
-"""Events made safe to paint, and the bytes of a frame that need no cleaning told from those that may.
+"""Makes the texts of events safe to display, skipping frames that need no cleaning.
 
-Most frames are plain: one look at their bytes says that no text in them can be dangerous, and their events pass
-untouched. The rest is looked at event by event. Called by the codec alone.
+Most frames are plain: one scan of their bytes shows that no text in them can be dangerous, and their events pass
+untouched. Others are checked event by event. Used only by the codec.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from voicetop.wire.text import is_safe, safe_label, safe_text
 
 
 def is_plain(frame: bytes) -> bool:
-    """Whether nothing in this JSON can be dangerous, seen from its bytes alone, a whole frame at a time.
+    """Whether no text in this JSON frame can be dangerous, from its bytes alone; may be a false negative.
 
-    JSON must escape control characters, so that ASCII without a backslash or DEL has none. What is beyond ASCII is
-    looked at together: marks that pile up only because what stood between them is left out cost a closer look.
+    JSON must escape control characters, so ASCII without backslashes and DEL has none. The non-ASCII characters are
+    checked together: combining marks that become adjacent this way only cost the closer check.
     """
     if b"\x7f" in frame or (b"\\" in frame and _ESCAPE.search(frame)):
         return False
@@ -40,7 +40,7 @@ _ASCII = bytes(range(0x80))
 
 
 def clean_events(events: Iterable[Event]) -> int:
-    """Make every text in `events` safe, in place; how many had to change."""
+    """Make every text in `events` safe, in place. Returns how many changed."""
     changed = 0
     for event in events:
         kind = type(event)
@@ -50,7 +50,7 @@ def clean_events(events: Iterable[Event]) -> int:
 
 
 def clean_struct(struct: Struct) -> int:
-    """Make every text of a Struct safe, in place, those in its segments and its agent too; how many had to change."""
+    """Make every text of a Struct safe, in place, including its segments and agent. Returns how many changed."""
     changed = 0
     for name in struct.__struct_fields__:
         value = getattr(struct, name)
@@ -70,7 +70,7 @@ def clean_struct(struct: Struct) -> int:
 
 
 def clean_segments(segments: dict[str, Any]) -> dict[str, Any]:
-    """Names and values made safe and bounded; a value that is no text stays what it is."""
+    """Segments with safe, bounded names and values; values other than text are unchanged."""
     return {
         safe_label(name): safe_label(value) if isinstance(value, str) else value
         for name, value in segments.items()

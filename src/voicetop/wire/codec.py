@@ -1,12 +1,11 @@
-"""Frames in, batches out: the one place where bytes of the feed become objects.
+"""Decodes frames into batches: the only place where bytes of the feed become objects.
 
-A frame decodes in one pass of one typed decoder. What that pass can't take (an unknown type, a wrong field) is taken
-event by event: unknown types are counted and skipped, malformed ones counted with the first few kept for a look.
-Nothing that is counted in `WireStats` depends on how the events were cut into frames.
-Batches end where heartbeats stand, because only a heartbeat moves time: how a network cut the stream into frames
-can't change what is computed from it.
+A frame decodes in one pass of one typed decoder. If that fails (an unknown type, a wrong field), it is decoded event by
+event: unknown types are counted and skipped, malformed events counted with the first few kept as samples. No count in
+`WireStats` depends on how the events were split into frames. Batches end at heartbeats, because only a heartbeat
+advances time: the network's framing can't change what is computed.
 
-Text is cleaned here (`cleaning.py`), so that nothing below ever holds a string that a terminal could act upon.
+Text is cleaned here (`cleaning.py`), so that no string below can control a terminal.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from voicetop.wire.text import safe_label, safe_text
 MAX_FRAME = 4 * 1024 * 1024
 KEPT_MALFORMED = 20
 KEPT_TYPES = 64
-LOOK_EVERY = 8192
+SAMPLE_EVERY = 8192
 _DURATION_FIELDS = Durations.__struct_fields__
 _ROW = len(msgspec.msgpack.encode(Durations()))
 
@@ -45,7 +44,7 @@ _ROW = len(msgspec.msgpack.encode(Durations()))
 class Batch(Struct, frozen=True, gc=False):
     """Events between two heartbeats, in the order of their stamps; `at` has the receive time of each.
 
-    `seq` is the stamp of the first, and those of the others follow on it; -1 where they don't.
+    `seq` is the stamp of the first; the others are consecutive. -1 if they aren't.
     """
 
     events: list[AnyEvent]
@@ -54,7 +53,7 @@ class Batch(Struct, frozen=True, gc=False):
 
 
 class Beat(Struct, frozen=True, gc=False):
-    """Time moved to `at`, and `seq` is the last stamp before it."""
+    """A heartbeat: time advances to `at`; `seq` is the last stamp before it."""
 
     at: float
     seq: int
@@ -65,7 +64,7 @@ Step: TypeAlias = Batch | Beat | Welcome
 
 
 class MalformedSample(Struct, frozen=True):
-    """One of the first malformed payloads, kept for `doctor`: made safe to print."""
+    """A malformed payload, kept for `doctor`, safe to print."""
 
     at: float
     why: str
@@ -73,9 +72,9 @@ class MalformedSample(Struct, frozen=True):
 
 
 class WireStats(Struct):
-    """What came, and what was dropped why. Part of the checkpoint, so that all consoles count alike.
+    """Counts of events received and dropped. Part of the checkpoint, so that all consoles agree.
 
-    `events` counts all that came, those included that were dropped; `cleaned` the texts that had to be made safe.
+    `events` includes the dropped ones; `cleaned` counts texts that had to be made safe.
     """
 
     events: int = 0
@@ -104,9 +103,9 @@ _tag_decoder = msgspec.json.Decoder(Tag)
 
 
 class Codec:
-    """Turns wire frames into steps for an engine, keeping count of what it had to drop.
+    """Turns wire frames into steps for an engine, counting what it drops.
 
-    `check_duplicates` is off where a hub has already dropped them. `frames` counts what the network delivered.
+    `check_duplicates` is off if a hub has already dropped duplicates. `frames` counts frames received.
     """
 
     def __init__(self, *, check_duplicates: bool = True) -> None:
@@ -115,22 +114,22 @@ class Codec:
         self.check_duplicates = check_duplicates
         self.frames = 0
         self.seq = 0
-        """The hub's last stamp that was decoded; what is local has none."""
+        """The last of the hub's stamps that was decoded; local records have none."""
 
     def resume(self, seq: int, stats: WireStats, seen: Duplicates) -> None:
-        """Go on from a checkpoint: the last stamp, the counts, and the ids that were seen."""
+        """Restore from a checkpoint: the last stamp, the counts, and the ids seen."""
         self.seq, self.stats, self.duplicates = seq, stats, seen
 
     def reject(self, at: float, why: str, frame: bytes) -> None:
-        """Count bytes that were no frame at all."""
+        """Count bytes that aren't a frame."""
         self._malformed(at, why, frame)
 
     def decode(self, frame: bytes) -> list[Step]:
-        """The steps of one frame, in order. Raises WireError where the bytes are no frame at all."""
+        """The steps of one frame, in order. Raises WireError if the bytes aren't a frame."""
         return list(self.steps(frame))
 
     def steps(self, frame: bytes) -> Iterator[Step]:
-        """The same one by one: what stands behind a heartbeat isn't counted before the heartbeat was folded."""
+        """Like `decode`, lazily: events after a heartbeat are counted only once that heartbeat is processed."""
         if len(frame) > MAX_FRAME and not is_welcome(frame):
             raise WireError(f"a frame of {len(frame):,} bytes, more than {MAX_FRAME:,}: send smaller batches")
         try:
@@ -139,7 +138,7 @@ class Codec:
             decoded = _decode_raw(frame)
         self.frames += 1
         if isinstance(decoded, Welcome | Gap):
-            yield self._alone(decoded)
+            yield self._single_step(decoded)
             return
         plain = is_plain(frame)
         count = len(decoded.events)
@@ -153,18 +152,18 @@ class Codec:
         start = 0
         while start < count:
             stop = kinds.index(Heartbeat, start) + 1 if Heartbeat in kinds[start:] else count
-            self._came(frame, start, stop - start)
+            self._count_events(frame, start, stop - start)
             if not decoded.local:
                 self.seq = decoded.seq + stop - 1
             part = decoded.events[start:stop] if stop - start < count else decoded.events
             first = -1 if decoded.local else decoded.seq + start
-            yield from self._part(part, ats[start:stop], first, plain=plain, local=decoded.local)
+            yield from self._part_steps(part, ats[start:stop], first, plain=plain, local=decoded.local)
             start = stop
 
-    def _part(
+    def _part_steps(
         self, part: list[AnyEvent] | list[Raw], ats: list[float], first: int, *, plain: bool, local: bool
     ) -> Iterator[Step]:
-        """What stands up to a heartbeat, and the heartbeat."""
+        """The events up to a heartbeat, and the heartbeat."""
         events, ats = self._events(part, ats)
         if not plain:
             self.stats.cleaned += clean_events(events)
@@ -186,17 +185,18 @@ class Codec:
             return events, ats
         kept: list[tuple[AnyEvent, float]] = []
         for item, at in zip(part, ats, strict=True):
-            event = self._one(item, at) if isinstance(item, Raw) else item
+            event = self._decode_event(item, at) if isinstance(item, Raw) else item
             if event is not None:
-                self._note(at, event)
+                if type(event) is Malformed:
+                    self._malformed(at, event.error, event.payload)
                 kept.append((event, at))
         return [event for event, _ in kept], [at for _, at in kept]
 
-    def _alone(self, decoded: Welcome | Gap) -> Step:
+    def _single_step(self, decoded: Welcome | Gap) -> Step:
         self.stats.cleaned += clean_struct(decoded)
         return decoded if isinstance(decoded, Welcome) else Batch([decoded], [decoded.ts])
 
-    def _one(self, raw: Raw, at: float) -> AnyEvent | None:
+    def _decode_event(self, raw: Raw, at: float) -> AnyEvent | None:
         try:
             return _event_decoder.decode(raw)
         except UNDECODABLE as error:
@@ -211,10 +211,6 @@ class Codec:
         self._malformed(at, why, bytes(raw))
         return None
 
-    def _note(self, at: float, event: AnyEvent) -> None:
-        if type(event) is Malformed:
-            self._malformed(at, event.error, event.payload)
-
     def _malformed(self, at: float, why: str, payload: bytes) -> None:
         self.stats.malformed += 1
         if len(self.stats.oddities) < KEPT_MALFORMED:
@@ -226,18 +222,18 @@ class Codec:
             name = "other"
         counts[name] = counts.get(name, 0) + 1
 
-    def _came(self, frame: bytes, start: int, count: int) -> None:
-        """Count the events, and look for unknown fields in every `LOOK_EVERY`th: a look costs as much as a decode."""
-        first = -self.stats.events % LOOK_EVERY
+    def _count_events(self, frame: bytes, start: int, count: int) -> None:
+        """Count the events, and check every `SAMPLE_EVERY`th for unknown fields: a check costs as much as a decode."""
+        first = -self.stats.events % SAMPLE_EVERY
         self.stats.events += count
         if first >= count:
             return
         raw = _raw_decoder.decode(frame)
         assert isinstance(raw, RawBatch)
-        for item in raw.events[start + first : start + count : LOOK_EVERY]:
-            self._look(item)
+        for item in raw.events[start + first : start + count : SAMPLE_EVERY]:
+            self._check_fields(item)
 
-    def _look(self, raw: Raw) -> None:
+    def _check_fields(self, raw: Raw) -> None:
         try:
             event = msgspec.json.decode(raw)
             kind = EVENT_TYPES.get(_tag_decoder.decode(raw).type)
@@ -258,7 +254,7 @@ class Codec:
 def pack_durations(turns: list[Turn]) -> tuple[memoryview, int, tuple[int, ...]]:
     """The stage times of `turns` as one block of big-endian doubles: (block, bytes a row, offset of each stage).
 
-    The stages stand in the order of `Durations`; what was not told is NaN. Every row has the same layout because
+    The stages are in the order of `Durations`; missing ones are NaN. Every row has the same layout because
     `Durations` writes all its fields; encoding is the fastest way from Structs to bytes.
     """
     rows = [turn.latency or _NO_DURATIONS for turn in turns]

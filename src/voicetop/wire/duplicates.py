@@ -1,6 +1,6 @@
-"""Events that were delivered twice: known by their `event_id`, dropped and counted.
+"""Drops duplicate events by `event_id`.
 
-Publishers deliver at least once, so that a lost acknowledgement costs a repeat and not an event.
+Publishers deliver at least once: a lost acknowledgement causes a repeat, never a loss.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ GENERATION = 131_072
 class Duplicates(Struct):
     """The last `GENERATION` to 2 × `GENERATION` ids, in two generations: membership is two set lookups.
 
-    A generation is full by count and not by time, so that memory is bounded whatever the rate.
+    A generation is limited by count, not by time, so that memory is bounded at any rate.
     """
 
     young: set[str]
@@ -28,28 +28,28 @@ class Duplicates(Struct):
 
     @classmethod
     def of(cls, known: tuple[list[str], list[str]]) -> Duplicates:
-        """What `known` told."""
+        """The inverse of `known`."""
         return Duplicates(set(known[0]), set(known[1]))
 
     def all_new(self, ids: list[str]) -> bool:
-        """Whether none of `ids` was seen before nor twice among them; then they are remembered. Empty ids are new.
+        """Whether `ids` are distinct and none was seen before; if so, they are remembered. Empty ids are new.
 
-        All or nothing: where this says False nothing was remembered, and `is_new` takes them one by one.
+        All or nothing: if this returns False nothing was remembered, and `is_new` takes them one by one.
         """
-        fresh = set(ids)
-        told = len(ids)
-        if "" in fresh:
-            fresh.discard("")
-            told = len(ids) - ids.count("")
-        if len(fresh) != told or not self.young.isdisjoint(fresh) or not self.old.isdisjoint(fresh):
+        distinct = set(ids)
+        count = len(ids)
+        if "" in distinct:
+            distinct.discard("")
+            count = len(ids) - ids.count("")
+        if len(distinct) != count or not self.young.isdisjoint(distinct) or not self.old.isdisjoint(distinct):
             return False
-        if len(self.young) + told > GENERATION:
+        if len(self.young) + count > GENERATION:
             return all(self.is_new(name) for name in ids)
-        self.young |= fresh
+        self.young |= distinct
         return True
 
     def is_new(self, event_id: str) -> bool:
-        """Whether this id was not seen before; from now on it was. An empty id is always new."""
+        """Whether this id was not seen before; it is remembered. An empty id is always new."""
         if not event_id:
             return True
         if event_id in self.young or event_id in self.old:
@@ -64,18 +64,18 @@ class Duplicates(Struct):
         return sorted(self.young), sorted(self.old)
 
     def forget(self, ids: Iterable[str]) -> None:
-        """As if these had never come (what was accepted with them was refused after all)."""
+        """Forget ids, as if they had never been seen (their events were rejected after all)."""
         for name in ids:
             self.young.discard(name)
 
 
-class Ordered(Duplicates):
-    """The same, remembering in which order the ids came."""
+class OrderedDuplicates(Duplicates):
+    """Also remembers the order in which ids came."""
 
     came: list[str]
 
     @classmethod
-    def none(cls) -> Ordered:
+    def none(cls) -> OrderedDuplicates:
         return cls(set(), set(), [])
 
     def all_new(self, ids: list[str]) -> bool:
@@ -94,10 +94,10 @@ class Ordered(Duplicates):
 
 
 class StoredIds(Duplicates):
-    """Ids that stand in a recording, read when they are needed.
+    """Ids stored in a recording, read lazily.
 
-    Whoever kept the state went on from it, and saw that the next `fresh` ids were new: these need no looking up, which
-    is all that a short way from a checkpoint takes.
+    The writer of the checkpoint observed that the next `fresh` ids were new, so a short run from the checkpoint needs
+    no lookup.
     """
 
     read: Callable[[], tuple[set[str], set[str]]] | None
@@ -110,9 +110,9 @@ class StoredIds(Duplicates):
 
     def all_new(self, ids: list[str]) -> bool:
         if self.read is not None:
-            told = len(ids) - ids.count("")
-            if told <= self.fresh:
-                self.fresh -= told
+            count = len(ids) - ids.count("")
+            if count <= self.fresh:
+                self.fresh -= count
                 self.since.append(ids)
                 return True
             self._look_up()

@@ -1,10 +1,9 @@
 """The events of the feed, protocol version 1, as frozen Structs.
 
-`docs/protocol.md` tells their story for publishers in other languages. Durations are float milliseconds (`_ms`),
-money is float US dollars (`_usd`), times are float epoch seconds. A number that was not told is NaN, a text that was
-not told is empty, an index that was not told is -1; none of them is sent. A field that voicetop does not know is
-skipped, and a type that it does not know is counted; neither is an error, so that old and new sides understand
-each other.
+`docs/protocol.md` describes them for publishers in other languages. Durations are float milliseconds (`_ms`), money is
+float US dollars (`_usd`), times are float epoch seconds. A missing number is NaN, a missing text is empty, a missing
+index is -1; none of them is sent. Unknown fields are skipped and unknown types are counted; neither is an error, so
+that old and new versions interoperate.
 """
 
 from __future__ import annotations
@@ -20,25 +19,25 @@ MAX_LABEL = 512
 MAX_TEXT = 20_000
 
 Label: TypeAlias = Annotated[str, Meta(max_length=MAX_LABEL)]
-"""A name, an id, a value: one that is longer makes its event malformed."""
+"""A name, id or value; a longer one makes its event malformed."""
 
 Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT)]
-"""What somebody said or a program printed."""
+"""Speech or program output."""
 
 Time: TypeAlias = Annotated[float, Meta(ge=0, le=1e11)]
-"""Seconds since the epoch; milliseconds sent by mistake are past the bound and come back as malformed."""
+"""Seconds since the epoch; milliseconds sent by mistake exceed the bound and are rejected as malformed."""
 
 Number: TypeAlias = Annotated[float, Meta(ge=-1e9, le=1e9)]
-"""A measured value. Bounded, so that sums in whole microseconds can't overflow whoever sends nonsense."""
+"""A measured value. Bounded, so that invalid values can't overflow sums in whole microseconds."""
 
 Dollars: TypeAlias = Annotated[float, Meta(ge=-1e6, le=1e6)]
 """Money. Bounded for sums in millionths of a dollar."""
 
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
-"""How many; at most what a JSON number holds exactly in every language."""
+"""A count; at most what a JSON number holds exactly in every language."""
 
 Index: TypeAlias = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
-"""Which one, from 0; -1 is none."""
+"""An index from 0; -1 is none."""
 
 Scalar: TypeAlias = (
     Label
@@ -51,7 +50,7 @@ Segments: TypeAlias = Annotated[dict[Label, Scalar], Meta(max_length=64)]
 
 
 class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type"):
-    """The envelope: what every event has. `ts` is the source's own time."""
+    """The envelope: fields of every event. `ts` is the source's own time."""
 
     ts: Time
     event_id: Label = ""
@@ -61,14 +60,14 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag
 
 
 class CallEvent(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """An event that belongs to a call, and maybe to one of its turns (index from 0)."""
+    """An event of a call, and optionally of one of its turns (index from 0)."""
 
     call_id: Label
     turn: Index = -1
 
 
 class Agent(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """Which agent answers: `version` becomes the segment `version` where the segments don't say it."""
+    """The agent; its `version` becomes the segment `version` unless the segments have one."""
 
     id: Label = ""
     name: Label = ""
@@ -77,7 +76,7 @@ class Agent(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
 
 
 class CallStart(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="call.start"):
-    """A call is connected. `segments` holds intent, language, tier, region, channel, accent and any other."""
+    """A call is connected. `segments` holds intent, language, tier, region, channel, accent and any others."""
 
     direction: Label = ""
     platform: Label = ""
@@ -116,9 +115,9 @@ class Stage(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
 
 
 class Durations(Struct, frozen=True, gc=False, kw_only=True):
-    """Milliseconds by stage as decoded: all fields always there, so that each packs to the same number of bytes.
+    """Milliseconds by stage as decoded: all fields are present, so that each packs to the same number of bytes.
 
-    Not bounded like other numbers: a bound would refuse the NaN of a checkpoint; the engine cuts them to its scale.
+    Not bounded like other numbers: a bound would reject the NaN of a checkpoint; the engine clamps them to its scale.
     """
 
     vad: float = NAN
@@ -135,14 +134,14 @@ class Durations(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Latency(Durations, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """Milliseconds by stage as a publisher writes them: what it doesn't know is left out of the JSON."""
+    """Milliseconds by stage as a publisher sends them: unknown ones are omitted from the JSON."""
 
 
 class Turn(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="turn"):
     """The agent's first audio of its reply, or its failure.
 
     `e2e_ms` runs from the caller's end of speech to that first audio; `measured_from` is vad_stop, turn_end or
-    transcript; `additive` says that the stages sum to it. `status` is ok, failed, no_reply or cancelled.
+    transcript; `additive`: the stages sum to it. `status` is ok, failed, no_reply or cancelled.
     """
 
     e2e_ms: Number = NAN
@@ -169,7 +168,7 @@ class Tool(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
 
 
 class Error(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="error"):
-    """A component failed. `final` means that no retry saved it: only those count into the error rate."""
+    """A component failed. `final`: no retry succeeded; only final errors count in the error rate."""
 
     component: Label
     category: Label
@@ -192,7 +191,7 @@ class Interruption(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults
 
 
 class Usage(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="usage"):
-    """What was used. `cumulative` replaces what the same component, provider and model told before, else it adds."""
+    """Resource usage. `cumulative` values replace earlier ones of this component, provider and model; others add."""
 
     component: Label
     provider: Label = ""
@@ -208,7 +207,7 @@ class Usage(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
 
 
 class Service(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="service"):
-    """What really answered: silent changes of a model are seen here."""
+    """The provider and model that actually answered: reveals silent model changes."""
 
     component: Label
     provider: Label
@@ -246,7 +245,7 @@ class CallEnd(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True
 
 
 class CallOutcome(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="call.outcome"):
-    """What became of the call, said by an evaluator; may arrive minutes after its end, and more than once."""
+    """The call's outcome according to an evaluator; may arrive minutes after its end, and more than once."""
 
     evaluator: Label
     success: bool | UnsetType | None = UNSET
@@ -294,7 +293,7 @@ class Benchmark(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
 
 
 class Operator(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="operator"):
-    """What a person did: ack, silence, resolve, note, bookmark, ... Part of every recording."""
+    """An action of a person: ack, silence, resolve, note, bookmark, ... Part of every recording."""
 
     act: Label
     by: Label
@@ -305,7 +304,7 @@ class Operator(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
 
 
 NOTING = frozenset({"note", "bookmark"})
-"""Acts that say something about a moment (their `ts`) and change nothing."""
+"""Acts that annotate a time (their `ts`) and change no state."""
 
 
 class SourceStatus(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="source.status"):
@@ -318,14 +317,14 @@ class SourceStatus(Event, frozen=True, gc=False, kw_only=True, omit_defaults=Tru
 
 
 class Heartbeat(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="heartbeat"):
-    """Time goes on: the hub's, with its head seq; or a source's own (`local`) while the hub is silent."""
+    """Advances time: the hub's, with its head seq; or a source's own (`local`) while the hub is silent."""
 
     seq: Count
     local: bool = False
 
 
 class Gap(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="gap"):
-    """The hub to one console: you missed these (why: evicted, epoch, slow)."""
+    """From the hub to one console: records it missed (why: evicted, epoch, slow)."""
 
     from_seq: Count
     to_seq: Count
@@ -333,7 +332,7 @@ class Gap(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="g
 
 
 class Malformed(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="malformed"):
-    """A payload that was no event, stamped by the hub all the same so that every console and recording has it."""
+    """A payload that isn't an event, stamped by the hub so that every console and recording has it."""
 
     payload: bytes
     error: Text

@@ -1,17 +1,17 @@
-"""What travels between hub and console: text frames of JSON, each one of these Structs.
+"""Frames between hub and clients: JSON text, each one of these Structs.
 
     console → hub    {"type":"hello","role":"viewer","resume":{"epoch":"3f…","seq":812}}
     hub → console    {"type":"welcome","epoch":"3f…","seq":900,"oldest_seq":400,"state":"<base64 checkpoint>"}
                      {"type":"batch","seq":901,"at":[[1760000000.25,3],[1760000000.27,1]],"events":[{…},{…},{…},{…}]}
                      {"type":"gap", …}      an event of its own, see `events.Gap`
-                     {"type":"duty","on":true}    to watchers only: of several, this one tells people
-    console → hub    {"type":"state"}             what the hub holds, once what was sent by now has been
-    watcher ↔ hub    {"type":"told", …}           what one of several watchers has told, for the others to know
+                     {"type":"duty","on":true}    to watchers only: whether this one is active
+    console → hub    {"type":"state"}             request the hub's state, after everything sent so far
+    watcher ↔ hub    {"type":"told", …}           a delivery by one watcher, for the others
     publisher → hub  {"type":"hello","role":"publisher","source":"agent-7"}, then events, or arrays of them
 
 A batch carries consecutive events from `seq` on; `at` says in runs [receive time, number of events] when the hub
-received them, never decreasing. A batch that a source made up itself while the hub was silent, or to tell of a gap,
-is `local`: it has no place in the hub's numbering and `seq` repeats the last one seen.
+received them, never decreasing. A batch made by a source itself while the hub was silent, or to report a gap, is
+`local`: it is outside the hub's numbering, and `seq` repeats the last one seen.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import Annotated
 from msgspec import Meta, Raw, Struct
 
 ROLES_HEADER = "Voicetop-Roles"
-"""A hub's answer to a websocket handshake says in this header what the client may be, with commas between."""
+"""The header of a hub's handshake response that lists the roles the client may have, comma-separated."""
 
 
 class Resume(Struct, frozen=True):
-    """Where a console left off."""
+    """The position to resume from."""
 
     epoch: str
     seq: int
@@ -41,7 +41,7 @@ class Hello(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="ty
 
 
 class Welcome(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="welcome"):
-    """The hub's answer. `state` is its session's checkpoint as of `seq`; empty where a resume goes on without."""
+    """The hub's reply. `state` is its session's checkpoint as of `seq`; empty if a resume needs none."""
 
     epoch: str
     seq: int
@@ -54,7 +54,7 @@ class Welcome(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
 
 
 class WelcomeHead(Struct, frozen=True, kw_only=True, tag_field="type", tag="welcome"):
-    """A welcome whose state stays as it came: for a client that doesn't fold it."""
+    """A welcome with undecoded state, for a client that doesn't use it."""
 
     epoch: str
     seq: int
@@ -66,15 +66,15 @@ class WelcomeHead(Struct, frozen=True, kw_only=True, tag_field="type", tag="welc
 
 
 class Duty(Struct, frozen=True, tag_field="type", tag="duty"):
-    """To a watcher: whether it is the one that tells people. Ahead of the welcome, and when that changes."""
+    """To a watcher: whether it is the active one. Sent before the welcome, and on changes."""
 
     on: bool
 
 
-class WantState(Struct, frozen=True, tag_field="type", tag="state"):
-    """A console's wish for the hub's state: it made up time of its own, so that what it holds may not be the hub's.
+class StateRequest(Struct, frozen=True, tag_field="type", tag="state"):
+    """A console's request for the hub's state: its own heartbeats may have made its state diverge.
 
-    The hub sends on what came by then, and after it a welcome with the state as of there.
+    The hub first sends everything received so far, then a welcome with the state as of that point.
     """
 
 
@@ -83,9 +83,9 @@ _Short = Annotated[str, Meta(max_length=MAX_REPORT_FIELD)]
 
 
 class DeliveryReport(Struct, frozen=True, tag_field="type", tag="told"):
-    """One watcher has told `target` of `thread` (an incident); `mark` says what of it, `ref` is what the target gave.
+    """A watcher has delivered message `mark` of `thread` (an incident) to `target`, which returned `ref`.
 
-    The hub hands it to the other watchers and reads nothing of it. No part of the feed.
+    The hub forwards it to the other watchers without interpreting it. Not part of the feed.
     """
 
     target: _Short
@@ -95,7 +95,7 @@ class DeliveryReport(Struct, frozen=True, tag_field="type", tag="told"):
 
 
 class RawBatch(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="batch"):
-    """Stamped events, still raw: what recorder and hub handle without reading them."""
+    """Stamped events, still raw: recorder and hub pass them on without decoding."""
 
     seq: int
     at: list[tuple[float, int]]

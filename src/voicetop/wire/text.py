@@ -1,8 +1,8 @@
-"""Text from a feed is hostile until it passed here: what a terminal could act upon is dropped, once, at the door.
+"""Sanitises text from a feed: removes everything that could control a terminal.
 
-ESC, OSC and C1 bytes from an event reach a terminal verbatim through most widgets, and bidirectional overrides turn
-a line around. `str.isprintable()` rejects them all (categories Other and Separator, but for the space). Combining
-marks are printable, but a pile of them paints over neighbouring lines: at most `MAX_MARKS` in a row stay.
+ESC, OSC and C1 bytes from an event reach a terminal verbatim through most widgets, and bidirectional overrides reverse
+a line. `str.isprintable()` rejects them all (categories Other and Separator, except the space). Combining marks are
+printable, but stacks of them paint over neighbouring lines: at most `MAX_MARKS` in a row are kept.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from voicetop.wire.events import MAX_LABEL, MAX_TEXT
 
 MAX_MARKS = 3
 _MARKS_FROM = "\u0300"
-"""Before the first mark there are Latin letters."""
+"""The first combining mark; below it are Latin letters."""
 
 
 def safe_text(text: str, limit: int = MAX_TEXT) -> str:
-    r"""`text` as it may be painted: printable only, any white space as a space, at most `limit` characters.
+    r"""`text` safe to display: printable only, any white space as a space, at most `limit` characters.
 
     >>> safe_text("a\x1b]0;pwned\x07b\nc")
     'a]0;pwnedb c'
@@ -35,13 +35,13 @@ def safe_label(text: str) -> str:
 
 
 def is_safe(text: str) -> bool:
-    """Whether `text` may be painted as it is, but for its length."""
-    return text.isprintable() and (text.isascii() or max(text) < _MARKS_FROM or not _piles_marks(text))
+    """Whether `text` is safe to display as it is, apart from its length."""
+    return text.isprintable() and (text.isascii() or max(text) < _MARKS_FROM or not _stacks_marks(text))
 
 
-def _piles_marks(text: str) -> bool:
+def _stacks_marks(text: str) -> bool:
     if not _ASTRAL.search(text):
-        return bool(_pile().search(text))
+        return bool(_stacked_marks().search(text))
     run = 0
     for char in text:
         run = run + 1 if _is_mark(char) else 0
@@ -51,10 +51,10 @@ def _piles_marks(text: str) -> bool:
 
 
 @cache
-def _pile() -> re.Pattern[str]:
-    """More than `MAX_MARKS` marks in a row, below U+10000: there a character set is eight times as fast as the loop.
+def _stacked_marks() -> re.Pattern[str]:
+    """Matches more than `MAX_MARKS` marks in a row below U+10000, eight times as fast as the loop.
 
-    Built when the first text beyond Latin comes, for it takes milliseconds.
+    Built on the first non-Latin text, since that takes milliseconds.
     """
     marks = "".join(filter(_is_mark, map(chr, range(0x300, 0x10000))))
     return re.compile(f"[{marks}]{{{MAX_MARKS + 1}}}")

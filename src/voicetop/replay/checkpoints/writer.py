@@ -35,7 +35,7 @@ from voicetop.replay.checkpoints.store import (
 from voicetop.replay.checkpoints.turn_notes import pack_notes, unpack_notes
 from voicetop.session import Session
 from voicetop.wire.codec import Codec
-from voicetop.wire.duplicates import Duplicates, Ordered, StoredIds
+from voicetop.wire.duplicates import Duplicates, OrderedDuplicates, StoredIds
 from voicetop.wire.events import AnyEvent, Turn
 
 Frames: TypeAlias = Callable[[Place, str, Place], Iterable[bytes]]
@@ -262,7 +262,7 @@ def _turns_of(states: PartStore, name: bytes) -> dict[int, bytes]:
 def _seen(saved: SavedCheckpoint, base: bytes, frames: Frames) -> tuple[set[str], set[str]]:
     """The ids that were seen by a state. Where the recording is gone meanwhile, none."""
     ids, codec = saved.ids, Codec()
-    ordered = Ordered.none()
+    ordered = OrderedDuplicates.none()
     codec.duplicates = ordered if ids.young >= 0 else _base_of(base)
     try:
         for frame in frames(ids.place, ids.epoch, saved.place):
