@@ -1,8 +1,8 @@
-"""Which changes are on, and whose they are: from CUSUMs over their thresholds to alarms.
+"""From CUSUMs over their thresholds to alarms: which changes are on, and in which segment.
 
-One decision is made for each family at a time, by the stream that is furthest over its threshold. Where a scan says
-that it is somebody's but not yet whose, it waits a little, so that the right segment is named. What an alarm explains
-already is no evidence for another.
+Each family is decided separately, by the stream furthest over its threshold. While a scan is still ambiguous about the
+segment, the alarm waits a little so that it names the right one. Hits that an active alarm explains are no evidence for
+another.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from voicetop.engine.attribution.conjunctions import Conjunctions
 from voicetop.engine.attribution.likelihood import CONVINCING, FLEET, Attribution, excess
 from voicetop.engine.snapshot import NAN, Where
 
-AGAIN = 3 * NAT
+HELD_EVIDENCE = 3 * NAT
 CERTAIN = 0.95
 PATIENCE, PATIENCE_LOCAL = ((0.7, 0.0), (0.3, 120.0), (0.0, 900.0)), 1800.0
-"""(probability that it is everybody's, seconds for which it may stay open whose it is until the likeliest answer is
-given); the second for what only a segment's own CUSUM says."""
+"""(least probability that the change is fleet-wide, seconds to wait before taking the likeliest answer); the second
+is the wait for changes that only a segment's own CUSUM shows."""
 VERSION = "version"
 OFF_S = 60.0
-OFTEN_S = 120.0
-"""While it is open whose a change is, it is asked at every mark for so long, then every 30 s."""
+EAGER_S = 120.0
+"""An unlocalized change is scanned at every mark for this long, then every 30 s."""
 PAGES: dict[Family, float] = {"errors": 0.02, "latency": 0.35, "traffic": 0.0}
-"""The share of trials that has to be hit, beyond what is normal, for a page."""
+"""The excess share of trials that must be hit for a page."""
 
 
 class Alarm(Struct, kw_only=True):
-    """A change that is on: which stream says it, for whom, since when, and what was seen of it."""
+    """A change that is on: its stream, segment, onset, and the hits since then (`came` of `trials`, `expected`)."""
 
     family: Family
     stream: str
     tilt: int = 0
-    """The strongest change that its CUSUMs have told."""
+    """The strongest tilt whose CUSUM has crossed."""
     where: Where = ()
     tier: Tier = "warning"
     onset: float = 0.0
@@ -55,16 +55,16 @@ class Alarm(Struct, kw_only=True):
     expected: float = 0.0
     explains: float = NAN
     version: str = ""
-    """The only version that it hits, where it is a version and no other segment."""
+    """The affected version, if the change is confined to one version and to no other segment."""
 
     @property
     def scope(self) -> Where:
-        """Whose calls it was measured on."""
+        """The segment it was measured on."""
         return self.where or (((VERSION, self.version),) if self.version else ())
 
 
 class _Candidate(NamedTuple):
-    """A stream (by number) at a tilt is over its threshold, by a factor of `margin`, for the fleet or `local`ly."""
+    """A stream (by number) whose CUSUM is over its threshold by a factor of `margin`; `local` if in a segment."""
 
     number: int
     tilt: int
@@ -74,7 +74,7 @@ class _Candidate(NamedTuple):
 
     @property
     def strength(self) -> tuple[float, ...]:
-        """Of the fleet's the strongest change counts, of segments' the clearest; of equals the first."""
+        """Sort key: the fleet's strongest tilt, or the segments' greatest margin; ties go to the first stream."""
         if self.local is None:
             return self.tilt, self.margin, -self.number
         place, conjunction = self.local
@@ -82,167 +82,166 @@ class _Candidate(NamedTuple):
 
 
 def _strongest(candidates: Iterable[tuple[Family, _Candidate]]) -> dict[Family, _Candidate]:
-    found: dict[Family, _Candidate] = {}
-    for family, one in candidates:
-        found[family] = max(found.get(family, one), one, key=lambda held: held.strength)
-    return found
+    strongest: dict[Family, _Candidate] = {}
+    for family, candidate in candidates:
+        strongest[family] = max(strongest.get(family, candidate), candidate, key=lambda other: other.strength)
+    return strongest
 
 
 class Alarms:
-    """What is `on`; `open_since` says since when it is open whose a change is. Both are kept by who gives them."""
+    """Active alarms (`on`), and since when each family's change is unlocalized. The caller owns both."""
 
     def __init__(self, on: list[Alarm], open_since: dict[Family, float], segments: Conjunctions) -> None:
         self.on, self._open, self._segments = on, open_since, segments
 
-    def step(self, evidence: Evidence, gauges: CusumBank, at: float) -> None:
-        """Alarms that begin and end at this mark."""
-        whole = int(at) % cusum.LOCAL_EVERY_S == 0
-        fleet = self._fleet(evidence, gauges)
-        local = self._local(evidence, gauges) if whole else {}
+    def step(self, evidence: Evidence, bank: CusumBank, at: float) -> None:
+        """Raise and end alarms at this mark."""
+        segment_step = int(at) % cusum.SEGMENT_STEP_S == 0
+        fleet = self._fleet(evidence, bank)
+        local = self._local(evidence, bank) if segment_step else {}
         for family in [*sorted(fleet), *sorted(local.keys() - fleet.keys())]:
-            self._change(evidence, gauges, at, family, fleet.get(family) or local[family])
-        if whole:
-            for family in [one for one in self._open if one not in fleet and one not in local]:
+            self._consider(evidence, bank, at, family, fleet.get(family) or local[family])
+        if segment_step:
+            for family in [family for family in self._open if family not in fleet and family not in local]:
                 del self._open[family]
-        self._let_go(evidence, gauges, at)
+        self._end(evidence, bank, at)
 
     # -- beginning ----------------------------------------------------------------------------------------------
 
-    def _fleet(self, evidence: Evidence, gauges: CusumBank) -> dict[Family, _Candidate]:
-        """The strongest change of the whole fleet by family."""
-        found = evidence.weights
-        over = (gauges.value >= found.limit) & ((found.hold == 0) | (gauges.again >= AGAIN))
+    def _fleet(self, evidence: Evidence, bank: CusumBank) -> dict[Family, _Candidate]:
+        """The strongest fleet-wide change by family."""
+        weights = evidence.weights
+        over = (bank.value >= weights.limit) & ((weights.hold == 0) | (bank.again >= HELD_EVIDENCE))
         candidates = []
         for number, tilt in zip(*np.nonzero(over), strict=True):
-            margin = float(gauges.value[number, tilt]) / float(found.limit[number, tilt])
-            candidates.append((found.streams[number].family, _Candidate(int(number), int(tilt), margin)))
+            margin = float(bank.value[number, tilt]) / float(weights.limit[number, tilt])
+            candidates.append((weights.streams[number].family, _Candidate(int(number), int(tilt), margin)))
         return _strongest(candidates)
 
-    def _local(self, evidence: Evidence, gauges: CusumBank) -> dict[Family, _Candidate]:
-        """The clearest change of a segment by family."""
-        found = evidence.weights
-        over = (gauges.local >= found.local_limit[:, :, None]).any(axis=2)
+    def _local(self, evidence: Evidence, bank: CusumBank) -> dict[Family, _Candidate]:
+        """The clearest change in a segment by family."""
+        weights = evidence.weights
+        over = (bank.local >= weights.local_limit[:, :, None]).any(axis=2)
         candidates = []
         for place, tilt in zip(*np.nonzero(over), strict=True):
-            number, best = found.scanned[place], int(gauges.local[place, tilt].argmax())
-            margin = float(gauges.local[place, tilt, best]) / float(found.local_limit[place, tilt])
-            one = _Candidate(number, int(tilt), margin, (int(place), best))
-            candidates.append((found.streams[number].family, one))
+            number, best = weights.scanned[place], int(bank.local[place, tilt].argmax())
+            margin = float(bank.local[place, tilt, best]) / float(weights.local_limit[place, tilt])
+            candidate = _Candidate(number, int(tilt), margin, (int(place), best))
+            candidates.append((weights.streams[number].family, candidate))
         return _strongest(candidates)
 
-    def _change(
-        self, evidence: Evidence, gauges: CusumBank, at: float, family: Family, crossing: _Candidate
+    def _consider(
+        self, evidence: Evidence, bank: CusumBank, at: float, family: Family, crossing: _Candidate
     ) -> None:
-        """A stream of a family is over its threshold: an alarm, if it isn't known and it can be said whose it is."""
+        """Raise an alarm for a crossed threshold, if none explains it yet and its segment is settled."""
         number, tilt, _, local = crossing
-        stream, mine = evidence.weights.streams[number], [one for one in self.on if one.family == family]
-        for alarm in mine:
+        stream = evidence.weights.streams[number]
+        same_family = [alarm for alarm in self.on if alarm.family == family]
+        for alarm in same_family:
             if alarm.stream == stream.name and local is None:
                 alarm.tilt = max(alarm.tilt, tilt)
-        early = not mine and at - self._open.get(family, at) < OFTEN_S
-        whole = int(at) % cusum.LOCAL_EVERY_S == 0
-        if any(alarm.where == () for alarm in mine) or not (whole or early):
+        early = not same_family and at - self._open.get(family, at) < EAGER_S
+        segment_step = int(at) % cusum.SEGMENT_STEP_S == 0
+        if any(alarm.where == () for alarm in same_family) or not (segment_step or early):
             return
-        onset = float(
-            gauges.zero[number, tilt] if local is None else gauges.local_zero[local[0], tilt, local[1]]
-        )
-        found = self._scan(evidence, stream, onset, mine)
-        if found is None:
+        onset = float(bank.zero[number, tilt] if local is None else bank.local_zero[local[0], tilt, local[1]])
+        attribution = self._scan(evidence, stream, onset, same_family)
+        if attribution is None:
             return
-        where = self._whose(found, family, at, fleet=local is None, known=bool(mine))
-        if where is None or any(alarm.where == where for alarm in mine):
+        where = self._localize(attribution, family, at, fleet=local is None, already_on=bool(same_family))
+        if where is None or any(alarm.where == where for alarm in same_family):
             return
         version = where[0][1] if len(where) == 1 and where[0][0] == VERSION else ""
         if version:
-            where = ()  # a version is what began it, and no part of the callers
+            where = ()  # the version caused it; it is not a segment of the callers
         self._open.pop(family, None)
         alarm = Alarm(
             family=family, stream=stream.name, tilt=tilt, where=where, onset=onset, since=at, last=at,
-            explains=found.explains if where or version else NAN, version=version,
+            explains=attribution.explains if where or version else NAN, version=version,
         )  # fmt: skip
         self.on.append(alarm)
-        _measure(alarm, evidence, gauges)
+        _measure(alarm, evidence, bank)
 
     def _scan(
-        self, evidence: Evidence, stream: MonitoredRate, onset: float, mine: list[Alarm]
+        self, evidence: Evidence, stream: MonitoredRate, onset: float, same_family: list[Alarm]
     ) -> Attribution | None:
-        """Whose it is; None where what is on explains it."""
+        """Localize the change; None if the active alarms explain it."""
         if not stream.scanned:
             return FLEET
-        hits, hoped = evidence.window(stream, onset)
-        for alarm in mine:
+        hits, expected = evidence.window(stream, onset)
+        for alarm in same_family:
             inside = evidence.inside(alarm.scope)
-            hits[inside] = hoped[inside] = 0
-        if mine and excess(float(hits.sum()), float(hoped.sum())) < CONVINCING:
+            hits[inside] = expected[inside] = 0
+        if same_family and excess(float(hits.sum()), float(expected.sum())) < CONVINCING:
             return None
-        return segments.of_change(hits, hoped, self._segments)
+        return segments.of_change(hits, expected, self._segments)
 
-    def _whose(
-        self, found: Attribution, family: Family, at: float, *, fleet: bool, known: bool
+    def _localize(
+        self, attribution: Attribution, family: Family, at: float, *, fleet: bool, already_on: bool
     ) -> Where | None:
-        """The segment, () for everybody, None while it is open."""
+        """The segment, () if fleet-wide, None while undecided."""
         since = self._open.setdefault(family, at)
-        if found.where and found.likely >= CERTAIN:
-            return found.where
+        if attribution.where and attribution.likely >= CERTAIN:
+            return attribution.where
         if not fleet:
-            late = found.where and at - since >= PATIENCE_LOCAL
-            return found.where if late else None
-        if known:
-            return () if found.fleet_wide >= CERTAIN else None
-        patience = next(wait for share, wait in PATIENCE if found.fleet_wide >= share)
+            late = attribution.where and at - since >= PATIENCE_LOCAL
+            return attribution.where if late else None
+        if already_on:
+            return () if attribution.fleet_wide >= CERTAIN else None
+        patience = next(wait for share, wait in PATIENCE if attribution.fleet_wide >= share)
         if at - since < patience:
             return None
-        return found.where if found.likely > found.fleet_wide else ()
+        return attribution.where if attribution.likely > attribution.fleet_wide else ()
 
     # -- ending -------------------------------------------------------------------------------------------------
 
-    def _let_go(self, evidence: Evidence, gauges: CusumBank, at: float) -> None:
-        """What hasn't been on for a minute is over, and its family's CUSUMs begin anew: the weak ones forget slowly."""
-        found = evidence.weights
-        names = {stream.name: number for number, stream in enumerate(found.streams)}
+    def _end(self, evidence: Evidence, bank: CusumBank, at: float) -> None:
+        """End alarms off for a minute and reset their family's CUSUMs, which decay slowly at small tilts."""
+        weights = evidence.weights
+        names = {stream.name: number for number, stream in enumerate(weights.streams)}
         for alarm in self.on:
             number = names.get(alarm.stream)
-            if number is not None and self._is_on(alarm, evidence, gauges, number):
+            if number is not None and self._is_on(alarm, evidence, bank, number):
                 alarm.last = at
-            if number is not None and int(at) % cusum.LOCAL_EVERY_S == 0:
-                _measure(alarm, evidence, gauges)
+            if number is not None and int(at) % cusum.SEGMENT_STEP_S == 0:
+                _measure(alarm, evidence, bank)
         ended = [alarm for alarm in self.on if at - alarm.last >= OFF_S]
         if not ended:
             return
-        over = {alarm.family for alarm in ended}
+        ended_families = {alarm.family for alarm in ended}
         self.on[:] = [alarm for alarm in self.on if at - alarm.last < OFF_S]
         if any(alarm.tier == "critical" and alarm.family in UPSTREAM for alarm in ended):
-            # what callers felt of an outage is over with it: where calls are few, it would be spoken of for hours
-            over |= DOWNSTREAM
+            # downstream effects end with their outage: with few calls they would linger for hours
+            ended_families |= DOWNSTREAM
             self.on[:] = [alarm for alarm in self.on if alarm.family not in DOWNSTREAM]
-        still = {alarm.family for alarm in self.on}
-        for number, stream in enumerate(found.streams):
-            if stream.family in over - still:
-                gauges.value[number] = 0
-                if number in found.scanned:
-                    gauges.local[found.scanned.index(number)] = 0
+        active_families = {alarm.family for alarm in self.on}
+        for number, stream in enumerate(weights.streams):
+            if stream.family in ended_families - active_families:
+                bank.value[number] = 0
+                if number in weights.scanned:
+                    bank.local[weights.scanned.index(number)] = 0
 
-    def _is_on(self, alarm: Alarm, evidence: Evidence, gauges: CusumBank, number: int) -> bool:
-        """Whether the CUSUM that told of it is still above half of its threshold."""
-        found = evidence.weights
-        if gauges.value[number, alarm.tilt] * 2 >= found.limit[number, alarm.tilt]:
+    def _is_on(self, alarm: Alarm, evidence: Evidence, bank: CusumBank, number: int) -> bool:
+        """Whether the CUSUM that raised it is still above half of its threshold."""
+        weights = evidence.weights
+        if bank.value[number, alarm.tilt] * 2 >= weights.limit[number, alarm.tilt]:
             return True
-        if not alarm.scope or number not in found.scanned:
+        if not alarm.scope or number not in weights.scanned:
             return False
-        place, conjunction = found.scanned.index(number), self._segments.number_of(alarm.scope)
-        limit = found.local_limit[place, alarm.tilt]
-        return conjunction is not None and bool(gauges.local[place, alarm.tilt, conjunction] * 2 >= limit)
+        place, conjunction = weights.scanned.index(number), self._segments.number_of(alarm.scope)
+        limit = weights.local_limit[place, alarm.tilt]
+        return conjunction is not None and bool(bank.local[place, alarm.tilt, conjunction] * 2 >= limit)
 
 
-def _measure(alarm: Alarm, evidence: Evidence, gauges: CusumBank) -> None:
-    """What was seen of it since its onset, in its segment; and whether that is worth a page."""
-    found = evidence.weights
-    number = gauges.names.index(alarm.stream)
-    stream = found.streams[number]
-    alarm.came, alarm.trials, alarm.expected = evidence.seen(stream, alarm.onset, alarm.scope)
+def _measure(alarm: Alarm, evidence: Evidence, bank: CusumBank) -> None:
+    """Update hits, trials and expectation since the onset, and escalate to a page if they warrant one."""
+    weights = evidence.weights
+    number = bank.names.index(alarm.stream)
+    stream = weights.streams[number]
+    alarm.came, alarm.trials, alarm.expected = evidence.measured(stream, alarm.onset, alarm.scope)
     share = PAGES.get(stream.family)
-    sure = bool((gauges.peak[number] >= found.sure[number]).any())
-    if sure and share is not None and not alarm.where:
+    page_limit = bool((bank.peak[number] >= weights.page_limit[number]).any())
+    if page_limit and share is not None and not alarm.where:
         beyond = (alarm.came - alarm.expected) / alarm.trials if alarm.trials > 0 else 0.0
         if stream.model == "arrivals" or beyond >= share:
             alarm.tier = "critical"

@@ -1,13 +1,11 @@
-"""What is normal, learned from a stream: by stream, segment combination and hour of the day, and how wild the best of
-days are.
+"""What is normal, learned by stream, segment combination and hour of the day, with natural variation.
 
-Sums are kept by kind and row, and fade with a half-life of three weeks; an hour in which something was wrong isn't
-added. A rate is modelled as a product: the fleet's, times one factor for each segment value, times what is left for the
-combination, each shrunk towards 1 by how little is known of it, times a factor for the hour. Traffic has a shape over
-the day and a factor for the weekday. For each stream the greatest value of its CUSUM in each hour is kept: thresholds
-are drawn from them (`thresholds.py`).
+Sums by kind and row decay with a half-life of three weeks; troubled hours aren't added. A rate is modelled as a product
+of the fleet's rate, a factor for each segment value, a residual factor for the combination (each shrunk towards 1 by
+lack of data) and a factor for the hour. Traffic has a profile over the day and a factor for the weekday. Each stream's
+hourly CUSUM maxima are kept to derive thresholds (`cusum_thresholds.py`).
 
-A baseline is taken elsewhere by `encode` and `decode`; its rows are named by segment values, not by numbers.
+A baseline is portable (`encode`, `decode`): its rows are identified by segment values, not by numbers.
 """
 
 from __future__ import annotations
@@ -30,9 +28,9 @@ FORMAT = 1
 HALF_LIFE_H = 21 * 24.0
 BINS = 48
 """Half-hours of a day, for traffic."""
-BLOCKS = 24 * 28
-"""Hours of which the greatest CUSUMs are kept."""
-LINE_SHARE = 0.9
+PEAK_HOURS = 24 * 28
+"""Hours for which CUSUM maxima are kept."""
+LATENCY_LIMIT_QUANTILE = 0.9
 
 
 Spread: TypeAlias = tuple[float, float, float, float]
@@ -40,20 +38,21 @@ Spread: TypeAlias = tuple[float, float, float, float]
 _NONE: Spread = (0.0, 0.0, 0.0, 0.0)
 
 
-def _added(held: Spread, more: Spread, share: float = 1.0) -> Spread:
+def _add_spread(spread: Spread, added: Spread, share: float = 1.0) -> Spread:
     return (
-        held[0] + share * more[0],
-        held[1] + share * more[1],
-        held[2] + share * more[2],
-        held[3] + share * more[3],
+        spread[0] + share * added[0],
+        spread[1] + share * added[1],
+        spread[2] + share * added[2],
+        spread[3] + share * added[3],
     )
 
 
 class Baseline(Struct, kw_only=True):
-    """What was learned. `sums[kind]` are by row; `hours[kind]` are [24, 2] of what came and what was expected then.
+    """`sums[kind]` are by row; `hours[stream]` are [24, 2]: observed and expected hits by hour of the day.
 
-    `spread[kind]` is of what is averaged, for its variance. `peaks[stream]` is a ring of [hour, tilt]
-    of the fleet's CUSUM and of the greatest among segments. `labels` are the intents ever seen, with their calls.
+    `spread[kind]` gives the variance of means. `peaks[stream]` are hourly maxima [hour, tilt] of the fleet's CUSUM, or
+    of the greatest among segments. `lines` are the latency limits, as buckets. `labels` are the intents seen, with
+    their calls.
     """
 
     format: int = FORMAT
@@ -62,7 +61,7 @@ class Baseline(Struct, kw_only=True):
     healthy_s: float = 0.0
     lines: dict[str, int] = field(default_factory=dict)
     lined: float = 0.0
-    """Healthy seconds when the lines were drawn last."""
+    """Healthy seconds when the latency limits were last set."""
     redrawn: bool = False
     keys: list[Key] = field(default_factory=lambda: [()])
     sums: dict[str, Floats] = field(default_factory=dict)
@@ -77,7 +76,7 @@ class Baseline(Struct, kw_only=True):
 
     @property
     def days(self) -> float:
-        """Healthy days that it rests on."""
+        """Healthy days learned from."""
         return self.healthy_s / 86_400
 
     def encode(self) -> bytes:
@@ -85,56 +84,54 @@ class Baseline(Struct, kw_only=True):
 
     @classmethod
     def decode(cls, data: bytes) -> Baseline:
-        """Raises msgspec.DecodeError of what is no baseline."""
+        """Raises msgspec.DecodeError if `data` isn't a baseline."""
         return array_codec.decode(data, cls)
 
     def of(self, kind: str, rows: int) -> Floats:
         """The sums of one kind in `rows` rows."""
-        made = np.zeros(rows)
-        held = self.sums.get(kind, made)[:rows]
-        made[: len(held)] = held
-        return made
+        sums = np.zeros(rows)
+        known = self.sums.get(kind, sums)[:rows]
+        sums[: len(known)] = known
+        return sums
 
-    def keep_peak(self, name: str, peak: Ints) -> None:
-        """An hour's greatest CUSUMs of one stream, by tilt."""
-        held = self.peaks.get(name)
+    def add_peak(self, name: str, peak: Ints) -> None:
+        """Append an hour's CUSUM maxima of one stream, by tilt."""
+        peaks = self.peaks.get(name)
         self.peaks[name] = (
-            peak[None].copy() if held is None else np.concatenate([held[-BLOCKS + 1 :], peak[None]])
+            peak[None].copy() if peaks is None else np.concatenate([peaks[-PEAK_HOURS + 1 :], peak[None]])
         )
 
     def peaks_of(self, name: str) -> Ints:
-        """[hour, tilt]; empty where nothing is known."""
-        held = self.peaks.get(name)
-        return np.zeros((0, TILTS), np.int64) if held is None else held
+        """[hour, tilt]; empty if unknown."""
+        peaks = self.peaks.get(name)
+        return np.zeros((0, TILTS), np.int64) if peaks is None else peaks
 
-    def draw_lines(self, times: Floats) -> None:
-        """A time is over its line from the bucket on beyond which a tenth of the normal ones lie. What was counted over
-        another line is forgotten.
-        """
+    def set_latency_limits(self, times: Floats) -> None:
+        """Set each latency limit to the bucket that a tenth of normal times exceed; drop sums of the old limit."""
         for name in STAGES:
             counts = times[METRIC[name]]
             if counts.sum() < 20:
                 continue
-            bucket = int((counts.cumsum() < LINE_SHARE * counts.sum()).sum()) + 1
+            bucket = int((counts.cumsum() < LATENCY_LIMIT_QUANTILE * counts.sum()).sum()) + 1
             if self.lines.get(name) != bucket:
                 self.lines[name] = bucket
                 for kind in (f"n:{name}", f"o:{name}"):
                     self.sums.pop(kind, None)
 
     def fade(self, share: float) -> None:
-        """Let what was learned weigh less."""
+        """Decay everything learned to a share of its weight."""
         for kind in self.sums:
             self.sums[kind] *= share
         for kind in self.hours:
             self.hours[kind] *= share
-        self.spread = {kind: _added(_NONE, held, share) for kind, held in self.spread.items()}
+        self.spread = {kind: _add_spread(_NONE, spread, share) for kind, spread in self.spread.items()}
         self.times *= share
         self.arrived *= share
         self.exposed *= share
 
 
 class Hour(Struct, kw_only=True):
-    """What came in the hour that is not over yet: learned from at its end, or dropped."""
+    """The current hour's sums: learned at its end, or dropped."""
 
     sums: dict[str, Ints] = field(default_factory=dict)
     spread: dict[str, Spread] = field(default_factory=dict)
@@ -143,35 +140,35 @@ class Hour(Struct, kw_only=True):
     dearest: int = 0
     troubled: bool = False
     quiet: bool = False
-    """Whether too few calls came."""
+    """Whether traffic dropped."""
 
     @property
     def seconds(self) -> float:
-        """How much of the hour there is."""
+        """Elapsed seconds of the hour."""
         return float(self.marks * MARK_S)
 
     def add(self, reading: TickReading) -> None:
-        """One mark; its sums come with the slots (`watch.Slot`)."""
+        """Add one mark's times and spreads; sums are added by slot (`add_sums`)."""
         self.marks += 1
         if len(reading.times):
             np.add.at(self.times.reshape(-1), reading.times, 1)
-        self._spread(reading)
+        self._add_spreads(reading)
         self.dearest = max(self.dearest, reading.dearest[1])
 
-    def take(self, sums: dict[str, Ints]) -> None:
+    def add_sums(self, sums: dict[str, Ints]) -> None:
         """Add five minutes' sums by row."""
         for kind, amounts in sums.items():
-            held = self.sums.get(kind)
-            if held is None:
+            sums_by_row = self.sums.get(kind)
+            if sums_by_row is None:
                 self.sums[kind] = amounts.copy()
-            elif len(held) < len(amounts):
+            elif len(sums_by_row) < len(amounts):
                 grown = amounts.copy()
-                grown[: len(held)] += held
+                grown[: len(sums_by_row)] += sums_by_row
                 self.sums[kind] = grown
             else:
-                held[: len(amounts)] += amounts
+                sums_by_row[: len(amounts)] += amounts
 
-    def _spread(self, reading: TickReading) -> None:
+    def _add_spreads(self, reading: TickReading) -> None:
         for num, den in (
             ("x:cost", "cost"),
             ("x:sentiment", "sentiments"),
@@ -181,18 +178,18 @@ class Hour(Struct, kw_only=True):
             if num in reading.parts and den in reading.parts:
                 n, x = reading.parts[den], reading.parts[num]
                 if len(n[0]) != len(x[0]) or (n[1] <= 0).any():
-                    continue  # something amended an earlier mark: of no use for a spread
+                    continue  # a correction of an earlier mark: useless for a spread
                 more = (
                     float((x[1] * x[1] / n[1]).sum()),
                     float(len(n[0])),
                     float(n[1].sum()),
                     float(x[1].sum()),
                 )
-                self.spread[num] = _added(self.spread.get(num, _NONE), more)
+                self.spread[num] = _add_spread(self.spread.get(num, _NONE), more)
 
 
 def learn(baseline: Baseline, hour: Hour, expected: dict[str, tuple[str, float, float]], at: float) -> None:
-    """Add a healthy hour that ended at `at` (epoch s); `expected` has (kind, came, was expected) by stream."""
+    """Add a healthy hour that ended at `at` (epoch s); `expected` has (kind, hits, expected hits) by stream."""
     seconds = hour.seconds
     baseline.fade(0.5 ** (seconds / 3600 / HALF_LIFE_H))
     baseline.since = baseline.since or at - seconds
@@ -200,23 +197,23 @@ def learn(baseline: Baseline, hour: Hour, expected: dict[str, tuple[str, float, 
     baseline.healthy_s += seconds
     rows = len(baseline.keys)
     for kind, amounts in hour.sums.items():
-        held = baseline.sums[kind] = baseline.of(kind, rows)
-        held[: len(amounts)] += amounts[:rows]
+        sums = baseline.sums[kind] = baseline.of(kind, rows)
+        sums[: len(amounts)] += amounts[:rows]
     for num, more in hour.spread.items():
-        baseline.spread[num] = _added(baseline.spread.get(num, _NONE), more)
+        baseline.spread[num] = _add_spread(baseline.spread.get(num, _NONE), more)
     baseline.times += hour.times
     middle = at - seconds / 2
-    of_day = int(middle // 3600) % 24
-    for name, (_, came, hoped) in expected.items():
+    hour_of_day = int(middle // 3600) % 24
+    for name, (_, came, expected_hits) in expected.items():
         table = baseline.hours.setdefault(name, np.zeros((24, 2)))
-        table[of_day] += (came, hoped)
+        table[hour_of_day] += (came, expected_hits)
     if hour.dearest:
-        baseline.dearest = [*baseline.dearest[-BLOCKS + 1 :], hour.dearest]
+        baseline.dearest = [*baseline.dearest[-PEAK_HOURS + 1 :], hour.dearest]
 
 
-array_codec.meet(Baseline)
+array_codec.register(Baseline)
 
 
 def weekday(at: float) -> int:
-    """0 is Thursday, on which the epoch began."""
+    """0 is Thursday, the weekday of the epoch."""
     return int(at // 86_400) % 7

@@ -1,4 +1,4 @@
-"""What came against what was to be expected, since a time, in a segment or for everybody: what alarms are judged by."""
+"""Observed against expected hits since a time, in a segment or fleet-wide: what alarms are decided by."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from voicetop.engine.snapshot import Where
 from voicetop.engine.windows.cells import Key
 
 Expected = tuple[Expectation, Floats]
-"""Of one stream: by row, and the factors of the hours of the day."""
+"""One stream's expectation by row, and its hour-of-day factors."""
 
 
 class Evidence:
-    """Looks back on the slots with the normals in force; made anew with them."""
+    """Evaluates the recent slots against the current normals; rebuilt whenever those change."""
 
     def __init__(
         self,
@@ -30,55 +30,57 @@ class Evidence:
     ) -> None:
         self.weights = weights
         self._slots, self._traffic, self._keys = slots, traffic, keys[: weights.rows]
-        self._expected = {stream.name: one for stream, one in zip(weights.streams, expected, strict=True)}
+        self._expected = {
+            stream.name: normal for stream, normal in zip(weights.streams, expected, strict=True)
+        }
 
     def window(self, stream: MonitoredRate, onset: float) -> tuple[Floats, Floats]:
-        """(hits, expected hits) by row since about `onset`; of a mean, deviations above it among as many as usual."""
-        hits, trials, hoped = self._of(stream, onset)
+        """(hits, expected hits) by row since about `onset`; for a mean, (trials + deviations above it, trials)."""
+        hits, trials, expected = self._by_row(stream, onset)
         if stream.model == "mean":
-            return trials + (hits - hoped) / self._expected[stream.name][0].deviation, trials
-        return hits, hoped
+            return trials + (hits - expected) / self._expected[stream.name][0].deviation, trials
+        return hits, expected
 
-    def seen(self, stream: MonitoredRate, onset: float, where: Where) -> tuple[float, float, float]:
-        """(what came, trials, what was to be expected) of a segment since about `onset`."""
+    def measured(self, stream: MonitoredRate, onset: float, where: Where) -> tuple[float, float, float]:
+        """(hits, trials, expected hits) of a segment since about `onset`."""
         if stream.model == "arrivals":
-            came, expected = self._traffic.since(onset)
-            return came, expected, expected
+            calls, expected = self._traffic.since(onset)
+            return calls, expected, expected
         inside = self.inside(where)
-        hits, trials, hoped = self._of(stream, onset)
-        return float(hits[inside].sum()), float(trials[inside].sum()), float(hoped[inside].sum())
+        hits, trials, expected_hits = self._by_row(stream, onset)
+        return float(hits[inside].sum()), float(trials[inside].sum()), float(expected_hits[inside].sum())
 
     def by_slot(self, stream: MonitoredRate) -> list[tuple[int, float, float]]:
-        """(start, hits, expected hits) of everybody in each of the last five-minute slots."""
+        """(start, hits, expected hits) of the fleet in each of the last five-minute slots."""
         if stream.model == "arrivals":
-            return [(start, hoped, float(came)) for start, came, hoped in self._traffic.slots]
-        normal, made = self._expected[stream.name][0], []
+            return [(start, expected, float(observed)) for start, observed, expected in self._traffic.slots]
+        normal, by_start = self._expected[stream.name][0], []
         for slot in self._slots:
             hits, trials = slot.sums.get(stream.num), slot.sums.get(stream.den)
             if trials is None:
                 continue
             size = min(len(trials), self.weights.rows)
-            hoped = float((trials[:size] * normal.by_row[:size]).sum())
-            came = float(hits.sum()) if hits is not None else 0.0
+            expected = float((trials[:size] * normal.by_row[:size]).sum())
+            observed = float(hits.sum()) if hits is not None else 0.0
             if stream.model == "mean":
                 n = float(trials.sum())
-                came, hoped = n + max(-n, (came - hoped) / normal.deviation), n
-            made.append((slot.start, came, hoped))
-        return made
+                observed, expected = n + max(-n, (observed - expected) / normal.deviation), n
+            by_start.append((slot.start, observed, expected))
+        return by_start
 
     def version_since(
         self, stream: MonitoredRate, since: float, version: str
     ) -> tuple[tuple[float, float], tuple[float, float]] | None:
-        """(hits, expected) of one version and of the others since a time; None where there are no others."""
+        """(hits, expected) of one version and of the others since a time; None if either is missing."""
         if stream.model != "rate":
             return None
-        hits, hoped = self.window(stream, since)
+        hits, expected = self.window(stream, since)
         mine = np.array([("version", version) in key for key in self._keys])
         if not mine.any() or mine.all():
             return None
         return (
-            (float(hits[mine].sum()), float(hoped[mine].sum())),
-            (float(hits[~mine].sum()), float(hoped[~mine].sum())),
+            (float(hits[mine].sum()), float(expected[mine].sum())),
+            (float(hits[~mine].sum()), float(expected[~mine].sum())),
         )
 
     def inside(self, where: Where) -> Ints:
@@ -86,13 +88,13 @@ class Evidence:
         wanted = set(where)
         return np.array([row for row, key in enumerate(self._keys) if wanted <= set(key)], np.int64)
 
-    def _of(self, stream: MonitoredRate, onset: float) -> tuple[Floats, Floats, Floats]:
+    def _by_row(self, stream: MonitoredRate, onset: float) -> tuple[Floats, Floats, Floats]:
         """(hits, trials, expected hits) by row since about `onset`."""
         rows = self.weights.rows
         hits = summed(self._slots, stream.num, onset, rows)
         trials = summed(self._slots, stream.den, onset, rows)
         normal, factors = self._expected[stream.name]
-        hoped = trials * normal.by_row[:rows]
+        expected = trials * normal.by_row[:rows]
         if stream.model == "rate":
-            hoped *= at_time(factors, onset)
-        return hits, trials, hoped
+            expected *= at_time(factors, onset)
+        return hits, trials, expected

@@ -1,4 +1,4 @@
-"""What a baseline lets expect of each stream in each row, and the weights of the CUSUMs that follow from it.
+"""Expected rate or mean of each stream in each row, from a baseline, and the CUSUM weights derived from it.
 
 For a rate with p in a row, tilted by the odds θ, the log-likelihood ratio of x hits among n is
 
@@ -24,7 +24,7 @@ NAT = 1_000_000
 FACTOR_HITS = 4.0
 ROW_HITS = 6.0
 HOUR_HITS = 50.0
-"""Expected hits with which a factor for a segment value, what is left for a row, and an hour's factor are mixed."""
+"""Pseudo-counts, in expected hits, that shrink the factors of segment values, rows and hours towards 1."""
 ROW_TRIALS = 30.0
 PRIOR_TRIALS = 50.0
 ROUNDS = 3
@@ -36,11 +36,11 @@ class Expectation(Struct):
     by_row: Floats
     deviation: float
     n: float
-    """Trials that it rests on."""
+    """Trials behind it."""
 
 
 class Shape:
-    """Rows by dimension: which value each row has of it, -1 for none."""
+    """By dimension, the value index of each row, -1 for none."""
 
     def __init__(self, keys: list[Key]) -> None:
         names = sorted({name for key in keys for name, _ in key})
@@ -56,35 +56,35 @@ class Shape:
 def rate(hits: Floats, trials: Floats, shape: Shape, prior: float) -> Floats:
     """Hits among trials expected in each row: factors by segment value, fitted in turns, then the row's own."""
     total = trials.sum()
-    usual = (hits.sum() + PRIOR_TRIALS * prior) / (total + PRIOR_TRIALS)
-    found: Floats = np.full(len(trials), min(usual, 0.9))
+    overall = (hits.sum() + PRIOR_TRIALS * prior) / (total + PRIOR_TRIALS)
+    expected: Floats = np.full(len(trials), min(overall, 0.9))
     for _ in range(ROUNDS):
         for column, values in shape.columns:
-            known = column >= 0
-            came = np.bincount(column[known], hits[known], values)
-            hoped = np.bincount(column[known], (trials * found)[known], values)
-            factor = (came + FACTOR_HITS) / (hoped + FACTOR_HITS)
-            found[known] *= factor[column[known]]
-    found *= (hits + ROW_HITS) / (trials * found + ROW_HITS)
-    return np.clip(found, 1e-7, 0.95)
+            has_value = column >= 0
+            value_hits = np.bincount(column[has_value], hits[has_value], values)
+            value_expected = np.bincount(column[has_value], (trials * expected)[has_value], values)
+            factor = (value_hits + FACTOR_HITS) / (value_expected + FACTOR_HITS)
+            expected[has_value] *= factor[column[has_value]]
+    expected *= (hits + ROW_HITS) / (trials * expected + ROW_HITS)
+    return np.clip(expected, 1e-7, 0.95)
 
 
 def mean(sums: Floats, trials: Floats, shape: Shape) -> Floats:
     """The mean expected in each row, by offsets for segment values and for the row."""
     total = trials.sum()
-    found: Floats = np.full(len(trials), sums.sum() / total if total else 0.0)
+    expected: Floats = np.full(len(trials), sums.sum() / total if total else 0.0)
     for _ in range(ROUNDS):
         for column, values in shape.columns:
-            known = column >= 0
-            over = np.bincount(column[known], (sums - trials * found)[known], values)
-            n = np.bincount(column[known], trials[known], values)
-            found[known] += (over / (n + ROW_TRIALS))[column[known]]
-    found += (sums - trials * found) / (trials + ROW_TRIALS)
-    return found
+            has_value = column >= 0
+            over = np.bincount(column[has_value], (sums - trials * expected)[has_value], values)
+            n = np.bincount(column[has_value], trials[has_value], values)
+            expected[has_value] += (over / (n + ROW_TRIALS))[column[has_value]]
+    expected += (sums - trials * expected) / (trials + ROW_TRIALS)
+    return expected
 
 
 def normal_of(stream: MonitoredRate, baseline: Baseline, shape: Shape, rows: int) -> Expectation:
-    """What the baseline says of one stream."""
+    """The baseline's expectation of one stream."""
     if stream.model == "arrivals":
         return Expectation(np.zeros(rows), math.nan, math.inf)
     hits, trials = baseline.of(stream.num, rows), np.maximum(baseline.of(stream.den, rows), 0)
@@ -96,7 +96,10 @@ def normal_of(stream: MonitoredRate, baseline: Baseline, shape: Shape, rows: int
 
 
 def _deviation(stream: MonitoredRate, baseline: Baseline) -> float:
-    """Of one trial: Σ X²/n − (Σ X)²/Σ n over parts of n trials is σ² a part, the rows' differences included."""
+    """Standard deviation of one trial: Σ X²/n − (Σ X)²/Σ n over parts of n trials is σ² per part.
+
+    It includes the differences between rows.
+    """
     squares, parts, n, total = baseline.spread.get(stream.num, (0.0, 0.0, 0.0, 0.0))
     if parts < 2 or n <= 0:
         return math.nan
@@ -104,7 +107,7 @@ def _deviation(stream: MonitoredRate, baseline: Baseline) -> float:
 
 
 def hour_factors(stream: MonitoredRate, baseline: Baseline) -> Floats:
-    """Of each hour of the day against all of them, 1 where nothing is known; offsets for means."""
+    """Factor of each hour of the day, 1 if unknown; for means, zero offsets."""
     table = baseline.hours.get(stream.name)
     if table is None:
         return np.ones(24) if stream.model == "rate" else np.zeros(24)
@@ -115,7 +118,7 @@ def hour_factors(stream: MonitoredRate, baseline: Baseline) -> Floats:
 
 
 def at_time(factors: Floats, at: float) -> float:
-    """Between the middles of two hours."""
+    """Interpolate between the midpoints of hours."""
     place = (at / 3600 - 0.5) % 24
     low = int(place)
     share = place - low
@@ -136,7 +139,7 @@ def weights(stream: MonitoredRate, normal: Expectation, factor: float) -> tuple[
 
 
 def traffic_weights(tilts: tuple[float, ...], rows: int) -> tuple[Ints, Ints]:
-    """Of arrivals that fall to a share ρ: x·ln ρ + e·(1 − ρ), with e in thousandths of a call as trials."""
+    """Weights for arrivals that fall to a share ρ: x·ln ρ + e·(1 − ρ), with e in thousandths of a call as trials."""
     w = np.array([math.log(tilt) for tilt in tilts])
     c = np.array([[(tilt - 1) / 1000] * rows for tilt in tilts])
     return np.rint(w * NAT).astype(np.int64), np.rint(c * NAT).astype(np.int64)

@@ -1,12 +1,12 @@
-"""From a `TickDelta` of the engine to a reading: whole numbers by kind and segment row.
+"""From an engine `TickDelta` to a reading: integers by kind and segment row.
 
-Rows are the baseline's own numbering of segment combinations, so that what was learned elsewhere fits. Kinds are those
-of the taps, and
+Rows are the baseline's own numbering of segment combinations, so that a baseline learned elsewhere fits. Kinds are
+those of the delta, and
 
     turns           turns, failed ones too
-    n:stt  o:stt    times of a stage, and those over its line; of e2e also callers who waited in vain
-    fault  hangup   all kinds of them together
-    failed          verdicts that were no success
+    n:stt  o:stt    times of a stage, and those over its limit; for e2e also waits without a reply
+    fault  hangup   totals over their kinds
+    failed          outcomes that weren't a success
     x:cost          hundredths of the natural logarithm of micro-dollars, summed over the calls under "cost"
     x:sentiment     hundredths of a point below 5, summed over "sentiments"
     x:rate x:loud   words per minute and hundredths of a dB, summed over the utterances under "v:rate" and "v:loud"
@@ -30,18 +30,18 @@ Rows = NDArray[np.int64]
 Part = tuple[Rows, Rows]
 """(rows, amounts), rows once each."""
 SILENT_DB = -120.0
-NO_LINE = BUCKETS + 1
+NO_LIMIT = BUCKETS + 1
 _WATCHED = {METRIC[name]: name for name in STAGES}
 _ADDED_UP = ("fault", "hangup")
 _USED = frozenset({
     "started", "ended", "talked", "known", "succeeded", "escalated", "moody", "sentiments", "sentiment_centi",
     "fault", "hangup", "step",
 })  # fmt: skip
-"""Kinds, or families of kinds, of the taps that a stream rests on."""
+"""Kinds, or families of kinds, of the delta that streams use."""
 
 
 class TickReading(Struct):
-    """One mark: (rows, amounts) by kind, and every time that was measured as a position in [metric, bucket]."""
+    """One mark: (rows, amounts) by kind, and every measured time as a flat index into [metric, bucket]."""
 
     parts: dict[str, Part]
     times: Rows
@@ -49,10 +49,10 @@ class TickReading(Struct):
     """(cell, micro-dollars) of the most expensive call that ended."""
 
 
-def read(pulse: TickDelta, row_of: NDArray[np.int64], lines: dict[str, int]) -> TickReading:
-    """`row_of` maps cells to rows; `lines` are buckets by metric from which on a time is over."""
+def read(delta: TickDelta, row_of: NDArray[np.int64], latency_limits: dict[str, int]) -> TickReading:
+    """`row_of` maps cells to rows; `latency_limits` are the first buckets over the limit, by metric."""
     parts: dict[str, Part] = {}
-    for kind, cells in pulse.counts.items():
+    for kind, cells in delta.counts.items():
         family = kind.partition(":")[0]
         if family not in _USED:
             continue
@@ -60,17 +60,17 @@ def read(pulse: TickDelta, row_of: NDArray[np.int64], lines: dict[str, int]) -> 
         if family in _ADDED_UP:
             parts[family] = _joined(parts.get(family), parts[kind])
     _verdicts(parts)
-    if len(pulse.turns):
-        parts["turns"] = _of_cells(pulse.turns, row_of)
-    times = _times(pulse.index, row_of, lines, parts)
-    _voice(pulse, row_of, parts)
-    _costs(pulse, row_of, parts)
-    dearest = max(pulse.costs, key=lambda one: (one[1], -one[0]), default=(-1, 0))
+    if len(delta.turns):
+        parts["turns"] = _from_cells(delta.turns, row_of)
+    times = _times(delta.index, row_of, latency_limits, parts)
+    _voice(delta, row_of, parts)
+    _costs(delta, row_of, parts)
+    dearest = max(delta.costs, key=lambda cost: (cost[1], -cost[0]), default=(-1, 0))
     return TickReading(parts, times, dearest)
 
 
 def within(parts: dict[str, Part], rows: int) -> dict[str, Part]:
-    """The same where only so many rows are known: the others are nobody's."""
+    """The parts with rows beyond `rows` counted as unattributed (row 0)."""
     if all(not len(part[0]) or int(part[0].max()) < rows for part in parts.values()):
         return parts
     return {kind: _summed(np.where(of < rows, of, 0), amounts) for kind, (of, amounts) in parts.items()}
@@ -84,23 +84,23 @@ def _part(items: Iterable[tuple[int, int]], row_of: NDArray[np.int64]) -> Part:
 
 
 def _summed(rows: Rows, amounts: Rows) -> Part:
-    """Each row once; what sums to nothing is left out."""
+    """Merge duplicate rows; drop zero sums."""
     if len(rows) > 1:
         rows, places = np.unique(rows, return_inverse=True)
         summed = np.zeros(len(rows), np.int64)
         np.add.at(summed, places, amounts)
         amounts = summed
-    kept = amounts != 0
-    return rows[kept], amounts[kept]
+    nonzero = amounts != 0
+    return rows[nonzero], amounts[nonzero]
 
 
-def _joined(held: Part | None, more: Part) -> Part:
-    if held is None:
+def _joined(part: Part | None, more: Part) -> Part:
+    if part is None:
         return more
-    return _summed(np.concatenate([held[0], more[0]]), np.concatenate([held[1], more[1]]))
+    return _summed(np.concatenate([part[0], more[0]]), np.concatenate([part[1], more[1]]))
 
 
-def _of_cells(by_cell: Rows, row_of: NDArray[np.int64]) -> Part:
+def _from_cells(by_cell: Rows, row_of: NDArray[np.int64]) -> Part:
     cells = np.flatnonzero(by_cell)
     return _summed(row_of[cells], by_cell[cells])
 
@@ -117,47 +117,49 @@ def _verdicts(parts: dict[str, Part]) -> None:
     parts.pop("sentiment_centi", None)
 
 
-def _times(index: NDArray[np.uint32], row_of: Rows, lines: dict[str, int], parts: dict[str, Part]) -> Rows:
+def _times(
+    index: NDArray[np.uint32], row_of: Rows, latency_limits: dict[str, int], parts: dict[str, Part]
+) -> Rows:
     if not len(index):
-        return _NONE
+        return _NO_TIMES
     cell, rest = np.divmod(index.astype(np.int64), ROW)
-    if not lines:
+    if not latency_limits:
         return rest
     metric, bucket = rest // BUCKETS, rest % BUCKETS
-    limits = np.full(len(METRICS), NO_LINE, np.int64)
+    limits = np.full(len(METRICS), NO_LIMIT, np.int64)
     for number, name in _WATCHED.items():
-        limits[number] = lines.get(name, NO_LINE)
+        limits[number] = latency_limits.get(name, NO_LIMIT)
     if METRIC["waited"] in metric:
-        # a wait without a reply is a time only where it is beyond the line already
+        # a wait without a reply counts as a time only once it is over the limit
         waited = (metric == METRIC["waited"]) & (bucket >= limits[METRIC["e2e"]])
         metric = np.where(waited, METRIC["e2e"], metric)
-    places = metric * _MOST_ROWS + row_of[cell]
+    places = metric * _ROW_STRIDE + row_of[cell]
     over = bucket >= limits[metric]
     for letter, chosen in (("n", places), ("o", places[over])):
-        found, counts = np.unique(chosen, return_counts=True)
-        of = found // _MOST_ROWS
-        for number in np.unique(of).tolist():
+        unique_places, counts = np.unique(chosen, return_counts=True)
+        metrics = unique_places // _ROW_STRIDE
+        for number in np.unique(metrics).tolist():
             name = _WATCHED.get(number, "")
-            if name in lines:
-                mine = of == number
-                parts[f"{letter}:{name}"] = found[mine] % _MOST_ROWS, counts[mine]
+            if name in latency_limits:
+                selected = metrics == number
+                parts[f"{letter}:{name}"] = unique_places[selected] % _ROW_STRIDE, counts[selected]
     return rest
 
 
-_NONE = np.empty(0, np.int64)
-_MOST_ROWS = 1 << 16
+_NO_TIMES = np.empty(0, np.int64)
+_ROW_STRIDE = 1 << 16
 
 
-def _voice(pulse: TickDelta, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:
-    rates = [(cell, round(rate)) for cell, rate, _ in pulse.voice if rate == rate]
-    louds = [(cell, round(100 * loud)) for cell, _, loud in pulse.voice if loud == loud and loud > SILENT_DB]
-    for name, heard in (("rate", rates), ("loud", louds)):
-        if heard:
-            _mean(f"v:{name}", f"x:{name}", heard, row_of, parts)
+def _voice(delta: TickDelta, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:
+    rates = [(cell, round(rate)) for cell, rate, _ in delta.voice if rate == rate]
+    louds = [(cell, round(100 * loud)) for cell, _, loud in delta.voice if loud == loud and loud > SILENT_DB]
+    for name, values in (("rate", rates), ("loud", louds)):
+        if values:
+            _mean(f"v:{name}", f"x:{name}", values, row_of, parts)
 
 
-def _costs(pulse: TickDelta, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:
-    paid = [(cell, round(100 * math.log(micro))) for cell, micro in pulse.costs if micro > 0]
+def _costs(delta: TickDelta, row_of: NDArray[np.int64], parts: dict[str, Part]) -> None:
+    paid = [(cell, round(100 * math.log(micro))) for cell, micro in delta.costs if micro > 0]
     if paid:
         _mean("cost", "x:cost", paid, row_of, parts)
 

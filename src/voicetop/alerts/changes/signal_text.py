@@ -1,4 +1,4 @@
-"""From an alarm to the signal that people read: figures in words, and with what change it began."""
+"""From an alarm to a readable signal: figures in words, and the change it began with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from voicetop.engine.windows.histograms import METRIC, Histogram
 from voicetop.formatting import labels
 from voicetop.formatting.numbers import known, milliseconds
 
-LEAST_TURNS = 20
+MIN_TURNS = 20
 
 
 class AttributedChange(Struct, frozen=True):
@@ -35,7 +35,7 @@ class AttributedChange(Struct, frozen=True):
 def signal_of(
     alarm: Alarm, stream: MonitoredRate, engine: Engine, blamed: AttributedChange, baseline: Baseline
 ) -> Signal:
-    """What an alarm tells."""
+    """The signal of an alarm."""
     figure = _figure(alarm, stream, engine, baseline)
     stage, share = _stage(alarm, stream, engine, baseline)
     signal = Signal(
@@ -71,15 +71,15 @@ class _Figure(NamedTuple):
 
 
 def _figure(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Baseline) -> _Figure:
-    """What people know it by: a P95 where there are turns enough, else the share of trials that were hit."""
+    """The headline figure: a P95 if there are enough turns, else the share of trials that were hit."""
     n = alarm.trials
     if stream.family == "latency":
-        now, usual = _p95_now(alarm, stream, engine), usual_p95(baseline.times, stream)
-        if known(now) and known(usual):
-            return _Figure(now, usual, "ms", labels.latency(stream.num.partition(":")[2]))
-        line = milliseconds(float(EDGES[baseline.lines[stream.num.partition(":")[2]]]))
-        share, hoped = (alarm.came / n, alarm.expected / n) if n > 0 else (NAN, NAN)
-        return _Figure(share, hoped, "rate", f"turns with {stream.metric} over {line}")
+        now, normal = _current_p95(alarm, stream, engine), normal_p95(baseline.times, stream)
+        if known(now) and known(normal):
+            return _Figure(now, normal, "ms", labels.latency(stream.num.partition(":")[2]))
+        limit = milliseconds(float(EDGES[baseline.lines[stream.num.partition(":")[2]]]))
+        share, expected_share = (alarm.came / n, alarm.expected / n) if n > 0 else (NAN, NAN)
+        return _Figure(share, expected_share, "rate", f"turns with {stream.metric} over {limit}")
     if stream.model == "arrivals":
         return _Figure(alarm.came, alarm.expected, stream.unit, stream.metric)
     if n <= 0:
@@ -88,40 +88,40 @@ def _figure(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Basel
     return _Figure(stream.scale(value), stream.scale(normal), stream.unit, stream.metric)
 
 
-def _p95_now(alarm: Alarm, stream: MonitoredRate, engine: Engine) -> float:
-    counts = _now(alarm, engine).get(stream.num.partition(":")[2])
-    if counts is None or int(counts.sum()) < LEAST_TURNS:
+def _current_p95(alarm: Alarm, stream: MonitoredRate, engine: Engine) -> float:
+    counts = _current_histograms(alarm, engine).get(stream.num.partition(":")[2])
+    if counts is None or int(counts.sum()) < MIN_TURNS:
         return NAN
     return censored_quantile(counts, None, 0.95)[0]
 
 
-def _now(alarm: Alarm, engine: Engine) -> dict[str, Histogram]:
+def _current_histograms(alarm: Alarm, engine: Engine) -> dict[str, Histogram]:
     cells = engine.ledger.cells.matching(alarm.scope)
     return engine.ledger.windows.histograms("5m", cells, len(engine.ledger.cells))
 
 
-def usual_p95(times: Floats, stream: MonitoredRate) -> float:
-    """The normal P95 of a latency stream out of the baseline's times, ms; NaN of all others."""
+def normal_p95(times: Floats, stream: MonitoredRate) -> float:
+    """Normal P95 of a latency stream from the baseline's times, ms; NaN for all others."""
     metric = METRIC.get(stream.num.partition(":")[2])
     if stream.family != "latency" or metric is None:
         return NAN
     counts = times[metric].astype(np.int64)
-    return censored_quantile(counts, None, 0.95)[0] if counts.sum() >= LEAST_TURNS else NAN
+    return censored_quantile(counts, None, 0.95)[0] if counts.sum() >= MIN_TURNS else NAN
 
 
 def _stage(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Baseline) -> tuple[str, float]:
-    """The stage, and of a slow e2e its share of what the mean turn takes longer; "" where none stands out."""
+    """The stage, and for a slow e2e its share of the mean turn's excess time; "" if none stands out."""
     if stream.family != "latency" or stream.stage:
         return stream.stage, NAN
-    usual = {name: baseline.times[number] for name, number in METRIC.items()}
-    cause = stages.culprit(_now(alarm, engine), usual)
+    normal_times = {name: baseline.times[number] for name, number in METRIC.items()}
+    cause = stages.culprit(_current_histograms(alarm, engine), normal_times)
     return STAGES.get(cause.stage, ""), cause.share
 
 
 def _because(alarm: Alarm, stream: MonitoredRate) -> str:
     if stream.model == "mean":
         return f"CUSUM over its learned threshold (n {round(alarm.trials)})"
-    came = f"{alarm.came:.0f} where {alarm.expected:.1f} were expected among {round(alarm.trials)}"
+    hits = f"{alarm.came:.0f} where {alarm.expected:.1f} were expected among {round(alarm.trials)}"
     if stream.model == "arrivals":
-        came = f"{alarm.came:.0f} where {alarm.expected:.0f} were expected"
-    return f"{came}: CUSUM over its learned threshold"
+        hits = f"{alarm.came:.0f} where {alarm.expected:.0f} were expected"
+    return f"{hits}: CUSUM over its learned threshold"

@@ -1,8 +1,8 @@
-"""What is watched: each stream is a number of hits among trials, or a mean over trials, cell by cell.
+"""The monitored streams: each is a number of hits among trials, or a mean over trials, cell by cell.
 
-A stream names its trials (`den`) and what is counted among them (`num`) by the kinds of `readings.py`. Rates are tilted
-by odds, means by standard deviations: `tilts` are the sizes of change it looks for, the smallest one first. Names of
-components, categories and steps come from the feed; nothing here knows a fleet.
+A stream names its trials (`den`) and its hits (`num`) by the kinds of `readings.py`. Rates are tilted by odds, means by
+standard deviations: `tilts` are the sizes of change to detect, smallest first. Names of components, categories and
+steps come from the feed; nothing here is specific to a fleet.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from voicetop.formatting.labels import FIGURES
 
 Model = Literal["rate", "mean", "arrivals"]
 STAGES = {"e2e": "", "stt": "stt", "eou": "eou", "llm_ttft": "llm", "tool": "tool", "tts_ttfb": "tts"}
-"""The latencies that are watched, by metric of the windows, with the stage that a signal names."""
+"""Monitored latencies: window metric to the stage named in signals."""
 TILTS = 3
 ARRIVALS = "traffic"
-"""The stream of calls that arrive."""
+"""Name of the stream of arriving calls."""
 
 
 class MonitoredRate(Struct, frozen=True):
-    """`scanned` says that segments of it are watched by themselves, `hold_s` how long a change has to go on before
-    it is one (a latency blip that is over after 45 s is none). `unit` and `metric` are for words; `scale` makes the
-    figure in that unit of the mean that is watched.
+    """`scanned`: segments are monitored separately. `hold_s`: how long a change must last (so that a 45 s latency blip
+    is none). `unit` and `metric` are for text; `scale` converts the monitored mean to that unit.
     """
 
     name: str
@@ -45,25 +44,25 @@ class MonitoredRate(Struct, frozen=True):
     hold_s: float = 0.0
     prior: float = 0.01
     deep: int = 3
-    """Values of a segment that is watched by itself, at most."""
+    """Maximum number of segment values in a conjunction monitored separately."""
     scale: Callable[[float], float] = float
     days: float = 600.0
-    """By chance a CUSUM of it crosses its threshold once in so many days."""
+    """Mean days between false alarms (ARL0)."""
 
 
 def of_kinds(kinds: list[str]) -> list[MonitoredRate]:
-    """The streams that these kinds of reading allow, in an order that depends on the names alone."""
-    known = set(kinds)
-    made = [stream for stream in _FIXED if stream.den in known and (stream.num in known)]
+    """The streams that these reading kinds support, in an order that depends on the names alone."""
+    available = set(kinds)
+    streams = [stream for stream in _FIXED if stream.den in available and (stream.num in available)]
     for metric, stage in STAGES.items():
-        if f"n:{metric}" in known:
-            made.append(_latency(metric, stage))
-    made += [_fault(kind) for kind in sorted(kinds) if kind.startswith("fault:")]
+        if f"n:{metric}" in available:
+            streams.append(_latency(metric, stage))
+    streams += [_fault(kind) for kind in sorted(kinds) if kind.startswith("fault:")]
     for kind in sorted(kinds):
         family, _, step = kind.partition(":")
-        if family == "hangup" and f"step:{step}" in known:
-            made.append(_leaving(step))
-    return made
+        if family == "hangup" and f"step:{step}" in available:
+            streams.append(_hangups(step))
+    return streams
 
 
 def _latency(metric: str, stage: str) -> MonitoredRate:
@@ -83,7 +82,7 @@ def _fault(kind: str) -> MonitoredRate:
     )  # fmt: skip
 
 
-def _leaving(step: str) -> MonitoredRate:
+def _hangups(step: str) -> MonitoredRate:
     words = f"hang-ups at {labels.words(step)}"
     return MonitoredRate(
         f"abandonment.{step}",

@@ -37,7 +37,7 @@ class DetectorSetState(Struct, kw_only=True):
     """The first heartbeat: of marks before it nothing is known."""
 
 
-array_codec.meet(DetectorSetState)
+array_codec.register(DetectorSetState)
 
 
 class DetectorSet:
@@ -71,7 +71,7 @@ class DetectorSet:
         if at + MARK_S <= state.began:
             return []
         state.urgent = urgent.recent(state.urgent, at)
-        self._rows.follow(engine.ledger.cells.keys)
+        self._rows.update(engine.ledger.cells.keys)
         blind = feed.signals(engine, at)
         if any(signal.tier == "critical" for signal in blind):
             return [
