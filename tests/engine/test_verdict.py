@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from engine.feeding import Line
+from voicetop.alerts.detectors import waiting
 from voicetop.engine.snapshot import Trouble
 from voicetop.engine.verdict import CLEAR_S
 from voicetop.wire.events import (
@@ -208,6 +209,62 @@ def test_minutes_with_a_trouble_do_not_train_the_normal() -> None:
     assert abs(after.normal.value - before) < 0.05 * before
     assert after.value > 2 * before
     assert fleet.trouble("latency") is not None
+
+
+def test_nor_do_they_train_the_normal_of_a_segment() -> None:
+    fleet = Fleet()
+    fleet.go_on(30)
+    panel = fleet.see(dimension="intent").segments
+    assert panel is not None
+    before = {row.value: row.p95.normal.value for row in panel.rows}
+    fleet.go_on(1_800, e2e_ms=3_000.0, error="timeout")
+    panel = fleet.see(dimension="intent").segments
+    assert panel is not None
+    assert {row.value for row in panel.rows} == {"a", "b", "c"}
+    for row in panel.rows:
+        assert abs(row.p95.normal.value - before[row.value]) < 0.05 * before[row.value]
+        assert row.errors.normal.value < 0.02
+        assert row.errors.off
+
+
+def test_a_caller_is_stuck_by_the_same_value_everywhere() -> None:
+    fleet = Fleet()
+    fleet.hear(*[event for n in range(600) for event in fleet.call(fleet.at - 400 - n, e2e_ms=4_000.0)])
+    for n in range(5):
+        fleet.begin(f"w{n}", intent="a")
+        fleet.wait(f"w{n}")
+    engine = fleet.session.engine
+    fleet.pass_(11)
+    over = engine.stuck_after_s
+    assert 12 < over < 16, "three normal P99"
+    assert waiting.signals(engine, fleet.at) == []
+    assert fleet.trouble("waiting") is None
+    fleet.pass_(9)
+    (found,) = waiting.signals(engine, fleet.at)
+    narrow, wide = fleet.see(where=(("intent", "a"),)), fleet.see(dimension="intent")
+    held = engine.judge.standing["waiting"].trouble
+    assert {found.line, held.line, narrow.waiting.over_s, wide.waiting.over_s} == {over}
+    assert narrow.waiting.stuck == wide.waiting.stuck == found.calls == 5
+    assert [row.eyes for row in narrow.needing_eyes] == ["stuck"] * 5
+
+
+def test_nothing_is_normal_in_any_panel_before_the_verdict_has_learned() -> None:
+    line = Line()
+    for n in range(120):
+        line.begin(f"c{n}", intent="a")
+        line.turn(f"c{n}", 900.0)
+        line.tell(CallEnd, f"c{n}", reason="completed")
+    line.pass_(600, every=5)
+    for later, known in ((200, False), (200, True)):
+        line.pass_(later, every=5)
+        line.begin(f"d{later}", intent="a")
+        line.turn(f"d{later}", 900.0)
+        seen = line.see(dimension="intent")
+        assert (seen.verdict.severity == "ok") == known
+        assert seen.latency.e2e.p95.normal.known == seen.errors.rate.normal.known == known
+        assert seen.segments is not None
+        (row,) = seen.segments.rows
+        assert row.p95.normal.known == row.errors.normal.known == known
 
 
 def test_a_segment_that_has_no_past_yet_is_judged_by_the_past_of_all() -> None:

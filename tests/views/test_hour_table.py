@@ -37,3 +37,15 @@ def test_the_same_hour_of_two_days_is_one_row() -> None:
     made = hour_table.panel([quarter(n) for n in range(58, 58 + 96)])
     assert len(made.rows) == 24
     assert sum(row.calls for row in made.rows) == 9600
+
+
+def test_a_quarter_with_a_problem_is_shown_and_is_no_normal_for_other_hours() -> None:
+    quarters = [quarter(n, slow=n // 4 == 14) for n in range(96)]
+    troubled = range(14 * 60, 15 * 60)
+    spoilt, rows = (
+        {row.value: row for row in hour_table.panel(quarters, minutes).rows} for minutes in ((), troubled)
+    )
+    assert rows["14"].calls == 400
+    assert set(rows["14"].worse) >= {"latency", "errors"}
+    assert spoilt["03"].errors.normal.value > 1.2 * rows["03"].errors.normal.value
+    assert rows["03"].errors.normal.value == rows["03"].errors.value

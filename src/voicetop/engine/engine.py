@@ -32,6 +32,14 @@ class Engine(EngineState):
         super().__init__(config)
         self.judge = Judge()
 
+    @property
+    def stuck_after_s(self) -> float:
+        """From how many seconds of waiting on a caller is stuck: one value for the verdict, panels, rules and alerts.
+
+        Never less than configured, nor than three normal P99 as of the last mark.
+        """
+        return max(self.config.stuck_after_s, self.judge.long_wait_s)
+
     # -- time ---------------------------------------------------------------------------------------------------
 
     def advance(self, at: float, *, local: bool = False) -> list[int]:

@@ -2,7 +2,8 @@
 
 What is normal is read off the same windows: the last 24 hours without the last 5 minutes and without the minutes in
 which a problem was on the screen. So it is known for any conjunction of segments, and a day that is fed in at once
-teaches it as well as a day that passes.
+teaches it as well as a day that passes. Nothing is normal before there were 15 minutes to learn from, nor for a figure
+that was seen too seldom: panels, segments, rules and the verdict all go by that.
 """
 
 from __future__ import annotations
@@ -115,7 +116,9 @@ class Normals:
 
     @classmethod
     def of(cls, ledger: Ledger, cells: Cells, troubled: frozenset[int]) -> Normals:
-        """Those of what the windows hold, without the last 5 minutes and the `troubled` ones."""
+        """Those of what the windows hold, without the last 5 minutes and the `troubled` ones; none of a young feed."""
+        if too_young(ledger):
+            return cls({}, {}, first_seen(ledger))
         used = len(ledger.cells)
         day = ledger.windows.histograms("24h", cells, used)
         short = ledger.windows.histograms("5m", cells, used)
@@ -138,11 +141,11 @@ class Normals:
         for kind, amount in sums.items():
             self.sums[kind] = max(0, self.sums.get(kind, 0) - amount)
 
-    def learned(self, at: float) -> bool:
-        """Whether there is enough behind to call anything normal."""
+    @property
+    def learned(self) -> bool:
+        """Whether there is enough behind to call response times normal; other figures have their own least n."""
         counts = self.histograms.get("e2e")
-        enough = counts is not None and int(counts.sum()) >= LEARNED_TURNS
-        return enough and at - self.since >= LEARNING_S
+        return counts is not None and int(counts.sum()) >= LEARNED_TURNS
 
     def left(self, at: float) -> float:
         """Seconds until there may be a normal; the whole time where nothing came yet."""
@@ -156,9 +159,13 @@ class Normals:
     @property
     def slow_from(self) -> int:
         """The bucket beyond which 5 % of the normal turns lie; past the last one while too few are known."""
-        past = self.histograms.get("e2e")
-        enough = past is not None and int(past.sum()) >= LEARNED_TURNS
-        return thresholds.bucket_after(past) if past is not None and enough else BUCKETS
+        return thresholds.bucket_after(self.histograms["e2e"]) if self.learned else BUCKETS
+
+    @property
+    def long_wait_s(self) -> float:
+        """Three normal P99 of the response time, in whole seconds; 0 while that isn't known."""
+        normal = normal_of(self.histograms.get("e2e"), 0.99)
+        return float(math.ceil(3 * normal.value / 1000)) if normal.known else 0.0
 
     def error_rate(self, kind: str, span: str, handling_s: float) -> Normal:
         """The normal share of the calls active in a window that have an error in it."""
@@ -207,7 +214,6 @@ def first_seen(ledger: Ledger) -> float:
     return float(min(starts)) if starts else math.inf
 
 
-def stuck_after(usual: Histogram | None, least_s: float) -> float:
-    """From how many seconds of waiting on a caller is stuck: never below `least_s`, nor below three normal P99."""
-    normal = normal_of(usual, 0.99)
-    return max(least_s, math.ceil(3 * normal.value / 1000)) if normal.known else least_s
+def too_young(ledger: Ledger) -> bool:
+    """Whether the feed is younger than it takes to call anything normal."""
+    return ledger.windows.edges.at - first_seen(ledger) < LEARNING_S

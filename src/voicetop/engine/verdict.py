@@ -40,6 +40,8 @@ class Judge(Struct, kw_only=True):
 
     standing: dict[str, ActiveTrouble] = field(default_factory=dict)
     troubled: list[int] = field(default_factory=list)
+    long_wait_s: float = 0.0
+    """Longer than this nobody waits as a rule (`Normals.long_wait_s` at the last mark); 0 while that isn't known."""
 
     def step(
         self, ledger: Ledger, live: Collection[Call], at: float, *, limit: int, stuck_after_s: float
@@ -49,7 +51,9 @@ class Judge(Struct, kw_only=True):
         `limit` is the tested capacity in calls, 0 where it isn't known.
         """
         mark = _Mark(ledger, live, frozenset(self.troubled), at)
-        for trouble in (*mark.stuck(stuck_after_s), *mark.near_capacity(limit), *mark.off_normal()):
+        self.long_wait_s = mark.usual.long_wait_s
+        over = max(stuck_after_s, self.long_wait_s)
+        for trouble in (*mark.stuck(over), *mark.near_capacity(limit), *mark.off_normal()):
             held = self.standing.get(trouble.key)
             since = held.since if held is not None else _began(ledger, trouble, at)
             self.standing[trouble.key] = ActiveTrouble(trouble, since, at)
@@ -74,12 +78,10 @@ class _Mark:
 
     def __init__(self, ledger: Ledger, live: Collection[Call], troubled: frozenset[int], at: float) -> None:
         self._ledger, self._live, self._troubled, self._at = ledger, live, troubled, at
-        self._usual = Normals.of(ledger, None, troubled)
-        self._learned = self._usual.learned(at)
+        self.usual = Normals.of(ledger, None, troubled)
 
-    def stuck(self, least_s: float) -> list[Trouble]:
-        """Callers who wait for longer than anybody should."""
-        over = normals.stuck_after(self._usual.histograms.get("e2e"), least_s)
+    def stuck(self, over: float) -> list[Trouble]:
+        """Callers who wait for longer than anybody should, `over` seconds."""
         panel = waiting.panel(waiting.waiting_calls(self._live, None), self._at, over)
         severity = thresholds.stuck(panel, len(self._live))
         if severity == "ok":
@@ -100,19 +102,13 @@ class _Mark:
         return [Trouble("capacity", self._at, "degraded", float(live), n=live, line=float(limit))]
 
     def off_normal(self) -> list[Trouble]:
-        """What differs from its normal; while none is learned only errors have a threshold."""
-        found = self._errors()
-        if self._learned:
-            found += self._latency() or self._local_latency()
-            found += self._business()
-            if not any(trouble.kind == "errors" for trouble in found):
-                found += self._local_errors()
-        return found
+        """What differs from its normal; while none is known only errors have a threshold."""
+        errors = self._errors() or self._local_errors()
+        return [*errors, *(self._latency() or self._local_latency()), *self._business()]
 
     def _errors(self) -> list[Trouble]:
         sums = self._ledger.counts.sums("5m", None)
-        usual = self._usual if self._learned else None
-        figure = self._error_figure(sums, len(self._live), usual, None)
+        figure = self._error_figure(sums, len(self._live), self.usual, None)
         if not thresholds.ERRORS.crossed(figure):
             return []
         low, _ = thresholds.wilson(sums["error"], figure.n, thresholds.ERRORS.z)
@@ -122,6 +118,8 @@ class _Mark:
 
     def _local_errors(self) -> list[Trouble]:
         """What is lost among everybody's calls: a conjunction that fails while the rest is as ever."""
+        if not self.usual.rate("error", "ended").known:
+            return []
         who = segments.of_errors(self._ledger, LOCAL)
         cells = self._ledger.cells.matching(who.where)
         if not who.where or cells is None:
@@ -137,25 +135,20 @@ class _Mark:
         trouble, (component, category) = _trouble("errors", figure, self._at), _worst_error(sums)
         return replace(trouble, where=who.where, explains=who.explains, stage=component, category=category)
 
-    def _error_figure(
-        self, sums: dict[str, int], live: int, usual: Normals | None, cells: normals.Cells
-    ) -> Figure:
+    def _error_figure(self, sums: dict[str, int], live: int, usual: Normals, cells: normals.Cells) -> Figure:
         """Of the calls active in the last five minutes those with an error in it, against normal where it is known."""
         figure = normals.rate(sums.get("error", 0), live + sums.get("ended", 0))
-        if usual is None:
-            return figure
         handling = normals.handling_s(self._ledger.counts.sums("30m", cells))
         return replace(figure, normal=usual.error_rate("error", "5m", handling))
 
     def _latency(self) -> list[Trouble]:
-        return self._slow(self._usual, None, Attribution())
+        return self._slow(self.usual, None, Attribution())
 
     def _local_latency(self) -> list[Trouble]:
         """What is lost in everybody's percentiles: a conjunction that is slow while the rest is as ever."""
-        past = self._usual.histograms.get("e2e")
-        if past is None:
+        if not self.usual.learned:
             return []
-        who = segments.of_slow_turns(self._ledger, thresholds.bucket_after(past), LOCAL)
+        who = segments.of_slow_turns(self._ledger, self.usual.slow_from, LOCAL)
         if not who.where:
             return []
         cells = self._ledger.cells.matching(who.where)
@@ -186,7 +179,7 @@ class _Mark:
     def _business(self) -> list[Trouble]:
         """What comes of calls, over 30 minutes."""
         sums = self._ledger.counts.sums("30m", None)
-        figures = {kind: normals.outcome(kind, sums, self._usual) for kind in normals.OUTCOMES}
+        figures = {kind: normals.outcome(kind, sums, self.usual) for kind in normals.OUTCOMES}
         return [_trouble(kind, figure, self._at) for kind, figure in figures.items() if figure.off]
 
 

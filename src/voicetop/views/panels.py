@@ -72,7 +72,7 @@ def latency(scope: Scope, charts: Charts) -> LatencyPanel:
         ((kind[5:], n) for kind, n in scope.sums.items() if kind.startswith("from:")),
         key=lambda part: -part[1],
     )
-    cause = culprit(now, past) if scope.usual.learned(scope.at) else StageExcess()
+    cause = culprit(now, past) if scope.usual.learned else StageExcess()
     return LatencyPanel(
         _with_rules(scope, e2e),
         stages,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicetop.alerts.rules.rules import drawn
-from voicetop.engine import normals, waiting
+from voicetop.engine import waiting
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals, handling_s
 from voicetop.engine.snapshot import Figure, View, Where
@@ -39,7 +39,7 @@ class Scope:
         self.waiting = waiting.waiting_calls(engine.roster.live.values(), self.cells)
         if hours and hours[0] != self.at // 3600 % 24:  # who is on the line now is no part of another hour
             self.live, self.waiting = 0, []
-        self.stuck_after = normals.stuck_after(usual.histograms.get("e2e"), engine.config.stuck_after_s)
+        self.stuck_after = engine.stuck_after_s
         self.handling = handling_s(self.business)
         self.charts: dict[tuple[object, Where, SlotKey], Any] = {}
         """Chart points of slots that still change: for this snapshot only."""

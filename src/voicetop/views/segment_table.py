@@ -11,7 +11,7 @@ from voicetop.engine import normals, thresholds
 from voicetop.engine.attribution import segments
 from voicetop.engine.calls import Call
 from voicetop.engine.engine import Engine
-from voicetop.engine.normals import Normals, handling_s
+from voicetop.engine.normals import Normals, handling_s, too_young, troubled_slots
 from voicetop.engine.snapshot import NAN, Normal, SegmentRow, SegmentsPanel, View
 from voicetop.engine.thresholds import more_than_chance
 from voicetop.engine.waiting import as_histogram, waiting_calls
@@ -116,31 +116,34 @@ class _Tables:
     def __init__(self, engine: Engine, span: str, slow_from: int) -> None:
         ledger = self._ledger = engine.ledger
         self._at, self._slow_from, used = engine.at, slow_from, len(ledger.cells)
-        windows, e2e = ledger.windows, METRIC["e2e"]
+        windows, counts, e2e = ledger.windows, ledger.counts, METRIC["e2e"]
+        troubled = troubled_slots(ledger, frozenset(engine.judge.troubled))
+        self._young = too_young(ledger)
         short = windows.by_cell("5m", e2e, used)
         self._now = short if span == "5m" else windows.by_cell(span, e2e, used)
         self._past = windows.by_cell("24h", e2e, used) - short
+        self._past -= windows.by_cell_over_time(troubled, e2e, used)
         self._given_up = windows.by_cell(span, METRIC["waited"], used)
         past, now = self._past, self._now.sum(axis=1).astype(float)
         slow, of = (part.sum(axis=1).clip(0).astype(float) for part in (past[:, slow_from:], past))
         self._expected = segments.expected(now, slow, of)
         business = "24h" if span == "24h" else "30m"
         self._sums, self._business, day, recent = (
-            {kind: ledger.counts.by_cell(window, kind)[:used] for kind in KINDS}
+            {kind: counts.by_cell(window, kind)[:used] for kind in KINDS}
             for window in (span, business, "24h", "5m")
         )
-        self._past_sums = {kind: day[kind] - recent[kind] for kind in KINDS}
+        left_out = counts.by_cell_over_time(troubled, KINDS)
+        self._past_sums = {kind: day[kind] - recent[kind] - left_out[kind][:used] for kind in KINDS}
 
     def group(self, value: str, own: list[int], waiting: list[Call], stuck_after: float) -> Group:
         """The cells `own` have this value, and `waiting` are those of its calls whose caller waits."""
         now, slow_from = self._now[own].sum(axis=0), self._slow_from
         waits = as_histogram(waiting, self._at) + self._given_up[own].sum(axis=0)
-        past = {kind: max(0, amount) for kind, amount in _summed(self._past_sums, own).items()}
         return Group(
             value=value,
             now=now,
             waits=waits,
-            normals=Normals({"e2e": self._past[own].sum(axis=0).clip(0)}, past),
+            normals=self._normals(own),
             sums=_summed(self._sums, own),
             business=_summed(self._business, own),
             live=sum(self._ledger.cells.live[cell] for cell in own),
@@ -148,6 +151,13 @@ class _Tables:
             slow=float(now[slow_from:].sum() + waits[slow_from:].sum()),
             slow_expected=float(self._expected[own].sum()),
         )
+
+    def _normals(self, own: list[int]) -> Normals:
+        """Of some cells, out of the same past as `Normals.of`."""
+        if self._young:
+            return Normals({}, {})
+        past = {kind: max(0, amount) for kind, amount in _summed(self._past_sums, own).items()}
+        return Normals({"e2e": self._past[own].sum(axis=0).clip(0)}, past)
 
 
 def _summed(table: dict[str, NDArray[np.int64]], cells: list[int]) -> dict[str, int]:

@@ -141,7 +141,10 @@ class SnapshotBuilder:
             return None
         key = (view.dimension, view.span, view.where, int(scope.at))
         if view.dimension == hour_table.DIMENSION and (self._segmented is None or self._segmented[0] != key):
-            self._segmented = (key, hour_table.panel(self._trends.quarters(scope.cells)))
+            self._segmented = (
+                key,
+                hour_table.panel(self._trends.quarters(scope.cells), self._engine.judge.troubled),
+            )
         if self._segmented is None or self._segmented[0] != key:
             made = segment_table.panel(
                 self._engine, view, scope.cells, self._usual_for(()), stuck_after=scope.stuck_after

@@ -40,7 +40,7 @@ def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
         return Verdict(severity, sentence(worst), since, tuple(said.trouble for said in worst))
     live = len(engine.roster.live)
     calls = counted(live, "call") if live else "no calls right now"
-    if not usual.learned(at):
+    if not usual.learned:
         left = usual.left(at)
         text = f"{calls} · learning baseline, {span(max(60.0, left))} left"
         return Verdict("learning", text, learning_s=left)

@@ -11,7 +11,6 @@ from alerts.planted import baseline
 from engine.feeding import START, Line, Stamped, frames
 from engine.traffic import Traffic
 from voicetop.alerts.alerts import Alerts
-from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.detectors import capacity, feed, waiting
 from voicetop.alerts.detectors.all import DetectorSet
 from voicetop.alerts.detectors.intents import compare
@@ -70,7 +69,7 @@ def test_callers_who_sit_in_silence_are_an_outage_though_nothing_failed() -> Non
         line.begin(name)
         line.wait(name)
     line.pass_(12.0)
-    (found,) = waiting.signals(line.session.engine, line.at, Baseline().times)
+    (found,) = waiting.signals(line.session.engine, line.at)
     assert (found.tier, found.calls, found.n) == ("critical", 4, 4)
     assert found.text == "4 of 4 waiting callers stuck for over 8 s"
 
@@ -82,12 +81,10 @@ def test_callers_whose_publishers_are_not_heard_are_not_known_to_sit_in_silence(
         line.wait(name)
     line.hear(SourceStatus(ts=line.at, source="agent-1"))
     line.pass_(12.0)
-    assert waiting.signals(line.session.engine, line.at, Baseline().times) == []
+    assert waiting.signals(line.session.engine, line.at) == []
     line.hear(SourceStatus(ts=line.at, source="agent-1"))
     line.pass_(1.0)
-    assert [one.tier for one in waiting.signals(line.session.engine, line.at, Baseline().times)] == [
-        "critical"
-    ]
+    assert [one.tier for one in waiting.signals(line.session.engine, line.at)] == ["critical"]
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,21 @@ def test_a_rule_of_a_segment_looks_at_that_segment() -> None:
     assert [effect.where for effect in told] == [(("language", "es"),)]
 
 
+def test_a_rule_on_errors_began_when_the_verdict_says_that_they_began() -> None:
+    feed, _ = line('[rules.e]\nmetric = "errors.llm"\nfire = "10 %"\nmin_n = 10\nfor = "0s"\n')
+    for number in range(60):
+        feed.begin(f"c{number}")
+        feed.pass_(2)
+    began = feed.at
+    for number in range(20):
+        feed.tell(Error, f"c{number}", component="llm", category="timeout")
+        feed.pass_(2)
+    (row,) = feed.see().alerts.incidents
+    held = feed.session.engine.judge.standing["errors"]
+    assert row.began == held.since
+    assert abs(row.began - began) <= 10
+
+
 def test_the_blame_says_which_stage_which_segment_and_after_what() -> None:
     slow = SimulatedIncident("seg_latency", at=20.0, duration=600.0, segment={"language": "es"})
     feed = SessionFeed((slow,), seed=3, calls=200, history=7200.0)

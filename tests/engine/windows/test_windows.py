@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from engine.feeding import START, Line, sums
 from voicetop.engine.snapshot import Span
+from voicetop.engine.windows.histograms import METRIC
+from voicetop.engine.windows.slots import FINE
 from voicetop.wire.events import CallEnd, Error
 
 LENGTHS: dict[Span, float] = {"5m": 300.0, "30m": 1_800.0, "24h": 86_400.0}
@@ -48,3 +51,29 @@ def test_two_windows_of_the_same_events_add_up_to_the_same_in_every_segment() ->
         ]
         assert parts == [2, 1, 1]
         assert counted(line, span)[0] == sum(parts)
+
+
+def test_what_slots_hold_of_every_cell_is_what_they_hold_of_each() -> None:
+    line = Line()
+    for number, language in enumerate(("es", "en", "es", "de", "en")):
+        line.begin(f"c{number}", language=language)
+        for turn in range(3):
+            line.turn(f"c{number}", 500.0 + 100.0 * number, turn=turn)
+        line.tell(Error, f"c{number}", component="llm", category="timeout", final=True)
+        line.tell(CallEnd, f"c{number}", reason="completed")
+        line.pass_(2_500, every=10)
+    moved = line.session.engine.roster.find("c0")
+    assert moved is not None
+    line.session.engine.patch(moved, {"language": "it"}, line.at)
+    ledger = line.session.engine.ledger
+    slots, used, e2e = sorted(ledger.windows.coarse), len(ledger.cells), METRIC["e2e"]
+    assert len({width for width, _ in slots}) == 2
+    table = ledger.windows.by_cell_over_time(slots, e2e, used)
+    kinds = ledger.counts.by_cell_over_time(slots, ["error", "ended"])
+    assert table.sum() == 15
+    assert kinds["error"].sum() == kinds["ended"].sum() == 5
+    for cell in range(used):
+        chosen = np.array([cell], np.intp)
+        assert (table[cell] == sum(ledger.windows.over_time(slot, chosen)[e2e] for slot in slots)).all()
+        held = [ledger.counts.over_time(slot, frozenset({cell})) for slot in slots if slot[0] != FINE]
+        assert kinds["error"][cell] == sum(sums.get("error", 0) for sums in held)

@@ -84,7 +84,7 @@ class DetectorSet:
         return [
             *urgent.signals(state.urgent),
             *blind,
-            *waiting.signals(engine, at, baseline.times),
+            *waiting.signals(engine, at),
             *capacity.signals(engine, at),
             *(standing if self._watch.evidence is None else self._alarms(engine)),
             *runaway.signals(state.runaway, reading.dearest, baseline, at),

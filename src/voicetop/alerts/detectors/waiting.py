@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from voicetop.alerts.changes.array_codec import Floats
 from voicetop.alerts.signals import Signal, Tier
 from voicetop.alerts.trouble_text import stuck_text
-from voicetop.engine import normals, thresholds, waiting
+from voicetop.engine import thresholds, waiting
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import WaitingPanel
-from voicetop.engine.windows.histograms import METRIC
 from voicetop.formatting.times import span
 
 HUSHED_S = 8.0
@@ -16,13 +14,12 @@ HUSHED_S = 8.0
 heard either: a hub that stood still, or a network, and no outage."""
 
 
-def signals(engine: Engine, at: float, times: Floats) -> list[Signal]:
-    """`times` are the normal times by [metric, bucket]."""
+def signals(engine: Engine, at: float) -> list[Signal]:
+    """The stuck callers, where there are more than chance brings: stuck by the same value as on every screen."""
     waits = waiting.waiting_calls(engine.roster.live.values(), None)
     if len(waits) < 2 or _hushed(engine, at):
         return []
-    over = normals.stuck_after(times[METRIC["e2e"]].astype(int), engine.config.stuck_after_s)
-    panel = waiting.panel(waits, at, over)
+    panel = waiting.panel(waits, at, engine.stuck_after_s)
     severity = thresholds.stuck(panel, len(engine.roster.live))
     if severity == "ok":
         return []

@@ -84,6 +84,11 @@ def find(name: str) -> Metric | None:
     return _SIMPLE.get(name)
 
 
+def error_kind(name: str) -> str:
+    """How the windows call the errors of a metric: "error:llm:timeout" of errors.llm.timeout."""
+    return name.replace("errors", "error", 1).replace(".", ":")
+
+
 class Readings:
     """The figures at one moment; what several rules need is made once."""
 
@@ -148,7 +153,7 @@ class _Scope(Struct, frozen=True):
 
     def errors(self, name: str) -> Figure:
         """Of the calls active in the window those with an error in it: of one kind, or of all those of a component."""
-        kind = name.replace("errors", "error", 1).replace(".", ":")
+        kind = error_kind(name)
         kinds = [kind] if kind == "error" or kind.count(":") == 2 else self._kinds(f"{kind}:")
         active = self.live + self.sums.get("ended", 0)
         handling = handling_s(self.engine.ledger.counts.sums("30m", self.cells))
@@ -179,9 +184,7 @@ class _Scope(Struct, frozen=True):
 
     def waits(self, *, stuck: bool) -> Figure:
         held = waiting.waiting_calls(self.engine.roster.live.values(), self.cells)
-        usual = self.usual.histograms.get("e2e")
-        over = figures.stuck_after(usual, self.engine.config.stuck_after_s)
-        panel = waiting.panel(held, self.engine.at, over)
+        panel = waiting.panel(held, self.engine.at, self.engine.stuck_after_s)
         return Figure(float(panel.stuck if stuck else panel.waiting), self.live)
 
 

@@ -15,7 +15,7 @@ from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.metrics import Metric, Readings
 from voicetop.alerts.signals import Signal, Tier
 from voicetop.engine import thresholds, verdict
-from voicetop.engine.attribution import markers, segments, stages
+from voicetop.engine.attribution import markers, onset, segments, stages
 from voicetop.engine.attribution.likelihood import Attribution
 from voicetop.engine.config import EngineConfig, Policy, Rule, ThresholdPair
 from voicetop.engine.engine import Engine
@@ -25,7 +25,7 @@ from voicetop.formatting.numbers import written
 
 
 class RulesState(Struct):
-    """The rules that are on, and since which mark (stamp time)."""
+    """The rules that are on, and since when (stamp time)."""
 
     on: dict[str, float] = field(default_factory=dict)
 
@@ -53,7 +53,7 @@ class Rules:
             figure = readings.read(rule.metric, rule.where, rule.window)
             line = line_at(rule.clear if rule.name in held else rule.fire, figure)
             if figure.n >= rule.min_n and _beyond(figure.value, line, below=rule.below):
-                on[rule.name] = held.get(rule.name, at)
+                on[rule.name] = held[rule.name] if rule.name in held else _began(engine, rule, at)
                 who = culprit_of(engine, rule, metric, figure, on[rule.name])
                 found.append(_signal(rule, metric, figure, on[rule.name], who))
         self._state.on = on
@@ -74,6 +74,13 @@ class Rules:
     def load(self, state: bytes) -> None:
         """Go on from a checkpoint."""
         self._state = _decoder.decode(state)
+
+
+def _began(engine: Engine, rule: Rule, at: float) -> float:
+    """When what crossed its threshold at mark `at` began: of errors as the verdict has it, of all else at the mark."""
+    if rule.window != "5m" or rule.below or not rule.metric.startswith("errors"):
+        return at
+    return onset.of_errors(engine.ledger, rule.where, at, metrics.error_kind(rule.metric))
 
 
 def line_at(line: ThresholdPair, figure: Figure) -> float:

@@ -8,6 +8,8 @@ because these come once a call and not once a turn.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -175,6 +177,17 @@ class Counts:
         totals = np.zeros(len(self.kinds), np.int64)
         np.add.at(totals, rows, amounts)
         return {kind: amount for kind, amount in zip(self.kinds, totals.tolist(), strict=True) if amount}
+
+    def by_cell_over_time(self, slots: Iterable[SlotKey], kinds: Iterable[str]) -> dict[str, Sums]:
+        """The sums of some kinds in some slots of time, for each cell."""
+        totals = {kind: np.zeros(self.totals["24h"].shape[1], np.int64) for kind in kinds}
+        for held in (self.slots[slot] for slot in slots if slot in self.slots):
+            keys, amounts = held.sums()
+            rows, cells = _rows_and_cells(keys)
+            for kind, total in totals.items():
+                mine = rows == self.kinds.get(kind, -1)
+                np.add.at(total, cells[mine], amounts[mine])
+        return totals
 
     def hour(self, hour: int, cells: frozenset[int] | None) -> dict[str, int]:
         """The sums over the last 24 hours of the slots that lie in one hour of the day (UTC)."""

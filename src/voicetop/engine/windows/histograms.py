@@ -10,6 +10,8 @@ Between two calls of `advance` the result doesn't depend on how the stream was c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -265,6 +267,17 @@ class Histograms:
         begin, end = number * width, (number + 1) * width
         slots += [s for n, s in self.fine.items() if n * FINE >= self.edges.open and begin <= n * FINE < end]
         return self._counts_of(slots, cells)
+
+    def by_cell_over_time(self, keys: Iterable[SlotKey], metric: int, used: int) -> Histogram:
+        """Counts [cell, bucket] of one metric in minutes and quarters that are over."""
+        table = np.zeros((used, BUCKETS), np.int64)
+        for slot in (self.coarse[key] for key in keys):
+            fresh = [*((part, 1) for part in slot.added), *((part, -1) for part in slot.taken)]
+            for index, count in (slot.base(), *((part, np.full(len(part), sign)) for part, sign in fresh)):
+                cell, rest = np.divmod(index, np.uint32(ROW))
+                mine = (rest // BUCKETS == metric) & (cell < used)
+                np.add.at(table, (cell[mine], rest[mine] % BUCKETS), count[mine])
+        return table
 
     def hour(self, hour: int, cells: NDArray[np.intp] | None) -> dict[str, Histogram]:
         """Counts over the last 24 hours of the slots that lie in one hour of the day (UTC, 0–23)."""
