@@ -1,7 +1,7 @@
-"""Lines of styled spans: what every renderable makes and every test reads.
+"""Lines of styled spans, the output of every renderable.
 
-A span is a text and the semantic name of its tone ("muted", "degraded"); what a tone looks like is the theme's affair.
-Widths are cells of a terminal, so a Chinese character counts two.
+A span is a text and the semantic name of its tone ("muted", "degraded"); the theme defines how a tone looks. Widths are
+terminal cells, so a Chinese character counts two.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ Span: TypeAlias = tuple[str, str]
 Line: TypeAlias = tuple[Span, ...]
 
 SELECTED = "+"
-"""A tone with this behind its name stands on the selection's background."""
+"""Suffix of a tone that puts it on the selection's background."""
 
 LINK = "\0"
-"""Stands in a tone between its name and the address that the text leads to."""
+"""Separates a tone's name from the URL that the text links to."""
 
 BLANK: Line = ()
 
 
 def cells(text: str) -> int:
-    """How many cells a text takes."""
+    """The width of a text in cells."""
     return len(text) if text.isascii() else cell_len(text)
 
 
 def clip(text: str, width: int) -> str:
-    """`text` in at most `width` cells, with an ellipsis where something is missing.
+    """`text` in at most `width` cells, with an ellipsis if it was cut.
 
     >>> clip("ask_account", 6)
     'ask_a…'
@@ -46,12 +46,12 @@ def width_of(line: Line) -> int:
 
 
 def text_of(line: Line) -> str:
-    """The line without its tones."""
+    """The text of a line, without tones."""
     return "".join(text for text, _ in line)
 
 
 def fit(line: Line, width: int) -> Line:
-    """The line in exactly `width` cells: padded with spaces, or clipped with an ellipsis."""
+    """The line in exactly `width` cells: padded, or cut with an ellipsis."""
     have = width_of(line)
     if have == width:
         return line
@@ -61,7 +61,7 @@ def fit(line: Line, width: int) -> Line:
 
 
 def _without_padding(line: Line, width: int) -> Line:
-    """The line without the spaces behind its end that don't fit anyway."""
+    """The line without trailing spaces that don't fit."""
     have = width_of(line)
     while line and have > width and not line[-1][0].strip(" "):
         have -= cells(line[-1][0])
@@ -72,21 +72,21 @@ def _without_padding(line: Line, width: int) -> Line:
 def _cut(line: Line, width: int) -> Line:
     if width_of(line) <= width:
         return line
-    kept: list[Span] = []
-    left = width
+    spans: list[Span] = []
+    room = width
     for text, tone in line:
         size = cells(text)
-        if size >= left:  # something follows, or this one is too long: the ellipsis says so
-            cut = clip(text, left) if size > left else clip(text + "…", left)
-            kept.append((cut + " " * (left - cells(cut)), tone))
+        if size >= room:  # too long, or more follows: end with an ellipsis
+            cut = clip(text, room) if size > room else clip(text + "…", room)
+            spans.append((cut + " " * (room - cells(cut)), tone))
             break
-        kept.append((text, tone))
-        left -= size
-    return tuple(kept)
+        spans.append((text, tone))
+        room -= size
+    return tuple(spans)
 
 
 class Row:
-    """Builds a line from left to right, by columns.
+    """Builds a line from left to right.
 
     >>> Row().add("P95", "muted").right(12, "3,910 ms").line()
     (('P95', 'muted'), (' ', 'text'), ('3,910 ms', 'text'))
@@ -112,15 +112,15 @@ class Row:
         return self
 
     def to(self, column: int) -> Row:
-        """Go on at a column, if it isn't passed already."""
+        """Pad to a column, unless the line is already longer."""
         return self.add(" " * (column - self.width)) if column > self.width else self
 
     def right(self, end: int, text: str, tone: str = "text") -> Row:
-        """A text that ends before column `end`."""
+        """Append a text right-aligned to column `end`."""
         return self.to(end - cells(text)).add(text, tone)
 
     def left(self, width: int, text: str, tone: str = "text") -> Row:
-        """A text in a cell of `width`, clipped and padded."""
+        """Append a text clipped and padded to `width` cells."""
         end = self.width + width
         return self.add(clip(text, width), tone).to(end)
 
@@ -129,7 +129,7 @@ class Row:
 
 
 def beside(blocks: Sequence[Sequence[Line]], widths: Sequence[int], gap: int) -> list[Line]:
-    """Blocks next to each other, each in its width, all as tall as the tallest."""
+    """Blocks side by side, each in its own width, as tall as the tallest."""
     height = max(map(len, blocks), default=0)
     space: Span = (" " * gap, "text")
     lines: list[Line] = []
@@ -144,25 +144,25 @@ def beside(blocks: Sequence[Sequence[Line]], widths: Sequence[int], gap: int) ->
 
 
 def rule(title: str, width: int, *notes: str) -> Line:
-    """A thin line with a title at its left and notes at its right: ── errors ──────── n 631 ──.
+    """A horizontal rule with a title at the left and notes at the right: ── errors ──────── n 631 ──.
 
-    Where the notes don't all fit, the first go first.
+    If the notes don't fit, the first ones are dropped.
     """
     head = f" {clip(title, max(0, width - 6))} " if title else "──"
     room = width - 4 - cells(head)
-    kept = [note for note in notes if note]
-    while kept and cells(" ─ ".join(kept)) + 3 > room:
-        kept.pop(0)
-    tail = f" {' ─ '.join(kept)} " if kept else ""
+    shown = [note for note in notes if note]
+    while shown and cells(" ─ ".join(shown)) + 3 > room:
+        shown.pop(0)
+    tail = f" {' ─ '.join(shown)} " if shown else ""
     dashes = "─" * max(0, room - cells(tail))
     spans = (("──", "rule"), (head, "title" if title else "rule"), (dashes, "rule"))
     return (*spans, (tail, "muted"), ("──", "rule")) if tail else (*spans, ("──", "rule"))
 
 
 def block(lines: Iterable[Line], height: int, width: int) -> list[Line]:
-    """Exactly `height` lines of `width`: what is missing is blank, what is too much is left out."""
-    kept = [fit(line, width) for _, line in zip(range(height), lines, strict=False)]
-    return kept + [fit(BLANK, width)] * (height - len(kept))
+    """Exactly `height` lines of `width`, cut or filled with blank lines."""
+    shown = [fit(line, width) for _, line in zip(range(height), lines, strict=False)]
+    return shown + [fit(BLANK, width)] * (height - len(shown))
 
 
 def selected(line: Line) -> Line:
@@ -171,7 +171,7 @@ def selected(line: Line) -> Line:
 
 
 def lay_over(lines: Sequence[Line], box: Sequence[Line], x: int, y: int) -> list[Line]:
-    """`box` painted over `lines` at a place; the lines must be of one width."""
+    """`box` painted over `lines` at (x, y); all lines must have the same width."""
     result = list(lines)
     for index, top in enumerate(box):
         if 0 <= y + index < len(result):
@@ -183,23 +183,23 @@ def lay_over(lines: Sequence[Line], box: Sequence[Line], x: int, y: int) -> list
 
 
 def _part(line: Line, start: int, end: int) -> Line:
-    """The cells start … end of a line; a wide character cut in two becomes a space."""
-    kept: list[Span] = []
+    """The cells start … end of a line; a split wide character becomes a space."""
+    spans: list[Span] = []
     at = 0
     for text, tone in line:
         size = cells(text)
         if at < end and at + size > start:
             inside = start <= at and at + size <= end
-            kept.append((text if inside else _slice(text, max(start - at, 0), min(end - at, size)), tone))
+            spans.append((text if inside else _slice(text, max(start - at, 0), min(end - at, size)), tone))
         at += size
-    return tuple(kept)
+    return tuple(spans)
 
 
 def _slice(text: str, start: int, end: int) -> str:
     if text.isascii():
         return text[start:end]
     head = set_cell_size(text, end)
-    taken = len(set_cell_size(head, start).rstrip()) if start else 0
-    while start and taken < len(head) and cells(head[:taken]) < start:
-        taken += 1
-    return " " * (end - start - cells(head[taken:])) + head[taken:]
+    skipped = len(set_cell_size(head, start).rstrip()) if start else 0
+    while start and skipped < len(head) and cells(head[:skipped]) < start:
+        skipped += 1
+    return " " * (end - start - cells(head[skipped:])) + head[skipped:]

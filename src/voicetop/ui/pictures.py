@@ -1,6 +1,6 @@
-"""A screen or a panel as files for a chat, a ticket, a report: an SVG, and a PNG where something here can make one.
+"""Saves a screen or panel as picture files: an SVG, and a PNG if a converter is installed.
 
-They are written into one folder, for their owner only, since they may show what callers said.
+Only their owner can read them, since they may show what callers said.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from voicetop.formatting import times
 from voicetop.formatting.numbers import known
 from voicetop.locations import pictures_dir
 
-PATIENCE_S = 15.0
+TIMEOUT_S = 15.0
 MOST = 1000
 PROGRAMS = {
     "rsvg-convert": ("rsvg-convert", "--zoom", "2", "--output", "{png}", "{svg}"),
     "resvg": ("resvg", "--zoom", "2", "{svg}", "{png}"),
 }
-"""What turns an SVG into a PNG, and how it is asked to."""
+"""Programs that convert SVG to PNG, with their command lines."""
 REMEDY = "no PNG: install rsvg-convert (librsvg2-bin), or pip install 'voicetop[png]'"
 
 
 class SavedPicture(NamedTuple):
-    """The files that were written; `why` says why one of them isn't there."""
+    """The files that were written; `why` says why one is missing."""
 
     svg: Path | None
     png: Path | None
@@ -35,12 +35,12 @@ class SavedPicture(NamedTuple):
 
     @property
     def best(self) -> Path | None:
-        """What a chat shows: the PNG, else the SVG."""
+        """The PNG, else the SVG."""
         return self.png or self.svg
 
 
 async def save(svg: str, name: str, at: float, folder: Path | None = None) -> SavedPicture:
-    """Write the picture of what was on the screen at `at` (epoch s); an older one stays."""
+    """Save the picture of a screen of time `at` (epoch s), without overwriting older ones."""
     stamp = times.file_stamp(at) if known(at) else "before"
     try:
         path = _write(svg.encode(), folder or pictures_dir(), f"{stamp}-{name}")
@@ -54,13 +54,13 @@ async def save(svg: str, name: str, at: float, folder: Path | None = None) -> Sa
 
 
 def shown(path: Path) -> str:
-    """A path as people write it."""
+    """A path with "~" for the home folder."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _write(data: bytes, folder: Path, stem: str) -> Path:
-    """A new file of this name, or of the next that is free. Raises OSError."""
+    """Create a file of this name, or of the next free one. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in _names(stem):
         try:
@@ -80,7 +80,7 @@ def _names(stem: str) -> Iterator[str]:
 
 
 async def _convert(svg: Path, png: Path) -> str:
-    """Make the PNG; empty, or why there is none."""
+    """Make the PNG; returns "" or why it failed."""
     for program, words in PROGRAMS.items():
         if shutil.which(program):
             return await _run([word.format(svg=svg, png=png) for word in words], png)
@@ -99,10 +99,10 @@ async def _run(words: list[str], png: Path) -> str:
     except OSError as error:
         return f"no PNG: {words[0]} can't be run ({error.strerror})"
     try:
-        await asyncio.wait_for(child.wait(), PATIENCE_S)
+        await asyncio.wait_for(child.wait(), TIMEOUT_S)
     except TimeoutError:
         pass
-    finally:  # also where the console ends meanwhile
+    finally:  # also if the console exits first
         if child.returncode is None:
             child.kill()
             await child.wait()
@@ -122,7 +122,7 @@ def _by_cairo(svg: Path, png: Path) -> str:
 
 
 def _finished(png: Path) -> str:
-    """For its owner only, as the SVG is."""
+    """Restrict the PNG to its owner; returns "" or why there is none."""
     try:
         png.chmod(0o600)
     except OSError:

@@ -1,8 +1,7 @@
-"""Lines as SVG that looks alike everywhere: pictures of screens and panels, here and in the documentation.
+"""Renders lines as SVG that looks the same everywhere, for saved pictures and the documentation.
 
-Bars, lines and dots are drawn as shapes, since fonts differ in them and most lack some; words are placed one by one,
-so that no font's width can shift a column. Pure: lines and a theme in, text out. Whatever a feed says, there is no
-more in it than shapes and words: every text is made safe and escaped, and nothing in it leads anywhere.
+Bars, lines and dots are drawn as shapes, since fonts differ in them and most lack some; words are positioned one by
+one, so that no font shifts a column. Every text is cleaned and escaped, and the SVG contains no links.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from voicetop.ui.style.theme import Theme
 from voicetop.wire.text import safe_text
 
 W, H = 8.4, 18.0
-"""A cell, in pixels; the font's size is W / 0.6, as wide as most monospace fonts are."""
+"""Size of a cell in pixels; the font size is W / 0.6, the ratio of most monospace fonts."""
 PAD = 14.0
 BASELINE = 13.2
 DOT = 0.95
@@ -33,11 +32,11 @@ LEFT = "▏▎▍▌▋▊▉"
 
 
 DARK, LIGHT = ("#101418", "#e6e6e6"), ("#ffffff", "#1a1a1a")
-"""Background and text where a theme leaves them to the terminal."""
+"""Background and text colours, if the theme leaves them to the terminal."""
 
 
 class Cell(NamedTuple):
-    """One character and its colours; behind one that is two cells wide comes an empty one."""
+    """One character and its colours; a wide character is followed by an empty cell."""
 
     char: str
     fore: str
@@ -46,7 +45,7 @@ class Cell(NamedTuple):
 
 
 def picture(lines: Iterable[Line], theme: Theme, *, title: str = "", ascii_only: bool = False) -> str:
-    """Lines as a person with all colours sees them in this theme."""
+    """Lines as SVG, in this theme with full colours."""
     full = theme.limited_to("full")
     return svg([list(_cells(line, full, ascii_only=ascii_only)) for line in lines], title)
 
@@ -62,16 +61,16 @@ def _cells(line: Line, theme: Theme, *, ascii_only: bool) -> Iterator[Cell]:
 
 
 def _characters(text: str) -> Iterable[str]:
-    """Characters with the marks that stand on them."""
+    """Characters together with their combining marks."""
     if text.isascii():
         return text
-    found: list[str] = []
+    clusters: list[str] = []
     for char in text:
-        if found and not cells(char):
-            found[-1] += char
+        if clusters and not cells(char):
+            clusters[-1] += char
         else:
-            found.append(char)
-    return found
+            clusters.append(char)
+    return clusters
 
 
 def _colours(style: Style, theme: Theme) -> tuple[str, str, bool]:
@@ -85,7 +84,7 @@ def _colours(style: Style, theme: Theme) -> tuple[str, str, bool]:
 
 
 def svg(lines: list[list[Cell]], title: str = "") -> str:
-    """The picture, in a frame of the colour that most of it stands on."""
+    """The SVG document; its frame has the most common background colour."""
     grounds = Counter(cell.back for line in lines for cell in line)
     ground = max(grounds, key=grounds.__getitem__, default=DARK[0])
     width, height = 2 * PAD + W * max(map(len, lines), default=0), 2 * PAD + H * len(lines)
@@ -116,14 +115,14 @@ def _grounds(lines: list[list[Cell]], ground: str) -> Iterator[str]:
 
 
 def _shapes(lines: list[list[Cell]]) -> Iterator[str]:
-    """One path for all shapes of a colour and kind."""
+    """One path per colour and kind of shape."""
     paths: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row, line in enumerate(lines):
         for column, cell in enumerate(line):
-            for kind, path in _drawn(cell.char, PAD + column * W, PAD + row * H):
+            for kind, path in _shapes_of(cell.char, PAD + column * W, PAD + row * H):
                 paths[kind, cell.fore].append(path)
-    for (kind, colour), drawn in paths.items():
-        yield f'<path {kind.format(colour)} d="{"".join(drawn)}"/>'
+    for (kind, colour), parts in paths.items():
+        yield f'<path {kind.format(colour)} d="{"".join(parts)}"/>'
 
 
 FILLED = 'fill="{0}"'
@@ -149,11 +148,11 @@ MARKS = {
     "▾": (0.0, 3.0, "l3 -5h-6z"),
     "▸": (3.0, 0.0, "l-5.6 3.6v-7.2z"),
 }
-"""Where the outline of a mark begins, from the middle of its cell, and how it goes on."""
+"""Start of a mark's outline, relative to the middle of its cell, and the rest of its path."""
 
 
-def _drawn(char: str, x: float, y: float) -> Iterator[tuple[str, str]]:
-    """The shapes of one character at the upper left corner of its cell: how they are painted, and their path."""
+def _shapes_of(char: str, x: float, y: float) -> Iterator[tuple[str, str]]:
+    """(paint attributes, path) of each shape of a character in the cell at (x, y)."""
     middle_x, middle_y = x + W / 2, y + H / 2
     if len(char) != 1:
         return
@@ -175,7 +174,7 @@ def _drawn(char: str, x: float, y: float) -> Iterator[tuple[str, str]]:
 
 
 def _box_of(char: str) -> tuple[float, float, float, float] | None:
-    """Left, top, width and height in its cell of a character that is a filled box."""
+    """Left, top, width and height of a block character in its cell; None for others."""
     if char in LOWER:
         height = H * (LOWER.index(char) + 1) / 8
         return 0.0, H - height, W, height
@@ -204,20 +203,20 @@ def _stroke(stroke: str, x: float, y: float) -> str:
 
 
 def _dots(bits: int) -> Iterator[tuple[float, float]]:
-    """Where a braille pattern has its dots, in cells: bits 0 to 2 and 6 are the left column, from the top."""
+    """The dots of a braille pattern, in cells: bits 0 to 2 and 6 are the left column, from the top."""
     for bit, (column, row) in enumerate(((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))):
         if bits >> bit & 1:
             yield 0.27 + 0.46 * column, (2 * row + 1) / 8
 
 
 def _texts(lines: list[list[Cell]]) -> Iterator[str]:
-    """Words, each at its own place."""
+    """One text element per word."""
     for row, line in enumerate(lines):
         y = PAD + row * H + BASELINE
         words = groupby(enumerate(line), key=lambda place: (_is_text(place[1].char), *place[1][1:]))
-        for (is_text, fore, _, bold), told in words:
+        for (is_text, fore, _, bold), places in words:
             if is_text:
-                run = list(told)
+                run = list(places)
                 word = escape("".join(cell.char for _, cell in run), quote=False)
                 weight = ' font-weight="600"' if bold else ""
                 yield (
@@ -227,4 +226,4 @@ def _texts(lines: list[list[Cell]]) -> Iterator[str]:
 
 
 def _is_text(char: str) -> bool:
-    return not char.isspace() and next(_drawn(char, 0.0, 0.0), None) is None and char != "\u2800"
+    return not char.isspace() and next(_shapes_of(char, 0.0, 0.0), None) is None and char != "\u2800"

@@ -22,7 +22,7 @@ class Terminal:
         end = self.now + seconds
         while self.now < end:
             if self.held > 12_000:
-                self.pace.full()
+                self.pace.set_blocked()
             else:
                 self._look(frame)
             step = 0.05 if self.owed else 0.25
@@ -30,11 +30,11 @@ class Terminal:
             self.held = max(0.0, self.held - self.speed * step)
 
     def _look(self, frame: int) -> None:
-        self.pace.taken(self.now)
-        if not self.pace.free(self.now):
+        self.pace.drained(self.now)
+        if not self.pace.caught_up(self.now):
             return
         if not self.owed:
-            self.pace.whole(self.now)
+            self.pace.frame_complete(self.now)
             if self.pace.due(self.now):
                 self.frames += 1
                 self.owed = frame
@@ -86,9 +86,9 @@ def test_one_large_frame_is_no_slow_terminal() -> None:
     pace = FrameRate()
     assert pace.due(0.0)
     pace.sent(60_000, 0.0)
-    pace.full()
-    pace.taken(0.5)
-    pace.whole(0.5)
+    pace.set_blocked()
+    pace.drained(0.5)
+    pace.frame_complete(0.5)
     assert pace.rate == 4
 
 
@@ -98,8 +98,8 @@ def test_a_busy_machine_is_no_slow_terminal() -> None:
         assert pace.due(now)
         pace.sent(6_000, now)
         now += 0.9
-        pace.taken(now)
-        pace.whole(now)
+        pace.drained(now)
+        pace.frame_complete(now)
     assert pace.rate == 4
     assert pace.part is None
 

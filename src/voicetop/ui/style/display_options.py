@@ -1,4 +1,4 @@
-"""How a person wants to see things: which clock, which characters. Passed to every renderable."""
+"""Display options: time zone and character set. Passed to every renderable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GLYPHS: dict[str, tuple[str, str]] = {
     "down": ("■", "DOWN"),
     "blind": ("?", "BLIND"),
 }
-"""Severity is told by a glyph and a word, and by colour only on top."""
+"""Severity is shown by a glyph and a word; colour only adds to them."""
 
 ASCII = str.maketrans(
     {
@@ -90,7 +90,7 @@ def severity(value: Severity) -> tuple[str, str]:
 
 
 def to_ascii(text: str) -> str:
-    """`text` in as many cells of plain ASCII: known signs get a likeness, all else a question mark a cell.
+    """`text` in the same width of ASCII: known signs get a lookalike, all others "?" per cell.
 
     >>> to_ascii("▲ 2.4× 漢")
     '! 2.4x ??'

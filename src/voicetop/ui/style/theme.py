@@ -1,7 +1,7 @@
-"""Themes: what each semantic tone looks like, out of TOML files (`themes/voicetop.toml` explains their form).
+"""Themes: the style of each semantic tone, from TOML files (`themes/voicetop.toml` documents the format).
 
-A theme need only say what it changes; the rest comes from the standard one. On 16 colours its `[ansi]` table counts,
-and with NO_COLOR nothing but weight is left.
+A theme only lists its changes to the standard one. With 16 colours the `[ansi]` table applies, and with NO_COLOR only
+weight is left.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from voicetop.ui.lines import LINK, SELECTED
 STANDARD = "voicetop"
 GROUNDS = ("background", "selection")
 Colours: TypeAlias = Literal["full", "16", "none"]
-"""How many colours there are: enough for the theme's own, the terminal's 16, or none at all."""
+"""The terminal's colours: enough for the theme's, 16, or none."""
 
 
 class Theme:
-    """The tones of one theme. `style(tone)` is what a span is painted with."""
+    """The tones of one theme. `style(tone)` is the style of a span."""
 
     def __init__(
         self, name: str, tones: Mapping[str, str], ansi: Mapping[str, str], *, dark: bool = True
@@ -38,9 +38,9 @@ class Theme:
         self._styles: dict[str, Style] = {}
 
     def style(self, tone: str) -> Style:
-        """The style of a tone; one ending in "+" stands on the selection."""
+        """The style of a tone; a trailing "+" puts it on the selection's background."""
         style = self._styles.get(tone)
-        if style is None and LINK in tone:  # not remembered: there are as many as there are calls
+        if style is None and LINK in tone:  # not cached: there is one per call
             name, _, url = tone.partition(LINK)
             return self.style(name) + Style(link=url)
         if style is None:
@@ -48,7 +48,7 @@ class Theme:
         return style
 
     def limited_to(self, colours: Colours) -> Theme:
-        """The same theme for a terminal with so many colours."""
+        """The same theme for a terminal with `colours`."""
         theme = Theme(self.name, self.tones, self.ansi, dark=self.dark)
         theme.colours = colours
         return theme
@@ -66,13 +66,13 @@ class Theme:
 
 
 def names() -> list[str]:
-    """The themes there are, a person's own among them; the standard one first."""
+    """All themes, including the user's own; the standard one first."""
     available = {path.stem for folder in theme_dirs() for path in folder.glob("*.toml")}
     return [STANDARD, *sorted(available - {STANDARD})]
 
 
 def find(name: str) -> Path:
-    """The file of a theme, a person's own before a shipped one. Raises ConfigError, naming the nearest there is."""
+    """The file of a theme, the user's own before a shipped one. Raises ConfigError, with the closest name."""
     for folder in theme_dirs():
         path = folder / f"{name}.toml"
         if path.is_file():
@@ -86,7 +86,7 @@ def load(name: str) -> Theme:
 
 
 def read(path: Path) -> Theme:
-    """A theme from a file; what it leaves out is the standard theme's. Raises ConfigError, naming line and tone."""
+    """A theme from a file, completed by the standard theme. Raises ConfigError, naming line and tone."""
     home = shipped_themes() / f"{STANDARD}.toml"
     standard = TomlFile(read_text(home, "the theme"), str(home)).root.values
     file = TomlFile(read_text(path, "the theme"), str(path))
@@ -100,7 +100,7 @@ def read(path: Path) -> Theme:
 
 
 def _tones(table: TomlTable, standard: Mapping[str, str]) -> dict[str, str]:
-    """The standard tones and, in their place, those of a theme's table."""
+    """The standard tones, overridden by those of a theme's table."""
     table.only(standard, "tone")
     read = {tone: table.value(tone, str, "") for tone in table.values if tone in standard}
     for tone, words in read.items():

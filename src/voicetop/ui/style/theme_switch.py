@@ -1,6 +1,6 @@
-"""The theme that is worn: put on by name, changed by a key, and put on again when its file changes.
+"""The current theme: set by name, changed by a key, and reloaded when its file changes.
 
-A theme that cannot be read is never put on: the old one stays, and a sentence says what is wrong with the file.
+If a theme can't be read, the old one stays, and a message says what is wrong with the file.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from voicetop.ui.style import theme as themes
 from voicetop.ui.style.theme import Colours, Theme
 
 POLL_S = 0.5
-"""How often the app asks whether the file has changed."""
+"""How often the app checks whether the file has changed."""
 
 
 class ThemeSwitch:
-    """Themes for a terminal with so many colours. Raises ConfigError for a first theme that cannot be worn."""
+    """Themes for a terminal with `colours`. Raises ConfigError if the first theme can't be loaded."""
 
     def __init__(self, name: str, colours: Colours = "full") -> None:
         self.colours = colours
@@ -29,7 +29,7 @@ class ThemeSwitch:
         return theme if self.colours == "full" else theme.limited_to(self.colours)
 
     def change(self) -> str:
-        """Put on the next theme that can be worn; what there is to say."""
+        """Switch to the next loadable theme; returns a message."""
         names = themes.names()
         at = names.index(self.name) if self.name in names else -1
         wrong = ""
@@ -44,7 +44,7 @@ class ThemeSwitch:
         return wrong.strip(" ()")
 
     def reload_if_changed(self) -> str | None:
-        """Where the file has changed: put it on again, and say so or what is wrong with it; else None."""
+        """Reload the theme if its file has changed, and return a message; else None."""
         stamp = _stamp(self.name)
         if stamp == self._stamp:
             return None
@@ -59,7 +59,7 @@ class ThemeSwitch:
 
 
 def _stamp(name: str) -> tuple[Path, int, int] | None:
-    """What changes when the theme's file does: which file it is, when it was written and how long it is."""
+    """Path, modification time and size of the theme's file, to detect changes; None if it is missing."""
     try:
         path = themes.find(name)
         status = path.stat()

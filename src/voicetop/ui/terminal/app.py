@@ -1,6 +1,6 @@
-"""Textual's app and screen as the console uses them: one sheet of lines, frames sent by our own output, plain events.
+"""The Textual app and screen of the console: one widget of lines, our own output path, plain events.
 
-Whatever the console needs of Textual's private parts is here and in this package, behind names of our own.
+All uses of Textual's private API are in this package.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ SYSTEMS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "true
 
 
 class PaintRequest(Message):
-    """There is something new to paint."""
+    """Asks the app to paint."""
 
     def can_replace(self, message: Message) -> bool:
-        """Of several that wait, one is enough."""
+        """Merge queued requests."""
         return isinstance(message, PaintRequest)
 
 
 class TerminalApp(App[None], inherit_bindings=False):
-    """An app of one sheet. It has no bindings of Textual's: keys, clicks and the rest arrive at the methods below."""
+    """An app with one widget and no Textual bindings: input arrives at the methods below."""
 
     ENABLE_COMMAND_PALETTE = False
     sheet: LineView
@@ -50,16 +50,16 @@ class TerminalApp(App[None], inherit_bindings=False):
         self._painted_for = self.size
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's own, unless stderr goes elsewhere."""
+        """Textual's driver, unless stderr is redirected."""
         return driver_for(super().get_driver_class())
 
     def get_default_screen(self) -> Screen[None]:
         return TerminalScreen(id="console")
 
-    # -- what arrives -------------------------------------------------------------------------------------------
+    # -- input --------------------------------------------------------------------------------------------------
 
     def key_pressed(self, key: str, character: str | None) -> bool:
-        """A key, by Textual's name, and what it types; False where it does nothing."""
+        """A key (Textual's name) and the character it types; returns False if unused."""
         raise NotImplementedError
 
     def pasted(self, text: str) -> None:
@@ -67,15 +67,15 @@ class TerminalApp(App[None], inherit_bindings=False):
         raise NotImplementedError
 
     def clicked(self, x: int, y: int) -> None:
-        """The pointer was pressed on a cell of the screen."""
+        """A click on a cell of the screen."""
         raise NotImplementedError
 
     def wheel_turned(self, steps: int) -> None:
-        """The wheel was turned; down is positive."""
+        """A turn of the wheel; down is positive."""
         raise NotImplementedError
 
     def paint(self) -> None:
-        """Show what is new."""
+        """Paint a frame."""
         raise NotImplementedError
 
     def request_paint(self) -> None:
@@ -86,12 +86,12 @@ class TerminalApp(App[None], inherit_bindings=False):
         self.paint()
 
     def resized(self) -> None:
-        """The terminal has another size, and who knows what is on it. At the start it has the one it had."""
+        """After a change of size, the terminal's content is unknown. The first event reports the initial size."""
         if self.size != self._painted_for:
             self._output.forget()
         self._painted_for = self.size
 
-    # -- what the terminal is, takes and gets -------------------------------------------------------------------
+    # -- the terminal -------------------------------------------------------------------------------------------
 
     @property
     def colours(self) -> Colours:
@@ -102,45 +102,45 @@ class TerminalApp(App[None], inherit_bindings=False):
 
     @property
     def slowness(self) -> str:
-        """How slow the terminal is, in words; empty where it isn't."""
+        """The reduced frame rate of a slow terminal, in words; else empty."""
         return self._output.slowness
 
     def frame_is_due(self) -> bool:
-        """Whether the terminal has the last frame, and it is time for another."""
+        """Whether the terminal has received the last frame and the next is due."""
         return self._output.due(self._driver)
 
     def repaint(self) -> None:
-        """Paint all of the screen again, whatever the terminal shows."""
+        """Repaint the whole screen."""
         self.forget_screen()
         self.screen.refresh()
 
     def forget_screen(self) -> None:
-        """Somebody else has written to the terminal."""
+        """Assume nothing about the terminal's content: another program wrote to it."""
         self._output.forget()
 
     def has_taken_all(self) -> bool:
-        """Whether the terminal has taken all that it was sent."""
+        """Whether the terminal has received everything that was sent."""
         return has_taken_all(self._driver)
 
     def write(self, data: str) -> None:
-        """Send a sequence of our own to the terminal, in order with the frames."""
+        """Send an escape sequence to the terminal, in order with the frames."""
         send(self._driver, data)
 
     def call_soon(self, call: Callable[[], object]) -> None:
-        """Run something on the app's thread; from any thread, or a signal handler. Nothing where it has left."""
+        """Run `call` on the app's thread, from any thread or a signal handler. Ignored once the app has exited."""
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # it has left meanwhile
+            with contextlib.suppress(RuntimeError):  # the app has exited
                 self._loop.call_soon_threadsafe(call)
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        """Textual's way to the driver: send what differs, once the terminal has taken what came before; or soon."""
+        """Override of Textual's output: send only differences, and only when the terminal is ready; else retry soon."""
         if not isinstance(renderable, CompositorUpdate) or self.is_headless or self._driver is None:
             super()._display(screen, renderable)
             return
         update = self._output.take(renderable, self._driver)
         if update is not None:
             super()._display(screen, update)
-        if self._output.owes and not self._retrying:
+        if self._output.pending and not self._retrying:
             self._retrying = True
             self.set_timer(RETRY_S, self._retry)
 
@@ -150,16 +150,16 @@ class TerminalApp(App[None], inherit_bindings=False):
 
 
 class TerminalScreen(Screen[None], inherit_bindings=False):
-    """Holds the sheet, and hands events to the app."""
+    """Contains the widget, and passes events to the app."""
 
     app: TerminalApp
 
     def compose(self) -> ComposeResult:
-        """The sheet, and nothing else."""
+        """The only widget."""
         yield self.app.sheet
 
     def on_key(self, event: events.Key) -> None:
-        """Handle a key before the next is looked at: what is typed fast behind `g` belongs to its prompt."""
+        """Handle each key before the next one: keys typed right after `g` belong to its prompt."""
         if self.app.key_pressed(event.key, event.character):
             event.stop()
             event.prevent_default()

@@ -1,6 +1,6 @@
-"""Copying out of a terminal that may be far away: OSC 52, or tmux's own buffer where tmux stands in between.
+"""Copies text from a possibly remote terminal: by OSC 52, or through tmux's buffer inside tmux.
 
-tmux drops OSC 52 from the programs in it on default settings, but `load-buffer -w` fills its buffer and the clipboard
+By default tmux drops OSC 52 from the programs in it, but `load-buffer -w` fills its buffer and the clipboard
 of the terminal outside (tmux 3.2 and later). Where that fails, OSC 52 goes through tmux's passthrough.
 """
 
@@ -14,22 +14,22 @@ from voicetop.ui.renderables.plain_text import bounded
 from voicetop.wire.text import safe_text
 
 TMUX_S = 3.0
-"""tmux answers at once or not at all."""
+"""Timeout for tmux, which answers at once or not at all."""
 
 
 def cleaned(text: str) -> str:
-    """`text` without anything that a terminal could act upon when it is pasted; lines stay lines."""
+    """`text` without control sequences that a terminal would act on when pasted; line breaks stay."""
     return bounded("\n".join(safe_text(line, 100_000) for line in text.split("\n")))
 
 
 def osc52(text: str, *, tmux: bool = False) -> str:
-    """The sequence that asks a terminal to take `text` into its clipboard (xterm, "Manipulate Selection Data")."""
+    """The sequence that puts `text` into the terminal's clipboard (xterm, "Manipulate Selection Data")."""
     sequence = f"\x1b]52;c;{b64encode(text.encode()).decode()}\x07"
     return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\" if tmux else sequence
 
 
 async def copy(text: str, write: Callable[[str], None], env: Mapping[str, str]) -> str:
-    """Copy; gives in words how. `write` sends to the terminal, in order with the frames."""
+    """Copy, and return in words how. `write` sends to the terminal, in order with the frames."""
     text = cleaned(text)
     if env.get("TMUX"):
         if await _into_tmux(text):

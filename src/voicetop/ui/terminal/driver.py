@@ -1,7 +1,7 @@
-"""The one module that looks behind Textual's driver: where it draws, whether the terminal has taken it, how to write.
+"""The only module that accesses Textual's driver: its output stream, its backlog, and writing to it.
 
-Textual writes from a thread with a queue of 30 places; once it is full the whole app stands still. So nothing is
-painted while the queue or the terminal still holds the last frame.
+Textual writes from a thread with a queue of 30 entries; once it is full, the whole app blocks. So nothing is painted
+while the queue or the terminal still holds the last frame.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from textual.drivers.linux_driver import LinuxDriver
 
 
 class StdoutDriver(LinuxDriver):
-    """Draws on stdout. Textual's own draws on stderr, which somebody may want in a file: `voicetop 2>err.log`."""
+    """Draws on stdout. Textual draws on stderr, which may be redirected to a file: `voicetop 2>err.log`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -24,17 +24,17 @@ class StdoutDriver(LinuxDriver):
 
 
 def driver_for(usual: type[Driver]) -> type[Driver]:
-    """The driver that Textual would take, or one that draws on stdout where stderr isn't the terminal."""
+    """Textual's default driver, or one that draws on stdout if stderr isn't the terminal."""
     errors = sys.__stderr__
     elsewhere = errors is None or not errors.isatty()
     return StdoutDriver if usual is LinuxDriver and elsewhere else usual
 
 
 def has_taken_all(driver: Any) -> bool:
-    """Whether everything written has left the writer's queue and the terminal has room for more.
+    """Whether the writer's queue is empty and the terminal accepts more.
 
-    A pseudo-terminal counts as writable while it holds next to nothing that its reader hasn't fetched. Drivers
-    without a writer thread (a test's) are always ready.
+    A pseudo-terminal is writable while its reader has fetched nearly everything. Drivers without a writer thread (in
+    tests) are always ready.
     """
     writer = getattr(driver, "_writer_thread", None)
     if writer is None:
@@ -48,16 +48,16 @@ def has_taken_all(driver: Any) -> bool:
 
 
 def send(driver: Any, data: str) -> None:
-    """Write a sequence of our own to the terminal, in order with the frames; nothing where there is no driver."""
+    """Write an escape sequence to the terminal, in order with the frames; nothing without a driver."""
     if driver is not None:
         driver.write(data)
         driver.flush()
 
 
 def takes_links(env: Mapping[str, str]) -> bool:
-    """Whether OSC 8 may be written: nearly all terminals know it or drop it, a few print it.
+    """Whether OSC 8 is safe: nearly all terminals support or ignore it, a few print it.
 
-    VTE before 0.50 crashed on it; GNU screen (without tmux) and the console of Linux are too old for it.
+    VTE before 0.50 crashed on it; GNU screen (without tmux) and the Linux console don't support it.
     """
     term = env.get("TERM", "")
     if term in ("", "dumb", "linux") or term.startswith(("vt", "cons")):

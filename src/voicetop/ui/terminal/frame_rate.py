@@ -1,51 +1,51 @@
-"""How often to paint, and how much at once, on a terminal that may be slow. It is told what was sent, and when.
+"""Adapts frame rate and write size to a terminal that may be slow.
 
-Four frames a second where the terminal takes them; where they take longer than their turn, half as many, down to one
-in two seconds; back up, a step at a time, after a while in which frames needed little more than half their turn. A slow
-terminal also gets no more at once than it takes in a fifth of a second, and not before it has had time for what came
-earlier: the answer to a key never waits behind more.
+Four frames a second if the terminal keeps up. When frames take longer than their interval, the rate is halved, down to
+one in two seconds; it rises step by step after a period in which frames needed little more than half their interval. A
+slow terminal also gets at most 0.2 s of data at once, and only after it had time for earlier data, so that the answer
+to a key never waits longer.
 """
 
 from __future__ import annotations
 
 RATES = (4.0, 2.0, 1.0, 0.5)
-SLACK = 1.2
-"""A frame that is found taken at the next look is in time."""
+LOWER_ABOVE = 1.2
+"""Lower the rate once frames take this many intervals: one poll late still counts as on time."""
 
-EASE = 0.6
-"""A mean of so much of a turn leaves room for twice as many frames."""
+RAISE_BELOW = 0.6
+"""Raise the rate while frames take at most this share of an interval."""
 
 CALM_S = 5.0
-MOST_CALM_S = 60.0
+MAX_CALM_S = 60.0
 PART_S = 0.2
-LEAST_PART = 1_000
-LEAST_SPEED = 1_500.0
-TELLING = 16_000
-"""Bytes below which it says little that a terminal took them at once: a pseudo-terminal itself holds that much."""
+MIN_PART = 1_000
+MIN_SPEED = 1_500.0
+MIN_MEASURED = 16_000
+"""Smaller writes (bytes) say little about the speed: a pseudo-terminal buffers that much."""
 
 GROWTH = 1.03
-"""How much more a slow terminal is trusted with after each part that it took in time."""
+"""Growth of the speed estimate after each part received in time."""
 
-WEIGHT = 0.4
-"""Of the last frame in the mean of how long frames take."""
+MEAN_WEIGHT = 0.4
+"""Weight of the last frame in the mean frame time."""
 
 FAST = 60_000.0
-"""Bytes a second from which on nothing is cut in parts."""
+"""Speed (bytes/s) above which frames are sent whole."""
 
 
 class FrameRate:
-    """The frame rate of one terminal, at most `most` frames a second. Times are in seconds of one clock."""
+    """The frame rate of one terminal, at most `max_rate` frames a second. Times are in seconds of one clock."""
 
-    def __init__(self, most: float = RATES[0]) -> None:
-        self.rates = (most, *(rate for rate in RATES if rate < most))
+    def __init__(self, max_rate: float = RATES[0]) -> None:
+        self.rates = (max_rate, *(rate for rate in RATES if rate < max_rate))
         self.speed = float("inf")
-        """Bytes a second that the terminal was last seen to take; infinite until it was seen to be slow."""
+        """Measured speed in bytes/s; infinite until the terminal turns out to be slow."""
         self._step = 0
         self._mean = 0.0
         self._free_at = 0.0
-        self._rose_at = -MOST_CALM_S
+        self._rose_at = -MAX_CALM_S
         self._blocked = False
-        self._held_up = False
+        self._delayed = False
         self._sent_at = 0.0
         self._size = 0
         self._next = 0.0
@@ -60,7 +60,7 @@ class FrameRate:
 
     @property
     def slowness(self) -> str:
-        """The pace in words where it is below the one that is wanted; else empty.
+        """The frame rate in words if it is reduced; else empty.
 
         >>> FrameRate().slowness
         ''
@@ -75,11 +75,11 @@ class FrameRate:
 
     @property
     def part(self) -> int | None:
-        """How many bytes to send at once; None for all there are."""
-        return None if self.speed >= FAST else max(LEAST_PART, int(self.speed * PART_S))
+        """How many bytes to send at once; None for no limit."""
+        return None if self.speed >= FAST else max(MIN_PART, int(self.speed * PART_S))
 
     def due(self, now: float) -> bool:
-        """Whether it is time for a frame; the next is then due a turn later."""
+        """Whether a frame is due; the next is then due one interval later."""
         if now < self._next:
             return False
         turn = 1 / self.rate
@@ -88,51 +88,51 @@ class FrameRate:
         return True
 
     def sent(self, size: int, now: float) -> None:
-        """So many bytes were handed over; what is still on the way counts with them."""
+        """Record that `size` bytes were written."""
         if not self._size:
             self._sent_at = now
         self._size += size
         if self.part is not None:
             self._free_at = max(self._free_at, now) + size / self.speed
 
-    def free(self, now: float) -> bool:
-        """Whether a slow terminal has had time for what it was sent; what it merely holds keeps keys waiting."""
+    def caught_up(self, now: float) -> bool:
+        """Whether a slow terminal has had time to show what was sent; buffered data would delay the answer to a key."""
         if now < self._free_at:
-            self._held_up = True
+            self._delayed = True
             return False
         return True
 
-    def full(self) -> None:
-        """The terminal was found to have room for nothing."""
+    def set_blocked(self) -> None:
+        """Record that the terminal accepts no data now."""
         self._blocked = self._size > 0
-        self._held_up = True
+        self._delayed = True
 
-    def taken(self, now: float) -> None:
-        """The terminal was found to have taken everything that it was sent."""
+    def drained(self, now: float) -> None:
+        """Record that the terminal has received everything that was sent."""
         if not self._size:
             return
         took, size, self._size = max(now - self._sent_at, 1e-6), self._size, 0
         blocked, self._blocked = self._blocked, False
         if blocked and (
             self.part is None or size >= 0.5 * self.part
-        ):  # less may have waited behind what was held
+        ):  # less may have waited behind buffered data
             least = self.speed / 2 if self.part is not None else 0.0
-            self.speed = max(size / took, least, LEAST_SPEED)
-        elif size >= TELLING:
+            self.speed = max(size / took, least, MIN_SPEED)
+        elif size >= MIN_MEASURED:
             self.speed = max(self.speed, size / took)
         elif self.part is not None and size >= 0.8 * self.part:
-            self.speed *= GROWTH  # it may be faster than was thought: the next part tells
+            self.speed *= GROWTH  # it may be faster than measured: the next part tells
 
-    def whole(self, now: float) -> None:
-        """Nothing is owed any more: the terminal has the whole of the last frame."""
+    def frame_complete(self, now: float) -> None:
+        """Record that the terminal has received the whole frame."""
         if self._frame_at is None:
             return
-        took = now - self._frame_at if self._held_up else 0.0  # else it was this machine that was busy
-        self._frame_at, self._held_up = None, False
-        self._mean += WEIGHT * (took - self._mean)
-        if self._mean > SLACK / self.rate:
+        took = now - self._frame_at if self._delayed else 0.0  # else this machine was busy
+        self._frame_at, self._delayed = None, False
+        self._mean += MEAN_WEIGHT * (took - self._mean)
+        if self._mean > LOWER_ABOVE / self.rate:
             self._slower(now)
-        elif self._mean > EASE / self.rate:
+        elif self._mean > RAISE_BELOW / self.rate:
             self._calm_since = now
         else:
             self._calm(now)
@@ -142,8 +142,8 @@ class FrameRate:
         if self._step < len(self.rates) - 1:
             self._step += 1
             self._mean = 0.75 / self.rate
-            soon = now - self._rose_at < MOST_CALM_S  # it was too early to go faster: wait longer next time
-            self._patience = min(self._patience * 2, MOST_CALM_S) if soon else CALM_S
+            soon = now - self._rose_at < MAX_CALM_S  # raised too early: wait longer next time
+            self._patience = min(self._patience * 2, MAX_CALM_S) if soon else CALM_S
 
     def _calm(self, now: float) -> None:
         if self._step and now - self._calm_since >= self._patience:

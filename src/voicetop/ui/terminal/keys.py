@@ -1,4 +1,4 @@
-"""What Textual calls the keys."""
+"""Textual's key names."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def key_of_character(character: str) -> str:
 
 
 def named_keys() -> Iterator[str]:
-    """The names of keys that type no character, or have a name besides."""
+    """The names of keys that type no character, or have a name as well."""
     return (key.value for key in Keys if "<" not in key.value)

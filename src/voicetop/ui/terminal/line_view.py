@@ -1,4 +1,4 @@
-"""The widget that shows lines: it fills its screen, holds nothing else, and refreshes only lines that changed."""
+"""The widget that shows lines: it fills the screen, and refreshes only changed lines."""
 
 from __future__ import annotations
 
@@ -16,30 +16,29 @@ from voicetop.wire.text import safe_text
 
 
 class Ink:
-    """Turns lines into strips: tones into the theme's styles, signs into ASCII where asked for."""
+    """Renders lines as strips: tones become the theme's styles, and optionally characters become ASCII."""
 
     def __init__(self, theme: Theme, *, ascii_only: bool = False) -> None:
         self.theme = theme
         self.ascii_only = ascii_only
 
     def strip(self, line: Line, width: int) -> Strip:
-        """One line in exactly `width` cells. Nothing that a terminal could act upon gets through."""
+        """One line in exactly `width` cells, without control characters."""
         style = self.theme.style
         segments = [Segment(self._safe(text), style(tone)) for text, tone in line if text]
         strip = Strip(segments)
         return strip.adjust_cell_length(width, style("text")) if strip.cell_length != width else strip
 
     def _safe(self, text: str) -> str:
-        if not text.isprintable():  # the session cleans every text; this is the last door
+        if not text.isprintable():  # the session cleans every text; this is a last safeguard
             text = safe_text(text)
         return to_ascii(text) if self.ascii_only and not text.isascii() else text
 
 
 class LineView(Widget):
-    """A sheet of lines. `show` takes new ones; the paint path below sends what changed in them.
+    """Shows lines. `show` sets new ones and refreshes those that changed.
 
-    Where it has none of the right size yet (the first frame, a resize) it asks `make` for them, so that no frame is
-    ever blank.
+    On the first frame and after a resize it gets lines from `make`, so that no frame is blank.
     """
 
     ALLOW_SELECT = False
@@ -55,11 +54,11 @@ class LineView(Widget):
 
     @property
     def lines(self) -> list[Line]:
-        """What is shown."""
+        """The lines on the screen."""
         return self._lines
 
     def show(self, lines: list[Line]) -> int:
-        """Show these lines; gives how many of them changed."""
+        """Show these lines; returns how many changed."""
         if self.size.width != self._width or len(lines) != len(self._lines):
             self._set_lines(lines)
             self.refresh()
@@ -73,7 +72,7 @@ class LineView(Widget):
         return len(changed)
 
     def set_ink(self, ink: Ink) -> None:
-        """The same lines in another ink."""
+        """Render all lines anew with another ink."""
         self.ink = ink
         self._lines = []
 
@@ -82,7 +81,7 @@ class LineView(Widget):
         self._strips = [self.ink.strip(line, self._width) for line in lines]
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The strips as they are: no border, no padding, no styles of Textual's own."""
+        """The strips unchanged: no border, padding or styles from Textual."""
         width, height = self.size
         if width != self._width or height != len(self._lines):
             self._set_lines(self._make(width, height))

@@ -1,7 +1,7 @@
-"""What a terminal is told besides its frames: notices, its title, the light of its tab or taskbar.
+"""Terminal output besides frames: notifications, title, and progress state in tab or taskbar.
 
-Written through the app's own driver, in order with the frames, and only while the terminal takes what it is sent: a
-stalled terminal must not stall the console. Started by the command line for live feeds; a replay has none.
+Written through the app's driver, in order with the frames, and only while the terminal keeps up: a stalled terminal
+must not stall the console. Used for live feeds, not for replays.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HEADS: dict[Standing, str] = {"ok": "● OK", "degraded": "▲ DEGRADED", "down
 
 
 class TerminalNotices:
-    """One terminal's. `begin` once the app runs; `ring` from any thread; `end` is what to write when it has left."""
+    """One terminal's notices. `begin` once the app runs; `ring` from any thread; `end` returns the closing sequence."""
 
     def __init__(self, app: TerminalApp, feeds: Feeds, terminal: Terminal, name: str) -> None:
         self._app = app
@@ -34,16 +34,16 @@ class TerminalNotices:
         self._shown: Standing | None = None
 
     def begin(self) -> None:
-        """Look at the verdicts from now on."""
+        """Start polling the verdicts."""
         self._app.set_interval(POLL_S, self.poll)
 
     def ring(self, notice: Notice) -> None:
-        """Tell of an alert."""
+        """Show a notification of an alert."""
         self._queue.append(self._terminal.notice(notice.title, notice.text, notice.name))
         self._app.call_soon(self._send)
 
     def poll(self) -> None:
-        """Say how things stand, where that has changed; and what the terminal didn't take before."""
+        """Update title and progress state if the verdict changed, and send queued output."""
         standing = standing_of(handle for _, handle in self._feeds.all)
         if standing is not None and standing != self._shown:
             if self._shown is None:
@@ -54,12 +54,12 @@ class TerminalNotices:
         self._send()
 
     def _feed_name(self) -> str:
-        """What the feed on the screen calls itself, else what the person typed."""
+        """The deployment of the feed on the screen, else the name the user typed."""
         latest = self._feeds.current.handle.latest
         return latest.deployment if latest is not None and latest.deployment else self._name
 
     def end(self) -> str:
-        """The terminal as it was before."""
+        """The sequence that restores the terminal."""
         return self._terminal.end() if self._shown is not None else ""
 
     def _send(self) -> None:
@@ -68,7 +68,7 @@ class TerminalNotices:
 
 
 def standing_of(feeds: Iterable[FeedHandle]) -> Standing | None:
-    """The worst of all feeds; None before the first has anything to show."""
+    """The worst severity of all feeds; None before the first snapshot."""
     severities = [handle.latest.verdict.severity for handle in feeds if handle.latest is not None]
     if not severities:
         return None

@@ -1,7 +1,7 @@
-"""The way out to the terminal: what differs is sent, no faster than the terminal takes it, and the rest is owed.
+"""Output to the terminal: only differences are sent, no faster than the terminal receives them.
 
-The app asks `due` before it paints by itself, and sends every update of Textual's through `take`. What a slow terminal
-could not get is made good by painting everything again a little later, which costs only what is still lacking.
+The app checks `due` before a periodic frame, and passes every Textual update through `take`. What a slow terminal could
+not get yet is sent by repainting everything a little later, which transmits only what is still missing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from voicetop.ui.terminal.painter import FrameUpdate, Painter
 
 
 class TerminalOutput:
-    """One terminal. `owes` says that it lacks something which it could not be sent."""
+    """One terminal. `pending` is set while part of a frame could not be sent yet."""
 
     def __init__(
         self,
@@ -29,43 +29,43 @@ class TerminalOutput:
         fps: float = RATES[0],
     ) -> None:
         self.painter = Painter(colours, links=links)
-        self.pace = FrameRate(fps)
-        self.owes = False
+        self.frame_rate = FrameRate(fps)
+        self.pending = False
         self._clock = clock or WallClock()
 
     @property
     def slowness(self) -> str:
-        """How slow the terminal is, in words; empty where it isn't."""
-        return self.pace.slowness
+        """The reduced frame rate of a slow terminal, in words; else empty."""
+        return self.frame_rate.slowness
 
     def ready(self, driver: Any) -> bool:
-        """Whether the terminal has taken all that it was sent."""
+        """Whether the terminal has received everything that was sent."""
         now = self._clock.monotonic()
         if not has_taken_all(driver):
-            self.pace.full()
+            self.frame_rate.set_blocked()
             return False
-        self.pace.taken(now)
-        return self.pace.free(now)
+        self.frame_rate.drained(now)
+        return self.frame_rate.caught_up(now)
 
     def due(self, driver: Any) -> bool:
-        """Whether a frame may be painted now that nobody asked for."""
-        if not self.ready(driver) or self.owes:
+        """Whether a periodic frame may be painted now."""
+        if not self.ready(driver) or self.pending:
             return False
         now = self._clock.monotonic()
-        self.pace.whole(now)
-        return self.pace.due(now)
+        self.frame_rate.frame_complete(now)
+        return self.frame_rate.due(now)
 
-    def take(self, made: CompositorUpdate, driver: Any) -> FrameUpdate | None:
-        """What to send of an update; None for nothing. What could not be sent is owed."""
+    def take(self, painted: CompositorUpdate, driver: Any) -> FrameUpdate | None:
+        """The part of an update to send now; None for nothing. `pending` is set if something is left out."""
         if not self.painter.blank and not self.ready(driver):
-            self.owes = True
+            self.pending = True
             return None
-        update = self.painter.update(made, self.pace.part)
-        self.owes = self.painter.owes
+        update = self.painter.update(painted, self.frame_rate.part)
+        self.pending = self.painter.pending
         if update is not None:
-            self.pace.sent(len(update.data.encode()), self._clock.monotonic())
+            self.frame_rate.sent(len(update.data.encode()), self._clock.monotonic())
         return update
 
     def forget(self) -> None:
-        """Nobody knows what the terminal shows."""
+        """Assume nothing about the terminal's content."""
         self.painter.forget()

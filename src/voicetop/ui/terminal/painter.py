@@ -1,9 +1,9 @@
-"""The paint path: what the terminal shows is remembered, cell by cell, and only what differs is sent.
+"""Differential painting: remembers the terminal's content cell by cell, and sends only differences.
 
-Textual's compositor repaints a changed region from its left edge and names all colours of every segment. Over SSH that
-is most of the traffic, so every update passes here on its way to the driver and leaves as the smallest set of runs:
-one cursor move a run, colours only where they change. Since nothing is sent twice, an update may also be dropped (the
-terminal is slow) and be made good later by painting everything: it costs only what really changed.
+Textual's compositor repaints a changed region from its left edge and repeats all colours in every segment. Over SSH
+that is most of the traffic, so every update is reduced to the smallest set of runs: one cursor move per run, colours
+only where they change. An update may also be dropped (on a slow terminal): repainting everything later transmits only
+what really changed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
 Chars: TypeAlias = str | list[str]
-"""The characters of a line by cell; after a wide one comes an empty string."""
+"""The characters of a line by cell; a wide character is followed by an empty string."""
 
 JOIN = 4
-"""Runs nearer than so many cells are sent as one: a cursor move costs as much."""
+"""Runs closer than this many cells are joined: a cursor move costs as much."""
 
 PLAIN = Style()
 
 
 class FrameUpdate(CompositorUpdate):
-    """Bytes that are ready to be sent."""
+    """An update rendered as terminal output."""
 
     def __init__(self, data: str) -> None:
         self.data = data
@@ -40,38 +40,38 @@ class FrameUpdate(CompositorUpdate):
 
 
 class Painter:
-    """Remembers one terminal. `update` turns what the compositor made into what the terminal lacks."""
+    """The known content of one terminal. `update` reduces a compositor update to what the terminal lacks."""
 
     def __init__(self, colours: ColorSystem | None, *, links: bool = True) -> None:
         self.colours = colours
         self.links = links
-        self.owes = False
+        self.pending = False
         self._rows: dict[int, tuple[Chars, list[Style]]] = {}
 
     @property
     def blank(self) -> bool:
-        """Nothing is known of what the terminal shows."""
+        """Whether the terminal's content is unknown."""
         return not self._rows
 
     def forget(self) -> None:
-        """The terminal was cleared, resized or written to by others: the next frame is sent whole."""
+        """Forget the content after a clear, a resize or foreign output: the next frame is sent whole."""
         self._rows.clear()
 
-    def update(self, made: CompositorUpdate, most: int | None = None) -> FrameUpdate | None:
-        """What brings the terminal up to date, in about `most` bytes; None where it already is.
+    def update(self, painted: CompositorUpdate, max_bytes: int | None = None) -> FrameUpdate | None:
+        """The output that brings the terminal up to date, about `max_bytes` bytes; None if it already is.
 
-        `owes` then says whether lines were left out: they are not remembered, and come with an update that has them
-        again. The upper lines, the verdict among them, go first.
+        `pending` is set if lines were left out; they are sent when an update contains them again. Upper lines, with the
+        verdict, go first.
         """
         pen = _Pen(self.colours, links=self.links)
-        self.owes = False
-        for y, x, strips in _pieces(made):
-            if most is not None and pen.size > most:
-                self.owes = True
+        self.pending = False
+        for y, x, strips in _pieces(painted):
+            if max_bytes is not None and pen.size > max_bytes:
+                self.pending = True
                 break
             chars, styles = _cells(strips)
             at = -1
-            for start, stop in self._lacking(y, x, chars, styles):
+            for start, stop in self._missing_runs(y, x, chars, styles):
                 pen.move(y, x + start, start - at if at >= 0 else 0)
                 pen.write(chars, styles, start, stop)
                 at = stop if isinstance(chars, str) else -1
@@ -80,32 +80,32 @@ class Painter:
         pen.close()
         return FrameUpdate("".join([*pen.parts, "\x1b[m"]))
 
-    def _lacking(self, y: int, x: int, chars: Chars, styles: list[Style]) -> list[tuple[int, int]]:
-        """The runs of a painted piece that the terminal lacks; from now on it has them."""
+    def _missing_runs(self, y: int, x: int, chars: Chars, styles: list[Style]) -> list[tuple[int, int]]:
+        """The runs of a painted piece that the terminal lacks; marks them as sent."""
         end = x + len(styles)
         old_chars, old_styles = self._rows.get(y, ("", []))
         if end > len(old_styles) or (x == 0 and end < len(old_styles)):
             if x == 0:
                 self._rows[y] = (chars, styles)
             return [(0, len(styles))]
-        before, worn = old_chars[x:end], old_styles[x:end]
-        if before == chars and worn == styles:
+        before, worn_styles = old_chars[x:end], old_styles[x:end]
+        if before == chars and worn_styles == styles:
             return []
         self._rows[y] = (_spliced(old_chars, x, end, chars), old_styles[:x] + styles + old_styles[end:])
-        return _runs(before, worn, chars, styles)
+        return _runs(before, worn_styles, chars, styles)
 
 
-def _pieces(made: CompositorUpdate) -> Iterable[tuple[int, int, list[Strip]]]:
-    """(y, x, strips) of what the compositor has painted anew."""
-    if isinstance(made, LayoutUpdate):
-        for y, strips in enumerate(made.strips, made.region.y):
-            yield y, made.region.x, list(strips)
-    elif isinstance(made, ChopsUpdate):
+def _pieces(painted: CompositorUpdate) -> Iterable[tuple[int, int, list[Strip]]]:
+    """(y, x, strips) of each repainted piece."""
+    if isinstance(painted, LayoutUpdate):
+        for y, strips in enumerate(painted.strips, painted.region.y):
+            yield y, painted.region.x, list(strips)
+    elif isinstance(painted, ChopsUpdate):
         spans: dict[int, list[tuple[int, int]]] = {}
-        for y, left, right in made.spans:
+        for y, left, right in painted.spans:
             spans.setdefault(y, []).append((left, right))
         for y, dirty in spans.items():
-            for end, (x, strip) in zip(made.chop_ends[y], made.chops[y].items(), strict=False):
+            for end, (x, strip) in zip(painted.chop_ends[y], painted.chops[y].items(), strict=False):
                 if strip is not None and any(x < right and end > left for left, right in dirty):
                     yield y, x, [strip]
 
@@ -142,11 +142,11 @@ def _spliced(old: Chars, x: int, end: int, new: Chars) -> Chars:
     return [*old[:x], *new, *old[end:]]
 
 
-def _runs(old: Chars, worn: list[Style], new: Chars, styles: list[Style]) -> list[tuple[int, int]]:
-    """The stretches of cells that differ, near ones joined; a wide character is never cut in two."""
+def _runs(old: Chars, worn_styles: list[Style], new: Chars, styles: list[Style]) -> list[tuple[int, int]]:
+    """The runs of differing cells, close ones joined; wide characters are never split."""
     runs: list[tuple[int, int]] = []
     start = last = -1
-    for i, (a, b, c, d) in enumerate(zip(old, new, worn, styles, strict=True)):
+    for i, (a, b, c, d) in enumerate(zip(old, new, worn_styles, styles, strict=True)):
         if a == b and (c is d or c == d):
             continue
         if start >= 0 and i - last > JOIN:
@@ -170,7 +170,7 @@ def _whole(run: tuple[int, int], old: Chars, new: Chars) -> tuple[int, int]:
 
 
 class _Pen:
-    """Writes runs, and knows which style the terminal writes in now."""
+    """Writes runs, and tracks the terminal's current style."""
 
     def __init__(self, colours: ColorSystem | None, *, links: bool) -> None:
         self.colours = colours
@@ -189,19 +189,19 @@ class _Pen:
         return self._size
 
     def close(self) -> None:
-        """Nothing that is written from now on leads anywhere."""
-        self._lead("")
+        """End an open hyperlink."""
+        self._link_to("")
 
-    def _lead(self, url: str) -> None:
-        """What follows leads to `url` (OSC 8)."""
+    def _link_to(self, url: str) -> None:
+        """Link the following text to `url` (OSC 8); "" ends the link."""
         if self.links and url != self._link:
             self.parts.append(f"\x1b]8;;{url}\x1b\\")
             self._link = url
 
     def move(self, y: int, x: int, onward: int) -> None:
-        """To a cell: `onward` cells from where the last run ended, where that is known.
+        """Move to a cell, by `onward` cells from the end of the last run, or absolutely if `onward` is 0.
 
-        Terminals disagree about the width of many characters, so on a line that holds one every place is absolute.
+        Terminals disagree about the width of many characters, so lines with wide ones use absolute positions.
         """
         self.parts.append(f"\x1b[{onward}C" if onward else f"\x1b[{y + 1};{x + 1}H")
 
@@ -216,7 +216,7 @@ class _Pen:
             if style is not self._style:
                 self.parts.append(_change(self._style, style, self.colours))
                 self._style = style
-                self._lead(style.link or "")
+                self._link_to(style.link or "")
             self.parts.append("".join(chars[i:j]))
             i = j
 
@@ -240,7 +240,7 @@ def _change(before: Style | None, after: Style, colours: ColorSystem | None) -> 
 
 @lru_cache(maxsize=1024)
 def _codes(style: Style, colours: ColorSystem | None) -> tuple[str, str, str]:
-    """(background, foreground, weight) as parameters of SGR (ECMA-48, 8.3.117); empty is the terminal's own."""
+    """(background, foreground, weight) as SGR parameters (ECMA-48, 8.3.117); empty is the terminal's default."""
     ground = ink = ""
     if colours is not None:
         if style.bgcolor is not None and not style.bgcolor.is_default:
