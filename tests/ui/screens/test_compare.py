@@ -177,7 +177,7 @@ async def test_a_marks_a_moment_and_shift_c_compares_it_from_any_screen() -> Non
             await pilot.press("C")
             await until(pilot, lambda app=app: "changed beyond noise" in shown(app))  # type: ignore[misc]
             assert app.comparing.mark is not None
-            assert feed.asked[-1].against == app.comparing.mark.moment
+            assert feed.asked[-1].against == app.comparing.mark.sample
             await pilot.press("escape")
             assert feed.asked[-1].against is None
             assert "changed beyond noise" not in shown(app)

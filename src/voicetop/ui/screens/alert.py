@@ -1,4 +1,4 @@
-"""One incident in full: why it fired in numbers, its times, and its runbook, whose steps lead to live values."""
+"""One incident in full: figures, times, and its runbook with links to live values."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ FOOT_KEYS = (
     *("note", "resolve", "blame", "copy", "copy_link"),
 )
 STEP_KEYS = ("open_alert", "tick")
-OPEN_KEYS, OVER = ("acknowledge", "silence", "resolve"), ("resolved", "pending")
-"""What can be done only where there are steps, and only while it fires."""
+OPEN_KEYS, NOT_OPEN = ("acknowledge", "silence", "resolve"), ("resolved", "pending")
+"""Keys that need runbook items, and keys that need an open incident."""
 STEPS_A_PAGE = 3
 
 
 class AlertPage(RowKeys, IncidentKeys):
-    """The incident that was chosen. What was known of it last stays where it is forgotten."""
+    """The opened incident. Its last known state stays when the feed has dropped it."""
 
     name = "alert"
     ruled = False
@@ -45,7 +45,7 @@ class AlertPage(RowKeys, IncidentKeys):
         return {**super().handlers(), "open_alert": self._follow_step, "tick": self._tick}
 
     def view(self, base: View) -> View:
-        """Narrowed to whom it is about: the live values of its runbook are theirs."""
+        """Narrowed to the incident's segment, for the live values of its runbook."""
         return replace(base, where=self.row.where)
 
     def see(self, snap: Snapshot) -> None:
@@ -78,29 +78,32 @@ class AlertPage(RowKeys, IncidentKeys):
             ]
         start = end = 0
         for index, step in enumerate(book.steps):
-            made = runbook.step_lines(step, row, snap, look, width, chosen=index == self.place)
+            item_lines = runbook.step_lines(step, row, snap, look, width, chosen=index == self.place)
             if index == self.place:
-                start, end = len(lines), len(lines) + len(made)
-            lines += made
+                start, end = len(lines), len(lines) + len(item_lines)
+            lines += item_lines
         return block(self._scrolled(lines, start, end, height), height, width)
 
     def _scrolled(self, lines: list[Line], start: int, end: int, height: int) -> list[Line]:
-        """The step under the cursor in sight, and the head as long as that allows it."""
+        """The lines from the scroll position that keeps the item under the cursor visible, and the head if possible."""
         first = 0 if self.place == 0 and end <= height else self.first
         first = min(max(first, end - height), start) if end else first
         self.first = max(0, min(first, len(lines) - height))
         return lines[self.first :]
 
     def foot(self, scene: Scene, width: int) -> Line:
-        """What can be done: in the past nothing is sent but notes."""
+        """The keys in effect: in the past only notes can be sent."""
         row, past = self.row, scene.when is not None
-        message = {"open_alert": "open panel"}
-        message |= {"acknowledge": "unacknowledge"} if row.acked_by else {}
-        message |= {"silence": "end silence"} if row.silence else {}
-        dead = {*(STEP_KEYS if not self.steps else ()), *(OPEN_KEYS if past or row.state in OVER else ())}
-        dead |= {"tick"} if past else set()
+        labels = {"open_alert": "open panel"}
+        labels |= {"acknowledge": "unacknowledge"} if row.acked_by else {}
+        labels |= {"silence": "end silence"} if row.silence else {}
+        disabled = {
+            *(STEP_KEYS if not self.steps else ()),
+            *(OPEN_KEYS if past or row.state in NOT_OPEN else ()),
+        }
+        disabled |= {"tick"} if past else set()
         return keys_line(
-            self.name, [key for key in FOOT_KEYS if key not in dead], width, self.host.keymap, message
+            self.name, [key for key in FOOT_KEYS if key not in disabled], width, self.host.keymap, labels
         )
 
     def row_text(self, scene: Scene) -> str:
@@ -111,7 +114,7 @@ class AlertPage(RowKeys, IncidentKeys):
 
     @property
     def step(self) -> RunbookItem | None:
-        """The step under the cursor."""
+        """The item under the cursor."""
         steps = self.steps
         return steps[self.place] if self.place < len(steps) else None
 
@@ -124,7 +127,7 @@ class AlertPage(RowKeys, IncidentKeys):
         return STEPS_A_PAGE
 
     def _follow_step(self) -> None:
-        """Go where the step leads, narrowed to what the incident is about."""
+        """Open the item's screen, narrowed to the incident's segment."""
         step = self.step
         if step is None:
             self.host.say(
@@ -136,8 +139,8 @@ class AlertPage(RowKeys, IncidentKeys):
             self.incidents.enter(step.door, self.row.where)
 
     def _tick(self) -> None:
-        """Done, or not done after all."""
-        step, row = self.step, self._known()
+        """Mark the item as done, or as not done."""
+        step, row = self.step, self._fired_row()
         if row is None:
             return
         if step is None:

@@ -1,4 +1,4 @@
-"""Screen 4: what fires, who took it, what is silenced, what is over. Enter opens one with its runbook."""
+"""Screen 4: active, silenced and resolved incidents. Enter opens one with its runbook."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ LEAST_ROWS, MOST_ROWS = 5, 14
 TITLE_FRAME = 10
 """Cells of dashes and spaces around a title with a note."""
 LEAST_BELOW = 6
-"""So many lines have to be left for what the row under the cursor is about."""
+"""Minimum number of lines for the details of the selected row."""
 
 
 class AlertsPage(RowKeys, IncidentKeys):
-    """The incidents of a tab."""
+    """The list of incidents, in tabs."""
 
     name = "alerts"
     ruled = False
@@ -37,7 +37,7 @@ class AlertsPage(RowKeys, IncidentKeys):
         super().__init__(host, incidents)
         self.tab = alerts.TABS[0]
         self.panel = AlertsPanel()
-        self.chosen_id = ""
+        self.selected_id = ""
         self.first = 0
 
     def handlers(self) -> Handlers:
@@ -66,18 +66,19 @@ class AlertsPage(RowKeys, IncidentKeys):
 
     @property
     def rows(self) -> list[IncidentRow]:
-        """Those of the tab. One that the cursor was put on stays until it is moved, though it belongs elsewhere by now:
-        whoever takes an incident goes on with it, and no key meets another that slipped under the cursor.
+        """The incidents of the tab. The selected one stays until the cursor moves, even if it now belongs elsewhere,
+        so that no key hits an incident that slipped under the cursor.
         """
         rows = alerts.rows_of(self.panel, self.tab)
-        if self.chosen_id and all(_key(row) != self.chosen_id for row in rows):
-            stays = [row for row in self.panel.incidents if _key(row) == self.chosen_id]
-            rows[self.place : self.place] = stays
+        if self.selected_id and all(_key(row) != self.selected_id for row in rows):
+            rows[self.place : self.place] = [
+                row for row in self.panel.incidents if _key(row) == self.selected_id
+            ]
         return rows
 
     @property
     def incident(self) -> IncidentRow | None:
-        """The incident that the cursor stands on; the first before it was moved."""
+        """The selected incident; the first one before the cursor was moved."""
         rows = self.rows
         return rows[self.place] if self.place < len(rows) else None
 
@@ -86,17 +87,17 @@ class AlertsPage(RowKeys, IncidentKeys):
         silences = self.panel.silences if self.tab == "silences" else ()
         return silences[self.place] if self.place < len(silences) else None
 
-    def _known(self) -> IncidentRow | None:
-        row = super()._known()
+    def _fired_row(self) -> IncidentRow | None:
+        row = super()._fired_row()
         if row is not None:
-            self.chosen_id = _key(row)
+            self.selected_id = _key(row)
         return row
 
     def _follow(self) -> None:
-        """The cursor stays on its incident, wherever it moves."""
+        """Keep the cursor on its incident."""
         ids = self.ids
-        if self.chosen_id in ids:
-            self.place = ids.index(self.chosen_id)
+        if self.selected_id in ids:
+            self.place = ids.index(self.selected_id)
         self.place = max(0, min(self.place, len(ids) - 1))
 
     # -- painting -----------------------------------------------------------------------------------------------
@@ -107,15 +108,15 @@ class AlertsPage(RowKeys, IncidentKeys):
         lines = [alerts.tab_line(self.panel, self.tab, width)]
         if not self.ids:
             return block([*lines, *alerts.empty_lines(self.panel, self.tab, snap.at, width)], height, width)
-        rows = self._visible(height)
+        rows = self._visible_rows(height)
         self.first = max(0, min(max(self.first, self.place - rows + 1), self.place, len(self.ids) - rows))
         lines += [alerts.heading(self.tab, width), *self._list(scene, snap.at, width, rows)]
-        here = self.incident
-        if here is not None and height - len(lines) >= LEAST_BELOW:
-            lines += self._below(here, scene, snap, width, height - len(lines))
+        selected_row = self.incident
+        if selected_row is not None and height - len(lines) >= LEAST_BELOW:
+            lines += self._below(selected_row, scene, snap, width, height - len(lines))
         return block(lines, height, width)
 
-    def _visible(self, height: int) -> int:
+    def _visible_rows(self, height: int) -> int:
         room = height - TITLES
         many = len(self.ids)
         if self.tab == "silences" or room - LEAST_ROWS < LEAST_BELOW:
@@ -134,44 +135,48 @@ class AlertsPage(RowKeys, IncidentKeys):
         return [alerts.incident_line(made[i], now, scene.look, width, chosen=i == self.place) for i in shown]
 
     def _below(self, row: IncidentRow, scene: Scene, snap: Snapshot, width: int, room: int) -> list[Line]:
-        """Why it fired and its runbook, in short where there is no room for all of it."""
+        """Facts and runbook of the selected incident, abridged if there is no room."""
         book = self.incidents.runbook(row.runbook, row.family)
         steps = [runbook_rule(book, row, width), *brief(book, row, width)]
         whole = [runbook_rule(book, row, width), *reason(book, width)]
         for step in book.steps:
             whole += step_lines(step, row, snap, scene.look, width, chosen=False)
         head = [BLANK, self._title(row, width, past=scene.when is not None)]
-        told = alerts.facts(row, snap.at, scene.look, width)
-        if book.steps and len(head) + len(told) + len(whole) <= room:
-            return [fit(line, width) for line in (*head, *told, *whole)]
+        facts = alerts.facts(row, snap.at, scene.look, width)
+        if book.steps and len(head) + len(facts) + len(whole) <= room:
+            return [fit(line, width) for line in (*head, *facts, *whole)]
         left = room - len(head) - len(steps)
-        if left < min(4, len(told)):
-            return [*head, *told[: room - len(head)]]
-        return [fit(line, width) for line in (*head, *told[:left], *steps)]
+        if left < min(4, len(facts)):
+            return [*head, *facts[: room - len(head)]]
+        return [fit(line, width) for line in (*head, *facts[:left], *steps)]
 
     def _title(self, row: IncidentRow, width: int, *, past: bool) -> Line:
-        """Which incident it is, and what can be done to it; where both have no room, without the rule's name."""
+        """The incident's title and its keys; without the rule's name if there is no room for both."""
         keys, whole = self._keys(row, past=past), alerts.title(row)
         room = width - cells(keys) - TITLE_FRAME
         return rule(whole if cells(whole) <= room else alerts.title(row, rule=False), width, keys)
 
     def _keys(self, row: IncidentRow, *, past: bool) -> str:
-        """What can be done to it: a narrow footer has no room for that. In the past nothing is sent."""
+        """The keys in effect, which a narrow footer has no room for. In the past nothing can be sent."""
         takes = "unacknowledges" if row.acked_by else "takes"
-        told = [
+        labels = [
             ("open_alert", "opens"),
             ("acknowledge", takes),
             ("silence", "ends silence" if row.silence else "silences"),
         ]
         if past or row.state in ("resolved", "pending"):
-            del told[1:]
+            del labels[1:]
         keys = self.host.keymap.keys
-        return " · ".join(f"{written(keys(name), 1)} {word}" for name, word in told if keys(name))
+        return " · ".join(f"{written(keys(name), 1)} {word}" for name, word in labels if keys(name))
 
     def row_text(self, scene: Scene) -> str:
-        here = self.incident
+        selected_row = self.incident
         snap = scene.snap
-        return alerts.incident_text(here, snap, scene.look) if here is not None and snap is not None else ""
+        return (
+            alerts.incident_text(selected_row, snap, scene.look)
+            if selected_row is not None and snap is not None
+            else ""
+        )
 
     # -- moving -------------------------------------------------------------------------------------------------
 
@@ -181,23 +186,23 @@ class AlertsPage(RowKeys, IncidentKeys):
 
     @property
     def page_rows(self) -> int:
-        return self._visible(self.height)
+        return self._visible_rows(self.height)
 
     def _move(self, steps: int) -> None:
-        ids = self.ids  # before the move: one that stays for the cursor's sake goes with it
+        ids = self.ids  # before the move, which may drop the row that stays for the cursor's sake
         if ids:
             self.place = max(0, min(self.place + steps, len(ids) - 1))
-            self.chosen_id = ids[self.place]
+            self.selected_id = ids[self.place]
         self.host.changed()
 
     def click(self, y: int) -> None:
         row = y - HEAD - TITLES
-        if 0 <= row < min(self._visible(self.height), len(self.ids) - self.first):
+        if 0 <= row < min(self._visible_rows(self.height), len(self.ids) - self.first):
             self._move(self.first + row - self.place)
 
     def show(self, tab: str) -> None:
-        """Another tab, from its first row."""
-        self.tab, self.chosen_id, self.place, self.first = tab, "", 0, 0
+        """Switch to another tab, at its first row."""
+        self.tab, self.selected_id, self.place, self.first = tab, "", 0, 0
         self.host.changed()
 
     def _turn(self, steps: int) -> None:
@@ -205,10 +210,10 @@ class AlertsPage(RowKeys, IncidentKeys):
         self.show(alerts.TABS[(at + steps) % len(alerts.TABS)])
 
     def _open_alert(self) -> None:
-        """The incident in full; on a silence there is nothing more to see."""
-        here = self.incident
-        if here is not None:
-            self.host.push(AlertPage(self.host, self.incidents, here))
+        """Open the selected incident; silences can't be opened."""
+        selected_row = self.incident
+        if selected_row is not None:
+            self.host.push(AlertPage(self.host, self.incidents, selected_row))
         elif self.tab == "silences" and self.panel.silences:
             self.host.say("s ends this silence")
         else:
@@ -218,10 +223,10 @@ class AlertsPage(RowKeys, IncidentKeys):
         if self.tab != alerts.TABS[0]:
             self.show(alerts.TABS[0])
             return
-        self.chosen_id, self.place, self.first = "", 0, 0
+        self.selected_id, self.place, self.first = "", 0, 0
         self.host.changed()
 
 
 def _key(row: IncidentRow) -> str:
-    """What the cursor follows: those that are pending have no id yet."""
+    """The identity that the cursor follows; pending incidents have no id yet."""
     return row.id if row.id != "–" else f"{row.family} {row.rule} {row.where}"

@@ -1,4 +1,4 @@
-"""What opens over a screen: help and palette."""
+"""Boxes over a screen: help and palette."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voicetop.ui.screens.row_keys import RowKeys
 
 
 class Box(Page):
-    """A page that lies over another. `under` is the screen beneath it."""
+    """A page drawn over another one, `under`."""
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
@@ -23,7 +23,7 @@ class Box(Page):
         raise NotImplementedError
 
     def lines(self, scene: Scene, width: int, height: int) -> list[Line]:
-        """The screen beneath, which goes on living, with the box over it."""
+        """The page beneath, still updated, with the box over it."""
         beneath = self.under.lines(scene, width, height) if self.under else []
         box = self.over(scene, self.width_in(width), height - HEAD - FOOT)
         lines = boxes.centred(beneath, box, HEAD, width, self.width_in(width))
@@ -38,7 +38,7 @@ class Box(Page):
 
 
 class HelpBox(RowKeys, Box):
-    """What the keys do here, and what the signs mean."""
+    """Explains keys and symbols of the current screen."""
 
     name = "help"
 
@@ -57,7 +57,7 @@ class HelpBox(RowKeys, Box):
 
     @property
     def row_count(self) -> int:
-        """How many lines can be the first."""
+        """The number of scroll positions."""
         return self._most + 1
 
 

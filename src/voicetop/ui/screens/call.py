@@ -1,4 +1,4 @@
-"""One call in full. It stands over the list that it was opened from, which goes on and gives the calls beside it."""
+"""One call in full, over the list it was opened from, which provides the next and previous call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FOOT_KEYS = (
     "note",
     "blame",
 )
-"""What can be done here, the most needed first."""
+"""Keys of the footer, most important first."""
 
 
 class CallList(Protocol):
@@ -42,14 +42,14 @@ class CallList(Protocol):
 
     @property
     def page(self) -> Page:
-        """Itself, as a page."""
+        """The list's page."""
 
     def neighbour(self, steps: int) -> CallRow | None:
-        """Move the cursor of the list; the call it then stands on."""
+        """Move the list's cursor, and return the selected call."""
 
 
 class CallPage(Page):
-    """The ladder of one call."""
+    """The turns of one call."""
 
     name = "call"
     ruled = False
@@ -57,21 +57,21 @@ class CallPage(Page):
     def __init__(self, host: Host, base: CallList, row: CallRow) -> None:
         super().__init__(host)
         self.base = base
-        self._take(row)
+        self._reset(row)
 
-    def _take(self, row: CallRow) -> None:
+    def _reset(self, row: CallRow) -> None:
         self.row = row
         self.detail: CallDetail | None = None
         self.seen_at = NAN
-        self.gone = False
+        self.evicted = False
         self.unfolded: frozenset[int] = frozenset()
         self.key_at = ""
-        """The block that the cursor stands on; empty is the newest turn, whichever that is."""
+        """The block under the cursor; "" follows the newest turn."""
         self.first = 0
-        self._made = CallScreen([], [], [], 0)
+        self._layout = CallScreen([], [], [], 0)
         self._room = 1
 
-    # -- what it asks for and what it gets ----------------------------------------------------------------------
+    # -- view and snapshot --------------------------------------------------------------------------------------
 
     def view(self, base: View) -> View:
         return replace(self.base.page.view(base), call_id=self.row.call_id)
@@ -79,7 +79,7 @@ class CallPage(Page):
     def see(self, snap: Snapshot) -> None:
         if snap.view.call_id != self.row.call_id:
             return
-        self.gone = snap.detail is None
+        self.evicted = snap.detail is None
         if snap.detail is not None:
             self.detail, self.row, self.seen_at = snap.detail, snap.detail.row, snap.at
 
@@ -89,26 +89,26 @@ class CallPage(Page):
 
     @property
     def links(self) -> list[Hyperlink]:
-        return links_of(self._known, self.host.link_templates)
+        return links_of(self._detail_or_row, self.host.link_templates)
 
     @property
-    def _known(self) -> CallDetail:
-        """What there is to show; before its story has come, what the list knows of it."""
+    def _detail_or_row(self) -> CallDetail:
+        """The call's detail; before it has arrived, the list's row."""
         return self.detail or CallDetail(row=self.row, started=NAN)
 
     # -- painting -----------------------------------------------------------------------------------------------
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:  # noqa: ARG002
-        self._made = self._laid_out(scene, width, height, self.unfolded)
-        self._room = max(1, height - len(self._made.head))
+        self._layout = self._lay_out(scene, width, height, self.unfolded)
+        self._room = max(1, height - len(self._layout.head))
         self._keep_in_sight()
-        return scrolled(self._made, height, width, self.first, self.at)
+        return scrolled(self._layout, height, width, self.first, self.at)
 
-    def _laid_out(self, scene: Scene, width: int, height: int, unfolded: frozenset[int]) -> CallScreen:
+    def _lay_out(self, scene: Scene, width: int, height: int, unfolded: frozenset[int]) -> CallScreen:
         if self.detail is None:
             return without_story(self.row, scene.look, width, note=self._note(scene))
         return call_screen(
-            self._known,
+            self._detail_or_row,
             scene.look,
             width,
             height,
@@ -118,12 +118,12 @@ class CallPage(Page):
         )
 
     def _note(self, scene: Scene) -> str:
-        """Why this isn't the whole story as it is now."""
-        if self.gone and scene.when is not None:
+        """Why the page isn't complete or current."""
+        if self.evicted and scene.when is not None:
             return "not available at this moment: not started yet, or no longer kept; these are its last known values"
-        if self.gone and self.detail is not None:
+        if self.evicted and self.detail is not None:
             return f"no longer kept, to make room for newer calls; as of {scene.look.clock(self.seen_at)}"
-        if self.gone:
+        if self.evicted:
             return "no longer kept, to make room for newer calls; values from the list"
         if self.detail is not None:
             return ""
@@ -133,26 +133,29 @@ class CallPage(Page):
         return keys_line(self.name, FOOT_KEYS, width, self.host.keymap, {"open": "full turn"})
 
     def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:  # noqa: ARG002
-        """Every word of it, unfolded, not only what is in sight."""
-        everything = frozenset(turn.index for turn in self._known.turns)
-        made = self._laid_out(scene, min(width, 120), self.height, everything)
-        return [*made.head, *(line for part in made.blocks if part.key != "legend" for line in part.lines)]
+        """The whole call with all turns unfolded."""
+        everything = frozenset(turn.index for turn in self._detail_or_row.turns)
+        layout = self._lay_out(scene, min(width, 120), self.height, everything)
+        return [
+            *layout.head,
+            *(line for part in layout.blocks if part.key != "legend" for line in part.lines),
+        ]
 
     def row_text(self, scene: Scene) -> str:
-        told = [row_text(self.row, scene.look), *(link.url for link in self.links)]
-        if self._known.trace_id and not self.links:
-            told.append(f"trace {self._known.trace_id}")
-        return " · ".join(told)
+        parts = [row_text(self.row, scene.look), *(link.url for link in self.links)]
+        if self._detail_or_row.trace_id and not self.links:
+            parts.append(f"trace {self._detail_or_row.trace_id}")
+        return " · ".join(parts)
 
     # -- moving -------------------------------------------------------------------------------------------------
 
     @property
     def blocks(self) -> Sequence[TurnBlock]:
-        return self._made.blocks
+        return self._layout.blocks
 
     @property
     def at(self) -> int:
-        """Which block the cursor stands on."""
+        """The index of the block under the cursor."""
         for index, part in enumerate(self.blocks):
             if self.key_at and part.key == self.key_at:
                 return index
@@ -160,16 +163,16 @@ class CallPage(Page):
 
     @property
     def _newest(self) -> int:
-        """The last turn; where there is none, the first block."""
+        """The index of the last turn; without turns, the first block."""
         return max((i for i, part in enumerate(self.blocks) if part.turn >= 0), default=0)
 
     @property
     def _starts(self) -> list[int]:
-        """The line at which each block begins, and where the last one ends."""
+        """The first line of each block, and the end of the last one."""
         return [0, *accumulate(len(part.lines) for part in self.blocks)]
 
     def _keep_in_sight(self) -> None:
-        """Scroll no further than needed; of a block taller than the screen a part is enough."""
+        """Scroll as little as needed to show the block under the cursor, or a part of a tall one."""
         starts = self._starts
         if len(starts) < 2:
             return
@@ -178,7 +181,7 @@ class CallPage(Page):
         self.first = min(max(self.first, low), high)
         self.first = max(0, min(self.first, starts[-1] - self._room))
 
-    def _stand(self, index: int) -> None:
+    def _select(self, index: int) -> None:
         index = max(0, min(index, len(self.blocks) - 1))
         if self.blocks:
             self.key_at = "" if index == self._newest else self.blocks[index].key
@@ -186,7 +189,7 @@ class CallPage(Page):
         self.host.changed()
 
     def _scrolls_within(self, lines: int) -> bool:
-        """Whether the block under the cursor goes on beyond the screen that way; then it is scrolled."""
+        """Scroll within the block under the cursor if it extends beyond the screen; returns whether it did."""
         starts = self._starts
         if len(starts) < 2:
             return False
@@ -204,8 +207,8 @@ class CallPage(Page):
             "up": partial(self._move, -1),
             "page_down": partial(self._page, self._room),
             "page_up": partial(self._page, -self._room),
-            "first": partial(self._stand, 0),
-            "last": partial(self._stand, len(self.blocks) - 1),
+            "first": partial(self._select, 0),
+            "last": partial(self._select, len(self.blocks) - 1),
             "open": self._unfold,
             "next_call": partial(self._go, 1),
             "previous_call": partial(self._go, -1),
@@ -213,29 +216,29 @@ class CallPage(Page):
 
     def _move(self, step: int) -> None:
         if not self._scrolls_within(3 * step):
-            self._stand(self.at + step)
+            self._select(self.at + step)
 
     def _page(self, lines: int) -> None:
         if self._scrolls_within(lines):
             return
         starts = self._starts
-        wanted = starts[self.at] + lines
-        near = max((i for i, start in enumerate(starts[:-1]) if start <= wanted), default=0)
+        target = starts[self.at] + lines
+        near = max((i for i, start in enumerate(starts[:-1]) if start <= target), default=0)
         step = 1 if lines > 0 else -1
-        self._stand(near if near != self.at else self.at + step)
+        self._select(near if near != self.at else self.at + step)
 
     def click(self, y: int) -> None:
-        line = y - HEAD - len(self._made.head) + self.first
+        line = y - HEAD - len(self._layout.head) + self.first
         for index, start in enumerate(self._starts[:-1]):
-            if start <= line < self._starts[index + 1] and y >= HEAD + len(self._made.head):
+            if start <= line < self._starts[index + 1] and y >= HEAD + len(self._layout.head):
                 if index == self.at:
                     self._unfold()
                 else:
-                    self._stand(index)
+                    self._select(index)
                 return
 
     def wheel(self, steps: int) -> None:
-        self._stand(self.at + steps)
+        self._select(self.at + steps)
 
     # -- actions ------------------------------------------------------------------------------------------------
 
@@ -255,5 +258,5 @@ class CallPage(Page):
                 "this is the last call in the list" if steps > 0 else "this is the first call in the list"
             )
             return
-        self._take(row)
+        self._reset(row)
         self.host.changed()

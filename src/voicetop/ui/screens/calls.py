@@ -1,4 +1,4 @@
-"""Screen 2: every live call, or those that ended. Only the rows in sight, and a page at each side, are asked for."""
+"""Screen 2: live or ended calls. Only the visible rows, and a page on each side, are requested."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CallsPage(RowKeys):
         self.first = 0
         self.total = 0
         self.rows: Sequence[CallRow] = ()
-        self._standing = RowStability()
+        self._stability = RowStability()
         self.offset = 0
         self._width = 80
         self.following = False
@@ -65,7 +65,7 @@ class CallsPage(RowKeys):
             "back": self._back,
         }
 
-    # -- what it asks for and what it gets ----------------------------------------------------------------------
+    # -- view and snapshot --------------------------------------------------------------------------------------
 
     @property
     def visible(self) -> int:
@@ -82,30 +82,30 @@ class CallsPage(RowKeys):
             ended=self.ended,
             offset=offset,
             limit=page * 4,
-            call_id=self.cursor.row.call_id if self.cursor.row is not None and self._away else "",
+            call_id=self.cursor.row.call_id if self.cursor.row is not None and self._off_page else "",
         )
 
     @property
-    def _away(self) -> bool:
-        """The cursor's call is none of the rows that were asked for: the feed has to say where it is."""
-        wanted = self.cursor.row.call_id if self.cursor.row else ""
-        return bool(wanted) and all(row.call_id != wanted for row in self.rows)
+    def _off_page(self) -> bool:
+        """Whether the cursor's call is outside the requested rows, so that the feed has to locate it."""
+        call_id = self.cursor.row.call_id if self.cursor.row else ""
+        return bool(call_id) and all(row.call_id != call_id for row in self.rows)
 
     def see(self, snap: Snapshot) -> None:
         panel = snap.calls
         if snap.view.ended != self.ended:
             return
-        self.rows = self._standing.arrange(panel.rows, replace(snap.view, call_id=""), snap.at)
+        self.rows = self._stability.arrange(panel.rows, replace(snap.view, call_id=""), snap.at)
         self.offset, self.total = panel.offset, panel.total
-        asked = self.cursor.row is not None and snap.view.call_id == self.cursor.row.call_id
-        here = asked and any(row.call_id == snap.view.call_id for row in self.rows)
-        self.cursor.follow(self.rows, self.offset, panel.position if asked and not here else -1)
+        located = self.cursor.row is not None and snap.view.call_id == self.cursor.row.call_id
+        here = located and any(row.call_id == snap.view.call_id for row in self.rows)
+        self.cursor.follow(self.rows, self.offset, panel.position if located and not here else -1)
         if self.following:
             self._keep_in_sight()
         self.first = max(0, min(self.first, self.total - self.visible))
 
     def _keep_in_sight(self) -> None:
-        """Scroll no further than needed to have the cursor's call on the screen."""
+        """Scroll as little as needed to show the cursor's call."""
         if self.cursor.row is not None and not self.cursor.lost:
             self.first = min(max(self.first, self.cursor.index - self.visible + 1), self.cursor.index)
         self.first = max(0, min(self.first, self.total - self.visible))
@@ -114,15 +114,16 @@ class CallsPage(RowKeys):
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
         self._width = width
-        shown = self.in_sight()
+        visible_rows = self.in_sight()
         fitted = calls.columns_of(scene.view, width, self.columns.hidden)
-        note = calls.scroll_note(self.first, len(shown), self.total) + (
+        note = calls.scroll_note(self.first, len(visible_rows), self.total) + (
             " ─ following" if self.following else ""
         )
         head = [calls.calls_head(snap, scene.view, width, note), calls.heading(fitted, scene.view, width)]
         chosen = self.cursor.call_id
         rows = [
-            calls.call_line(row, fitted, scene.look, width, chosen=row.call_id == chosen) for row in shown
+            calls.call_line(row, fitted, scene.look, width, chosen=row.call_id == chosen)
+            for row in visible_rows
         ]
         return block([*head, *(rows or [calls.empty_line(snap, scene.view)])], height, width)
 
@@ -167,7 +168,7 @@ class CallsPage(RowKeys):
         self.cursor.clear()
 
     def set_filter(self, text: str) -> None:
-        """The live calls that pass this filter: a runbook led here."""
+        """Show the live calls that match a filter, for a runbook link."""
         self.entry, self.ended = None, False
         self._filter_by(text)
 
@@ -204,7 +205,7 @@ class CallsPage(RowKeys):
         self.host.changed()
 
     def _jump(self, index: int) -> None:
-        """To a row that may not have been asked for yet: the cursor is put on it when it comes."""
+        """Scroll to row `index`; the cursor moves there too if the row is loaded."""
         self.first = max(0, min(index, self.total - self.visible))
         if self.offset <= index < self.offset + len(self.rows):
             self.cursor.put(self.rows, index, self.offset)
@@ -236,7 +237,7 @@ class CallsPage(RowKeys):
         self.host.changed()
 
     def _switch_ended(self) -> None:
-        """Live calls, or ended ones with the last first."""
+        """Switch between live and ended calls, the latest first."""
         self.ended = not self.ended
         self.sort, self.reverse, self.first = ("ended" if self.ended else "eyes"), False, 0
         self.rows, self.total = (), 0
@@ -264,7 +265,7 @@ class CallsPage(RowKeys):
     # -- following and columns ----------------------------------------------------------------------------------
 
     def _follow(self) -> None:
-        """Scroll with the cursor's call wherever it goes, or stay where the eye is."""
+        """Switch scrolling with the cursor's call on or off."""
         self.following = not self.following
         if self.following and self.cursor.row is None:
             self.cursor.put(self.in_sight(), 0)

@@ -1,4 +1,4 @@
-"""What screens of charts have in common: a panel with the focus, one of them large, and a cursor that reads values."""
+"""Base of the chart screens: a focused panel, zoom, and a cursor that reads values."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from voicetop.ui.screens.page import FOOT, HEAD, Host, Page
 
 
 class PanelPage(Page):
-    """A page whose panels are walked through with Tab.
+    """A page with panels that Tab cycles through.
 
-    `focus` is the panel's name, empty where none has it; `large` shows it alone; `at` is the moment that is read
-    (epoch seconds), NaN where nothing is.
+    `focus` is the focused panel's name or ""; `large` shows it alone; `at` is the cursor's time (epoch s), NaN without
+    a cursor.
     """
 
     panels: tuple[str, ...] = ()
@@ -34,15 +34,15 @@ class PanelPage(Page):
         self._snap = snap
 
     def series(self, snap: Snapshot) -> Series | None:
-        """What the cursor of the focused panel walks over."""
+        """The series under the focused panel's cursor."""
         raise NotImplementedError
 
-    def said(self, snap: Snapshot, scene: Scene) -> str:
-        """What the cursor reads."""
+    def values_text(self, snap: Snapshot, scene: Scene) -> str:
+        """The values at the cursor, in words."""
         raise NotImplementedError
 
     def focused(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
-        """The focused panel alone, as `z` shows it."""
+        """The focused panel alone, as zoomed."""
         if not self.focus:
             return []
         before, self.large = self.large, True
@@ -62,7 +62,7 @@ class PanelPage(Page):
     def foot(self, scene: Scene, width: int) -> Line:
         if not self.reading or scene.snap is None:
             return super().foot(scene, width)
-        return entry_line("v", self.said(scene.snap, scene), "← → move  v closes", width, typing=False)
+        return entry_line("v", self.values_text(scene.snap, scene), "← → move  v closes", width, typing=False)
 
     def handlers(self) -> Handlers:
         return {
@@ -71,8 +71,8 @@ class PanelPage(Page):
             "previous_panel": partial(self._step, -1),
             "maximise": self._maximise,
             "read": self._read,
-            "left": partial(self._aside, -1),
-            "right": partial(self._aside, 1),
+            "left": partial(self._move_sideways, -1),
+            "right": partial(self._move_sideways, 1),
         }
 
     # -- focus --------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ class PanelPage(Page):
         self.host.changed()
 
     def _maximise(self) -> None:
-        """The focused panel alone on the screen, or all of them again."""
+        """Zoom the focused panel, or show all panels again."""
         self.focus = self.focus or self.panels[0]
         self.large = not self.large
         self.host.changed()
@@ -94,31 +94,31 @@ class PanelPage(Page):
     # -- the cursor ---------------------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        """Begin to read values at the newest point, or stop it."""
+        """Show the cursor at the newest point, or hide it."""
         if self.reading:
             self.at = NAN
         else:
             self.focus = self.focus or self.panels[0]
-            self._walk(0)
+            self._move_cursor(0)
         self.host.changed()
 
-    def _walk(self, steps: int) -> None:
+    def _move_cursor(self, steps: int) -> None:
         series = self.series(self._snap) if self._snap is not None else None
         if series is None:
             self.host.say("no chart here to read values from")
         else:
             self.at = moved(series, self.at, steps)
 
-    def _aside(self, steps: int) -> None:
-        """A moment further on while values are read, else the next panel."""
+    def _move_sideways(self, steps: int) -> None:
+        """Move the cursor while reading values, else the focus."""
         if not self.reading:
             self._step(steps)
             return
-        self._walk(steps)
+        self._move_cursor(steps)
         self.host.changed()
 
-    def let_go(self) -> bool:
-        """One step back: the cursor, then the large panel, then the focus; False where there is nothing left."""
+    def step_out(self) -> bool:
+        """Undo one step: the cursor, then the zoom, then the focus; False if there was none."""
         if self.reading:
             self.at = NAN
         elif self.large:

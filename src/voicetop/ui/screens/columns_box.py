@@ -1,4 +1,4 @@
-"""The box that chooses the columns of the table. Their order is kept; the call's id always stands."""
+"""The box that shows and hides columns of the call table. The id is always shown."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from voicetop.ui.screens.row_keys import RowKeys
 
 
 class ColumnsBox(RowKeys, Box):
-    """A column a line, with a mark for those that are shown."""
+    """One line per column, with a mark on visible ones."""
 
     name = "columns"
 
     def __init__(
-        self, host: Host, known: Sequence[calls.CallColumn], columns: HiddenColumns, table_width: int
+        self, host: Host, available: Sequence[calls.CallColumn], columns: HiddenColumns, table_width: int
     ) -> None:
         super().__init__(host)
-        self.known = [column for column in known if column is not calls.CALL]
+        self.available = [column for column in available if column is not calls.CALL]
         self.columns = columns
         self.table_width = table_width
         self._rows = 1
@@ -33,16 +33,16 @@ class ColumnsBox(RowKeys, Box):
 
     def over(self, scene: Scene, width: int, height: int) -> list[Line]:  # noqa: ARG002 - the same at all times
         self._rows = max(1, height - 2)
-        wanted = tuple(c for c in (calls.CALL, *self.known) if c.title not in self.columns.hidden)
-        fits = {fitted.column for fitted in calls.fit_columns(wanted, self.table_width)}
-        first = max(0, min(self.place - self._rows // 2, len(self.known) - self._rows))
+        visible = tuple(c for c in (calls.CALL, *self.available) if c.title not in self.columns.hidden)
+        fits = {fitted.column for fitted in calls.fit_columns(visible, self.table_width)}
+        first = max(0, min(self.place - self._rows // 2, len(self.available) - self._rows))
         body = [
-            self._line(i, fits, width - 5) for i in range(first, min(len(self.known), first + self._rows))
+            self._line(i, fits, width - 5) for i in range(first, min(len(self.available), first + self._rows))
         ]
         return boxes.box("columns", body, width, len(body) + 2, "space shows or hides, Esc closes")
 
     def _line(self, index: int, fits: set[calls.CallColumn], width: int) -> Line:
-        column = self.known[index]
+        column = self.available[index]
         shown = column.title not in self.columns.hidden
         row = Row().add("▸ " if index == self.place else "  ", "accent")
         row.add("[x] " if shown else "[ ] ", "key" if shown else "faint")
@@ -55,13 +55,13 @@ class ColumnsBox(RowKeys, Box):
         return {**super().handlers(), "toggle": self._toggle}
 
     def _toggle(self) -> None:
-        """Hide the column under the cursor, or show it again."""
-        self.columns.toggle(self.known[self.place].title)
+        """Hide or show the column under the cursor."""
+        self.columns.toggle(self.available[self.place].title)
         self.host.changed()
 
     @property
     def row_count(self) -> int:
-        return len(self.known)
+        return len(self.available)
 
     @property
     def page_rows(self) -> int:

@@ -1,4 +1,4 @@
-"""Two moments compared: the one that was marked with where one stands, or the time before a deploy with that after."""
+"""Compares two times: the marked time with the viewed one, or before and after a deploy."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from voicetop.ui.screens.row_keys import RowKeys
 from voicetop.ui.style.display_options import SPANS
 
 WHY = 4
-"""Lines below the table: the figure with the cursor in full, after a blank one."""
+"""Lines below the table: a blank one, and the selected figure in full."""
 COPIED_WIDTH = 120
 
 
 class MarkedTime(NamedTuple):
-    """The moment A, and the feed that it was seen on."""
+    """The marked time A, and its feed."""
 
-    moment: WindowSample
+    sample: WindowSample
     feed: str
 
 
 class ComparePage(RowKeys):
-    """A table of every panel. `mark` is A; without one it compares before and after `marker`."""
+    """A table of all compared figures. `mark` is A; without it, before and after `marker` are compared."""
 
     name = "compare"
     ruled = False
@@ -40,7 +40,7 @@ class ComparePage(RowKeys):
     def __init__(self, host: Host, mark: MarkedTime | None = None, marker: MarkerNote | None = None) -> None:
         super().__init__(host)
         self.mark, self.marker = mark, marker
-        self.found: Comparison | None = None
+        self.comparison: Comparison | None = None
         self.rows: list[CompareEntry] = []
         self.first = 0
         self.feed = ""
@@ -51,32 +51,32 @@ class ComparePage(RowKeys):
         own: Handlers = {
             **super().handlers(),
             "narrow": self._narrow,
-            "left": partial(self._walk, -1),
-            "right": partial(self._walk, 1),
+            "left": partial(self._go_to_marker, -1),
+            "right": partial(self._go_to_marker, 1),
         }
-        if self.mark is None:  # a comparison around a marker goes on to the marker before
-            return {**own, "before_after": partial(self._walk, -1)}
+        if self.mark is None:  # before/after again moves to the marker before
+            return {**own, "before_after": partial(self._go_to_marker, -1)}
         return {**own, "window": partial(self._say_window_is_fixed, self.mark)}
 
-    # -- what it asks for and what it gets ----------------------------------------------------------------------
+    # -- view and snapshot --------------------------------------------------------------------------------------
 
     def view(self, base: View) -> View:
         if self.mark is not None:
-            moment = self.mark.moment
-            return replace(base, against=moment, span=moment.span, limit=1)
+            sample = self.mark.sample
+            return replace(base, against=sample, span=sample.span, limit=1)
         return replace(base, around=self.marker.at if self.marker else 0.0, limit=1)
 
     def see(self, snap: Snapshot) -> None:
         self._markers, self.feed = markers_until(snap), snap.deployment
-        asked = self.view(snap.view)
-        if snap.view.against != asked.against or snap.view.around != asked.around:
+        own_view = self.view(snap.view)
+        if snap.view.against != own_view.against or snap.view.around != own_view.around:
             return
-        chosen = self._key(self.rows[self.place]) if self.rows else None
-        self.found = snap.comparison
-        self.rows = compare.entries(self.found) if self.found is not None else []
+        selected = self._key(self.rows[self.place]) if self.rows else None
+        self.comparison = snap.comparison
+        self.rows = compare.entries(self.comparison) if self.comparison is not None else []
         keys = [self._key(row) for row in self.rows]
         self.place = (
-            keys.index(chosen) if chosen in keys else self._nearest(min(self.place, len(keys) - 1), 1)
+            keys.index(selected) if selected in keys else self._nearest(min(self.place, len(keys) - 1), 1)
         )
 
     @staticmethod
@@ -88,7 +88,7 @@ class ComparePage(RowKeys):
 
     @property
     def names(self) -> tuple[str, str]:
-        """What the two windows are called."""
+        """The names of the two windows."""
         if self.mark is None:
             label = self.marker.label if self.marker else ""
             return f"before {label}".rstrip(), "after"
@@ -96,10 +96,10 @@ class ComparePage(RowKeys):
         return f"A {other}".rstrip(), f"B {self.feed}" if other else "B"
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
-        found = self.found
-        if found is None:
-            return block(self._nothing(scene, snap, width), height, width)
-        lines = [*compare.head(found, self.names, scene.look, width), compare.heading(width)]
+        comparison = self.comparison
+        if comparison is None:
+            return block(self._no_comparison(scene, snap, width), height, width)
+        lines = [*compare.head(comparison, self.names, scene.look, width), compare.heading(width)]
         why = WHY if height > len(lines) + WHY + 4 else 0
         self._visible = max(1, height - len(lines) - why)
         self._keep_in_sight()
@@ -111,24 +111,24 @@ class ComparePage(RowKeys):
             lines += [BLANK, *compare.why_lines(self.rows[self.place], width)]
         return block(lines, height, width)
 
-    def _nothing(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:
-        asked = self.view(snap.view)
-        if snap.view.against != asked.against or snap.view.around != asked.around:
+    def _no_comparison(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:
+        own_view = self.view(snap.view)
+        if snap.view.against != own_view.against or snap.view.around != own_view.around:
             return [BLANK, Row(3).add("comparing …", "muted").line()]
         clock = scene.look.clock
         marker = self.marker
         if marker is None:
             return [BLANK, Row(3).add("nothing to compare here yet", "muted").line()]
-        said = f"{marker.kind} {marker.label} at {clock(marker.at)}: too little data before or after it"
+        reason = f"{marker.kind} {marker.label} at {clock(marker.at)}: too little data before or after it"
         why = "whole minutes are compared: at least one complete minute on each side is needed"
-        told = [Row(3).add(text, "strong").line() for text in wrapped(said, width - 4)]
-        return [BLANK, *told, *(Row(3).add(text, "muted").line() for text in wrapped(why, width - 4))]
+        lines = [Row(3).add(text, "strong").line() for text in wrapped(reason, width - 4)]
+        return [BLANK, *lines, *(Row(3).add(text, "muted").line() for text in wrapped(why, width - 4))]
 
     def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:
-        """All of the table, also what is out of sight."""
-        if self.found is None:
+        """The whole table."""
+        if self.comparison is None:
             return super().plain(scene, snap, width)
-        return compare.table(self.found, self.names, scene.look, max(width, COPIED_WIDTH))
+        return compare.table(self.comparison, self.names, scene.look, max(width, COPIED_WIDTH))
 
     def row_text(self, scene: Scene) -> str:  # noqa: ARG002 - as pages have it
         if not self.rows:
@@ -139,12 +139,14 @@ class ComparePage(RowKeys):
     # -- moving -------------------------------------------------------------------------------------------------
 
     def _nearest(self, place: int, step: int) -> int:
-        """A place with a figure, looked for in the direction of `step`, else in the other."""
+        """The nearest row with a figure in the direction of `step`, else in the other."""
         ways = (range(place, len(self.rows)), range(min(place, len(self.rows) - 1), -1, -1))
         for way in ways if step > 0 else ways[::-1]:
-            found = next((index for index in way if index >= 0 and self.rows[index].change is not None), None)
-            if found is not None:
-                return found
+            figure_at = next(
+                (index for index in way if index >= 0 and self.rows[index].change is not None), None
+            )
+            if figure_at is not None:
+                return figure_at
         return 0
 
     def _keep_in_sight(self) -> None:
@@ -172,10 +174,10 @@ class ComparePage(RowKeys):
         if y >= HEAD + heads and index < len(self.rows):
             self._move(index - self.place)
 
-    # -- what is compared ---------------------------------------------------------------------------------------
+    # -- actions ------------------------------------------------------------------------------------------------
 
     def _narrow(self) -> None:
-        """Every screen for the segment with the cursor only."""
+        """Narrow every screen to the selected segment."""
         segment = self.rows[self.place].segment if self.rows else None
         if segment is None:
             self.host.say("Enter filters to a segment that changed; this row is all calls")
@@ -184,8 +186,8 @@ class ComparePage(RowKeys):
             self.host.scope.narrow(name, value)
         self.host.changed()
 
-    def _walk(self, steps: int) -> None:
-        """The marker before this one, or behind it."""
+    def _go_to_marker(self, steps: int) -> None:
+        """Move to the previous or next marker."""
         if self.mark is not None or self.marker not in self._markers:
             self.host.say("← and → move from deploy to deploy; d compares before and after the last one")
             return
@@ -193,13 +195,13 @@ class ComparePage(RowKeys):
         if not 0 <= index < len(self._markers):
             self.host.say("no earlier marker" if steps < 0 else "this is the last marker before now")
             return
-        self.marker, self.found, self.rows, self.place = self._markers[index], None, [], 0
+        self.marker, self.comparison, self.rows, self.place = self._markers[index], None, [], 0
         self.host.changed()
 
     def _say_window_is_fixed(self, mark: MarkedTime) -> None:
-        self.host.say(f"A was marked with a window of {SPANS[mark.moment.span]}: mark again for another")
+        self.host.say(f"A was marked with a window of {SPANS[mark.sample.span]}: mark again for another")
 
 
 def markers_until(snap: Snapshot) -> tuple[MarkerNote, ...]:
-    """The changes in the world before the moment on the screen, the oldest first."""
+    """The markers before the time on the screen, oldest first."""
     return tuple(sorted((m for m in snap.markers if m.at <= snap.at), key=lambda marker: marker.at))

@@ -1,4 +1,4 @@
-"""The box that asks what to copy: a call, what the screen shows, how things stand, or a picture of it."""
+"""The box that offers what to copy: a row, the panel, the status line, a URL, or a picture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PICTURES = "an SVG, and a PNG where one can be made"
 
 
 class Choice(NamedTuple):
-    """Something to copy: the action that does it, what it is, the text; `lines` where it is a picture."""
+    """Something to copy: its action, name and text; `lines` for a picture."""
 
     action: str
     name: str
@@ -29,9 +29,9 @@ class Choice(NamedTuple):
 
 
 class CopyBox(Box):
-    """`y`, then a key for what to copy. The texts are those of the moment at which it was opened.
+    """Opened by `y`; another key selects what to copy, as of the time the box was opened.
 
-    `copy` takes a text and what it is, `save` the lines of a picture, its name and its moment (epoch s).
+    `copy` takes a text and its name, `save` the lines, name and time (epoch s) of a picture.
     """
 
     name = "copy"
@@ -50,21 +50,23 @@ class CopyBox(Box):
         self._offered: tuple[Choice, ...] = ()
 
     def choices(self, scene: Scene) -> list[Choice]:
-        """What there is to copy here, now."""
+        """What can be copied now."""
         under = self.under
         if under is None or scene.snap is None:
             return [Choice("copy_status", "status line", status_text(scene))]
-        found = [Choice("copy_row", "row", under.row_text(scene))]
-        found.append(Choice("copy_panel", "panel", panel_text(under.plain(scene, scene.snap, self._width))))
-        found.append(Choice("copy_status", "status line", status_text(scene)))
+        available = [Choice("copy_row", "row", under.row_text(scene))]
+        available.append(
+            Choice("copy_panel", "panel", panel_text(under.plain(scene, scene.snap, self._width)))
+        )
+        available.append(Choice("copy_status", "status line", status_text(scene)))
         if under.links:
-            found.append(Choice("copy_url", "URL", under.links[0].url))
+            available.append(Choice("copy_url", "URL", under.links[0].url))
         whole = under.lines(scene, self._width, self._height)[:-1]
-        found.append(Choice("save_picture", "screen picture", PICTURES, tuple(whole)))
+        available.append(Choice("save_picture", "screen picture", PICTURES, tuple(whole)))
         panel = under.focused(scene, scene.snap, self._width, self._height)
         captioned = (*panel, caption(scene))
-        found.append(Choice("save_panel", "panel picture", PICTURES if panel else "", captioned))
-        return [choice for choice in found if choice.text]
+        available.append(Choice("save_panel", "panel picture", PICTURES if panel else "", captioned))
+        return [choice for choice in available if choice.text]
 
     def lines(self, scene: Scene, width: int, height: int) -> list[Line]:
         self._width, self._height, self._at = width, height, scene.snap.at if scene.snap is not None else NAN
@@ -78,9 +80,9 @@ class CopyBox(Box):
         return boxes.box("copy", body, width, min(height, len(body) + 2), "its key copies, Esc closes")
 
     def handlers(self) -> Handlers:
-        return {action: partial(self._take, action) for action in CHOICES}
+        return {action: partial(self._choose, action) for action in CHOICES}
 
-    def _take(self, action: str) -> None:
+    def _choose(self, action: str) -> None:
         choice = next((choice for choice in self._offered if choice.action == action), None)
         if choice is None:
             self.host.say("nothing to copy here")
@@ -94,7 +96,7 @@ class CopyBox(Box):
 
 
 def _line(choice: Choice, key: str, width: int) -> Line:
-    """Key, name, how the text begins, how long it is."""
+    """Key, name, start of the text, and its length."""
     size = (
         "picture"
         if choice.lines

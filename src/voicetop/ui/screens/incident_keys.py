@@ -1,4 +1,4 @@
-"""What people do to an incident, on the list and on its own page alike: take it, silence it, note, resolve."""
+"""Actions on incidents, shared by list and incident page: acknowledge, silence, note, resolve."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NONE_HERE = "no incident here"
 
 
 class IncidentKeys(Page):
-    """A page with an incident under its cursor."""
+    """A page with a selected incident."""
 
     def __init__(self, host: Host, incidents: IncidentActions) -> None:
         super().__init__(host)
@@ -34,7 +34,7 @@ class IncidentKeys(Page):
             "blame": self._blame,
         }
         row = self.incident
-        if row is not None and row.state != "pending":  # else a note is about the moment
+        if row is not None and row.state != "pending":  # else a note is about the viewed time
             own["note"] = partial(self._note, row)
         return own
 
@@ -43,16 +43,16 @@ class IncidentKeys(Page):
 
     @property
     def incident(self) -> IncidentRow | None:
-        """The one that is acted on."""
+        """The selected incident."""
         raise NotImplementedError
 
     @property
     def silence(self) -> SilenceRow | None:
-        """The silence under the cursor, where there is one."""
+        """The selected silence, if any."""
         return None
 
-    def _known(self) -> IncidentRow | None:
-        """The incident, where something can be done to it; else say why not."""
+    def _fired_row(self) -> IncidentRow | None:
+        """The selected incident if it has fired; else None, with a message."""
         row = self.incident
         if row is None:
             self.host.say(NONE_HERE)
@@ -62,28 +62,28 @@ class IncidentKeys(Page):
             return row
         return None
 
-    def _open(self) -> IncidentRow | None:
-        row = self._known()
+    def _open_row(self) -> IncidentRow | None:
+        row = self._fired_row()
         if row is not None and row.state == "resolved":
             self.host.say(f"{row.id} is resolved; n adds a note")
             return None
         return row
 
     def _acknowledge(self) -> None:
-        """Take it, or give it back."""
-        row = self._open()
+        """Acknowledge or unacknowledge."""
+        row = self._open_row()
         if row is not None and row.acked_by:
             self.incidents.operate(Act("unack", row.id), message=f"{row.id}: unacknowledged")
         elif row is not None:
             self.incidents.operate(Act("ack", row.id), message=f"{row.id}: acknowledged")
 
     def _silence(self) -> None:
-        """Keep it quiet until an end; a silence that is there already ends."""
-        quiet = self.silence
-        if quiet is not None:
-            self.incidents.operate(Act("unsilence", quiet.id), message=f"{quiet.id} ended")
+        """Silence the incident, or end its silence."""
+        silence = self.silence
+        if silence is not None:
+            self.incidents.operate(Act("unsilence", silence.id), message=f"{silence.id} ended")
             return
-        row = self._open()
+        row = self._open_row()
         if row is not None and row.silence:
             self.incidents.operate(Act("unsilence", row.silence), message=f"{row.silence} ended")
         elif row is not None:
@@ -103,19 +103,19 @@ class IncidentKeys(Page):
         return ""
 
     def _note(self, row: IncidentRow) -> None:
-        """Ask for words that stay with the incident."""
+        """Prompt for a note on the incident."""
         hint = f"a note on {row.id}   Enter saves, Esc cancels"
-        self.host.push(PromptBox(self.host, "note", hint, partial(self._keep_note, row)))
+        self.host.push(PromptBox(self.host, "note", hint, partial(self._add_note, row)))
 
-    def _keep_note(self, row: IncidentRow, text: str) -> str:
+    def _add_note(self, row: IncidentRow, text: str) -> str:
         if not text.strip():
             return "the note is empty: Esc cancels"
         self.incidents.operate(Act("note", row.id, text.strip()), message=f"{row.id}: note added")
         return ""
 
     def _resolve(self) -> None:
-        """It is over, whatever its signal says; ask for the reason, so that no slip of a finger does it."""
-        row = self._open()
+        """Resolve by hand; prompts for a reason, which also prevents slips."""
+        row = self._open_row()
         if row is not None:
             hint = "reason; Enter resolves, Esc cancels"
             self.host.push(
@@ -127,7 +127,7 @@ class IncidentKeys(Page):
         return ""
 
     def _blame(self) -> None:
-        """Narrow every screen to what this incident is about."""
+        """Narrow every screen to the incident's segment."""
         row = self.incident
         if row is None:
             self.host.say(NONE_HERE)

@@ -1,4 +1,4 @@
-"""Screen 1: is everything working right now? The cursor walks through the calls that need eyes."""
+"""Screen 1: is everything working right now? The cursor moves through the calls that need attention."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ class OverviewPage(RowKeys, PanelPage):
         return lines
 
     def _plot(self, snap: Snapshot) -> plots.Plot:
-        """The chart that has the focus."""
-        made = plots.overview_plots(snap)
-        return next((plot for plot in made if plot.id == self.focus), made[0])
+        """The focused chart."""
+        charts = plots.overview_plots(snap)
+        return next((plot for plot in charts if plot.id == self.focus), charts[0])
 
     def series(self, snap: Snapshot) -> Series | None:
         return self._plot(snap).main
 
-    def said(self, snap: Snapshot, scene: Scene) -> str:
+    def values_text(self, snap: Snapshot, scene: Scene) -> str:
         return plots.reading(self._plot(snap), snap.markers, scene.look, self.at)
 
     @property
-    def shown(self) -> list[CallRow]:
-        """The rows that are on the screen."""
+    def visible(self) -> list[CallRow]:
+        """The visible rows."""
         return self.rows[: max(0, self.height - self._top)]
 
     @property
@@ -77,10 +77,10 @@ class OverviewPage(RowKeys, PanelPage):
 
     @property
     def page_rows(self) -> int:
-        return max(1, len(self.shown) - 1)
+        return max(1, len(self.visible) - 1)
 
     def _move(self, steps: int) -> None:
-        self.cursor.move(self.shown, steps)
+        self.cursor.move(self.visible, steps)
         self.host.changed()
 
     def handlers(self) -> Handlers:
@@ -88,7 +88,7 @@ class OverviewPage(RowKeys, PanelPage):
 
     def _open(self) -> None:
         if self.cursor.row is None:
-            self.cursor.put(self.shown, 0)
+            self.cursor.put(self.visible, 0)
         if self.cursor.row is not None:
             self.host.push(CallPage(self.host, self, self.cursor.row))
 
@@ -108,12 +108,12 @@ class OverviewPage(RowKeys, PanelPage):
         self.host.do("filter")
 
     def _back(self) -> None:
-        if not self.let_go():
+        if not self.step_out():
             self.cursor.clear()
         self.host.changed()
 
     def click(self, y: int) -> None:
         row = y - HEAD - self._top
-        if 0 <= row < len(self.shown):
+        if 0 <= row < len(self.visible):
             self.cursor.put(self.rows, row)
             self.host.changed()

@@ -1,4 +1,4 @@
-"""What every screen is: a name, view state, lines out of a Scene, and handlers for actions of the registry."""
+"""The base of all screens: a name, view state, lines from a Scene, and action handlers."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ HEAD, FOOT = 3, 1
 
 
 class Host(Protocol):
-    """What pages, and the objects that run the console's own actions, may ask of the console.
+    """The console's interface for pages and actions.
 
-    `scope` is what all screens are narrowed to, `link_templates` are the config's links by name, and `columns` says
-    which columns of the table of calls are hidden.
+    `scope` is the scope of all screens, `link_templates` are the config's links by name, and `columns` are the hidden
+    columns of the call table.
     """
 
     keymap: Keymap
@@ -36,10 +36,10 @@ class Host(Protocol):
 
     @property
     def look(self) -> DisplayOptions:
-        """How times and characters are shown."""
+        """Time zone and character set."""
 
     def changed(self, *, elsewhere: bool = False) -> None:
-        """Ask the feed where the view changed, and paint. `elsewhere`: another feed or moment is looked at now."""
+        """Request the view if it changed, and paint. `elsewhere`: the feed or the viewed time has changed."""
 
     def say(self, text: str) -> None:
         """Show a message in the last line, until the next key."""
@@ -48,19 +48,19 @@ class Host(Protocol):
         """Show another screen."""
 
     def push(self, page: Page) -> None:
-        """Lay a page or a box over the screen."""
+        """Open a page or a box on top."""
 
     def close(self) -> None:
-        """Take the uppermost page or box away."""
+        """Close the top page or box."""
 
     def can_do(self, action_id: str) -> bool:
-        """Whether an action is available on the uppermost page."""
+        """Whether an action is available on the top page."""
 
     def do(self, action_id: str) -> None:
         """Run an action, as if its key had been pressed."""
 
     def key_of(self, action_id: str) -> str:
-        """An action's first key, as people write it."""
+        """An action's first key, as shown to the user."""
 
 
 class Page:
@@ -74,61 +74,61 @@ class Page:
         self.height = 20
 
     def handlers(self) -> Handlers:
-        """What runs an action on this page; the console's own handlers run the others."""
+        """The page's own action handlers, which take precedence over the console's."""
         return {}
 
     def view(self, base: View) -> View:
-        """What this page wants to see; `base` has window and narrowing."""
+        """The view this page needs; `base` has window and segment."""
         return base
 
     def see(self, snap: Snapshot) -> None:
-        """A new picture has come."""
+        """Take a new snapshot."""
 
     def key(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - pages that take text use them
-        """A key before the bindings get it; True where it was text for this page."""
+        """Handle a key before the bindings; True if the page's text entry took it."""
         return False
 
     def paste(self, text: str) -> None:
         """Text from the clipboard."""
 
     def click(self, y: int) -> None:
-        """The pointer was pressed on a line of the screen."""
+        """A click on a line of the screen."""
 
     def wheel(self, steps: int) -> None:
-        """The wheel was turned; down is positive."""
+        """A turn of the wheel; down is positive."""
 
     @property
     def engaged(self) -> bool:
-        """Whether Esc has something to end here, ahead of leaving."""
+        """Whether Esc ends something on this page before leaving it."""
         return False
 
     @property
     def about(self) -> str:
-        """The call that a bookmark or a note made here is about; empty for everybody's."""
+        """The call id for bookmarks and notes made here; empty for none."""
         return ""
 
     @property
     def links(self) -> Sequence[Hyperlink]:
-        """Where what the cursor stands on can be looked at elsewhere."""
+        """Links for the selected row."""
         return ()
 
     def row_text(self, scene: Scene) -> str:  # noqa: ARG002 - pages with rows use it
-        """What the cursor stands on, as a line to be copied; empty where it stands on nothing."""
+        """The selected row as a line for copying; empty without a selection."""
         return ""
 
     def plain(self, scene: Scene, snap: Snapshot, width: int) -> list[Line]:
-        """What the screen shows, to be copied."""
+        """The page's content for copying."""
         return self.body(scene, snap, width, self.height)
 
     def focused(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:  # noqa: ARG002 - pages with panels
-        """The focused panel alone; nothing where none has the focus."""
+        """The focused panel alone; empty without a focus."""
         return []
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
         """The lines between header and footer."""
         raise NotImplementedError
 
-    def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - pages that take text say what it found
+    def foot(self, scene: Scene, width: int) -> Line:  # noqa: ARG002 - pages with a text entry use it
         """The last line."""
         return footer(self.name, self.name, width, self.host.keymap)
 
@@ -144,13 +144,13 @@ class Page:
 
 
 class TextEntry:
-    """A line that is being typed."""
+    """A single-line text entry."""
 
     def __init__(self, text: str = "") -> None:
         self.text = text
 
     def key(self, key: str, character: str | None) -> bool:
-        """Take a key; False where it is none of an entry's."""
+        """Handle a key; False if it isn't an editing key."""
         if key in ("backspace", "ctrl+h"):
             self.text = self.text[:-1]
         elif key == "ctrl+u":
@@ -168,10 +168,10 @@ class TextEntry:
 
 
 class Cursor:
-    """A cursor that stays on its call, wherever the call moves in the list.
+    """A cursor that follows its call in the list.
 
-    `index` is where the call stood last. When it is nowhere in sight any more (`lost`) the cursor keeps its place and
-    its last picture, and stands on no other call until it is moved.
+    `index` is the call's last position. When the call is no longer in the list (`lost`), the cursor keeps its position
+    and last row, and selects no other call until it is moved.
     """
 
     def __init__(self) -> None:
@@ -187,27 +187,27 @@ class Cursor:
         return self.row.call_id if self.row and not self.lost else ""
 
     def follow(self, rows: Sequence[CallRow], offset: int = 0, position: int = -1) -> None:
-        """Find the call in a new list whose first row is number `offset`.
+        """Find the call in a new list whose first row has index `offset`.
 
-        `position` is where it stands in the whole list, where the feed was asked for it.
+        `position` is its index in the whole list if the feed has located it, else -1.
         """
         if self.row is None:
             return
-        wanted = self.row.call_id
+        call_id = self.row.call_id
         for i, row in enumerate(rows):
-            if row.call_id == wanted:
+            if row.call_id == call_id:
                 self.row, self.index, self.lost = row, offset + i, False
                 return
         self.lost = position < 0
         self.index = self.index if self.lost else position
 
     def put(self, rows: Sequence[CallRow], index: int, offset: int = 0) -> None:
-        """Stand on row number `index`, or on the nearest there is."""
+        """Select the row at `index`, or the nearest one."""
         if rows:
             place = min(max(index - offset, 0), len(rows) - 1)
             self.row, self.index, self.lost = rows[place], offset + place, False
 
     def move(self, rows: Sequence[CallRow], steps: int, offset: int = 0, first: int = 0) -> None:
-        """Move by so many rows; the first move of all goes to the first row in sight."""
+        """Move by `steps` rows; the first move selects the first visible row."""
         start = first - (1 if steps > 0 else 0) if self.row is None else self.index
         self.put(rows, start + (max(1, steps) if self.row is None and steps > 0 else steps), offset)

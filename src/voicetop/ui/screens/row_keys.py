@@ -1,4 +1,4 @@
-"""The keys that walk through rows, the same on every page that has some."""
+"""Row navigation keys, shared by all pages with rows."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from voicetop.ui.screens.page import Page
 
 
 class RowKeys(Page):
-    """A page with rows: `place` is the cursor's, and it says of how many. Named ahead of other bases."""
+    """A page with rows and a cursor at `place`. List it before other base classes."""
 
     place = 0
 
     def _move(self, steps: int) -> None:
-        """So many rows on, or back where it is negative; as far as there are any."""
+        """Move the cursor by `steps` rows, within the list."""
         self.place = max(0, min(self.place + steps, self.row_count - 1))
         self._moved()
         self.host.changed()
 
     def _moved(self) -> None:
-        """The cursor stands on another row."""
+        """Called when the cursor has moved."""
 
     @property
     def row_count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         raise NotImplementedError
 
     @property
     def page_rows(self) -> int:
-        """How many rows PgDn and PgUp move."""
+        """The number of rows PgDn and PgUp move."""
         return 10
 
     def handlers(self) -> Handlers:

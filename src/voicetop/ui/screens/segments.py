@@ -1,4 +1,4 @@
-"""Screen 3: the values of one dimension against their normal. Enter narrows every screen to one, again and again."""
+"""Screen 3: the values of one dimension against their normal. Enter narrows every screen to one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COPIED_WIDTH = 160
 TITLES = 3
 """Lines above the first row: the tabs, the rule and the column titles."""
 WHY = 4
-"""Lines below the rows: what stands out in the one with the cursor, after a blank one."""
+"""Lines below the rows: a blank one, and what stands out in the selected row."""
 
 
 class SegmentsPage(RowKeys):
@@ -69,7 +69,7 @@ class SegmentsPage(RowKeys):
         self._follow()
 
     def _follow(self) -> None:
-        """The cursor stays on its value, wherever it moves."""
+        """Keep the cursor on its value."""
         values = [row.value for row in self.rows]
         if self.value in values:
             self.place = values.index(self.value)
@@ -82,8 +82,8 @@ class SegmentsPage(RowKeys):
         return max(1, self.height - TITLES - (WHY if self.height > TITLES + WHY + 2 else 0))
 
     @property
-    def chosen(self) -> SegmentRow | None:
-        """The row that the cursor stands on; the first before it was moved."""
+    def selected_row(self) -> SegmentRow | None:
+        """The selected row; the first one before the cursor was moved."""
         return self.rows[self.place] if self.rows else None
 
     # -- painting -----------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ class SegmentsPage(RowKeys):
             segments.heading(fitted, self.sort, width, reverse=self.reverse),
         ]
         shown = self.rows[self.first : self.first + self.visible]
-        here = self.chosen
+        here = self.selected_row
         lines += [segments.row_line(row, fitted, width, chosen=row is here) for row in shown]
         if not self.rows:
             lines += segments.empty(snap, self.dimension)
@@ -116,7 +116,7 @@ class SegmentsPage(RowKeys):
         return f"{written(keys, 1)} filters to it" if keys else ""
 
     def row_text(self, scene: Scene) -> str:  # noqa: ARG002 - as pages have it
-        here = self.chosen
+        here = self.selected_row
         if here is None:
             return ""
         lines = segments.why_lines(here, self.dimension, COPIED_WIDTH)
@@ -145,7 +145,7 @@ class SegmentsPage(RowKeys):
     # -- dimensions and narrowing -------------------------------------------------------------------------------
 
     def show(self, dimension: str) -> None:
-        """Another dimension; the cursor begins at its worst value."""
+        """Switch to another dimension, with the cursor on its worst value."""
         self.dimension = dimension
         self.value, self.place, self.first, self.rows, self.panel = None, 0, 0, [], None
         self.host.changed()
@@ -156,16 +156,16 @@ class SegmentsPage(RowKeys):
             self.show(self.dimensions[(at + steps) % len(self.dimensions)])
 
     def _narrow(self) -> None:
-        """Every screen for this value only; then the next dimension, to narrow again."""
-        here = self.chosen
+        """Narrow every screen to this value, and show the next dimension."""
+        here = self.selected_row
         if here is None or here.value.startswith("("):
             self.host.say("no value to filter by here")
             return
         self.host.scope.narrow(self.dimension, here.value)
-        taken = {name for name, _ in self.host.scope.where}
+        narrowed = {name for name, _ in self.host.scope.where}
         at = self.dimensions.index(self.dimension) if self.dimension in self.dimensions else 0
-        later = [*self.dimensions[at + 1 :], *self.dimensions[:at]]
-        self.show(next((name for name in later if name not in taken), self.dimension))
+        next_dimensions = [*self.dimensions[at + 1 :], *self.dimensions[:at]]
+        self.show(next((name for name in next_dimensions if name not in narrowed), self.dimension))
 
     # -- order --------------------------------------------------------------------------------------------------
 
@@ -173,13 +173,13 @@ class SegmentsPage(RowKeys):
         keys = segment_columns.sorts(self._width)
         at = keys.index(self.sort) if self.sort in keys else 0
         self.sort, self.reverse = keys[(at + step) % len(keys)], False
-        self._again()
+        self._reorder()
 
     def _reverse(self) -> None:
         self.reverse = not self.reverse
-        self._again()
+        self._reorder()
 
-    def _again(self) -> None:
+    def _reorder(self) -> None:
         if self.panel is not None:
             self.rows = segment_columns.ordered(self.panel, self.sort, reverse=self.reverse)
             self._follow()

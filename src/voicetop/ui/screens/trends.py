@@ -1,4 +1,4 @@
-"""Screen 5: the last 24 hours. Tab and the arrows walk through the panels, z shows one alone, v reads values."""
+"""Screen 5: the last 24 hours. Tab and arrows move between panels, z zooms one, v reads values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TrendsPage(PanelPage):
     def series(self, snap: Snapshot) -> Series | None:
         return trends.series_of(self.focus, snap)
 
-    def said(self, snap: Snapshot, scene: Scene) -> str:
+    def values_text(self, snap: Snapshot, scene: Scene) -> str:
         return trends.read(self.focus, snap, scene.look, self.at)
 
     def handlers(self) -> Handlers:
@@ -59,7 +59,7 @@ class TrendsPage(PanelPage):
         self._step(steps)
 
     def _back(self) -> None:
-        """The cursor goes first, then the large panel; one panel keeps the focus."""
+        """Undo the cursor, then the zoom; one panel keeps the focus."""
         focus = self.focus
-        self.let_go()
+        self.step_out()
         self._focus_on(focus)
