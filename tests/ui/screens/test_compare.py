@@ -241,7 +241,7 @@ async def test_a_mark_made_on_the_way_is_that_of_the_moment_it_leads_to() -> Non
         past.arrive()
         await until(pilot, lambda: app.comparing.mark is not None)
         assert app.comparing.mark is not None
-        assert app.comparing.mark.moment.at == synthetic.AT + 240.0
+        assert app.comparing.mark.sample.at == synthetic.AT + 240.0
         await pilot.press("L")
         past.arrive()
         await pilot.press("C")
