@@ -246,7 +246,7 @@ async def test_a_mark_made_on_the_way_is_that_of_the_moment_it_leads_to() -> Non
         past.arrive()
         await pilot.press("C")
         await until(pilot, lambda: "changed beyond noise" in shown(app))
-        assert past.asked[-1].against == app.comparing.mark.moment
+        assert past.asked[-1].against == app.comparing.mark.sample
 
 
 async def test_a_window_of_another_length_is_marked_anew() -> None:
