@@ -12,7 +12,7 @@ import msgspec
 
 from voicetop.alerts.alerts import Alerts
 from voicetop.alerts.detectors.all import DetectorSet
-from voicetop.alerts.incidents.resync import between
+from voicetop.alerts.incidents.resync import effects_between
 from voicetop.alerts.rules.rules import Rules
 from voicetop.alerts.signals import Effect
 from voicetop.engine import checkpoint
@@ -99,7 +99,7 @@ class Session:
         self.epoch = welcome.epoch
         self.deployment = welcome.deployment
         if resumed:
-            for effect in between(before, self.alerts.incidents, self.at, self.deployment):
+            for effect in effects_between(before, self.alerts.incidents, self.at, self.deployment):
                 for on_effect in self.on_effect:
                     on_effect(effect)
         for on_welcome in self.on_welcome:

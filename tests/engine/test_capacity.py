@@ -7,17 +7,17 @@ import math
 import pytest
 
 from engine.feeding import START, Line
-from voicetop.engine.capacity import KEPT_MINUTES, CapacityLoad, minutes_to_line
+from voicetop.engine.capacity import KEPT_MINUTES, CapacityLoad, minutes_to_limit
 from voicetop.wire.events import CallEnd, Capacity
 
 
 def test_the_way_to_the_line_is_the_one_of_the_docstring() -> None:
-    assert minutes_to_line(120, 150, 60, 180) == pytest.approx(2.08, abs=0.01)
+    assert minutes_to_limit(120, 150, 60, 180) == pytest.approx(2.08, abs=0.01)
 
 
 @pytest.mark.parametrize("live", [10, 80, 140])
 def test_the_load_really_is_at_the_line_then(live: int) -> None:
-    minutes = minutes_to_line(live, 150, 60, 180)
+    minutes = minutes_to_limit(live, 150, 60, 180)
     load, step = float(live), 0.001
     for _ in range(round(minutes / step)):
         load += (60 - load / 3) * step  # 60 calls come a minute, a third of those on the line leave
@@ -25,10 +25,10 @@ def test_the_load_really_is_at_the_line_then(live: int) -> None:
 
 
 def test_a_line_that_arrivals_do_not_lead_to_is_never_reached() -> None:
-    assert math.isnan(minutes_to_line(120, 180, 60, 180))
-    assert math.isnan(minutes_to_line(120, 0, 60, 180))
-    assert math.isnan(minutes_to_line(120, 150, 60, math.nan))
-    assert minutes_to_line(150, 150, 0.1, 1) == 0
+    assert math.isnan(minutes_to_limit(120, 180, 60, 180))
+    assert math.isnan(minutes_to_limit(120, 0, 60, 180))
+    assert math.isnan(minutes_to_limit(120, 150, 60, math.nan))
+    assert minutes_to_limit(150, 150, 0.1, 1) == 0
 
 
 def test_the_peak_is_the_most_calls_at_once_of_the_last_day() -> None:
@@ -54,7 +54,7 @@ def test_the_screen_tells_load_limit_peak_and_arrivals() -> None:
     assert (panel.live, panel.limit, panel.peak) == (3, 20, 3)
     assert panel.arrivals_per_min == pytest.approx(2, rel=0.1)
     assert panel.handling_s == pytest.approx(90)
-    assert math.isnan(panel.minutes_to_line)
+    assert math.isnan(panel.minutes_to_limit)
 
 
 def test_a_full_line_is_a_trouble() -> None:

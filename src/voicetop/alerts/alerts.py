@@ -1,11 +1,11 @@
-"""What a session holds of alerts: who detects, the rules in force, and the incidents made of what they say.
+"""A session's alerting: detectors, rules, and the incidents made of their signals.
 
     Engine ──► detectors ──┐
            ──► rules ──────┼─► Incidents ──► Effects (a live session's notifiers, a replay's list)
     operator records ──────┘         └─────► the Alerts panel and the verdict
 
-Moved by heartbeats alone. Detectors step on whole 5-second marks; what can't wait and what people did is taken at every
-heartbeat. All of it goes into the checkpoint and the digest.
+Driven by heartbeats alone. Detectors step on whole 5-second marks; urgent signals and operator acts are processed at
+every heartbeat. All of it goes into the checkpoint and the digest.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
 
 
 class Detectors(Protocol):
-    """Whoever finds what is wrong. State goes through `dump` and `load`, so that a console goes on where the hub is."""
+    """A detector. `dump` and `load` transfer its state, so that a console continues where the hub is."""
 
     def step(self, engine: Engine, at: float) -> Sequence[Signal]:
-        """All signals that are on at this 5-second mark."""
+        """All active signals at this 5-second mark."""
 
     def urgent(self, engine: Engine, at: float) -> Sequence[Signal]:
-        """At any heartbeat: what came since the last one and can't wait (compliance, security). Mostly nothing."""
+        """Urgent signals (compliance, security) since the last heartbeat; mostly none."""
 
     def learning_s(self, engine: Engine, at: float) -> float:
-        """Seconds until the normals are learned; 0 where they are."""
+        """Seconds until normals are learned; 0 once they are."""
 
     def dump(self) -> bytes:
         """The whole state, canonical."""
 
     def load(self, state: bytes) -> None:
-        """Go on from a dumped state."""
+        """Restore a dumped state."""
 
 
 class AlertState(Struct, frozen=True):
-    """What is kept in a checkpoint; `detectors` are their own dumps, in their order."""
+    """`Alerts` for a checkpoint; `detectors` are their dumps, in order."""
 
     incidents: Incidents
     detectors: tuple[bytes, ...] = ()
@@ -64,21 +64,21 @@ class Alerts:
         self._config: EngineConfig | None = None
 
     def beat(self, engine: Engine, marks: Sequence[int], deployment: str) -> list[Effect]:
-        """A heartbeat moved time past `marks` (epoch seconds, each a multiple of 5); mostly past none."""
+        """Process a heartbeat that moved time past `marks` (epoch seconds, multiples of 5; mostly none)."""
         if engine.config is not self._config:
             self._config, self.incidents.policies = engine.config, policies_of(engine.config)
-        effects = self._act(engine, deployment)
+        effects = self._apply_operator_acts(engine, deployment)
         local = engine.feed.local
         for mark in marks:
-            signals = [signal for each in self.detectors for signal in each.step(engine, float(mark))]
+            signals = [signal for detector in self.detectors for signal in detector.step(engine, float(mark))]
             effects += self.incidents.step(signals, float(mark), deployment=deployment, local=local)
-        urgent = [signal for each in self.detectors for signal in each.urgent(engine, engine.at)]
+        urgent = [signal for detector in self.detectors for signal in detector.urgent(engine, engine.at)]
         if urgent:
-            effects += self.incidents.urge(urgent, engine.at, deployment=deployment, local=local)
+            effects += self.incidents.step_urgent(urgent, engine.at, deployment=deployment, local=local)
         return effects
 
-    def _act(self, engine: Engine, deployment: str) -> list[Effect]:
-        """What people did since the last heartbeat, in the order of the records."""
+    def _apply_operator_acts(self, engine: Engine, deployment: str) -> list[Effect]:
+        """Apply operator records since the last heartbeat, in order."""
         incidents = self.incidents
         new = engine.operated - incidents.acted
         if not new:
@@ -87,23 +87,23 @@ class Alerts:
         effects: list[Effect] = []
         for act in engine.operators[-new:]:
             effects += operate(incidents, act, engine.at, deployment)
-        return [*effects, *incidents.urge((), engine.at, deployment=deployment)]
+        return [*effects, *incidents.step_urgent((), engine.at, deployment=deployment)]
 
     def learning_s(self, engine: Engine) -> float:
-        """Seconds until every detector knows what is normal."""
-        return max((each.learning_s(engine, engine.at) for each in self.detectors), default=0.0)
+        """Seconds until every detector has learned."""
+        return max((detector.learning_s(engine, engine.at) for detector in self.detectors), default=0.0)
 
     def dump(self) -> bytes:
         """The state as bytes, for the checkpoint and the digest."""
-        state = AlertState(self.incidents, tuple(each.dump() for each in self.detectors))
+        state = AlertState(self.incidents, tuple(detector.dump() for detector in self.detectors))
         return msgspec.msgpack.encode(state)
 
     def load(self, data: bytes) -> None:
-        """Go on from `dump`; of nothing, begin anew. Raises msgspec.DecodeError."""
+        """Restore from `dump`; start empty without data. Raises msgspec.DecodeError."""
         if not data:
             self.incidents = Incidents()
             return
         state = _decoder.decode(data)
         self.incidents = state.incidents
-        for each, dumped in zip(self.detectors, state.detectors, strict=False):
-            each.load(dumped)
+        for detector, dumped in zip(self.detectors, state.detectors, strict=False):
+            detector.load(dumped)

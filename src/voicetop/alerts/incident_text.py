@@ -1,8 +1,8 @@
-"""An incident in words: figures in their unit, with their n, and who is to blame.
+"""An incident in words: figures with unit and n, and the culprit.
 
 P95 response 3,910 ms (2.4× normal 1,630 ms, n 312) · 82 % in LLM · billing × es explain 91 % · began 40 s after v42
 
-The text before the blame is the detector's; what follows is made here, for all of them alike.
+The detector writes the text before the blame; everything after it is written here, alike for all detectors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NO_RATIO = frozenset({"score", "dbfs"})
 
 
 def compared(signal: Signal) -> str:
-    """(2.4× normal 1,630 ms, n 312): what a figure is against its normal, and what it rests on."""
+    """(2.4× normal 1,630 ms, n 312): a figure against its normal, and its n."""
     parts = []
     if known(signal.normal):
         parts.append(f"{_times(signal)}normal {written(signal.normal, signal.unit)}")
@@ -32,8 +32,8 @@ def _times(signal: Signal) -> str:
     return f"{numbers.ratio(signal.value / signal.normal)} "
 
 
-def in_text(signal: Signal) -> str:
-    """P95 response 3,910 ms (2.4× normal 1,630 ms): the figure alone, where few words have to do."""
+def short_text(signal: Signal) -> str:
+    """P95 response 3,910 ms (2.4× normal 1,630 ms): the figure alone, in short."""
     figure = f"{signal.metric} {written(signal.value, signal.unit)}"
     if not known(signal.normal):
         return figure
@@ -41,9 +41,9 @@ def in_text(signal: Signal) -> str:
 
 
 def blame_line(signal: Signal) -> str:
-    """In numbers, then which stage or component, which segment or "global", and since which marker.
+    """Figures, then the stage or component, the segment or "all segments", and the marker.
 
-    A figure that the text has and nothing is compared with is not said twice.
+    A figure without a comparison isn't repeated if the text has it.
     """
     figure = written(signal.value, signal.unit) if known(signal.value) else ""
     if not compared(signal) and figure in signal.text:
@@ -54,10 +54,10 @@ def blame_line(signal: Signal) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def in_short(signal: Signal) -> list[str]:
-    """What the verdict says besides text and segment: the stage's share and the marker, where they are known."""
-    whose = f"provider {signal.provider}" if signal.provider and signal.provider not in signal.text else ""
-    share = _stage(signal) if known(signal.stage_share) else whose
+def verdict_parts(signal: Signal) -> list[str]:
+    """What the verdict says besides text and segment: the stage's share and the marker, if known."""
+    provider = f"provider {signal.provider}" if signal.provider and signal.provider not in signal.text else ""
+    share = _stage(signal) if known(signal.stage_share) else provider
     return [part for part in (share, _began(signal)) if part]
 
 
@@ -69,16 +69,16 @@ def _began(signal: Signal) -> str:
 
 
 def _stage(signal: Signal) -> str:
-    """The stage with its share of the excess, or the component, and whose."""
-    who = labels.stage(signal.stage or signal.component)
-    if not who:
+    """The stage with its share of the excess, or the component, with its provider."""
+    component = labels.stage(signal.stage or signal.component)
+    if not component:
         return signal.provider
     share = f"{numbers.whole_percent(signal.stage_share)} in " if known(signal.stage_share) else "in "
-    return f"{share}{who}{f' of {signal.provider}' if signal.provider else ''}"
+    return f"{share}{component}{f' of {signal.provider}' if signal.provider else ''}"
 
 
 def segment_text(where: Where, explains: float) -> str:
-    """Whose it is: "billing × es explain 91 %", without the share where it isn't known; "global" where everybody's."""
+    """The segment: "billing × es explain 91 %", without the share if unknown; "all segments" if fleet-wide."""
     if not where:
         return "all segments"
     values = " × ".join(value for _, value in where)

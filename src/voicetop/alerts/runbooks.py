@@ -1,4 +1,4 @@
-"""Runbooks: Markdown, a title and numbered steps. A step may lead to a panel, where the live values are.
+"""Runbooks: Markdown with a title and numbered items. An item may link to a panel with live values.
 
     # Replies fail
     What this means, in a line or two.
@@ -6,12 +6,12 @@
     1. **Provider status.** Is it theirs? [calls that fail](panel:calls?filter=errors>0)
     2. **Stage latency.** Which stage grew? [latency](panel:latency)
 
-A step's door is a link whose address is `panel:NAME`, with `filter=` for the list of calls (`+` is a space), `by=`
-for the dimension of Segments, `everybody` where it shall not be narrowed to what the incident is about. The panels are
-those of `PANELS`. It stays plain Markdown for whoever reads it elsewhere.
+An item's panel link has the address `panel:NAME` (see `PANELS`), with `filter=` for the list of calls (`+` is a space),
+`by=` for the dimension of Segments, `everybody` to not narrow it to the incident's segment. The file stays plain
+Markdown for other readers.
 
-They lie beside the rules: NAME.md in the config folder's `rules`, else what ships with voicetop. This module reads a
-file only when asked for it; the core never does.
+Runbooks are NAME.md in the config folder's `rules`, else those shipped with voicetop. Files are read on demand, never
+by the core.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ PANELS: dict[str, str] = {
     "trends": "trends",
     "markers": "trends",
 }
-"""The panels that a step may name, and the screen on which each is."""
+"""Panels that an item may link to, with the screen of each."""
 
 _ALIASES = {"mood": "sentiment"}
-"""Other names of panels that runbooks may use."""
+"""Aliases of panels."""
 
 SHIPPED = Path(__file__).with_name("shipped")
-MOST_STEPS, MOST_BYTES = 99, 200_000
+MAX_STEPS, MAX_BYTES = 99, 200_000
 _STEP = re.compile(r"\s{0,3}(\d{1,3})[.)]\s+(.*)")
 _LINK = re.compile(r"\[([^\]]*)\]\(<?([^)\s>]*>?[^)\s]*?)>?\)")
 _NAME = re.compile(r"[\w][\w.-]*")
 
 
 class RunbookLink(Struct, frozen=True):
-    """Where a step leads: a panel, calls that pass `filter`, a dimension; narrowed to the incident's segment or not."""
+    """An item's link to a panel: call `filter`, dimension (`by`), narrowed to the incident's segment or not."""
 
     panel: str
     label: str = ""
@@ -65,7 +65,7 @@ class RunbookLink(Struct, frozen=True):
 
 
 class RunbookItem(Struct, frozen=True):
-    """One step. `title` is what stands bold at its beginning."""
+    """One item; `title` is its leading bold text."""
 
     number: int
     title: str
@@ -74,7 +74,7 @@ class RunbookItem(Struct, frozen=True):
 
 
 class Runbook(Struct, frozen=True):
-    """`why` says in a line why it isn't the one that was wanted, or has no steps. `path` is where it was read."""
+    """`why` is a line on why it isn't the requested one, or has no items. `path` is its file."""
 
     name: str
     title: str = ""
@@ -85,22 +85,22 @@ class Runbook(Struct, frozen=True):
 
 
 class RunbookLibrary:
-    """Where runbooks are found by name, the person's own first; each is read once."""
+    """Finds runbooks by name, the user's own first; each is read once."""
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         self._folders = (*folders, SHIPPED)
         self._read: dict[str, Runbook] = {}
 
     def find(self, name: str, instead: str = "") -> Runbook:
-        """The runbook of that name; where there is none, one that says so in a line, with the steps of `instead`."""
+        """The runbook of that name; if there is none, the one named `instead`, with the reason in `why`."""
         if name not in self._read:
-            self._read[name] = self._look(name)
-        found = self._read[name]
-        if not found.why or found.path or not instead or instead == name:
-            return found
-        return replace(self.find(instead), why=f"{found.why}; showing that of {instead} until then")
+            self._read[name] = self._load(name)
+        runbook = self._read[name]
+        if not runbook.why or runbook.path or not instead or instead == name:
+            return runbook
+        return replace(self.find(instead), why=f"{runbook.why}; showing that of {instead} until then")
 
-    def _look(self, name: str) -> Runbook:
+    def _load(self, name: str) -> Runbook:
         if not _NAME.fullmatch(name):
             return Runbook(
                 name, why=f"{safe_label(name)!r} is not a valid runbook name: use letters, digits, . _ -"
@@ -109,7 +109,7 @@ class RunbookLibrary:
             path = folder / f"{name}.md"
             try:
                 if path.is_file():
-                    text = path.read_bytes()[:MOST_BYTES].decode("utf-8")
+                    text = path.read_bytes()[:MAX_BYTES].decode("utf-8")
                     return parse(text, name, str(path))
             except (OSError, UnicodeDecodeError) as error:
                 return Runbook(name, path=str(path), why=f"{path}: cannot be read: {_why(error)}")
@@ -117,7 +117,7 @@ class RunbookLibrary:
 
 
 def parse(text: str, name: str, path: str = "") -> Runbook:
-    """The runbook that a Markdown text says."""
+    """Parse a runbook from Markdown."""
     title, intro, steps = "", [], []
     for line in text.splitlines():
         numbered = _STEP.match(line)
@@ -129,28 +129,28 @@ def parse(text: str, name: str, path: str = "") -> Runbook:
             steps[-1].append(line.strip())
         elif not steps and line.strip():
             intro.append(line.strip())
-    made = tuple(_step(number, " ".join(words)) for number, words in enumerate(steps[:MOST_STEPS], 1))
-    why = "" if made else f"{path or name}: has no items: begin a line with 1."
-    return Runbook(name, _plain(title) or name, _plain(" ".join(intro)), made, path, why)
+    items = tuple(_step(number, " ".join(words)) for number, words in enumerate(steps[:MAX_STEPS], 1))
+    why = "" if items else f"{path or name}: has no items: begin a line with 1."
+    return Runbook(name, _plain(title) or name, _plain(" ".join(intro)), items, path, why)
 
 
 def mistakes(runbook: Runbook) -> list[str]:
-    """What a check has to say of a runbook: doors that lead nowhere, steps that are missing."""
+    """Problems of a runbook: links to unknown panels, missing items."""
     if runbook.why:
         return [runbook.why]
-    found = []
+    problems = []
     for step in runbook.steps:
         if step.door is not None and step.door.panel not in PANELS:
             hint = nearest(step.door.panel, PANELS)
-            found.append(f"{runbook.path}: item {step.number} leads to {step.door.panel!r}{hint}")
-    return found
+            problems.append(f"{runbook.path}: item {step.number} leads to {step.door.panel!r}{hint}")
+    return problems
 
 
 def _step(number: int, text: str) -> RunbookItem:
     door = None
     for link in _LINK.finditer(text):
         if link[2].startswith("panel:"):
-            door = _door(link[2].removeprefix("panel:"), _plain(link[1]))
+            door = _parse_link(link[2].removeprefix("panel:"), _plain(link[1]))
             text = text.replace(link[0], "").strip()
             break
     bold = re.match(r"\*\*(.+?)\*\*[:.]?\s*(.*)", text, re.DOTALL)
@@ -158,22 +158,22 @@ def _step(number: int, text: str) -> RunbookItem:
     return RunbookItem(number, _plain(title), _plain(rest), door)
 
 
-def _door(address: str, label: str) -> RunbookLink:
+def _parse_link(address: str, label: str) -> RunbookLink:
     """`calls?filter=errors>0+language:es&everybody`."""
     panel, _, query = address.partition("?")
     panel = _ALIASES.get(panel, panel)
-    told = dict(part.partition("=")[::2] for part in query.split("&") if part)
+    params = dict(part.partition("=")[::2] for part in query.split("&") if part)
     return RunbookLink(
         safe_label(panel),
         label,
-        safe_label(unquote_plus(told.get("filter", ""))),
-        safe_label(unquote_plus(told.get("by", ""))),
-        everybody="everybody" in told,
+        safe_label(unquote_plus(params.get("filter", ""))),
+        safe_label(unquote_plus(params.get("by", ""))),
+        everybody="everybody" in params,
     )
 
 
 def _plain(text: str) -> str:
-    """Markdown as a terminal shows it: links as label and address, no emphasis, nothing that could do anything."""
+    """Markdown as plain text: links as label and address, no emphasis, no control characters."""
     text = _LINK.sub(lambda link: f"{link[1]} ({link[2]})" if link[2] != link[1] else link[1], text)
     return safe_text(re.sub(r"(\*\*|__|`)", "", text)).strip()
 

@@ -1,7 +1,7 @@
-"""What detectors say and what incidents make of it: plain values, so that a replay is judged as live was.
+"""Signals of detectors and effects of incidents: plain values, so that live and replay behave alike.
 
-Detectors give the `Signal`s that are on at a 5-second mark of stamp time; incidents group them, and give `Effect`s as
-data. Only a live session hands effects to a notifier.
+Detectors return the `Signal`s active at a 5-second mark of stamp time; incidents group them and return `Effect`s. Only
+a live session passes effects to a notifier.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Reason: TypeAlias = Literal["fired", "worse", "acknowledged", "returned", "resol
 
 
 class Signal(Struct, frozen=True):
-    """One detector's word at one mark: something is not as it was.
+    """One detector's finding at one mark.
 
-    `rule` names the detector or rule ("errors", "latency.llm", "my_rule"), `where` the segment (() is everybody).
-    `value` against `normal` and `line` are in the metric's own `unit` (those of `words.WRITE`); `n` is what the value
-    rests on; `onset` the estimated stamp time at which it began; `calls` how many it hit.
-    `text` is one line in words without the blame, `because` the derivation of the line ("1.5 × normal P95 1,800 ms").
-    `metric` names what `value` is ("P95 response", "LLM errors"): the blame line begins with it. `stage_share` is
-    the part of the excess that lies in `stage`. `runbook` may stay empty: the family's is taken then.
+    `rule` is the detector or rule ("errors", "latency.llm", "my_rule"), `where` the segment (() is all). `value`,
+    `normal` and the threshold `line` are in the metric's `unit` (see `formatting.numbers`), over `n` observations.
+    `onset` is the estimated stamp time at which it began; `calls` the number affected. `text` is one line without the
+    blame, `because` the derivation of the threshold ("1.5 × normal P95 1,800 ms"). `metric` names `value` ("P95
+    response", "LLM errors") and begins the blame line. `stage_share` is the share of the excess in `stage`. `runbook`
+    defaults to the family's.
     """
 
     rule: str
@@ -58,11 +58,10 @@ class Signal(Struct, frozen=True):
 
 
 class Effect(Struct, frozen=True):
-    """What the outside should hear. `key` is the dedup key: deployment, family, rule, segment, the incident's number.
+    """A notification. `key` is the dedup key: deployment, family, rule, segment, the incident's number.
 
-    `at` is stamp time; `summary` one safe line; `tier` that of the incident at its worst. `fired_at` and `acked_at` are
-    0 where it did not come to that: what it took to see, to take and to end it is known to whoever is told. `note` is
-    what `by` said with it.
+    `at` is stamp time; `summary` one safe line; `tier` the incident's worst. `fired_at` and `acked_at` are 0 if that
+    didn't happen. `note` is the text of the act of `by`.
     """
 
     reason: Reason
@@ -86,15 +85,15 @@ class Effect(Struct, frozen=True):
 
     @property
     def to_detect_s(self) -> float:
-        """From the estimated onset to the alert; NaN where it isn't known."""
+        """Seconds from the estimated onset to the alert; NaN if unknown."""
         return self.fired_at - self.onset if self.fired_at else NAN
 
     @property
     def to_acknowledge_s(self) -> float:
-        """From the alert to somebody's taking it; NaN where nobody has."""
+        """Seconds from the alert to its acknowledgement; NaN if there is none."""
         return self.acked_at - self.fired_at if self.fired_at and self.acked_at else NAN
 
     @property
     def to_resolve_s(self) -> float:
-        """From the estimated onset to the end; NaN before that."""
+        """Seconds from the estimated onset to the end; NaN before that."""
         return self.at - self.onset if self.reason == "resolved" else NAN

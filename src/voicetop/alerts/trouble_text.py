@@ -1,4 +1,4 @@
-"""A trouble in words: what its figures say, and the details. The verdict, presets and timeline all speak so.
+"""A trouble in words, for the verdict, presets and timeline: figures and details.
 
 P95 response 3,910 ms = 2.4× normal (n 312) · LLM +1,900 ms
 """
@@ -16,7 +16,7 @@ from voicetop.formatting.times import span
 
 
 class _Measure(NamedTuple):
-    """What a trouble's value is called, its unit, and whether it is compared as times normal."""
+    """A trouble's metric, its unit, and whether it is compared as a multiple of normal."""
 
     metric: str
     unit: str
@@ -32,11 +32,11 @@ MEASURES = {
     "cost": _Measure(FIGURES["cost"], "usd", times=True),
     "sentiment": _Measure(FIGURES["sentiment"], "score"),
 }
-"""The troubles that are measured against a normal, by kind."""
+"""Troubles measured against a normal, by kind."""
 
 
 def text(trouble: Trouble) -> str:
-    """The figures with all details, but for the segment that explains them."""
+    """The figures with all details except the segment."""
     return " · ".join((headline(trouble), *details(trouble)))
 
 
@@ -56,28 +56,28 @@ def _against_normal(trouble: Trouble, unit: str, *, times: bool) -> str:
     normal = trouble.normal
     if not known(normal) or (times and normal <= 0):
         return ""
-    whose = "its normal" if trouble.local else "normal"
+    normal_label = "its normal" if trouble.local else "normal"
     return (
-        f" = {numbers.ratio(trouble.value / normal)} {whose}"
+        f" = {numbers.ratio(trouble.value / normal)} {normal_label}"
         if times
-        else f", {whose} {written(normal, unit)}"
+        else f", {normal_label} {written(normal, unit)}"
     )
 
 
 def details(trouble: Trouble) -> list[str]:
-    """The stage with how much it grew, the kind of error that most have, the provider: what is known of them."""
-    found = []
+    """The known details: most frequent error, stage with its growth, provider."""
+    parts = []
     if trouble.kind == "errors" and trouble.category:
-        found.append(f"mostly {labels.fault(trouble.stage, trouble.category)}")
+        parts.append(f"mostly {labels.fault(trouble.stage, trouble.category)}")
     if trouble.stage_more_ms > 0:
-        found.append(f"{labels.stage(trouble.stage)} +{numbers.milliseconds(trouble.stage_more_ms)}")
+        parts.append(f"{labels.stage(trouble.stage)} +{numbers.milliseconds(trouble.stage_more_ms)}")
     if trouble.provider:
-        found.append(f"provider {trouble.provider}")
-    return found
+        parts.append(f"provider {trouble.provider}")
+    return parts
 
 
 def segment(trouble: Trouble) -> str:
-    """The segment that explains it; empty where it is everybody's, or named in the figures."""
+    """The segment that explains it; empty if fleet-wide, or named in the figures already."""
     return "" if trouble.local or not trouble.where else segment_text(trouble.where, trouble.explains)
 
 

@@ -180,7 +180,7 @@ def _sessions(args: argparse.Namespace) -> Callable[[], Session]:
     def new_session() -> Session:
         session = Session(settings.engine())
         if first is not None:
-            baseline_store.desk_of(session).judge_by(first())
+            baseline_store.desk_of(session).use_baseline(first())
         if chronicle is not None and not made:
             session.on_effect.append(lambda effect: chronicle.record([effect]))
             baseline_store.keep_hourly(session, chronicle.store, name, log)

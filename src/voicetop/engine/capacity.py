@@ -39,7 +39,7 @@ class CapacityLoad(Struct, kw_only=True):
         return calls, -minute * 60.0
 
 
-def minutes_to_line(live: int, limit: int, arrivals_per_min: float, handling_s: float) -> float:
+def minutes_to_limit(live: int, limit: int, arrivals_per_min: float, handling_s: float) -> float:
     """Minutes until `live` reaches `limit` if calls keep arriving and lasting as they do now; NaN where they won't.
 
     By Little's law arrivals × handling time is the load that the line settles at. With calls of memoryless length the

@@ -6,7 +6,7 @@ import shlex
 from datetime import UTC
 from typing import NamedTuple
 
-from voicetop.alerts.incidents.silences import MOST_S, matcher_of, written
+from voicetop.alerts.incidents.silences import MAX_S, format_matcher, matcher_of
 from voicetop.errors import UsageError
 from voicetop.formatting.times import parse_span, parse_time_of_day
 
@@ -37,12 +37,12 @@ def parse_silence(text: str, now: float, *, utc: bool) -> SilenceEntry:
     if parts and not matcher_of(matcher):
         raise UsageError(f"{matcher}: a matcher is key=value, like language=es or family=latency")
     why = " ".join(word for word in words if word not in parts)
-    return SilenceEntry(until, written(matcher_of(matcher)) if parts else "", why)
+    return SilenceEntry(until, format_matcher(matcher_of(matcher)) if parts else "", why)
 
 
 def _end(word: str, now: float, *, utc: bool) -> float:
     clock = parse_time_of_day(word, now, zone=UTC if utc else None)
     until = clock if clock is not None else now + parse_span(word)
-    if not now < until <= now + MOST_S:
+    if not now < until <= now + MAX_S:
         raise UsageError("a silence has to end within 30 days")
     return until

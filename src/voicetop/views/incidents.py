@@ -25,7 +25,7 @@ def panel_of(incidents: Incidents, learning_s: float = 0.0) -> AlertsPanel:
     loud = [row for row in rows if row.state in ("firing", "acknowledged") and not row.muted]
     silences = tuple(
         SilenceRow(
-            *(one.id, one.said, one.until, one.by, one.text, one.since),
+            *(one.id, one.expression, one.until, one.by, one.text, one.since),
             hits=sum(each.phase != "resolved" and each.silence == one.number for each in incidents.opened),
         )
         for one in incidents.silences

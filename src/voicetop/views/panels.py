@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from voicetop.engine import normals, thresholds, waiting
 from voicetop.engine.attribution.stages import SPLIT, StageExcess, culprit
-from voicetop.engine.capacity import minutes_to_line
+from voicetop.engine.capacity import minutes_to_limit
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import handling_s
 from voicetop.engine.snapshot import (
@@ -49,7 +49,7 @@ def capacity(engine: Engine) -> CapacityPanel:
         peak_at=peak_at,
         arrivals_per_min=arrivals,
         handling_s=handling,
-        minutes_to_line=minutes_to_line(live, load.limit, arrivals, handling),
+        minutes_to_limit=minutes_to_limit(live, load.limit, arrivals, handling),
         severity=thresholds.capacity(live, load.limit),
         chart=Series(recent[0][0] * 60.0, 60.0, tuple(float(n) for _, n in recent)) if recent else None,
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.alerts.rules.rules import drawn
+from voicetop.alerts.rules.rules import with_rule_threshold
 from voicetop.engine import waiting
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals, handling_s
@@ -52,4 +52,4 @@ class Scope:
 
     def with_rule(self, metric: str, figure: Figure) -> Figure:
         """The figure with the threshold of the user's own rule on `metric` in this segment, where there is one."""
-        return drawn(self.engine.config.rules, self.view.where, metric, figure)
+        return with_rule_threshold(self.engine.config.rules, self.view.where, metric, figure)

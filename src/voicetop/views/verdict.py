@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
-from voicetop.alerts.incident_text import in_short, segment_text
+from voicetop.alerts.incident_text import segment_text, verdict_parts
 from voicetop.alerts.incidents.incident import Incident
 from voicetop.alerts.incidents.lifecycle import Incidents
 from voicetop.alerts.incidents.policy import UPSTREAM
@@ -136,7 +136,7 @@ def _voice(incident: Incident, down: Collection[str]) -> Statement:
         stage=lead.stage,
     )
     segment = segment_text(lead.where, lead.explains) if lead.where else ""
-    return Statement(trouble, lead.text, segment, tuple(in_short(lead)))
+    return Statement(trouble, lead.text, segment, tuple(verdict_parts(lead)))
 
 
 def _all_well(plain: Verdict, resolved_s: float) -> Verdict:

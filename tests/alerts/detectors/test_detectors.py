@@ -14,7 +14,7 @@ from voicetop.alerts.alerts import Alerts
 from voicetop.alerts.detectors import capacity, feed, waiting
 from voicetop.alerts.detectors.all import DetectorSet
 from voicetop.alerts.detectors.intents import compare
-from voicetop.alerts.detectors.runaway import line_of
+from voicetop.alerts.detectors.runaway import threshold_of
 from voicetop.alerts.incident_text import blame_line
 from voicetop.engine.capacity import CapacityLoad
 from voicetop.session import Session
@@ -170,7 +170,7 @@ def test_a_mix_is_as_far_from_itself_as_nothing() -> None:
 def test_one_call_that_costs_what_no_call_costs_is_told() -> None:
     known = baseline()
     known.dearest = [60_000 + 100 * number for number in range(100)]
-    assert 60_000 < line_of(known) < 400_000
+    assert 60_000 < threshold_of(known) < 400_000
     line, desk = Room(), DetectorSet(known)
     line.begin("a", intent="billing")
     line.tell(Usage, "a", component="llm", cost_usd=3.0)

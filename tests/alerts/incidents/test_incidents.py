@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from voicetop.alerts.incidents.incident import Incident
-from voicetop.alerts.incidents.lifecycle import MOST_CLOSED, MOST_OPEN, Incidents
+from voicetop.alerts.incidents.lifecycle import MAX_CLOSED, MAX_OPEN, Incidents
 from voicetop.alerts.incidents.operator_actions import operate
 from voicetop.alerts.incidents.policy import AFTERMATH_S, WIDEN_S
 from voicetop.alerts.signals import Effect, Family, Signal, Tier
@@ -298,7 +298,7 @@ def test_what_can_not_wait_fires_between_two_marks_and_touches_nothing_else() ->
     story.mark(signal("latency.llm", "latency"), times=3)
     before = story.only.seen
     breach = signal("compliance", "compliance", "critical")
-    told = story.incidents.urge([breach], story.at - 2.25, deployment="acme")
+    told = story.incidents.step_urgent([breach], story.at - 2.25, deployment="acme")
     assert [(effect.family, effect.reason, effect.at) for effect in told] == [
         ("compliance", "fired", story.at - 2.25)
     ]
@@ -467,15 +467,15 @@ def test_notes_and_ticks_are_kept_with_their_author() -> None:
 
 def test_a_storm_is_bounded_and_says_what_found_no_room() -> None:
     story = Story()
-    storm = [signal(where=(("account", str(number)),)) for number in range(MOST_OPEN + 50)]
+    storm = [signal(where=(("account", str(number)),)) for number in range(MAX_OPEN + 50)]
     story.mark(*storm)
-    assert len(story.incidents.opened) == MOST_OPEN
+    assert len(story.incidents.opened) == MAX_OPEN
     assert story.incidents.crowded == 50
     story.at += 400
     story.mark()
     assert story.incidents.opened == []
-    assert len(story.incidents.closed) == MOST_CLOSED
-    assert reasons(story.said).count("fired") == reasons(story.said).count("resolved") == MOST_OPEN
+    assert len(story.incidents.closed) == MAX_CLOSED
+    assert reasons(story.said).count("fired") == reasons(story.said).count("resolved") == MAX_OPEN
 
 
 def test_state_goes_through_a_checkpoint_unchanged_and_goes_on_alike() -> None:

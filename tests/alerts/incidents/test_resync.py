@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts.incidents.test_incidents import AT, Story, signal
 from voicetop.alerts.incidents.lifecycle import Incidents
-from voicetop.alerts.incidents.resync import between
+from voicetop.alerts.incidents.resync import effects_between
 from voicetop.alerts.signals import Effect
 
 WAITING = signal("waiting", "waiting", "critical")
@@ -16,7 +16,7 @@ def news(before: Story, after: Story) -> list[tuple[str, str]]:
 
 
 def told(before: Incidents, after: Incidents) -> list[Effect]:
-    return between(before, after, AT + 100, "acme")
+    return effects_between(before, after, AT + 100, "acme")
 
 
 def test_the_same_on_both_sides_is_no_news() -> None:

@@ -8,7 +8,7 @@ from ui.session_feed import SessionFeed
 from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.metrics import Readings
 from voicetop.alerts.rules.rule_files import parse
-from voicetop.alerts.rules.rules import drawn
+from voicetop.alerts.rules.rules import with_rule_threshold
 from voicetop.alerts.signals import Effect
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import Figure, Normal, Snapshot, View
@@ -217,10 +217,10 @@ def test_counts_are_those_of_the_panels() -> None:
 def test_the_line_on_a_chart_is_the_mildest_rules() -> None:
     book = parse('presets = ["playbook", "hamming"]\n' + SLOW)
     figure = Figure(1700, 500, normal=Normal(1000.0, n=900), warn=1500)
-    assert drawn(book.rules, (), "p95_e2e", figure).warn == 800, "hamming's is only drawn"
-    assert drawn(parse(SLOW).rules, (), "p95_e2e", figure).warn == 2000
-    assert drawn((), (), "p95_e2e", figure).warn == 1500
-    assert drawn(parse(SLOW).rules, (), "errors", figure) is figure
+    assert with_rule_threshold(book.rules, (), "p95_e2e", figure).warn == 800, "hamming's is only drawn"
+    assert with_rule_threshold(parse(SLOW).rules, (), "p95_e2e", figure).warn == 2000
+    assert with_rule_threshold((), (), "p95_e2e", figure).warn == 1500
+    assert with_rule_threshold(parse(SLOW).rules, (), "errors", figure) is figure
 
 
 def test_a_rules_line_is_drawn_on_its_panel() -> None:
@@ -230,7 +230,7 @@ def test_a_rules_line_is_drawn_on_its_panel() -> None:
     shown = feed.see().latency.e2e.p95
     assert derived(shown, bare_ms) == "warn 2,000 by rule slow"
     times, _ = line(SLOW.replace('"2 s"', '"1.5 × normal"').replace('"1 s"', '"1.2 × normal"'))
-    made = drawn(
+    made = with_rule_threshold(
         times.session.engine.config.rules, (), "p95_e2e", Figure(500, 90, normal=Normal(1800.0, n=900))
     )
     assert derived(made, bare_ms) == "warn 2,700 = 1.5 × normal 1,800"

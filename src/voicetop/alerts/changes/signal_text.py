@@ -11,7 +11,7 @@ from voicetop.alerts.changes.alarms import Alarm
 from voicetop.alerts.changes.array_codec import Floats
 from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.changes.streams import STAGES, MonitoredRate
-from voicetop.alerts.incident_text import in_text
+from voicetop.alerts.incident_text import short_text
 from voicetop.alerts.signals import Signal
 from voicetop.engine.attribution import stages
 from voicetop.engine.engine import Engine
@@ -60,7 +60,7 @@ def signal_of(
         because=_because(alarm, stream),
         metric=figure.metric,
     )
-    return structs.replace(signal, text=in_text(signal))
+    return structs.replace(signal, text=short_text(signal))
 
 
 class _Figure(NamedTuple):

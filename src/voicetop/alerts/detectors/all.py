@@ -1,11 +1,11 @@
-"""Where all detectors sit: a step on each whole 5-second mark of stamp time, and at once on what can't wait.
+"""All detectors: stepped on each whole 5-second mark of stamp time, and at once for urgent events.
 
-    engine.taps ──► Reading ──► Watch (baseline, CUSUMs, whose is it) ──► Signals
-    engine      ──► waiting callers, capacity, feed                   ──►    "
-    engine      ──► presets, as long as the Watch still learns        ──►    "
-    taps.urgent ──► compliance, security                              ──►    "    at any heartbeat
+    TickCounters ──► TickReading ──► ChangeDetector (baseline, CUSUMs, scan) ──► Signals
+    Engine       ──► waiting callers, capacity, feed                         ──►    "
+    Engine       ──► presets, while the ChangeDetector still learns          ──►    "
+    urgent       ──► compliance, security                                    ──►    "    at any heartbeat
 
-It moves by stamps only, and its state is part of the checkpoint, the normals in force included.
+Driven by stamp time only; the state, including the baseline, is part of the checkpoint.
 """
 
 from __future__ import annotations
@@ -27,40 +27,40 @@ from voicetop.engine.tick import Urgency
 
 
 class DetectorSetState(Struct, kw_only=True):
-    """All that the desk knows, for a checkpoint."""
+    """`DetectorSet` for a checkpoint."""
 
     watch: ChangeDetectorState = field(default_factory=ChangeDetectorState)
     urgent: list[Urgency] = field(default_factory=list)
     intents: Intents = field(default_factory=Intents)
     runaway: Runaway = field(default_factory=Runaway)
     began: float = 0.0
-    """The first heartbeat: of marks before it nothing is known."""
+    """The first heartbeat: marks before it are skipped."""
 
 
 array_codec.register(DetectorSetState)
 
 
 class DetectorSet:
-    """The detectors of one session (`alerts.Detectors`), over a baseline of its own or one that is given."""
+    """The detectors of one session (`alerts.Detectors`), with its own baseline or a given one."""
 
     def __init__(self, baseline: Baseline | None = None) -> None:
-        self._begin(DetectorSetState())
+        self._reset(DetectorSetState())
         if baseline is not None:
-            self.judge_by(baseline)
+            self.use_baseline(baseline)
 
-    def _begin(self, state: DetectorSetState) -> None:
+    def _reset(self, state: DetectorSetState) -> None:
         self._state = state
-        self._watch = ChangeDetector(state.watch)
+        self._changes = ChangeDetector(state.watch)
         self._rows = Rows(state.watch.baseline.keys)
 
     @property
     def baseline(self) -> Baseline:
-        """The normals in force; learning goes on in it."""
+        """The current baseline, which keeps learning."""
         return self._state.watch.baseline
 
-    def judge_by(self, baseline: Baseline) -> None:
-        """Take these normals from now on, and learn on from them."""
-        self._begin(DetectorSetState(watch=ChangeDetectorState(baseline=baseline)))
+    def use_baseline(self, baseline: Baseline) -> None:
+        """Use a baseline from now on, and keep learning from it."""
+        self._reset(DetectorSetState(watch=ChangeDetectorState(baseline=baseline)))
 
     # -- alerts.Detectors ---------------------------------------------------------------------------------------
 
@@ -72,34 +72,31 @@ class DetectorSet:
             return []
         state.urgent = urgent.recent(state.urgent, at)
         self._rows.update(engine.ledger.cells.keys)
-        blind = feed.signals(engine, at)
-        if any(signal.tier == "critical" for signal in blind):
-            return [
-                *urgent.signals(state.urgent),
-                *blind,
-            ]  # nothing that comes or doesn't is a sign of anything
+        feed_signals = feed.signals(engine, at)
+        if any(signal.tier == "critical" for signal in feed_signals):
+            return [*urgent.signals(state.urgent), *feed_signals]  # without data there is no evidence
         reading = readings.read(engine.ledger.taps.drain(), self._rows.of, baseline.lines)
-        standing = presets.signals(engine, at) if self._watch.learning else []
-        self._watch.step(reading, at, down=any(signal.tier == "critical" for signal in standing))
+        preset_signals = presets.signals(engine, at) if self._changes.learning else []
+        self._changes.step(reading, at, down=any(signal.tier == "critical" for signal in preset_signals))
         return [
             *urgent.signals(state.urgent),
-            *blind,
+            *feed_signals,
             *waiting.signals(engine, at),
             *capacity.signals(engine, at),
-            *(standing if self._watch.evidence is None else self._alarms(engine)),
+            *(preset_signals if self._changes.evidence is None else self._alarms(engine)),
             *runaway.signals(state.runaway, reading.dearest, baseline, at),
             *state.intents.step(reading.parts.get("ended"), baseline.keys, baseline, at),
         ]
 
     def urgent(self, engine: Engine, at: float) -> list[Signal]:  # noqa: ARG002 - one signature for all detectors
-        """What came since the last heartbeat and can't wait for a mark."""
+        """Signals of urgent events since the last heartbeat."""
         new = engine.ledger.taps.hurry()
         self._state.urgent += new
         return urgent.signals(new)
 
     def learning_s(self, engine: Engine, at: float) -> float:  # noqa: ARG002
-        """Seconds until the normals are learned; 0 where they are."""
-        if self._watch.evidence is not None or self.baseline.lines:
+        """Seconds until the baseline is learned; 0 once it is."""
+        if self._changes.evidence is not None or self.baseline.lines:
             return 0.0
         return max(MARK_S, LEARN_S - self._state.watch.hour.seconds - self.baseline.healthy_s)
 
@@ -108,13 +105,13 @@ class DetectorSet:
         return array_codec.encode(self._state)
 
     def load(self, state: bytes) -> None:
-        """Go on from a checkpoint. Raises msgspec.DecodeError."""
-        self._begin(array_codec.decode(state, DetectorSetState))
+        """Restore from a checkpoint. Raises msgspec.DecodeError."""
+        self._reset(array_codec.decode(state, DetectorSetState))
 
     # -- words --------------------------------------------------------------------------------------------------
 
     def _alarms(self, engine: Engine) -> list[Signal]:
-        evidence = self._watch.evidence
+        evidence = self._changes.evidence
         assert evidence is not None
         by_name = {stream.name: stream for stream in evidence.weights.streams}
         return [

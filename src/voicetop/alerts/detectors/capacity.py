@@ -1,10 +1,10 @@
-"""Live calls against the tested limit: near it, over it, or on the way to it within minutes."""
+"""Live calls against the tested limit: near it, over it, or minutes away from it."""
 
 from __future__ import annotations
 
 from voicetop.alerts.signals import Signal, Tier
 from voicetop.alerts.trouble_text import capacity_text
-from voicetop.engine.capacity import minutes_to_line
+from voicetop.engine.capacity import minutes_to_limit
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import handling_s
 from voicetop.engine.thresholds import MINUTES_TO_CAPACITY, NEAR_CAPACITY
@@ -28,7 +28,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
         return [_signal("capacity", "warning", text, at, live, NEAR_CAPACITY * limit, because, sums)]
     if sums.get("ended", 0) < FEW_CALLS:
         return []
-    left = minutes_to_line(live, limit, sums.get("started", 0) / MINUTES_OF_SHORT, handling_s(sums))
+    left = minutes_to_limit(live, limit, sums.get("started", 0) / MINUTES_OF_SHORT, handling_s(sums))
     if not left < MINUTES_TO_CAPACITY:
         return []
     text = f"{live} live calls will reach the tested limit of {limit} in {left:.0f} min at this rate"
@@ -46,7 +46,7 @@ def _signal(
 
 
 def _load(sums: dict[str, int]) -> str:
-    """What makes a line full: how many calls come, and how long each takes."""
+    """What drives the load: the arrival rate and the handling time."""
     started, ended = sums.get("started", 0), sums.get("ended", 0)
-    came = f"{started / MINUTES_OF_SHORT:.0f} calls per minute start (n {started:,} in 5 min)"
-    return f"{came} and take {span(handling_s(sums))} (n {ended:,})" if ended else came
+    arrivals = f"{started / MINUTES_OF_SHORT:.0f} calls per minute start (n {started:,} in 5 min)"
+    return f"{arrivals} and take {span(handling_s(sums))} (n {ended:,})" if ended else arrivals

@@ -1,4 +1,4 @@
-"""The feed's own health: who watches with a silent feed is blind, and should know it."""
+"""The feed's own health: silent hub, silent publishers, late events."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from voicetop.formatting.times import span
 BLIND_S = 10.0
 LATE_S = 10.0
 LATE_LAGS = 20
-"""So many heartbeats in a row, five seconds: all that the feed's own figures keep."""
+"""Consecutive heartbeats, five seconds: all lags that the feed tracker keeps."""
 CATCHES_UP = 0.8
-"""Who was away tells what happened meanwhile, each event less late than the one before: that passes by itself."""
+"""A reconnected publisher delivers its backlog with shrinking lag; that isn't an incident."""
 
 
 def signals(engine: Engine, at: float) -> list[Signal]:
@@ -20,23 +20,29 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     if silent > BLIND_S:
         text = f"blind: the hub has been silent for {span(silent)}"
         return [_signal("feed.silent", "critical", text, feed.spoke_at, silent, BLIND_S)]
-    found = []
-    told, mute = feed.speaking(at)
-    if mute:
-        every = mute == told
-        seen = [one.seen for one in feed.sources.values() if one.status_at]
-        since = max(seen) if every else at
-        text = f"{mute} of {told} publishers silent for over 15 s"
-        found.append(
+    results = []
+    reporting, silent_count = feed.speaking(at)
+    if silent_count:
+        all_silent = silent_count == reporting
+        seen = [source.seen for source in feed.sources.values() if source.status_at]
+        since = max(seen) if all_silent else at
+        text = f"{silent_count} of {reporting} publishers silent for over 15 s"
+        results.append(
             _signal(
-                "feed.publishers", "critical" if every else "warning", text, since, float(mute), 0.0, told
+                "feed.publishers",
+                "critical" if all_silent else "warning",
+                text,
+                since,
+                float(silent_count),
+                0.0,
+                reporting,
             )
         )
     late = feed.lags[-LATE_LAGS:]
     if len(late) == LATE_LAGS and min(late) > LATE_S and late[-1] > CATCHES_UP * late[0]:
         text = f"events come {span(min(late))} late"
-        found.append(_signal("feed.late", "warning", text, at, min(late), LATE_S))
-    return found
+        results.append(_signal("feed.late", "warning", text, at, min(late), LATE_S))
+    return results
 
 
 def _signal(rule: str, tier: Tier, text: str, onset: float, value: float, line: float, n: int = 0) -> Signal:

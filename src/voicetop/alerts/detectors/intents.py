@@ -1,9 +1,8 @@
-"""What callers want changes: an intent that nobody knew, and a mix that is no longer the usual one.
+"""Detects new intents and changes in the mix of intents.
 
-A label never seen before counts as new once it came five times in 24 hours: fewer are slips. The mix is looked at by a
-G-test over the calls of the last hours, and only counts where it has moved far enough to matter: a Jensen–Shannon
-distance of a tenth (its square is the divergence). PSI is unfit below some 200 calls and blind to a rare intent that
-doubles.
+A label never seen before counts as new once it occurs five times in 24 hours: fewer are noise. The mix is compared by a
+G-test over the calls of the last hours, and must also have moved far enough to matter: a Jensen–Shannon distance of 0.1
+(its square is the divergence). PSI is unfit below some 200 calls and insensitive to a rare intent that doubles.
 """
 
 from __future__ import annotations
@@ -22,39 +21,39 @@ from voicetop.formatting.numbers import percent
 INTENT = "intent"
 NEW_CALLS, NEW_S = 5, 86_400.0
 KNOWN_AFTER_S = 7 * 86_400.0
-"""A new label is told of for so long, then it is one of the others."""
-MOST_NEW = 200
+"""How long a label counts as new."""
+MAX_NEW = 200
 LEARNED_DAYS = 1.0
 MIX_SLOTS, MIX_SLOT_S = 24, 900
 MIX_CALLS = 200
 MIX_DISTANCE = 0.1
-MIX_SURE = 30.0
-"""By how much G has to exceed its degrees of freedom, in nats: it is looked at every quarter of an hour."""
+MIX_MIN_G = 30.0
+"""By how much G must exceed its degrees of freedom, given a test every quarter-hour."""
 
 
 class Intents(Struct, kw_only=True):
-    """Stamps of the calls with a label that isn't known yet; ended calls by label in the last quarters of an hour."""
+    """Stamp times of calls by new label (`fresh`); ended calls by label in recent quarter-hours (`slots`)."""
 
     fresh: dict[str, list[float]] = field(default_factory=dict)
     slots: list[tuple[int, dict[str, int]]] = field(default_factory=list)
     mixed: float = 0.0
-    """Since when the mix is another one; 0 where it isn't."""
+    """When the mix changed; 0 if it hasn't."""
     distance: float = 0.0
     grown: str = ""
     share: float = 0.0
     usual: float = 0.0
-    """The label that has grown most, its share now and before."""
+    """`grown` is the label that grew most, with its share now and its usual share."""
 
     def step(self, ended: Part | None, keys: list[Key], baseline: Baseline, at: float) -> list[Signal]:
-        """`ended` are the calls that ended since the last mark, by row."""
+        """Active signals; `ended` are the calls that ended since the last mark, by row."""
         if ended is not None:
             self._count(ended, keys, baseline, at)
         if int(at) % MIX_SLOT_S == 0:
             self._compare(baseline, at)
-        found = [_new(name, stamps) for name, stamps in sorted(self.fresh.items()) if _enough(stamps, at)]
+        signals = [_new(name, stamps) for name, stamps in sorted(self.fresh.items()) if _enough(stamps, at)]
         if self.mixed:
-            found.append(_mix(self))
-        return found
+            signals.append(_mix(self))
+        return signals
 
     def _count(self, ended: Part, keys: list[Key], baseline: Baseline, at: float) -> None:
         slot = int((at - 1) // MIX_SLOT_S)
@@ -68,14 +67,14 @@ class Intents(Struct, kw_only=True):
             here[name] = here.get(name, 0) + count
             if name in baseline.labels or baseline.days < LEARNED_DAYS:
                 baseline.labels[name] = baseline.labels.get(name, 0.0) + count
-            elif name in self.fresh or len(self.fresh) < MOST_NEW:
+            elif name in self.fresh or len(self.fresh) < MAX_NEW:
                 stamps = self.fresh.setdefault(name, [])
                 stamps += [at] * min(count, NEW_CALLS)
                 if len(stamps) > 2 * NEW_CALLS:
                     del stamps[NEW_CALLS:-NEW_CALLS]
-        self._settle(baseline, at)
+        self._absorb_old_labels(baseline, at)
 
-    def _settle(self, baseline: Baseline, at: float) -> None:
+    def _absorb_old_labels(self, baseline: Baseline, at: float) -> None:
         for name, stamps in list(self.fresh.items()):
             if at - stamps[0] > KNOWN_AFTER_S:
                 baseline.labels[name] = float(len(stamps))
@@ -92,31 +91,33 @@ class Intents(Struct, kw_only=True):
             return
         names = sorted({*counts, *baseline.labels})
         now = np.array([counts.get(name, 0) for name in names], float)
-        usual = np.array([baseline.labels.get(name, 0.0) for name in names]) + 0.5
-        g, distance = compare(now, usual)
-        on = distance > MIX_DISTANCE and g - len(names) > MIX_SURE
+        normal = np.array([baseline.labels.get(name, 0.0) for name in names]) + 0.5
+        g, distance = compare(now, normal)
+        on = distance > MIX_DISTANCE and g - len(names) > MIX_MIN_G
         self.mixed, self.distance = (self.mixed or at) if on else 0.0, distance
-        more = now / n - usual / usual.sum()
-        grown = int(more.argmax())
+        more = now / n - normal / normal.sum()
+        most_grown = int(more.argmax())
         self.grown, self.share, self.usual = (
-            names[grown],
-            float(now[grown] / n),
-            float(usual[grown] / usual.sum()),
+            names[most_grown],
+            float(now[most_grown] / n),
+            float(normal[most_grown] / normal.sum()),
         )
 
 
-def compare(now: np.ndarray, usual: np.ndarray) -> tuple[float, float]:
-    """(G of `now` against the shares of `usual`, Jensen–Shannon distance of the two mixes, natural logarithm)."""
-    p, q = now / now.sum(), usual / usual.sum()
-    seen = now > 0
-    g = 2 * float((now[seen] * np.log(p[seen] / q[seen])).sum())
+def compare(now: np.ndarray, normal: np.ndarray) -> tuple[float, float]:
+    """(G of `now` against the shares of `normal`, Jensen–Shannon distance of the two mixes, natural logarithm)."""
+    p, q = now / now.sum(), normal / normal.sum()
+    present = now > 0
+    g = 2 * float((now[present] * np.log(p[present] / q[present])).sum())
     middle = (p + q) / 2
-    divergence = float((p[seen] * np.log(p[seen] / middle[seen])).sum() + (q * np.log(q / middle)).sum()) / 2
+    divergence = (
+        float((p[present] * np.log(p[present] / middle[present])).sum() + (q * np.log(q / middle)).sum()) / 2
+    )
     return g, math.sqrt(max(0.0, divergence))
 
 
 def _enough(stamps: list[float], at: float) -> bool:
-    """Whether there were five within 24 hours at some time; then it stays on."""
+    """Whether there were five within 24 hours at any time; then it stays on."""
     close = any(b - a <= NEW_S for a, b in zip(stamps, stamps[NEW_CALLS - 1 :], strict=False))
     return close and at - stamps[0] <= KNOWN_AFTER_S
 
@@ -139,17 +140,17 @@ def _new(name: str, stamps: list[float]) -> Signal:
     )
 
 
-def _mix(held: Intents) -> Signal:
+def _mix(intents: Intents) -> Signal:
     return Signal(
         rule="intent.mix",
         family="intent",
         tier="info",
-        text=f"the mix of intents changed: {held.grown} {percent(held.share)}, normal {percent(held.usual)}",
-        onset=held.mixed,
-        value=held.share,
-        normal=held.usual,
+        text=f"the mix of intents changed: {intents.grown} {percent(intents.share)}, normal {percent(intents.usual)}",
+        onset=intents.mixed,
+        value=intents.share,
+        normal=intents.usual,
         unit="rate",
-        n=sum(sum(slot.values()) for _, slot in held.slots),
-        because=f"G-test, and a Jensen–Shannon distance of {held.distance:.2f}, over {MIX_DISTANCE}",
-        metric=f"calls about {held.grown}",
+        n=sum(sum(slot.values()) for _, slot in intents.slots),
+        because=f"G-test, and a Jensen–Shannon distance of {intents.distance:.2f}, over {MIX_DISTANCE}",
+        metric=f"calls about {intents.grown}",
     )

@@ -1,7 +1,7 @@
-"""While the detectors still learn: the troubles of the verdict, so that a young hub isn't silent about an outage.
+"""Signals from the verdict's troubles while the detectors still learn, so that a new hub still reports an outage.
 
-The verdict (`engine.verdict`) compares with what the windows hold already, and knows a preset for errors where they
-hold nothing. It is less sure than a learned threshold, and stops speaking here as soon as there is one.
+The verdict (`engine.verdict`) compares with what the windows hold already, and has a preset for errors without any
+normal. It is less precise than a learned threshold and is ignored once there is one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from voicetop.engine import thresholds
 from voicetop.engine.engine import MARK_S, Engine
 from voicetop.engine.snapshot import Trouble
 
-_BEYOND_DOUBT = "significantly different from its normal"
+_SIGNIFICANT = "significantly different from its normal"
 _BECAUSE = {
     "errors": f"significantly above its normal, or above {100 * thresholds.ERRORS.unlearned:.0f} % where none is known",
     "latency": f"{thresholds.LATENCY.times:g} × normal P95",
@@ -24,11 +24,11 @@ _BECAUSE = {
 
 
 def signals(engine: Engine, at: float) -> list[Signal]:
-    """The troubles of this mark that need a normal; all others have detectors that need none."""
+    """Troubles of this mark that are measured against a normal; the others have detectors without one."""
     return [
-        _signal(held.trouble, held.since)
-        for _, held in sorted(engine.judge.standing.items())
-        if held.trouble.kind in trouble_text.MEASURES and held.last > at - MARK_S
+        _signal(active.trouble, active.since)
+        for _, active in sorted(engine.judge.standing.items())
+        if active.trouble.kind in trouble_text.MEASURES and active.last > at - MARK_S
     ]
 
 
@@ -47,6 +47,6 @@ def _signal(trouble: Trouble, since: float) -> Signal:
         n=trouble.n,
         stage=trouble.stage,
         explains=trouble.explains,
-        because=f"{_BECAUSE.get(trouble.kind, _BEYOND_DOUBT)}: a preset threshold, until thresholds are learned",
+        because=f"{_BECAUSE.get(trouble.kind, _SIGNIFICANT)}: a preset threshold, until thresholds are learned",
         metric=measure.metric,
     )

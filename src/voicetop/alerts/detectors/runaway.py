@@ -1,7 +1,7 @@
-"""Single calls that cost what no call costs: a loop of tool calls, a conversation that nobody ends.
+"""Runaway calls: single calls far above any normal cost, such as a loop of tool calls.
 
-The line follows from the most expensive call of each healthy hour: their median and how they spread beyond it, once in
-so many days; never below five times the typical call.
+The threshold extrapolates the tail of the hourly maxima in healthy hours to one exceedance in `DAYS`; it is never below
+five times the typical call.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ TAIL = 0.1
 
 
 class Runaway(Struct, kw_only=True):
-    """The last one: when it ended, what it cost (micro-dollars), and the line then."""
+    """The last runaway call: when it ended, its cost (micro-dollars), and the threshold then."""
 
     at: float = 0.0
     micro: int = 0
     line: float = math.inf
 
 
-def line_of(baseline: Baseline) -> float:
-    """Micro-dollars from which on a call is a runaway; infinite while too little is known."""
+def threshold_of(baseline: Baseline) -> float:
+    """Micro-dollars above which a call is a runaway; infinite with too little data."""
     calls = sum(float(amounts.sum()) for kind, amounts in baseline.sums.items() if kind == "cost")
     if len(baseline.dearest) < HOURS or calls <= 0:
         return math.inf
@@ -41,19 +41,19 @@ def line_of(baseline: Baseline) -> float:
     return max(TIMES * typical, math.exp(start + slope * math.log(TAIL * 24 * DAYS)))
 
 
-def signals(held: Runaway, dearest: tuple[int, int], baseline: Baseline, at: float) -> list[Signal]:
+def signals(last: Runaway, dearest: tuple[int, int], baseline: Baseline, at: float) -> list[Signal]:
     """`dearest` is (cell, micro-dollars) of the most expensive call since the last mark."""
     if dearest[1] > 0:
-        line = line_of(baseline)
-        if dearest[1] > line:
-            held.at, held.micro, held.line = at, dearest[1], line
-    if not held.at or at - held.at > LASTS_S:
+        threshold = threshold_of(baseline)
+        if dearest[1] > threshold:
+            last.at, last.micro, last.line = at, dearest[1], threshold
+    if not last.at or at - last.at > LASTS_S:
         return []
-    cost, line = held.micro / 1e6, held.line / 1e6
+    cost, threshold = last.micro / 1e6, last.line / 1e6
     return [
         Signal(
-            rule="cost.runaway", family="cost", tier="warning", text=f"one call cost ${cost:.2f}", onset=held.at,
-            value=cost, line=line, unit="usd", n=1, calls=1, metric="cost of one call",
-            because=f"above ${line:.2f}, which a call of this fleet exceeds once in {DAYS:.0f} days",
+            rule="cost.runaway", family="cost", tier="warning", text=f"one call cost ${cost:.2f}", onset=last.at,
+            value=cost, line=threshold, unit="usd", n=1, calls=1, metric="cost of one call",
+            because=f"above ${threshold:.2f}, which a call of this fleet exceeds once in {DAYS:.0f} days",
         )
     ]  # fmt: skip

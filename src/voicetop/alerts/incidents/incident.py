@@ -1,4 +1,4 @@
-"""One incident: what its signals say, where it stands, who took it. Plain state, moved on by `incidents.py`."""
+"""One incident: its signals, phase and acknowledgement. Plain state, driven by `lifecycle.py`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from voicetop.engine.snapshot import NAN, IncidentNote, Where
 from voicetop.formatting.numbers import known
 
 Phase: TypeAlias = Literal["pending", "firing", "resolved"]
-MOST_ALSO, MOST_NOTES, MOST_TICKS = 16, 50, 50
+MAX_ALSO, MAX_NOTES, MAX_TICKS = 16, 50, 50
 
 
 class Incident(Struct, kw_only=True):
-    """`family`, `rule` and `where` are what it was founded on, `number` it gets when it fires; they never change, and
-    its key is made of them.
+    """`family`, `rule` and `where` come from its first signal, `number` is set when it fires. They never change;
+    the dedup key consists of them.
 
-    `lead` is the signal that speaks for it now, `also` the texts of other rules that joined. `began` and `seen` are the
-    first and last mark with a sign of it; `keep_s` after `seen` it resolves. `told` is how it was announced ("quiet":
-    while silenced), `told_tier` at which tier. `held`: somebody resolved it while its signal is still on, which is
-    therefore not news.
+    `lead` is the signal that represents it, `also` the texts of other rules that joined. `began` and `seen` are the
+    first and last mark with a signal; it resolves `keep_s` after `seen`. `told` is how it was announced ("quiet": while
+    silenced), `told_tier` at which tier. `held`: it was resolved manually while its signal is still on.
     """
 
     family: Family
@@ -58,29 +57,29 @@ class Incident(Struct, kw_only=True):
 
     @property
     def id(self) -> str:
-        """What people type and operator records name: i12, or L2 for what only this console can know."""
+        """The id used in commands and operator records: i12, or L2 if only this console knows it."""
         if not self.number:
             return "–"
         return f"L{self.number}" if self.local else f"i{self.number}"
 
     @property
     def segment(self) -> Where:
-        """Who it is about now: what the scan blames, within what it was founded on."""
+        """The segment affected now: the one localized by the scan, within the original `where`."""
         return self.lead.where or self.where
 
     @property
     def identity(self) -> str:
-        """Family, rule and segment: the same thing at another time has the same."""
+        """Family, rule and segment: equal for a recurrence at another time."""
         return identity(self.family, self.rule, self.where)
 
     @property
     def firing(self) -> bool:
         return self.phase == "firing"
 
-    def hear(self, signal: Signal, at: float) -> None:
-        """A sign of it at mark `at`. The worst signal of a mark speaks; its own rule goes before those that joined."""
+    def update(self, signal: Signal, at: float) -> None:
+        """Add a signal of mark `at`. The worst signal of a mark leads; its own rule wins ties."""
         first_of_mark = self.seen < at or self.lead is signal
-        if signal.rule != self.lead.rule and (signal.rule in self.also or len(self.also) < MOST_ALSO):
+        if signal.rule != self.lead.rule and (signal.rule in self.also or len(self.also) < MAX_ALSO):
             self.also[signal.rule] = signal.text
         if first_of_mark or self._rank(signal) > self._rank(self.lead):
             self._promote(signal)
@@ -94,19 +93,19 @@ class Incident(Struct, kw_only=True):
         return RANK[signal.tier], signal.rule == self.rule
 
     def _promote(self, signal: Signal) -> None:
-        """Let this signal speak; the one that spoke before is listed with the others."""
+        """Make this signal the lead; the previous lead joins `also`."""
         if self.lead.rule != signal.rule:
             self.also[self.lead.rule] = self.lead.text
         self.also.pop(signal.rule, None)
         self.lead = signal
 
     def key(self, deployment: str) -> str:
-        """The dedup key: never made of severity or value, so that it is the same whatever becomes of it.
+        """The dedup key, independent of severity and value, so that it stays the same for the incident's life.
 
         A hash of deployment, family, rule and segment, with the number: the same on every console and in every replay.
         """
-        told = f"{deployment}\n{self.identity}\n{self.id}"
-        return f"voicetop-{hashlib.blake2b(told.encode(), digest_size=10).hexdigest()}-{self.id}"
+        text = f"{deployment}\n{self.identity}\n{self.id}"
+        return f"voicetop-{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}-{self.id}"
 
 
 def identity(family: str, rule: str, where: Where) -> str:
@@ -114,5 +113,5 @@ def identity(family: str, rule: str, where: Where) -> str:
 
 
 def within(inner: Where, outer: Where) -> bool:
-    """Whether `inner` is part of `outer`: billing × es is part of billing, and everything is part of everybody."""
+    """Whether `inner` is part of `outer`: billing × es is part of billing, and every segment of ()."""
     return set(outer) <= set(inner)

@@ -1,7 +1,7 @@
-"""The three inhibitions: what is part of a larger incident doesn't speak for itself.
+"""The three inhibition rules: an incident that is part of a larger one isn't notified separately.
 
-A page mutes the warnings of its family; what everybody has mutes what a segment has; an outage mutes what it does to
-success, sentiment and abandonment, for as long as their windows still hold it.
+A page inhibits the warnings of its family; a wider segment inhibits a narrower one; an outage inhibits its effects on
+success, sentiment and abandonment for as long as their windows contain it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from voicetop.alerts.incidents.policy import AFTERMATH_S, DOWNSTREAM, RANK, UPST
 
 
 def mute(opened: Sequence[Incident], closed: Sequence[Incident], at: float) -> None:
-    """Say of every firing incident of which other one it is part."""
+    """Set `part_of` of every firing incident."""
     firing = [incident for incident in opened if incident.firing]
     pages = [incident for incident in firing if incident.tier == "critical"]
     outages = [incident for incident in pages if incident.family in UPSTREAM]
-    outages += [old for old in (*closed, *opened) if _lately(old, at)]
+    outages += [old for old in (*closed, *opened) if _recently_resolved(old, at)]
     for incident in firing:
         incident.part_of, incident.part_why = _part_of(incident, firing, pages, outages)
 
@@ -40,7 +40,7 @@ def _part_of(
 
 
 def _covers(wide: Incident, incident: Incident) -> bool:
-    """Whether one of the same family, at least as bad, has it in a wider segment."""
+    """Whether `wide` is of the same family, at least as bad, and in a wider segment."""
     return (
         wide.family == incident.family
         and len(wide.where) < len(incident.where)
@@ -49,6 +49,6 @@ def _covers(wide: Incident, incident: Incident) -> bool:
     )
 
 
-def _lately(old: Incident, at: float) -> bool:
+def _recently_resolved(old: Incident, at: float) -> bool:
     outage = old.family in UPSTREAM and old.tier == "critical"
     return outage and old.phase == "resolved" and at - old.over_at < AFTERMATH_S

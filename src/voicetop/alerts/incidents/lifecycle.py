@@ -1,10 +1,10 @@
-"""Signals, mark by mark, become incidents: pending, firing, resolved; taken by people, silenced, part of each other.
+"""Turns signals into incidents: pending, firing, resolved; acknowledged, silenced, or part of another.
 
-Pure and deterministic: it moves by the marks and acts it is given, so that every console, the watcher and a replay hold
-the same incidents under the same ids. What the outside should hear comes back as `Effect`s.
+Pure and deterministic: driven by marks and operator acts alone, so that every console, the watcher and a replay hold
+the same incidents under the same ids. Notifications are returned as `Effect`s.
 
     signals ──► known? ──► nested in an open one? ──► a new one, pending
-                   └──► hear ◄──┘                       └──► fires after `for_s`, resolves `keep_s` after its last sign
+                   └─► update ◄─┘                       └──► fires after `for_s`, resolves `keep_s` after its last sign
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from voicetop.alerts.incidents.inhibition import mute
 from voicetop.alerts.incidents.policy import (
     EVENTS,
     FLAP_S,
-    MOST_KEEP_S,
-    ONE_BY_ONE,
+    MAX_KEEP_S,
+    PER_KIND,
     RANK,
     WIDEN_S,
     Policies,
@@ -31,22 +31,22 @@ from voicetop.alerts.signals import Effect, Reason, Signal
 from voicetop.engine.snapshot import NAN
 from voicetop.formatting.numbers import known
 
-MOST_OPEN, MOST_CLOSED, MOST_FLAPS = 1_000, 200, 1_000
+MAX_OPEN, MAX_CLOSED, MAX_FLAPS = 1_000, 200, 1_000
 
 
 class Flap(Struct, frozen=True):
-    """The same thing was there before: so many times, until `at`."""
+    """How often an incident came back, and when it last resolved (`at`)."""
 
     times: int
     at: float
 
 
 class Incidents(Struct, kw_only=True):
-    """All that is known of incidents; part of the checkpoint and of the digest.
+    """All incidents and silences; part of the checkpoint and of the digest.
 
-    `numbers` and `local_numbers` count those ever opened: a console whose line is down counts what only it sees by
-    itself, so that the others' numbers stay the same. `marked` is the last mark, `acted` the operator acts that were
-    applied, `refused` those that named nothing, `crowded` the signals that found no room.
+    `numbers` and `local_numbers` count incidents ever fired: a disconnected console numbers the ones that only it sees
+    separately, so that shared numbers stay the same. `marked` is the last mark, `acted` the operator acts applied,
+    `refused` those with an unknown target, `crowded` the signals dropped at `MAX_OPEN`.
     """
 
     policies: Policies = field(default_factory=dict)
@@ -66,80 +66,91 @@ class Incidents(Struct, kw_only=True):
     def step(
         self, signals: Sequence[Signal], at: float, *, deployment: str = "", local: bool = False
     ) -> list[Effect]:
-        """A whole mark: `signals` are all that are on at `at`. `local`: the heartbeats are this console's own."""
+        """Process a mark: `signals` are all active ones at `at`. `local`: the heartbeats are this console's own."""
         self.blind = any(signal.family == "feed" and signal.tier == "critical" for signal in signals)
         if self.blind:
-            self._stand_still(at)
+            self._freeze(at)
         self.crowded = 0
-        self._hear(signals, at, local=local)
+        self._assign(signals, at, local=local)
         self.marked = at
         self._expire(at)
-        return self._tell(at, deployment)
+        return self._collect_effects(at, deployment)
 
-    def urge(
+    def step_urgent(
         self, signals: Sequence[Signal], at: float, *, deployment: str = "", local: bool = False
     ) -> list[Effect]:
-        """Between two marks: signals that can't wait. Of all others nothing is said."""
-        self._hear(signals, at, local=local)
-        return self._tell(at, deployment)
+        """Process urgent signals between two marks; other incidents are left as they are."""
+        self._assign(signals, at, local=local)
+        return self._collect_effects(at, deployment)
 
     def find(self, incident_id: str) -> Incident | None:
         """An open or recently closed incident."""
-        return next((one for one in (*self.opened, *reversed(self.closed)) if one.id == incident_id), None)
+        return next(
+            (incident for incident in (*self.opened, *reversed(self.closed)) if incident.id == incident_id),
+            None,
+        )
 
     # -- signals ------------------------------------------------------------------------------------------------
 
-    def _stand_still(self, at: float) -> None:
-        """We are blind: nothing that was on is over for lack of signs, and nothing that waits to fire comes nearer."""
+    def _freeze(self, at: float) -> None:
+        """While blind, incidents neither resolve for lack of signals nor come closer to firing."""
         passed = at - self.marked if known(self.marked) else 0.0
         for incident in self.opened:
             if incident.family not in EVENTS:
                 incident.seen += passed
                 incident.began += passed if incident.phase == "pending" else 0.0
 
-    def _hear(self, signals: Iterable[Signal], at: float, *, local: bool) -> None:
+    def _assign(self, signals: Iterable[Signal], at: float, *, local: bool) -> None:
         by_identity = {incident.identity: incident for incident in self.opened}
-        ordered = sorted(signals, key=lambda one: (-RANK[one.tier], len(one.where), one.rule, one.where))
+        ordered = sorted(
+            signals, key=lambda signal: (-RANK[signal.tier], len(signal.where), signal.rule, signal.where)
+        )
         for signal in ordered:
             if self.blind and signal.family not in EVENTS:
                 continue
-            home = by_identity.get(identity(signal.family, signal.rule, signal.where)) or self._home(signal)
-            if home is not None and _breaks(home, signal):
-                home.held = False
-                home = None
-            if home is None:
-                home = self._found(signal, at, local=local)
-                if home is None:
+            same = by_identity.get(identity(signal.family, signal.rule, signal.where))
+            incident = same or self._find_open(signal)
+            if incident is not None and _reopens(incident, signal):
+                incident.held = False
+                incident = None
+            if incident is None:
+                incident = self._open(signal, at, local=local)
+                if incident is None:
                     self.crowded += 1
                     continue
-                by_identity[home.identity] = home
-            self._support(signal, home, at)
-            if home.phase == "pending":
-                home.for_s = min(home.for_s, at - home.began + self._patience(signal))
-            home.hear(signal, at)
+                by_identity[incident.identity] = incident
+            self._keep_narrower_alive(signal, incident, at)
+            if incident.phase == "pending":
+                incident.for_s = min(incident.for_s, at - incident.began + self._hold_time(signal))
+            incident.update(signal, at)
 
-    def _home(self, signal: Signal) -> Incident | None:
-        """The open incident of its family within whose segment it lies, the closest first."""
-        homes = [
-            one
-            for one in self.opened
-            if one.family == signal.family and (one.phase != "resolved" or one.held)
-            and within(signal.where, one.where)
-            and (one.rule == signal.rule or one.family not in ONE_BY_ONE)
+    def _find_open(self, signal: Signal) -> Incident | None:
+        """The open incident of its family with the narrowest segment that contains the signal's."""
+        candidates = [
+            incident
+            for incident in self.opened
+            if incident.family == signal.family and (incident.phase != "resolved" or incident.held)
+            and within(signal.where, incident.where)
+            and (incident.rule == signal.rule or incident.family not in PER_KIND)
         ]  # fmt: skip
-        return min(homes, key=lambda one: (one.held, -len(one.where)), default=None)
+        return min(candidates, key=lambda incident: (incident.held, -len(incident.where)), default=None)
 
-    def _support(self, signal: Signal, home: Incident, at: float) -> None:
-        """What one rule finds everywhere keeps alive what it had found in a segment, until everybody's has fired."""
-        if home.phase != "pending":
+    def _keep_narrower_alive(self, signal: Signal, incident: Incident, at: float) -> None:
+        """Until a wide incident fires, its signals keep alive the same rule's incidents in narrower segments."""
+        if incident.phase != "pending":
             return
-        for one in self.opened:
-            mine = one.rule == signal.rule and one.family == signal.family
-            if one is not home and one.firing and mine and within(one.where, signal.where):
-                one.seen = at
+        for narrower in self.opened:
+            same_rule = narrower.rule == signal.rule and narrower.family == signal.family
+            if (
+                narrower is not incident
+                and narrower.firing
+                and same_rule
+                and within(narrower.where, signal.where)
+            ):
+                narrower.seen = at
 
-    def _found(self, signal: Signal, at: float, *, local: bool) -> Incident | None:
-        if len(self.opened) >= MOST_OPEN:
+    def _open(self, signal: Signal, at: float, *, local: bool) -> Incident | None:
+        if len(self.opened) >= MAX_OPEN:
             return None
         policy = policy_of(self.policies, signal.rule, signal.family)
         name = identity(signal.family, signal.rule, signal.where)
@@ -155,32 +166,32 @@ class Incidents(Struct, kw_only=True):
             began=at,
             seen=at,
             onset=min(signal.onset, at) if known(signal.onset) else at,
-            for_s=self._patience(signal),
-            keep_s=min(MOST_KEEP_S, policy.keep_s * 2.0 ** min(times - 1, 16)),
+            for_s=self._hold_time(signal),
+            keep_s=min(MAX_KEEP_S, policy.keep_s * 2.0 ** min(times - 1, 16)),
             times=times,
         )
         self.opened.append(incident)
         return incident
 
-    def _patience(self, signal: Signal) -> float:
-        """How long a signal has to last before it fires; who joins a pending one doesn't wait for its founder."""
+    def _hold_time(self, signal: Signal) -> float:
+        """Seconds a signal must last before it fires; longer if a narrower segment fires already."""
         for_s = policy_of(self.policies, signal.rule, signal.family).for_s
-        return max(for_s, WIDEN_S if self._narrower(signal) else 0.0)
+        return max(for_s, WIDEN_S if self._narrower_is_firing(signal) else 0.0)
 
-    def _narrower(self, signal: Signal) -> bool:
-        """Whether a part of it fires already, at no lesser tier: then "everybody" has to last to be news."""
+    def _narrower_is_firing(self, signal: Signal) -> bool:
+        """Whether a narrower incident of the family fires at the same or a worse tier."""
         return any(
-            one.firing and one.family == signal.family and len(one.where) > len(signal.where)
-            and within(one.where, signal.where) and RANK[one.tier] >= RANK[signal.tier]
-            for one in self.opened
+            incident.firing and incident.family == signal.family and len(incident.where) > len(signal.where)
+            and within(incident.where, signal.where) and RANK[incident.tier] >= RANK[signal.tier]
+            for incident in self.opened
         )  # fmt: skip
 
     # -- time ---------------------------------------------------------------------------------------------------
 
     def _expire(self, at: float) -> None:
-        """What had no sign at this mark: the pending are forgotten, the firing resolve when their time is over."""
+        """Drop pending incidents without a signal at this mark, and resolve firing ones after `keep_s` without one."""
         self.silences = [silence for silence in self.silences if silence.until > at]
-        kept = []
+        remaining = []
         for incident in self.opened:
             quiet = at - incident.seen
             if incident.phase == "pending" and quiet > 0:
@@ -189,31 +200,31 @@ class Incidents(Struct, kw_only=True):
                 self.resolve(incident, at, "")
             if incident.phase == "resolved" and (not incident.held or quiet >= incident.keep_s):
                 incident.held = False
-            kept.append(incident)
-        self.opened = kept
+            remaining.append(incident)
+        self.opened = remaining
         self.flaps = {name: flap for name, flap in self.flaps.items() if at - flap.at < FLAP_S}
 
     def resolve(self, incident: Incident, at: float, by: str) -> None:
-        """It is over; by somebody's word, or since there is no sign of it any more."""
+        """Resolve an incident: manually (`by`), or automatically (`by` is empty)."""
         incident.phase = "resolved"
         incident.resolved_at, incident.resolved_by = at, by
         incident.over_at = incident.seen
         incident.held = bool(by)
-        if len(self.flaps) < MOST_FLAPS:
+        if len(self.flaps) < MAX_FLAPS:
             self.flaps[incident.identity] = Flap(incident.times, at)
 
     # -- effects ------------------------------------------------------------------------------------------------
 
-    def _tell(self, at: float, deployment: str) -> list[Effect]:
-        """Fire what is due, see who is part of whom and who is silenced, say what is new; then file what is over."""
+    def _collect_effects(self, at: float, deployment: str) -> list[Effect]:
+        """Fire due incidents, apply inhibition and silences, collect effects, and archive resolved incidents."""
         for incident in self.opened:
-            if incident.phase == "pending" and not self._waits(incident, at):
+            if incident.phase == "pending" and not self._is_waiting(incident, at):
                 self._fire(incident, at)
         mute(self.opened, self.closed, at)
         effects: list[Effect] = []
         for incident in self.opened:
             incident.silence = self._silence_of(incident)
-            reason = _news(incident)
+            reason = _reason_to_notify(incident)
             if reason:
                 effects.append(effect(incident, reason, at, deployment))
                 if incident.told != "loud":
@@ -221,11 +232,11 @@ class Incidents(Struct, kw_only=True):
                 incident.told_tier = incident.tier
                 if reason == "resolved":
                     incident.told = ""
-        self._file()
+        self._archive()
         return effects
 
     def _fire(self, incident: Incident, at: float) -> None:
-        """From now on it has a number: what never fired has none."""
+        """Fire an incident and give it its number."""
         if incident.local:
             self.local_numbers += 1
         else:
@@ -233,29 +244,31 @@ class Incidents(Struct, kw_only=True):
         incident.number = self.local_numbers if incident.local else self.numbers
         incident.phase, incident.fired_at = "firing", at
 
-    def _waits(self, incident: Incident, at: float) -> bool:
-        doubtful = self.blind and incident.family not in EVENTS
-        return doubtful or at - incident.began < incident.for_s
+    def _is_waiting(self, incident: Incident, at: float) -> bool:
+        blinded = self.blind and incident.family not in EVENTS
+        return blinded or at - incident.began < incident.for_s
 
     def _silence_of(self, incident: Incident) -> int:
-        return next((one.number for one in self.silences if one.matches(incident)), 0)
+        return next((silence.number for silence in self.silences if silence.matches(incident)), 0)
 
-    def _file(self) -> None:
-        """Those that are over go to the past; one that somebody resolved stays as long as its signal does."""
-        over = [one for one in self.opened if one.phase == "resolved" and not one.held]
+    def _archive(self) -> None:
+        """Move resolved incidents to `closed`; one resolved manually stays open while its signal lasts."""
+        over = [incident for incident in self.opened if incident.phase == "resolved" and not incident.held]
         if over:
-            self.opened = [one for one in self.opened if one.phase != "resolved" or one.held]
-            self.closed = [*self.closed, *over][-MOST_CLOSED:]
+            self.opened = [
+                incident for incident in self.opened if incident.phase != "resolved" or incident.held
+            ]
+            self.closed = [*self.closed, *over][-MAX_CLOSED:]
 
 
-def _breaks(home: Incident, signal: Signal) -> bool:
-    """Whether a signal is news though somebody resolved its incident by hand: it is worse, or happened once more."""
-    again = signal.family in ONE_BY_ONE and signal.n > home.lead.n
-    return home.phase == "resolved" and (again or RANK[signal.tier] > RANK[home.tier])
+def _reopens(incident: Incident, signal: Signal) -> bool:
+    """Whether a signal reopens a manually resolved incident: it is worse, or happened again."""
+    again = signal.family in PER_KIND and signal.n > incident.lead.n
+    return incident.phase == "resolved" and (again or RANK[signal.tier] > RANK[incident.tier])
 
 
-def _news(incident: Incident) -> Reason | None:
-    """What the outside doesn't know yet. A resolved is always told to whoever was told that it fired."""
+def _reason_to_notify(incident: Incident) -> Reason | None:
+    """Why to notify about an incident, if at all. Whatever was announced is also announced as resolved."""
     if incident.phase == "resolved":
         return "resolved" if incident.told else None
     if not incident.firing or incident.part_of:
@@ -266,7 +279,7 @@ def _news(incident: Incident) -> Reason | None:
 
 
 def effect(incident: Incident, reason: Reason, at: float, deployment: str, by: str = "") -> Effect:
-    """What is to be said of an incident."""
+    """The effect that describes an incident."""
     lead = incident.lead
     return Effect(
         reason=reason,
@@ -286,12 +299,12 @@ def effect(incident: Incident, reason: Reason, at: float, deployment: str, by: s
         silenced=bool(incident.silence),
         fired_at=_or_0(incident.fired_at),
         acked_at=_or_0(incident.acked_at),
-        note=_said_at(incident, at),
+        note=_note_at(incident, at),
     )
 
 
-def _said_at(incident: Incident, at: float) -> str:
-    """What somebody said with what he did at that moment."""
+def _note_at(incident: Incident, at: float) -> str:
+    """The text of the operator act at `at`, if any."""
     last = incident.notes[-1] if incident.notes else None
     return last.text if last is not None and last.at == at else ""
 

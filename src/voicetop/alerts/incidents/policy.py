@@ -1,7 +1,7 @@
-"""How patient each family is: how long a signal has to last before it fires, how long it goes on after its last sign.
+"""Default hold times by family: how long a signal must last before it fires, and how long it keeps firing afterwards.
 
-`Policies` come with the rules (`rules.py`); these are what holds where nobody says otherwise. A latency has to last for
-a minute, since slow turns come in clusters; whatever counts events has weighed them already and fires at once.
+Configured `Policies` (`rules.py`) take precedence. Latency must last for a minute, since slow turns come in clusters;
+detectors that count events have weighed them already and fire at once.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from voicetop.engine.config import Policy
 RANK: dict[str, int] = {"info": 0, "warning": 1, "critical": 2}
 
 UPSTREAM: frozenset[Family] = frozenset({"errors", "waiting", "traffic"})
-"""Families whose critical incidents are an outage; what they do to callers shows in `DOWNSTREAM` later."""
+"""Families whose critical incidents are outages; their effects on callers appear in `DOWNSTREAM` later."""
 DOWNSTREAM: frozenset[Family] = frozenset({"success", "sentiment", "abandonment"})
 EVENTS: frozenset[Family] = frozenset({"compliance", "security", "feed"})
-"""Families that a silent feed doesn't make doubtful: they speak of what happened, or of the feed itself."""
-ONE_BY_ONE: frozenset[Family] = frozenset({"compliance", "security"})
-"""Families in which each kind of event is an incident by itself: a second kind pages though the first is open."""
+"""Families unaffected by a silent feed: discrete events, or the feed itself."""
+PER_KIND: frozenset[Family] = frozenset({"compliance", "security"})
+"""Families with one incident per kind of event: a second kind pages although the first is open."""
 AFTERMATH_S = 1800.0
-"""Outcomes are looked at over 30 minutes: for so long after an outage they still speak of it."""
+"""Outcome windows are 30 minutes: they contain an outage this long after its end."""
 WIDEN_S = 60.0
-"""How long "everybody" has to hold before it is believed over the segment that was found first."""
+"""How long a wider incident must last before it supersedes the narrower one detected first."""
 FLAP_S = 1800.0
-"""What comes back within this time is the same thing again: each time it keeps on firing for twice as long."""
-MOST_KEEP_S = 6 * 3600.0
+"""An incident that recurs within this time is flapping: each recurrence doubles its `keep_s`."""
+MAX_KEEP_S = 6 * 3600.0
 
 
 Policies: TypeAlias = dict[str, Policy]
-"""By rule or by family; a rule's own goes first."""
+"""By rule or by family; the rule takes precedence."""
 
-USUAL: Policies = {
+DEFAULT_POLICIES: Policies = {
     "latency": Policy(for_s=60.0),
     "waiting": Policy(keep_s=120.0),
     "success": Policy(keep_s=900.0),
@@ -46,12 +46,17 @@ USUAL: Policies = {
     "security": Policy(keep_s=3600.0),
     "feed": Policy(keep_s=10.0),
     "intent": Policy(keep_s=6 * 3600.0),
-    # the detectors of latency have waited themselves
+    # the latency detectors apply their own hold time
     **{f"latency.{stage or metric}": Policy() for metric, stage in STAGES.items()},
 }
 
 
 def policy_of(policies: Policies, rule: str, family: str) -> Policy:
-    """What holds for a rule of a family."""
-    found = policies.get(rule) or policies.get(family) or USUAL.get(rule) or USUAL.get(family)
-    return found if found is not None else Policy()
+    """The policy of a rule of a family."""
+    policy = (
+        policies.get(rule)
+        or policies.get(family)
+        or DEFAULT_POLICIES.get(rule)
+        or DEFAULT_POLICIES.get(family)
+    )
+    return policy if policy is not None else Policy()

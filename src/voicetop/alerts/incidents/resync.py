@@ -1,7 +1,7 @@
-"""What is news when a state comes in the middle of a feed: after a gap, or when a console had made up time by itself.
+"""Effects of replacing the state in the middle of a feed: after a gap, or after local heartbeats.
 
-From then on the state is what is known. Who was told of an incident that it doesn't have is told that it is over; what
-fires in it and nobody here was told of is told now.
+Announced incidents that the new state lacks are announced as resolved; incidents that it announced, and that weren't
+announced here, are announced now.
 """
 
 from __future__ import annotations
@@ -16,27 +16,35 @@ from voicetop.alerts.incidents.policy import RANK
 from voicetop.alerts.signals import Effect
 
 
-def between(before: Incidents, after: Incidents, at: float, deployment: str) -> list[Effect]:
-    """What somebody who was told all of `before` has to be told to know `after`, in the order of the moments."""
+def effects_between(before: Incidents, after: Incidents, at: float, deployment: str) -> list[Effect]:
+    """The effects that bring a recipient of `before` up to date with `after`, in order of time."""
     if before is after:
         return []
-    known, here = _by_name(before), _by_name(after)
+    by_name_before, by_name_after = _by_name(before), _by_name(after)
     over = [
-        replace(effect(gone, "resolved", at, deployment), blame="no longer known")
-        for name, gone in known.items()
-        if gone.told and name not in here
+        replace(effect(incident, "resolved", at, deployment), blame="no longer known")
+        for name, incident in by_name_before.items()
+        if incident.told and name not in by_name_after
     ]
-    news = [one for name, incident in here.items() for one in _news(incident, known.get(name), deployment)]
-    return sorted([*over, *news], key=lambda one: one.at)
+    news = [
+        effect_
+        for name, incident in by_name_after.items()
+        for effect_ in _effects(incident, by_name_before.get(name), deployment)
+    ]
+    return sorted([*over, *news], key=lambda effect_: effect_.at)
 
 
 def _by_name(incidents: Incidents) -> dict[tuple[str, float], Incident]:
-    """By identity and number, and when it began: a hub that begins anew counts anew."""
+    """Incidents by identity, number and onset: a restarted hub numbers from 1 again."""
     every = (*incidents.closed, *incidents.opened)
-    return {(f"{one.identity}\n{one.id}", one.onset): one for one in every if one.number}
+    return {
+        (f"{incident.identity}\n{incident.id}", incident.onset): incident
+        for incident in every
+        if incident.number
+    }
 
 
-def _news(now: Incident, before: Incident | None, deployment: str) -> Iterator[Effect]:
+def _effects(now: Incident, before: Incident | None, deployment: str) -> Iterator[Effect]:
     if now.phase == "resolved":
         if before is not None and before.told:
             yield effect(now, "resolved", now.resolved_at, deployment)

@@ -1,8 +1,8 @@
-"""Silences: a matcher, an end and an author. They keep notifiers quiet; the screens go on telling the truth.
+"""Silences: a matcher, an end and an author. They suppress notifications only; screens still show the incidents.
 
-A matcher is words of the form key=value that must all hold, the keys being id, family, rule, tier or a segment:
-"family=latency language=es". A value with spaces stands in quotes, as on a command line: 'intent=close account'. An
-incident's id alone matches that incident.
+A matcher is a list of key=value words that must all match; keys are id, family, rule, tier or a segment name:
+"family=latency language=es". Values with spaces are quoted as in a shell: 'intent=close account'. An incident's id
+alone matches that incident.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from voicetop.alerts.incidents.incident import Incident
 
-MOST_S = 30 * 86400.0
-"""Whoever wants more than 30 days wants another rule."""
+MAX_S = 30 * 86400.0
+"""For longer than 30 days, change the rule instead."""
 
 
 class Silence(Struct, frozen=True):
@@ -33,19 +33,19 @@ class Silence(Struct, frozen=True):
         return f"s{self.number}"
 
     @property
-    def said(self) -> str:
-        """The matcher as it is typed."""
-        return written(self.matcher)
+    def expression(self) -> str:
+        """The matcher as an operator types it."""
+        return format_matcher(self.matcher)
 
     def matches(self, incident: Incident) -> bool:
-        """Whether every part of the matcher holds."""
+        """Whether every part of the matcher matches."""
         own = {"id": incident.id, "family": incident.family, "rule": incident.rule, "tier": incident.tier}
         segment = dict(incident.where) | dict(incident.segment)
         return all(own.get(key, segment.get(key)) == value for key, value in self.matcher)
 
 
 def matcher_of(target: str) -> tuple[tuple[str, str], ...]:
-    """The matcher that `target` says; empty where it says none.
+    """Parse a matcher; empty if `target` isn't one.
 
     >>> matcher_of("language=es family=latency")
     (('family', 'latency'), ('language', 'es'))
@@ -54,7 +54,7 @@ def matcher_of(target: str) -> tuple[tuple[str, str], ...]:
     """
     try:
         words = shlex.split(target)
-    except ValueError:  # a quote that nobody closed
+    except ValueError:  # unbalanced quotes
         return ()
     if len(words) == 1 and "=" not in target:
         return (("id", target),)
@@ -64,8 +64,8 @@ def matcher_of(target: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((key, value) for key, _, value in parts))
 
 
-def written(matcher: Iterable[tuple[str, str]]) -> str:
-    """A matcher as `matcher_of` reads it.
+def format_matcher(matcher: Iterable[tuple[str, str]]) -> str:
+    """Format a matcher so that `matcher_of` can parse it.
 
     >>> written([("intent", "close account"), ("tier", "gold")])
     "'intent=close account' tier=gold"

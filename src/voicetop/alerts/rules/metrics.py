@@ -1,4 +1,4 @@
-"""The figures that a rule may speak of, by name: the same ones, made by the same functions, as the panels show.
+"""The metrics available to rules, by name: computed by the same functions as the panels.
 
 p50_e2e p95_e2e p99_e2e        and of each stage: p95_stt p95_eou p95_llm p95_tool p95_tts         (ms)
 errors  errors.llm  errors.llm.timeout  success  escalation  abandonment  frustrated  capacity      (shares)
@@ -29,10 +29,10 @@ COMPONENTS = ("stt", "llm", "tts", "tool", "vad", "transport", "platform", "conf
 
 
 class Metric(NamedTuple):
-    """`words` name it in a sentence; `low_is_bad` is the side that is bad where a rule doesn't say.
+    """`words` is its name in text; `low_is_bad` the default direction.
 
-    `normal` says whether what is normal for it is known, so that a line may be a multiple of it. `most` is the largest
-    sensible line in its unit.
+    `normal`: its normal is learned, so that a threshold may be a multiple of it. `most` is the largest sensible
+    threshold in its unit.
     """
 
     family: Family
@@ -44,7 +44,7 @@ class Metric(NamedTuple):
 
 
 BUSINESS = frozenset({"success", "escalation", "abandonment", "cost", "sentiment"})
-"""What is looked at over 30 minutes where a rule doesn't say."""
+"""Metrics with a default window of 30 minutes."""
 _SIMPLE: dict[str, Metric] = {
     "errors": Metric("errors", "rate", FIGURES["errors"]),
     "success": Metric("success", "rate", FIGURES["success"], low_is_bad=True),
@@ -62,13 +62,13 @@ _SIMPLE: dict[str, Metric] = {
 
 
 def names() -> list[str]:
-    """Every name there is, but for kinds of error, which the feed makes."""
+    """All metric names except error categories, which come from the feed."""
     latencies = [f"{quantile}_{stage}" for quantile in QUANTILES for stage in STAGES]
     return [*latencies, *_SIMPLE, *(f"errors.{component}" for component in COMPONENTS)]
 
 
 def names_in_short() -> str:
-    """What a rule may speak of, for a line of text."""
+    """All metric names in one line of text."""
     simple = [name for name in _SIMPLE if name != "errors"]
     latencies = f"{' '.join(QUANTILES)} with {' '.join(f'_{stage}' for stage in STAGES)}"
     return f"{latencies}; errors, errors.llm and the like; {', '.join(simple)}"
@@ -85,38 +85,38 @@ def find(name: str) -> Metric | None:
 
 
 def error_kind(name: str) -> str:
-    """How the windows call the errors of a metric: "error:llm:timeout" of errors.llm.timeout."""
+    """The count kind of an errors metric: "error:llm:timeout" of errors.llm.timeout."""
     return name.replace("errors", "error", 1).replace(".", ":")
 
 
 class Readings:
-    """The figures at one moment; what several rules need is made once."""
+    """The figures at one mark; shared computations are cached."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._scopes: dict[tuple[Where, Span], _Scope] = {}
-        self._usuals: dict[Where, Normals] = {}
+        self._normals_of: dict[Where, Normals] = {}
 
     def read(self, name: str, where: Where, window: Span) -> Figure:
-        """The figure with its n and its normal, where that is known."""
+        """The figure with its n, and its normal if known."""
         scope = self._scopes.get((where, window))
         if scope is None:
-            scope = self._scopes[where, window] = _Scope.of(self._engine, where, window, self._usual(where))
+            scope = self._scopes[where, window] = _Scope.of(self._engine, where, window, self._normals(where))
         quantile, _, stage = name.partition("_")
         if quantile in QUANTILES:
             return scope.latency(STAGES[stage], QUANTILES[quantile])
         if name.startswith("errors"):
             return scope.errors(name)
         if name in figures.OUTCOMES:
-            return figures.outcome(name, scope.sums, scope.usual)
+            return figures.outcome(name, scope.sums, scope.normals)
         return _READ[name](scope)
 
-    def _usual(self, where: Where) -> Normals:
-        if where not in self._usuals:
+    def _normals(self, where: Where) -> Normals:
+        if where not in self._normals_of:
             engine = self._engine
             cells = engine.ledger.cells.matching(where)
-            self._usuals[where] = Normals.of(engine.ledger, cells, frozenset(engine.judge.troubled))
-        return self._usuals[where]
+            self._normals_of[where] = Normals.of(engine.ledger, cells, frozenset(engine.judge.troubled))
+        return self._normals_of[where]
 
 
 class _Scope(Struct, frozen=True):
@@ -124,52 +124,52 @@ class _Scope(Struct, frozen=True):
 
     engine: Engine
     window: Span
-    usual: Normals
+    normals: Normals
     cells: figures.Cells
     sums: dict[str, int]
     live: int
 
     @classmethod
-    def of(cls, engine: Engine, where: Where, window: Span, usual: Normals) -> _Scope:
+    def of(cls, engine: Engine, where: Where, window: Span, normals: Normals) -> _Scope:
         cells = engine.ledger.cells.matching(where)
         live = engine.ledger.cells.live
         here = sum(live) if cells is None else sum(live[cell] for cell in cells.tolist())
-        return cls(engine, window, usual, cells, engine.ledger.counts.sums(window, cells), here)
+        return cls(engine, window, normals, cells, engine.ledger.counts.sums(window, cells), here)
 
     def latency(self, stage: str, q: float) -> Figure:
         ledger = self.engine.ledger
         now = ledger.windows.histograms(self.window, self.cells, len(ledger.cells))
         counts = now.get(stage)
-        normal = figures.normal_of(self.usual.histograms.get(stage), q)
+        normal = figures.normal_of(self.normals.histograms.get(stage), q)
         if counts is None:
             return Figure(normal=normal)
         waits = None
         if stage == "e2e":
-            held = waiting.waiting_calls(self.engine.roster.live.values(), self.cells)
-            waits = waiting.as_histogram(held, self.engine.at) + now.get("waited", 0)
+            waiting_now = waiting.waiting_calls(self.engine.roster.live.values(), self.cells)
+            waits = waiting.as_histogram(waiting_now, self.engine.at) + now.get("waited", 0)
         value, at_least = censored_quantile(counts, waits, q)
         n = int(counts.sum()) + (int(waits.sum()) if waits is not None else 0)
         return Figure(value, n, normal=normal, at_least=at_least, few=n < figures.FEW[q])
 
     def errors(self, name: str) -> Figure:
-        """Of the calls active in the window those with an error in it: of one kind, or of all those of a component."""
-        kind = error_kind(name)
-        kinds = [kind] if kind == "error" or kind.count(":") == 2 else self._kinds(f"{kind}:")
+        """Share of active calls with an error in the window: of one kind, or of a whole component."""
+        prefix = error_kind(name)
+        kinds = [prefix] if prefix == "error" or prefix.count(":") == 2 else self._kinds(f"{prefix}:")
         active = self.live + self.sums.get("ended", 0)
         handling = handling_s(self.engine.ledger.counts.sums("30m", self.cells))
-        normals = [self.usual.error_rate(one, self.window, handling) for one in kinds]
-        known = [normal.value for normal in normals if normal.known]
-        normal = Normal(sum(known), n=normals[0].n) if known else Normal()
-        return figures.rate(sum(self.sums.get(one, 0) for one in kinds), active, normal)
+        rates = [self.normals.error_rate(kind, self.window, handling) for kind in kinds]
+        known = [rate.value for rate in rates if rate.known]
+        normal = Normal(sum(known), n=rates[0].n) if known else Normal()
+        return figures.rate(sum(self.sums.get(kind, 0) for kind in kinds), active, normal)
 
     def _kinds(self, prefix: str) -> list[str]:
-        return sorted({kind for kind in (*self.sums, *self.usual.sums) if kind.startswith(prefix)})
+        return sorted({kind for kind in (*self.sums, *self.normals.sums) if kind.startswith(prefix)})
 
     def frustrated(self) -> Figure:
         chosen = None if self.cells is None else frozenset(self.cells.tolist())
         calls = [call for call in self.engine.roster.live.values() if chosen is None or call.cell in chosen]
-        moody = sum(frustration.felt(call, self.engine.at) >= frustration.FRUSTRATED for call in calls)
-        return figures.rate(moody, len(calls), self.usual.rate("moody", "talked"))
+        frustrated = sum(frustration.felt(call, self.engine.at) >= frustration.FRUSTRATED for call in calls)
+        return figures.rate(frustrated, len(calls), self.normals.rate("moody", "talked"))
 
     def count(self, value: float) -> Figure:
         return Figure(value, self.live)
@@ -183,8 +183,8 @@ class _Scope(Struct, frozen=True):
         return Figure(started / (SPANS[self.window] / 60), self.live + self.sums.get("ended", 0))
 
     def waits(self, *, stuck: bool) -> Figure:
-        held = waiting.waiting_calls(self.engine.roster.live.values(), self.cells)
-        panel = waiting.panel(held, self.engine.at, self.engine.stuck_after_s)
+        waiting_now = waiting.waiting_calls(self.engine.roster.live.values(), self.cells)
+        panel = waiting.panel(waiting_now, self.engine.at, self.engine.stuck_after_s)
         return Figure(float(panel.stuck if stuck else panel.waiting), self.live)
 
 

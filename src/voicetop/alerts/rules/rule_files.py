@@ -1,17 +1,17 @@
-"""Rules as TOML files: read with line and nearest match for every mistake, so that a rule never fails silently.
+"""Reads rules from TOML files. Every mistake is reported with its line and nearest match.
 
 [rules.slow_llm]
 metric = "p95_llm"                 # any of `metrics.py`
-where = { intent = "billing" }     # whom; everybody where it isn't said
+where = { intent = "billing" }     # segment; default: all calls
 window = "5m"                      # 5m, 30m or 24h
 min_n = 50
 fire = "1.5 × normal"              # or 2700, "2.7 s", "5 %", "$0.20"
-clear = "1.3 × normal"             # over only when back here; as `fire` where it isn't said
-below = false                      # bad on which side; by the metric where it isn't said
+clear = "1.3 × normal"             # resolves when back here; default: as `fire`
+below = false                      # fire below the threshold; default: by metric
 for = "60s"
 keep_firing_for = "5m"
 tier = "warning"                   # critical pages, warning, info; line is only drawn
-runbook = "slow_llm"               # slow_llm.md beside this file; the metric's family's where it isn't said
+runbook = "slow_llm"               # slow_llm.md beside this file; default: the family's
 links = ["https://status.example"]
 
 [families.latency]                 # how patient the built-in detectors are
@@ -30,7 +30,7 @@ from typing import Annotated, get_args
 
 from msgspec import Meta, Struct
 
-from voicetop.alerts.incidents.policy import USUAL
+from voicetop.alerts.incidents.policy import DEFAULT_POLICIES
 from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.metrics import BUSINESS, Metric
 from voicetop.alerts.runbooks import SHIPPED
@@ -48,7 +48,7 @@ KEYS = (
     *("metric", "where", "window", "min_n", "fire", "clear", "below", "for", "keep_firing_for", "tier"),
     *("runbook", "links"),
 )
-MOST_RULES, MOST_SPAN_S, MOST_TIMES, MOST_LINKS = 500, 86_400.0, 100.0, 8
+MAX_RULES, MAX_SPAN_S, MAX_TIMES, MAX_LINKS = 500, 86_400.0, 100.0, 8
 _Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 _Address = Annotated[str, Meta(pattern=r"^https?://[!-~]*\Z", max_length=500)]
 _NAME = re.compile(r"[A-Za-z_][\w.-]{0,63}")
@@ -56,21 +56,21 @@ _TIMES = re.compile(r"(\d+(?:\.\d+)?)\s*[x×*](\s*normal)?")
 
 
 class RuleSet(Struct, frozen=True):
-    """What rule files say; `mistakes` are refused, one line each, and what they are about is left out."""
+    """The parsed rule files; rules with `mistakes` are left out."""
 
     rules: tuple[Rule, ...] = ()
     policies: dict[str, Policy] = {}
     mistakes: tuple[ConfigError, ...] = ()
     places: dict[str, str] = {}
-    """Where each rule stands: file and line."""
+    """File and line of each rule."""
 
 
 def read(files: Sequence[Path]) -> RuleSet:
-    """All rules of some files. Of two of one name the second is a mistake."""
+    """All rules of some files. A duplicate name is a mistake."""
     reader = _RuleReader()
     for file in files:
         try:
-            reader.take(read_text(file, "the rules"), str(file))
+            reader.add(read_text(file, "the rules"), str(file))
         except ConfigError as error:
             reader.mistakes.append(error)
     return reader.rule_set()
@@ -79,17 +79,17 @@ def read(files: Sequence[Path]) -> RuleSet:
 def parse(text: str, where: str = "rules.toml") -> RuleSet:
     """The rules of one text."""
     reader = _RuleReader()
-    reader.take(text, where)
+    reader.add(text, where)
     return reader.rule_set()
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The rule files of a folder, in the order of their names; none where there is no folder."""
+    """The rule files of a folder, sorted by name; empty if there is no folder."""
     return sorted(folder.glob("*.toml")) if folder.is_dir() else []
 
 
 class _RuleReader:
-    """Takes file after file and goes on after a mistake."""
+    """Accumulates rules over several files, continuing after mistakes."""
 
     def __init__(self) -> None:
         self.rules: dict[str, Rule] = {}
@@ -101,7 +101,7 @@ class _RuleReader:
     def rule_set(self) -> RuleSet:
         return RuleSet(tuple(self.rules.values()), dict(self.policies), tuple(self.mistakes), self.places)
 
-    def take(self, text: str, where: str) -> None:
+    def add(self, text: str, where: str) -> None:
         root = TomlFile(text, where, self.mistakes).root
         root.only(("rules", "families", "presets"))
         for name, table in root.tables("rules", "[rules.x]").items():
@@ -119,16 +119,16 @@ class _RuleReader:
         elif name not in self._presets:
             self._presets.add(name)
             path = PRESETS / f"{name}.toml"
-            self.take(path.read_text(encoding="utf-8"), str(path))
+            self.add(path.read_text(encoding="utf-8"), str(path))
 
     def _family(self, name: str, table: TomlTable) -> None:
         if name not in get_args(Family):
             table.wrong("", f"is not a family of alerts{nearest(name, get_args(Family))}")
             return
         table.only(("for", "keep_firing_for"))
-        usual = USUAL.get(name, Policy())
+        default = DEFAULT_POLICIES.get(name, Policy())
         self.policies[name] = Policy(
-            _span(table, "for", usual.for_s), _span(table, "keep_firing_for", usual.keep_s)
+            _span(table, "for", default.for_s), _span(table, "keep_firing_for", default.keep_s)
         )
 
     def _rule(self, name: str, table: TomlTable) -> None:
@@ -137,12 +137,12 @@ class _RuleReader:
             table.wrong("", "is not a valid rule name: use letters, digits, . _ -, and not a family's name")
         if name in self.rules:
             table.wrong("", f"already exists, in {self.places[name]}")
-        if len(self.rules) >= MOST_RULES:
-            table.wrong("", f"is one too many: at most {MOST_RULES} are allowed")
+        if len(self.rules) >= MAX_RULES:
+            table.wrong("", f"is one too many: at most {MAX_RULES} are allowed")
         table.only(KEYS)
-        made = _rule_of(name, table)
-        if made is not None and len(self.mistakes) == before:
-            self.rules[name] = made
+        rule = _rule_of(name, table)
+        if rule is not None and len(self.mistakes) == before:
+            self.rules[name] = rule
             self.places[name] = table.place()
 
 
@@ -170,9 +170,7 @@ def _rule_of(name: str, table: TomlTable) -> Rule | None:
         keep_s=_span(table, "keep_firing_for", 300.0),
         runbook=safe_label(table.value("runbook", str, "")) or metric.family,
         links=tuple(
-            table.value("links", list[_Address], [], 'addresses, like ["https://status.example"]')[
-                :MOST_LINKS
-            ]
+            table.value("links", list[_Address], [], 'addresses, like ["https://status.example"]')[:MAX_LINKS]
         ),
     )
 
@@ -190,36 +188,40 @@ def _metric(table: TomlTable) -> Metric | None:
 
 
 def _missing(table: TomlTable, key: str, hint: str) -> None:
-    """A key that a rule can't be without; one that is only misspelt is a mistake already."""
+    """Report a missing required key, unless a misspelling of it was reported already."""
     strange = [other for other in table.values if other not in KEYS]
     if not any(nearest(other, KEYS) == nearest(key, (key,)) for other in strange):
         table.wrong(key, f"is missing: {hint}")
 
 
 def _threshold(table: TomlTable, key: str, metric: Metric) -> ThresholdPair | None:
-    """A threshold; what is absurd for the metric is refused."""
+    """Parse a threshold; values absurd for the metric are mistakes."""
     if key not in table:
         _missing(table, key, 'add a threshold, like fire = "1.5 × normal"')
         return None
-    made = _line(table.values[key], metric)
-    if made is None:
+    threshold = _line(table.values[key], metric)
+    if threshold is None:
         table.wrong(key, f'has to be a threshold in {_unit_word(metric)}, or like "1.5 × normal"')
         return None
     below = bool(table.values.get("below", metric.low_is_bad))
-    why = _why_no_multiple(made, metric, below=below) if made.times else _why_no_figure(made, metric)
-    if not why and key == "fire" and (never := _never_or_always(made, metric, below=below)):
+    why = (
+        _why_no_multiple(threshold, metric, below=below)
+        if threshold.times
+        else _why_no_figure(threshold, metric)
+    )
+    if not why and key == "fire" and (never := _never_or_always(threshold, metric, below=below)):
         why = f"makes no sense for {metric.words}: {never}"
     if why:
         table.wrong(key, why)
-    return None if why else made
+    return None if why else threshold
 
 
 def _why_no_multiple(line: ThresholdPair, metric: Metric, *, below: bool) -> str:
-    """Why a threshold can't be this multiple of what is normal; empty where it can."""
+    """Why a threshold can't be this multiple of normal; empty if it can."""
     if not metric.normal:
         return f"can't be a multiple: {metric.words} has no learned normal"
-    if not 0 < line.value <= MOST_TIMES:
-        return f"is out of range: choose 0 to {MOST_TIMES:g} times normal"
+    if not 0 < line.value <= MAX_TIMES:
+        return f"is out of range: choose 0 to {MAX_TIMES:g} times normal"
     if line.value >= 1 if below else line.value <= 1:
         return f"would fire at normal values; choose {'less' if below else 'more'} than 1 × normal"
     return ""
@@ -233,37 +235,37 @@ def _why_no_figure(line: ThresholdPair, metric: Metric) -> str:
 
 
 def _check_order(table: TomlTable, fire: ThresholdPair, clear: ThresholdPair, *, below: bool) -> None:
-    """`clear` lies on the good side of `fire`; a multiple and a figure can't be compared."""
+    """Check that `clear` is on the good side of `fire`; a multiple and a figure can't be compared."""
     if fire.times == clear.times and (clear.value < fire.value if below else clear.value > fire.value):
         side = "at or above" if below else "at or below"
         table.wrong("clear", f"has to be {side} fire: the alert resolves there")
 
 
-def _span(table: TomlTable, key: str, usual: float) -> float:
-    value = table.values.get(key, usual)
+def _span(table: TomlTable, key: str, default: float) -> float:
+    value = table.values.get(key, default)
     try:
         seconds = parse_span(value) if isinstance(value, str) else value
     except UsageError:
         seconds = None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         table.wrong(key, 'has to be a time, like "60s" or "5m"')
-    elif not 0 <= seconds <= MOST_SPAN_S:
+    elif not 0 <= seconds <= MAX_SPAN_S:
         table.wrong(key, "is out of range: choose 0 s to a day")
     else:
         return float(seconds)
-    return usual
+    return default
 
 
 def _segments(table: TomlTable) -> tuple[tuple[str, str], ...]:
     empty: dict[str, str] = {}
-    read = table.value(
+    segments = table.value(
         "where", dict[str, str], empty, 'segments, like { intent = "billing", language = "es" }'
     )
-    return tuple(sorted((safe_label(name), safe_label(value)) for name, value in read.items()))
+    return tuple(sorted((safe_label(name), safe_label(value)) for name, value in segments.items()))
 
 
 def _never_or_always(line: ThresholdPair, metric: Metric, *, below: bool) -> str:
-    """Why a figure is no line at all; empty where it is one."""
+    """Why a figure would never or always fire; empty if neither."""
     if line.times:
         return ""
     least = 1.0 if metric.unit == "score" else 0.0

@@ -1,7 +1,7 @@
-"""Rules of one's own, judged at every 5-second mark by the figures that the panels show.
+"""User-defined rules, evaluated at every 5-second mark on the figures that the panels show.
 
-A rule is on from its `fire` line on until its figure is back at `clear`: two lines, so that a figure that dances around
-one of them isn't news every time. Which rules there are stands in the engine's config, and so in every checkpoint.
+A rule is on from its `fire` threshold until its figure is back at `clear`: hysteresis against a figure that oscillates
+around the threshold. Rules are part of the engine's config, and so of every checkpoint.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from voicetop.formatting.numbers import written
 
 
 class RulesState(Struct):
-    """The rules that are on, and since when (stamp time)."""
+    """Active rules, and since when (stamp time)."""
 
     on: dict[str, float] = field(default_factory=dict)
 
@@ -44,27 +44,29 @@ class Rules:
         rules = [rule for rule in engine.config.rules if rule.tier != "line"]
         if not rules:
             return []
-        readings, held = Readings(engine), self._state.on
-        found, on = [], {}
+        readings, previously_on = Readings(engine), self._state.on
+        signals, on = [], {}
         for rule in rules:
             metric = metrics.find(rule.metric)
             if metric is None:
                 continue
             figure = readings.read(rule.metric, rule.where, rule.window)
-            line = line_at(rule.clear if rule.name in held else rule.fire, figure)
+            line = threshold_at(rule.clear if rule.name in previously_on else rule.fire, figure)
             if figure.n >= rule.min_n and _beyond(figure.value, line, below=rule.below):
-                on[rule.name] = held[rule.name] if rule.name in held else _began(engine, rule, at)
+                on[rule.name] = (
+                    previously_on[rule.name] if rule.name in previously_on else _onset(engine, rule, at)
+                )
                 who = culprit_of(engine, rule, metric, figure, on[rule.name])
-                found.append(_signal(rule, metric, figure, on[rule.name], who))
+                signals.append(_signal(rule, metric, figure, on[rule.name], who))
         self._state.on = on
-        return found
+        return signals
 
     def urgent(self, engine: Engine, at: float) -> list[Signal]:  # noqa: ARG002 - rules look at marks only
-        """Nothing: figures have time until the next mark."""
+        """Always empty: rules are evaluated at marks."""
         return []
 
     def learning_s(self, engine: Engine, at: float) -> float:  # noqa: ARG002 - what is normal is learned elsewhere
-        """Rules know what they want."""
+        """Always 0: rules need no learning."""
         return 0.0
 
     def dump(self) -> bytes:
@@ -72,19 +74,19 @@ class Rules:
         return msgspec.msgpack.encode(RulesState(dict(sorted(self._state.on.items()))))
 
     def load(self, state: bytes) -> None:
-        """Go on from a checkpoint."""
+        """Restore from a checkpoint."""
         self._state = _decoder.decode(state)
 
 
-def _began(engine: Engine, rule: Rule, at: float) -> float:
-    """When what crossed its threshold at mark `at` began: of errors as the verdict has it, of all else at the mark."""
+def _onset(engine: Engine, rule: Rule, at: float) -> float:
+    """When a rule that fires at mark `at` began: estimated for errors as in the verdict, else `at`."""
     if rule.window != "5m" or rule.below or not rule.metric.startswith("errors"):
         return at
     return onset.of_errors(engine.ledger, rule.where, at, metrics.error_kind(rule.metric))
 
 
-def line_at(line: ThresholdPair, figure: Figure) -> float:
-    """A threshold in the figure's unit; NaN where it is a multiple of a normal that isn't known."""
+def threshold_at(line: ThresholdPair, figure: Figure) -> float:
+    """A threshold in the figure's unit; NaN if it is a multiple of an unknown normal."""
     return line.value * figure.normal.value if line.times else line.value
 
 
@@ -94,18 +96,18 @@ def _beyond(value: float, line: float, *, below: bool) -> bool:
 
 def derivation(rule: Rule, metric: Metric, figure: Figure) -> str:
     """2,700 ms = 1.5 × normal P95 response 1,800 ms."""
-    line = line_at(rule.fire, figure)
-    said = written(line, metric.unit)
+    line = threshold_at(rule.fire, figure)
+    text = written(line, metric.unit)
     if rule.fire.times:
-        said += f" = {rule.fire.value:g} × normal {metric.words} {written(figure.normal.value, metric.unit)}"
-    back = line_at(rule.clear, figure)
-    return said if back == line else f"{said}, over at {written(back, metric.unit)}"
+        text += f" = {rule.fire.value:g} × normal {metric.words} {written(figure.normal.value, metric.unit)}"
+    clear = threshold_at(rule.clear, figure)
+    return text if clear == line else f"{text}, over at {written(clear, metric.unit)}"
 
 
-def _signal(rule: Rule, metric: Metric, figure: Figure, since: float, blamed: Culprit) -> Signal:
+def _signal(rule: Rule, metric: Metric, figure: Figure, since: float, culprit: Culprit) -> Signal:
     tier: Tier = "info" if rule.tier == "line" else rule.tier
     sign = "≥ " if figure.at_least else ""
-    value, line = written(figure.value, metric.unit), written(line_at(rule.fire, figure), metric.unit)
+    value, line = written(figure.value, metric.unit), written(threshold_at(rule.fire, figure), metric.unit)
     side = "under" if rule.below else "over"
     who = f" of {' × '.join(part for _, part in rule.where)}" if rule.where else ""
     return Signal(
@@ -114,27 +116,27 @@ def _signal(rule: Rule, metric: Metric, figure: Figure, since: float, blamed: Cu
         tier=tier,
         text=f"{metric.words}{who} {sign}{value}, {side} {line} (n {figure.n:,})",
         onset=since,
-        where=rule.where or blamed.who.where,
+        where=rule.where or culprit.who.where,
         value=figure.value,
         normal=figure.normal.value,
-        line=line_at(rule.fire, figure),
+        line=threshold_at(rule.fire, figure),
         unit=metric.unit,
         n=figure.n,
         because=derivation(rule, metric, figure),
         runbook=rule.runbook,
         links=rule.links,
         metric=metric.words,
-        stage=blamed.stage,
-        component=blamed.component,
-        stage_share=blamed.share,
-        explains=NAN if rule.where else blamed.who.explains,
-        marker=blamed.marker,
-        marker_lag_s=blamed.lag_s,
+        stage=culprit.stage,
+        component=culprit.component,
+        stage_share=culprit.share,
+        explains=NAN if rule.where else culprit.who.explains,
+        marker=culprit.marker,
+        marker_lag_s=culprit.lag_s,
     )
 
 
 def policies_of(config: EngineConfig) -> Policies:
-    """How patient families and rules are, a rule by its own name."""
+    """Hold times of families and rules, by name."""
     return dict(config.policies) | {rule.name: Policy(rule.for_s, rule.keep_s) for rule in config.rules}
 
 
@@ -142,7 +144,7 @@ def policies_of(config: EngineConfig) -> Policies:
 
 
 class Culprit(Struct, frozen=True):
-    """Segment, stage with its share of the excess, or component; and what changed shortly before."""
+    """Segment, stage with its share of the excess, or component; and the last marker before the onset."""
 
     who: Attribution = Attribution()
     stage: str = ""
@@ -153,7 +155,7 @@ class Culprit(Struct, frozen=True):
 
 
 def culprit_of(engine: Engine, rule: Rule, metric: Metric, figure: Figure, since: float) -> Culprit:
-    """Who is to blame for what a rule of everybody's sees since then; a rule of a segment has named it."""
+    """The culprit since the onset; the segment only for fleet-wide rules, as others name theirs."""
     who, stage, share, component = Attribution(), "", NAN, ""
     short = rule.window == "5m" and not rule.where
     if metric.family == "latency" and short:
@@ -168,13 +170,13 @@ def culprit_of(engine: Engine, rule: Rule, metric: Metric, figure: Figure, since
 
 
 def _slow(engine: Engine, figure: Figure) -> tuple[Attribution, str, float]:
-    usual = Normals.of(engine.ledger, None, frozenset(engine.judge.troubled))
-    past = usual.histograms.get("e2e")
-    if past is None or not figure.normal.known:
+    normal = Normals.of(engine.ledger, None, frozenset(engine.judge.troubled))
+    past_e2e = normal.histograms.get("e2e")
+    if past_e2e is None or not figure.normal.known:
         return Attribution(), "", NAN
-    who = segments.of_slow_turns(engine.ledger, thresholds.bucket_after(past))
+    who = segments.of_slow_turns(engine.ledger, thresholds.bucket_after(past_e2e))
     now = engine.ledger.windows.histograms("5m", None, len(engine.ledger.cells))
-    cause = stages.culprit(now, usual.histograms)
+    cause = stages.culprit(now, normal.histograms)
     return who, cause.stage, cause.share
 
 
@@ -183,12 +185,14 @@ def _slow(engine: Engine, figure: Figure) -> tuple[Attribution, str, float]:
 _MILD = ("line", "info", "warning", "critical")
 
 
-def drawn(rules: tuple[Rule, ...], where: tuple[tuple[str, str], ...], name: str, figure: Figure) -> Figure:
-    """The figure with the line that the mildest of the rules on it draws, in this segment or for everybody."""
-    mine = [rule for rule in rules if rule.metric == name and rule.where in ((), where)]
-    if not mine:
+def with_rule_threshold(
+    rules: tuple[Rule, ...], where: tuple[tuple[str, str], ...], name: str, figure: Figure
+) -> Figure:
+    """The figure with the threshold of its mildest rule, preferring rules of this segment to fleet-wide ones."""
+    matching = [rule for rule in rules if rule.metric == name and rule.where in ((), where)]
+    if not matching:
         return figure
-    rule = min(mine, key=lambda rule: (rule.where != where, _MILD.index(rule.tier), rule.name))
-    line = line_at(rule.fire, figure)
+    rule = min(matching, key=lambda rule: (rule.where != where, _MILD.index(rule.tier), rule.name))
+    line = threshold_at(rule.fire, figure)
     off = figure.n >= rule.min_n and _beyond(figure.value, line, below=rule.below)
     return replace(figure, warn=line, off=off, rule="" if rule.fire.times else rule.name)

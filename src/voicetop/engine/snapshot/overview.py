@@ -90,7 +90,7 @@ class SentimentPanel(Struct, frozen=True):
 class CapacityPanel(Struct, frozen=True):
     """Live calls against the tested limit (0: not told): `severity` is "degraded" near it, "down" from it on.
 
-    `minutes_to_line` is NaN where arrivals don't lead there.
+    `minutes_to_limit` is NaN where arrivals don't lead there.
     """
 
     live: int = 0
@@ -100,6 +100,6 @@ class CapacityPanel(Struct, frozen=True):
     peak_at: float = NAN
     arrivals_per_min: float = NAN
     handling_s: float = NAN
-    minutes_to_line: float = NAN
+    minutes_to_limit: float = NAN
     chart: Series | None = None
     severity: Severity = "ok"

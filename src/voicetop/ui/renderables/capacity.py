@@ -43,8 +43,8 @@ def _notes(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
     if width >= 150 and known(panel.arrivals_per_min):
         row.add(" · ", "faint").add(f"{panel.arrivals_per_min:.0f} new per minute", "muted")
         row.add(f", {times.age(panel.handling_s)} each" if known(panel.handling_s) else "", "muted")
-    if panel.minutes_to_line > 0:
-        row.add(" · ", "faint").add(f"limit in {times.span(panel.minutes_to_line * 60)}", "degraded")
+    if panel.minutes_to_limit > 0:
+        row.add(" · ", "faint").add(f"limit in {times.span(panel.minutes_to_limit * 60)}", "degraded")
     return row.line()
 
 

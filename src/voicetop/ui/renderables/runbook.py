@@ -127,7 +127,7 @@ def _errors(snap: Snapshot, _: DisplayOptions) -> str:
 def _capacity(snap: Snapshot, _: DisplayOptions) -> str:
     panel = snap.capacity
     limit = f" of {panel.limit:,} tested" if panel.limit else ", no limit set"
-    line = panel.minutes_to_line
+    line = panel.minutes_to_limit
     return f"{panel.live:,}{limit}" + (f" · limit in {times.span(line * 60)}" if line > 0 else "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from voicetop.alerts.incidents.silences import written
+from voicetop.alerts.incidents.silences import format_matcher
 from voicetop.engine.snapshot import NAN, IncidentRow, SilenceRow, Snapshot
 from voicetop.errors import UsageError
 from voicetop.sources import Act
@@ -98,7 +98,7 @@ class IncidentKeys(Page):
             end = silence_entry.parse_silence(text, self.now, utc=self.host.look.utc)
         except UsageError as error:
             return str(error)
-        matcher = end.matcher or written((("rule", row.rule), *row.where))
+        matcher = end.matcher or format_matcher((("rule", row.rule), *row.where))
         self.incidents.operate(Act("silence", matcher, end.why, end.until), message=f"silenced: {matcher}")
         return ""
 
