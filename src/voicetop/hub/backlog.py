@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import deque
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -91,8 +92,4 @@ class Backlog:
         newest = self._entries[-1].last if self._entries else 0
         if seq > newest or seq + 1 < max(self.oldest_seq, 1):
             return None
-        return self.start + bisect_left(self._entries, seq + 1, key=_last)
-
-
-def _last(entry: BacklogEntry) -> int:
-    return entry.last
+        return self.start + bisect_left(self._entries, seq + 1, key=attrgetter("last"))

@@ -37,10 +37,6 @@ class _Batch(Struct, frozen=True):
     at: float
 
 
-class _Opening(Struct, frozen=True):
-    frame: bytes
-
-
 class HubSession:
     """Feeds the session in order and makes join points on demand; concurrent requests share one.
 
@@ -59,7 +55,7 @@ class HubSession:
         self._encode = encode
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._jobs: SimpleQueue[_Opening | _Batch | asyncio.Future[JoinPoint] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[bytes | _Batch | asyncio.Future[JoinPoint] | None] = SimpleQueue()
         self._bytes_fed = 0
         self._bytes_folded = 0
         self._has_room = asyncio.Event()
@@ -71,7 +67,7 @@ class HubSession:
 
     def open(self, welcome: bytes) -> None:
         """Begin the epoch; call before any batch."""
-        self._jobs.put(_Opening(welcome))
+        self._jobs.put(welcome)
 
     def feed(self, frame: bytes, last: int, at: float) -> None:
         """Queue the next batch, without waiting."""
@@ -131,8 +127,8 @@ class HubSession:
                 index, last, at = index + 1, job.last, job.at
                 self._fold(job.frame)
                 self._mark_folded(len(job.frame))
-            elif isinstance(job, _Opening):
-                self._fold(job.frame)
+            elif isinstance(job, bytes):
+                self._fold(job)
             else:
                 self._answer(job, index, last, at)
 

@@ -7,7 +7,7 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -184,11 +184,7 @@ class Hub:
             await self._serve_console(client, hello)
 
     async def _serve_console(self, client: Client, hello: Hello) -> None:
-        if len(self.consoles) >= self.config.max_consoles:
-            await client.close(
-                CloseCode.TRY_AGAIN_LATER,
-                f"{self.config.max_consoles} consoles are connected, the maximum of this hub",
-            )
+        if await _is_full(client, self.consoles, self.config.max_consoles, "consoles"):
             return
         role: Role = next(role for role in client.grant.roles if role == hello.role)
         console = ConsoleConnection(
@@ -205,11 +201,7 @@ class Hub:
             self.consoles.discard(console)
 
     async def _serve_publisher(self, client: Client, hello: Hello | None = None) -> None:
-        if len(self.publishers) >= self.config.max_publishers:
-            await client.close(
-                CloseCode.TRY_AGAIN_LATER,
-                f"{self.config.max_publishers} publishers are connected, the maximum of this hub",
-            )
+        if await _is_full(client, self.publishers, self.config.max_publishers, "publishers"):
             return
         self.publishers.add(client)
         try:
@@ -247,6 +239,14 @@ class Hub:
         if error.errno == errno.EACCES:
             return f"this user may not listen on {where}: choose a --port of 1024 or higher"
         return f"cannot listen on {where}: {error.strerror or error}"
+
+
+async def _is_full(client: Client, connected: Sized, limit: int, name: str) -> bool:
+    """Whether `limit` clients are connected already; then closes this one."""
+    if len(connected) < limit:
+        return False
+    await client.close(CloseCode.TRY_AGAIN_LATER, f"{limit} {name} are connected, the maximum of this hub")
+    return True
 
 
 def _hello(frame: bytes) -> Hello | None:

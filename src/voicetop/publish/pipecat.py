@@ -163,9 +163,6 @@ class VoicetopObserver(BaseObserver):
             if name in getattr(transport, "_event_handlers", {}):
                 transport.add_event_handler(name, on_leave)
 
-    def _connected(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._handle("connected")
-
     def _vad_start(self, frame: frames.VADUserStartedSpeakingFrame, _source: FrameProcessor) -> None:
         self._loudness.begin()
         self._handle_at(frame.timestamp, "user_speech_start", start_secs=frame.start_secs)
@@ -179,12 +176,6 @@ class VoicetopObserver(BaseObserver):
     def _audio(self, frame: frames.InputAudioRawFrame, _source: FrameProcessor) -> None:
         self._loudness.add(frame.audio)
 
-    def _turn_start(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._handle("user_turn_start")
-
-    def _turn_stop(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._handle("user_turn_stop")
-
     def _transcript(self, frame: frames.TranscriptionFrame, source: FrameProcessor) -> None:
         language = str(getattr(frame.language, "value", frame.language) or "")
         self._handle("transcript", text=frame.text, language=language, **_identity(source))
@@ -195,9 +186,6 @@ class VoicetopObserver(BaseObserver):
     def _text(self, frame: frames.TextFrame | frames.TTSSpeakFrame, _source: FrameProcessor) -> None:
         self._handle("llm_text", text=frame.text)
 
-    def _llm_end(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._handle("llm_end")
-
     def _tts_start(self, frame: frames.TTSStartedFrame, source: FrameProcessor) -> None:
         self._handle("tts_start", context=str(frame.context_id or ""), **_identity(source))
 
@@ -207,12 +195,6 @@ class VoicetopObserver(BaseObserver):
             parts = [(part.key, part.duration_secs) for part in breakdown.contributions]
             self._handle("breakdown", contributions=parts, measured_from=str(breakdown.measured_from or ""))
         self._handle("bot_start")
-
-    def _bot_stop(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._handle("bot_stop")
-
-    def _interruption(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        self._handle("interruption")
 
     def _tool_start(self, frame: frames.FunctionCallInProgressFrame, _source: FrameProcessor) -> None:
         arguments = json.dumps(frame.arguments, default=str, ensure_ascii=False)
@@ -262,15 +244,6 @@ class VoicetopObserver(BaseObserver):
         elif isinstance(data, metrics.STTUsageMetricsData):
             self._handle("usage", audio_s=data.value.audio_seconds, **where)
 
-    def _end(self, frame: frames.EndFrame, _source: FrameProcessor) -> None:
-        self._handle("end", how="end", reason=_reason(frame))
-
-    def _cancel(self, frame: frames.CancelFrame, _source: FrameProcessor) -> None:
-        self._handle("end", how="cancel", reason=_reason(frame))
-
-    def _stop(self, frame: frames.StopFrame, _source: FrameProcessor) -> None:
-        self._handle("end", how="stop", reason=_reason(frame))
-
 
 class _Latency(UserBotLatencyObserver):
     """Pipecat's own latency breakdown, read at its source: event handlers would run in tasks, too late."""
@@ -315,30 +288,40 @@ class _Loudness:
 
 _Reader = Callable[[VoicetopObserver, Any, FrameProcessor], None]
 
+
+def _as(kind: str) -> _Reader:
+    """A reader for frames whose type says everything."""
+    return lambda observer, _frame, _source: observer._handle(kind)
+
+
+def _as_end(how: str) -> _Reader:
+    return lambda observer, frame, _source: observer._handle("end", how=how, reason=_reason(frame))
+
+
 _READERS: tuple[tuple[type[frames.Frame], _Reader], ...] = (
-    (frames.ClientConnectedFrame, VoicetopObserver._connected),
+    (frames.ClientConnectedFrame, _as("connected")),
     (frames.VADUserStartedSpeakingFrame, VoicetopObserver._vad_start),
     (frames.VADUserStoppedSpeakingFrame, VoicetopObserver._vad_stop),
     (frames.InputAudioRawFrame, VoicetopObserver._audio),
-    (frames.UserStartedSpeakingFrame, VoicetopObserver._turn_start),
-    (frames.UserStoppedSpeakingFrame, VoicetopObserver._turn_stop),
+    (frames.UserStartedSpeakingFrame, _as("user_turn_start")),
+    (frames.UserStoppedSpeakingFrame, _as("user_turn_stop")),
     (frames.TranscriptionFrame, VoicetopObserver._transcript),
     (frames.LLMFullResponseStartFrame, VoicetopObserver._llm_start),
     (frames.LLMTextFrame, VoicetopObserver._text),
     (frames.TTSSpeakFrame, VoicetopObserver._text),
-    (frames.LLMFullResponseEndFrame, VoicetopObserver._llm_end),
+    (frames.LLMFullResponseEndFrame, _as("llm_end")),
     (frames.TTSStartedFrame, VoicetopObserver._tts_start),
     (frames.BotStartedSpeakingFrame, VoicetopObserver._bot_start),
-    (frames.BotStoppedSpeakingFrame, VoicetopObserver._bot_stop),
-    (frames.InterruptionFrame, VoicetopObserver._interruption),
+    (frames.BotStoppedSpeakingFrame, _as("bot_stop")),
+    (frames.InterruptionFrame, _as("interruption")),
     (frames.FunctionCallInProgressFrame, VoicetopObserver._tool_start),
     (frames.FunctionCallResultFrame, VoicetopObserver._tool_result),
     (frames.FunctionCallCancelFrame, VoicetopObserver._tool_cancel),
     (frames.ErrorFrame, VoicetopObserver._error),
     (frames.MetricsFrame, VoicetopObserver._metrics),
-    (frames.EndFrame, VoicetopObserver._end),
-    (frames.CancelFrame, VoicetopObserver._cancel),
-    (frames.StopFrame, VoicetopObserver._stop),
+    (frames.EndFrame, _as_end("end")),
+    (frames.CancelFrame, _as_end("cancel")),
+    (frames.StopFrame, _as_end("stop")),
 )
 
 _readers: dict[type[frames.Frame], _Reader | None] = {}

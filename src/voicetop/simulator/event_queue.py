@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from bisect import bisect_right
 from collections.abc import Iterable
 
 from voicetop.wire.events import Event
@@ -42,12 +43,9 @@ class EventQueue:
             slot = self._slots.pop(key)
             slot.sort(key=_ts)
             if key == last:
-                slot = self._keep_later(slot, key, until)
+                due = bisect_right(slot, until, key=_ts)
+                if due < len(slot):
+                    self._slots[key] = slot[due:]
+                slot = slot[:due]
             taken += slot
         return taken
-
-    def _keep_later(self, slot: list[Event], key: int, until: float) -> list[Event]:
-        due = sum(event.ts <= until for event in slot) if slot[-1].ts > until else len(slot)
-        if due < len(slot):
-            self._slots[key] = slot[due:]
-        return slot[:due]

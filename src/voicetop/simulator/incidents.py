@@ -7,8 +7,6 @@ so that `--for` compresses it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec import Struct
 
 from voicetop.errors import UsageError, nearest
@@ -95,13 +93,11 @@ class SimulatedIncident(Struct, frozen=True):
         return all(kind.segments[name] == value for name, value in self.where.items())
 
 
-Change = Callable[[Effects, float], None]
-"""Changes effects in place at a strength: the incident's magnitude, or the part reached so far if it grows."""
-
-
 class Scenario(Struct, frozen=True):
     """What an incident's name means; `marker` is the kind of marker at its start, if any.
 
+    By name of an effect, at magnitude 1: `added` is added, `scaled` is the relative change, `weekly` the factor per
+    week of a drift. `recast` is the share of calls that come for `recast_to`.
     `max_arrivals` bounds the factor on arrivals at magnitude 1. `holds_outcomes` delays outcomes until the end.
     `crm_only` spares the intents that don't need the customer database, unless the incident names an intent itself.
     One that `grows` does so from zero, over its duration.
@@ -109,7 +105,11 @@ class Scenario(Struct, frozen=True):
 
     about: str
     duration: float
-    change: Change
+    added: dict[str, float] = {}
+    scaled: dict[str, float] = {}
+    weekly: dict[str, float] = {}
+    recast: float = 0.0
+    recast_to: str = ""
     marker: str = ""
     segment: dict[str, str] = {}
     max_arrivals: float = 1.0
@@ -117,124 +117,106 @@ class Scenario(Struct, frozen=True):
     crm_only: bool = False
     grows: bool = False
 
-
-def _nothing(effects: Effects, strength: float) -> None: ...
-
-
-def _llm_outage(effects: Effects, strength: float) -> None:
-    effects.llm_failure += 0.5 * strength
-    effects.llm *= 1.0 + 0.8 * strength
-
-
-def _llm_brownout(effects: Effects, strength: float) -> None:
-    effects.llm_failure += 0.04 * strength
-    effects.llm *= 1.0 + 0.25 * strength
-
-
-def _asr_timeouts(effects: Effects, strength: float) -> None:
-    effects.stt_failure += 0.10 * strength
-
-
-def _tool_5xx(effects: Effects, strength: float) -> None:
-    effects.tool_failure += 0.45 * strength
-
-
-def _tts_slow(effects: Effects, strength: float) -> None:
-    effects.tts *= 1.0 + 4.5 * strength
-
-
-def _traffic_drop(effects: Effects, strength: float) -> None:
-    effects.arrivals *= max(0.0, 1.0 - 0.93 * strength)
-
-
-def _seg_success(effects: Effects, strength: float) -> None:
-    effects.success_logit -= 4.0 * strength
-
-
-def _seg_latency(effects: Effects, strength: float) -> None:
-    effects.llm *= 1.0 + 1.3 * strength
-
-
-def _seg_errors(effects: Effects, strength: float) -> None:
-    effects.tts_failure += 0.12 * strength
-
-
-def _cost_double(effects: Effects, strength: float) -> None:
-    effects.tokens *= 1.0 + 1.4 * strength
-    effects.extra_tools += 0.45 * strength
-
-
-def _abandon_step(effects: Effects, strength: float) -> None:
-    effects.abandon += 0.13 * strength
-
-
-def _sentiment_deploy(effects: Effects, strength: float) -> None:
-    effects.sentiment -= 0.5 * strength
-
-
-def _frustration_rise(effects: Effects, strength: float) -> None:
-    effects.agitation += 0.75 * strength
-    effects.interrupt += 0.06 * strength
-
-
-def _new_intent(effects: Effects, strength: float) -> None:
-    effects.recast = min(1.0, 0.30 * strength)
-    effects.recast_to = "pricing_tiers"
-
-
-def _ttft_drift(effects: Effects, strength: float) -> None:
-    effects.llm *= 1.015 ** (WEEKS_OF_DRIFT * strength)
-
-
-def _success_drift(effects: Effects, strength: float) -> None:
-    effects.success *= 0.98 ** (WEEKS_OF_DRIFT * strength)
-
-
-def _traffic_double(effects: Effects, strength: float) -> None:
-    effects.arrivals *= 1.0 + strength
-
-
-def _campaign(effects: Effects, strength: float) -> None:
-    effects.arrivals *= 1.0 + 0.35 * strength
-    effects.recast = min(1.0, 0.27 * strength)
-    effects.recast_to = "sales"
-
-
-def _latency_blip(effects: Effects, strength: float) -> None:
-    effects.llm *= 1.0 + 3.0 * strength
+    def change(self, effects: Effects, strength: float) -> None:
+        """Change effects in place; `strength` is the magnitude, or the part reached so far if it grows."""
+        for name, amount in self.added.items():
+            setattr(effects, name, getattr(effects, name) + amount * strength)
+        for name, amount in self.scaled.items():
+            setattr(effects, name, getattr(effects, name) * max(0.0, 1.0 + amount * strength))
+        for name, factor in self.weekly.items():
+            setattr(effects, name, getattr(effects, name) * factor ** (WEEKS_OF_DRIFT * strength))
+        if self.recast_to:
+            effects.recast, effects.recast_to = min(1.0, self.recast * strength), self.recast_to
 
 
 _SEGMENT = {"intent": "billing", "language": "es", "version": "v42"}
-_CRM = "the customer database fails: billing and account"
+
+
 SCENARIOS: dict[str, Scenario] = {
-    "llm_outage": Scenario("half of the model's answers never come", HOUR_S, _llm_outage),
-    "llm_brownout": Scenario("the model is slower and fails now and then", 1.5 * HOUR_S, _llm_brownout),
-    "asr_timeouts": Scenario("speech recognition times out", 1.5 * HOUR_S, _asr_timeouts),
-    "tool_5xx": Scenario(_CRM, 1.5 * HOUR_S, _tool_5xx, crm_only=True),
-    "tts_slow": Scenario("the voice takes five times as long", 1.5 * HOUR_S, _tts_slow),
-    "traffic_drop": Scenario("calls stop coming in", HOUR_S, _traffic_drop),
-    "seg_success": Scenario("one segment fails its callers", 6 * HOUR_S, _seg_success, "deploy", _SEGMENT),
-    "seg_latency": Scenario("one segment is slow", 6 * HOUR_S, _seg_latency, "deploy", _SEGMENT),
-    "seg_errors": Scenario("one segment loses its voice", 6 * HOUR_S, _seg_errors, "deploy", _SEGMENT),
-    "cost_double": Scenario("a deploy doubles the cost of a call", 6 * HOUR_S, _cost_double, "deploy"),
-    "abandon_step": Scenario("callers leave at ask_account", 6 * HOUR_S, _abandon_step, "deploy"),
-    "sentiment_deploy": Scenario(
-        "a deploy that callers dislike", 10 * HOUR_S, _sentiment_deploy, "deploy", {"version": "v42"}
+    "llm_outage": Scenario(
+        "half of the model's answers never come", HOUR_S, added={"llm_failure": 0.5}, scaled={"llm": 0.8}
     ),
-    "frustration_rise": Scenario("callers get faster, louder, interrupt", 6 * HOUR_S, _frustration_rise),
-    "new_intent": Scenario("callers come with something new", 48 * HOUR_S, _new_intent, grows=True),
+    "llm_brownout": Scenario(
+        "the model is slower and fails now and then",
+        1.5 * HOUR_S,
+        added={"llm_failure": 0.04},
+        scaled={"llm": 0.25},
+    ),
+    "asr_timeouts": Scenario("speech recognition times out", 1.5 * HOUR_S, added={"stt_failure": 0.10}),
+    "tool_5xx": Scenario(
+        "the customer database fails: billing and account",
+        1.5 * HOUR_S,
+        added={"tool_failure": 0.45},
+        crm_only=True,
+    ),
+    "tts_slow": Scenario("the voice takes five times as long", 1.5 * HOUR_S, scaled={"tts": 4.5}),
+    "traffic_drop": Scenario("calls stop coming in", HOUR_S, scaled={"arrivals": -0.93}),
+    "seg_success": Scenario(
+        "one segment fails its callers",
+        6 * HOUR_S,
+        added={"success_logit": -4.0},
+        marker="deploy",
+        segment=_SEGMENT,
+    ),
+    "seg_latency": Scenario(
+        "one segment is slow", 6 * HOUR_S, scaled={"llm": 1.3}, marker="deploy", segment=_SEGMENT
+    ),
+    "seg_errors": Scenario(
+        "one segment loses its voice",
+        6 * HOUR_S,
+        added={"tts_failure": 0.12},
+        marker="deploy",
+        segment=_SEGMENT,
+    ),
+    "cost_double": Scenario(
+        "a deploy doubles the cost of a call",
+        6 * HOUR_S,
+        added={"extra_tools": 0.45},
+        scaled={"tokens": 1.4},
+        marker="deploy",
+    ),
+    "abandon_step": Scenario(
+        "callers leave at ask_account", 6 * HOUR_S, added={"abandon": 0.13}, marker="deploy"
+    ),
+    "sentiment_deploy": Scenario(
+        "a deploy that callers dislike",
+        10 * HOUR_S,
+        added={"sentiment": -0.5},
+        marker="deploy",
+        segment={"version": "v42"},
+    ),
+    "frustration_rise": Scenario(
+        "callers get faster, louder, interrupt", 6 * HOUR_S, added={"agitation": 0.75, "interrupt": 0.06}
+    ),
+    "new_intent": Scenario(
+        "callers come with something new", 48 * HOUR_S, recast=0.30, recast_to="pricing_tiers", grows=True
+    ),
     "ttft_drift": Scenario(
-        "the model gets slower, week by week", WEEKS_OF_DRIFT * 168 * HOUR_S, _ttft_drift, grows=True
+        "the model gets slower, week by week",
+        168 * WEEKS_OF_DRIFT * HOUR_S,
+        weekly={"llm": 1.015},
+        grows=True,
     ),
     "success_drift": Scenario(
-        "fewer calls end well, week by week", WEEKS_OF_DRIFT * 168 * HOUR_S, _success_drift, grows=True
+        "fewer calls end well, week by week",
+        168 * WEEKS_OF_DRIFT * HOUR_S,
+        weekly={"success": 0.98},
+        grows=True,
     ),
-    "healthy": Scenario("nothing happens", 0.0, _nothing),
-    "traffic_double": Scenario("twice the calls", 3 * HOUR_S, _traffic_double, max_arrivals=2.0),
-    "campaign": Scenario("more calls, more sales", 8 * HOUR_S, _campaign, "campaign", max_arrivals=1.35),
-    "latency_blip": Scenario("the model is slow for 45 s", 45.0, _latency_blip),
-    "deploy_noop": Scenario("a deploy that changes nothing", 0.0, _nothing, "deploy"),
-    "eval_lag": Scenario("the judge's verdicts come late", 2 * HOUR_S, _nothing, holds_outcomes=True),
+    "healthy": Scenario("nothing happens", 0.0),
+    "traffic_double": Scenario("twice the calls", 3 * HOUR_S, scaled={"arrivals": 1.0}, max_arrivals=2.0),
+    "campaign": Scenario(
+        "more calls, more sales",
+        8 * HOUR_S,
+        scaled={"arrivals": 0.35},
+        recast=0.27,
+        recast_to="sales",
+        marker="campaign",
+        max_arrivals=1.35,
+    ),
+    "latency_blip": Scenario("the model is slow for 45 s", 45.0, scaled={"llm": 3.0}),
+    "deploy_noop": Scenario("a deploy that changes nothing", 0.0, marker="deploy"),
+    "eval_lag": Scenario("the judge's verdicts come late", 2 * HOUR_S, holds_outcomes=True),
 }
 
 
