@@ -17,7 +17,8 @@ from voicetop.cli.publish import LineSender, Pump
 from voicetop.clock import WallClock
 from voicetop.connection.backoff import Backoff
 from voicetop.hub import Hub, HubConfig
-from voicetop.publish.json_lines import MAX_LINE, InvalidLine, JsonLine, JsonLines
+from voicetop.publish.json_lines import InvalidLine, JsonLine, JsonLines
+from voicetop.wire.frames import MAX_EVENT_BYTES
 
 StartHub = Callable[..., Awaitable[Hub]]
 
@@ -202,7 +203,7 @@ def test_a_line_without_end_costs_no_memory_and_one_bad_line() -> None:
     lines = JsonLines()
     for _ in range(100):
         assert not list(lines.feed(b"x" * 65_536))
-    assert len(lines._rest) <= MAX_LINE + 65_536
+    assert len(lines._rest) <= MAX_EVENT_BYTES + 65_536
     [bad, good] = lines.feed(b"\n" + lines_of(turn(1)))
     assert isinstance(bad, InvalidLine)
     assert "longer than" in bad.why

@@ -14,10 +14,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from voicetop.wire.events import EVENT_TYPES
+from voicetop.wire.events import EVENT_TYPES, SPOKEN_FIELDS
 from voicetop.wire.frames import RawBatch
 
-SPOKEN = frozenset({"user_text", "agent_text", "arguments", "result"})
 FREE_TEXT = {
     "operator": frozenset({"text"}),
     "call.outcome": frozenset({"reason"}),
@@ -26,7 +25,7 @@ FREE_TEXT = {
 NUMERIC_ACT = "runbook_tick"
 """The only act whose text is not prose: the number of a step."""
 _ALLOWED = {
-    name: (frozenset(kind.__struct_fields__) | {"type"}) - SPOKEN - FREE_TEXT.get(name, frozenset())
+    name: (frozenset(kind.__struct_fields__) | {"type"}) - SPOKEN_FIELDS - FREE_TEXT.get(name, frozenset())
     for name, kind in EVENT_TYPES.items()
 }
 _ENVELOPE = frozenset({"type", "ts", "event_id", "source"})

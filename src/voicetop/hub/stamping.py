@@ -12,9 +12,10 @@ import msgspec
 
 from voicetop.clock import Clock
 from voicetop.hub.backlog import BacklogEntry
+from voicetop.wire.frames import MAX_EVENT_BYTES
 
-MAX_BATCH_BYTES = 192 * 1024
-"""A console that doesn't read pins one or two batches of this size; no single event is larger."""
+MAX_BATCH_BYTES = MAX_EVENT_BYTES
+"""A console that doesn't read pins one or two batches of this size."""
 
 SLEW_RATE = 0.5
 """Speed of stamped time, relative to real time, while the machine's clock is behind the last stamp."""

@@ -25,6 +25,7 @@ from voicetop.wire.events import (
     Operator,
     SourceStatus,
 )
+from voicetop.wire.frames import HUB_ONLY_TYPES
 from voicetop.wire.text import safe_label, safe_text
 
 MAX_PAYLOAD = 4096
@@ -33,7 +34,6 @@ MAX_SOURCES = 5_000
 NESTING_MARGIN = 256
 
 _HUB_ONLY = frozenset({Heartbeat, Gap, Malformed})
-_HUB_ONLY_NAMES = frozenset({"heartbeat", "gap", "malformed", "hello", "welcome", "batch"})
 
 
 class ValidatedPart(Struct, frozen=True):
@@ -138,7 +138,7 @@ class Validator:
             raise msgspec.ValidationError("nested too deeply")
         raw.decode()
         envelope = _envelope_decoder.decode(raw)
-        if envelope.type in _HUB_ONLY_NAMES:
+        if envelope.type in HUB_ONLY_TYPES:
             raise msgspec.ValidationError(f"only a hub may send '{safe_label(envelope.type)}'")
         if envelope.type not in EVENT_TYPES:
             return envelope.event_id

@@ -15,12 +15,10 @@ from msgspec import Raw, Struct
 
 from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.events import EVENT_TYPES, AnyEvent, Label
+from voicetop.wire.frames import HUB_ONLY_TYPES, MAX_EVENT_BYTES
 from voicetop.wire.text import safe_text
 
-MAX_LINE = 192 * 1024
-"""The most that a hub accepts for one event."""
-
-_HUB_ONLY_TYPES = frozenset({"heartbeat", "gap", "malformed", "welcome", "batch", "hello", "frame"})
+_IGNORED = HUB_ONLY_TYPES | {"frame"}
 
 
 class JsonLine(Struct, frozen=True):
@@ -69,8 +67,8 @@ class JsonLines:
             line = self._line(text)
             if line:
                 yield line
-        if len(self._rest) > MAX_LINE:
-            self._rest = self._rest[: MAX_LINE + 1]
+        if len(self._rest) > MAX_EVENT_BYTES:
+            self._rest = self._rest[: MAX_EVENT_BYTES + 1]
             self._too_long = True
 
     def end(self) -> Iterator[JsonLine | InvalidLine]:
@@ -80,9 +78,9 @@ class JsonLines:
 
     def _line(self, text: bytes) -> JsonLine | InvalidLine | None:
         self.number += 1
-        too_long, self._too_long = self._too_long or len(text) > MAX_LINE, False
+        too_long, self._too_long = self._too_long or len(text) > MAX_EVENT_BYTES, False
         if too_long:
-            return InvalidLine(self.number, f"longer than {MAX_LINE:,} bytes")
+            return InvalidLine(self.number, f"longer than {MAX_EVENT_BYTES:,} bytes")
         text = text.strip()
         if not text:
             return None
@@ -97,7 +95,7 @@ class JsonLines:
         if not envelope.type and bytes(envelope.raw):
             text = bytes(envelope.raw)
             envelope = _envelope_decoder.decode(text)
-        if envelope.voicetop or envelope.type in _HUB_ONLY_TYPES:
+        if envelope.voicetop or envelope.type in _IGNORED:
             self.ignored += 1
             return None
         if not envelope.type:

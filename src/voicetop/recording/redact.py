@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Raw
 
 from voicetop.wire.batches import UNDECODABLE
-from voicetop.wire.events import EVENT_TYPES, MAX_LABEL, MAX_TEXT, Agent, Durations, Gap
+from voicetop.wire.events import EVENT_TYPES, MAX_LABEL, MAX_TEXT, SPOKEN_FIELDS, Agent, Durations, Gap
 from voicetop.wire.frames import RawBatch, Welcome
 
 FIELDS = (
@@ -31,8 +31,7 @@ FIELDS = (
 )  # fmt: skip
 """Fields that identify a person, at any depth."""
 
-SPOKEN = frozenset({"user_text", "agent_text", "arguments", "result"})
-_WRITTEN = SPOKEN | {"text"}
+_WRITTEN = SPOKEN_FIELDS | {"text"}
 """Text written by an operator may quote a transcript."""
 _MOST_NAMES = 100_000
 _IDS = frozenset(
@@ -154,7 +153,7 @@ class Redactor:
         return out
 
     def _without_text(self, event: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-        left_out = _WRITTEN if self._in_operator_act else SPOKEN
+        left_out = _WRITTEN if self._in_operator_act else SPOKEN_FIELDS
         rest = {name: value for name, value in event.items() if name in known - left_out}
         self.dropped += len(event) - len(rest)
         return rest
@@ -186,7 +185,7 @@ class Redactor:
             return self._machine_name(value, name)
         if name in known and name in _IDS:
             return self._id(value, name)
-        if name in SPOKEN and value[:1] in "{[":
+        if name in SPOKEN_FIELDS and value[:1] in "{[":
             with contextlib.suppress(msgspec.DecodeError, RecursionError):
                 inner = self._value(name, msgspec.json.decode(value), frozenset())
                 return _truncate(msgspec.json.encode(inner).decode(), value)

@@ -18,6 +18,9 @@ NAN = float("nan")
 MAX_LABEL = 512
 MAX_TEXT = 20_000
 
+SPOKEN_FIELDS = frozenset({"user_text", "agent_text", "arguments", "result"})
+"""Fields that hold what callers and agents say."""
+
 Label: TypeAlias = Annotated[str, Meta(max_length=MAX_LABEL)]
 """A name, id or value; a longer one makes its event malformed."""
 

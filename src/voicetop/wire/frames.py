@@ -20,6 +20,12 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
+MAX_EVENT_BYTES = 192 * 1024
+"""The largest event that a hub accepts."""
+
+HUB_ONLY_TYPES = frozenset({"heartbeat", "gap", "malformed", "hello", "welcome", "batch"})
+"""Types that a hub accepts from no publisher, since it makes or answers them itself."""
+
 ROLES_HEADER = "Voicetop-Roles"
 """The header of a hub's handshake response that lists the roles the client may have, comma-separated."""
 
