@@ -199,5 +199,5 @@ def test_where_nothing_listens_it_says_what_to_type_and_exits_with_1(tmp_path: P
     assert done.returncode == 1
     assert "nothing listens there" in done.stdout
     assert "voicetop serve" in done.stdout
-    assert done.stdout.rstrip().endswith("to mend.")
+    assert done.stdout.rstrip().endswith("found.")
     assert doctor(tmp_path, "http://x").stdout.count("did you mean ws://x ?") == 1

@@ -79,7 +79,7 @@ def test_a_new_service_says_that_it_is_learning_and_for_how_long() -> None:
     line.pass_(300, every=5)
     line.turn("c2", 900)
     verdict = line.see().verdict
-    assert (verdict.severity, verdict.text) == ("learning", "1 call · learning what is normal, 10 min to go")
+    assert (verdict.severity, verdict.text) == ("learning", "1 call · learning baseline, 10 min left")
 
 
 def test_stuck_callers_are_down_within_seconds_learned_or_not() -> None:

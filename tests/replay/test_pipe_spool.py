@@ -77,7 +77,7 @@ def test_a_first_block_that_comes_in_bits_is_waited_for(data: bytes, pipe: tuple
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"", "is empty"), (b"hello", "is not a recording"), (b"\x28\xb5\x2f\xfd", "torn")]
+    ("content", "said"), [(b"", "is empty"), (b"hello", "is not a recording"), (b"\x28\xb5\x2f\xfd", "truncated")]
 )
 def test_what_is_none_is_refused_and_nothing_is_left(
     content: bytes, said: str, pipe: tuple[FileIO, FileIO], state_home: Path
@@ -103,7 +103,7 @@ def test_a_full_disk_is_told_and_what_came_can_be_played(
     monkeypatch.setattr(PipeSpool, "_write", full)
     writing.write(data[2000:4000])
     until(lambda: spool.note)
-    assert spool.note == "what comes later can't be shown: the disk is full"
+    assert spool.note == "later data can't be shown: the disk is full"
     spool.close()
 
 

@@ -94,7 +94,7 @@ def test_a_block_that_is_being_written_is_read_once_it_is_whole(tmp_path: Path) 
     path.write_bytes(whole[: len(whole) // 2])
     trail = FrameCursor(lambda: [path], path, Place(0, 0))
     session = folded(*(frame for _, frame in trail))
-    assert any("torn" in note for note in trail.notes)
+    assert any("truncated" in note for note in trail.notes)
     path.write_bytes(whole)
     for _, frame in trail:
         session.feed(frame)

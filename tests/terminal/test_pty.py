@@ -177,7 +177,7 @@ def test_a_piped_recording_is_shown_with_keys_from_the_terminal(tmp_path: Path) 
     frames = [welcome(0, 1.76e9), *(beat(seq, 1.76e9 + seq / 4) for seq in range(1, 9))]
     path = record(tmp_path / "a.vtr", frames)
     with path.open("rb") as file, Terminal("replay", "-", "--speed", "max", stdin=file.fileno()) as terminal:
-        text = terminal.shows("is at its end")
+        text = terminal.shows("end of recording")
         assert "REPLAY standard input" in text
         terminal.press("2")
         terminal.shows("── live calls")

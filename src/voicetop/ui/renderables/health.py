@@ -81,7 +81,8 @@ def latency_numbers(panel: LatencyPanel, width: int) -> list[Line]:
 def _percentile(name: str, figure: Figure, width: int) -> Line:
     reading = write_figure(figure, numbers.milliseconds)
     tone = reading.tone if reading.glyph == "▲" else "strong" if figure.known and not figure.few else "muted"
-    row = Row(2).add(name, "title").right(18, reading.value, tone).add("  ")
+    row = Row(2).add(name, "title")
+    row.right(max(18, row.width + 1 + cells(reading.value)), reading.value, tone).add("  ")
     compared(row, reading).to(28)
     wide = derivation(figure, numbers.bare_ms)
     said = wide if row.width + cells(wide) <= width else wide.replace("normal ", "")

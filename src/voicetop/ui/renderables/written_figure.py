@@ -1,6 +1,6 @@
 """A figure as panels show it: its value, its judgement and its comparison with normal.
 
-What rests on too little says so ("n 12, too few"), and what is only a lower bound, since callers still wait, is marked
+What rests on too little says so ("too few (n=12)"), and what is only a lower bound, since callers still wait, is marked
 "≥".
 """
 
