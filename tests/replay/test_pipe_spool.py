@@ -77,7 +77,8 @@ def test_a_first_block_that_comes_in_bits_is_waited_for(data: bytes, pipe: tuple
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"", "is empty"), (b"hello", "is not a recording"), (b"\x28\xb5\x2f\xfd", "truncated")]
+    ("content", "said"),
+    [(b"", "is empty"), (b"hello", "is not a recording"), (b"\x28\xb5\x2f\xfd", "truncated")],
 )
 def test_what_is_none_is_refused_and_nothing_is_left(
     content: bytes, said: str, pipe: tuple[FileIO, FileIO], state_home: Path
