@@ -42,9 +42,9 @@ GOOD = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "
 def test_a_good_terminal_has_nothing_to_mend() -> None:
     told = found(GOOD)
     assert not [finding for finding in told.values() if finding.level == "FIX"]
-    assert "16.7 million" in told["colours"].said
-    assert "OSC 9" in told["notifications"].said
-    assert "iterm2" in told["copy"].said
+    assert "16.7 million" in told["colours"].text
+    assert "OSC 9" in told["notifications"].text
+    assert "iterm2" in told["copy"].text
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_is_to_be_mended_comes_with_its_remedy(
 ) -> None:
     finding = found({**GOOD, **env}, size)[what]
     assert finding.level == "FIX"
-    assert said in finding.said
+    assert said in finding.text
     assert remedy in finding.remedy
 
 
@@ -77,12 +77,12 @@ def test_tmux_is_asked_what_it_lets_through() -> None:
 
 
 def test_colours_follow_what_the_terminal_says() -> None:
-    assert "none" in found({**GOOD, "NO_COLOR": "1"})["colours"].said
+    assert "none" in found({**GOOD, "NO_COLOR": "1"})["colours"].text
     plain = {"TERM": "xterm", "LANG": "C.UTF-8"}
-    assert found(plain)["colours"].said.startswith("16 ")
+    assert found(plain)["colours"].text.startswith("16 ")
     far = found({"TERM": "xterm-256color", "LANG": "C.UTF-8", "SSH_CONNECTION": "10.0.0.9 1 10.0.0.1 22"})
     assert "ssh doesn't pass it on" in far["colours"].remedy
-    assert "10.0.0.9" in far["ssh"].said
+    assert "10.0.0.9" in far["ssh"].text
 
 
 def test_a_report_is_plain_lines_of_a_hundred_columns() -> None:
@@ -190,8 +190,8 @@ def test_a_rule_of_the_hub_that_matches_nothing_is_named(tmp_path: Path) -> None
         session.feed(frame)
     (finding,) = _rules(session)
     assert finding.level == "note"
-    assert finding.said.startswith("rule 'bad' matches nothing: no call has intent=biling")
-    assert finding.said.endswith("; did you mean 'billing'?")
+    assert finding.text.startswith("rule 'bad' matches nothing: no call has intent=biling")
+    assert finding.text.endswith("; did you mean 'billing'?")
 
 
 def test_where_nothing_listens_it_says_what_to_type_and_exits_with_1(tmp_path: Path) -> None:

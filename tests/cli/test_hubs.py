@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from voicetop.cli.hubs import chosen
+from voicetop.cli.hubs import hubs_of
 from voicetop.config import Config, FeedConfig
 from voicetop.errors import UsageError
 
@@ -31,15 +31,15 @@ def two(tmp_path: Path) -> Config:
 def test_without_a_word_it_is_the_environment_then_the_config_then_this_machine(
     two: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [hub.url for hub in chosen([], Config())] == ["ws://127.0.0.1:8377"]
-    assert [hub.name for hub in chosen([], two)] == ["production", "staging"]
-    assert [hub.url for hub in chosen([], Config(url="ws://one"))] == ["ws://one"]
+    assert [hub.url for hub in hubs_of([], Config())] == ["ws://127.0.0.1:8377"]
+    assert [hub.name for hub in hubs_of([], two)] == ["production", "staging"]
+    assert [hub.url for hub in hubs_of([], Config(url="ws://one"))] == ["ws://one"]
     monkeypatch.setenv("VOICETOP_URL", "ws://two")
-    assert [hub.url for hub in chosen([], two)] == ["ws://two"]
+    assert [hub.url for hub in hubs_of([], two)] == ["ws://two"]
 
 
 def test_names_and_urls_may_be_mixed_and_several_urls_are_shortened(two: Config) -> None:
-    hubs = chosen(["staging", "ws://10.0.0.9:1/"], two)
+    hubs = hubs_of(["staging", "ws://10.0.0.9:1/"], two)
     assert [(hub.name, hub.url) for hub in hubs] == [
         ("staging", "ws://10.0.0.7:8377"),
         ("10.0.0.9:1", "ws://10.0.0.9:1/"),
@@ -49,9 +49,9 @@ def test_names_and_urls_may_be_mixed_and_several_urls_are_shortened(two: Config)
 def test_a_feed_s_own_token_goes_before_the_environment_and_that_before_the_general_one(
     two: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [hub.token for hub in chosen([], two)] == ["production-token", "general-token"]
+    assert [hub.token for hub in hubs_of([], two)] == ["production-token", "general-token"]
     monkeypatch.setenv("VOICETOP_TOKEN", "told")
-    assert [hub.token for hub in chosen([], two)] == ["production-token", "told"]
+    assert [hub.token for hub in hubs_of([], two)] == ["production-token", "told"]
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_a_feed_s_own_token_goes_before_the_environment_and_that_before_the_gene
 )
 def test_what_is_none_is_said_with_the_nearest(two: Config, words: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        chosen(words, two)
+        hubs_of(words, two)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from voicetop.cli import run
-from voicetop.cli.backtest import Fired, Match, Seen, matched, missed
+from voicetop.cli.backtest import Fired, Match, Result, matched, missed
 from voicetop.cli.rules import summary
 from voicetop.engine.snapshot import NAN
 from voicetop.wire.events import Marker
@@ -144,8 +144,8 @@ def fired(rule: str, at: float, over: float = NAN, family: str = "errors", incid
     return Fired(rule, incident, family, at, at - 30, over, rule)
 
 
-def seen(ours: list[Fired], truth: list[Fired], markers: list[Marker] | None = None) -> Seen:
-    return Seen("x.vtr", 0, 100_000, ours, truth, markers or [], {})
+def result(ours: list[Fired], truth: list[Fired], markers: list[Marker] | None = None) -> Result:
+    return Result("x.vtr", 0, 100_000, ours, truth, markers or [], {})
 
 
 def deploy(at: float, version: str) -> Marker:
@@ -153,19 +153,19 @@ def deploy(at: float, version: str) -> Marker:
 
 
 def test_fires_twice_11_min_earlier_1_false() -> None:
-    one = seen([fired("r", 10_000, 12_000), fired("r", 50_000, 50_300)], [fired("errors", 10_660, 11_000)])
+    one = result([fired("r", 10_000, 12_000), fired("r", 50_000, 50_300)], [fired("errors", 10_660, 11_000)])
     assert summary(matched(one, "r")) == "fires twice, 11 min earlier, 1 false"
 
 
 def test_after_a_marker_it_is_not_false() -> None:
-    one = seen([fired("r", 10_000, 12_000)], [], [deploy(9_900, "v42"), deploy(1_000, "v41")])
+    one = result([fired("r", 10_000, 12_000)], [], [deploy(9_900, "v42"), deploy(1_000, "v41")])
     (match,) = matched(one, "r")
     assert (match.marker, match.false) == ("deploy v42", False)
 
 
 def test_its_own_family_goes_before_what_merely_was_at_that_time() -> None:
     truth = [fired("latency", 10_001, family="latency"), fired("errors", 10_300)]
-    (match,) = matched(seen([fired("r", 10_000)], truth), "r")
+    (match,) = matched(result([fired("r", 10_000)], truth), "r")
     assert match.truth is truth[1]
 
 
@@ -175,7 +175,7 @@ def test_what_no_rule_said_is_missed() -> None:
         fired("errors", 60_000, 60_100),
         fired("cost", 60_000, family="cost"),
     ]
-    assert missed(seen([fired("r", 10_000, 10_200)], truth), ()) == [truth[1]]
+    assert missed(result([fired("r", 10_000, 10_200)], truth), ()) == [truth[1]]
 
 
 def test_a_rule_that_stays_still_says_so() -> None:

@@ -158,7 +158,7 @@ async def test_window_zone_and_theme_change_by_one_key() -> None:
         assert feed.asked[-1].span == "30m"
         assert "30 min" in text_of(app.sheet.lines[0])
         await pilot.press("u")
-        assert not app.look.utc
+        assert not app.options.utc
         await pilot.press("T")
         assert "theme colour-blind" in text_of(app.sheet.lines[-1])
 

@@ -31,11 +31,11 @@ KINDS = {
 }
 
 
-def painted(snap: Snapshot, width: int, height: int, look: DisplayOptions | None = None) -> list[str]:
-    scene = Scene(snap, LinkState("live"), look or DisplayOptions(), snap.view)
+def painted(snap: Snapshot, width: int, height: int, options: DisplayOptions | None = None) -> list[str]:
+    scene = Scene(snap, LinkState("live"), options or DisplayOptions(), snap.view)
     lines = [
         *header(scene, width),
-        *overview(snap, scene.look, width, height - 4),
+        *overview(snap, scene.options, width, height - 4),
         footer("overview", "overview", width),
     ]
     assert [width_of(line) for line in lines] == [width] * height

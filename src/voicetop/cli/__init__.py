@@ -1,7 +1,7 @@
-"""The command line: one module per verb, imported when it is used.
+"""The command line: one module per command, imported when it is used.
 
-A verb's module has `configure(parser)` and `run(args) -> int`. What a person got wrong is a `VoicetopError`, printed
-here as one line with exit code 2, before any screen opens.
+A command's module has `configure(parser)` and `run(args) -> int`. User errors are `VoicetopError`s, printed here as one
+line with exit code 2, before any screen opens.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ top for voice AI agents: is everything working right now?
 
 
 def run(argv: list[str]) -> int:
-    """Run one verb; without a verb, or with a URL first, the console."""
+    """Run one command; without a command, or with a URL first, the console."""
     try:
         args = parse(argv)
         return int(importlib.import_module(f"voicetop.cli.{args.module}").run(args))
@@ -71,7 +71,7 @@ def run(argv: list[str]) -> int:
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Pick the verb first, so that only its module is imported, then let it read the rest. Raises UsageError."""
+    """Import only the module of the given command, and let it parse the rest. Raises UsageError."""
     if argv and argv[0] in VERBS:
         module, about = VERBS[argv[0]]
         parser = Parser(f"voicetop {argv[0]}", description=about)
@@ -90,14 +90,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _check_first_word(word: str) -> None:
-    """A word that is neither an option nor like a URL was meant to be a verb. Raises UsageError."""
+    """Reject a plain word, which was meant to be a command. Raises UsageError."""
     if word.isalpha() and word not in _feeds():
         near = nearest(word, (verb for verb in VERBS if verb != "demo-feed"))
         raise UsageError(f"unknown command {word!r}{near} (to open a hub, type ws://{word}:8377)")
 
 
 def _feeds() -> Iterable[str]:
-    """The feeds that the config names. Raises ConfigError."""
+    """The named feeds of the config. Raises ConfigError."""
     from voicetop import config
 
     return config.load().feeds

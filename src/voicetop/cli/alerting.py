@@ -1,7 +1,6 @@
-"""A live console tells its person of alerts: by the terminal, and by the desktop where it runs on one.
+"""Notifies the user of a live console of alerts, through the terminal and the local desktop.
 
-Only live feeds have effects to listen to; a replay has nobody to hand them to. Lines instead of a screen ring too where
-they go to a terminal; in a pipe or a log nobody is in front of them.
+Only live feeds have effects; replays don't notify. `--plain` notifies too if its output is a terminal.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class ConsoleAlerts:
-    """`listen` before a feed starts, `show_on` before the app runs, `begin` once it paints, `end` when it has left.
+    """Call `listen` before a feed starts, `show_on` before the app runs, `begin` once it paints, `end` after it exits.
 
-    Without an app `show_beside` the lines.
+    Without an app, call `show_beside`.
     """
 
     def __init__(self, feeds: Sequence[tuple[str, RunningFeed]], settings: Config, *, utc: bool) -> None:
@@ -38,16 +37,15 @@ class ConsoleAlerts:
         self._notifier: ConsoleNotifier | None = None
         self._app: ConsoleApp | None = None
         self._notices: TerminalNotices | None = None
-        self._beside: TextIO | None = None
+        self._stream: TextIO | None = None
 
     def listen(self) -> None:
-        """Hear what the live feeds have to tell."""
+        """Subscribe to the effects of the live feeds."""
         for name, feed in self._live:
-            whose = "" if "://" in name else name
-            feed.on_effect.append(self._hearer(whose))
+            feed.on_effect.append(self._listener("" if "://" in name else name))
 
     def show_on(self, app: ConsoleApp, name: str) -> None:
-        """Where it is to be shown."""
+        """Show notifications on the terminal of `app`."""
         if not self._live:
             return
         from voicetop.notify.desk.terminal import Terminal
@@ -57,35 +55,35 @@ class ConsoleAlerts:
         self._app, self._notices = app, TerminalNotices(app, app.feeds, terminal, name)
 
     def show_beside(self, *streams: TextIO) -> None:
-        """Ring the first of these that is a terminal; where none is, listen to nothing."""
-        self._beside = next((stream for stream in streams if stream.isatty()), None)
-        if self._beside is not None:
+        """Notify on the first stream that is a terminal; without one, don't listen at all."""
+        self._stream = next((stream for stream in streams if stream.isatty()), None)
+        if self._stream is not None:
             self.listen()
 
     def begin(self) -> None:
-        """The app runs."""
+        """Called when the app runs."""
         if self._notices is not None:
             self._notices.begin()
 
     def end(self) -> None:
-        """Leave the terminal as it was. Textual draws on the standard error, and so was all of this."""
+        """Restore the terminal. Textual and the notices write to standard error."""
         if self._notifier is not None:
             self._notifier.close()
         if self._notices is not None:
             sys.stderr.write(self._notices.end())
             sys.stderr.flush()
 
-    def _hearer(self, whose: str) -> Callable[[Effect], None]:
-        def hear(effect: Effect) -> None:
+    def _listener(self, feed: str) -> Callable[[Effect], None]:
+        def on_effect(effect: Effect) -> None:
             from msgspec.structs import replace
 
-            told = replace(effect, summary=f"{whose}: {effect.summary}") if whose else effect
-            self._get_notifier().notify(told)
+            named = replace(effect, summary=f"{feed}: {effect.summary}") if feed else effect
+            self._get_notifier().notify(named)
 
-        return hear
+        return on_effect
 
     def _get_notifier(self) -> ConsoleNotifier:
-        """Made with the first effect: most nights nobody needs one."""
+        """Created with the first effect, which most sessions never get."""
         if self._notifier is None:
             from voicetop.notify.desk.console_notifier import ConsoleNotifier
 
@@ -102,15 +100,15 @@ class ConsoleAlerts:
     def _ring(self, notice: Notice) -> None:
         if self._notices is not None:
             self._notices.ring(notice)
-        elif self._beside is not None:
+        elif self._stream is not None:
             from voicetop.notify.desk.terminal import Terminal
 
             terminal = Terminal.of(self._settings.notify, os.environ)
-            self._beside.write(terminal.notice(notice.title, notice.text, notice.name))
-            self._beside.flush()
+            self._stream.write(terminal.notice(notice.title, notice.text, notice.name))
+            self._stream.flush()
 
     def _warn(self, text: str) -> None:
         if self._app is not None:
             self._app.call_soon(partial(self._app.say, text))
-        elif self._beside is not None:
+        elif self._stream is not None:
             sys.stderr.write(f"voicetop: {text}\n")

@@ -1,7 +1,7 @@
-"""A rule against what happened: recordings run twice through the ordinary Session, as it is and with the rules alone.
+"""Back-tests rules: replays a recording through two Sessions, one unchanged and one with only the rules under test.
 
-Both know nothing of files: the same frames, heartbeats and 5-second marks, so that a rule fires here when it would have
-fired live. What happened is what did fire, and the troubles that the verdict showed where nothing did.
+Both get the same frames, heartbeats and 5-second marks, so that a rule fires when it would have fired live. The ground
+truth is what fired in the unchanged session, and the verdict's troubles where nothing did.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from voicetop.session import Session
 from voicetop.wire.codec import Beat
 from voicetop.wire.events import Marker
 
-LOOK_S = 60.0
-"""How often it is looked whether a rule finds anything to look at."""
+MEASURE_EVERY_S = 60.0
+"""How often the sample sizes of the rules are measured."""
 GRACE_S = 900.0
-"""What fires within a quarter of an hour of something else is about that, and so is what follows a marker."""
+"""Firings within this time of each other, or after a marker, count as related."""
 
 
 class Fired(NamedTuple):
-    """Something that fired: from its onset until it was over (NaN: still on at the end). Stamp times."""
+    """A firing, from its onset until it was over (NaN: still on at the end). Stamp times."""
 
     rule: str
     incident: str
@@ -46,10 +46,10 @@ class Fired(NamedTuple):
     text: str
 
 
-class Seen(NamedTuple):
-    """What one recording gave: by the rules under test, in truth, its markers, and the largest n of each rule.
+class Result(NamedTuple):
+    """The result for one recording: firings of the rules, ground truth, markers, and the largest n of each rule.
 
-    `segments` are those that calls had at its end, with their values.
+    `segments` are the segment values of its calls.
     """
 
     name: str
@@ -62,8 +62,8 @@ class Seen(NamedTuple):
     segments: Segments = {}  # noqa: RUF012 - a NamedTuple's default, never changed
 
 
-class _Alone(Alerts):
-    """Each rule's incidents by themselves: live, those of a family would be one. A checkpoint's are another's."""
+class _SeparateRules(Alerts):
+    """Tracks each rule's incidents separately: live, those of one family would be merged."""
 
     def __init__(self, config: EngineConfig) -> None:
         super().__init__((Rules(),))
@@ -71,7 +71,7 @@ class _Alone(Alerts):
         self._each = {rule.name: Incidents(policies=policies) for rule in config.rules}
 
     def beat(self, engine: Engine, marks: Sequence[int], deployment: str) -> list[Effect]:
-        """A heartbeat that passed these marks."""
+        """Step all detectors for the marks of a heartbeat."""
         effects: list[Effect] = []
         for mark in map(float, marks):
             signals = [signal for each in self.detectors for signal in each.step(engine, mark)]
@@ -81,7 +81,7 @@ class _Alone(Alerts):
         return effects
 
     def load(self, data: bytes) -> None:
-        """Go on, whatever state comes."""
+        """Ignore a checkpoint's incidents."""
 
 
 class _UnderTest(Session):
@@ -89,71 +89,72 @@ class _UnderTest(Session):
 
     def __init__(self, rules: Sequence[Rule], config: EngineConfig) -> None:
         self._rules = tuple(rule for rule in rules if rule.tier != "line")
-        told = replace(config, rules=self._rules)
-        super().__init__(told, _Alone(told))
+        config = replace(config, rules=self._rules)
+        super().__init__(config, _SeparateRules(config))
 
     def load(self, state: bytes) -> None:
-        """Go on from a checkpoint, but for its rules."""
+        """Restore from a checkpoint, but keep the rules under test."""
         super().load(state)
         self.engine.config = replace(self.engine.config, rules=self._rules)
 
 
-def run(recording: str, rules: Sequence[Rule], config: EngineConfig) -> Seen:
-    """One recording. Raises RecordingError."""
+def run(recording: str, rules: Sequence[Rule], config: EngineConfig) -> Result:
+    """Back-test one recording. Raises RecordingError."""
     tried, truth = _UnderTest(rules, config), Session(config)
-    heard: tuple[list[Effect], list[Effect]] = ([], [])
-    tried.on_effect.append(heard[0].append)
-    truth.on_effect.append(heard[1].append)
+    effects: tuple[list[Effect], list[Effect]] = ([], [])
+    tried.on_effect.append(effects[0].append)
+    truth.on_effect.append(effects[1].append)
     most: dict[str, int] = {rule.name: 0 for rule in tried._rules}
-    looked = 0.0
+    measured_at = 0.0
     first = NAN
 
-    def look(beat: Beat) -> None:
-        nonlocal looked
-        if beat.at - looked >= LOOK_S:
-            looked = beat.at
+    def measure(beat: Beat) -> None:
+        nonlocal measured_at
+        if beat.at - measured_at >= MEASURE_EVERY_S:
+            measured_at = beat.at
             _measure(tried.engine, tried._rules, most)
 
-    tried.on_beat.append(look)
-    shown = _Shown(truth)
+    tried.on_beat.append(measure)
+    shown = _ShownTroubles(truth)
     with read(recording) as reader:
         for at, frame in reader.stamped():
             first = at if not known(first) else first
             tried.feed(frame)
             truth.feed(frame)
     _measure(tried.engine, tried._rules, most)
-    ours, theirs = (list(_fired(effects)) for effects in heard)
-    told = [*theirs, *shown.beside(theirs)]
-    return Seen(recording, first, truth.at, ours, told, truth.engine.markers, most, segments_of(truth.engine))
+    ours, theirs = map(list, map(_fired, effects))
+    actual = [*theirs, *shown.beside(theirs)]
+    return Result(
+        recording, first, truth.at, ours, actual, truth.engine.markers, most, segments_of(truth.engine)
+    )
 
 
-class _Shown:
-    """The troubles that a session's verdict shows, from when until when."""
+class _ShownTroubles:
+    """Records the troubles of a session's verdict, with start and end."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._on: dict[str, Fired] = {}
         self._over: list[Fired] = []
-        session.on_beat.append(self._look)
+        session.on_beat.append(self._update)
 
-    def _look(self, beat: Beat) -> None:
+    def _update(self, beat: Beat) -> None:
         standing = self._session.engine.judge.standing
         for kind in [kind for kind in self._on if kind not in standing]:
             self._over.append(self._on.pop(kind)._replace(over=beat.at))
-        for kind, held in standing.items():
+        for kind, current in standing.items():
             if kind not in self._on:
-                text, since = trouble_text.text(held.trouble), min(held.since, beat.at)
-                self._on[kind] = Fired(kind, "the verdict", held.trouble.kind, beat.at, since, NAN, text)
+                text, since = trouble_text.text(current.trouble), min(current.since, beat.at)
+                self._on[kind] = Fired(kind, "the verdict", current.trouble.kind, beat.at, since, NAN, text)
 
     def beside(self, fired: Sequence[Fired]) -> list[Fired]:
-        """Those that no incident of their family speaks for."""
-        every = [*self._over, *self._on.values()]
-        told = [
-            one
-            for one in every
-            if not any(_overlap(one, other) and one.family == other.family for other in fired)
+        """The troubles that overlap no firing of their family, by time."""
+        unmatched = [
+            trouble
+            for trouble in (*self._over, *self._on.values())
+            if not any(_overlap(trouble, other) and trouble.family == other.family for other in fired)
         ]
-        return sorted(told, key=lambda one: one.at)
+        return sorted(unmatched, key=lambda trouble: trouble.at)
 
 
 def _measure(engine: Engine, rules: Sequence[Rule], most: dict[str, int]) -> None:
@@ -163,7 +164,7 @@ def _measure(engine: Engine, rules: Sequence[Rule], most: dict[str, int]) -> Non
 
 
 def _fired(effects: Sequence[Effect]) -> Iterator[Fired]:
-    """What fired, each with its end."""
+    """The firings, each with its end."""
     ends = {effect.key: effect.at for effect in effects if effect.reason == "resolved"}
     for effect in effects:
         if effect.reason == "fired":
@@ -173,7 +174,7 @@ def _fired(effects: Sequence[Effect]) -> Iterator[Fired]:
 
 
 class Match(NamedTuple):
-    """A firing of a rule with what it was about: something that fired in truth, a marker, or nothing."""
+    """A firing of a rule, with the related actual firing or marker, if any."""
 
     fired: Fired
     truth: Fired | None
@@ -185,15 +186,15 @@ class Match(NamedTuple):
         return self.truth is None and not self.marker
 
 
-def matched(seen: Seen, rule: str) -> list[Match]:
-    """Each firing of a rule against what did fire and the markers."""
-    return [_match(fired, seen) for fired in seen.fired if fired.rule == rule]
+def matched(result: Result, rule: str) -> list[Match]:
+    """Match each firing of a rule with the ground truth and the markers."""
+    return [_match(fired, result) for fired in result.fired if fired.rule == rule]
 
 
-def _match(fired: Fired, seen: Seen) -> Match:
-    about = [truth for truth in seen.truth if _overlap(fired, truth)]
+def _match(fired: Fired, result: Result) -> Match:
+    about = [truth for truth in result.truth if _overlap(fired, truth)]
     about.sort(key=lambda truth: (truth.family != fired.family, abs(truth.at - fired.at)))
-    last = markers.last_before(seen.markers, fired.onset)
+    last = markers.last_before(result.markers, fired.onset)
     marker = markers.name(last) if last is not None else ""
     if about:
         return Match(fired, about[0], about[0].at - fired.at, marker)
@@ -201,18 +202,18 @@ def _match(fired: Fired, seen: Seen) -> Match:
 
 
 def _overlap(fired: Fired, truth: Fired) -> bool:
-    """Whether both were on at one time, with a quarter of an hour's grace before."""
-    ends = [one.over if known(one.over) else float("inf") for one in (fired, truth)]
+    """Whether both were on at the same time, with GRACE_S before each."""
+    ends = [firing.over if known(firing.over) else float("inf") for firing in (fired, truth)]
     return min(fired.onset, fired.at) - GRACE_S <= ends[1] and min(truth.onset, truth.at) - GRACE_S <= ends[0]
 
 
-def missed(seen: Seen, rules: Sequence[Rule]) -> list[Fired]:
-    """What fired in truth of the rules' families, and no rule said so."""
-    families = {fired.family for fired in seen.fired}
-    wanted = {rule.name: rule for rule in rules}
+def missed(result: Result, rules: Sequence[Rule]) -> list[Fired]:
+    """Actual firings of the rules' families that no rule detected."""
+    families = {fired.family for fired in result.fired}
+    names = {rule.name for rule in rules}
     return [
         truth
-        for truth in seen.truth
-        if truth.rule not in wanted and truth.family in (families or {truth.family})
-        and not any(_overlap(fired, truth) for fired in seen.fired)
+        for truth in result.truth
+        if truth.rule not in names and truth.family in (families or {truth.family})
+        and not any(_overlap(fired, truth) for fired in result.fired)
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""`voicetop baseline learn|show|export`: what is normal here, out of a recording, the history or a file."""
+"""`voicetop baseline learn|show|export`: baselines from recordings, the history or files."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _named(history: Store, names: list[str], store: Path) -> StoredBaseline:
 
 
 def shown(kept: StoredBaseline, where: str) -> Iterator[str]:
-    """A baseline for people: what it rests on, the latencies and rates that are normal."""
+    """A baseline as text: its sources, and the normal latencies and rates."""
     baseline = baseline_store.opened(kept, where)
     yield f"{kept.name}: {_in_words(kept, baseline)}"
     since, until = _moment(kept.first_at), _moment(kept.last_at)
@@ -163,7 +163,7 @@ def shown(kept: StoredBaseline, where: str) -> Iterator[str]:
 
 
 def _rates(baseline: Baseline) -> Iterator[str]:
-    """What comes how often, of the calls that ended."""
+    """Rates of faults and hang-ups per ended call."""
     calls = baseline_store.calls_of(baseline)
     if not calls:
         return
@@ -187,7 +187,7 @@ def _in_words(kept: StoredBaseline, baseline: Baseline) -> str:
 
 
 def _healthy(seconds: float) -> str:
-    """How long it was looked at, in the unit that says something.
+    """The healthy time a baseline covers, in a suitable unit.
 
     >>> _healthy(480), _healthy(5400), _healthy(259_200)
     ('8 healthy minutes', '1.5 healthy hours', '3.0 healthy days')

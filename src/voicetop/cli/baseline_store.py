@@ -1,4 +1,4 @@
-"""Between a session's detectors and the history: which normals a hub begins with, and how they are kept."""
+"""Loads a session's initial baseline, and stores what its detectors learn in the history."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ USUAL_NAME = "default"
 
 
 def desk_of(session: Session) -> DetectorSet:
-    """The detectors that learn."""
+    """The session's learning detectors."""
     return next(each for each in session.alerts.detectors if isinstance(each, DetectorSet))
 
 
 def kept_of(session: Session, name: str, source: str) -> StoredBaseline:
-    """What the session has learned so far, to be kept under a name."""
+    """What the session has learned so far, as a named baseline."""
     baseline = desk_of(session).baseline
     return StoredBaseline(
         name=name,
@@ -44,12 +44,12 @@ def kept_of(session: Session, name: str, source: str) -> StoredBaseline:
 
 
 def calls_of(baseline: Baseline) -> float:
-    """Calls that it rests on, as far as they haven't faded."""
+    """The number of calls in it, weighted by decay."""
     return float(baseline.sums["ended"].sum()) if "ended" in baseline.sums else 0.0
 
 
 def opened(kept: StoredBaseline, where: str) -> Baseline:
-    """The detectors' own form of it. Raises HistoryError."""
+    """Decode a stored baseline. Raises HistoryError."""
     try:
         return Baseline.decode(kept.data)
     except (msgspec.DecodeError, ValueError):
@@ -59,10 +59,10 @@ def opened(kept: StoredBaseline, where: str) -> Baseline:
 def first_of(
     file: str, store: Store | None, name: str, deployment: str, log: Callable[[str], None]
 ) -> Callable[[], Baseline] | None:
-    """The normals to begin with: those of a file that was named, else the newest in the history, else none.
+    """A factory for the initial baseline: from `file`, else the newest in the history; None without either.
 
-    Each call makes them anew, since a session learns on in what it is given. One of another fleet is warned of. Raises
-    HistoryError where a file that was named cannot be judged by; one in the history that can't be is left out.
+    It decodes the baseline for each session, since sessions modify theirs. Warns if it is from another fleet. Raises
+    HistoryError if `file` is unusable; an unusable one in the history is ignored.
     """
     kept, where = _found(file, store, name, log)
     if kept is None:
@@ -95,7 +95,7 @@ def _found(
 
 
 def keep_hourly(session: Session, store: Store, name: str, log: Callable[[str], None]) -> None:
-    """Keep what the session learns: as soon as it knows anything, then each time an hour of stamp time is over."""
+    """Save what the session learns: first as soon as possible, then after every hour of stamp time."""
     kept_until = [0.0]
 
     def keep(beat: Beat) -> None:

@@ -1,4 +1,4 @@
-"""`voicetop config check|show`: whether the config is right, and where each value comes from."""
+"""`voicetop config check|show`: checks the config, and shows where each value comes from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHAT = ("check", "show")
 
 
 class Checked(NamedTuple):
-    """A config file, what it says, and what is wrong with it. `notes` are no mistakes, but worth knowing."""
+    """A config file, its settings, and its mistakes. `notes` are harmless but worth knowing."""
 
     file: Path
     text: str
@@ -69,7 +69,7 @@ def _in_words(checked: Checked) -> str:
 
 
 def check(file: str | None = None) -> Checked:
-    """Read a config and everything that it names. Raises ConfigError where a named file can't be read."""
+    """Read a config and everything it refers to. Raises ConfigError if `file` can't be read."""
     path = Path(file) if file else config_file()
     rules = [*rule_files.read(rule_files.files_in(rules_dir())).mistakes] if not file else []
     if not file and not path.is_file():
@@ -85,13 +85,13 @@ def check(file: str | None = None) -> Checked:
 
 
 def _line_in(mistake: VoicetopError) -> int:
-    """The line that a mistake names, so that they can be told from top to bottom."""
-    found = re.search(r", line (\d+)", str(mistake))
-    return int(found[1]) if found else 0
+    """The line that a mistake names, to sort by."""
+    match = re.search(r", line (\d+)", str(mistake))
+    return int(match[1]) if match else 0
 
 
 def _elsewhere(config: Config, file: Path, text: str) -> Iterator[VoicetopError]:
-    """What is wrong with the theme, the URLs and the token files that a config names."""
+    """Mistakes in the theme, URLs and token files that a config refers to."""
     from voicetop.cli import VERBS
     from voicetop.connection.address import check_url
     from voicetop.ui.style import theme
@@ -119,7 +119,7 @@ def _elsewhere(config: Config, file: Path, text: str) -> Iterator[VoicetopError]
 
 
 def shown(checked: Checked) -> Iterator[str]:
-    """The config that is in force, as TOML, each value with where it comes from."""
+    """The effective config as TOML, each value with its source."""
     config = checked.config
     yield f"# {checked.file}" + ("" if checked.text else " (not found)")
     for key in Config.__struct_fields__:
@@ -142,7 +142,7 @@ def shown(checked: Checked) -> Iterator[str]:
 
 
 def _table(checked: Checked, path: tuple[str, ...], values: Struct) -> Iterator[str]:
-    """What the file says of a table; what it leaves out has no say."""
+    """The values that the file sets in a table."""
     yield f"\n[{'.'.join([path[0], *map(_text, path[1:])])}]"
     for key in values.__struct_fields__:
         if line_of(checked.text, path, key):
@@ -150,14 +150,14 @@ def _table(checked: Checked, path: tuple[str, ...], values: Struct) -> Iterator[
 
 
 def _notify(checked: Checked) -> Iterator[str]:
-    """Whom to tell; a secret shows only where it is."""
-    told = checked.config.notify
+    """The notification settings; a secret shows only where it is stored."""
+    settings = checked.config.notify
     yield "\n[notify]"
-    for key in told.__struct_fields__:
+    for key in settings.__struct_fields__:
         if key not in KINDS:
-            yield _line(checked, ("notify",), key, getattr(told, key))
+            yield _line(checked, ("notify",), key, getattr(settings, key))
     for kind in KINDS:
-        for name, target in getattr(told, kind).items():
+        for name, target in getattr(settings, kind).items():
             yield from _table(checked, ("notify", kind, name), target)
 
 
@@ -177,11 +177,11 @@ def _keys(checked: Checked) -> Iterator[str]:
 
 
 def _line(checked: Checked, path: tuple[str, ...], key: str, value: Any) -> str:
-    """One value and its source: the environment goes before the file, the file before the default."""
+    """One value and its source: the environment overrides the file, the file the default."""
     line = line_of(checked.text, path, key)
     source = f"line {line}" if line else "default"
-    told = os.environ.get("VOICETOP_URL") if key == "url" and not path else None
-    return _aligned(f"{key} = {_text(told or value)}", "VOICETOP_URL" if told else source)
+    from_env = os.environ.get("VOICETOP_URL") if key == "url" and not path else None
+    return _aligned(f"{key} = {_text(from_env or value)}", "VOICETOP_URL" if from_env else source)
 
 
 def _aligned(text: str, source: str) -> str:
@@ -189,7 +189,7 @@ def _aligned(text: str, source: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """A value as TOML writes it: like JSON for text, numbers, booleans and lists of them.
+    """A value as TOML, which equals JSON for text, numbers, booleans and lists of them.
 
     >>> _text(("booked", "goodbye")), _text(True)
     ('["booked", "goodbye"]', 'true')

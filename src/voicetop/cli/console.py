@@ -1,4 +1,4 @@
-"""`voicetop [URL ...]`: the console on a hub's feed, or on several. Also how `demo` and `replay` show theirs."""
+"""`voicetop [URL ...]`: the console for one or several hubs. `demo` and `replay` also open their screens here."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from msgspec.structs import asdict
 
 from voicetop import config as configuration
 from voicetop.cli.alerting import ConsoleAlerts
-from voicetop.cli.exit_notes import last_words
-from voicetop.cli.hubs import chosen
-from voicetop.cli.retention_options import is_folder, shelf, shelf_options
+from voicetop.cli.exit_notes import print_exit_notes
+from voicetop.cli.hubs import hubs_of
+from voicetop.cli.retention_options import is_folder, retention_options, shards_of
 from voicetop.errors import FeedRefused, UsageError, nearest
 from voicetop.live import LiveFeed
 from voicetop.locations import rules_dir, state_dir, theme_dirs
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from voicetop.ui.app import ConsoleApp
     from voicetop.ui.feed import RunningFeed
 
-LEAST_FPS, MOST_FPS = 0.5, 4.0
-PATIENCE_S = 10.0
-"""How long a full file of a recording waits for a state that the next one can begin with."""
+MIN_FPS, MAX_FPS = 0.5, 4.0
+STATE_WAIT_S = 10.0
+"""How long a full recording file waits for a state to start the next file with."""
 FIRST_ANSWER_S = 1.0
-"""How long the screen stays closed for a hub that may say no: what is wrong is then one line and exit 2."""
+"""How long the screen waits for a hub that may refuse, which is reported in one line with exit code 2."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,12 +51,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="",
         help="also record the feed; a folder (DIR/) gets a file per hour",
     )
-    shelf_options(parser)
+    retention_options(parser)
     screen_options(parser)
 
 
 def screen_options(parser: argparse.ArgumentParser) -> None:
-    """The options of everything that opens a screen."""
+    """The options of all commands with a screen."""
     parser.add_argument(
         "--plain", action="store_true", help="print a line per second: for pipes, logs, screen readers"
     )
@@ -86,20 +86,20 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
 
 
 def frames_a_second(text: str) -> float:
-    """A rate as a person types it. Raises UsageError."""
+    """Parse a frame rate. Raises UsageError."""
     try:
         rate = float(text)
     except ValueError:
         rate = 0.0
-    if not LEAST_FPS <= rate <= MOST_FPS:
-        raise UsageError(f"--fps {text}: give a number from {LEAST_FPS:g} to {MOST_FPS:g}")
+    if not MIN_FPS <= rate <= MAX_FPS:
+        raise UsageError(f"--fps {text}: give a number from {MIN_FPS:g} to {MAX_FPS:g}")
     return rate
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check what was typed, then show. Raises UsageError, ConfigError, FeedRefused before the screen opens."""
+    """Open the console. Raises UsageError, ConfigError or FeedRefused before the screen opens."""
     settings = configuration.load()
-    hubs = chosen(args.urls, settings)
+    hubs = hubs_of(args.urls, settings)
     check_screen(args, settings)
     if args.record and len(hubs) > 1:
         raise UsageError("--record works with one feed: name one hub")
@@ -112,15 +112,17 @@ def run(args: argparse.Namespace) -> int:
         (hub.name, _feed(source, recorder, settings, author))
         for hub, source in zip(hubs, sources, strict=True)
     ]
-    return show_feeds(feeds, args, settings, state_wait_s=FIRST_ANSWER_S)
+    return show_feeds(feeds, args, settings, answer_wait_s=FIRST_ANSWER_S)
 
 
 def _feed(source: Callable[[], Source], recorder: Recorder | None, settings: Config, author: str) -> LiveFeed:
-    return LiveFeed(lambda: (source(), recorder), settings.engine, author=author, limits=bounds(settings))
+    return LiveFeed(
+        lambda: (source(), recorder), settings.engine, author=author, limits=history_limits(settings)
+    )
 
 
-def bounds(settings: Config) -> HistoryLimits | None:
-    """How much of a live feed is kept to be gone back to."""
+def history_limits(settings: Config) -> HistoryLimits | None:
+    """The limits of a live feed's history; None for no history."""
     return HistoryLimits(settings.rewind_s, settings.rewind_mb * 1_000_000) if settings.rewind_s else None
 
 
@@ -131,12 +133,12 @@ def open_recorder(args: argparse.Namespace, url: str) -> Recorder | None:
         return None
     from voicetop.recording import Recorder
 
-    shards = shelf(args, args.record, state_wait_s=PATIENCE_S) if folder else None
+    shards = shards_of(args, args.record, state_wait_s=STATE_WAIT_S) if folder else None
     return Recorder(args.record, source=url, shards=shards)
 
 
 def check_screen(args: argparse.Namespace, settings: Config) -> None:
-    """Raises UsageError where there is no terminal that could show a screen, or no such theme."""
+    """Raises UsageError if there is no suitable terminal, or no such theme."""
     if args.plain:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -157,11 +159,11 @@ def show_feed(
     settings: Config,
     title: str,
     *,
-    state_wait_s: float = 0.0,
+    answer_wait_s: float = 0.0,
     tour: bool = False,
 ) -> int:
     """Show one feed."""
-    return show_feeds([(title, feed)], args, settings, state_wait_s=state_wait_s, tour=tour)
+    return show_feeds([(title, feed)], args, settings, answer_wait_s=answer_wait_s, tour=tour)
 
 
 def show_feeds(
@@ -169,43 +171,43 @@ def show_feeds(
     args: argparse.Namespace,
     settings: Config,
     *,
-    state_wait_s: float = 0.0,
+    answer_wait_s: float = 0.0,
     tour: bool = False,
 ) -> int:
-    """Run the screen, or the plain lines, until the person has enough.
+    """Run the screen, or print plain lines, until the user quits.
 
-    With `state_wait_s` a feed begins before the screen and may end it: a hub that says no at once raises FeedRefused.
-    Without, the first frame is painted first. One of several feeds that says no is shown as such.
+    With `answer_wait_s`, a single feed starts before the screen, and a hub that refuses at once raises FeedRefused.
+    Otherwise the first frame is painted first. One of several feeds that refuses is shown as such.
     """
     utc = settings.utc if args.utc is None else args.utc
-    telling = ConsoleAlerts(feeds, settings, utc=utc)
+    alerts = ConsoleAlerts(feeds, settings, utc=utc)
     if args.plain:
         from voicetop.cli.plain import print_lines
 
-        telling.show_beside(sys.stdout, sys.stderr)
+        alerts.show_beside(sys.stdout, sys.stderr)
         try:
             return print_lines(feeds)
         finally:
-            telling.end()
+            alerts.end()
     title, first = feeds[0]
-    waits = bool(state_wait_s) and len(feeds) == 1
-    telling.listen()
+    waits = bool(answer_wait_s) and len(feeds) == 1
+    alerts.listen()
     if waits:
         first.start()
     app = _app(feeds, args, settings, utc=utc)
-    if waits and not first.wait_for_answer(state_wait_s):
+    if waits and not first.wait_for_answer(answer_wait_s):
         raise FeedRefused(first.error or first.link.why)
-    telling.show_on(app, title)
-    app.on_first_paint = lambda: _start(feeds, telling)
+    alerts.show_on(app, title)
+    app.on_first_paint = lambda: _start(feeds, alerts)
     if tour:
         app.begin_tour()
-    _heed_signals(lambda limit: _close(feeds, limit), app.leave)
+    _handle_signals(lambda limit: _close(feeds, limit), app.leave)
     try:
         app.run()
     finally:
         _close(feeds)
-        telling.end()
-    return last_words(feeds) or app.return_code or 0
+        alerts.end()
+    return print_exit_notes(feeds) or app.return_code or 0
 
 
 def _app(
@@ -233,10 +235,10 @@ def _app(
     )
 
 
-def _start(feeds: Sequence[tuple[str, RunningFeed]], telling: ConsoleAlerts) -> None:
+def _start(feeds: Sequence[tuple[str, RunningFeed]], alerts: ConsoleAlerts) -> None:
     for _, feed in feeds:
         feed.start()
-    telling.begin()
+    alerts.begin()
 
 
 def _close(feeds: Sequence[tuple[str, RunningFeed]], limit: float = 5.0) -> None:
@@ -245,16 +247,16 @@ def _close(feeds: Sequence[tuple[str, RunningFeed]], limit: float = 5.0) -> None
 
 
 def speaks_utf8() -> bool:
-    """Whether the locale says that the terminal takes UTF-8."""
-    said = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
-    return "utf-8" in said.lower() or "utf8" in said.lower()
+    """Whether the locale uses UTF-8."""
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
+    return "utf-8" in locale.lower() or "utf8" in locale.lower()
 
 
-def _heed_signals(close: Callable[[float], None], leave: Callable[[], None]) -> None:
-    """The recording is flushed at once whatever comes.
+def _handle_signals(close: Callable[[float], None], leave: Callable[[], None]) -> None:
+    """Flush the recording on every signal.
 
-    A closed terminal is SIGHUP, and there is nothing left to be tidied up. On SIGTERM and SIGINT the screen closes as
-    on `q`; a second one is taken as it is.
+    SIGHUP means that the terminal is gone: nothing else to clean up. SIGTERM and SIGINT close the screen as `q` does; a
+    second one has its default effect.
     """
 
     def die(number: int, _: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""`voicetop cut FILE --from --to -o OUT`: a part of a recording as a recording, its windows full from the start."""
+"""`voicetop cut FILE --from --to -o OUT`: saves a part of a recording, with full windows from its start."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def run(args: argparse.Namespace) -> int:
     events = write_recording(args.output, cut_frames(cursor, end), header, notes)
     sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")
     if redactor:
-        redact.tell(redactor)
+        redact.print_report(redactor)
     return 0
 
 
 def _shared(seeker: Seeker, start: float, redactor: Redactor) -> SessionCursor:
-    """The moment as it is once all that led to it was redacted: no state of before may leave the house."""
+    """The state at `start` after redacting everything before it, so that no personal data remains in the state."""
 
     def redacted() -> Iterator[tuple[float, bytes]]:
         with read(seeker.path) as reader:

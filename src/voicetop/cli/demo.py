@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from voicetop import config as configuration
 from voicetop.cli import console
-from voicetop.cli.fleet import fleet_config, fleet_options, fleet_words
+from voicetop.cli.fleet import fleet_arguments, fleet_config, fleet_options
 from voicetop.errors import FeedError, UsageError
 from voicetop.live import LiveFeed
 from voicetop.sources import LinkState
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 INCIDENT = ("--incident", "llm_outage", "--at", "30", "--for", "90", "--segment", "language=es")
 TOUR_INCIDENT = ("--incident", "llm_outage", "--at", "8", "--for", "240", "--segment", "language=es")
-"""It begins early, and lasts until the tour is over."""
+"""An earlier incident that lasts until the end of the tour."""
 
 PATIENCE_S = 3.0
 
@@ -37,20 +37,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the console at once; hub and fleet start in a process of their own meanwhile."""
+    """Show the console at once, while hub and fleet start in another process."""
     settings = configuration.load()
     console.check_screen(args, settings)
     if args.tour and args.plain:
         raise UsageError("--tour needs screens and --plain has none: use only one of them")
     if _words(args) != args.usual:
-        fleet_config(args, 0.0)  # what is wrong with the options is said before the screen opens
+        fleet_config(args, 0.0)  # check the options before the screen opens
     child = _start(_words(args))
     try:
         feed = LiveFeed(
             lambda: (DemoSource(child), None),
             settings.engine,
             author=args.user or settings.user,
-            limits=console.bounds(settings),
+            limits=console.history_limits(settings),
         )
         return console.show_feed(feed, args, settings, "demo", tour=args.tour)
     finally:
@@ -58,13 +58,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _words(args: argparse.Namespace) -> list[str]:
-    """The fleet's options for the other process; without an incident named, the usual one."""
+    """The fleet's options for the other process, with the default incident if none is given."""
     usual = TOUR_INCIDENT if args.tour else INCIDENT
-    return fleet_words(args) + ([] if args.incidents else list(usual))
+    return fleet_arguments(args) + ([] if args.incidents else list(usual))
 
 
 def _start(words: list[str]) -> subprocess.Popen[bytes]:
-    """Hub and fleet, in a session of their own: a Ctrl-C is for the console, which then ends them."""
+    """Start hub and fleet in their own session: Ctrl-C only reaches the console, which then ends them."""
     return subprocess.Popen(  # noqa: S603 - voicetop itself, with options that have been checked
         [sys.executable, "-m", "voicetop", "demo-feed", *words],
         stdin=subprocess.PIPE,
@@ -75,7 +75,7 @@ def _start(words: list[str]) -> subprocess.Popen[bytes]:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """They end when their standard input does."""
+    """Close its standard input, which ends hub and fleet."""
     for pipe in (child.stdin, child.stdout, child.stderr):
         if pipe is not None:
             pipe.close()
@@ -87,7 +87,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 class DemoSource:
-    """The feed of the child's hub, once it says where that is. A `Source`, and `Acting`."""
+    """The feed of the child's hub, once the child has printed its URL. A `Source`, and `Acting`."""
 
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
@@ -101,7 +101,7 @@ class DemoSource:
 
     @property
     def refusal(self) -> str:
-        """Why its hub would not take an act now."""
+        """Why the hub would reject an action now."""
         return self._source.refusal if self._source is not None else "the simulated fleet is still starting"
 
     async def act(self, act: Operator) -> None:
@@ -110,7 +110,7 @@ class DemoSource:
             await self._source.act(act)
 
     async def frames(self) -> AsyncIterator[bytes]:
-        """What the hub sends. Raises FeedError where it could not start."""
+        """The hub's frames. Raises FeedError if it could not start."""
         from voicetop.sources.socket import SocketSource
 
         assert self._child.stdout is not None
@@ -128,7 +128,7 @@ class DemoSource:
 
 @contextlib.asynccontextmanager
 async def _lines_of(pipe: IO[bytes]) -> AsyncIterator[asyncio.StreamReader]:
-    """The pipe, so that whoever waits for it can be told to stop; it is closed afterwards."""
+    """A cancellable reader of the pipe; closes it afterwards."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)

@@ -1,10 +1,10 @@
 """The hub behind `voicetop demo`, and the simulated fleet that feeds it from a process of its own.
 
-It prints the hub's URL as its first line once the fleet's day is behind it, so that a console that then joins gets
-full windows with its welcome, like any console that joins late. Ends when its standard input does.
+It prints the hub's URL once the fleet's history is published, so that a console that connects then starts with full
+windows. It ends when its standard input does.
 
-The fleet starts before the hub is even imported, so that both get ready at once: the fleet's call waits in the queue of
-a socket that listens already.
+The fleet starts before the hub is imported, so that both get ready in parallel: the fleet's connection waits in the
+queue of a listening socket.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from voicetop.cli.fleet import fleet_options, fleet_words
+from voicetop.cli.fleet import fleet_arguments, fleet_options
 from voicetop.clock import WallClock
 from voicetop.errors import FeedError
 
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve and simulate until standard input ends. Raises FeedError where the fleet ends before."""
     gc.set_threshold(50_000, 20, 50)
-    asyncio.run(_run(fleet_words(args)))
+    asyncio.run(_run(fleet_arguments(args)))
     return 0
 
 
@@ -58,7 +58,7 @@ async def _run(words: list[str]) -> None:
     dead = asyncio.create_task(fleet.wait())
     try:
         await asyncio.wait(
-            [asyncio.create_task(_until_told(session)), ended, dead], return_when=asyncio.FIRST_COMPLETED
+            [asyncio.create_task(_until_current(session)), ended, dead], return_when=asyncio.FIRST_COMPLETED
         )
         if not dead.done():
             print(hub.url, flush=True)
@@ -80,8 +80,8 @@ def _hub() -> tuple[Hub, Session]:
     return Hub(config, WallClock(), new_session=lambda: session), session
 
 
-async def _until_told(session: Session) -> None:
-    """The fleet tells its own status only once it has come to the present."""
+async def _until_current(session: Session) -> None:
+    """Wait for the fleet's first status event, which follows its history."""
     clock = WallClock()
     limit = clock.monotonic() + PATIENCE_S
     while not session.engine.feed.sources and clock.monotonic() < limit:
@@ -89,7 +89,7 @@ async def _until_told(session: Session) -> None:
 
 
 async def _stdin_end() -> None:
-    """A thread that nobody waits for reads standard input until it ends."""
+    """Wait for the end of standard input, read by a daemon thread."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
 
@@ -106,5 +106,5 @@ async def _stdin_end() -> None:
 
 async def _last_words(fleet: asyncio.subprocess.Process) -> str:
     assert fleet.stderr is not None
-    said = (await fleet.stderr.read()).decode("utf-8", "replace").strip().splitlines()
-    return said[-1].removeprefix("voicetop: ") if said else "the simulated fleet ended"
+    lines = (await fleet.stderr.read()).decode("utf-8", "replace").strip().splitlines()
+    return lines[-1].removeprefix("voicetop: ") if lines else "the simulated fleet ended"

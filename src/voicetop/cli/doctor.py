@@ -1,4 +1,4 @@
-"""`voicetop doctor [URL ...]`: what this terminal, the config and the feed are fit for, and what to mend, in words."""
+"""`voicetop doctor [URL ...]`: checks terminal, config and feeds, and says what to fix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voicetop import __version__
 from voicetop.cli.config import check
 from voicetop.cli.doctor_terminal import TerminalEnvironment, terminal_findings
 from voicetop.cli.findings import Finding, written
-from voicetop.cli.hubs import HubChoice, chosen
+from voicetop.cli.hubs import HubChoice, hubs_of
 from voicetop.config import Config
 from voicetop.errors import VoicetopError
 from voicetop.formatting.numbers import counted
@@ -35,34 +35,34 @@ def run(args: argparse.Namespace) -> int:
     """0 where all is well, 1 where something is to be mended. Raises UsageError for a URL that is none."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    bad = 0
+    problems = 0
     config, findings = _config()
-    hubs = chosen(args.urls, config)
-    bad += _print("terminal", list(terminal_findings(_surroundings())))
-    bad += _print("config", findings)
+    hubs = hubs_of(args.urls, config)
+    problems += _print("terminal", list(terminal_findings(_environment())))
+    problems += _print("config", findings)
     for hub in hubs:
         named = hub.url if hub.name in (hub.url, "") else f"{hub.name} ({hub.url})"
         sys.stdout.flush()
-        bad += _print(f"feed {named}", _feed(hub, config, args.cafile))
-    bad += _print("versions", list(_versions()))
-    print(f"{counted(bad, 'problem')} found." if bad else "No problems found.")
-    return 1 if bad else 0
+        problems += _print(f"feed {named}", _feed(hub, config, args.cafile))
+    problems += _print("versions", list(_versions()))
+    print(f"{counted(problems, 'problem')} found." if problems else "No problems found.")
+    return 1 if problems else 0
 
 
 def _print(title: str, findings: list[Finding]) -> int:
-    """Print a section; how much in it is to be mended."""
+    """Print a section; returns the number of problems in it."""
     print("\n".join(written(title, findings)))
     return sum(1 for finding in findings if finding.level == "FIX")
 
 
-def _surroundings() -> TerminalEnvironment:
+def _environment() -> TerminalEnvironment:
     size = shutil.get_terminal_size((0, 0))
     tty = sys.stdin.isatty() and sys.stdout.isatty()
     return TerminalEnvironment(os.environ, tty, (size.columns, size.lines), _tmux)
 
 
 def _tmux(*words: str) -> str:
-    """What tmux answers; empty where it doesn't."""
+    """The output of a tmux command; empty on failure."""
     program = shutil.which("tmux")
     if program is None:
         return ""
@@ -84,8 +84,8 @@ def _config() -> tuple[Config, list[Finding]]:
     findings = [Finding("FIX", "mistake", str(mistake)) for mistake in checked.mistakes]
     findings += [Finding("note", "keys", note) for note in checked.notes]
     if not findings:
-        said = f"{checked.file}" if checked.text else f"{checked.file} not found; using defaults"
-        findings = [Finding("ok", "file", said), Finding("ok", "theme", checked.config.theme)]
+        text = f"{checked.file}" if checked.text else f"{checked.file} not found; using defaults"
+        findings = [Finding("ok", "file", text), Finding("ok", "theme", checked.config.theme)]
     return checked.config, findings
 
 
@@ -101,8 +101,8 @@ def _feed(hub: HubChoice, config: Config, cafile: str | None) -> list[Finding]:
 
 
 def _versions() -> Iterator[Finding]:
-    """Python and what voicetop stands on: the first thing a report of a fault needs."""
+    """Versions of Python and libraries, for bug reports."""
     libraries = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
-    said = f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    yield Finding("ok", "voicetop", said)
+    text = f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield Finding("ok", "voicetop", text)
     yield Finding("ok", "libraries", libraries)

@@ -1,4 +1,4 @@
-"""Whether a feed answers, with what lag, and what was wrong with what came: for `voicetop doctor`."""
+"""Checks of a feed for `voicetop doctor`: connection, lag, and errors in its events."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PATIENCE_S = 5.0
 LISTEN_S = 2.0
 TRIES = 2
 SLOW_S = 2.0
-"""Lag, or difference of clocks, from which on it is worth a word."""
+"""Lag or clock difference (s) that is reported."""
 
-SHOWN = 5
+MAX_SHOWN = 5
 PROTOCOL = "docs/protocol.md describes every event and field"
 
 
-class Heard(Struct):
-    """What a feed said in the time that was given to it."""
+class Received(Struct):
+    """What was received from a feed."""
 
     where: str
     why: str = ""
@@ -46,74 +46,76 @@ class Heard(Struct):
 
 
 def feed_findings(source: Source, session: Session, clock: Clock | None = None) -> list[Finding]:
-    """Listen for a little and say what was found."""
-    heard = asyncio.run(_listen(source, session, clock or WallClock()))
-    return list(_told(heard, session))
+    """Listen to the feed for a few seconds, and report."""
+    received = asyncio.run(_listen(source, session, clock or WallClock()))
+    return list(_findings(received, session))
 
 
-async def _listen(source: Source, session: Session, clock: Clock) -> Heard:
-    heard = Heard(source.link.where)
-    begun = clock.monotonic()
+async def _listen(source: Source, session: Session, clock: Clock) -> Received:
+    received = Received(source.link.where)
+    started = clock.monotonic()
     frames = source.frames()
     try:
         async with asyncio.timeout(PATIENCE_S):
-            await _until_live(frames, source, session, heard)
-        heard.after_s = clock.monotonic() - begun
-        heard.before = session.codec.stats.events
-        begun = clock.monotonic()
+            await _until_live(frames, source, session, received)
+        received.after_s = clock.monotonic() - started
+        received.before = session.codec.stats.events
+        started = clock.monotonic()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LISTEN_S):
                 async for frame in frames:
                     session.feed(frame)
-                    heard.ahead_s = clock.time() - session.at
-        heard.listened_s = clock.monotonic() - begun
+                    received.ahead_s = clock.time() - session.at
+        received.listened_s = clock.monotonic() - started
     except TimeoutError:
-        heard.why = "no response"
+        received.why = "no response"
     except VoicetopError as error:
-        heard.why = str(error)
-    return heard
+        received.why = str(error)
+    return received
 
 
-async def _until_live(frames: AsyncIterator[bytes], source: Source, session: Session, heard: Heard) -> None:
-    """Up to the first batch that comes from the hub. Raises FeedLost where it can't be reached at all."""
+async def _until_live(
+    frames: AsyncIterator[bytes], source: Source, session: Session, received: Received
+) -> None:
+    """Feed the session until the hub's first live batch. Raises FeedLost if the hub can't be reached."""
     async for frame in frames:
         if source.link.phase == "reconnecting" and source.link.tries >= TRIES:
             raise FeedLost(source.link.why)
         with contextlib.suppress(msgspec.MsgspecError):
-            heard.greeting = msgspec.json.decode(frame, type=WelcomeHead)
+            received.greeting = msgspec.json.decode(frame, type=WelcomeHead)
         session.feed(frame)
         if source.link.phase == "live":
             return
 
 
-def _told(heard: Heard, session: Session) -> Iterator[Finding]:
-    if heard.why or heard.greeting is None:
-        why = heard.why or "it sent nothing that voicetop understands"
+def _findings(received: Received, session: Session) -> Iterator[Finding]:
+    if received.why or received.greeting is None:
+        why = received.why or "it sent nothing that voicetop understands"
         remedy = "run `voicetop serve` to start a hub here, or `voicetop URL` to open one elsewhere"
         yield Finding("FIX", "connection", why, remedy if "refused:" not in why else "")
         return
     snap = session.snapshot(View(limit=0))
-    hello = heard.greeting
+    hello = received.greeting
     named = (
         [f"voicetop {hello.server.removeprefix('voicetop ').removeprefix('voicetop/')}"]
         if hello.server
         else []
     )
     named += [f"deployment {session.deployment}"] if session.deployment else []
-    said = f"responds in {1000 * heard.after_s:.0f} ms · protocol {hello.protocol}"
-    yield Finding("ok", "connection", " · ".join([said, *named]))
-    yield _events(heard, session, snap)
-    yield from _figures(heard, snap.feed)
+    text = f"responds in {1000 * received.after_s:.0f} ms · protocol {hello.protocol}"
+    yield Finding("ok", "connection", " · ".join([text, *named]))
+    yield _events(received, session, snap)
+    yield from _figures(received, snap.feed)
     yield _verdict(snap)
     yield from _rules(session)
     yield from _oddities(session.codec.stats)
 
 
-def _events(heard: Heard, session: Session, snap: Snapshot) -> Finding:
+def _events(received: Received, session: Session, snap: Snapshot) -> Finding:
     feed = snap.feed
-    came = session.codec.stats.events - heard.before
-    said = (
-        f"{came / max(heard.listened_s, 0.1):,.0f} events/s · {snap.capacity.live:,} live calls · "
+    count_received = session.codec.stats.events - received.before
+    text = (
+        f"{count_received / max(received.listened_s, 0.1):,.0f} events/s · {snap.capacity.live:,} live calls · "
         f"{numbers.counted(feed.publishers, 'publisher')}"
     )
     if not feed.publishers and not snap.capacity.live:
@@ -124,32 +126,30 @@ def _events(heard: Heard, session: Session, snap: Snapshot) -> Finding:
             "see the README, or try `voicetop simulate URL`",
         )
     if feed.publishers_silent:
-        silent = f"{said}, {feed.publishers_silent} of them silent for over 15 s"
+        silent = f"{text}, {feed.publishers_silent} of them silent for over 15 s"
         return Finding(
             "FIX", "publishers", silent, "check that those agents are running and can reach the hub"
         )
-    return Finding("ok", "publishers", said)
+    return Finding("ok", "publishers", text)
 
 
-def _figures(heard: Heard, feed: FeedState) -> Iterator[Finding]:
+def _figures(received: Received, feed: FeedState) -> Iterator[Finding]:
     if known(feed.lag_s):
         slow = feed.lag_s > SLOW_S
         remedy = "check the network between agents and hub, and their clocks" if slow else ""
         yield Finding("FIX" if slow else "ok", "lag", f"{feed.lag_s:.2f} s from agent to hub", remedy)
-    if abs(heard.ahead_s) > SLOW_S:
-        way = "behind" if heard.ahead_s < 0 else "ahead of"
-        said = (
-            f"this machine's is {times.seconds(abs(heard.ahead_s))} {way} the hub's, or the link is that slow"
-        )
-        yield Finding("note", "clocks", said, "the screen shows the hub's time")
-    for name, off in feed.skewed[:SHOWN]:
+    if abs(received.ahead_s) > SLOW_S:
+        way = "behind" if received.ahead_s < 0 else "ahead of"
+        text = f"this machine's is {times.seconds(abs(received.ahead_s))} {way} the hub's, or the link is that slow"
+        yield Finding("note", "clocks", text, "the screen shows the hub's time")
+    for name, off in feed.skewed[:MAX_SHOWN]:
         way = "behind" if off > 0 else "ahead"
-        said = f"{name}'s is {times.seconds(abs(off))} {way}; its times are corrected by that"
-        yield Finding("FIX", "clocks", said, "set it with NTP")
+        text = f"{name}'s is {times.seconds(abs(off))} {way}; its times are corrected by that"
+        yield Finding("FIX", "clocks", text, "set it with NTP")
     if feed.dropped:
-        said = f"{feed.dropped:,} events were dropped by publishers with a slow or broken connection"
+        text = f"{feed.dropped:,} events were dropped by publishers with a slow or broken connection"
         yield Finding(
-            "FIX", "dropped", said, "the figures lack them; check the network and that the hub stays up"
+            "FIX", "dropped", text, "the figures lack them; check the network and that the hub stays up"
         )
     if feed.missed:
         yield Finding(
@@ -165,7 +165,7 @@ def _verdict(snap: Snapshot) -> Finding:
 
 
 def _rules(session: Session) -> Iterator[Finding]:
-    """Rules in force at this hub whose segment no call has had: they can never fire."""
+    """Rules of this hub whose segment no call has had, and which therefore can't fire."""
     from voicetop.cli.segments import nearest_segment, segments_of
 
     segments = segments_of(session.engine)
@@ -173,13 +173,13 @@ def _rules(session: Session) -> Iterator[Finding]:
         hits = session.engine.ledger.cells.matching(rule.where)
         if hits is not None and not len(hits):
             who = " × ".join(f"{name}={value}" for name, value in rule.where)
-            said = f"rule {rule.name!r} matches nothing: no call has {who}"
-            said += nearest_segment(rule.where, segments)
-            yield Finding("note", "rules", said, "fix it where `voicetop serve` reads its rules")
+            text = f"rule {rule.name!r} matches nothing: no call has {who}"
+            text += nearest_segment(rule.where, segments)
+            yield Finding("note", "rules", text, "fix it where `voicetop serve` reads its rules")
 
 
 def _oddities(stats: WireStats) -> Iterator[Finding]:
-    """What was malformed and why, then what this version doesn't know."""
+    """Malformed payloads, then unknown types and fields."""
     if stats.malformed:
         yield Finding(
             "FIX",
@@ -187,13 +187,13 @@ def _oddities(stats: WireStats) -> Iterator[Finding]:
             f"{stats.malformed:,} malformed payload{'s' * (stats.malformed != 1)}; the first:",
             PROTOCOL,
         )
-    for odd in stats.oddities[:SHOWN]:
+    for odd in stats.oddities[:MAX_SHOWN]:
         yield Finding("note", "", f"{times.clock(odd.at)}Z {odd.why}: {odd.sample}")
     for what, counts, names in (
         ("unknown types", stats.unknown_types, _types()),
         ("unknown fields", stats.unknown_fields, []),
     ):
-        for name, count in sorted(counts.items(), key=lambda item: -item[1])[:SHOWN]:
+        for name, count in sorted(counts.items(), key=lambda item: -item[1])[:MAX_SHOWN]:
             hint = nearest(name, names) if names else ""
             likely = hint if "did you mean" in hint else ""
             yield Finding("note", what, f"{name}: {count:,} time{'s' * (count != 1)}{likely}")

@@ -1,4 +1,4 @@
-"""What this terminal can do, as far as the environment tells: for `voicetop doctor`."""
+"""Terminal capabilities for `voicetop doctor`, derived from the environment."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 from voicetop.cli.findings import Finding
 from voicetop.ui.terminal.driver import takes_links
 
-LEAST_COLUMNS, LEAST_ROWS = 80, 24
+MIN_COLUMNS, MIN_ROWS = 80, 24
 
 
 class TerminalEnvironment(NamedTuple):
-    """Where voicetop runs. `tmux` answers a tmux command with its output, empty where it fails."""
+    """The environment of this terminal. `tmux` returns the output of a tmux command, "" on failure."""
 
     env: Mapping[str, str]
     tty: bool
@@ -33,7 +33,7 @@ CLIPBOARD = {
     "apple terminal": "no",
     "vte": "only since VTE 0.76",
 }
-"""Which terminals take OSC 52 as they come."""
+"""Support for OSC 52 by terminal, on default settings."""
 
 NOTIFIES = {
     "iterm2": "OSC 9",
@@ -46,16 +46,16 @@ NOTIFIES = {
 
 
 def terminal_name(env: Mapping[str, str]) -> str:
-    """Which terminal it is, where that can be guessed: TERM and LC_TERMINAL cross ssh, TERM_PROGRAM doesn't."""
+    """The terminal's name, or ""; ssh passes on TERM and LC_TERMINAL, but not TERM_PROGRAM."""
     term, program = env.get("TERM", ""), env.get("TERM_PROGRAM", "").lower()
-    told = env.get("LC_TERMINAL", "").lower() or ("" if program == "tmux" else program)
+    program_name = env.get("LC_TERMINAL", "").lower() or ("" if program == "tmux" else program)
     for sign, name in (
         ("iterm", "iterm2"),
         ("apple_terminal", "apple terminal"),
         ("wezterm", "wezterm"),
         ("ghostty", "ghostty"),
     ):
-        if sign in told:
+        if sign in program_name:
             return name
     for name in ("kitty", "foot", "alacritty", "ghostty", "wezterm", "contour"):
         if name in term:
@@ -67,17 +67,17 @@ def terminal_name(env: Mapping[str, str]) -> str:
     return "xterm" if env.get("XTERM_VERSION") else ""
 
 
-def terminal_findings(where: TerminalEnvironment) -> Iterator[Finding]:
-    """Everything that can be told."""
-    env = where.env
-    yield _screen(where)
+def terminal_findings(terminal: TerminalEnvironment) -> Iterator[Finding]:
+    """All findings about the terminal."""
+    env = terminal.env
+    yield _screen(terminal)
     yield _colours(env)
     yield _characters(env)
-    yield _clipboard(where)
+    yield _clipboard(terminal)
     yield _links(env)
-    yield _notifications(where)
+    yield _notifications(terminal)
     if env.get("TMUX"):
-        yield _tmux(where)
+        yield _tmux(terminal)
     elif env.get("TERM", "").startswith("screen"):
         yield Finding("note", "screen", "GNU screen does not pass on OSC 8, 52 or 9", "use tmux")
     if env.get("SSH_CONNECTION"):
@@ -88,27 +88,27 @@ def terminal_findings(where: TerminalEnvironment) -> Iterator[Finding]:
         )
 
 
-def _screen(where: TerminalEnvironment) -> Finding:
-    columns, rows = where.size
-    if not where.tty:
+def _screen(terminal: TerminalEnvironment) -> Finding:
+    columns, rows = terminal.size
+    if not terminal.tty:
         return Finding(
             "note",
             "screen",
             "not a terminal: a pipe or a file",
             "use `voicetop --plain` for a line per second",
         )
-    if where.env.get("TERM", "") in ("", "dumb"):
+    if terminal.env.get("TERM", "") in ("", "dumb"):
         return Finding(
             "FIX",
             "screen",
             "according to TERM, it cannot position the cursor",
             "export TERM=xterm-256color, or use --plain",
         )
-    if columns < LEAST_COLUMNS or rows < LEAST_ROWS:
+    if columns < MIN_COLUMNS or rows < MIN_ROWS:
         return Finding(
             "FIX", "screen", f"{columns}×{rows}: too small for some panels", "make it 80×24 or larger"
         )
-    return Finding("ok", "screen", f"{columns}×{rows}, {terminal_name(where.env) or where.env['TERM']}")
+    return Finding("ok", "screen", f"{columns}×{rows}, {terminal_name(terminal.env) or terminal.env['TERM']}")
 
 
 def _colours(env: Mapping[str, str]) -> Finding:
@@ -132,37 +132,37 @@ def _colours(env: Mapping[str, str]) -> Finding:
 
 def _characters(env: Mapping[str, str]) -> Finding:
     name = next((name for name in ("LC_ALL", "LC_CTYPE", "LANG") if env.get(name)), "")
-    said = f"{name}={env[name]}" if name else "no locale set"
-    if "utf-8" in said.lower() or "utf8" in said.lower():
-        return Finding("ok", "characters", f"UTF-8 ({said})")
+    text = f"{name}={env[name]}" if name else "no locale set"
+    if "utf-8" in text.lower() or "utf8" in text.lower():
+        return Finding("ok", "characters", f"UTF-8 ({text})")
     return Finding(
         "FIX",
         "characters",
-        f"ASCII only: {said}",
+        f"ASCII only: {text}",
         "export LANG=C.UTF-8; until then charts look as with --ascii",
     )
 
 
-def _clipboard(where: TerminalEnvironment) -> Finding:
-    """In tmux a copy goes through its own buffer, which works on default settings."""
-    if where.env.get("TMUX"):
-        told = where.tmux("show", "-sv", "set-clipboard")
-        if told in ("on", "external"):
-            return Finding("ok", "copy", f"through tmux load-buffer -w (set-clipboard is {told})")
+def _clipboard(terminal: TerminalEnvironment) -> Finding:
+    """In tmux, copies go through its own buffer, which works on default settings."""
+    if terminal.env.get("TMUX"):
+        setting = terminal.tmux("show", "-sv", "set-clipboard")
+        if setting in ("on", "external"):
+            return Finding("ok", "copy", f"through tmux load-buffer -w (set-clipboard is {setting})")
         return Finding("note", "copy", "only to tmux's buffer", "tmux set -s set-clipboard external")
-    name = terminal_name(where.env)
-    said = CLIPBOARD.get(name, "")
-    if said == "yes":
+    name = terminal_name(terminal.env)
+    text = CLIPBOARD.get(name, "")
+    if text == "yes":
         return Finding("ok", "copy", f"OSC 52 ({name})")
-    if said == "no":
+    if text == "no":
         return Finding(
             "note",
             "copy",
             f"{name} does not support OSC 52",
             "run voicetop in tmux and paste from its buffer",
         )
-    if said:
-        return Finding("note", "copy", f"{name} supports OSC 52 {said}")
+    if text:
+        return Finding("note", "copy", f"{name} supports OSC 52 {text}")
     return Finding("note", "copy", "OSC 52, if this terminal supports it")
 
 
@@ -172,10 +172,10 @@ def _links(env: Mapping[str, str]) -> Finding:
     return Finding("note", "links", "none: this terminal seems too old for OSC 8")
 
 
-def _notifications(where: TerminalEnvironment) -> Finding:
-    means = NOTIFIES.get(terminal_name(where.env), "")
-    if where.env.get("TMUX") and means:
-        if where.tmux("show", "-gv", "allow-passthrough") in ("on", "all"):
+def _notifications(terminal: TerminalEnvironment) -> Finding:
+    means = NOTIFIES.get(terminal_name(terminal.env), "")
+    if terminal.env.get("TMUX") and means:
+        if terminal.tmux("show", "-gv", "allow-passthrough") in ("on", "all"):
             return Finding("ok", "notifications", f"{means}, through tmux")
         return Finding(
             "note", "notifications", "bell only: tmux drops the rest", "tmux set -g allow-passthrough on"
@@ -185,16 +185,16 @@ def _notifications(where: TerminalEnvironment) -> Finding:
     return Finding("note", "notifications", "bell only: this terminal announces nothing else")
 
 
-def _tmux(where: TerminalEnvironment) -> Finding:
-    version = where.tmux("-V") or "tmux does not respond"
-    passthrough = where.tmux("show", "-gv", "allow-passthrough") or "unknown"
-    term = where.env.get("TERM", "")
-    said = f"{version}, allow-passthrough {passthrough}"
+def _tmux(terminal: TerminalEnvironment) -> Finding:
+    version = terminal.tmux("-V") or "tmux does not respond"
+    passthrough = terminal.tmux("show", "-gv", "allow-passthrough") or "unknown"
+    term = terminal.env.get("TERM", "")
+    text = f"{version}, allow-passthrough {passthrough}"
     if not term.startswith(("tmux", "screen")):
         return Finding(
             "FIX",
             "tmux",
-            f"{said}, but TERM={term}",
+            f"{text}, but TERM={term}",
             "tmux set -g default-terminal tmux-256color, and remove TERM from shell files",
         )
-    return Finding("ok", "tmux", said)
+    return Finding("ok", "tmux", text)

@@ -1,4 +1,4 @@
-"""What is said on stderr when a screen or the plain lines have ended, and the exit code that goes with it."""
+"""Messages on stderr after a screen or plain output has ended, and the exit code."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from voicetop.ui.feed import RunningFeed
 
 
-def last_words(feeds: Sequence[tuple[str, RunningFeed]]) -> int:
-    """What should outlast the screen, on stderr; the exit code: 2 where nothing was ever shown, 1 for an error."""
+def print_exit_notes(feeds: Sequence[tuple[str, RunningFeed]]) -> int:
+    """Print notes and errors on stderr; returns the exit code: 2 if nothing was ever shown, 1 for an error."""
     code = 0
     for name, feed in feeds:
-        whose = f"{name}: " if len(feeds) > 1 else ""
+        prefix = f"{name}: " if len(feeds) > 1 else ""
         for note in [*feed.notes, *([feed.error] if feed.error else [])]:
-            sys.stderr.write(f"voicetop: {whose}{note}\n")
+            sys.stderr.write(f"voicetop: {prefix}{note}\n")
         if feed.error:
             code = max(code, 1 if feed.latest else 2)
     return code

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _to_file(args: argparse.Namespace, rows: export.Rows) -> None:
-    """A new file, for its owner only: it says what callers said."""
+    """Write a new file, readable only by its owner since it contains speech."""
     try:
         fd = os.open(Path(args.output), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

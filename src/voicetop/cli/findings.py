@@ -1,4 +1,4 @@
-"""What `voicetop doctor` finds: each thing in a line, and beneath what is to be mended how."""
+"""The findings of `voicetop doctor`: one line each, with the fix below."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ INDENT = 24
 
 
 class Finding(NamedTuple):
-    """One thing: how it is, and where it isn't well, the remedy. A "note" is well, but worth knowing."""
+    """One finding and, for a problem, its remedy. A "note" is harmless but worth knowing."""
 
     level: Level
     what: str
-    said: str
+    text: str
     remedy: str = ""
 
 
 def written(title: str, findings: Iterable[Finding]) -> Iterator[str]:
     """A section of the report, in plain lines."""
     yield title
-    for level, what, said, remedy in findings:
+    for level, what, text, remedy in findings:
         head = f"  {level:<5} {what:<14}"
-        yield textwrap.fill(said, WIDTH, initial_indent=f"{head:<{INDENT}}", subsequent_indent=" " * INDENT)
+        yield textwrap.fill(text, WIDTH, initial_indent=f"{head:<{INDENT}}", subsequent_indent=" " * INDENT)
         if remedy:
             arrow = " " * INDENT + "-> "
             yield textwrap.fill(remedy, WIDTH, initial_indent=arrow, subsequent_indent=" " * (INDENT + 3))

@@ -1,6 +1,6 @@
 """The options that describe a simulated fleet, shared by `simulate` and `demo`.
 
-What they stand for is imported when it is used: `demo` must paint before numpy is there.
+The simulator is imported on use: `demo` has to paint before numpy is loaded.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from voicetop.errors import UsageError
 if TYPE_CHECKING:
     from voicetop.simulator import FleetConfig, SimulatedIncident
 
-MOST_CALLS = 200_000
-MOST_HISTORY_H = 168.0
+MAX_CALLS = 200_000
+MAX_HISTORY_H = 168.0
 
 
 def fleet_options(
@@ -27,7 +27,7 @@ def fleet_options(
     full: str = "35",
     old_calls: str = "2000",
 ) -> None:
-    """How many calls, of which past, and what happens to them."""
+    """Add the options for calls, history and incidents."""
     add = parser.add_argument
     for option, default, metavar, text in (
         ("--calls", calls, "N", "calls at once at this hour, 1 to 200,000"),
@@ -52,8 +52,8 @@ def fleet_options(
         add(option, metavar=metavar, action=_OfIncident, help=text)
 
 
-def fleet_words(args: argparse.Namespace) -> list[str]:
-    """The fleet's options as they were typed."""
+def fleet_arguments(args: argparse.Namespace) -> list[str]:
+    """The fleet's options as command-line arguments."""
     words = []
     for name in ("calls", "seed", "speed", "history", "full", "old-calls"):
         words += [f"--{name}", str(getattr(args, name.replace("-", "_")))]
@@ -61,16 +61,16 @@ def fleet_words(args: argparse.Namespace) -> list[str]:
 
 
 def fleet_config(args: argparse.Namespace, start: float) -> FleetConfig:
-    """The fleet that the options describe. Raises UsageError that names option, value and what to type instead."""
+    """The fleet that the options describe. Raises UsageError, naming option and value."""
     from voicetop.simulator import FleetConfig
 
     return FleetConfig(
         start=start,
-        calls=int(number("--calls", args.calls, 1, MOST_CALLS, whole=True)),
+        calls=int(number("--calls", args.calls, 1, MAX_CALLS, whole=True)),
         seed=int(number("--seed", args.seed, 0, 2**53, whole=True)),
         speed=number("--speed", args.speed, 0.01, 100.0),
-        history=3600.0 * number("--history", args.history, 0.0, MOST_HISTORY_H),
-        full=60.0 * number("--full", args.full, 1.0, 60.0 * MOST_HISTORY_H),
+        history=3600.0 * number("--history", args.history, 0.0, MAX_HISTORY_H),
+        full=60.0 * number("--full", args.full, 1.0, 60.0 * MAX_HISTORY_H),
         old_calls=int(number("--old-calls", args.old_calls, 0, 10_000_000, whole=True)),
         incidents=tuple(_incident(words) for words in args.incidents),
     )
@@ -81,7 +81,7 @@ def _incident(words: dict[str, str]) -> SimulatedIncident:
 
     incident = SimulatedIncident(
         name=words["--incident"],
-        at=number("--at", words.get("--at", "30"), -3600.0 * MOST_HISTORY_H),
+        at=number("--at", words.get("--at", "30"), -3600.0 * MAX_HISTORY_H),
         duration=number("--for", words["--for"], 0.0) if "--for" in words else None,
         segment=parse_segment(words.get("--segment", "")),
         magnitude=number("--magnitude", words.get("--magnitude", "1"), 0.0, 100.0),
@@ -91,7 +91,7 @@ def _incident(words: dict[str, str]) -> SimulatedIncident:
 
 
 def parse_segment(text: str) -> dict[str, str]:
-    """Segment values as a person types them. Raises UsageError.
+    """Parse typed segment values. Raises UsageError.
 
     >>> parse_segment("intent=billing,language=es")
     {'intent': 'billing', 'language': 'es'}
@@ -118,7 +118,7 @@ def number(option: str, text: str, least: float, most: float = math.inf, *, whol
 
 
 class _NewIncident(argparse.Action):
-    """`--incident NAME` begins one; what follows describes it."""
+    """`--incident NAME` starts an incident; the following options describe it."""
 
     def __call__(
         self,
@@ -132,7 +132,7 @@ class _NewIncident(argparse.Action):
 
 
 class _OfIncident(argparse.Action):
-    """An option of the incident before it."""
+    """An option of the preceding incident."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""Which hubs a person means: URLs and names from the config, as they were typed.
+"""Resolves hubs: URLs and feed names from the command line and the config.
 
 voicetop                       VOICETOP_URL, else `url` of the config, else all its [feeds], else this machine
 voicetop production staging    two of [feeds]
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class HubChoice(NamedTuple):
-    """One hub: what a person calls it, where it is, and the token for it (empty: none)."""
+    """One hub: its name, URL and token ("" for none)."""
 
     name: str
     url: str
     token: str
 
     def source(self, cafile: str | None = None) -> Callable[[], Source]:
-        """What opens its feed on the feed's thread; what can be wrong is found out here, before. Raises UsageError."""
+        """A factory that opens the feed on its own thread; checks its settings now. Raises UsageError."""
         check_url(self.url)
         token = check_token(self.token)
         tls = client_tls(self.url, cafile)
@@ -41,42 +41,41 @@ class HubChoice(NamedTuple):
         return opened
 
 
-def chosen(words: Sequence[str], settings: Config) -> list[HubChoice]:
-    """The hubs that the words mean. Raises UsageError, ConfigError."""
+def hubs_of(words: Sequence[str], settings: Config) -> list[HubChoice]:
+    """The hubs for the typed words. Raises UsageError, ConfigError."""
     for word in words:
         _check_word(word, settings)
-    wanted = list(words) or _usual(settings)
-    if len(set(wanted)) < len(wanted):
-        raise UsageError(f"{max(wanted, key=wanted.count)} is named twice")
-    hubs = [_hub(word, settings) for word in wanted]
+    selected = list(words) or _default(settings)
+    if len(set(selected)) < len(selected):
+        raise UsageError(f"{max(selected, key=selected.count)} is named twice")
+    hubs = [_hub(word, settings) for word in selected]
     return hubs if len(hubs) == 1 else [hub._replace(name=_short(hub)) for hub in hubs]
 
 
-def _usual(settings: Config) -> list[str]:
-    told = os.environ.get("VOICETOP_URL")
-    if told:
-        return [told]
+def _default(settings: Config) -> list[str]:
+    if url := os.environ.get("VOICETOP_URL"):
+        return [url]
     if settings.url == DEFAULT_URL and settings.feeds:
         return list(settings.feeds)
     return [settings.url]
 
 
 def _hub(word: str, settings: Config) -> HubChoice:
-    """A feed's own token goes before the one of the environment, which goes before the general one."""
-    told = os.environ.get("VOICETOP_TOKEN")
+    """A feed's own token overrides the environment's, which overrides the general one."""
+    from_env = os.environ.get("VOICETOP_TOKEN")
     feed = settings.feeds.get(word)
     if feed is not None:
-        return HubChoice(word, feed.url, feed.token() or told or settings.token())
-    return HubChoice(word, word, told or settings.token())
+        return HubChoice(word, feed.url, feed.token() or from_env or settings.token())
+    return HubChoice(word, word, from_env or settings.token())
 
 
 def _short(hub: HubChoice) -> str:
-    """A URL without what is the same for all."""
+    """The host of a URL; names stay."""
     return urlsplit(hub.url).netloc if hub.name == hub.url else hub.name
 
 
 def _check_word(word: str, settings: Config) -> None:
-    """Where a hub's URL belongs, people also type a verb or a file. Raises UsageError."""
+    """Reject commands, files and unknown names in place of a hub. Raises UsageError."""
     from voicetop.cli import VERBS
 
     if word in settings.feeds:

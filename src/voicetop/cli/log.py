@@ -1,4 +1,4 @@
-"""The log of commands that run on: a line on stderr, with its time in UTC."""
+"""The log of long-running commands: lines on stderr with UTC times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicetop.formatting import times
 
 
 def log(line: str) -> None:
-    """Write a line. That whoever read stderr is gone ends nothing: the hub, the pager or the recording goes on."""
+    """Write a line. A closed stderr must not stop the hub, the watcher or the recording."""
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{times.iso(WallClock().time(), 'seconds')} {line}\n")
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""`voicetop notify test`: does it arrive? Each target is told something harmless and true, and says how it went."""
+"""`voicetop notify test`: sends a harmless alert to each target, and reports the result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from voicetop.notify.targets.registry import named, open_target
 
 WHAT = ("test",)
 LOCAL = ("desktop", "terminal")
-Proof = Callable[[], str]
+Test = Callable[[], str]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,30 +40,30 @@ def run(args: argparse.Namespace) -> int:
     """0 where all of them were told, else 1; a line each. Raises UsageError, ConfigError."""
     if args.what not in WHAT:
         raise UsageError(f"voicetop notify {args.what}: unknown command{nearest(args.what, WHAT)}")
-    proofs = dict(_proofs(configuration.load().notify))
+    tests = dict(_tests(configuration.load().notify))
     for name in args.targets:
-        if name not in proofs:
-            raise UsageError(f"unknown target {name!r}{nearest(name, proofs)}")
-    wanted = args.targets or list(proofs)
-    width = max(map(len, wanted))
+        if name not in tests:
+            raise UsageError(f"unknown target {name!r}{nearest(name, tests)}")
+    selected = args.targets or list(tests)
+    width = max(map(len, selected))
     failed = 0
-    for name in wanted:
-        healthy, said = _proved(proofs[name])
+    for name in selected:
+        healthy, result = _run_test(tests[name])
         failed += not healthy
-        print(f"{'ok  ' if healthy else 'FAIL'}  {name:<{width}}  {said}")
+        print(f"{'ok  ' if healthy else 'FAIL'}  {name:<{width}}  {result}")
         sys.stdout.flush()
     return 1 if failed else 0
 
 
-def _proved(proof: Proof) -> tuple[bool, str]:
+def _run_test(test: Test) -> tuple[bool, str]:
     try:
-        return True, proof()
+        return True, test()
     except (DeliveryFailed, NotifyError) as error:
         return False, str(error)
 
 
-def _proofs(config: NotifyConfig) -> Iterator[tuple[str, Proof]]:
-    """How each target is proved, by its name."""
+def _tests(config: NotifyConfig) -> Iterator[tuple[str, Test]]:
+    """The test of each target, by name."""
     yield "desktop", lambda: _desktop(config)
     yield "terminal", lambda: _terminal(config)
     for kind, name in named(config):
@@ -113,7 +113,7 @@ def _heartbeat(config: NotifyConfig) -> str:
 
 
 def example() -> Effect:
-    """An alert that nobody needs to act on. Its key is another each time, so that each test pages anew."""
+    """A test alert. Its key is unique, so that each test pages anew."""
     now = WallClock().time()
     key = hashlib.blake2b(repr(now).encode(), digest_size=10).hexdigest()
     return Effect(

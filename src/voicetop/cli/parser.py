@@ -1,4 +1,4 @@
-"""An argument parser that complains as all of voicetop does: one line that says what, and what to type instead."""
+"""An argument parser with one-line errors that say what to type instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicetop.errors import UsageError, nearest
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises UsageError where argparse would print a usage and leave. A word like -90s is a moment, no option."""
+    """Raises UsageError instead of printing usage and exiting. Accepts times like -90s as values."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -20,25 +20,25 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(self._in_words(message))
 
     def _in_words(self, message: str) -> str:
-        """What argparse says, as a person would.
+        """An error message of argparse in plain words.
 
         >>> Parser("voicetop serve")._in_words("argument --port: invalid int value: 'x'")
         '--port x: give a whole number'
         """
-        if found := re.fullmatch(r"unrecognized arguments: (\S+).*", message, re.DOTALL):
-            return self._unknown(found[1])
-        if found := re.fullmatch(r"the following arguments are required: (.+)", message):
-            return self._missing(found[1])
-        if found := re.fullmatch(r"argument (\S+): expected one argument", message):
-            return f"{found[1]} needs a value; see {self.prog} --help"
-        if found := re.fullmatch(r"argument (\S+): invalid int value: '(.*)'", message):
-            return f"{found[1]} {found[2]}: give a whole number"
-        if found := re.fullmatch(r"argument (\S+): ignored explicit argument '(.*)'", message):
-            return f"{found[1]} takes no value: {found[1]}={found[2]}"
+        if match := re.fullmatch(r"unrecognized arguments: (\S+).*", message, re.DOTALL):
+            return self._unknown(match[1])
+        if match := re.fullmatch(r"the following arguments are required: (.+)", message):
+            return self._missing(match[1])
+        if match := re.fullmatch(r"argument (\S+): expected one argument", message):
+            return f"{match[1]} needs a value; see {self.prog} --help"
+        if match := re.fullmatch(r"argument (\S+): invalid int value: '(.*)'", message):
+            return f"{match[1]} {match[2]}: give a whole number"
+        if match := re.fullmatch(r"argument (\S+): ignored explicit argument '(.*)'", message):
+            return f"{match[1]} takes no value: {match[1]}={match[2]}"
         return " ".join(message.split())
 
     def _missing(self, names: str) -> str:
-        """Argparse counts what may be left out among what is missing. Words to be typed as they are stand for verbs."""
+        """Argparse also lists optional arguments as missing. Lowercase alternatives are commands."""
         free = {action.metavar for action in self._actions if action.nargs in ("*", "?")}
         needed = [name for name in names.split(", ") if name not in free] or [names]
         ways = needed[0].split("|")

@@ -1,4 +1,4 @@
-"""A line a second instead of a screen: for pipes, logs and screen readers.
+"""Prints up to one line per second instead of a screen, for pipes, logs and screen readers.
 
 14:07:32Z DEGRADED · P95 response 3,910 ms = 2.4× normal (n 312) · LLM +1,900 ms | live 412/600 · p95 3,910 ms n 312 · …
 """
@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from voicetop.cli.exit_notes import last_words
+from voicetop.cli.exit_notes import print_exit_notes
 from voicetop.engine.snapshot import Figure, Snapshot
 from voicetop.formatting import numbers, times
 from voicetop.formatting.numbers import known
@@ -21,9 +21,9 @@ EVERY_S = 1.0
 
 
 def print_lines(feeds: Sequence[tuple[str, RunningFeed]]) -> int:
-    """Print until the feeds end, or a signal comes. 1 where one ended with an error, 2 where it never began.
+    """Print until all feeds end or a signal arrives. Returns 1 if a feed failed, 2 if it never started.
 
-    Of several feeds, each line begins with its feed's name.
+    With several feeds, each line starts with its feed's name.
     """
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -34,48 +34,48 @@ def print_lines(feeds: Sequence[tuple[str, RunningFeed]]) -> int:
         feed.start()
     try:
         while not done.wait(EVERY_S):
-            ended = all(feed.ended for _, feed in feeds)  # before the last pictures are looked at
-            for told in lines:
-                told.tell()
+            ended = all(feed.ended for _, feed in feeds)  # checked before the last snapshots are printed
+            for feed_lines in lines:
+                feed_lines.print_news()
             if ended:
                 break
     finally:
         for _, feed in feeds:
             feed.close()
-    return last_words(feeds)
+    return print_exit_notes(feeds)
 
 
 class _Lines:
-    """What was said already, so that only news is."""
+    """Prints the lines of one feed, each only once."""
 
-    def __init__(self, feed: RunningFeed, whose: str) -> None:
+    def __init__(self, feed: RunningFeed, prefix: str) -> None:
         self._feed = feed
-        self._whose = whose
-        self._said = ""
+        self._prefix = prefix
+        self._last = ""
         self._why = ""
 
-    def tell(self) -> None:
-        """The newest picture; before the first one, what is in its way."""
+    def print_news(self) -> None:
+        """Print the newest snapshot; before the first one, why it is missing."""
         latest, link = self._feed.latest, self._feed.link
         if latest is not None:
-            said = line(latest)
-            if said != self._said:
-                self._said = said
-                _say(self._whose + said)
+            text = line(latest)
+            if text != self._last:
+                self._last = text
+                _print(self._prefix + text)
         elif link.phase == "reconnecting" and link.why != self._why:
             self._why = link.why
-            _say(
-                f"{self._whose}no feed yet · {link.where}: {link.why} · retrying; run `voicetop serve` to start a hub"
+            _print(
+                f"{self._prefix}no feed yet · {link.where}: {link.why} · retrying; run `voicetop serve` to start a hub"
             )
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def line(snap: Snapshot) -> str:
-    """One picture in one line: the verdict, then the figures that it rests on, each with its n."""
+    """A snapshot in one line: the verdict, then its figures with their n."""
     verdict, e2e = snap.verdict, snap.latency.e2e
     since = f" since {times.clock(verdict.since, seconds=False)}" if known(verdict.since) else ""
     limit = f"/{snap.capacity.limit}" if snap.capacity.limit else ""
@@ -94,5 +94,5 @@ def line(snap: Snapshot) -> str:
 
 
 def _judged(figure: Figure, write: Callable[[float], str]) -> str:
-    """A figure, and what it rests on."""
+    """A figure with its n."""
     return f"{'≥ ' if figure.at_least else ''}{write(figure.value)} n {figure.n:,}"

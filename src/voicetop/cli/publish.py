@@ -1,4 +1,4 @@
-"""`voicetop publish FILE|-`: JSON lines to a hub, at their own pace or faster, and not one of them lost."""
+"""`voicetop publish FILE|-`: publishes JSON lines to a hub, in real time or faster, without loss."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Publish all lines; 1 where some of them were no events."""
+    """Publish all lines; returns 1 if some were invalid."""
     speed = parse_speed(args.speed)
     token = check_token(args.token or os.environ.get("VOICETOP_TOKEN"))
     tls = client_tls(check_url(args.url), args.cafile)

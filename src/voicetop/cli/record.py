@@ -1,4 +1,4 @@
-"""`voicetop record`: a hub's feed into files, without a screen; for systemd, and for a pipe to another machine."""
+"""`voicetop record`: records a hub's feed without a screen, to files or a pipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 from io import FileIO
 
 from voicetop.cli.log import log
-from voicetop.cli.retention_options import is_folder, shelf, shelf_options
+from voicetop.cli.retention_options import is_folder, retention_options, shards_of
 from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.errors import UsageError
 from voicetop.recording import Recorder
@@ -37,13 +37,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "-o", "--output", metavar="FILE|DIR|-", default="", help="output file or folder; - is standard output"
     )
-    shelf_options(parser)
+    retention_options(parser)
     add("--token", metavar="T", help="the viewer's token (better: VOICETOP_TOKEN)")
     add("--cafile", metavar="PEM", help="CA certificates for wss://")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Record until a signal comes. Raises UsageError and RecordingError before anything is recorded."""
+    """Record until a signal arrives. Raises UsageError and RecordingError before anything is recorded."""
     if args.url == "-":  # voicetop record -
         args.url, args.output = DEFAULT_URL, args.output or "-"
     url = check_url(args.url)
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def open_recorder(args: argparse.Namespace, url: str) -> Recorder:
-    """The recorder that the options ask for. Raises UsageError and RecordingError."""
+    """The recorder for the options. Raises UsageError and RecordingError."""
     if not args.output:
         raise UsageError("name the output: add -o FILE, -o FOLDER/ or -o - (standard output)")
     if args.output == "-":
@@ -65,7 +65,7 @@ def open_recorder(args: argparse.Namespace, url: str) -> Recorder:
             )
         return Recorder(FileIO(os.dup(1), "wb"), source=url)
     if is_folder(args, args.output, "-o"):
-        return Recorder(args.output, source=url, shards=shelf(args, args.output))
+        return Recorder(args.output, source=url, shards=shards_of(args, args.output))
     return Recorder(args.output, source=url)
 
 
@@ -96,16 +96,16 @@ def _refusal(pumping: asyncio.Task[None]) -> BaseException | None:
 
 
 async def _pump(source: SocketSource, recorder: Recorder) -> None:
-    """Every frame to the recorder, until the disk takes no more. Raises FeedRefused."""
-    told, lost = "", 0
+    """Record every frame, until the disk is full. Raises FeedRefused."""
+    last_why, lost = "", 0
     async with contextlib.aclosing(source.frames()) as frames:
         async for frame in frames:
             recorder.write(frame)
             if recorder.stopped:
                 return
-            if source.link.why != told:
-                told = source.link.why
-                log(f"{source.link.phase}: {told}" if told else "reconnected")
+            if source.link.why != last_why:
+                last_why = source.link.why
+                log(f"{source.link.phase}: {last_why}" if last_why else "reconnected")
             if bool(recorder.lost_frames) > bool(lost):
                 lost = recorder.lost_frames
                 log(recorder.error)

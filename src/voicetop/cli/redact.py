@@ -1,4 +1,4 @@
-"""`voicetop redact FILE -o OUT`: a recording without what is personal."""
+"""`voicetop redact FILE -o OUT`: removes personal data from a recording."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def what_options(parser: argparse.ArgumentParser) -> None:
-    """What is to be taken out."""
+    """The options for what to remove."""
     parser.add_argument("--drop-text", action="store_true", help="remove all speech")
     parser.add_argument(
         "--fields", metavar="A,B", default="", help="fields with names, in addition to the usual ones"
@@ -41,16 +41,16 @@ def what_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Redact. Raises UsageError and RecordingError."""
     check_output(args)
-    taken_out = redactor(args)
+    removing = redactor(args)
     with read(args.file) as frames:
         header = Header(voicetop="recording", epoch=frames.header.epoch, at=frames.header.at)
-        kept = (taken_out.frame(frame) for _, frame in with_notes(frames, args.file))
-        events = write_recording(args.output, kept, header)
+        frames_out = (removing.frame(frame) for _, frame in with_notes(frames, args.file))
+        events = write_recording(args.output, frames_out, header)
         notes = frames.notes
     for note in notes:
         sys.stderr.write(f"voicetop: {note}\n")
     sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")
-    tell(taken_out)
+    print_report(removing)
     return 0
 
 
@@ -67,7 +67,7 @@ def redactor(args: argparse.Namespace) -> Redactor:
     return Redactor(key, fields=(*FIELDS, *more), drop_text=args.drop_text)
 
 
-def tell(redactor: Redactor) -> None:
-    """The report, for people."""
+def print_report(redactor: Redactor) -> None:
+    """Print the redaction report."""
     for line in redactor.report():
         sys.stderr.write(f"  {line}\n")

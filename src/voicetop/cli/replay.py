@@ -1,4 +1,4 @@
-"""`voicetop replay FILE`: a recording on the same screen, at any moment and speed."""
+"""`voicetop replay FILE`: shows a recording on the same screens, at any time and speed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 def open_player(
     path: Path, where: str, start: PlaybackStart, settings: Config, *, author: str, trouble: Callable[[], str]
 ) -> Player:
-    """What plays the recording at `path`. Raises RecordingError."""
+    """A player for the recording at `path`. Raises RecordingError."""
     from voicetop.replay.annotations import RecordingNotes
     from voicetop.replay.memory_checkpoints import MemoryCheckpoints
     from voicetop.replay.player import Player
@@ -87,7 +87,7 @@ def open_player(
     states = MemoryCheckpoints()
     remarks = RecordingNotes(lambda: _notebook(path, piped=where == STANDARD_INPUT), author=author)
     return Player(
-        lambda new_session: _reel(path, new_session, states),
+        lambda new_session: _recording_set(path, new_session, states),
         where=where,
         gathering=TimelineScan(settings.engine, remarks, states),
         config=settings.engine,
@@ -97,7 +97,7 @@ def open_player(
     )
 
 
-def _reel(path: Path, new_session: Callable[[], Session], states: MemoryCheckpoints) -> RecordingSet:
+def _recording_set(path: Path, new_session: Callable[[], Session], states: MemoryCheckpoints) -> RecordingSet:
     from voicetop.replay.recording_set import RecordingSet  # behind the first frame, as all that needs numpy
 
     return RecordingSet(path, new_session, states=states)
@@ -114,34 +114,34 @@ def _notebook(path: Path, *, piped: bool) -> Notebook:
 
 
 def start_of(args: argparse.Namespace, path: Path, speed: float) -> PlaybackStart:
-    """How the replay begins, as the options say. Raises UsageError for moments that it doesn't reach."""
+    """The start of the replay from the options. Raises UsageError for times outside the recording."""
     first, last = extent(path)
-    at = _moment("--at", args.at, first, last)
-    until = _moment("--until", args.until, first, math.inf if args.file == "-" else last, end=last)
+    at = _parse_time("--at", args.at, first, last)
+    until = _parse_time("--until", args.until, first, math.inf if args.file == "-" else last, end=last)
     if until <= at:
         raise UsageError(f"--until {args.until} is not after --at {args.at}")
     return PlaybackStart(at=at, until=until, speed=speed, loop=args.loop)
 
 
-def _moment(option: str, text: str, first: float, last: float, *, end: float = math.nan) -> float:
-    """The moment that was typed; NaN where none was. Raises UsageError."""
+def _parse_time(option: str, text: str, first: float, last: float, *, end: float = math.nan) -> float:
+    """Parse a typed time; NaN for "". Raises UsageError."""
     if not text:
         return math.nan
-    moment = parse_time(text, first=first, last=end if known(end) else last)
-    if not first - 1 <= moment <= last + 1:
+    at = parse_time(text, first=first, last=end if known(end) else last)
+    if not first - 1 <= at <= last + 1:
         raise UsageError(
             f"{option} {text}: the recording covers {times.iso(first)} to {times.iso(end if known(end) else last)}"
         )
-    return moment
+    return at
 
 
 def _standard_input(*, keys_from_terminal: bool) -> FileIO:
-    """The recording that comes in by a pipe; a screen's keys then come from the terminal itself."""
+    """The recording on standard input; keys are then read from the terminal itself."""
     if os.isatty(0):
         raise UsageError("standard input is a terminal: voicetop replay - < FILE")
     recording = FileIO(os.dup(0))
     if keys_from_terminal:
-        with contextlib.suppress(OSError):  # no terminal: whoever opens the screen says so
+        with contextlib.suppress(OSError):  # without a terminal, opening the screen reports it
             terminal = os.open("/dev/tty", os.O_RDONLY)
             os.dup2(terminal, 0)
             os.close(terminal)
@@ -149,7 +149,7 @@ def _standard_input(*, keys_from_terminal: bool) -> FileIO:
 
 
 def parse_speed(text: str) -> float:
-    """A speed as a person types it. Raises UsageError for what is none.
+    """Parse a typed speed. Raises UsageError.
 
     >>> parse_speed("10x"), parse_speed("max")
     (10.0, inf)

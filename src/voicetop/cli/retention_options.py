@@ -1,4 +1,4 @@
-"""The options of everything that records into a folder: how much a file holds, and what is kept."""
+"""The options of recordings in a folder: length of files, and retention."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 OPTIONS = (("--shard", "shard"), ("--keep", "keep"), ("--keep-size", "keep_size"))
 
 
-def shelf_options(parser: argparse.ArgumentParser) -> None:
+def retention_options(parser: argparse.ArgumentParser) -> None:
     """--shard, --keep and --keep-size."""
     add = parser.add_argument
     add("--shard", metavar="TIME", help="in a folder, time span of each file (default 1h)")
@@ -23,7 +23,7 @@ def shelf_options(parser: argparse.ArgumentParser) -> None:
 
 
 def is_folder(args: argparse.Namespace, path: str, option: str) -> bool:
-    """Whether what is recorded goes into a folder of files. Raises UsageError where options say so in vain."""
+    """Whether to record into a folder. Raises UsageError for folder options without a folder."""
     if path and (path.endswith("/") or Path(path).is_dir()):
         return True
     for name, field in OPTIONS:
@@ -33,7 +33,7 @@ def is_folder(args: argparse.Namespace, path: str, option: str) -> bool:
 
 
 def shard_s(args: argparse.Namespace) -> float:
-    """How many seconds a file holds. Raises UsageError."""
+    """The length of a file in seconds. Raises UsageError."""
     from voicetop.formatting.times import parse_span
 
     seconds = parse_span(args.shard or "1h")
@@ -43,21 +43,21 @@ def shard_s(args: argparse.Namespace) -> float:
 
 
 def keep_s(args: argparse.Namespace) -> float:
-    """After how many seconds files go; 0: never. Raises UsageError."""
+    """The age in seconds at which files are deleted; 0: never. Raises UsageError."""
     from voicetop.formatting.times import parse_span
 
     return parse_span(args.keep) if args.keep else 0.0
 
 
 def keep_bytes(args: argparse.Namespace) -> int:
-    """How many bytes are kept; 0: all. Raises UsageError."""
+    """The maximum size in bytes; 0: unlimited. Raises UsageError."""
     from voicetop.formatting.numbers import parse_size
 
     return parse_size(args.keep_size) if args.keep_size else 0
 
 
-def shelf(args: argparse.Namespace, folder: str, *, state_wait_s: float = 0.0) -> Shards:
-    """The folder as the options want it. Raises UsageError."""
+def shards_of(args: argparse.Namespace, folder: str, *, state_wait_s: float = 0.0) -> Shards:
+    """The folder writer for the options. Raises UsageError."""
     from voicetop.recording.shards import Shards
 
     return Shards(

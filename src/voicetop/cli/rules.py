@@ -1,4 +1,4 @@
-"""`voicetop rules check|test`: whether rules of alerts are right, and when they would have fired."""
+"""`voicetop rules check|test`: checks alert rules, and back-tests them on recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicetop import config as configuration
 from voicetop.alerts import runbooks
 from voicetop.alerts.rules.rule_files import PRESETS, RuleSet, files_in, read
 from voicetop.cli import backtest
-from voicetop.cli.backtest import Match, Seen
+from voicetop.cli.backtest import Match, Result
 from voicetop.cli.segments import Segments, nearest_segment
 from voicetop.engine.config import EngineConfig, Rule
 from voicetop.errors import ConfigError, UsageError, nearest
@@ -63,8 +63,8 @@ def _check(names: Sequence[str], recording: str) -> int:
         sys.stderr.write(f"voicetop: {mistake}\n")
     notes = list(_warnings(book, files))
     if recording:
-        seen = backtest.run(recording, book.rules, _config())
-        notes += _unmatched([seen], book)
+        result = backtest.run(recording, book.rules, _config())
+        notes += _unmatched([result], book)
     for note in notes:
         print(f"note: {note}")
     if not book.mistakes:
@@ -74,7 +74,7 @@ def _check(names: Sequence[str], recording: str) -> int:
 
 
 def _files(name: str) -> list[Path]:
-    """The rule files that a word means: a file, all of a folder, or rules that ship with voicetop."""
+    """The rule files for an argument: a file, all of a folder, or shipped rules."""
     path = Path(name)
     if path.is_dir():
         return files_in(path)
@@ -83,21 +83,21 @@ def _files(name: str) -> list[Path]:
 
 
 def _warnings(book: RuleSet, files: Sequence[Path]) -> Iterator[str]:
-    """Runbooks that are missing or lead nowhere."""
-    shelf = runbooks.RunbookLibrary((*dict.fromkeys(file.parent for file in files), rules_dir()))
+    """Missing runbooks, and mistakes in them."""
+    library = runbooks.RunbookLibrary((*dict.fromkeys(file.parent for file in files), rules_dir()))
     for name in dict.fromkeys(rule.runbook for rule in book.rules):
-        for said in runbooks.mistakes(shelf.find(name)):
+        for mistake in runbooks.mistakes(library.find(name)):
             rules = ", ".join(rule.name for rule in book.rules if rule.runbook == name)
-            yield f"{said} (used by {rules})"
+            yield f"{mistake} (used by {rules})"
 
 
-def _unmatched(seen: Sequence[Seen], book: RuleSet) -> Iterator[str]:
-    """Rules that found nothing to look at, or never enough."""
+def _unmatched(results: Sequence[Result], book: RuleSet) -> Iterator[str]:
+    """Rules that matched nothing, or never enough."""
     known: Segments = {}
-    for name, values in (pair for each in seen for pair in each.segments.items()):
+    for name, values in (pair for result in results for pair in result.segments.items()):
         known.setdefault(name, set()).update(values)
     for rule in book.rules:
-        most = max((each.most_n.get(rule.name, 0) for each in seen), default=0)
+        most = max((result.most_n.get(rule.name, 0) for result in results), default=0)
         place = book.places.get(rule.name, "")
         who = " × ".join(f"{name}={value}" for name, value in rule.where) or "anybody"
         if rule.tier == "line" or most >= rule.min_n:
@@ -120,10 +120,10 @@ def _test(names: Sequence[str]) -> int:
     if not rules:
         raise UsageError(f"{names[0]}: has no rule that can fire")
     config = _config()
-    seen = [backtest.run(name, rules, config) for name in names[1:]]
-    for each in seen:
-        print("\n".join(_report(each, rules)))
-    for warning in _unmatched(seen, book):
+    results = [backtest.run(name, rules, config) for name in names[1:]]
+    for result in results:
+        print("\n".join(_report(result, rules)))
+    for warning in _unmatched(results, book):
         print(f"note: {warning}")
     return 0
 
@@ -140,30 +140,30 @@ def _rules(name: str) -> RuleSet:
 
 
 def _config() -> EngineConfig:
-    """What the config says, whatever is wrong with the rules in its folder: they aren't under test."""
+    """The config; defaults if the user's rules, which aren't under test, have mistakes."""
     try:
         return configuration.load().engine()
     except ConfigError:
         return EngineConfig()
 
 
-def _report(seen: Seen, rules: Sequence[Rule]) -> Iterator[str]:
-    """Rule by rule when it fired, what that was about, and how much earlier or later; then what all of them missed."""
-    if not (known(seen.first) and known(seen.last)):
-        yield f"{seen.name}: empty"
+def _report(result: Result, rules: Sequence[Rule]) -> Iterator[str]:
+    """For each rule, when it fired, what that matched, and how much earlier or later; then what all rules missed."""
+    if not (known(result.first) and known(result.last)):
+        yield f"{result.name}: empty"
         return
     length, alerts = (
-        span(seen.last - seen.first),
-        counted(len(seen.truth), "alert or problem", "alerts and problems"),
+        span(result.last - result.first),
+        counted(len(result.truth), "alert or problem", "alerts and problems"),
     )
-    yield f"{seen.name}  {iso(seen.first, 'seconds')}, {length}: {alerts}"
+    yield f"{result.name}  {iso(result.first, 'seconds')}, {length}: {alerts}"
     for rule in rules:
-        matches = backtest.matched(seen, rule.name)
+        matches = backtest.matched(result, rule.name)
         yield f"  {rule.name}: {summary(matches)}"
         for match in matches:
             yield f"    {clock(match.fired.at)}  {match.fired.text}"
             yield f"    {'':8}  {_about(match)}"
-    for truth in backtest.missed(seen, rules):
+    for truth in backtest.missed(result, rules):
         yield f"  missed: {clock(truth.at)}  {truth.incident} {truth.family}: {truth.text}"
 
 
@@ -187,6 +187,6 @@ def _about(match: Match) -> str:
     if match.truth is not None:
         lead = match.earlier_s
         when = "with" if abs(lead) < 5 else f"{span(abs(lead))} {'before' if lead > 0 else 'after'}"
-        said = f"{when} {match.truth.incident} {match.truth.family}: {match.truth.text}"
-        return f"{said} · after {match.marker}" if match.marker else said
+        text = f"{when} {match.truth.incident} {match.truth.family}: {match.truth.text}"
+        return f"{text} · after {match.marker}" if match.marker else text
     return f"after {match.marker}; nothing else fired" if match.marker else "false: nothing else fired"

@@ -1,4 +1,4 @@
-"""Which segments calls had, and what a rule may have meant that names one which no call had."""
+"""Known segment values, and suggestions for rules that name unknown ones."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterable, Mapping
 from voicetop.engine.engine import Engine
 from voicetop.errors import nearest
 
-MOST_NAMED = 20
+MAX_NAMED = 20
 Segments = dict[str, set[str]]
-"""By name the values that were seen."""
+"""Known values by segment name."""
 
 
 def segments_of(engine: Engine) -> Segments:
-    """Those of the calls that an engine knows."""
-    found: Segments = {}
+    """The segment values of an engine's calls."""
+    segments: Segments = {}
     for key in engine.ledger.cells.keys:
         for name, value in key or ():
-            found.setdefault(name, set()).add(value)
-    return found
+            segments.setdefault(name, set()).add(value)
+    return segments
 
 
 def nearest_segment(where: Iterable[tuple[str, str]], known: Mapping[str, set[str]]) -> str:
-    """The end of a sentence: what of `where` no call had, and what comes nearest to it.
+    """A suggestion for the unknown part of `where`, to append to a message.
 
     >>> nearest_segment([("intnt", "billing")], {"intent": {"billing"}})
     "; did you mean 'intent'?"
@@ -32,5 +32,5 @@ def nearest_segment(where: Iterable[tuple[str, str]], known: Mapping[str, set[st
         if values is None:
             return nearest(name, sorted(known))
         if value not in values:
-            return nearest(value, values, f"; valid: {', '.join(sorted(values)[:MOST_NAMED])}")
+            return nearest(value, values, f"; valid: {', '.join(sorted(values)[:MAX_NAMED])}")
     return ""

@@ -1,4 +1,4 @@
-"""`voicetop serve`: the hub for one machine, until it is told to stop."""
+"""`voicetop serve`: runs a hub until a signal stops it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
 from voicetop.cli.log import log
-from voicetop.cli.retention_options import is_folder, keep_bytes, keep_s, shard_s, shelf_options
+from voicetop.cli.retention_options import is_folder, keep_bytes, keep_s, retention_options, shard_s
 from voicetop.errors import UsageError
 from voicetop.hub import Hub, HubConfig, Token
 from voicetop.hub.config import DEFAULT_PORT, parse_tokens, read_tokens
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voicetop.session import Session
 
 SWITCH_S = 0.001
-"""The hub's own session shares the interpreter with the loop that serves everybody: it must let go of it often."""
+"""Thread switch interval (s): the hub's session shares the interpreter with the event loop."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="",
         help="record every event; a folder (DIR/) gets a file per hour",
     )
-    shelf_options(parser)
+    retention_options(parser)
     add(
         "--history",
         metavar="FILE",
@@ -98,14 +98,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until a signal comes. Raises UsageError where it can't begin."""
+    """Serve until a signal arrives. Raises UsageError before it starts."""
     sys.setswitchinterval(SWITCH_S)
     asyncio.run(_serve(hub_config(args), _sessions(args)))
     return 0
 
 
 def hub_config(args: argparse.Namespace) -> HubConfig:
-    """What the options say. Raises UsageError."""
+    """The hub's config from the options. Raises UsageError."""
     _check("--port", args.port, 0, 65_535)
     _check("--capacity", args.capacity, 0, 10_000_000)
     _check("--backlog-mb", args.backlog_mb, 1, 65_536)
@@ -136,13 +136,13 @@ def _check(option: str, value: int, least: int, most: int) -> None:
 
 
 def _tokens(file: str | None) -> tuple[Token, ...]:
-    """From the file that is named; the variable may also hold the lines themselves, as containers like it."""
+    """Tokens from `file` or VOICETOP_TOKENS, which may also contain the lines themselves, as usual in containers."""
     if file:
         return read_tokens(file)
-    told = os.environ.get("VOICETOP_TOKENS", "")
-    if not told:
+    from_env = os.environ.get("VOICETOP_TOKENS", "")
+    if not from_env:
         return ()
-    return parse_tokens(told, "VOICETOP_TOKENS") if len(told.split()) > 1 else read_tokens(told)
+    return parse_tokens(from_env, "VOICETOP_TOKENS") if len(from_env.split()) > 1 else read_tokens(from_env)
 
 
 async def _serve(config: HubConfig, new_session: Callable[[], Session]) -> None:
@@ -162,18 +162,18 @@ async def _serve(config: HubConfig, new_session: Callable[[], Session]) -> None:
 
 
 def _sessions(args: argparse.Namespace) -> Callable[[], Session]:
-    """Makes the hub's sessions: each begins with the normals that are kept, and the first of them, which knows all,
-    writes the history. Raises HistoryError for a baseline that was named and cannot be judged by.
+    """A factory for the hub's sessions: each starts with the stored baseline; the first one writes the history.
+    Raises HistoryError for an unusable --baseline.
     """
     from voicetop.cli import baseline_store
     from voicetop.history.incidents import open_log
     from voicetop.session import Session
 
     settings = configuration.load()
-    chronicle = open_log(args.history, "serve", log)
+    incident_log = open_log(args.history, "serve", log)
     name = args.deployment or baseline_store.USUAL_NAME
     first = baseline_store.first_of(
-        args.baseline, chronicle.store if chronicle else None, name, args.deployment, log
+        args.baseline, incident_log.store if incident_log else None, name, args.deployment, log
     )
     made: list[Session] = []
 
@@ -181,9 +181,9 @@ def _sessions(args: argparse.Namespace) -> Callable[[], Session]:
         session = Session(settings.engine())
         if first is not None:
             baseline_store.desk_of(session).use_baseline(first())
-        if chronicle is not None and not made:
-            session.on_effect.append(lambda effect: chronicle.record([effect]))
-            baseline_store.keep_hourly(session, chronicle.store, name, log)
+        if incident_log is not None and not made:
+            session.on_effect.append(lambda effect: incident_log.record([effect]))
+            baseline_store.keep_hourly(session, incident_log.store, name, log)
         made.append(session)
         return session
 

@@ -1,4 +1,4 @@
-"""`voicetop watch URL`: no screen, but the one process that pages; for systemd, beside the hub or elsewhere."""
+"""`voicetop watch URL`: watches a hub without a screen and sends notifications, e.g. under systemd."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
-from voicetop.cli.hubs import HubChoice, chosen
+from voicetop.cli.hubs import HubChoice, hubs_of
 from voicetop.cli.log import log
 from voicetop.clock import WallClock
 from voicetop.connection.address import client_tls
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from voicetop.notify.watcher import Watcher
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-LAST_TELLINGS_S = 5.0
+FLUSH_S = 5.0
 ALIVE_S = 5.0
 STUCK_S = 600.0
-"""A queue in which something waits for so long is no longer a living pager: the heartbeat stops."""
+"""When a message has waited this long, delivery counts as stuck, and the heartbeat stops."""
 
 _EPILOG = """\
 targets are in [notify] of the config (docs/notify.md); `voicetop notify test` tests each of them. The hub's token,
@@ -64,14 +64,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def queue_file() -> Path:
-    """Where what is to be told waits."""
+    """The default file for pending notifications."""
     return state_dir() / "outbox.db"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Watch until a signal comes. Raises UsageError, ConfigError, NotifyError, FeedRefused before anything begins."""
+    """Watch until a signal arrives. Raises UsageError, ConfigError, NotifyError or FeedRefused before it starts."""
     settings = configuration.load()
-    hubs = chosen([args.url] if args.url else [], settings)
+    hubs = hubs_of([args.url] if args.url else [], settings)
     if len(hubs) != 1:
         raise UsageError("watch one hub per process: name one, and start another voicetop watch for the next")
     if not named(settings.notify):
@@ -87,11 +87,11 @@ async def _run(args: argparse.Namespace, settings: Config, hub: HubChoice) -> in
     for number in SIGNALS:
         loop.add_signal_handler(number, stop.set)
     path = Path(args.queue) if args.queue else queue_file()
-    with _alone(path) as lock:
+    with _locked(path) as lock:
         while not lock.taken and not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 1.0)
-            lock.try_again()
+            lock.try_lock()
         return 0 if stop.is_set() else await _watch(args, settings, hub, path, stop)
 
 
@@ -143,7 +143,7 @@ def _heartbeat(
 
 
 async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  # type: ignore[type-arg]
-    """Run all until told to stop, or one of them ends. Raises what it ended by."""
+    """Run all jobs until `stop` is set or one of them ends. Raises its exception."""
     running = [asyncio.create_task(job) for job in jobs]
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -151,19 +151,19 @@ async def _until(stop: asyncio.Event, jobs: list, delivery: Delivery) -> int:  #
         for number in SIGNALS:  # a second signal ends it at once
             asyncio.get_running_loop().remove_signal_handler(number)
         log("stopping")
-        await delivery.flush(LAST_TELLINGS_S)
+        await delivery.flush(FLUSH_S)
     for task in (*running, stopping):
         task.cancel()
     results = await asyncio.gather(*running, return_exceptions=True)
-    log(f"stopped; {_left(delivery.queue.counts())}")
+    log(f"stopped; {_remaining(delivery.queue.counts())}")
     for result in results:
         if isinstance(result, Exception):
             raise result
     return 0
 
 
-def _left(counts: DeliveryCounts) -> str:
-    """What a queue still holds, and what of it may have been told twice."""
+def _remaining(counts: DeliveryCounts) -> str:
+    """The pending messages of a queue, and possible duplicates."""
     parts = [f"{counts.pending} pending" if counts.pending else "all notifications sent"]
     if counts.quiet:
         parts.append(f"{counts.quiet} waiting for the end of quiet hours")
@@ -173,22 +173,22 @@ def _left(counts: DeliveryCounts) -> str:
 
 
 async def _tell_systemd(clock: WallClock) -> None:
-    """READY, then WATCHDOG for as long as the loop turns (sd_notify(3)); elsewhere nothing."""
+    """Send READY, then WATCHDOG while the event loop runs (sd_notify(3)); nothing without systemd."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         await asyncio.Event().wait()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.setblocking(False)
-        said = b"READY=1"
+        message = b"READY=1"
         while True:
             with contextlib.suppress(OSError):
-                line.sendto(said, "\0" + address[1:] if address.startswith("@") else address)
-            said = b"WATCHDOG=1"
+                line.sendto(message, "\0" + address[1:] if address.startswith("@") else address)
+            message = b"WATCHDOG=1"
             await clock.sleep(ALIVE_S)
 
 
 class _Lock:
-    """One watcher a queue: a second on the same machine waits here until the first is gone, and has its queue then."""
+    """One watcher per queue: a second one on this machine waits until the first ends, and takes over its queue."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -199,11 +199,11 @@ class _Lock:
                 f"{path}: cannot create the queue: {error.strerror}; name another with --queue"
             ) from None
         self.taken = False
-        self.try_again()
+        self.try_lock()
         if not self.taken:
             log(f"another watcher on this machine uses {path}: standing by")
 
-    def try_again(self) -> None:
+    def try_lock(self) -> None:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.taken = True
@@ -213,7 +213,7 @@ class _Lock:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[_Lock]:
+def _locked(path: Path) -> Iterator[_Lock]:
     lock = _Lock(path)
     try:
         yield lock

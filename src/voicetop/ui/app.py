@@ -184,7 +184,7 @@ class ConsoleApp(TerminalApp):
     # -- called by pages and actions (`Host`) --------------------------------------------------------------------
 
     @property
-    def look(self) -> DisplayOptions:
+    def options(self) -> DisplayOptions:
         return self.appearance.options
 
     @property

@@ -31,7 +31,7 @@ class Frame:
     def scene(self, view: View | None, slowness: str) -> Scene:
         """What to paint, live or in the past; `slowness` describes the terminal's, in words."""
         feed, viewed = self._feeds.current.handle, self._feeds.viewed
-        live = Scene(feed.latest, feed.link, self._host.look, view or View(), feed.error, slowness)
+        live = Scene(feed.latest, feed.link, self._host.options, view or View(), feed.error, slowness)
         kind = viewed.kind
         if kind is None:
             return live
@@ -70,7 +70,7 @@ class Frame:
             strips += tour_lines(tour.caption, tour.place, width)
         if self._feeds.several:
             feeds = [
-                (name, Scene(handle.latest, handle.link, scene.look, error=handle.error))
+                (name, Scene(handle.latest, handle.link, scene.options, error=handle.error))
                 for name, handle in self._feeds.all
             ]
             strips.append(feeds_line(feeds, self._feeds.index, width, self._host.key_of("next_feed")))
@@ -82,7 +82,7 @@ class Frame:
         when = scene.when
         if when is None or when.kind == "held":
             return self.timebar.hidden()
-        return self.timebar.lines(when.timeline, self._feeds.viewed.here, scene.look, width, height)
+        return self.timebar.lines(when.timeline, self._feeds.viewed.here, scene.options, width, height)
 
 
 def with_message(lines: list[Line], message: str, width: int) -> list[Line]:

@@ -274,8 +274,8 @@ def test_any_width_holds_the_banner(width: int) -> None:
 
 
 def test_banner_and_strip_are_ascii_where_asked_for() -> None:
-    look = DisplayOptions(ascii=True)
-    lines: list[Line] = Timebar().lines(timeline(), FIRST + 310, look, 80, 24)
+    options = DisplayOptions(ascii=True)
+    lines: list[Line] = Timebar().lines(timeline(), FIRST + 310, options, 80, 24)
     upper, lower = (to_ascii(text_of(line)) for line in lines)
     assert upper.isascii()
     for sign in ("vv42", "!", "#", "b", "x", "9"):

@@ -37,12 +37,18 @@ def painted(
     height: int,
     *,
     unfolded: tuple[int, ...] = (),
-    look: DisplayOptions | None = None,
+    options: DisplayOptions | None = None,
     note: str = "",
 ) -> list[str]:
     links = links_of(detail, TEMPLATES)
     made = call_screen(
-        detail, look or DisplayOptions(), width, height, unfolded=frozenset(unfolded), links=links, note=note
+        detail,
+        options or DisplayOptions(),
+        width,
+        height,
+        unfolded=frozenset(unfolded),
+        links=links,
+        note=note,
     )
     lines = scrolled(made, height, width, 0, 0)
     assert [width_of(line) for line in lines] == [width] * height
@@ -175,7 +181,7 @@ def test_ascii_mode_is_ascii() -> None:
         turns=tuple(msgspec.structs.replace(t, user_text="hello", agent_text="hi") for t in STUCK.turns),
     )
     for detail in (spoken, KINDS["bare"]):
-        for line in painted(detail, 120, 60, look=DisplayOptions(ascii=True)):
+        for line in painted(detail, 120, 60, options=DisplayOptions(ascii=True)):
             assert to_ascii(line).isascii()
             assert "?" not in to_ascii(line)
 

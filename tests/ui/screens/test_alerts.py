@@ -55,7 +55,7 @@ def console(feed: FakeFeed | None = None, **more: object) -> ConsoleApp:
 
 
 def painted(
-    snap: Snapshot, tab: str, incident: str, size: tuple[int, int], look: DisplayOptions | None = None
+    snap: Snapshot, tab: str, incident: str, size: tuple[int, int], options: DisplayOptions | None = None
 ) -> list[str]:
     host = cast("Host", SimpleNamespace(keymap=USUAL, columns=HiddenColumns()))
     incidents = cast("IncidentActions", SimpleNamespace(runbook=SHELF.find))
@@ -67,7 +67,7 @@ def painted(
         page.tab = tab
     snap = msgspec.structs.replace(snap, view=page.view(snap.view))
     page.see(snap)
-    lines = page.lines(Scene(snap, LinkState("live"), look or DisplayOptions(), snap.view), *size)
+    lines = page.lines(Scene(snap, LinkState("live"), options or DisplayOptions(), snap.view), *size)
     assert [width_of(line) for line in lines] == [size[0]] * size[1]
     return [text_of(line).rstrip() for line in lines]
 

@@ -61,12 +61,12 @@ def painted(
     found: Comparison | None,
     width: int,
     height: int,
-    look: DisplayOptions | None = None,
+    options: DisplayOptions | None = None,
     *,
     deploy: bool = False,
 ) -> list[str]:
     made, snap = page(found, deploy=deploy)
-    lines = made.lines(Scene(snap, LinkState("live"), look or DisplayOptions(), snap.view), width, height)
+    lines = made.lines(Scene(snap, LinkState("live"), options or DisplayOptions(), snap.view), width, height)
     assert [width_of(line) for line in lines] == [width] * height
     return [text_of(line).rstrip() for line in lines]
 

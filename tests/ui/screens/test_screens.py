@@ -50,12 +50,16 @@ def page_of(kind: str) -> Page:
 
 
 def painted(
-    kind: str, make: Callable[[View], Snapshot], width: int, height: int, look: DisplayOptions | None = None
+    kind: str,
+    make: Callable[[View], Snapshot],
+    width: int,
+    height: int,
+    options: DisplayOptions | None = None,
 ) -> list[str]:
     page = page_of(kind)
     snap = make(page.view(View()))
     page.see(snap)
-    lines = page.lines(Scene(snap, LinkState("live"), look or DisplayOptions(), snap.view), width, height)
+    lines = page.lines(Scene(snap, LinkState("live"), options or DisplayOptions(), snap.view), width, height)
     assert [width_of(line) for line in lines] == [width] * height
     return [text_of(line).rstrip() for line in lines]
 
@@ -301,7 +305,7 @@ def test_the_heat_map_shows_two_humps_that_a_percentile_hides() -> None:
 def test_everything_new_has_an_ascii_form() -> None:
     for kind in ("segments", "trends"):
         for size in SIZES:
-            for line in painted(kind, synthetic.incident, *size, look=DisplayOptions(ascii=True)):
+            for line in painted(kind, synthetic.incident, *size, options=DisplayOptions(ascii=True)):
                 assert "?" not in to_ascii(line).replace("? help", ""), line
 
 

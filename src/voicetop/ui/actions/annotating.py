@@ -49,7 +49,7 @@ class AnnotationActions:
             return
         picture = viewed.picture
         shown_at = at if not isnan(at) else picture.at if picture is not None else NAN
-        clock = f" at {self._host.look.clock(shown_at)}" if not isnan(shown_at) else ""
+        clock = f" at {self._host.options.clock(shown_at)}" if not isnan(shown_at) else ""
         where = (
             f"saved with {PurePath(self._feeds.current.name).name}"
             if viewed.replay

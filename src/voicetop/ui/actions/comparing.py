@@ -48,7 +48,7 @@ class CompareActions:
         if isinstance(page, ComparePage) and page.mark is not None:
             page.mark = self.mark
         key = self._host.key_of("compare")
-        return f"A is {self._host.look.clock(snap.at)}: go to another moment, {key} compares it with A"
+        return f"A is {self._host.options.clock(snap.at)}: go to another moment, {key} compares it with A"
 
     def _compare(self) -> None:
         """Compare A with the time on the screen."""

@@ -51,9 +51,9 @@ class CopyActions:
 
     def save_picture(self, lines: Sequence[Line], name: str, at: float) -> None:
         """Save a screen of time `at` (epoch s) as a picture, report its path, and copy the path."""
-        look = self._host.look
-        title = f"voicetop · {name} · {look.clock(at)} {look.zone(at)}" if known(at) else name
-        svg = picture(lines, self._appearance.theme, title=title, ascii_only=look.ascii)
+        options = self._host.options
+        title = f"voicetop · {name} · {options.clock(at)} {options.zone(at)}" if known(at) else name
+        svg = picture(lines, self._appearance.theme, title=title, ascii_only=options.ascii)
         self._app.run_worker(self._save(svg, name, at))
 
     async def _save(self, svg: str, name: str, at: float) -> None:

@@ -67,7 +67,7 @@ def _clock_width(width: int) -> int:
     return CLOCK if width >= WIDE else 6
 
 
-def incident_line(row: IncidentRow, now: float, look: DisplayOptions, width: int, *, chosen: bool) -> Line:
+def incident_line(row: IncidentRow, now: float, options: DisplayOptions, width: int, *, chosen: bool) -> Line:
     """One incident in a line; where there is no column for it, how it stands goes ahead of what it says."""
     glyph, tone = mark(row)
     wide = width >= WIDE
@@ -75,9 +75,9 @@ def incident_line(row: IncidentRow, now: float, look: DisplayOptions, width: int
     if wide:
         line.left(FAMILY, row.family, "text")
     since = row.fired if not isnan(row.fired) else row.began
-    line.left(_clock_width(width), look.clock(since, seconds=wide), "text")
+    line.left(_clock_width(width), options.clock(since, seconds=wide), "text")
     line.left(AGE, times.span(lasted(row, now)), "text")
-    stands = state_text(row, now, look)
+    stands = state_text(row, now, options)
     if wide:
         line.left(DETECTED, times.span(row.to_detect_s), "muted").left(WHO, stands, "muted")
     else:
@@ -89,9 +89,9 @@ def incident_line(row: IncidentRow, now: float, look: DisplayOptions, width: int
     return selected(made) if chosen else made
 
 
-def silence_line(row: SilenceRow, now: float, look: DisplayOptions, width: int, *, chosen: bool) -> Line:
+def silence_line(row: SilenceRow, now: float, options: DisplayOptions, width: int, *, chosen: bool) -> Line:
     """What is silenced until when, by whom and why."""
-    line = Row(3).left(ID, row.id, "strong").left(9, look.clock(row.until, seconds=False), "text")
+    line = Row(3).left(ID, row.id, "strong").left(9, options.clock(row.until, seconds=False), "text")
     line.left(AGE, times.span(max(0.0, row.until - now)), "text").left(16, row.by, "text").add(
         row.matcher, "strong"
     )
@@ -116,14 +116,14 @@ def lasted(row: IncidentRow, now: float) -> float:
     return (row.resolved if not isnan(row.resolved) else now) - since
 
 
-def state_text(row: IncidentRow, now: float, look: DisplayOptions) -> str:
+def state_text(row: IncidentRow, now: float, options: DisplayOptions) -> str:
     """How it stands, in a few words; empty where it just fires."""
     if row.state == "pending":
         return f"fires in {times.span(max(0.0, row.due - now))}"
     if row.muted and row.state != "resolved":
         return row.muted.partition(":")[0]
     if row.state == "silenced":
-        return f"until {look.clock(row.silenced_until, seconds=False)}"
+        return f"until {options.clock(row.silenced_until, seconds=False)}"
     if row.state == "acknowledged":
         return f"by {row.acked_by}"
     if row.state == "resolved":
@@ -160,15 +160,15 @@ def empty_lines(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Li
     return [fit(line, width) for line in lines]
 
 
-def facts(row: IncidentRow, now: float, look: DisplayOptions, width: int) -> list[Line]:
+def facts(row: IncidentRow, now: float, options: DisplayOptions, width: int) -> list[Line]:
     """Why it fired in numbers, who is to blame, how long it took to see, to take and to end."""
     lines: list[Line] = []
     for name, text, tone in (
         ("reason", row.text, "strong"),
         ("cause", row.blame, "text"),
         ("threshold", row.because, "text"),
-        ("times", history(row, now, look), "text"),
-        ("status", stands(row, look), "text"),
+        ("times", history(row, now, options), "text"),
+        ("status", stands(row, options), "text"),
         ("also", " · ".join(row.also), "muted"),
         ("links", " · ".join(row.links), "muted"),
     ):
@@ -176,7 +176,7 @@ def facts(row: IncidentRow, now: float, look: DisplayOptions, width: int) -> lis
             lines += labelled(name, text, width, tone)
     for note in row.notes[-5:]:
         lines += labelled(
-            "note", f"{look.clock(note.at, seconds=False)} {note.by}: {note.text}", width, "text"
+            "note", f"{options.clock(note.at, seconds=False)} {note.by}: {note.text}", width, "text"
         )
     return lines
 
@@ -206,29 +206,31 @@ def broken(text: str, width: int) -> list[str]:
     return [*lines, rest]
 
 
-def history(row: IncidentRow, now: float, look: DisplayOptions) -> str:
+def history(row: IncidentRow, now: float, options: DisplayOptions) -> str:
     """Began 14:00:38 · fired 14:01:20, 42 s to detect · taken 14:03:10 by ana, 2 min · over 14:20, 19 min."""
-    parts = [f"began {look.clock(row.began)}"]
+    parts = [f"began {options.clock(row.began)}"]
     if not isnan(row.fired):
-        parts.append(f"fired {look.clock(row.fired)}, {times.span(row.to_detect_s)} to detect")
+        parts.append(f"fired {options.clock(row.fired)}, {times.span(row.to_detect_s)} to detect")
     else:
-        parts.append(f"fires at {look.clock(row.due)} if it lasts")
+        parts.append(f"fires at {options.clock(row.due)} if it lasts")
     if not isnan(row.acked):
         took = times.span(row.to_acknowledge_s)
-        parts.append(f"acknowledged {look.clock(row.acked)} by {row.acked_by}, {took} to acknowledge")
+        parts.append(f"acknowledged {options.clock(row.acked)} by {row.acked_by}, {took} to acknowledge")
     if not isnan(row.resolved):
         who = f" by {row.resolved_by}" if row.resolved_by else ""
-        parts.append(f"resolved {look.clock(row.resolved)}{who}, {times.span(row.to_resolve_s)} to resolve")
+        parts.append(
+            f"resolved {options.clock(row.resolved)}{who}, {times.span(row.to_resolve_s)} to resolve"
+        )
     elif not isnan(row.fired):
         parts.append(f"open for {times.long_span(now - row.fired)}")
     return " · ".join(parts)
 
 
-def stands(row: IncidentRow, look: DisplayOptions) -> str:
+def stands(row: IncidentRow, options: DisplayOptions) -> str:
     """What keeps it quiet, and how often it came back."""
     parts = [row.muted]
     if row.silence:
-        parts.append(f"silenced by {row.silence} until {look.clock(row.silenced_until)}")
+        parts.append(f"silenced by {row.silence} until {options.clock(row.silenced_until)}")
     if row.times > 1:
         parts.append(f"{_nth(row.times)} time recently: it stays open longer each time")
     return " · ".join(part for part in parts if part)
@@ -240,9 +242,9 @@ def title(row: IncidentRow, *, rule: bool = True) -> str:
     return f"{row.id} · {row.family}{by} · {row.tier} · {row.state}"
 
 
-def incident_text(row: IncidentRow, snap: Snapshot, look: DisplayOptions) -> str:
+def incident_text(row: IncidentRow, snap: Snapshot, options: DisplayOptions) -> str:
     """An incident in one line, for a chat or a ticket."""
     name = f"{snap.deployment} " if snap.deployment else ""
     return " · ".join(
-        part for part in (f"{name}{title(row)}", row.text, row.blame, history(row, snap.at, look)) if part
+        part for part in (f"{name}{title(row)}", row.text, row.blame, history(row, snap.at, options)) if part
     )

@@ -56,11 +56,11 @@ def _moment_of(scene: Scene, when: When, width: int) -> str:
     at = scene.snap.at if scene.snap is not None else when.position.at
     if not at > 0:  # nothing is there yet
         return ""
-    clock = f" {scene.look.clock(at)}"
+    clock = f" {scene.options.clock(at)}"
     if width < FULL_WIDTH:
         return clock
-    day = f" {times.day(at, utc=scene.look.utc)}" if when.kind == "replay" else ""
-    return f"{day}{clock} {scene.look.zone(at)}"
+    day = f" {times.day(at, utc=scene.options.utc)}" if when.kind == "replay" else ""
+    return f"{day}{clock} {scene.options.zone(at)}"
 
 
 def _pace(when: When) -> str:
@@ -78,7 +78,7 @@ def _parts(scene: Scene, when: When) -> list[Part]:
     live = when.live
     here = scene.snap.at if scene.snap is not None else when.position.at
     if when.seeking and not scene.error and not abs(when.position.seeking - here) < 1:
-        there = _moment(when.position.seeking, scene.look)
+        there = _moment(when.position.seeking, scene.options)
         parts.append(((f"going to {there} …", f"to {there} …"), "accent"))
     elif live is not None and live.snap is not None and scene.snap is not None:
         behind = f"{times.long_span(live.snap.at - scene.snap.at)} behind"
@@ -107,8 +107,8 @@ def _read(line: Timeline) -> str:
     return f"timeline loaded to {min(max(floor(share * 20) * 5, 0), 95)} %"
 
 
-def _moment(at: float, look: DisplayOptions) -> str:
-    return "its end" if at == inf else look.clock(at)
+def _moment(at: float, options: DisplayOptions) -> str:
+    return "its end" if at == inf else options.clock(at)
 
 
 def live_now(live: Scene) -> Part | None:
@@ -121,7 +121,7 @@ def live_now(live: Scene) -> Part | None:
         return None
     news = " ".join(severity(level))
     since = snap.verdict.since if level == snap.verdict.severity else snap.feed.last_at
-    began = "" if isnan(since) else f" since {live.look.clock(since, seconds=False)}"
+    began = "" if isnan(since) else f" since {live.options.clock(since, seconds=False)}"
     said = (f"live now: {news}{began}", f"now {news}{began}", f"now {news}")
     alerts = snap.alerts
     if not (alerts.warning or alerts.critical):

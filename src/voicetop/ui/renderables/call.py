@@ -37,7 +37,7 @@ class CallScreen(NamedTuple):
 
 def call_screen(
     detail: CallDetail,
-    look: DisplayOptions,
+    options: DisplayOptions,
     width: int,
     height: int,
     *,
@@ -47,26 +47,28 @@ def call_screen(
 ) -> CallScreen:
     """Everything about one call, laid out for a size but not yet scrolled; `note` says what is not as it should be."""
     beside = width >= SIDE_FROM
-    side = _stacked(facts(detail, look, SIDE, links)) if beside else []
+    side = _stacked(facts(detail, options, SIDE, links)) if beside else []
     beside = beside and len(side) <= height - 5
     own = width - SIDE - 3 if beside else width
     frame = frame_for(own, rich=width >= RICH_FROM[0] and height >= RICH_FROM[1])
-    head = call_head(detail, look, width, note=note)
+    head = call_head(detail, options, width, note=note)
     head += ladder_head(detail, frame)
-    blocks = ladder(detail, look, frame, unfolded)
+    blocks = ladder(detail, options, frame, unfolded)
     if not detail.turns:
         blocks.append(TurnBlock("none", (_no_turns(detail, own),)))
     if frame.wide:
         blocks.append(TurnBlock("legend", (fit(waterfall.legend(own, overlap=overlapping(detail)), own),)))
     if not beside:
-        blocks += [TurnBlock(title, tuple(lines)) for title, lines in facts(detail, look, width, links)]
+        blocks += [TurnBlock(title, tuple(lines)) for title, lines in facts(detail, options, width, links)]
     return CallScreen(head, blocks, side if beside else [], own)
 
 
-def without_story(row: CallRow, look: DisplayOptions, width: int, *, note: str) -> CallScreen:
+def without_story(row: CallRow, options: DisplayOptions, width: int, *, note: str) -> CallScreen:
     """A call of which there is no more than a row of the list."""
-    head = call_head(CallDetail(row=row, started=NAN), look, width, note=note)
-    said = [fit(Row(3).add(part, "muted").line(), width) for part in wrapped(row_text(row, look), width - 4)]
+    head = call_head(CallDetail(row=row, started=NAN), options, width, note=note)
+    said = [
+        fit(Row(3).add(part, "muted").line(), width) for part in wrapped(row_text(row, options), width - 4)
+    ]
     return CallScreen(head, [TurnBlock("row", tuple(said))], [], width)
 
 
@@ -93,9 +95,9 @@ def scrolled(made: CallScreen, height: int, width: int, first: int, cursor: int)
 # -- the head -------------------------------------------------------------------------------------------------------
 
 
-def call_head(detail: CallDetail, look: DisplayOptions, width: int, *, note: str = "") -> list[Line]:
+def call_head(detail: CallDetail, options: DisplayOptions, width: int, *, note: str = "") -> list[Line]:
     """Who is on the line and how it stands; then the figures in short."""
-    lines = [_title(detail.row, look, width), _one_line(detail, width)]
+    lines = [_title(detail.row, options, width), _one_line(detail, width)]
     if note:
         lines += [
             fit(Row(1).add(f"? {part}", "blind").line(), width) for part in wrapped(note, width - 4)[:2]
@@ -106,8 +108,8 @@ def call_head(detail: CallDetail, look: DisplayOptions, width: int, *, note: str
     return lines
 
 
-def _title(row: CallRow, look: DisplayOptions, width: int) -> Line:
-    state, tone = state_text(row, look)
+def _title(row: CallRow, options: DisplayOptions, width: int) -> Line:
+    state, tone = state_text(row, options)
     room = max(10, width - cells(state) - 4)
     left = Row(1).add(clip(row.call_id, max(8, room // 2)), "strong")
     for text in (
@@ -121,12 +123,12 @@ def _title(row: CallRow, look: DisplayOptions, width: int) -> Line:
     return fit(left.right(width - 1, clip(state, width - 12), tone).line(), width)
 
 
-def state_text(row: CallRow, look: DisplayOptions) -> tuple[str, str]:
+def state_text(row: CallRow, options: DisplayOptions) -> tuple[str, str]:
     """How the call stands, in words: waiting, lost, ended with reason, outcome and when."""
     if not isnan(row.ended_at):
         failed = row.reason == "error" or row.outcome in ("no success", "failure", "failed")
         told = [
-            f"ended {look.clock(row.ended_at)}",
+            f"ended {options.clock(row.ended_at)}",
             row.reason.replace("_", " "),
             row.outcome.replace("_", " "),
         ]
@@ -165,15 +167,15 @@ def _one_line(detail: CallDetail, width: int) -> Line:
 
 
 def facts(
-    detail: CallDetail, look: DisplayOptions, width: int, links: Sequence[Hyperlink]
+    detail: CallDetail, options: DisplayOptions, width: int, links: Sequence[Hyperlink]
 ) -> Iterator[tuple[str, list[Line]]]:
     """What is known of the call beside its turns, section by section."""
     for title, lines in (
-        ("attributes", list(_segments(detail, look, width))),
-        ("cost", list(_cost(detail, look, width))),
-        ("frustration", list(_signals(detail, look, width))),
+        ("attributes", list(_segments(detail, options, width))),
+        ("cost", list(_cost(detail, options, width))),
+        ("frustration", list(_signals(detail, options, width))),
         ("evaluations", list(_opinions(detail, width))),
-        ("about", list(_about(detail, look, width, links))),
+        ("about", list(_about(detail, options, width, links))),
     ):
         yield (
             title,
@@ -194,17 +196,17 @@ def _fact(name: str, value: str, note: str, width: int, tone: str = "text") -> L
     return row.add(clip(value or "–", max(4, room)), tone).right(width - 1, note, "faint").line()
 
 
-def _segments(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line]:
+def _segments(detail: CallDetail, options: DisplayOptions, width: int) -> Iterator[Line]:
     """Every segment value, and when it became known: what came late was counted elsewhere before."""
     for part in sorted(detail.segments, key=lambda part: part.known_at):
         after = part.known_at - detail.started
-        when = "from the start" if after < 1 else f"{look.clock(part.known_at)}, after {times.span(after)}"
+        when = "from the start" if after < 1 else f"{options.clock(part.known_at)}, after {times.span(after)}"
         yield _fact(part.name, part.value, when, width)
     if not detail.segments:
         yield Row(2).add("(unset) needs segments in call.start or call.update", "faint").line()
 
 
-def _cost(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line]:
+def _cost(detail: CallDetail, options: DisplayOptions, width: int) -> Iterator[Line]:
     """Dearest first; a name is a component, perhaps with its provider and model behind it."""
     total = sum(value for _, value in detail.spent)
     for name, value in sorted(detail.spent, key=lambda part: -part[1]):
@@ -218,14 +220,14 @@ def _cost(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line
         )
         row.right(NAME + 21, numbers.percent(share), "muted").add("  ")
         size = max(0, min(16, width - row.width - 2))
-        row.left(size, bars.strokes(share, size, ascii_only=look.ascii), labels.stage_kind(component))
+        row.left(size, bars.strokes(share, size, ascii_only=options.ascii), labels.stage_kind(component))
         room = width - row.width - 4
         yield row.add(f"  {clip(model, room)}" if room > 4 else "", "faint").line()
     if not detail.spent:
         yield Row(2).add("no cost yet; needs usage events", "faint").line()
 
 
-def _signals(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[Line]:
+def _signals(detail: CallDetail, options: DisplayOptions, width: int) -> Iterator[Line]:
     """Each signal from 0 to 1 with its weight; the score is their weighted mean over those that the feed gives."""
     known = dict(detail.signals)
     total = sum(weight for name, weight in detail.weights if name in known)
@@ -237,7 +239,7 @@ def _signals(detail: CallDetail, look: DisplayOptions, width: int) -> Iterator[L
         row.add(f"{known[name]:.2f}", "text").add(f" × {weight:.2f}", "muted")
         row.to(NAME + 18).add(f"+{known[name] * weight / total if total else 0:.2f}", "strong").add("  ")
         yield row.add(
-            bars.strokes(known[name], max(0, min(20, width - row.width - 2)), ascii_only=look.ascii), "bar"
+            bars.strokes(known[name], max(0, min(20, width - row.width - 2)), ascii_only=options.ascii), "bar"
         ).line()
     if total and not isnan(detail.row.mood):
         said = f"score {detail.row.mood:.2f} = weighted mean of {len(known)} of {len(detail.weights)} signals"
@@ -255,12 +257,14 @@ def _opinions(detail: CallDetail, width: int) -> Iterator[Line]:
 
 
 def _about(
-    detail: CallDetail, look: DisplayOptions, width: int, links: Sequence[Hyperlink]
+    detail: CallDetail, options: DisplayOptions, width: int, links: Sequence[Hyperlink]
 ) -> Iterator[Line]:
     row = detail.row
-    yield _fact("started", look.clock(detail.started), look.zone(detail.started), width)
+    yield _fact("started", options.clock(detail.started), options.zone(detail.started), width)
     if not isnan(row.ended_at):
-        yield _fact("ended", f"{look.clock(row.ended_at)} {row.reason.replace('_', ' ')}", row.outcome, width)
+        yield _fact(
+            "ended", f"{options.clock(row.ended_at)} {row.reason.replace('_', ' ')}", row.outcome, width
+        )
     for name, value in (
         ("call", row.call_id),
         ("caller", row.caller),

@@ -70,14 +70,14 @@ def _cost(row: CallRow, _: DisplayOptions) -> Span:
     return (sign + numbers.cents(row.cost_usd), "text")
 
 
-def _recent(row: CallRow, look: DisplayOptions) -> Span:
+def _recent(row: CallRow, options: DisplayOptions) -> Span:
     """The last turns on one scale for all calls, the newest at the right; × had no reply."""
-    shape = blocks.spark(row.recent[-8:], RECENT_HIGH_MS, ascii_only=look.ascii)
-    return (shape.replace(" ", "x" if look.ascii else "×").rjust(8), "chart")
+    shape = blocks.spark(row.recent[-8:], RECENT_HIGH_MS, ascii_only=options.ascii)
+    return (shape.replace(" ", "x" if options.ascii else "×").rjust(8), "chart")
 
 
-def _end_clock(row: CallRow, look: DisplayOptions) -> Span:
-    return (look.clock(row.ended_at), "text")
+def _end_clock(row: CallRow, options: DisplayOptions) -> Span:
+    return (options.clock(row.ended_at), "text")
 
 
 CALL = CallColumn("CALL", 10, 38, 0, False, "call_id", lambda row, _: (row.call_id, "strong"))
@@ -173,7 +173,7 @@ def heading(fitted: Sequence[FittedCallColumns], view: View, width: int) -> Line
 def call_line(
     call: CallRow,
     fitted: Sequence[FittedCallColumns],
-    look: DisplayOptions,
+    options: DisplayOptions,
     width: int,
     *,
     chosen: bool = False,
@@ -182,7 +182,7 @@ def call_line(
     glyph, tone = EYES.get(call.eyes, ("", "text"))
     row = Row().add("▸" if chosen else " ", "accent").left(MARK - 1, glyph, tone)
     for column, size in fitted:
-        text, tone = column.write(call, look)
+        text, tone = column.write(call, options)
         _cell(row, text, tone, size, right=column.right)
     line = fit(row.line(), width)
     return selected(line) if chosen else line
@@ -203,11 +203,11 @@ def _cell(row: Row, text: str, tone: str, size: int, *, right: bool) -> None:
 
 
 def table(
-    rows: Sequence[CallRow], view: View, look: DisplayOptions, width: int, *, cursor: str = ""
+    rows: Sequence[CallRow], view: View, options: DisplayOptions, width: int, *, cursor: str = ""
 ) -> list[Line]:
     """Heading and rows."""
     fitted = columns_of(view, width)
-    lines = [call_line(row, fitted, look, width, chosen=row.call_id == cursor) for row in rows]
+    lines = [call_line(row, fitted, options, width, chosen=row.call_id == cursor) for row in rows]
     return [heading(fitted, view, width), *lines]
 
 
@@ -219,7 +219,7 @@ def eyes_first(snap: Snapshot, limit: int) -> list[CallRow]:
     return first + [row for row, _ in zip(rest, range(limit - len(first)), strict=False)]
 
 
-def eyes_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int, cursor: str) -> list[Line]:
+def eyes_panel(snap: Snapshot, options: DisplayOptions, width: int, height: int, cursor: str) -> list[Line]:
     """Who needs eyes first, with a line for the rest."""
     rows = eyes_first(snap, height - 2)
     live = snap.calls.of if snap.view.where else snap.capacity.live
@@ -229,7 +229,7 @@ def eyes_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int, cu
             head,
             Row(MARK).add("No live calls yet. A call appears when call.start arrives.", "faint").line(),
         ]
-    return [head, *table(rows, View(), look, width, cursor=cursor)]
+    return [head, *table(rows, View(), options, width, cursor=cursor)]
 
 
 def calls_head(snap: Snapshot, view: View, width: int, note: str) -> Line:

@@ -13,10 +13,10 @@ NAMES = 13
 """Where the figures of this block begin."""
 
 
-def capacity_line(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
+def capacity_line(panel: CapacityPanel, options: DisplayOptions, width: int) -> Line:
     """LIVE CALLS 412 █████░░░│ 600 tested    peak 438 · limit in 41 min."""
     row = Row(1).add("LIVE CALLS", "title").right(NAMES + 5, f"{panel.live:,}", "strong").add(" ")
-    notes = _notes(panel, look, width)
+    notes = _notes(panel, options, width)
     if panel.limit <= 0:
         row.add("  no tested limit set", "faint")
         return fit(row.to(width - width_of(notes) - 1).put(notes).line(), width)
@@ -24,12 +24,12 @@ def capacity_line(panel: CapacityPanel, look: DisplayOptions, width: int) -> Lin
     limit = f" {panel.limit:,} tested"
     room = max(6, width - row.width - len(limit) - width_of(notes) - 8)
     tone = "bar" if panel.severity == "ok" else panel.severity
-    full = blocks.bar(share, room, ascii_only=look.ascii)
+    full = blocks.bar(share, room, ascii_only=options.ascii)
     row.add(full, tone).add("░" * (room - len(full)), "bar_rest").add("│", "strong").add(limit, "muted")
     return fit(row.to(width - width_of(notes) - 1).put(notes).line(), width)
 
 
-def _notes(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
+def _notes(panel: CapacityPanel, options: DisplayOptions, width: int) -> Line:
     row = Row()
     if panel.limit > 0:
         share = panel.live / panel.limit
@@ -39,7 +39,7 @@ def _notes(panel: CapacityPanel, look: DisplayOptions, width: int) -> Line:
             row.add(f"{word}{numbers.whole_percent(share)}", tone).add(" · ", "faint")
     row.add(f"peak {panel.peak:,}", "muted")
     if width >= 110 and known(panel.peak_at):
-        row.add(f" at {look.clock(panel.peak_at, seconds=False)}", "muted")
+        row.add(f" at {options.clock(panel.peak_at, seconds=False)}", "muted")
     if width >= 150 and known(panel.arrivals_per_min):
         row.add(" · ", "faint").add(f"{panel.arrivals_per_min:.0f} new per minute", "muted")
         row.add(f", {times.age(panel.handling_s)} each" if known(panel.handling_s) else "", "muted")

@@ -22,7 +22,7 @@ def chart(
     series: Series,
     width: int,
     height: int,
-    look: DisplayOptions,
+    options: DisplayOptions,
     write: Callable[[float], str],
     *,
     name: str = "",
@@ -42,14 +42,14 @@ def chart(
     high = ceiling(sum((other.values for other, _ in others), series.values), shown)
     level = -1 if isnan(shown) else _row(shown, high, height)
     bad = range(0) if level < 0 else range(level + 1, height) if low_is_bad else range(level)
-    grid = _grid((*others, (series, "chart")), (plot, height), high, look, bad)
+    grid = _grid((*others, (series, "chart")), (plot, height), high, options, bad)
     if level >= 0:
         _draw_threshold(grid[level])
     if not isnan(at):
         _draw_cursor(grid, place_of(series, at, plot))
     labels = {_row(value, high, height): write(value) for value in ticks(high, height)}
     lines = [axis_row(labels.get(y), runs(cells_)) for y, cells_ in enumerate(grid)]
-    return (*lines, axis_foot(name, series, plot, look, markers))
+    return (*lines, axis_foot(name, series, plot, options, markers))
 
 
 def axis_row(label: str | None, plot: Line) -> Line:
@@ -59,14 +59,14 @@ def axis_row(label: str | None, plot: Line) -> Line:
 
 
 def axis_foot(
-    name: str, series: Series, plot: int, look: DisplayOptions, markers: tuple[MarkerNote, ...]
+    name: str, series: Series, plot: int, options: DisplayOptions, markers: tuple[MarkerNote, ...]
 ) -> Line:
     """The line of times below a plot."""
     return (
         Row()
         .right(GUTTER - 2, clip(name, GUTTER - 2), "faint")
         .to(GUTTER - 1)
-        .put(_times(series, plot, look, markers))
+        .put(_times(series, plot, options, markers))
         .line()
     )
 
@@ -91,9 +91,9 @@ def _row(value: float, high: float, height: int) -> int:
     return height - 1 - (Scale(0.0, high, height * 4).place(value) >> 2)
 
 
-def _plot(series: Series, width: int, height: int, high: float, look: DisplayOptions) -> list[str]:
+def _plot(series: Series, width: int, height: int, high: float, options: DisplayOptions) -> list[str]:
     first = int(series.start // series.step) if series.step else 0
-    if look.ascii:
+    if options.ascii:
         return dots.line_ascii(columns(series.values, width, first), width, height, high)
     return dots.line(columns(series.values, width * 2, first), width, height, high)
 
@@ -102,14 +102,14 @@ def _grid(
     layers: tuple[tuple[Series, str], ...],
     size: tuple[int, int],
     high: float,
-    look: DisplayOptions,
+    options: DisplayOptions,
     bad: range,
 ) -> list[list[Span]]:
     """The lines over each other, the last on top; in the rows beyond the warning line they stand in its tone."""
     width, height = size
     grid: list[list[Span]] = [[(" ", "degraded" if y in bad else "chart")] * width for y in range(height)]
     for series, tone in layers:
-        for y, text in enumerate(_plot(series, width, height, high, look)):
+        for y, text in enumerate(_plot(series, width, height, high, options)):
             over = "degraded" if tone == "chart" and y in bad else tone
             for x, char in enumerate(text):
                 if char != " ":
@@ -137,7 +137,7 @@ def _draw_cursor(grid: list[list[Span]], x: int) -> None:
         row[x] = ("│" if char in " ┄" or tone == "threshold" else char, "accent")
 
 
-def _times(series: Series, width: int, look: DisplayOptions, markers: tuple[MarkerNote, ...]) -> Line:
+def _times(series: Series, width: int, options: DisplayOptions, markers: tuple[MarkerNote, ...]) -> Line:
     """The axis below: round times, and a sign with its label where the world changed."""
     end = series.start + series.step * max(1, len(series.values) - 1)
     axis: list[Span] = [("─", "rule")] * width
@@ -146,7 +146,7 @@ def _times(series: Series, width: int, look: DisplayOptions, markers: tuple[Mark
         if series.start <= marker.at <= end:
             _write(axis, scale.place(marker.at), f"▼{clip(marker.label or marker.kind, 10)}", "marker", 0)
     for at in time_ticks(series.start, end, max(1, width // 13)):
-        label = look.clock(at, seconds=False)
+        label = options.clock(at, seconds=False)
         _write(axis, scale.place(at), label, "faint", len(label) // 2)
     return (("└", "rule"), *runs(axis))
 
@@ -165,7 +165,7 @@ def _write(axis: list[Span], at: int, text: str, tone: str, before: int) -> None
 def spark(
     series: Series | None,
     width: int,
-    look: DisplayOptions,
+    options: DisplayOptions,
     write: Callable[[float], str],
     *,
     zero: bool = False,
@@ -182,7 +182,7 @@ def spark(
     base = 0.0 if zero else middle - reach / 2
     first = int(series.start // series.step) if series.step else 0
     values = [value - base for value in columns(series.values, columns_, first)]
-    return ((blocks.spark(values, reach, ascii_only=look.ascii), "chart"), (label, "faint"))
+    return ((blocks.spark(values, reach, ascii_only=options.ascii), "chart"), (label, "faint"))
 
 
 def _range(low: str, high: str) -> str:

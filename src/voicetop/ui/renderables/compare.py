@@ -133,16 +133,18 @@ def probability(chance: float) -> str:
 # -- the head --------------------------------------------------------------------------------------------------------
 
 
-def head(found: Comparison, names: tuple[str, str], look: DisplayOptions, width: int) -> list[Line]:
+def head(found: Comparison, names: tuple[str, str], options: DisplayOptions, width: int) -> list[Line]:
     """Which two windows, what came out, and what has to be known to read it."""
-    a, b = (f"{name} {window(moment, look)}" for name, moment in zip(names, (found.a, found.b), strict=True))
+    a, b = (
+        f"{name} {window(moment, options)}" for name, moment in zip(names, (found.a, found.b), strict=True)
+    )
     lines = [rule(f"{a}  →  {b}", width, "" if width < 100 else f"at most {SPANS[found.b.span]} each")]
     return [*lines, *(fit(line, width) for line in (summary(found, width), *warnings(found, width)))]
 
 
-def window(moment: WindowSample, look: DisplayOptions) -> str:
+def window(moment: WindowSample, options: DisplayOptions) -> str:
     """14:02:10–14:07:10; with the day where it isn't within a day of its own end."""
-    return f"{look.clock(moment.start)}–{look.clock(moment.end)}"
+    return f"{options.clock(moment.start)}–{options.clock(moment.end)}"
 
 
 def summary(found: Comparison, width: int) -> Line:
@@ -296,10 +298,10 @@ def _reason(entry: CompareEntry, change: FigureChange) -> str:
     return probability(change.chance)
 
 
-def table(found: Comparison, names: tuple[str, str], look: DisplayOptions, width: int) -> list[Line]:
+def table(found: Comparison, names: tuple[str, str], options: DisplayOptions, width: int) -> list[Line]:
     """All of it, to be copied."""
     return [
-        *head(found, names, look, width),
+        *head(found, names, options, width),
         heading(width),
         *(line_of(entry, width) for entry in entries(found)),
     ]

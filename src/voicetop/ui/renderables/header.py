@@ -84,7 +84,9 @@ def _right(scene: Scene, width: int) -> Line:
         row.add(f"{numbers.count(snap.feed.events_per_s)} events/s", "muted").add("    ")
     row.add(f"{SPANS[scene.view.span]} ", "text").add("▾", "muted")
     if snap is not None:
-        row.add("   ").add(scene.look.clock(snap.at), "strong").add(f" {scene.look.zone(snap.at)}", "muted")
+        row.add("   ").add(scene.options.clock(snap.at), "strong").add(
+            f" {scene.options.zone(snap.at)}", "muted"
+        )
         row.put(_fired(snap, width))
     return row.line()
 
@@ -133,7 +135,7 @@ def verdict(scene: Scene) -> tuple[Severity, str]:
     text = result.text
     if result.severity in ("degraded", "down") and known(result.since):
         since = (
-            f"since {scene.look.clock(result.since, seconds=False)} ({times.span(snap.at - result.since)})"
+            f"since {scene.options.clock(result.since, seconds=False)} ({times.span(snap.at - result.since)})"
         )
         text = f"{since} · {text}"
     return result.severity, text
@@ -146,7 +148,7 @@ def blindness(scene: Scene, snap: Snapshot) -> str:
     if scene.link.phase == "live" and not snap.feed.local:
         return snap.verdict.text
     heard = snap.feed.last_at if known(snap.feed.last_at) else snap.at - snap.feed.silent_s
-    parts = [f"feed silent for {times.span(snap.feed.silent_s)}", f"last event {scene.look.clock(heard)}"]
+    parts = [f"feed silent for {times.span(snap.feed.silent_s)}", f"last event {scene.options.clock(heard)}"]
     if scene.link.phase == "reconnecting":
         parts.append(f"reconnecting (try {scene.link.tries})")
     elif scene.link.phase == "refused":

@@ -31,7 +31,7 @@ def compared(row: Row, reading: WrittenFigure) -> Row:
     return row
 
 
-def latency_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int) -> list[Line]:
+def latency_panel(snap: Snapshot, options: DisplayOptions, width: int, height: int) -> list[Line]:
     """Numbers, then a chart as tall as there is room for, then where the time goes."""
     panel = snap.latency
     lines = [_latency_rule(snap, width), *latency_numbers(panel, width)]
@@ -45,7 +45,7 @@ def latency_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int)
             panel.chart,
             width - 1,
             plot,
-            look,
+            options,
             numbers.axis_ms,
             name="P95",
             warn=panel.e2e.p95.warn,
@@ -144,18 +144,18 @@ def split_line(panel: LatencyPanel, width: int) -> Line:
     return fit(row.add(" ms", "muted").line(), width)
 
 
-def errors_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int) -> list[Line]:
+def errors_panel(snap: Snapshot, options: DisplayOptions, width: int, height: int) -> list[Line]:
     """The rate, its kinds, the last 24 hours by hour; a chart of the window where there is room."""
     panel = snap.errors
     lines = [
         rule("errors, % of calls", width, SPANS[snap.view.span], f"n {panel.rate.n:,}"),
         error_rate(panel.rate, width, bad=troubled(snap, "errors")),
     ]
-    day = day_strip(snap, look, width)
+    day = day_strip(snap, options, width)
     room = height - len(lines) - len(day)
     plot = min(room - min(len(panel.kinds), 6) - 1, 16)
     kinds = panel.kinds[: min(8, room) if plot < 3 or not panel.chart else 6]
-    lines += [_kind(kind, kinds[0].rate.value, look, width) for kind in kinds]
+    lines += [_kind(kind, kinds[0].rate.value, options, width) for kind in kinds]
     if not kinds and panel.rate.n:
         lines.append(Row(2).add("no errors", "muted").line())
     if panel.chart and plot >= 3:
@@ -164,7 +164,7 @@ def errors_panel(snap: Snapshot, look: DisplayOptions, width: int, height: int) 
         lines += [
             *air,
             *chart(
-                panel.chart, width - 1, plot, look, numbers.axis_percent, name="rate", warn=panel.rate.warn
+                panel.chart, width - 1, plot, options, numbers.axis_percent, name="rate", warn=panel.rate.warn
             ),
         ]
     lines += [()] * (height - len(lines) - len(day))
@@ -184,7 +184,7 @@ def error_rate(figure: Figure, width: int, *, bad: bool) -> Line:
     return fit(row.line(), width)
 
 
-def _kind(kind: ErrorKind, worst: float, look: DisplayOptions, width: int) -> Line:
+def _kind(kind: ErrorKind, worst: float, options: DisplayOptions, width: int) -> Line:
     names = min(22, max(10, width - 36))
     row = (
         Row(2)
@@ -194,18 +194,20 @@ def _kind(kind: ErrorKind, worst: float, look: DisplayOptions, width: int) -> Li
     row.right(12 + names + 8, numbers.percent(kind.rate.value), "strong").add("  ")
     share = kind.rate.value / worst if worst else 0.0
     return row.add(
-        blocks.strokes(share, max(0, min(40, width - row.width - 2)), ascii_only=look.ascii), "degraded"
+        blocks.strokes(share, max(0, min(40, width - row.width - 2)), ascii_only=options.ascii), "degraded"
     ).line()
 
 
-def day_strip(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
+def day_strip(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line]:
     """The rate of the last 24 hours by hour, and how many tries failed but were mended."""
     panel = snap.errors
     if not panel.hours and not panel.retried:
         return []
     row = Row(2)
     if panel.hours:
-        row.add("24 h ", "muted").put(spark(panel.hours, 24 + 15, look, numbers.percent, zero=True, most=24))
+        row.add("24 h ", "muted").put(
+            spark(panel.hours, 24 + 15, options, numbers.percent, zero=True, most=24)
+        )
     mended = f"{panel.retried:,} recovered on retry" if panel.retried else ""
     if mended and row.width + len(mended) + 3 <= width:
         row.add("   " if panel.hours else "").add(mended, "faint")

@@ -32,11 +32,11 @@ def headline(
     return row.add(normal if row.width + len(normal) <= width else "", "muted").line()
 
 
-def shape(series: Series | None, width: int, look: DisplayOptions, write: Callable[[float], str]) -> Line:
-    return Row(2).put(spark(series, width - 3, look, write)).line()
+def shape(series: Series | None, width: int, options: DisplayOptions, write: Callable[[float], str]) -> Line:
+    return Row(2).put(spark(series, width - 3, options, write)).line()
 
 
-def success_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
+def success_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line]:
     panel = snap.outcome
     certainty = [plus_minus(panel.success)] if panel.success.known else []
     if panel.coverage.known:
@@ -55,11 +55,11 @@ def success_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line
         ),
         Row(2).add(" · ".join(word for word in certainty if word), "muted").line(),
         compared(handed, escalation).line() if panel.escalation.n else (),
-        shape(panel.chart, width, look, numbers.percent),
+        shape(panel.chart, width, options, numbers.percent),
     ]
 
 
-def abandonment_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
+def abandonment_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line]:
     panel = snap.abandonment
     steps = [
         Row(2)
@@ -73,11 +73,11 @@ def abandonment_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[
         rule("abandoned", width, f"n {panel.rate.n:,}"),
         headline(panel.rate, numbers.percent, width, "call.end", bad=troubled(snap, "abandonment")),
         *[*steps, (), ()][:2],
-        shape(panel.chart, width, look, numbers.percent),
+        shape(panel.chart, width, options, numbers.percent),
     ]
 
 
-def cost_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
+def cost_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line]:
     panel = snap.cost
     shares = Row(2)
     for component, share in panel.shares:
@@ -93,7 +93,7 @@ def cost_panel(snap: Snapshot, look: DisplayOptions, width: int) -> list[Line]:
         headline(panel.per_call, numbers.dollars, width, "usage", bad=troubled(snap, "cost")),
         shares.line(),
         Row(2).add(estimated if panel.per_call.n else "", "muted").line(),
-        shape(panel.chart, width, look, numbers.dollars),
+        shape(panel.chart, width, options, numbers.dollars),
     ]
 
 

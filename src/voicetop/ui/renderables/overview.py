@@ -29,11 +29,11 @@ FULL_WIDTH, FULL_HEIGHT = 100, 27
 
 
 def overview(
-    snap: Snapshot, look: DisplayOptions, width: int, height: int, cursor: str = "", *, focus: str = ""
+    snap: Snapshot, options: DisplayOptions, width: int, height: int, cursor: str = "", *, focus: str = ""
 ) -> list[Line]:
     """The body, below the verdict and above the footer, in exactly `height` lines; `focus` is a panel's name."""
     full = width >= FULL_WIDTH and height >= FULL_HEIGHT
-    lines = (_full if full else _compact)(snap, look, (width, height), cursor, focus)
+    lines = (_full if full else _compact)(snap, options, (width, height), cursor, focus)
     return block(lines, height, width)
 
 
@@ -66,7 +66,9 @@ def deal(height: int) -> Heights:
     return Heights(large, air, spare - large)
 
 
-def _full(snap: Snapshot, look: DisplayOptions, size: tuple[int, int], cursor: str, focus: str) -> list[Line]:
+def _full(
+    snap: Snapshot, options: DisplayOptions, size: tuple[int, int], cursor: str, focus: str
+) -> list[Line]:
     width, height = size
     heights = deal(height)
     air = [BLANK] * heights.air
@@ -74,33 +76,33 @@ def _full(snap: Snapshot, look: DisplayOptions, size: tuple[int, int], cursor: s
     right = width - GAP - left
     large = beside(
         [
-            focused(latency_panel(snap, look, left, heights.large), focus == "latency"),
-            focused(errors_panel(snap, look, right, heights.large), focus == "errors"),
+            focused(latency_panel(snap, options, left, heights.large), focus == "latency"),
+            focused(errors_panel(snap, options, right, heights.large), focus == "errors"),
         ],
         (left, right),
         GAP,
     )
     return [
-        *focused([capacity_line(snap.capacity, look, width)], focus == "calls"),
+        *focused([capacity_line(snap.capacity, options, width)], focus == "calls"),
         waiting_line(snap.waiting, width),
         *air,
         *large,
         *air,
-        *_small_panels(snap, look, width, focus),
+        *_small_panels(snap, options, width, focus),
         *air,
-        *eyes_panel(snap, look, width, heights.calls, cursor),
+        *eyes_panel(snap, options, width, heights.calls, cursor),
     ]
 
 
-def _small_panels(snap: Snapshot, look: DisplayOptions, width: int, focus: str) -> list[Line]:
+def _small_panels(snap: Snapshot, options: DisplayOptions, width: int, focus: str) -> list[Line]:
     """Four beside each other, five where there is room."""
     many = 5 if width >= 160 else 4
     each = (width - GAP * (many - 1)) // many
     widths = [each] * (many - 1) + [width - (each + GAP) * (many - 1)]
     panels = [
-        focused(outcomes.success_panel(snap, look, widths[0]), focus == "success"),
-        focused(outcomes.abandonment_panel(snap, look, widths[1]), focus == "abandonment"),
-        focused(outcomes.cost_panel(snap, look, widths[2]), focus == "cost"),
+        focused(outcomes.success_panel(snap, options, widths[0]), focus == "success"),
+        focused(outcomes.abandonment_panel(snap, options, widths[1]), focus == "abandonment"),
+        focused(outcomes.cost_panel(snap, options, widths[2]), focus == "cost"),
         outcomes.mood_panel(snap, widths[3]),
     ]
     if many == 5:
@@ -109,35 +111,35 @@ def _small_panels(snap: Snapshot, look: DisplayOptions, width: int, focus: str) 
 
 
 def _compact(
-    snap: Snapshot, look: DisplayOptions, size: tuple[int, int], cursor: str, focus: str
+    snap: Snapshot, options: DisplayOptions, size: tuple[int, int], cursor: str, focus: str
 ) -> list[Line]:
     """A line for each figure, with its shape, then the calls."""
     width, height = size
     latency = snap.latency
     lines = [
-        *focused([capacity_line(snap.capacity, look, width)], focus == "calls"),
+        *focused([capacity_line(snap.capacity, options, width)], focus == "calls"),
         *focused(
             [rule("response time", width, SPANS[snap.view.span], f"n {latency.e2e.p50.n:,}")],
             focus == "latency",
         ),
-        *_with_shape(latency_numbers(latency, width), latency.chart, look, width),
+        *_with_shape(latency_numbers(latency, width), latency.chart, options, width),
         split_line(latency, width),
         rule("calls", width, _worst_error(snap)),
         *(
             line
             for row, bad in _rows(snap)
-            for line in focused([_summary(row, bad, look, width)], focus == row.kind)
+            for line in focused([_summary(row, bad, options, width)], focus == row.kind)
         ),
     ]
-    return [*lines, *eyes_panel(snap, look, width, max(3, height - len(lines)), cursor)]
+    return [*lines, *eyes_panel(snap, options, width, max(3, height - len(lines)), cursor)]
 
 
-def _with_shape(lines: list[Line], series: Series | None, look: DisplayOptions, width: int) -> list[Line]:
+def _with_shape(lines: list[Line], series: Series | None, options: DisplayOptions, width: int) -> list[Line]:
     """The shape of P95 at the right of P50, where it is free."""
     room = width - 48
     if series is None or room < 12:
         return lines
-    shape = spark(series, room, look, numbers.milliseconds)
+    shape = spark(series, room, options, numbers.milliseconds)
     row = Row().put(fit(lines[0], width - width_of(shape) - 6)).add("P95 ", "muted")
     return [row.put(shape).line(), *lines[1:]]
 
@@ -185,7 +187,7 @@ def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
     return [(row, troubled(snap, row.kind)) for row in rows]
 
 
-def _summary(summary: Summary, bad: bool, look: DisplayOptions, width: int) -> Line:
+def _summary(summary: Summary, bad: bool, options: DisplayOptions, width: int) -> Line:
     """One figure: abandonment  6.2 %  ▲ 1.6×  normal 4.0 %  n 402  ▂▃▅▇."""
     row = Row(2).left(14, summary.name, "title")
     if not summary.figure.n:
@@ -197,7 +199,7 @@ def _summary(summary: Summary, bad: bool, look: DisplayOptions, width: int) -> L
     row.add(f"normal {reading.normal}" if reading.normal else "", "muted").to(49)
     row.add("" if summary.figure.few else f"n {summary.figure.n:,}", "faint").to(58)
     if summary.chart is not None and width - row.width >= 12:
-        known = spark(summary.chart, width - row.width, look, _silent)
+        known = spark(summary.chart, width - row.width, options, _silent)
         row.put(known[:1])
     return fit(row.line(), width)
 

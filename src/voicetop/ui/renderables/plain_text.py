@@ -30,26 +30,26 @@ def status_text(scene: Scene) -> str:
             f"{snap.capacity.live:,} live calls",
         ]
         parts += [headcount(snap), narrowing(scene.view.where) if scene.view.where else ""]
-        parts.append(f"as of {scene.look.clock(snap.at)} {scene.look.zone(snap.at)}")
+        parts.append(f"as of {scene.options.clock(snap.at)} {scene.options.zone(snap.at)}")
     return " · ".join(part for part in parts if part)
 
 
 def caption(scene: Scene) -> Line:
     """Of what and of when a picture is, for who gets it without the screen around it."""
-    snap, look = scene.snap, scene.look
+    snap, options = scene.snap, scene.options
     if snap is None:
         return ()
     parts = [snap.deployment, narrowing(scene.view.where) if scene.view.where else ""]
-    parts.append(f"{times.day(snap.at, utc=look.utc)} {look.clock(snap.at)} {look.zone(snap.at)}")
+    parts.append(f"{times.day(snap.at, utc=options.utc)} {options.clock(snap.at)} {options.zone(snap.at)}")
     return ((" " + " · ".join(part for part in parts if part), "muted"),)
 
 
-def row_text(row: CallRow, look: DisplayOptions) -> str:
+def row_text(row: CallRow, options: DisplayOptions) -> str:
     """A call in one line."""
-    return " · ".join(part for part in _row_parts(row, look) if part)
+    return " · ".join(part for part in _row_parts(row, options) if part)
 
 
-def _row_parts(row: CallRow, look: DisplayOptions) -> Iterable[str]:
+def _row_parts(row: CallRow, options: DisplayOptions) -> Iterable[str]:
     yield f"call {row.call_id}"
     if isnan(row.ended_at):
         yield row.eyes or row.state
@@ -58,7 +58,7 @@ def _row_parts(row: CallRow, look: DisplayOptions) -> Iterable[str]:
             "" if isnan(row.waiting_s) else f"waiting {times.seconds(row.waiting_s)} for {wait or 'a reply'}"
         )
     else:
-        yield f"ended {look.clock(row.ended_at)} {look.zone(row.ended_at)} {row.reason}".rstrip()
+        yield f"ended {options.clock(row.ended_at)} {options.zone(row.ended_at)} {row.reason}".rstrip()
         yield row.outcome
     yield f"age {times.age(row.age_s)}"
     yield f"turn {row.turn}" if row.turn >= 0 else ""

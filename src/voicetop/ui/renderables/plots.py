@@ -80,7 +80,7 @@ def _lines(name: str, series: Series | None) -> tuple[tuple[str, Series], ...]:
 
 def plot_panel(
     plot: Plot,
-    look: DisplayOptions,
+    options: DisplayOptions,
     width: int,
     height: int,
     *,
@@ -93,14 +93,14 @@ def plot_panel(
         return [head, Row(2).add(EMPTY.get(plot.id, "no data yet"), "faint").line(), *[BLANK] * (height - 2)][
             :height
         ]
-    lines = [head, figures_line(plot, look, width, at)]
+    lines = [head, figures_line(plot, options, width, at)]
     room = height - len(lines) - 1
     if room >= 2:
         lines += chart(
             plot.main,
             width - 1,
             room,
-            look,
+            options,
             plot.axis,
             name=plot.lines[0][0] if len(plot.lines[0][0]) < GUTTER - 1 else "",
             warn=plot.warn,
@@ -115,11 +115,11 @@ def plot_panel(
     return [*lines, *[BLANK] * (height - len(lines))][:height]
 
 
-def figures_line(plot: Plot, look: DisplayOptions, width: int, at: float = NAN) -> Line:
+def figures_line(plot: Plot, options: DisplayOptions, width: int, at: float = NAN) -> Line:
     """The figures of each line, now or at the cursor: P95 3,910 ms  P50 742 ms  ▲ warn 2,445 ms  normal 1,630."""
     row = Row(2)
     if not isnan(at) and plot.main is not None:
-        row.add(f"{moment(plot.main, look, at)}  ", "accent")
+        row.add(f"{moment(plot.main, options, at)}  ", "accent")
     for index, (name, series) in enumerate(plot.lines):
         value = value_at(series, at)
         over = index == 0 and (value < plot.warn if plot.low_is_bad else value > plot.warn)
@@ -161,22 +161,22 @@ def moved(series: Series, at: float, steps: int) -> float:
     return series.start + series.step * max(0, min(index, len(series.values) - 1))
 
 
-def moment(series: Series, look: DisplayOptions, at: float) -> str:
+def moment(series: Series, options: DisplayOptions, at: float) -> str:
     """A point's time, with seconds where points are nearer than a minute."""
-    return look.clock(at, seconds=series.step < 60)
+    return options.clock(at, seconds=series.step < 60)
 
 
-def marker_near(markers: tuple[MarkerNote, ...], series: Series, at: float, look: DisplayOptions) -> str:
+def marker_near(markers: tuple[MarkerNote, ...], series: Series, at: float, options: DisplayOptions) -> str:
     """The change that stands where the cursor reads, in words."""
     near = [m for m in markers if abs(m.at - at) <= series.step / 2]
-    return f"▼ {near[0].kind} {near[0].label} {look.clock(near[0].at)}" if near else ""
+    return f"▼ {near[0].kind} {near[0].label} {options.clock(near[0].at)}" if near else ""
 
 
-def reading(plot: Plot, markers: tuple[MarkerNote, ...], look: DisplayOptions, at: float) -> str:
+def reading(plot: Plot, markers: tuple[MarkerNote, ...], options: DisplayOptions, at: float) -> str:
     """What the cursor reads, in one line for the foot of the screen."""
     if plot.main is None:
         return "no data yet"
     values = [f"{name} {plot.write(value_at(series, at))}" for name, series in plot.lines]
     n = value_at(plot.of, at) if plot.of is not None else NAN
-    said = [*values, f"n {n:,.0f}" if n > 0 else "", marker_near(markers, plot.main, at, look)]
-    return f"{moment(plot.main, look, at)}  " + " · ".join(part for part in said if part)
+    said = [*values, f"n {n:,.0f}" if n > 0 else "", marker_near(markers, plot.main, at, options)]
+    return f"{moment(plot.main, options, at)}  " + " · ".join(part for part in said if part)

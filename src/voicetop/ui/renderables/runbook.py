@@ -47,7 +47,7 @@ def brief(book: Runbook, row: IncidentRow, width: int) -> list[Line]:
 
 
 def step_lines(
-    step: RunbookItem, row: IncidentRow, snap: Snapshot, look: DisplayOptions, width: int, *, chosen: bool
+    step: RunbookItem, row: IncidentRow, snap: Snapshot, options: DisplayOptions, width: int, *, chosen: bool
 ) -> list[Line]:
     """One step: title, what is live of it at the right, its words below; who ticked it, and when."""
     ticked = dict(row.ticks)
@@ -55,8 +55,8 @@ def step_lines(
     head.add(f"{step.number} ", "muted").add(step.title or step.text, "strong")
     note = ticked.get(step.number)
     if note is not None:
-        head.add(f"  {_by(note, look)}", "ok")
-    value = live(step.door, snap, look) if step.door is not None and _theirs(step.door, row, snap) else ""
+        head.add(f"  {_by(note, options)}", "ok")
+    value = live(step.door, snap, options) if step.door is not None and _theirs(step.door, row, snap) else ""
     room = width - head.width - 3
     if value and cells(value) <= room:
         head.right(min(width - 1, max(VALUES_END, head.width + cells(value) + 3)), value, "text")
@@ -90,17 +90,17 @@ def _box(step: RunbookItem, ticked: dict[int, IncidentNote]) -> str:
     return "[x]" if step.number in ticked else "[ ]"
 
 
-def _by(note: IncidentNote, look: DisplayOptions) -> str:
-    return f"{note.by} {look.clock(note.at, seconds=False)}"
+def _by(note: IncidentNote, options: DisplayOptions) -> str:
+    return f"{note.by} {options.clock(note.at, seconds=False)}"
 
 
 # -- live values ---------------------------------------------------------------------------------------------------
 
 
-def live(door: RunbookLink, snap: Snapshot, look: DisplayOptions) -> str:
+def live(door: RunbookLink, snap: Snapshot, options: DisplayOptions) -> str:
     """What the panel says right now, in a few words; empty where there is nothing to say."""
     write = _LIVE.get(door.panel)
-    return write(snap, look) if write is not None else ""
+    return write(snap, options) if write is not None else ""
 
 
 def _theirs(door: RunbookLink, row: IncidentRow, snap: Snapshot) -> bool:
@@ -170,12 +170,12 @@ def _segments(snap: Snapshot, _: DisplayOptions) -> str:
     return segment_text(trouble.where, trouble.explains) if trouble is not None else ""
 
 
-def _changed(snap: Snapshot, look: DisplayOptions) -> str:
+def _changed(snap: Snapshot, options: DisplayOptions) -> str:
     if not snap.markers:
         return "no deploy or other marker known"
     last = max(snap.markers, key=lambda marker: marker.at)
     ago = times.span(max(0.0, snap.at - last.at))
-    return f"{last.kind} {last.label} {look.clock(last.at, seconds=False)}, {ago} ago"
+    return f"{last.kind} {last.label} {options.clock(last.at, seconds=False)}, {ago} ago"
 
 
 _LIVE: dict[str, Callable[[Snapshot, DisplayOptions], str]] = {

@@ -48,7 +48,7 @@ class Scene:
 
     snap: Snapshot | None = None
     link: LinkState = field(default_factory=LinkState)
-    look: DisplayOptions = field(default_factory=DisplayOptions)
+    options: DisplayOptions = field(default_factory=DisplayOptions)
     view: View = field(default_factory=View)
     error: str = ""
     slowness: str = ""

@@ -177,54 +177,61 @@ def sign(note: Note) -> Span:
     return glyph, tone
 
 
-def told(note: Note, look: DisplayOptions) -> str:
+def told(note: Note, options: DisplayOptions) -> str:
     """An event of note in a line, as in "▲ trouble 14:01:10 · P95 2.4× normal"."""
     word = KINDS.get(note.kind, UNKNOWN)[1]
-    parts = (f"{sign(note)[0]} {word} {look.clock(note.at)}", note.label, f"by {note.by}" if note.by else "")
+    parts = (
+        f"{sign(note)[0]} {word} {options.clock(note.at)}",
+        note.label,
+        f"by {note.by}" if note.by else "",
+    )
     return " · ".join(part for part in parts if part)
 
 
-def ends(track: Track, look: DisplayOptions) -> tuple[str, str]:
+def ends(track: Track, options: DisplayOptions) -> tuple[str, str]:
     """What stands behind the two lines: from when to when they go."""
-    return f" from {_axis_clock(track.first, track, look)} ", f" to   {_axis_clock(track.last, track, look)} "
+    return (
+        f" from {_axis_clock(track.first, track, options)} ",
+        f" to   {_axis_clock(track.last, track, options)} ",
+    )
 
 
-def _axis_clock(at: float, track: Track, look: DisplayOptions) -> str:
+def _axis_clock(at: float, track: Track, options: DisplayOptions) -> str:
     if at <= 86_400:
         return numbers.DASH
-    clock = look.clock(at, seconds=track.step * track.width < 1200)
-    one_day = times.day(track.first, utc=look.utc) == times.day(track.last, utc=look.utc)
-    return clock if one_day else f"{times.day(at, utc=look.utc)[5:]} {clock}"
+    clock = options.clock(at, seconds=track.step * track.width < 1200)
+    one_day = times.day(track.first, utc=options.utc) == times.day(track.last, utc=options.utc)
+    return clock if one_day else f"{times.day(at, utc=options.utc)[5:]} {clock}"
 
 
-def room_for(line: Timeline, look: DisplayOptions, width: int) -> int:
+def room_for(line: Timeline, options: DisplayOptions, width: int) -> int:
     """How many columns there are in a line of `width`."""
-    end = max(map(cells, ends(track_of(line, max(1, width - 24)), look)))
+    end = max(map(cells, ends(track_of(line, max(1, width - 24)), options)))
     return max(1, width - LEFT - end)
 
 
-def strip_lines(made: Drawn, look: DisplayOptions, width: int, *, at: float, rows: int) -> list[Line]:
+def strip_lines(made: Drawn, options: DisplayOptions, width: int, *, at: float, rows: int) -> list[Line]:
     """The strip in `rows` lines, 1 to 4; `at` is where one stands."""
-    begin, end = ends(made.track, look)
+    begin, end = ends(made.track, options)
     here = -1 if isnan(at) else made.track.column(at)
-    upper = Row().left(LEFT, " status", "faint").put(_events(made, here, look, alone=rows < ROOMY))
-    errors = Row().left(LEFT, " errors", "faint").put(_error_bars(made, look))
-    lower = Row().left(LEFT, " turns", "faint").put(_traffic(made, here, look))
+    upper = Row().left(LEFT, " status", "faint").put(_events(made, here, options, alone=rows < ROOMY))
+    errors = Row().left(LEFT, " errors", "faint").put(_error_bars(made, options))
+    lower = Row().left(LEFT, " turns", "faint").put(_traffic(made, here, options))
     whole = [
         upper.add(begin, "muted").line(),
         errors.line(),
         lower.add(end, "muted").line(),
-        _around(made.line, at, look, width),
+        _around(made.line, at, options, width),
     ]
     lines = whole if rows >= ROOMY else [whole[0], whole[2]][:rows]
     return [fit(made_line, width) for made_line in lines]
 
 
-def _events(made: Drawn, here: int, look: DisplayOptions, *, alone: bool) -> Line:
+def _events(made: Drawn, here: int, options: DisplayOptions, *, alone: bool) -> Line:
     """Events of note where there are any, else how everything stood; `alone`, it has the errors of calm times too."""
     spans = [
         _stretch(bad, bar if alone else ("─", "rule"), known)
-        for bad, bar, known in zip(made.gravity, _error_bars(made, look), made.traffic, strict=True)
+        for bad, bar, known in zip(made.gravity, _error_bars(made, options), made.traffic, strict=True)
     ]
     for column, notes in made.notes.items():
         spans[column] = sign(notes[0])
@@ -241,20 +248,20 @@ def _stretch(bad: int, calm: Span, known: float) -> Span:
     return (" ", "text") if isnan(known) else STRETCHES.get(GRAVITY[bad], calm)
 
 
-def _error_bars(made: Drawn, look: DisplayOptions) -> Line:
+def _error_bars(made: Drawn, options: DisplayOptions) -> Line:
     return tuple(
-        _error_cell(value, known, look) for value, known in zip(made.errors, made.traffic, strict=True)
+        _error_cell(value, known, options) for value, known in zip(made.errors, made.traffic, strict=True)
     )
 
 
-def _error_cell(value: float, known: float, look: DisplayOptions) -> Span:
+def _error_cell(value: float, known: float, options: DisplayOptions) -> Span:
     """Errors as a small bar; a digit in ASCII."""
     if isnan(known):
         return " ", "text"
     level = int(value * (len(LEVELS) - 1) + 0.5)
     if not level:
         return "─", "rule"
-    return (str(max(1, min(9, round(value * 9)))) if look.ascii else LEVELS[level]), "threshold"
+    return (str(max(1, min(9, round(value * 9)))) if options.ascii else LEVELS[level]), "threshold"
 
 
 def _name(spans: list[Span], column: int, label: str, notes: Mapping[int, object]) -> None:
@@ -268,15 +275,15 @@ def _name(spans: list[Span], column: int, label: str, notes: Mapping[int, object
             spans[column + 1 + index] = (char, "marker")
 
 
-def _traffic(made: Drawn, here: int, look: DisplayOptions) -> Line:
+def _traffic(made: Drawn, here: int, options: DisplayOptions) -> Line:
     """The replies a column, and where one stands."""
-    text = spark(made.traffic, 1.0, ascii_only=look.ascii)
+    text = spark(made.traffic, 1.0, ascii_only=options.ascii)
     if here < 0:
         return ((text, "chart"),)
     return ((text[:here], "chart"), ("┃", "strong" + SELECTED), (text[here + 1 :], "chart"))
 
 
-def _around(line: Timeline, at: float, look: DisplayOptions, width: int) -> Line:
+def _around(line: Timeline, at: float, options: DisplayOptions, width: int) -> Line:
     """What came last, and what comes next."""
     before, after = beside(line.notes, at)
     if before is None and after is None:
@@ -285,7 +292,7 @@ def _around(line: Timeline, at: float, look: DisplayOptions, width: int) -> Line
     row = Row(1)
     for note, lead, end in ((before, "‹ ", half), (after, "› ", width - 1)):
         if note is not None:
-            row.add(lead, "faint").add(clip(told(note, look), end - row.width - 2), sign(note)[1]).to(end)
+            row.add(lead, "faint").add(clip(told(note, options), end - row.width - 2), sign(note)[1]).to(end)
         row.to(end)
     return row.line()
 

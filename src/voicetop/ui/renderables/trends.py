@@ -56,7 +56,7 @@ def grid_of(width: int, height: int) -> Grid:
 
 def trends(
     snap: Snapshot,
-    look: DisplayOptions,
+    options: DisplayOptions,
     width: int,
     height: int,
     *,
@@ -78,25 +78,25 @@ def trends(
         left = grid.down - index // grid.across
         tall = (room - len(lines) + 1) // left
         each = (width - GAP * (grid.across - 1)) // grid.across
-        made = [panel(name, snap, look, each, tall, at=at, focused=name == PANELS[focus]) for name in row]
+        made = [panel(name, snap, options, each, tall, at=at, focused=name == PANELS[focus]) for name in row]
         lines += beside(made, [each] * len(made), GAP)
     return block(lines, height, width)
 
 
 def panel(
-    name: str, snap: Snapshot, look: DisplayOptions, width: int, height: int, *, at: float, focused: bool
+    name: str, snap: Snapshot, options: DisplayOptions, width: int, height: int, *, at: float, focused: bool
 ) -> list[Line]:
     """One panel by its name, in exactly `height` lines."""
     asked = snap.trends or TrendsPanel()
     plot = plots(snap).get(name)
     if plot is not None:
-        lines = plot_panel(plot, look, width, height, markers=snap.markers, at=at)
+        lines = plot_panel(plot, options, width, height, markers=snap.markers, at=at)
     elif name == "heat":
-        lines = heat_panel(asked.heat, snap, look, width, height, at=at)
+        lines = heat_panel(asked.heat, snap, options, width, height, at=at)
     elif name == "mix":
-        lines = mix_panel(asked.mix, look, width, height)
+        lines = mix_panel(asked.mix, options, width, height)
     else:
-        lines = funnel_panel(asked.funnel, look, width, height)
+        lines = funnel_panel(asked.funnel, options, width, height)
     return [marked(lines[0]) if focused else lines[0], *lines[1:], *[BLANK] * (height - len(lines))][:height]
 
 
@@ -153,14 +153,14 @@ def series_of(name: str, snap: Snapshot) -> Series | None:
     return plot.main if plot is not None else None
 
 
-def read(name: str, snap: Snapshot, look: DisplayOptions, at: float) -> str:
+def read(name: str, snap: Snapshot, options: DisplayOptions, at: float) -> str:
     """What the cursor reads on a panel."""
     shown = snap.trends.heat if snap.trends else None
     if name == "heat" and shown is not None:
-        change = marker_near(snap.markers, _columns(shown), at, look)
-        return f"{look.clock(at, seconds=False)}  {heat_reading(shown, at)} {change}".rstrip()
+        change = marker_near(snap.markers, _columns(shown), at, options)
+        return f"{options.clock(at, seconds=False)}  {heat_reading(shown, at)} {change}".rstrip()
     plot = plots(snap).get(name)
-    return reading(plot, snap.markers, look, at) if plot is not None else "no time axis here"
+    return reading(plot, snap.markers, options, at) if plot is not None else "no time axis here"
 
 
 # -- the heat map ---------------------------------------------------------------------------------------------------
@@ -171,7 +171,13 @@ def _columns(shown: HeatMap) -> Series:
 
 
 def heat_panel(
-    shown: HeatMap | None, snap: Snapshot, look: DisplayOptions, width: int, height: int, *, at: float = NAN
+    shown: HeatMap | None,
+    snap: Snapshot,
+    options: DisplayOptions,
+    width: int,
+    height: int,
+    *,
+    at: float = NAN,
 ) -> list[Line]:
     """Turns by time and latency, each quarter in its own shades: two bands are two humps that a percentile hides."""
     head = rule("response time by turns", width, "log scale", "24 h, by 15 min")
@@ -182,7 +188,7 @@ def heat_panel(
         ]
     plot, rows = max(4, width - GUTTER - 1), height - 3
     table = heat.pooled(shown.counts, plot, rows)
-    shades = SHADES_ASCII if look.ascii else SHADES
+    shades = SHADES_ASCII if options.ascii else SHADES
     grid: list[list[Span]] = [[] for _ in range(rows)]
     for column in table:
         most = max(column, default=0)
@@ -192,8 +198,8 @@ def heat_panel(
     _cursor(grid, shown, at, plot)
     labels = _edges(shown, rows)
     body = [axis_row(labels.get(y), runs(row)) for y, row in enumerate(grid)]
-    foot = axis_foot("e2e", _columns(shown), plot, look, snap.markers)
-    return [head, _scale(shades, shown, look, width, at), *body, foot]
+    foot = axis_foot("e2e", _columns(shown), plot, options, snap.markers)
+    return [head, _scale(shades, shown, options, width, at), *body, foot]
 
 
 def _cursor(grid: list[list[Span]], shown: HeatMap, at: float, plot: int) -> None:
@@ -212,12 +218,12 @@ def _edges(shown: HeatMap, rows: int) -> dict[int, str]:
     }
 
 
-def _scale(shades: str, shown: HeatMap, look: DisplayOptions, width: int, at: float) -> Line:
+def _scale(shades: str, shown: HeatMap, options: DisplayOptions, width: int, at: float) -> Line:
     """The legend of the shades; at the cursor what it reads."""
     if not isnan(at):
         return fit(
             Row(2)
-            .add(f"{look.clock(at, seconds=False)}  ", "accent")
+            .add(f"{options.clock(at, seconds=False)}  ", "accent")
             .add(heat_reading(shown, at), "text")
             .line(),
             width,
@@ -262,7 +268,7 @@ def _band(shown: HeatMap, row: int) -> str:
 # -- intents and funnel ---------------------------------------------------------------------------------------------
 
 
-def mix_panel(mix: tuple[MixRow, ...], look: DisplayOptions, width: int, height: int) -> list[Line]:
+def mix_panel(mix: tuple[MixRow, ...], options: DisplayOptions, width: int, height: int) -> list[Line]:
     """Each intent's share of the calls of 30 minutes against its share of the day; new ones say so."""
     n = sum(row.calls for row in mix)
     head = rule("intents, 30 min vs. 24 h", width, f"n {n:,}")
@@ -285,7 +291,7 @@ def mix_panel(mix: tuple[MixRow, ...], look: DisplayOptions, width: int, height:
         )
         line.add("  ").put(_shift(row)).to(names + 30)
         line.add(
-            blocks.strokes(row.share / most, max(0, width - line.width - 2), ascii_only=look.ascii), "bar"
+            blocks.strokes(row.share / most, max(0, width - line.width - 2), ascii_only=options.ascii), "bar"
         )
         lines.append(fit(line.line(), width))
     rest = len(mix) - (height - 3)
@@ -310,7 +316,9 @@ def _shift(row: MixRow) -> Line:
     )
 
 
-def funnel_panel(funnel: tuple[StepShare, ...], look: DisplayOptions, width: int, height: int) -> list[Line]:
+def funnel_panel(
+    funnel: tuple[StepShare, ...], options: DisplayOptions, width: int, height: int
+) -> list[Line]:
     """Who reached each step, and how many were lost from it to the next or hung up in it."""
     head = rule("funnel by step", width, "30 min")
     if not funnel:
@@ -337,7 +345,8 @@ def funnel_panel(funnel: tuple[StepShare, ...], look: DisplayOptions, width: int
             names + 21, f"{'▲ ' if bad else ''}{numbers.percent(dropped)}", "degraded" if bad else "muted"
         ).add("  ")
         line.add(
-            blocks.strokes(step.reached / most, max(0, width - line.width - 2), ascii_only=look.ascii), "bar"
+            blocks.strokes(step.reached / most, max(0, width - line.width - 2), ascii_only=options.ascii),
+            "bar",
         )
         lines.append(fit(line.line(), width))
     return lines

@@ -70,17 +70,17 @@ def frame_for(width: int, *, rich: bool = False) -> TurnFrame:
 
 
 def ladder(
-    detail: CallDetail, look: DisplayOptions, frame: TurnFrame, unfolded: frozenset[int]
+    detail: CallDetail, options: DisplayOptions, frame: TurnFrame, unfolded: frozenset[int]
 ) -> list[TurnBlock]:
     """Every rung, and before them what happened ahead of the first turn."""
     scale = waterfall.top(detail.turns)
     blocks = []
     before = [item for item in detail.before if frame.rich or item.kind in ALWAYS]
     if before:
-        lines = tuple(_items(before, look, frame, full=False))
+        lines = tuple(_items(before, options, frame, full=False))
         blocks.append(TurnBlock("before", lines))
     for turn in detail.turns:
-        lines = _rung(turn, look, frame, scale, turn.index in unfolded)
+        lines = _rung(turn, options, frame, scale, turn.index in unfolded)
         blocks.append(TurnBlock(f"turn {turn.index}", lines, turn.index))
     return blocks
 
@@ -113,23 +113,23 @@ def _without_first_cell(line: Line) -> Line:
 
 @lru_cache(maxsize=1024)
 def _rung(
-    turn: TurnRow, look: DisplayOptions, frame: TurnFrame, scale: float, full: bool
+    turn: TurnRow, options: DisplayOptions, frame: TurnFrame, scale: float, full: bool
 ) -> tuple[Line, ...]:
     """The lines of a rung. They are remembered: of a long call only the last turn differs from frame to frame."""
-    return tuple(_rung_lines(turn, look, frame, scale, full=full))
+    return tuple(_rung_lines(turn, options, frame, scale, full=full))
 
 
 def _rung_lines(
-    turn: TurnRow, look: DisplayOptions, frame: TurnFrame, scale: float, *, full: bool
+    turn: TurnRow, options: DisplayOptions, frame: TurnFrame, scale: float, *, full: bool
 ) -> Iterator[Line]:
     head = Row(MARK).right(MARK + 3, str(turn.index), "muted").add(" ")
-    head.add(look.clock(turn.at), "text").add(" ")
+    head.add(options.clock(turn.at), "text").add(" ")
     words = full or frame.rich
     yield from _caller(turn, head, frame, full=words)
     if isnan(turn.waiting_s):
         yield from _agent(turn, frame, scale, full=words)
     yield from _items(
-        [i for i in turn.items if full or frame.rich or i.kind in ALWAYS], look, frame, full=full
+        [i for i in turn.items if full or frame.rich or i.kind in ALWAYS], options, frame, full=full
     )
     if not isnan(turn.waiting_s):
         yield _stuck(turn, frame, scale)
@@ -189,12 +189,12 @@ def _stuck(turn: TurnRow, frame: TurnFrame, scale: float) -> Line:
 
 
 def _items(
-    items: Sequence[CallEventItem], look: DisplayOptions, frame: TurnFrame, *, full: bool
+    items: Sequence[CallEventItem], options: DisplayOptions, frame: TurnFrame, *, full: bool
 ) -> Iterator[Line]:
     """The story's items; the same one again and again is one line with a count."""
     for _, same in groupby(_finished(items), key=lambda item: (item.kind, item.text, item.detail)):
         found = list(same)
-        yield from _item(found[0], len(found), look, frame, full=full)
+        yield from _item(found[0], len(found), options, frame, full=full)
 
 
 def _finished(items: Sequence[CallEventItem]) -> list[CallEventItem]:
@@ -217,13 +217,13 @@ def item_tone(item: CallEventItem) -> str:
 
 
 def _item(
-    item: CallEventItem, repeated: int, look: DisplayOptions, frame: TurnFrame, *, full: bool
+    item: CallEventItem, repeated: int, options: DisplayOptions, frame: TurnFrame, *, full: bool
 ) -> Iterator[Line]:
     tone = item_tone(item)
     glyph = "■" if item.bad else "▲" if tone == "degraded" else " "
     row = Row(MARK + 4)
     if frame.width >= CLOCKS_FROM and (full or frame.rich):
-        row.add(look.clock(item.at), "faint")
+        row.add(options.clock(item.at), "faint")
     row.to(frame.said - ROLE - 2).add(f"{glyph} ", tone)
     row.left(ROLE, SHORT.get(item.kind, item.kind), tone).to(frame.said)
     words = [*item_words(item, repeated), *([item.detail] if item.detail else [])]

@@ -67,9 +67,9 @@ class AlertPage(RowKeys, IncidentKeys):
     # -- painting -----------------------------------------------------------------------------------------------
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
-        look, row = scene.look, self.row
+        options, row = scene.options, self.row
         book = self.incidents.runbook(row.runbook, row.family)
-        head = [rule(alerts.title(row), width), *alerts.facts(row, snap.at, look, width)]
+        head = [rule(alerts.title(row), width), *alerts.facts(row, snap.at, options, width)]
         lines = [*head, BLANK, runbook.runbook_rule(book, row, width)]
         lines += runbook.reason(book, width)
         if book.intro:
@@ -78,7 +78,7 @@ class AlertPage(RowKeys, IncidentKeys):
             ]
         start = end = 0
         for index, step in enumerate(book.steps):
-            item_lines = runbook.step_lines(step, row, snap, look, width, chosen=index == self.place)
+            item_lines = runbook.step_lines(step, row, snap, options, width, chosen=index == self.place)
             if index == self.place:
                 start, end = len(lines), len(lines) + len(item_lines)
             lines += item_lines
@@ -108,7 +108,7 @@ class AlertPage(RowKeys, IncidentKeys):
 
     def row_text(self, scene: Scene) -> str:
         snap = scene.snap
-        return alerts.incident_text(self.row, snap, scene.look) if snap is not None else ""
+        return alerts.incident_text(self.row, snap, scene.options) if snap is not None else ""
 
     # -- steps --------------------------------------------------------------------------------------------------
 

@@ -128,11 +128,13 @@ class AlertsPage(RowKeys, IncidentKeys):
         if self.tab == "silences":
             silences = self.panel.silences
             return [
-                alerts.silence_line(silences[i], now, scene.look, width, chosen=i == self.place)
+                alerts.silence_line(silences[i], now, scene.options, width, chosen=i == self.place)
                 for i in shown
             ]
         made = self.rows
-        return [alerts.incident_line(made[i], now, scene.look, width, chosen=i == self.place) for i in shown]
+        return [
+            alerts.incident_line(made[i], now, scene.options, width, chosen=i == self.place) for i in shown
+        ]
 
     def _below(self, row: IncidentRow, scene: Scene, snap: Snapshot, width: int, room: int) -> list[Line]:
         """Facts and runbook of the selected incident, abridged if there is no room."""
@@ -140,9 +142,9 @@ class AlertsPage(RowKeys, IncidentKeys):
         steps = [runbook_rule(book, row, width), *brief(book, row, width)]
         whole = [runbook_rule(book, row, width), *reason(book, width)]
         for step in book.steps:
-            whole += step_lines(step, row, snap, scene.look, width, chosen=False)
+            whole += step_lines(step, row, snap, scene.options, width, chosen=False)
         head = [BLANK, self._title(row, width, past=scene.when is not None)]
-        facts = alerts.facts(row, snap.at, scene.look, width)
+        facts = alerts.facts(row, snap.at, scene.options, width)
         if book.steps and len(head) + len(facts) + len(whole) <= room:
             return [fit(line, width) for line in (*head, *facts, *whole)]
         left = room - len(head) - len(steps)
@@ -173,7 +175,7 @@ class AlertsPage(RowKeys, IncidentKeys):
         selected_row = self.incident
         snap = scene.snap
         return (
-            alerts.incident_text(selected_row, snap, scene.look)
+            alerts.incident_text(selected_row, snap, scene.options)
             if selected_row is not None and snap is not None
             else ""
         )

@@ -106,10 +106,10 @@ class CallPage(Page):
 
     def _lay_out(self, scene: Scene, width: int, height: int, unfolded: frozenset[int]) -> CallScreen:
         if self.detail is None:
-            return without_story(self.row, scene.look, width, note=self._note(scene))
+            return without_story(self.row, scene.options, width, note=self._note(scene))
         return call_screen(
             self._detail_or_row,
-            scene.look,
+            scene.options,
             width,
             height,
             unfolded=unfolded,
@@ -122,7 +122,7 @@ class CallPage(Page):
         if self.evicted and scene.when is not None:
             return "not available at this moment: not started yet, or no longer kept; these are its last known values"
         if self.evicted and self.detail is not None:
-            return f"no longer kept, to make room for newer calls; as of {scene.look.clock(self.seen_at)}"
+            return f"no longer kept, to make room for newer calls; as of {scene.options.clock(self.seen_at)}"
         if self.evicted:
             return "no longer kept, to make room for newer calls; values from the list"
         if self.detail is not None:
@@ -142,7 +142,7 @@ class CallPage(Page):
         ]
 
     def row_text(self, scene: Scene) -> str:
-        parts = [row_text(self.row, scene.look), *(link.url for link in self.links)]
+        parts = [row_text(self.row, scene.options), *(link.url for link in self.links)]
         if self._detail_or_row.trace_id and not self.links:
             parts.append(f"trace {self._detail_or_row.trace_id}")
         return " · ".join(parts)

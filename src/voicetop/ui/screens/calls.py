@@ -122,7 +122,7 @@ class CallsPage(RowKeys):
         head = [calls.calls_head(snap, scene.view, width, note), calls.heading(fitted, scene.view, width)]
         chosen = self.cursor.call_id
         rows = [
-            calls.call_line(row, fitted, scene.look, width, chosen=row.call_id == chosen)
+            calls.call_line(row, fitted, scene.options, width, chosen=row.call_id == chosen)
             for row in visible_rows
         ]
         return block([*head, *(rows or [calls.empty_line(snap, scene.view)])], height, width)
@@ -260,7 +260,7 @@ class CallsPage(RowKeys):
         return self.cursor.row
 
     def row_text(self, scene: Scene) -> str:
-        return row_text(self.cursor.row, scene.look) if self.cursor.row else ""
+        return row_text(self.cursor.row, scene.options) if self.cursor.row else ""
 
     # -- following and columns ----------------------------------------------------------------------------------
 

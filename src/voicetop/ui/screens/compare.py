@@ -99,7 +99,7 @@ class ComparePage(RowKeys):
         comparison = self.comparison
         if comparison is None:
             return block(self._no_comparison(scene, snap, width), height, width)
-        lines = [*compare.head(comparison, self.names, scene.look, width), compare.heading(width)]
+        lines = [*compare.head(comparison, self.names, scene.options, width), compare.heading(width)]
         why = WHY if height > len(lines) + WHY + 4 else 0
         self._visible = max(1, height - len(lines) - why)
         self._keep_in_sight()
@@ -115,7 +115,7 @@ class ComparePage(RowKeys):
         own_view = self.view(snap.view)
         if snap.view.against != own_view.against or snap.view.around != own_view.around:
             return [BLANK, Row(3).add("comparing …", "muted").line()]
-        clock = scene.look.clock
+        clock = scene.options.clock
         marker = self.marker
         if marker is None:
             return [BLANK, Row(3).add("nothing to compare here yet", "muted").line()]
@@ -128,7 +128,7 @@ class ComparePage(RowKeys):
         """The whole table."""
         if self.comparison is None:
             return super().plain(scene, snap, width)
-        return compare.table(self.comparison, self.names, scene.look, max(width, COPIED_WIDTH))
+        return compare.table(self.comparison, self.names, scene.options, max(width, COPIED_WIDTH))
 
     def row_text(self, scene: Scene) -> str:  # noqa: ARG002 - as pages have it
         if not self.rows:

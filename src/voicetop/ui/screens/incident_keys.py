@@ -95,7 +95,7 @@ class IncidentKeys(Page):
 
     def _silence_until(self, row: IncidentRow, text: str) -> str:
         try:
-            end = silence_entry.parse_silence(text, self.now, utc=self.host.look.utc)
+            end = silence_entry.parse_silence(text, self.now, utc=self.host.options.utc)
         except UsageError as error:
             return str(error)
         matcher = end.matcher or format_matcher((("rule", row.rule), *row.where))

@@ -44,9 +44,9 @@ class OverviewPage(RowKeys, PanelPage):
         if self.large or self.reading:
             self._top = height
             plot = self._plot(snap)
-            lines = plots.plot_panel(plot, scene.look, width, height, markers=snap.markers, at=self.at)
+            lines = plots.plot_panel(plot, scene.options, width, height, markers=snap.markers, at=self.at)
             return [fit(line, width) for line in lines]
-        lines = overview(snap, scene.look, width, height, self.cursor.call_id, focus=self.focus)
+        lines = overview(snap, scene.options, width, height, self.cursor.call_id, focus=self.focus)
         self._top = (
             next(
                 (y for y, line in enumerate(lines) if line[1:2] == ((" needs attention ", "title"),)), height
@@ -64,7 +64,7 @@ class OverviewPage(RowKeys, PanelPage):
         return self._plot(snap).main
 
     def values_text(self, snap: Snapshot, scene: Scene) -> str:
-        return plots.reading(self._plot(snap), snap.markers, scene.look, self.at)
+        return plots.reading(self._plot(snap), snap.markers, scene.options, self.at)
 
     @property
     def visible(self) -> list[CallRow]:
@@ -101,7 +101,7 @@ class OverviewPage(RowKeys, PanelPage):
         return self.cursor.row
 
     def row_text(self, scene: Scene) -> str:
-        return row_text(self.cursor.row, scene.look) if self.cursor.row else ""
+        return row_text(self.cursor.row, scene.options) if self.cursor.row else ""
 
     def _filter(self) -> None:
         self.host.go("calls")

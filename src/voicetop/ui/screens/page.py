@@ -35,7 +35,7 @@ class Host(Protocol):
     link_templates: Mapping[str, str]
 
     @property
-    def look(self) -> DisplayOptions:
+    def options(self) -> DisplayOptions:
         """Time zone and character set."""
 
     def changed(self, *, elsewhere: bool = False) -> None:

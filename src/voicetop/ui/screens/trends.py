@@ -31,13 +31,13 @@ class TrendsPage(PanelPage):
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:
         focus = trends.PANELS.index(self.focus)
-        return trends.trends(snap, scene.look, width, height, focus=focus, large=self.large, at=self.at)
+        return trends.trends(snap, scene.options, width, height, focus=focus, large=self.large, at=self.at)
 
     def series(self, snap: Snapshot) -> Series | None:
         return trends.series_of(self.focus, snap)
 
     def values_text(self, snap: Snapshot, scene: Scene) -> str:
-        return trends.read(self.focus, snap, scene.look, self.at)
+        return trends.read(self.focus, snap, scene.options, self.at)
 
     def handlers(self) -> Handlers:
         return {

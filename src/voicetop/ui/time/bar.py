@@ -30,19 +30,24 @@ class Timebar:
         self.rows = 0
         return []
 
-    def lines(self, line: Timeline, at: float, look: DisplayOptions, width: int, height: int) -> list[Line]:
+    def lines(
+        self, line: Timeline, at: float, options: DisplayOptions, width: int, height: int
+    ) -> list[Line]:
         """The strip for a screen of this size."""
-        strip = self._draw(line, look, width)
+        strip = self._draw(line, options, width)
         rows = ROOMY if height >= TALL else 2 if height >= SHORT else 1
-        lines = strip_lines(strip, look, width, at=at, rows=rows)
+        lines = strip_lines(strip, options, width, at=at, rows=rows)
         self.rows = len(lines)
         return lines
 
-    def _draw(self, line: Timeline, look: DisplayOptions, width: int) -> Drawn:
+    def _draw(self, line: Timeline, options: DisplayOptions, width: int) -> Drawn:
         """Recomputed only for another timeline object: timelines are frozen."""
         key = self._cached_for
-        if self._cached is None or key is None or key[0] is not line or key[1:] != (look, width):
-            self._cached, self._cached_for = drawn(line, room_for(line, look, width)), (line, look, width)
+        if self._cached is None or key is None or key[0] is not line or key[1:] != (options, width):
+            self._cached, self._cached_for = (
+                drawn(line, room_for(line, options, width)),
+                (line, options, width),
+            )
         return self._cached
 
     def under(self, x: int, y: int) -> tuple[float, Note | None]:

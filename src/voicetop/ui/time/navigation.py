@@ -94,7 +94,7 @@ class TimeNavigation:
         """Go to a time, with a message if it is out of range."""
         reached = self._viewed.go(at)
         self._host.changed(elsewhere=True)
-        clock = self._host.look.clock
+        clock = self._host.options.clock
         if self._viewed.live:
             self._host.say("this returns to live")
         elif reached > at + 1:
@@ -106,7 +106,7 @@ class TimeNavigation:
         """Go to a clicked time, and name the clicked event."""
         self._go(at)
         if note is not None:
-            self._host.say(told(note, self._host.look))
+            self._host.say(told(note, self._host.options))
 
     def _ask_where_to(self) -> None:
         """Prompt for a time, and go there."""
@@ -119,7 +119,7 @@ class TimeNavigation:
         if not text.strip():
             return ""
         try:
-            at = parse_time_entry(text, first=viewed.first, last=viewed.now, utc=self._host.look.utc)
+            at = parse_time_entry(text, first=viewed.first, last=viewed.now, utc=self._host.options.utc)
         except UsageError as error:
             return str(error)
         self._go(at)
@@ -143,7 +143,7 @@ class TimeNavigation:
         more = f" · and {len(simultaneous) - 1} more at this moment" if len(simultaneous) > 1 else ""
         unscanned = steps > 0 and viewed.replay and target.at > read_up_to(viewed.timeline)
         later = " · earlier data is still loading" if unscanned else ""
-        self._host.say(f"{told(simultaneous[0], self._host.look)}{more}{later}")
+        self._host.say(f"{told(simultaneous[0], self._host.options)}{more}{later}")
 
     def _no_event(self, steps: int) -> str:
         viewed = self._viewed
