@@ -35,7 +35,7 @@ def check_url(url: str) -> str:
 
 
 def publish_url(url: str) -> str:
-    """The address to publish to: `/publish` where the URL names no path. Raises UsageError as `check_url` does.
+    """The address to publish to: `/publish` if the URL has no path. Raises UsageError as `check_url` does.
 
     >>> publish_url("ws://127.0.0.1:8377")
     'ws://127.0.0.1:8377/publish'

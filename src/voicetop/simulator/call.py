@@ -66,13 +66,7 @@ class SimulatedCall(CallState):
     def set_detail(self, detail: Detail, t: float) -> list[Event]:
         """Emit in this detail from now on; returns the model's usage so far if usage now goes by turn."""
         by_turn = detail.usage_by_turn and not self.detail.usage_by_turn
-        self.detail = detail
-        events = self.settings.dice.uniform()
-        self.stages, self.audio, self.texts = (
-            events < detail.stages,
-            events < detail.audio,
-            events < detail.texts,
-        )
+        self.draw_detail(detail)
         return [self.llm_usage(t, self.tokens, self.tokens_out)] if by_turn and self.tokens else []
 
     # -- turns
@@ -87,12 +81,8 @@ class SimulatedCall(CallState):
         wait = reply.wait / 1000.0
         patience = dice.lognormal(_PATIENCE_S, 0.45)
         if patience < wait:
-            hung_up_at = round(t + patience, 3)
-            return (
-                [event for event in events if event.ts <= hung_up_at],
-                hung_up_at,
-                hung_up_waiting(hung_up_at),
-            )
+            left_at = round(t + patience, 3)
+            return [event for event in events if event.ts <= left_at], left_at, hung_up_waiting(left_at)
         replied_at = round(t + wait, 3)
         answer = self._complete_turn(events, replied_at, step, reply, effects)
         self._update_frustration(reply)
@@ -100,7 +90,7 @@ class SimulatedCall(CallState):
         ending = after_reply(self, step, reply, effects, replied_at, spoken=self.after(replied_at, listened))
         if ending is not None:
             return [event for event in events if event.ts <= ending.at], ending.at, ending
-        return events, self._schedule_next(replied_at, listened, reply), None
+        return events, self._next_turn_at(replied_at, listened, reply), None
 
     def _open_turn(self, t: float, step: str, effects: Effects) -> list[Event]:
         """The events before the agent starts: a new step, segments that became known, the wait, the utterance."""
@@ -226,7 +216,7 @@ class SimulatedCall(CallState):
         events.append(self.interruption(at, playout * 1000.0 // self.settings.speed, backchannel=backchannel))
         return lasts if backchannel else playout
 
-    def _schedule_next(self, replied_at: float, listened: float, reply: Reply) -> float:
+    def _next_turn_at(self, replied_at: float, listened: float, reply: Reply) -> float:
         """When the caller will have spoken again: the next turn. Without an answer, callers repeat themselves."""
         dice = self.settings.dice
         self.index += 1

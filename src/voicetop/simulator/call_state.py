@@ -61,7 +61,7 @@ class CallState(EventBuilder):
     ) -> None:
         super().__init__(call_id, settings.source)
         dice = settings.dice
-        self.kind, self.started, self.detail, self.settings = kind, started, detail, settings
+        self.kind, self.started, self.settings = kind, started, settings
         self.plan = kind.plan(dice.uniform())
         self.errors = self.failed = self.slow = self.tokens = self.tokens_out = self.characters = 0
         self.frustration = self.handicap = 0.0
@@ -70,11 +70,16 @@ class CallState(EventBuilder):
         self.caller = f"+1 555 01{int(dice.uniform() * 100):02d}"
         self.intent_known = dice.uniform() >= settings.late_intent or not detail.late
         self.tier_known = dice.uniform() >= settings.late_tier or not detail.late
-        draw = dice.uniform()
-        self.stages, self.audio, self.texts = draw < detail.stages, draw < detail.audio, draw < detail.texts
+        self.draw_detail(detail)
         self.pace = 150.0 + 14.0 * dice.normal()
         self.loudness = -22.0 + 2.5 * dice.normal()
         self.next_text = dice.choose(kind.book.openings[kind.segments["intent"]])
+
+    def draw_detail(self, detail: Detail) -> None:
+        """Draw which of the events in `detail` this call emits."""
+        draw = self.settings.dice.uniform()
+        self.detail = detail
+        self.stages, self.audio, self.texts = draw < detail.stages, draw < detail.audio, draw < detail.texts
 
     def after(self, t: float, seconds: float) -> float:
         """`t` plus time that people take: at a speed of 2 they take half as long."""
