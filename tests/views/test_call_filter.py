@@ -1,4 +1,4 @@
-"""The filter above the list: every operator, and a clear word about what makes no sense."""
+"""The filter of the call list: every operator, and clear errors."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def line() -> Line:
         ("(", set()),
     ],
 )
-def test_what_a_filter_finds(line: Line, text: str, found: set[str]) -> None:
+def test_a_filter_finds_matching_calls(line: Line, text: str, found: set[str]) -> None:
     panel = line.see(text=text).calls
     assert panel.error == ""
     if text in ("frustration>0", "mood>0"):
@@ -96,6 +96,6 @@ def test_ended_calls_are_filtered_too(line: Line) -> None:
         ("intent>3", "intent is not numeric; numeric fields: " + ", ".join(NUMBERS)),
     ],
 )
-def test_a_bad_filter_says_what_is_wrong_and_lets_every_call_pass(line: Line, text: str, error: str) -> None:
+def test_an_invalid_filter_is_explained_and_lets_every_call_pass(line: Line, text: str, error: str) -> None:
     panel = line.see(text=text).calls
     assert (panel.error, panel.total) == (error, 3)

@@ -1,4 +1,4 @@
-"""The list of calls: every order, and only the rows in sight, picked without sorting the rest."""
+"""The call list: every order, and visible rows selected without sorting the rest."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ SHOWN: dict[str, Any] = {
 
 @pytest.mark.parametrize("ended", [False, True])
 @pytest.mark.parametrize("sort", SHOWN)
-def test_rows_stand_in_the_order_of_what_they_show(line: Line, sort: str, ended: bool) -> None:
+def test_rows_are_sorted_by_what_they_show(line: Line, sort: str, ended: bool) -> None:
     rows = line.see(sort=sort, ended=ended, limit=2 * CALLS).calls.rows
     keys = [SHOWN[sort](row) for row in rows]
     assert len(keys) == CALLS
@@ -90,9 +90,7 @@ def test_rows_stand_in_the_order_of_what_they_show(line: Line, sort: str, ended:
 @pytest.mark.parametrize("ended", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("sort", ["eyes", *SORTS])
-def test_the_rows_in_sight_are_those_of_the_whole_order(
-    line: Line, sort: str, reverse: bool, ended: bool
-) -> None:
+def test_visible_rows_are_those_of_the_full_order(line: Line, sort: str, reverse: bool, ended: bool) -> None:
     every = line.rows(sort=sort, reverse=reverse, ended=ended, limit=2 * CALLS)
     assert len(set(every)) == CALLS
     for offset, limit in (
@@ -110,7 +108,7 @@ def test_the_rows_in_sight_are_those_of_the_whole_order(
 
 
 @pytest.mark.parametrize("sort", ["age", "turn", "errors", "intent", "waiting", "cost"])
-def test_the_other_way_round_is_the_other_way_round(line: Line, sort: str) -> None:
+def test_reversed_order_is_the_reverse(line: Line, sort: str) -> None:
     def shown(row: CallRow) -> Any:
         return SHOWN[sort](row)
 
@@ -119,7 +117,7 @@ def test_the_other_way_round_is_the_other_way_round(line: Line, sort: str) -> No
     assert [shown(row) for row in up] == [shown(row) for row in reversed(down)]
 
 
-def test_who_needs_eyes_comes_first_stuck_then_failing_then_frustrated(line: Line) -> None:
+def test_urgent_calls_come_first_stuck_then_failing_then_frustrated(line: Line) -> None:
     rank = {"stuck": 0, "failing": 1, "frustrated": 2, "": 3}
     rows = line.see(limit=CALLS).calls.rows
     ranks = [rank[row.eyes] for row in rows]
@@ -137,11 +135,11 @@ def test_ended_calls_come_last_ended_first(line: Line) -> None:
         assert times == sorted(times, reverse=True)
 
 
-def test_an_unknown_order_is_that_of_age(line: Line) -> None:
+def test_an_unknown_sort_key_sorts_by_age(line: Line) -> None:
     assert line.rows(sort="colour") == line.rows(sort="age")
 
 
-def test_narrowing_filter_and_order_go_together(line: Line) -> None:
+def test_scope_filter_and_order_combine(line: Line) -> None:
     seen = line.see(where=(("intent", "a"),), text="errors>0 lang:es", sort="cost", limit=CALLS)
     every = line.see(sort="cost", limit=CALLS).calls.rows
     kept = [r for r in every if r.segment("intent") == "a" and r.errors and r.segment("language") == "es"]
@@ -150,7 +148,7 @@ def test_narrowing_filter_and_order_go_together(line: Line) -> None:
     assert seen.calls.of == sum(row.segment("intent") == "a" for row in every)
 
 
-def test_turns_of_a_row(line: Line) -> None:
+def test_a_row_has_its_recent_turns(line: Line) -> None:
     line.hear(*[Turn(ts=line.at, call_id="c-last", turn=n, e2e_ms=100.0 * (n + 1)) for n in range(3)])
     row = line.row("c-last")
     assert (row.turn, row.e2e_ms) == (2, 300.0)

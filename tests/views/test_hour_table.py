@@ -15,7 +15,7 @@ def quarter(number: int, *, slow: bool = False) -> Quarter:
     return number * 900.0, counts, {"ended": 100, "error": 9 if slow else 1, "known": 90, "succeeded": 80}
 
 
-def test_a_slow_hour_stands_first_and_every_hour_is_held_against_the_others() -> None:
+def test_a_slow_hour_comes_first_and_hours_are_compared_with_the_others() -> None:
     made = hour_table.panel([quarter(n, slow=n // 4 == 14) for n in range(96)])
     assert made.dimension == "hour"
     assert [row.value for row in made.rows][:2] == ["14", "00"]

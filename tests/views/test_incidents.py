@@ -6,7 +6,7 @@ from voicetop.alerts.signals import Signal
 from voicetop.views.incidents import panel_of
 
 
-def test_the_blame_line_says_numbers_stage_segment_and_what_it_began_with() -> None:
+def test_the_blame_line_has_numbers_stage_segment_and_markers() -> None:
     slow = Signal(
         "latency",
         "latency",
@@ -31,7 +31,7 @@ def test_the_blame_line_says_numbers_stage_segment_and_what_it_began_with() -> N
     )
 
 
-def test_what_is_not_known_is_left_out_of_the_blame() -> None:
+def test_the_blame_line_omits_unknown_parts() -> None:
     assert blame_line(Signal("x", "traffic", "warning", "fewer calls", AT)) == "all segments"
     rate = Signal(
         "x", "errors", "warning", "x", AT, GOLD, value=0.5, unit="rate", n=1, metric="errors", calls=1
@@ -43,7 +43,7 @@ def test_what_is_not_known_is_left_out_of_the_blame() -> None:
     assert blame_line(rate) == "errors 50.0 % (n 1) · gold · 1 call"
 
 
-def test_the_panel_orders_by_what_needs_eyes_and_counts_what_speaks() -> None:
+def test_the_panel_sorts_by_urgency_and_counts_audible_incidents() -> None:
     story = Story()
     story.mark(signal(where=BILLING), signal("success", "success"), signal("cost", "cost"))
     (errors,) = [one.id for one in story.incidents.opened if one.family == "errors"]
@@ -65,7 +65,7 @@ def test_the_panel_orders_by_what_needs_eyes_and_counts_what_speaks() -> None:
     assert panel.incidents[2].muted.startswith("part of i4")
 
 
-def test_times_to_detection_acknowledgement_and_resolution_are_kept() -> None:
+def test_rows_have_times_to_detect_acknowledge_and_resolve() -> None:
     story = Story()
     story.mark(signal(onset=AT - 42))
     story.quiet(50)

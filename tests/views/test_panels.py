@@ -27,7 +27,7 @@ def rule(metric: str, value: float, where: tuple[tuple[str, str], ...] = ()) -> 
     return Rule(metric, metric, ThresholdPair(value), ThresholdPair(value / 2), where=where)
 
 
-def test_a_rule_draws_its_threshold_on_the_figure_that_it_is_about() -> None:
+def test_a_rule_sets_the_threshold_of_its_figure() -> None:
     plain = snapshot()
     ruled = snapshot(rule("p95_e2e", 4000.0), rule("errors", 0.25), rule("cost", 0.5))
     assert (ruled.latency.e2e.p95.warn, ruled.latency.e2e.p95.rule) == (4000.0, "p95_e2e")
@@ -37,7 +37,7 @@ def test_a_rule_draws_its_threshold_on_the_figure_that_it_is_about() -> None:
     assert plain.errors.rate.rule == ""
 
 
-def test_a_rule_of_a_segment_is_on_that_segments_panels_alone() -> None:
+def test_a_segments_rule_applies_only_to_its_panels() -> None:
     own = rule("errors", 0.125, where=BILLING)
     assert snapshot(own, where=BILLING).errors.rate.warn == 0.125
     assert snapshot(own).errors.rate.rule == ""

@@ -1,4 +1,4 @@
-"""The funnel's steps stand as calls come to them, whenever they were first heard of."""
+"""The funnel's steps are in the order of calls, whenever they were first seen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def steps(line: Line) -> list[str]:
     return [share.step for share in trends.funnel]
 
 
-def test_a_call_that_was_in_mid_flow_when_the_hub_began_does_not_turn_it_round() -> None:
+def test_a_call_already_under_way_does_not_reverse_the_funnel() -> None:
     line = Line()
     walk(line, "was there before", "close")
     walk(line, "this one too", "lookup", "close")
@@ -30,7 +30,7 @@ def test_a_call_that_was_in_mid_flow_when_the_hub_began_does_not_turn_it_round()
     assert steps(line) == list(FLOW)
 
 
-def test_of_what_no_ended_call_tells_the_order_is_that_of_coming() -> None:
+def test_steps_without_ended_calls_keep_their_order() -> None:
     line = Line()
     line.begin("goes on")
     for step in FLOW:

@@ -1,4 +1,4 @@
-"""Incidents and judge speak in one verdict."""
+"""Incidents and judge make up one verdict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voicetop.views.verdict import verdict_of
 OK = Verdict("ok", "412 calls · all figures normal")
 
 
-def test_an_incident_speaks_for_its_family_and_the_judge_for_the_others() -> None:
+def test_incidents_state_their_family_and_the_judge_the_others() -> None:
     story = Story()
     story.mark(signal(where=BILLING))
     plain = Verdict(
@@ -42,13 +42,13 @@ def test_it_is_never_ok_while_something_fires() -> None:
     assert "billing" in verdict.text
 
 
-def test_a_page_of_everybody_is_down() -> None:
+def test_a_fleet_wide_page_is_down() -> None:
     story = Story()
     story.mark(signal("waiting", "waiting", "critical"))
     assert verdict_of(OK, story.incidents.opened, story.at).severity == "down"
 
 
-def test_security_is_a_page_and_no_outage() -> None:
+def test_a_security_page_is_not_an_outage() -> None:
     story = Story()
     story.mark(signal("security", "security", "critical"))
     assert verdict_of(OK, story.incidents.opened, story.at).severity == "degraded"
@@ -61,7 +61,7 @@ def test_blind_stays_blind() -> None:
     assert verdict_of(blind, story.incidents.opened, story.at).text == "feed silent for 11 s"
 
 
-def test_all_well_says_when_the_last_alert_was_over() -> None:
+def test_all_well_gives_the_time_since_the_last_alert() -> None:
     story = Story()
     story.mark(signal())
     story.quiet(400)
@@ -73,7 +73,7 @@ def test_all_well_says_when_the_last_alert_was_over() -> None:
     assert verdict_of(OK, (), story.at, never) == OK
 
 
-def test_what_fires_without_a_sign_any_more_is_named_and_makes_nothing_worse() -> None:
+def test_a_quiet_alert_is_named_and_does_not_worsen_the_verdict() -> None:
     story = Story()
     story.mark(signal())
     story.quiet(60)

@@ -28,4 +28,4 @@ def test_it_is_the_verdicts_all_through_an_outage() -> None:
         for frame in frames:
             session.feed(frame)
     assert {severity for severity, _ in seen} >= {"ok", "degraded", "down"}
-    assert [shown for shown, _ in seen] == [asked for _, asked in seen]
+    assert [shown for shown, _ in seen] == [page for _, page in seen]

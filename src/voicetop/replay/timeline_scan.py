@@ -90,7 +90,7 @@ class TimelineScan:
         try:
             told = timeline_cache.look_up(reel, key)
             if told is not None:
-                self._chronicle = TimelineBuilder.of(told)
+                self._chronicle = TimelineBuilder.continuing(told)
             else:
                 follow(session, self._chronicle)
             self._hear_notes()
@@ -179,7 +179,7 @@ class TimelineScan:
 
     def _hear_notes(self) -> None:
         for act in list(self._remarks.acts) if self._remarks is not None else ():
-            self._chronicle.hear(act, act.ts)
+            self._chronicle.add_act(act, act.ts)
 
 
 def follow(session: Session, chronicle: TimelineBuilder) -> None:
@@ -190,7 +190,7 @@ def follow(session: Session, chronicle: TimelineBuilder) -> None:
 
 def _tell_effect(chronicle: TimelineBuilder, effect: Effect) -> None:
     if effect.reason == "resolved":
-        chronicle.note(Note(effect.at, "resolved", effect.summary))
+        chronicle.add(Note(effect.at, "resolved", effect.summary))
     elif effect.reason == "fired" and not effect.silenced:
         severity: Severity = "down" if effect.tier == "critical" else "degraded"
-        chronicle.note(Note(effect.at, "alert", effect.summary, severity))
+        chronicle.add(Note(effect.at, "alert", effect.summary, severity))

@@ -1,4 +1,4 @@
-"""What people noted, as a screen may know it: from the feed itself, and from beside a recording."""
+"""Annotations of people, from the feed and from the file beside a recording."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from voicetop.engine.snapshot import Annotation
 from voicetop.wire.events import NOTING, Operator
 
 
-def known(told: Sequence[Operator], noted: Sequence[Operator], at: float) -> list[Operator]:
-    """All acts about moments up to `at` (epoch s), each once, oldest moment first."""
-    if not noted:
-        return sorted(told, key=_moment)
-    ids = {act.event_id for act in told if act.event_id}
-    more = [act for act in noted if act.ts <= at and act.event_id not in ids]
-    return sorted([*told, *more], key=_moment)
+def merged_acts(fed: Sequence[Operator], beside: Sequence[Operator], at: float) -> list[Operator]:
+    """All acts up to `at` (epoch s), each once, oldest first."""
+    if not beside:
+        return sorted(fed, key=_time)
+    ids = {act.event_id for act in fed if act.event_id}
+    extra = [act for act in beside if act.ts <= at and act.event_id not in ids]
+    return sorted([*fed, *extra], key=_time)
 
 
-def memos(acts: Iterable[Operator]) -> tuple[Annotation, ...]:
-    """The notes and bookmarks among them."""
+def annotations_of(acts: Iterable[Operator]) -> tuple[Annotation, ...]:
+    """The notes and bookmarks among `acts`."""
     return tuple(
         Annotation(act.ts, act.act, act.text, act.by, act.call_id, act.target)
         for act in acts
@@ -26,5 +26,5 @@ def memos(acts: Iterable[Operator]) -> tuple[Annotation, ...]:
     )
 
 
-def _moment(act: Operator) -> float:
+def _time(act: Operator) -> float:
     return act.ts

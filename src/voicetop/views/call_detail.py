@@ -1,4 +1,4 @@
-"""One call in full, from its story: the ladder of turns with what happened on each rung."""
+"""One call in full: its turns, each with the events that belong to it."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from voicetop.wire.events import (
     Turn,
 )
 
-ORDER = (
+STAGES = (
     "vad", "stt", "eou", "hook", "llm_ttft", "tool", "aggregation", "tts_ttfb", "tts_leading_silence", "output",
 )  # fmt: skip
-"""Stages as they follow each other; `llm_total` goes on beside them and is no part of the sum."""
+"""Stages in sequence; `llm_total` runs alongside them and is not part of the sum."""
 
 
 def detail(call: Call, at: float, stuck_after: float, acts: Sequence[Operator] = ()) -> CallDetail:
-    """Everything that is known of a call; `acts` is what people did about it, each at the moment it is about."""
-    turns, before = _ladder(call, at, acts)
+    """Everything known about a call; `acts` are what people did about it."""
+    turns, before = _turns_of(call, at, acts)
     start = next((event for event in call.story if type(event) is CallStart), None)
     signals = frustration.signals(call, at if call.live else 0.0)
     return CallDetail(
@@ -62,42 +62,45 @@ def detail(call: Call, at: float, stuck_after: float, acts: Sequence[Operator] =
     )
 
 
-def _opinion(success: int, sentiment: float, said: str) -> str:
-    words = [{1: "success", 0: "no success", 2: "unknown"}.get(success, "")]
+def _opinion(success: int, sentiment: float, label: str) -> str:
+    parts = [{1: "success", 0: "no success", 2: "unknown"}.get(success, "")]
     if known(sentiment):
-        words.append(f"sentiment {sentiment:.0f} of 5")
-    return " · ".join(word for word in (*words, said) if word)
+        parts.append(f"sentiment {sentiment:.0f} of 5")
+    return " · ".join(word for word in (*parts, label) if word)
 
 
-def _ladder(
+def _turns_of(
     call: Call, at: float, acts: Sequence[Operator]
 ) -> tuple[tuple[TurnRow, ...], tuple[CallEventItem, ...]]:
-    """Events belong to the turn whose index they tell, else to the turn before them."""
-    rungs: dict[int, tuple[Turn | None, list[CallEventItem]]] = {}
+    """The turns with their events, and events before the first turn.
+
+    An event belongs to the turn of its index, else to the turn before it.
+    """
+    by_index: dict[int, tuple[Turn | None, list[CallEventItem]]] = {}
     before: list[CallEventItem] = []
     current = -1
     for event in sorted([*call.story, *acts], key=lambda event: event.ts):
         index = getattr(event, "turn", -1)
         if type(event) is Turn:
             current = index if index >= 0 else current + 1
-            rungs[current] = (event, rungs.get(current, (None, []))[1])
+            by_index[current] = (event, by_index.get(current, (None, []))[1])
             continue
         item = item_of(event)
         if item is None:
             continue
-        home = index if index >= 0 else max(rungs, default=current)
-        if home < 0:
+        owner = index if index >= 0 else max(by_index, default=current)
+        if owner < 0:
             before.append(item)
         else:
-            rungs.setdefault(home, (None, []))[1].append(item)
+            by_index.setdefault(owner, (None, []))[1].append(item)
     if call.live and call.wait_since:
-        waiting = call.wait_turn if call.wait_turn >= 0 else max(rungs, default=-1) + 1
-        if rungs.get(waiting, (None, []))[0] is None:
-            rungs.setdefault(waiting, (None, []))
-    return tuple(_rung(index, *rungs[index], call, at) for index in sorted(rungs)), tuple(before)
+        waiting = call.wait_turn if call.wait_turn >= 0 else max(by_index, default=-1) + 1
+        if by_index.get(waiting, (None, []))[0] is None:
+            by_index.setdefault(waiting, (None, []))
+    return tuple(_row(index, *by_index[index], call, at) for index in sorted(by_index)), tuple(before)
 
 
-def _rung(index: int, turn: Turn | None, items: list[CallEventItem], call: Call, at: float) -> TurnRow:
+def _row(index: int, turn: Turn | None, items: list[CallEventItem], call: Call, at: float) -> TurnRow:
     if turn is None:
         waits = call.live and call.wait_since and (index == call.wait_turn or call.wait_turn < 0)
         since = call.wait_since if waits else (items[0].at if items else call.started)
@@ -107,12 +110,12 @@ def _rung(index: int, turn: Turn | None, items: list[CallEventItem], call: Call,
         )  # fmt: skip
     times = turn.latency
     stages = (
-        tuple((name, getattr(times, name)) for name in ORDER if getattr(times, name) > 0) if times else ()
+        tuple((name, getattr(times, name)) for name in STAGES if getattr(times, name) > 0) if times else ()
     )
-    spoke = turn.ts - turn.e2e_ms / 1000 if known(turn.e2e_ms) else turn.ts
+    spoke_at = turn.ts - turn.e2e_ms / 1000 if known(turn.e2e_ms) else turn.ts
     return TurnRow(
         index=index,
-        at=spoke,
+        at=spoke_at,
         e2e_ms=turn.e2e_ms,
         status=turn.status,
         stages=stages,
@@ -127,9 +130,9 @@ def _rung(index: int, turn: Turn | None, items: list[CallEventItem], call: Call,
 
 
 def item_of(event: AnyEvent) -> CallEventItem | None:
-    """An event as a line of the story; None for what has no line of its own."""
-    made = _ITEMS.get(type(event))
-    return made(event) if made is not None else None
+    """An event as a line in its turn; None for events that aren't shown."""
+    make_item = _ITEMS.get(type(event))
+    return make_item(event) if make_item is not None else None
 
 
 def _tool(event: Tool) -> CallEventItem | None:
@@ -137,24 +140,24 @@ def _tool(event: Tool) -> CallEventItem | None:
         return None
     bad = event.state in ("error", "timeout")
     text = f"{event.name} {event.state}" + (f" {event.error_type}" if event.error_type else "")
-    told = " → ".join(part for part in (event.arguments, event.result) if part)
-    return CallEventItem(event.ts, "tool", text, told, event.duration_ms, bad)
+    details = " → ".join(part for part in (event.arguments, event.result) if part)
+    return CallEventItem(event.ts, "tool", text, details, event.duration_ms, bad)
 
 
 def _error(event: Error) -> CallEventItem:
     text = labels.fault(event.component, event.category)
     status = f"HTTP {event.http_status}" if event.http_status else ""
     tries = f"{event.retry_count} retries" if event.retry_count else ""
-    told = " · ".join(
+    details = " · ".join(
         part for part in (event.provider, status, event.error_type, tries, event.message) if part
     )
-    return CallEventItem(event.ts, "error" if event.final else "retry", text, told, bad=event.final)
+    return CallEventItem(event.ts, "error" if event.final else "retry", text, details, bad=event.final)
 
 
 def _interruption(event: Interruption) -> CallEventItem:
     kind = "barge-in" if event.by == "user" else "agent spoke over"
-    doubt = "false positive" if event.false_positive else "backchannel" if event.backchannel else ""
-    return CallEventItem(event.ts, "barge-in", kind, doubt, event.playout_ms)
+    qualifier = "false positive" if event.false_positive else "backchannel" if event.backchannel else ""
+    return CallEventItem(event.ts, "barge-in", kind, qualifier, event.playout_ms)
 
 
 def _audio(event: Audio) -> CallEventItem | None:
@@ -163,15 +166,15 @@ def _audio(event: Audio) -> CallEventItem | None:
         ("{:.0f} Hz", event.pitch_hz), ("SNR {:.0f} dB", event.snr_db), ("overlap {:.0f} ms", event.overlap_ms),
         ("jitter {:.0f} ms", event.jitter_ms), ("loss {:.1f} %", event.packet_loss_pct),
     )  # fmt: skip
-    told = " · ".join(form.format(value) for form, value in parts if known(value))
-    return CallEventItem(event.ts, "audio", event.role, told) if told else None
+    details = " · ".join(form.format(value) for form, value in parts if known(value))
+    return CallEventItem(event.ts, "audio", event.role, details) if details else None
 
 
 def _update(event: CallUpdate) -> CallEventItem | None:
-    told = " · ".join(f"{name} = {'–' if value is None else value}" for name, value in event.segments.items())
-    if not told and not event.state:
+    details = " · ".join(f"{name} = {'–' if v is None else v}" for name, v in event.segments.items())
+    if not details and not event.state:
         return None
-    return CallEventItem(event.ts, "segments" if told else "state", event.state or "known now", told)
+    return CallEventItem(event.ts, "segments" if details else "state", event.state or "known now", details)
 
 
 def _outcome(event: CallOutcome) -> CallEventItem:
@@ -193,9 +196,9 @@ def _outcome(event: CallOutcome) -> CallEventItem:
 
 
 def _act(event: Operator) -> CallEventItem:
-    """Notes and bookmarks are quoted; of other acts there is no more than that they were done."""
-    said = event.text if event.act in NOTING and event.text else event.act
-    return CallEventItem(event.ts, "note", f"{event.by}: {said}", "" if said == event.text else event.text)
+    """Notes and bookmarks are quoted; other acts are named."""
+    text = event.text if event.act in NOTING and event.text else event.act
+    return CallEventItem(event.ts, "note", f"{event.by}: {text}", "" if text == event.text else event.text)
 
 
 def _end(event: CallEnd) -> CallEventItem:

@@ -1,6 +1,6 @@
-"""The filter above a list of calls: words, `field:value`, `field>number`, `field<number`, each turned round by `!`.
+"""The filter of the call list: words, `field:value`, `field>number`, `field<number`; `!` negates.
 
-es stuck             both words occur somewhere in the row
+es stuck             the row contains both words
 intent:bill lang:es  the intent contains "bill", and the language "es"
 wait>5 !tier:gold    waiting for over 5 s, and not gold
 """
@@ -23,39 +23,39 @@ _SHORT = {"lang": "language", "ver": "version", "waiting": "wait", "err": "error
 
 
 def predicate(text: str, at: float) -> tuple[Predicate | None, str]:
-    """(what a call must fulfil, what is wrong with the text); None lets every call pass."""
+    """Parse a filter: (predicate, error text). The predicate is None if every call passes."""
     terms: list[Predicate] = []
     for word in text.split():
-        made, error = _term(word, at)
+        test, error = _term(word, at)
         if error:
             return None, error
-        if made is not None:
-            terms.append(made)
+        if test is not None:
+            terms.append(test)
     if not terms:
         return None, ""
     return (lambda call: all(term(call) for term in terms)), ""
 
 
 def _term(word: str, at: float) -> tuple[Predicate | None, str]:
-    turned = word.startswith("!")
-    word = word[1:] if turned else word
+    negated = word.startswith("!")
+    word = word[1:] if negated else word
     if not word:
         return None, ""
-    made, error = _bare(word, at)
-    if made is None or not turned:
-        return made, error
-    return (lambda call: not made(call)), ""
+    test, error = _positive_term(word, at)
+    if test is None or not negated:
+        return test, error
+    return (lambda call: not test(call)), ""
 
 
-def _bare(word: str, at: float) -> tuple[Predicate | None, str]:
-    found = _TERM.fullmatch(word)
-    if found is None:
-        wanted = word.casefold()
-        return (lambda call: wanted in everything(call)), ""
-    name = _SHORT.get(found["field"].casefold(), found["field"].casefold())
-    value = found["value"].casefold()
-    if found["op"] in "<>":
-        return _compare(name, found["op"], value, at)
+def _positive_term(word: str, at: float) -> tuple[Predicate | None, str]:
+    match = _TERM.fullmatch(word)
+    if match is None:
+        text = word.casefold()
+        return (lambda call: text in _all_text(call)), ""
+    name = _SHORT.get(match["field"].casefold(), match["field"].casefold())
+    value = match["value"].casefold()
+    if match["op"] in "<>":
+        return _compare(name, match["op"], value, at)
     return (lambda call: value in text_of(call, name)), ""
 
 
@@ -74,7 +74,7 @@ def _compare(name: str, op: str, value: str, at: float) -> tuple[Predicate | Non
 
 
 def text_of(call: Call, name: str) -> str:
-    """A field or segment of a call, as text to look into."""
+    """A field or segment of a call, as lowercase text."""
     if name in ("id", "call"):
         return call.call_id.casefold()
     if name in TEXTS:
@@ -95,8 +95,8 @@ def number_of(call: Call, name: str, at: float) -> float:
     return float(getattr(call, name))
 
 
-def everything(call: Call) -> str:
-    """All the texts of a row, for words without a field."""
+def _all_text(call: Call) -> str:
+    """All texts of a row, for words without a field."""
     state = "stuck waiting" if call.wait_since else call.state
     parts = (call.call_id, call.caller, state, call.step, call.stage, call.reason, call.provider)
     return " ".join((*parts, *call.segments.values())).casefold()

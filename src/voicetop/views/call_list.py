@@ -1,4 +1,4 @@
-"""The list of calls on a screen: filtered, narrowed, sorted, and only the rows that are in sight made into rows."""
+"""The call list of a screen: filtered, narrowed and sorted; only the visible calls become rows."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 Live: TypeAlias = Iterable[Call]
 Keys: TypeAlias = list[Any] | NDArray[np.float64]
-"""What calls are sorted by: all texts or all numbers."""
+"""Sort keys: all texts or all numbers."""
 RECENT = 12
-"""Turns of a row's sparkline."""
-EYES = 12
-"""Calls that need eyes first, on the Overview."""
+"""Turns in a row's sparkline."""
+MOST_URGENT = 12
+"""Calls that need attention, on the Overview."""
 
 
-class Listed(Struct):
-    """The list, and the calls that need eyes."""
+class CallListing(Struct):
+    """The list, and the calls that need attention."""
 
     panel: CallsPanel
-    eyes: tuple[CallRow, ...]
+    urgent: tuple[CallRow, ...]
 
 
 def live_calls(engine: Engine, chosen: frozenset[int] | None) -> Iterator[Call]:
-    """The live calls of some cells (None: all)."""
+    """The live calls in some cells (None: all)."""
     calls = engine.roster.live.values()
     return iter(calls) if chosen is None else (call for call in calls if call.cell in chosen)
 
 
-def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck_after: float) -> Listed:
-    """The rows that `view` asks for, with the counts that stand beside them."""
+def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck_after: float) -> CallListing:
+    """The rows that `view` asks for, with their counts."""
     at = engine.at
     chosen = None if cells is None else frozenset(cells.tolist())
     live = list(live_calls(engine, chosen))
@@ -57,29 +57,29 @@ def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck
             for call in live
         ]
     )
-    asked = _rows(engine, view, live, urgency, chosen)
-    needy = np.flatnonzero(urgency >= 1)
-    needy = needy[np.argsort(-urgency[needy], kind="stable")]
-    eyes = [live[i] for i in needy.tolist()]
-    return Listed(
+    page = _page(engine, view, live, urgency, chosen)
+    order = np.flatnonzero(urgency >= 1)
+    order = order[np.argsort(-urgency[order], kind="stable")]
+    urgent = [live[i] for i in order.tolist()]
+    return CallListing(
         CallsPanel(
-            rows=tuple(row_of(call, at, stuck_after) for call in asked.calls),
+            rows=tuple(row_of(call, at, stuck_after) for call in page.calls),
             offset=view.offset,
-            total=asked.total,
-            position=asked.position,
-            of=asked.of,
+            total=page.total,
+            position=page.position,
+            of=page.of,
             stuck=int((urgency >= 3).sum()),
-            failing=sum(call.errors > 0 for call in eyes),
-            frustrated=sum(call.mood >= FRUSTRATED for call in eyes),
-            error=asked.error,
+            failing=sum(call.errors > 0 for call in urgent),
+            frustrated=sum(call.mood >= FRUSTRATED for call in urgent),
+            error=page.error,
         ),
-        tuple(row_of(call, at, stuck_after) for call in eyes[:EYES]),
+        tuple(row_of(call, at, stuck_after) for call in urgent[:MOST_URGENT]),
     )
 
 
-def _rows(
+def _page(
     engine: Engine, view: View, live: list[Call], urgency: Keys, chosen: frozenset[int] | None
-) -> _Rows:
+) -> _Page:
     at = engine.at
     calls = _ended(engine, chosen) if view.ended else live
     of = len(calls)
@@ -95,22 +95,20 @@ def _rows(
         keys = [key(call, at) for call in calls]
         reverse = downward != view.reverse
     if test is not None:
-        kept = [i for i, call in enumerate(calls) if test(call)]
-        calls, keys = [calls[i] for i in kept], [keys[i] for i in kept]
+        passing = [i for i, call in enumerate(calls) if test(call)]
+        calls, keys = [calls[i] for i in passing], [keys[i] for i in passing]
     order = _order(keys, reverse, view.offset + view.limit)
     rows = [calls[i] for i in order[view.offset : view.offset + view.limit]]
-    return _Rows(rows, len(calls), of, error, _position(calls, keys, reverse, view.call_id))
+    return _Page(rows, len(calls), of, error, _position(calls, keys, reverse, view.call_id))
 
 
 def _position(calls: list[Call], keys: Keys, reverse: bool, call_id: str) -> int:
-    """Where a call stands in the order; -1 where it isn't among them."""
-    found = next((i for i, call in enumerate(calls) if call.call_id == call_id), -1) if call_id else -1
-    if found < 0:
-        return -1
-    return _order(keys, reverse, len(keys)).index(found)
+    """The rank of a call in the order; -1 if it isn't listed."""
+    index = next((i for i, call in enumerate(calls) if call.call_id == call_id), -1) if call_id else -1
+    return _order(keys, reverse, len(keys)).index(index) if index >= 0 else -1
 
 
-class _Rows(Struct):
+class _Page(Struct):
     calls: list[Call]
     total: int
     of: int
@@ -119,7 +117,7 @@ class _Rows(Struct):
 
 
 def _order(keys: Keys, reverse: bool, need: int) -> list[int]:
-    """The positions of the first `need` keys in order; equal keys keep the order in which their calls came."""
+    """The indexes of the first `need` keys in order; equal keys stay in order of arrival."""
     if not len(keys) or isinstance(keys[0], str):
         return sorted(range(len(keys)), key=keys.__getitem__, reverse=reverse)
     values = np.asarray(keys, float)
@@ -137,10 +135,9 @@ def _ended(engine: Engine, chosen: frozenset[int] | None) -> list[Call]:
 
 
 def _urgency(call: Call, at: float, stuck_after: float) -> float:
-    """Who needs eyes first: stuck callers by their wait (3 and more), failing ones (2), frustrated ones (1).
+    """Ranks calls that need attention: stuck by their wait (3 and more), failing (2), frustrated (1).
 
-    Below them, by the larger of how the caller feels and how slow the last reply was, so that one who waited long
-    stands before those who are well.
+    Below 1, by the caller's frustration or the last response time, whichever is worse.
     """
     if call.wait_since:
         waited = at - call.wait_since
@@ -154,8 +151,8 @@ def _urgency(call: Call, at: float, stuck_after: float) -> float:
     return max(call.mood / 2, slow)
 
 
-def eyes_of(call: Call, at: float, stuck_after: float) -> str:
-    """Why a call needs eyes, in one word; empty where it doesn't."""
+def attention_reason(call: Call, at: float, stuck_after: float) -> str:
+    """Why a call needs attention, in one word; empty if it doesn't."""
     if call.state == "lost":
         return "lost"
     if call.wait_since and at - call.wait_since > stuck_after:
@@ -166,7 +163,7 @@ def eyes_of(call: Call, at: float, stuck_after: float) -> str:
 
 
 def state_of(call: Call) -> str:
-    """What goes on in a call: waiting while the caller waits for a reply, else its own state."""
+    """The state of a call: waiting while the caller waits for a reply, else its own."""
     return "waiting" if call.live and call.wait_since and call.state == "active" else call.state
 
 
@@ -187,7 +184,7 @@ def row_of(call: Call, at: float, stuck_after: float) -> CallRow:
         estimated=call.guessed,
         mood=score,
         mood_of=of,
-        eyes=eyes_of(call, at, stuck_after),
+        eyes=attention_reason(call, at, stuck_after),
         segments=tuple(sorted(call.segments.items())),
         caller=call.caller,
         ended_at=call.ended or NAN,
@@ -199,7 +196,7 @@ def row_of(call: Call, at: float, stuck_after: float) -> CallRow:
 
 
 def outcome_of(call: Call) -> str:
-    """How an ended call went, in a word."""
+    """The outcome of an ended call in one word."""
     if call.live:
         return ""
     if call.abandoned == 1:

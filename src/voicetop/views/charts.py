@@ -1,4 +1,4 @@
-"""The charts of the overview: each figure over time, a point a slot."""
+"""The charts of the overview: each figure over time, one point per slot."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from voicetop.views.scope import Scope
 
 T = TypeVar("T")
 SETTLED_S = 30
-MOST_POINTS = 8_000
+MAX_CACHED = 8_000
 
 
 class Charts:
-    """Makes the charts of one engine, keeping points of slots that have ended."""
+    """Makes the charts of one engine, caching points of past slots."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[object, Where, SlotKey], Any] = {}
+        self._cache: dict[tuple[object, Where, SlotKey], Any] = {}
 
     def latency(self, scope: Scope) -> Series:
         """P95 of e2e (ms)."""
@@ -54,26 +54,26 @@ class Charts:
         return Series((hour - 23) * 3600.0, 3600.0, tuple(values.tolist()))
 
     def _series(
-        self, scope: Scope, make: Callable[[Scope, SlotKey], T], value: Callable[[T], Any] = lambda made: made
+        self, scope: Scope, make: Callable[[Scope, SlotKey], T], value: Callable[[T], Any] = lambda p: p
     ) -> Series:
         slots = scope.chart_slots()
         values = tuple(value(self._point(scope, slot, make)) for slot in slots)
         return Series(slots[0][0] * slots[0][1], slots[0][0], values)
 
     def _point(self, scope: Scope, slot: SlotKey, make: Callable[[Scope, SlotKey], T]) -> T:
-        """What a chart shows of one slot of time; that of a slot which has just ended is for this snapshot only.
+        """One slot's point. A slot that has just ended is cached only for this snapshot.
 
-        The others are kept a while, not for ever: whether calls were abandoned is decided minutes after their end, and
-        evaluators and bills come later still.
+        Older points expire too: abandonment is decided minutes after a call's end, and outcomes and costs may arrive
+        later still.
         """
         age = scope.at - (slot[1] + 1) * slot[0]
-        kept, key = self._kept if age > SETTLED_S else scope.charts, (make, scope.view.where, slot)
-        made: tuple[float, T] | None = kept.get(key)
-        if made is None or scope.at - made[0] >= max(SETTLED_S, age / 10):
-            if len(kept) > MOST_POINTS:
-                kept.clear()
-            made = kept[key] = scope.at, make(scope, slot)
-        return made[1]
+        cache, key = self._cache if age > SETTLED_S else scope.charts, (make, scope.view.where, slot)
+        cached: tuple[float, T] | None = cache.get(key)
+        if cached is None or scope.at - cached[0] >= max(SETTLED_S, age / 10):
+            if len(cache) > MAX_CACHED:
+                cache.clear()
+            cached = cache[key] = scope.at, make(scope, slot)
+        return cached[1]
 
 
 def _p95(scope: Scope, slot: SlotKey) -> float:

@@ -1,7 +1,7 @@
-"""The hours of the day as rows beside segments: each hour of the last 24 against the others of the same day.
+"""The hours of the day as a segment dimension: each of the last 24 hours against the others.
 
-The hour is time and no dimension of a cell, so its rows are made of what was kept by the quarter of an hour. A quarter
-in which a problem was on the screen is shown in its hour, and is no normal for the others.
+The hour isn't a dimension of cells, so its rows are made from the quarter-hours. A quarter with a problem on the screen
+counts in its own hour, and not in the normals of the others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DIMENSION = "hour"
 
 
 def panel(quarters: list[Quarter], troubled: Collection[int] = ()) -> SegmentsPanel:
-    """Rows by the hour of the day (UTC), the worst first; `troubled` minutes (since the epoch) had a problem."""
+    """One row per hour of the day (UTC), the worst first; `troubled` minutes (since the epoch) had a problem."""
     bad = {minute * MINUTE // QUARTER for minute in troubled}
     hours = _by_hour(quarters)
     healthy = _by_hour([quarter for quarter in quarters if quarter[0] // QUARTER not in bad])

@@ -1,4 +1,4 @@
-"""Incidents as a screen sees them: the panel of alerts, row by row."""
+"""The alerts panel: incidents as rows."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ ORDER = ("firing", "pending", "acknowledged", "silenced", "resolved")
 
 
 def panel_of(incidents: Incidents, learning_s: float = 0.0) -> AlertsPanel:
-    """All that is known of them, the most urgent first."""
+    """All incidents and silences, the most urgent first."""
     ends = {silence.number: silence.until for silence in incidents.silences}
-    rows = [row_of(one, ends) for one in (*incidents.opened, *reversed(incidents.closed))]
+    rows = [row_of(incident, ends) for incident in (*incidents.opened, *reversed(incidents.closed))]
     rows.sort(key=_urgency)
-    loud = [row for row in rows if row.state in ("firing", "acknowledged") and not row.muted]
+    audible = [row for row in rows if row.state in ("firing", "acknowledged") and not row.muted]
     silences = tuple(
         SilenceRow(
-            *(one.id, one.expression, one.until, one.by, one.text, one.since),
-            hits=sum(each.phase != "resolved" and each.silence == one.number for each in incidents.opened),
+            *(silence.id, silence.expression, silence.until, silence.by, silence.text, silence.since),
+            hits=sum(
+                each.phase != "resolved" and each.silence == silence.number for each in incidents.opened
+            ),
         )
-        for one in incidents.silences
+        for silence in incidents.silences
     )
     return AlertsPanel(
         incidents=tuple(rows),
         silences=silences,
-        critical=sum(row.tier == "critical" for row in loud),
-        warning=sum(row.tier == "warning" for row in loud),
+        critical=sum(row.tier == "critical" for row in audible),
+        warning=sum(row.tier == "warning" for row in audible),
         learning_s=learning_s,
         crowded=incidents.crowded,
         last_resolved=max((row.resolved for row in rows if row.state == "resolved"), default=NAN),
@@ -42,14 +44,14 @@ def panel_of(incidents: Incidents, learning_s: float = 0.0) -> AlertsPanel:
 
 
 def _urgency(row: IncidentRow) -> tuple[int, bool, int, float]:
-    over = row.state == "resolved"
-    newest = row.resolved if over else row.fired if known(row.fired) else row.began
-    rank = 0 if over else -RANK[row.tier]
-    return ORDER.index(row.state), bool(row.muted) and not over, rank, -newest
+    resolved = row.state == "resolved"
+    newest = row.resolved if resolved else row.fired if known(row.fired) else row.began
+    rank = 0 if resolved else -RANK[row.tier]
+    return ORDER.index(row.state), bool(row.muted) and not resolved, rank, -newest
 
 
 def state_of(incident: Incident) -> str:
-    """The word for where it stands; a silence goes before an acknowledgement, since it has an end."""
+    """The state shown; a silence takes precedence over an acknowledgement, since it expires."""
     if incident.phase != "firing":
         return incident.phase
     if incident.silence:
@@ -58,9 +60,9 @@ def state_of(incident: Incident) -> str:
 
 
 def row_of(incident: Incident, ends: dict[int, float]) -> IncidentRow:
-    """One incident, ready to paint."""
+    """One incident as a row."""
     lead = incident.lead
-    waits = incident.phase == "pending"
+    pending = incident.phase == "pending"
     return IncidentRow(
         id=incident.id,
         state=state_of(incident),
@@ -81,7 +83,7 @@ def row_of(incident: Incident, ends: dict[int, float]) -> IncidentRow:
         silence=f"s{incident.silence}" if incident.silence else "",
         silenced_until=ends.get(incident.silence, NAN),
         muted=f"part of {incident.part_of}: {incident.part_why}" if incident.part_of else "",
-        due=incident.began + incident.for_s if waits else NAN,
+        due=incident.began + incident.for_s if pending else NAN,
         times=incident.times,
         value=lead.value,
         normal=lead.normal,

@@ -1,4 +1,4 @@
-"""The panels of the overview, each made of one scope's sums and histograms and judged by its normals and rules."""
+"""The overview's panels, made from a scope's sums and histograms, and judged by its normals and rules."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMED_STEPS = 6
 
 
 def capacity(engine: Engine) -> CapacityPanel:
-    """How many calls are live, against the tested limit; of everybody, whatever the view's segment."""
+    """Live calls against the tested limit; always of the whole fleet, whatever the view's segment."""
     load, counts = engine.load, engine.ledger.counts
     sums, longer = (counts.sums(span, None) for span in ("5m", "30m"))
     first_at = min((width * number for width, number in counts.slots), default=engine.at)
@@ -56,7 +56,7 @@ def capacity(engine: Engine) -> CapacityPanel:
 
 
 def latency(scope: Scope, charts: Charts) -> LatencyPanel:
-    """Response times and stages (ms); who still waits counts as waiting at least so long."""
+    """Response times and stages (ms); callers still waiting count as censored values."""
     now, past = scope.histograms, scope.usual.histograms
     waits = waiting.as_histogram(scope.waiting, scope.at) + now.get("waited", 0)
     threshold = thresholds.SEGMENT_LATENCY if scope.view.where else thresholds.LATENCY
@@ -96,7 +96,7 @@ def _with_rules(scope: Scope, e2e: Latencies) -> Latencies:
 
 
 def errors(scope: Scope, charts: Charts) -> ErrorPanel:
-    """Calls with an error over calls that were there, by component and category."""
+    """Calls with an error over active calls, by component and category."""
     sums, active = scope.sums, scope.live + scope.sums.get("ended", 0)
     kinds = []
     for kind, hits in sums.items():
@@ -117,7 +117,7 @@ def errors(scope: Scope, charts: Charts) -> ErrorPanel:
 
 
 def outcome(scope: Scope, charts: Charts) -> OutcomePanel:
-    """Success of the calls whose outcome is known, and escalation of those that talked."""
+    """Success over calls with a known outcome, and escalation over calls with a conversation."""
     sums, usual = scope.business, scope.usual
     talked = sums.get("talked", 0)
     return OutcomePanel(
@@ -130,7 +130,7 @@ def outcome(scope: Scope, charts: Charts) -> OutcomePanel:
 
 
 def abandonment(scope: Scope, charts: Charts) -> AbandonPanel:
-    """Calls that were abandoned over calls of which that is decided, and the steps at which callers left."""
+    """Abandoned over decided calls, and the steps at which callers left."""
     sums = scope.business
     left = {kind[5:]: n for kind, n in sums.items() if kind.startswith("left:")}
     reached = {kind[5:]: n for kind, n in sums.items() if kind.startswith("step:")}
@@ -151,7 +151,7 @@ def abandonment(scope: Scope, charts: Charts) -> AbandonPanel:
 
 
 def cost(scope: Scope, charts: Charts) -> CostPanel:
-    """Cost of a call ($), of those whose price is known or can be estimated."""
+    """Cost per call ($), of calls whose price is known or estimated."""
     sums = scope.business
     n, total = sums.get("priced", 0), sums.get("cost_micro", 0)
     shares = [
@@ -168,7 +168,7 @@ def cost(scope: Scope, charts: Charts) -> CostPanel:
 
 
 def sentiment(scope: Scope, frustrated: int) -> SentimentPanel:
-    """Sentiment (1 to 5), the share of live calls that are `frustrated`, and interruptions in 100 turns."""
+    """Sentiment (1 to 5), the share of live calls that are `frustrated`, and interruptions per 100 turns."""
     sums, usual = scope.business, scope.usual
     turns = int(scope.histograms["e2e"].sum()) if "e2e" in scope.histograms else 0
     barge_ins = scope.sums.get("barge_ins", 0)

@@ -1,4 +1,4 @@
-"""What one view is about: its segment cells, its window, and the sums and histograms of both."""
+"""The scope of one view: its segment cells, its window, and their sums and histograms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHART_POINTS = 30
 
 
 class Scope:
-    """The cells, window and sums that one view is about."""
+    """Cells, window and sums of one view."""
 
     def __init__(self, engine: Engine, view: View, usual: Normals) -> None:
         self.engine, self.view, self.usual, self.at = engine, view, usual, engine.at
@@ -37,12 +37,12 @@ class Scope:
         counts = ledger.cells.live
         self.live = sum(counts) if self.cells is None else sum(counts[cell] for cell in self.cells.tolist())
         self.waiting = waiting.waiting_calls(engine.roster.live.values(), self.cells)
-        if hours and hours[0] != self.at // 3600 % 24:  # who is on the line now is no part of another hour
+        if hours and hours[0] != self.at // 3600 % 24:  # live callers don't belong to another hour
             self.live, self.waiting = 0, []
         self.stuck_after = engine.stuck_after_s
         self.handling = handling_s(self.business)
         self.charts: dict[tuple[object, Where, SlotKey], Any] = {}
-        """Chart points of slots that still change: for this snapshot only."""
+        """Chart points of slots that still change, cached for this snapshot only."""
 
     def chart_slots(self) -> list[SlotKey]:
         """The slots of a chart: 30 minutes by the minute, or 24 hours by the quarter."""
@@ -51,5 +51,5 @@ class Scope:
         return [(width, number) for number in range(last - count + 1, last + 1)]
 
     def with_rule(self, metric: str, figure: Figure) -> Figure:
-        """The figure with the threshold of the user's own rule on `metric` in this segment, where there is one."""
+        """The figure with the threshold of the user's rule on `metric` in this segment, if there is one."""
         return with_rule_threshold(self.engine.config.rules, self.view.where, metric, figure)

@@ -1,4 +1,4 @@
-"""Every value of one dimension against its own normal and against the rest, worst first."""
+"""Every value of one dimension compared with its own normal and with the rest, worst first."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from voicetop.engine.windows.cells import OTHER
 from voicetop.engine.windows.histograms import METRIC, Histogram
 from voicetop.formatting.numbers import known
 
-UNTOLD = "(unset)"
-"""Calls that have no value in the dimension."""
+UNSET = "(unset)"
+"""The value of calls without one in this dimension."""
 KINDS = (
     "error", "ended", "succeeded", "known", "abandoned", "decided", "cost_micro", "priced",
     "sentiment_centi", "sentiments", "handled_ms",
@@ -29,8 +29,10 @@ KINDS = (
 
 
 class Group(Struct):
-    """One value's cells: e2e counts now, waits that go on or were given up, what is normal, sums of the window and of
-    what comes of calls, live and stuck calls.
+    """The sums of one value's cells.
+
+    `now` and `waits` count e2e and waiting or abandoned waits by bucket; `sums` are of the window, `business` of the
+    window for outcomes.
     """
 
     value: str
@@ -55,13 +57,13 @@ class Group(Struct):
 def panel(
     engine: Engine, view: View, cells: NDArray[np.intp] | None, usual: Normals, *, stuck_after: float
 ) -> SegmentsPanel:
-    """The rows of the view's dimension, within the cells that the screen is narrowed to (None: all)."""
+    """The rows of the view's dimension, within the cells of the scope (None: all)."""
     dimension, span = view.dimension, view.span
     groups = _groups(engine, view, cells, usual, stuck_after)
-    everybody = max(1, sum(group.active for group in groups))
+    all_calls = max(1, sum(group.active for group in groups))
     shares = _shares(groups, span)
     rows = [
-        row_of(group, groups, everybody, share, span)
+        row_of(group, groups, all_calls, share, span)
         for group, share in zip(groups, shares, strict=True)
         if group.active or group.live
     ]
@@ -70,9 +72,9 @@ def panel(
 
 
 def _shares(groups: list[Group], span: str) -> list[float]:
-    """Each group's share of the slow turns and the failed calls beyond what its own past lets expect.
+    """Each group's share of the excess slow turns and failed calls over those expected from its past.
 
-    A kind counts where one group has more of it than chance brings; NaN where neither does.
+    A kind counts only if it is significant in some group; NaN if neither is.
     """
     failed = [group.error_normal(span).value * group.active for group in groups]
     kinds = (
@@ -84,14 +86,16 @@ def _shares(groups: list[Group], span: str) -> list[float]:
     )
     excess = [0.0] * len(groups)
     for kind in kinds:
-        if any(more_than_chance(seen, of) for seen, of in kind):
-            excess = [total + max(0.0, seen - of) for total, (seen, of) in zip(excess, kind, strict=True)]
-    whole = sum(excess)
-    return [part / whole if whole else NAN for part in excess]
+        if any(more_than_chance(observed, of) for observed, of in kind):
+            excess = [
+                total + max(0.0, observed - of) for total, (observed, of) in zip(excess, kind, strict=True)
+            ]
+    total_excess = sum(excess)
+    return [part / total_excess if total_excess else NAN for part in excess]
 
 
 def _worst_first(row: SegmentRow) -> tuple[float | str, ...]:
-    """What is worse in most figures; then by tenths of what it explains, by who is stuck, and by its calls."""
+    """By the number of worse figures; then by tenths of the share explained, stuck calls, and calls."""
     return (-len(row.worse), -round(_or_zero(row.explains), 1), -row.stuck, -row.calls, row.value)
 
 
@@ -101,7 +105,7 @@ def _groups(
     ledger, dimension, span = engine.ledger, view.dimension, view.span
     used = len(ledger.cells)
     chosen = range(used) if cells is None else cells.tolist()
-    values = {cell: dict(ledger.cells.keys[cell] or ()).get(dimension, UNTOLD) for cell in chosen}
+    values = {cell: dict(ledger.cells.keys[cell] or ()).get(dimension, UNSET) for cell in chosen}
     members: dict[str, list[int]] = {}
     for cell, value in values.items():
         members.setdefault(OTHER if ledger.cells.keys[cell] is None else value, []).append(cell)
@@ -111,7 +115,7 @@ def _groups(
 
 
 class _Tables:
-    """What the windows hold of every cell, and what groups of cells make of it."""
+    """The windows' counts by cell, summed for groups of cells."""
 
     def __init__(self, engine: Engine, span: str, slow_from: int) -> None:
         ledger = self._ledger = engine.ledger
@@ -123,7 +127,7 @@ class _Tables:
         self._now = short if span == "5m" else windows.by_cell(span, e2e, used)
         self._past = windows.by_cell("24h", e2e, used) - short
         self._past -= windows.by_cell_over_time(troubled, e2e, used)
-        self._given_up = windows.by_cell(span, METRIC["waited"], used)
+        self._abandoned_waits = windows.by_cell(span, METRIC["waited"], used)
         past, now = self._past, self._now.sum(axis=1).astype(float)
         slow, of = (part.sum(axis=1).clip(0).astype(float) for part in (past[:, slow_from:], past))
         self._expected = segments.expected(now, slow, of)
@@ -136,9 +140,9 @@ class _Tables:
         self._past_sums = {kind: day[kind] - recent[kind] - left_out[kind][:used] for kind in KINDS}
 
     def group(self, value: str, own: list[int], waiting: list[Call], stuck_after: float) -> Group:
-        """The cells `own` have this value, and `waiting` are those of its calls whose caller waits."""
+        """The group of `value`: its cells, and its calls with a waiting caller."""
         now, slow_from = self._now[own].sum(axis=0), self._slow_from
-        waits = as_histogram(waiting, self._at) + self._given_up[own].sum(axis=0)
+        waits = as_histogram(waiting, self._at) + self._abandoned_waits[own].sum(axis=0)
         return Group(
             value=value,
             now=now,
@@ -165,15 +169,15 @@ def _summed(table: dict[str, NDArray[np.int64]], cells: list[int]) -> dict[str, 
 
 
 def _waiting(engine: Engine, values: dict[int, str]) -> dict[str, list[Call]]:
-    """The calls whose caller waits, by their value."""
-    found: dict[str, list[Call]] = {}
+    """The calls with a waiting caller, by value."""
+    by_value: dict[str, list[Call]] = {}
     for call in waiting_calls(engine.roster.live.values(), None):
         if call.cell in values:
-            found.setdefault(values[call.cell], []).append(call)
-    return found
+            by_value.setdefault(values[call.cell], []).append(call)
+    return by_value
 
 
-def row_of(group: Group, groups: list[Group], everybody: int, explains: float, span: str) -> SegmentRow:
+def row_of(group: Group, groups: list[Group], all_calls: int, explains: float, span: str) -> SegmentRow:
     others = [other for other in groups if other is not group]
     nothing = np.zeros(BUCKETS, np.int64)
     rest_now = np.sum([nothing, *(other.now for other in others)], axis=0)
@@ -183,7 +187,7 @@ def row_of(group: Group, groups: list[Group], everybody: int, explains: float, s
     row = SegmentRow(
         value=group.value,
         calls=group.active,
-        share=group.active / everybody,
+        share=group.active / all_calls,
         p95=normals.latencies("e2e", group.now, group.waits, past, thresholds.SEGMENT_LATENCY).p95,
         errors=thresholds.ERRORS.judge(
             normals.rate(group.sums["error"], group.active, group.error_normal(span))
@@ -206,13 +210,13 @@ def _rest(others: list[Group], kind: str) -> float:
 
 
 def _worse(row: SegmentRow, group: Group, others: list[Group]) -> tuple[str, ...]:
-    """In which figures this value is worse than its own past and than the rest, beyond doubt."""
+    """The figures in which this value is significantly worse than its own past and than the rest."""
     stuck = thresholds.more_stuck(group.stuck, sum(other.stuck for other in others), row.share)
     slow = row.p95.off and thresholds.slower_than_rest(row.p95, row.rest_p95)
     failing = row.errors.off and not row.errors.low < row.rest_errors
-    found = {"stuck": stuck, "latency": slow, "errors": failing}
-    found |= {"success": row.success.off, "abandonment": row.abandonment.off, "cost": row.cost.off}
-    return tuple(name for name, worse in found.items() if worse)
+    worse = {"stuck": stuck, "latency": slow, "errors": failing}
+    worse |= {"success": row.success.off, "abandonment": row.abandonment.off, "cost": row.cost.off}
+    return tuple(name for name, is_worse in worse.items() if is_worse)
 
 
 def _or_zero(value: float) -> float:

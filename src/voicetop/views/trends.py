@@ -1,8 +1,7 @@
-"""24 hours by the quarter of an hour: the lines, the heat map, the mix of intents and the funnel.
+"""24 hours in quarter-hours: lines, heat map, intent mix and funnel.
 
-A quarter of which too little is known for a figure is a hole in its line, not a spike.
-
-A quarter that was over for half an hour can hardly change any more: what was read off it is kept.
+A quarter with too few samples for a figure is a gap in its line, not a spike. Quarters that ended half an hour ago
+hardly change any more, and are cached.
 """
 
 from __future__ import annotations
@@ -27,35 +26,35 @@ if TYPE_CHECKING:
 
 QUARTERS = 96
 LATE_S = 1800
-"""How late outcomes and bills may come and still be drawn in their quarter."""
+"""How late outcomes and costs may arrive and still count in their quarter."""
 BAND = 16
 """Buckets of one row of the heat map: a quarter of an octave, 19 %."""
 STEP = "step:"
-LOOKED_AT = 400
-"""Of so many calls the order of their steps is read, the newest: a flow may change."""
-NEW_AT_LEAST = 5
-"""Calls from which on an unseen intent is called new."""
+ORDER_SAMPLE = 400
+"""The order of steps is taken from this many of the latest calls, since a flow may change."""
+MIN_NEW_CALLS = 5
+"""Calls of an unseen intent before it is marked as new."""
 
 
 def in_order(funnel: tuple[StepShare, ...], calls: Iterable[Call]) -> tuple[StepShare, ...]:
-    """The steps as calls come to them, on average: the first that was ever seen may be the last of a call in mid-flow.
+    """The steps in their average order within calls: the first one seen may be late in a call already under way.
 
     Two calls with [greeting, verify, close] and one with [close] give greeting 0, verify 1, close 1.3.
     """
-    places: dict[str, list[int]] = {}
-    for call in islice(calls, LOOKED_AT):
-        for place, kind in enumerate(kind for kind in call.marks if kind.startswith(STEP)):
-            places.setdefault(kind.removeprefix(STEP), []).append(place)
-    middle = {step: sum(found) / len(found) for step, found in places.items()}
-    return tuple(sorted(funnel, key=lambda share: middle.get(share.step, inf)))
+    positions: dict[str, list[int]] = {}
+    for call in islice(calls, ORDER_SAMPLE):
+        for position, kind in enumerate(kind for kind in call.marks if kind.startswith(STEP)):
+            positions.setdefault(kind.removeprefix(STEP), []).append(position)
+    average = {step: sum(seen_at) / len(seen_at) for step, seen_at in positions.items()}
+    return tuple(sorted(funnel, key=lambda share: average.get(share.step, inf)))
 
 
 class Trends:
-    """Makes the panel for one engine. Keeps quarters that are over, by the cells that they were read for."""
+    """Makes the panel for one engine. Caches past quarters by cells."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._kept: dict[tuple[frozenset[int] | None, int], tuple[float, Histogram, dict[str, int]]] = {}
+        self._cache: dict[tuple[frozenset[int] | None, int], tuple[float, Histogram, dict[str, int]]] = {}
 
     def panel(
         self, cells: NDArray[np.intp] | None, mix: tuple[MixRow, ...], funnel: tuple[StepShare, ...]
@@ -63,8 +62,8 @@ class Trends:
         """The panel for some cells (None: all)."""
         quarters = self.quarters(cells)
         start = quarters[0][0]
-        told = [(e2e, sums) for _, e2e, sums in quarters]
-        return TrendsPanel(_lines(told, start), _heat([e2e for e2e, _ in told], start), mix, funnel)
+        counts = [(e2e, sums) for _, e2e, sums in quarters]
+        return TrendsPanel(_lines(counts, start), _heat([e2e for e2e, _ in counts], start), mix, funnel)
 
     def quarters(self, cells: NDArray[np.intp] | None) -> list[tuple[float, Histogram, dict[str, int]]]:
         """(start, e2e counts, sums) of each quarter of the last 24 hours, the oldest first."""
@@ -79,14 +78,14 @@ class Trends:
         self, number: int, cells: NDArray[np.intp] | None, chosen: frozenset[int] | None
     ) -> tuple[Histogram, dict[str, int]]:
         at = self._engine.at
-        kept = self._kept.get((chosen, number))
-        if kept is not None and (at < kept[0] + 60 or (number + 1) * QUARTER < kept[0] - LATE_S):
-            return kept[1], kept[2]
+        cached = self._cache.get((chosen, number))
+        if cached is not None and (at < cached[0] + 60 or (number + 1) * QUARTER < cached[0] - LATE_S):
+            return cached[1], cached[2]
         table, sums = self._engine.ledger.over_time((QUARTER, number), cells, chosen)
         e2e = table[METRIC["e2e"]]
-        if len(self._kept) > 20 * QUARTERS:
-            self._kept.clear()
-        self._kept[chosen, number] = (at, e2e, sums)
+        if len(self._cache) > 20 * QUARTERS:
+            self._cache.clear()
+        self._cache[chosen, number] = (at, e2e, sums)
         return e2e, sums
 
 
@@ -130,8 +129,8 @@ def _quantile(e2e: Histogram, q: float) -> float:
 
 
 def _heat(columns: list[Histogram], start: float) -> HeatMap | None:
-    whole = np.sum(columns, axis=0)
-    used = np.flatnonzero(whole)
+    total = np.sum(columns, axis=0)
+    used = np.flatnonzero(total)
     if not len(used):
         return None
     low, high = int(used[0]) // BAND, int(used[-1]) // BAND + 1
@@ -159,7 +158,7 @@ def intent_mix(engine: Engine, dimension: str = "intent") -> tuple[MixRow, ...]:
             n,
             n / of,
             before[value] / of_before,
-            n >= NEW_AT_LEAST and not before[value] and of_before > 100,
+            n >= MIN_NEW_CALLS and not before[value] and of_before > 100,
         )
         for value, n in now.items()
         if n or before[value]

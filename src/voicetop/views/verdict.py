@@ -1,9 +1,9 @@
-"""Is everything working? One verdict, of the open incidents and of the engine's plain judgement together.
+"""Is everything working? One verdict from the open incidents and the engine's own judgement.
 
-Who speaks in it: incidents that fire, each for its whole family; and the judge's troubles of those families of which no
-incident fires, since they are on the screen and true, though nobody was alerted. So there is one sentence, no figure in
-it twice, and it is never "OK" while something fires. A silence quiets notifiers and not the truth. Where an incident of
-a trouble's family is open, whether it fires or not, the trouble is attributed as the incident is.
+It states firing incidents, each for its whole family, and the judge's troubles in families without a firing incident:
+these are on the screen and true, though nobody was alerted. So there is one sentence, no figure appears twice, and it
+is never "ok" while something fires. A silence affects notifications, not the verdict. A trouble whose family has an
+open incident, firing or not, is attributed like that incident.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from voicetop.engine.snapshot import NAN, FeedState, Severity, Trouble, Verdict
 from voicetop.engine.verdict import CLEAR_S
 from voicetop.formatting.numbers import counted, known, whole_percent
 from voicetop.formatting.times import span
-from voicetop.views.verdict_text import Statement, of_trouble, sentence, standing
+from voicetop.views.verdict_text import Statement, of_trouble, ranked_statements, sentence
 
 
 def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
-    """What the engine's judge sees, without incidents; `usual` is what is normal for everybody."""
+    """The verdict of the engine's judge, without incidents; `usual` are the whole fleet's normals."""
     at = engine.at
-    troubles = tuple(replace(held.trouble, since=held.since) for held in engine.judge.standing.values())
+    troubles = tuple(replace(active.trouble, since=active.since) for active in engine.judge.standing.values())
     if feed.silent_s >= BLIND_AFTER:
         return Verdict("blind", f"feed silent for {span(feed.silent_s)}", feed.last_at, troubles)
     if feed.publishers and feed.publishers == feed.publishers_silent:
         return Verdict("blind", f"hub is up, but {_publishers(feed)} sending", at, troubles)
     if troubles:
-        worst = standing([of_trouble(trouble) for trouble in troubles])
+        worst = ranked_statements([of_trouble(trouble) for trouble in troubles])
         severity, since = worst[0].trouble.severity, min(trouble.since for trouble in troubles)
-        return Verdict(severity, sentence(worst), since, tuple(said.trouble for said in worst))
+        return Verdict(severity, sentence(worst), since, tuple(statement.trouble for statement in worst))
     live = len(engine.roster.live)
     calls = counted(live, "call") if live else "no calls right now"
     if not usual.learned:
@@ -50,37 +50,39 @@ def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
 
 
 def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float, last_resolved: float = NAN) -> Verdict:
-    """The verdict of judge and open incidents together, as of stamp time `at`.
+    """The combined verdict of judge and open incidents at stamp time `at`.
 
-    Where all is well it says how long ago the last incident was resolved (stamp time `last_resolved`).
+    If all is well, it gives the time since the last incident was resolved (stamp time `last_resolved`).
     """
     opened = list(opened)
     plain = _attributed(plain, opened)
-    open_still = [incident for incident in opened if incident.firing]
-    firing = [incident for incident in open_still if at - incident.seen < CLEAR_S]
-    plain = _fading(plain, [incident for incident in open_still if at - incident.seen >= CLEAR_S], at)
+    open_incidents = [incident for incident in opened if incident.firing]
+    firing = [incident for incident in open_incidents if at - incident.seen < CLEAR_S]
+    plain = _with_quiet_alerts(
+        plain, [incident for incident in open_incidents if at - incident.seen >= CLEAR_S], at
+    )
     down = {trouble.kind for trouble in plain.troubles if trouble.severity == "down"}
-    voices = [_voice(incident, down) for incident in firing if not incident.part_of]
-    spoken = {incident.family for incident in firing}
-    others = [of_trouble(trouble) for trouble in plain.troubles if trouble.kind not in spoken]
-    said = standing([*voices, *others])
-    troubles = tuple(one.trouble for one in said)
+    statements = [_statement_of(incident, down) for incident in firing if not incident.part_of]
+    families = {incident.family for incident in firing}
+    others = [of_trouble(trouble) for trouble in plain.troubles if trouble.kind not in families]
+    ranked = ranked_statements([*statements, *others])
+    troubles = tuple(statement.trouble for statement in ranked)
     if plain.severity == "blind":
         return replace(plain, troubles=troubles)
-    if not voices:
+    if not statements:
         return _all_well(plain, at - last_resolved) if plain.severity == "ok" else plain
     since = min(trouble.since for trouble in troubles)
-    return Verdict(troubles[0].severity, sentence(said), min(since, at), troubles)
+    return Verdict(troubles[0].severity, sentence(ranked), min(since, at), troubles)
 
 
 def severity_of(engine: Engine, incidents: Incidents, at: float) -> Severity:
-    """The severity of that verdict for everybody; what is still being learned is no trouble."""
+    """The severity of that verdict for the whole fleet; "learning" counts as ok."""
     if engine.feed.blind:
         return "blind"
     if not engine.judge.standing and not incidents.opened:
         return "ok"
-    said = standing([of_trouble(held.trouble) for held in engine.judge.standing.values()])
-    troubles = tuple(one.trouble for one in said)
+    ranked = ranked_statements([of_trouble(active.trouble) for active in engine.judge.standing.values()])
+    troubles = tuple(statement.trouble for statement in ranked)
     plain = Verdict(troubles[0].severity if troubles else "ok", "", troubles=troubles)
     return verdict_of(plain, incidents.opened, at).severity
 
@@ -90,7 +92,9 @@ def _attributed(plain: Verdict, opened: Iterable[Incident]) -> Verdict:
 
     A rule about one segment says nothing of whose a trouble of everybody is.
     """
-    named = {one.family: one for one in opened if not one.part_of and _attributes(one)}
+    named = {
+        incident.family: incident for incident in opened if not incident.part_of and _attributes(incident)
+    }
     troubles = tuple(
         trouble
         if trouble.local or trouble.kind not in named
@@ -109,10 +113,12 @@ def _attributes(incident: Incident) -> bool:
     return not incident.segment or known(incident.lead.explains)
 
 
-def _fading(plain: Verdict, quiet: list[Incident], at: float) -> Verdict:
-    """The judge's verdict, with those named that still fire though there is no sign of them any more."""
+def _with_quiet_alerts(plain: Verdict, quiet: list[Incident], at: float) -> Verdict:
+    """The judge's verdict, naming incidents that still fire though their signal has stopped."""
     named = [
-        f"{one.family} alert ({one.id}) quiet for {span(at - one.seen)}" for one in quiet if not one.part_of
+        f"{incident.family} alert ({incident.id}) quiet for {span(at - incident.seen)}"
+        for incident in quiet
+        if not incident.part_of
     ]
     if not named or plain.severity == "blind":
         return plain
@@ -120,8 +126,8 @@ def _fading(plain: Verdict, quiet: list[Incident], at: float) -> Verdict:
     return replace(plain, text=f"{plain.text} · {named[0]}{more}")
 
 
-def _voice(incident: Incident, down: Collection[str]) -> Statement:
-    """What an incident says; down, too, where the judge sees that its family is: the figures on the screen say so."""
+def _statement_of(incident: Incident, down: Collection[str]) -> Statement:
+    """An incident as a statement; down also if the judge sees its family as down, as the screen's figures show."""
     lead = incident.lead
     page = incident.tier == "critical" and incident.family in UPSTREAM and not incident.segment
     trouble = Trouble(

@@ -1,4 +1,4 @@
-"""Moments drawn by chance, as a window of a fleet would give them: nothing in them changes but what is planted."""
+"""Random samples like those of a fleet's window: nothing differs between them except planted changes."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def moment(dice: np.random.Generator, start: float, odds: Odds | None = None) ->
             if dice.random() < chance:
                 count(kind, cell, slot)
     of, *slow = np.array(told).T
-    p50, p95, p99 = (intervals.alike(hits, of) for hits in slow)
+    p50, p95, p99 = (intervals.design_effect(hits, of) for hits in slow)
     return WindowSample(
         at=start + SLOT_S * SLOTS,
         start=start,

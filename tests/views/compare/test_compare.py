@@ -8,7 +8,7 @@ from ui.session_feed import SessionFeed
 from views.compare.made_samples import CELLS, SEGMENTS, Odds, moment
 from voicetop.engine.snapshot import View
 from voicetop.engine.snapshot.comparison import Comparison, FigureChange, Key, WindowSample
-from voicetop.views.compare.compare import NEITHER, compare
+from voicetop.views.compare.compare import NEUTRAL, compare
 
 PAIR: Key = (("intent", "billing"), ("language", "es"))
 
@@ -23,7 +23,7 @@ def row(found: Comparison, name: str) -> FigureChange:
 
 
 @pytest.mark.parametrize("odds", [Odds(calls=200), Odds(calls=200, alike=0.3), Odds(calls=120, errors=0.005)])
-def test_where_nothing_changed_one_comparison_in_twenty_has_news_at_most(odds: Odds) -> None:
+def test_without_a_change_at_most_one_comparison_in_twenty_is_significant(odds: Odds) -> None:
     """Of 40 by chance: more than 6 would come once in seventy times if it were as many as one in twenty."""
     found = [pair(seed, odds, odds) for seed in range(40)]
     assert all(one.tested > 10 and one.searched > 20 for one in found)
@@ -32,7 +32,7 @@ def test_where_nothing_changed_one_comparison_in_twenty_has_news_at_most(odds: O
 
 @pytest.mark.soak
 @pytest.mark.parametrize("odds", [Odds(), Odds(alike=0.4), Odds(calls=120), Odds(calls=2_000, errors=0.004)])
-def test_nor_in_hundreds_of_comparisons(odds: Odds) -> None:
+def test_the_level_holds_over_hundreds_of_comparisons(odds: Odds) -> None:
     found = [pair(seed, odds, odds) for seed in range(1_000, 1_300)]
     assert sum(bool(one.news or one.segments) for one in found) <= 0.075 * len(found)
 
@@ -40,7 +40,7 @@ def test_nor_in_hundreds_of_comparisons(odds: Odds) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [3, 8, 21])
-def test_nor_in_a_fleet_whose_providers_are_now_a_little_slower_and_now_faster(seed: int) -> None:
+def test_the_level_holds_with_drifting_providers(seed: int) -> None:
     """The simulator's: latencies and errors drift over twenty minutes, traffic with the hour."""
     feed = SessionFeed(seed=seed, history=3 * 3_600.0)
     windows: list[WindowSample] = []
@@ -50,12 +50,12 @@ def test_nor_in_a_fleet_whose_providers_are_now_a_little_slower_and_now_faster(s
         assert made is not None
         windows.append(made)
     found = [compare(a, b) for gap in (1, 2, 4, 8) for a, b in zip(windows, windows[gap:], strict=False)]
-    calm = [one for one in found if not any(row.name in NEITHER for row in one.news)]
+    calm = [one for one in found if not any(row.name in NEUTRAL for row in one.news)]
     assert sum(bool(one.news or one.segments) for one in calm) <= 0.05 * len(calm)
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_what_was_planted_in_a_segment_is_found_there_first(seed: int) -> None:
+def test_a_change_planted_in_a_segment_is_found_first(seed: int) -> None:
     dice = np.random.default_rng(seed)
     key = CELLS[int(dice.integers(len(CELLS)))]
     where = key[:2] if seed % 2 else key[1:2]
@@ -75,7 +75,7 @@ def test_a_pair_is_named_once_and_not_again_as_its_values() -> None:
     assert [one.where for one in found.segments] == [PAIR]
 
 
-def test_what_changed_for_everybody_is_news_in_the_table_with_its_interval() -> None:
+def test_a_fleet_wide_change_is_significant_in_the_table() -> None:
     found = pair(9, Odds(), Odds(times=1.2, more=0.06))
     for name in ("e2e P50", "e2e P95", "llm_ttft P50", "errors", "error:llm:timeout"):
         one = row(found, name)
@@ -93,7 +93,7 @@ def test_better_and_worse_follow_the_figure() -> None:
     assert row(found, "live calls").finding == row(found, "turns").finding == "changed"
 
 
-def test_too_few_calls_are_said_to_be_too_few() -> None:
+def test_too_few_calls_are_reported() -> None:
     found = pair(1, Odds(calls=6), Odds(calls=900))
     assert row(found, "success").finding == "few"
     assert row(found, "e2e P99").finding == "few"
@@ -112,7 +112,7 @@ def test_a_comparison_can_be_narrowed_to_any_segment_later() -> None:
         assert sum(row(one, name).n_a for one in by_intent) == row(whole, name).n_a
 
 
-def test_windows_that_overlap_are_told() -> None:
+def test_overlapping_windows_are_reported() -> None:
     dice = np.random.default_rng(1)
     a = moment(dice, 0.0)
     assert compare(a, moment(dice, 200.0)).overlap_s == 100.0
@@ -121,7 +121,7 @@ def test_windows_that_overlap_are_told() -> None:
     assert not compare(a, a).news
 
 
-def test_what_figures_do_by_themselves_is_no_news() -> None:
+def test_natural_variation_is_not_significant() -> None:
     """5 % slower with thousands of turns is beyond the doubt of n, and no news where latency often varies as much."""
     dice = np.random.default_rng(8)
     a, b = moment(dice, 0.0, Odds(calls=3_000)), moment(dice, 1_000.0, Odds(calls=3_000, times=1.05))

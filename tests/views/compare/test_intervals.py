@@ -21,7 +21,7 @@ def test_the_interval_of_two_rates_is_the_published_one() -> None:
 
 
 @given(COUNTS, COUNTS, st.data())
-def test_exact_chances_are_those_of_all_tables_counted_out(n_a: int, n_b: int, data: st.DataObject) -> None:
+def test_fishers_p_value_equals_full_enumeration(n_a: int, n_b: int, data: st.DataObject) -> None:
     hits_a, hits_b = data.draw(st.integers(0, n_a)), data.draw(st.integers(0, n_b))
     hits = hits_a + hits_b
     ways = {k: math.comb(n_b, k) * math.comb(n_a, hits - k) for k in range(hits + 1) if hits - k <= n_a}
@@ -29,7 +29,7 @@ def test_exact_chances_are_those_of_all_tables_counted_out(n_a: int, n_b: int, d
     tails = (sum(w for k, w in ways.items() if k <= hits_b), sum(w for k, w in ways.items() if k >= hits_b))
     above = Fraction(hits_b, n_b) >= Fraction(hits, n_a + n_b)
     naive = min(1.0, 2 * tails[above] / total)
-    assert intervals.exact(hits_a, n_a, hits_b, n_b) == pytest.approx(naive, rel=1e-6)
+    assert intervals.fisher(hits_a, n_a, hits_b, n_b) == pytest.approx(naive, rel=1e-6)
 
 
 @pytest.mark.parametrize(("t", "df"), [(12.7062, 1), (2.5706, 5), (2.0423, 30), (1.9600, 1e9)])
@@ -39,15 +39,15 @@ def test_students_tails_are_those_of_the_tables(t: float, df: float) -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.01, 0.2))
-def test_the_cutoff_is_the_largest_p_under_its_line(chances: list[float], level: float) -> None:
+def test_the_cutoff_is_the_largest_p_below_its_threshold(chances: list[float], level: float) -> None:
     ordered = sorted(chances)
     passed = [p for rank, p in enumerate(ordered, 1) if p <= level * rank / len(chances)]
     assert intervals.cutoff(chances, level) == max(passed, default=-1.0)
 
 
-def test_a_chance_is_where_the_interval_first_leaves_zero_out() -> None:
-    assert intervals.chance(lambda z: (3.0 - z, 3.0 + z)) == pytest.approx(intervals.tail(3.0), rel=1e-4)
-    assert intervals.chance(lambda z: (0.0 - z, 0.0 + z)) == 1.0
+def test_a_p_value_is_where_the_interval_first_excludes_zero() -> None:
+    assert intervals.p_value(lambda z: (3.0 - z, 3.0 + z)) == pytest.approx(intervals.tail(3.0), rel=1e-4)
+    assert intervals.p_value(lambda z: (0.0 - z, 0.0 + z)) == 1.0
     assert intervals.z_of(intervals.tail(4.2)) == pytest.approx(4.2, abs=1e-4)
     assert intervals.z_of(1.0 + 1e-12) == 0.0
     assert intervals.z_of(0.0) == 37.0
@@ -78,18 +78,18 @@ def test_a_mean_s_variance_is_that_between_its_slots() -> None:
     assert draws[0][2] == 29
 
 
-def test_turns_that_are_all_alike_in_a_call_count_as_one() -> None:
+def test_identical_turns_in_a_call_count_as_one() -> None:
     dice = np.random.default_rng(3)
     slow = (dice.random(400) < 0.3).astype(float)
     of = np.full(400, 5.0)
-    assert intervals.alike(slow * of, of) == pytest.approx(5.0, rel=0.02)
-    assert intervals.alike(dice.binomial(5, 0.3, 400).astype(float), of) < 1.25
-    assert intervals.alike(slow[:10], of[:10]) == 1.0
+    assert intervals.design_effect(slow * of, of) == pytest.approx(5.0, rel=0.02)
+    assert intervals.design_effect(dice.binomial(5, 0.3, 400).astype(float), of) < 1.25
+    assert intervals.design_effect(slow[:10], of[:10]) == 1.0
 
 
 @settings(max_examples=20)
 @given(st.floats(0.0, 0.2), st.integers(0, 1000))
-def test_what_varies_beyond_n_is_found(wobble: float, seed: int) -> None:
+def test_variation_beyond_sampling_error_is_measured(wobble: float, seed: int) -> None:
     dice = np.random.default_rng(seed)
     values = dice.normal(5.0, wobble, 400) + dice.normal(0.0, 0.05, 400)
     found = intervals.spread_between(values, np.full(400, 0.0025))

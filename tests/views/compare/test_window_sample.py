@@ -67,7 +67,7 @@ def waiting(part: SamplePart) -> int:
     return int(counts.sum()) if counts is not None else 0
 
 
-def test_before_and_after_a_deploy_are_what_was_told_before_and_after_it() -> None:
+def test_samples_before_and_after_a_deploy_have_its_events() -> None:
     line = Line(at=START)
     steady(line, 600, e2e_ms=800)
     line.hear(Marker(ts=line.at, kind="deploy", label="v42"))
@@ -88,7 +88,7 @@ def test_before_and_after_a_deploy_are_what_was_told_before_and_after_it() -> No
     assert not any(row.name == "interruptions" for row in found.rows)
 
 
-def test_how_many_were_live_then_is_known_later() -> None:
+def test_past_live_calls_are_reconstructed() -> None:
     line = Line(at=START)
     for number in range(7):
         line.begin(f"long{number}", intent="billing")
@@ -120,7 +120,7 @@ def test_a_deploy_of_this_minute_has_nothing_after_it_yet() -> None:
     )
 
 
-def test_hang_ups_that_are_not_decided_yet_make_no_window_look_better() -> None:
+def test_undecided_hang_ups_do_not_improve_a_window() -> None:
     """Half of the calls are hung up on: the last two minutes, in which only good ends are known, don't count."""
     line = Line(at=START)
     numbers = itertools.count()
@@ -137,7 +137,7 @@ def test_hang_ups_that_are_not_decided_yet_make_no_window_look_better() -> None:
     assert n < told(line, made).sums["ended"]
 
 
-def test_a_moment_outlives_the_windows_it_was_made_of() -> None:
+def test_a_sample_outlives_its_windows() -> None:
     line = Line(at=START)
     steady(line, 300, e2e_ms=800)
     a = line.see(moment=True).moment
@@ -154,7 +154,7 @@ def test_a_moment_outlives_the_windows_it_was_made_of() -> None:
     assert not nobody.news
 
 
-def test_callers_who_still_wait_push_a_percentile_up_here_too() -> None:
+def test_waiting_callers_count_in_a_sample() -> None:
     line = Line(at=START)
     steady(line, 120, e2e_ms=800)
     a = line.see(moment=True).moment
@@ -170,7 +170,7 @@ def test_callers_who_still_wait_push_a_percentile_up_here_too() -> None:
     assert not row.least_a
 
 
-def test_the_comparison_stands_still_for_five_seconds() -> None:
+def test_a_comparison_is_rebuilt_every_five_seconds() -> None:
     line = Line(at=START)
     steady(line, 300, e2e_ms=800)
     view = View(against=line.see(moment=True).moment)
@@ -182,7 +182,7 @@ def test_the_comparison_stands_still_for_five_seconds() -> None:
     assert line.session.snapshot(view).comparison is not first
 
 
-def test_error_clusters_of_quiet_hours_teach_how_much_errors_wobble() -> None:
+def test_natural_variation_includes_error_clusters() -> None:
     line = Line(at=START)
     dice = np.random.default_rng(2)
     numbers = itertools.count()

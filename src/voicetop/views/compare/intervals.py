@@ -1,4 +1,4 @@
-"""How sure a difference is: intervals of differences, what is left of chance, and how many were looked at.
+"""Confidence intervals and p-values of differences, with a correction for multiple tests.
 
 Everything is closed-form or a short loop over counts, so that a table of fifty rows takes milliseconds.
 """
@@ -18,7 +18,7 @@ from voicetop.engine.windows.buckets import EDGES
 
 Z95 = 1.959964
 _MOST_Z = 37.0
-"""Beyond it a tail of the normal distribution is 0 in doubles."""
+"""Beyond it the tail of the normal distribution is 0 in doubles."""
 
 Interval = tuple[float, float]
 Share = tuple[int, int]
@@ -35,48 +35,48 @@ def z_of(p: float) -> float:
     return -NormalDist().inv_cdf(min(1.0, p) / 2) if p > 0 else _MOST_Z
 
 
-def together(a: float, of_a: Interval, b: float, of_b: Interval, wobble: float = 0.0) -> Interval:
+def difference(a: float, of_a: Interval, b: float, of_b: Interval, variation: float = 0.0) -> Interval:
     """The interval of b − a from the intervals of both (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
 
     Of two rates with Wilson's intervals it is Newcombe's hybrid score interval (Statistics in Medicine 17, 1998,
-    method 10), which holds its level at small n. `wobble` is a half-width that comes on top, in quadrature.
+    method 10), which keeps its level at small n. `variation` is a half-width added in quadrature.
     """
-    down = math.hypot(b - of_b[0], of_a[1] - a, wobble)
-    up = math.hypot(of_b[1] - b, a - of_a[0], wobble)
+    down = math.hypot(b - of_b[0], of_a[1] - a, variation)
+    up = math.hypot(of_b[1] - b, a - of_a[0], variation)
     return b - a - down, b - a + up
 
 
-def rates(a: Share, b: Share, z: float, wobble: float = 0.0) -> Interval:
-    """Of the difference of two rates, each (hits, n); `wobble` is a standard deviation of that difference."""
-    return together(a[0] / a[1], wilson(*a, z), b[0] / b[1], wilson(*b, z), z * wobble)
+def rates(a: Share, b: Share, z: float, variation: float = 0.0) -> Interval:
+    """The interval of the difference of two rates, each (hits, n); `variation` is a standard deviation of it."""
+    return difference(a[0] / a[1], wilson(*a, z), b[0] / b[1], wilson(*b, z), z * variation)
 
 
-def quantile_bounds(done: NDArray[np.int64], q: float, effective: float, z: float) -> Interval:
-    """Bounds of the q-quantile of running sums `done` by bucket, in ms.
+def quantile_bounds(cumulative: NDArray[np.int64], q: float, effective: float, z: float) -> Interval:
+    """Bounds (ms) of the q-quantile of cumulative counts by bucket.
 
-    The order statistics whose ranks bound a binomial count (Woodruff, JASA 47, 1952, for any design), its skew taken
-    in by the first term of Cornish and Fisher; as far apart as `effective` turns ask, where turns aren't independent.
-    The buckets' outer edges are taken, so that rounding can't make it too narrow.
+    The order statistics whose ranks bound a binomial count (Woodruff, JASA 47, 1952, for any design), corrected for
+    skew by the first Cornish-Fisher term; as wide as `effective` n requires if turns aren't independent. Uses the
+    buckets' outer edges, so that rounding can't make it too narrow.
 
     Of 200 turns the P95 has rank 190, and its 95 % interval goes from rank 183 to 196.
     """
-    n = int(done[-1])
+    n = int(cumulative[-1])
     half = z * math.sqrt(q * (1 - q) * effective)
     middle = q * effective + (1 - 2 * q) * (z * z - 1) / 6
     low, high = ((middle + side) / effective * n for side in (-half, half))
-    first = int(np.searchsorted(done, min(n, max(1, math.floor(low)))))
-    last = int(np.searchsorted(done, min(n, max(1, math.ceil(high) + 1))))
+    first = int(np.searchsorted(cumulative, min(n, max(1, math.floor(low)))))
+    last = int(np.searchsorted(cumulative, min(n, max(1, math.ceil(high) + 1))))
     return float(EDGES[first]), float(EDGES[last + 1])
 
 
 def ratio(amounts: NDArray[np.float64], of: NDArray[np.float64]) -> tuple[float, float, int]:
-    """(Σ amounts / Σ of, its variance, degrees of freedom), each slot of time being one cluster.
+    """(Σ amounts / Σ of, its variance, degrees of freedom), with each time slot as a cluster.
 
-    The ratio estimator of cluster sampling (Cochran, Sampling Techniques, 1977, 6.4 and 9A.2): needs no sum of squares
-    and takes in that what happens in one slot is alike.
+    The ratio estimator of cluster sampling (Cochran, Sampling Techniques, 1977, 6.4 and 9A.2): needs no sum of squares,
+    and accounts for correlation within a slot.
     """
-    told = of > 0
-    y, x = amounts[told], of[told]
+    valid = of > 0
+    y, x = amounts[valid], of[valid]
     k, total = len(x), float(x.sum())
     if k < 2 or not total:
         return (float(y.sum()) / total if total else NAN), NAN, 0
@@ -112,7 +112,7 @@ def student(t: float, df: float) -> float:
 
 
 def _fraction(a: float, b: float, x: float) -> float:
-    """Lentz's way of evaluating the continued fraction."""
+    """Lentz's algorithm for the continued fraction."""
     tiny = 1e-300
     c, d = 1.0, 1.0 / (1 - (a + b) * x / (a + 1) or tiny)
     result = d
@@ -130,7 +130,7 @@ def _fraction(a: float, b: float, x: float) -> float:
 
 
 def student_z(df: float, z: float) -> float:
-    """The t of `df` degrees of freedom whose two tails hold as much as those of the normal beyond ±z."""
+    """The t with `df` degrees of freedom that has the same two-tailed probability as a normal's ±z."""
     wanted = tail(z)
     low, high = 0.0, 1.0
     while student(high, df) > wanted and high < 1e9:
@@ -141,8 +141,8 @@ def student_z(df: float, z: float) -> float:
     return high
 
 
-def chance(interval: Callable[[float], Interval]) -> float:
-    """The p of a difference: both tails of the widest interval (z, a normal's) that still leaves 0 out."""
+def p_value(interval: Callable[[float], Interval]) -> float:
+    """The p-value of a difference: both tails beyond the widest interval (by z) that excludes 0."""
     low, high = 0.0, _MOST_Z
     if _holds_zero(interval(1e-6)):
         return 1.0
@@ -156,8 +156,8 @@ def _holds_zero(bounds: Interval) -> bool:
     return bounds[0] <= 0 <= bounds[1]
 
 
-def exact(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
-    """Fisher's exact test (1935) that two rates are one, twice the smaller tail: holds at any n."""
+def fisher(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
+    """The p-value of Fisher's exact test (1935) that two rates are equal, twice the smaller tail; valid at any n."""
     hits, n = hits_a + hits_b, n_a + n_b
     mean = hits * n_b / n
     step = 1 if hits_b >= mean else -1
@@ -180,22 +180,22 @@ def exact(hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
 
 
 def cutoff(chances: Sequence[float], level: float) -> float:
-    """The largest p that still is news among so many that were looked at (Benjamini and Hochberg, JRSS B 57, 1995).
+    """The largest significant p-value of many tests (Benjamini and Hochberg, JRSS B 57, 1995); −1 if none is.
 
-    Where nothing changed at all, anything passes it with a probability of at most `level`. −1 where nothing passes.
+    Without any real change, the probability that one passes is at most `level`.
 
     >>> cutoff([0.001, 0.2, 0.8, 0.013], 0.05)
     0.013
     """
-    found = -1.0
+    largest = -1.0
     for rank, p in enumerate(sorted(chances), 1):
         if p <= level * rank / len(chances):
-            found = p
-    return found
+            largest = p
+    return largest
 
 
 def spread_between(values: NDArray[np.float64], variances: NDArray[np.float64]) -> float:
-    """The standard deviation between units beyond that of their own n (DerSimonian and Laird, 1986); 0 of few."""
+    """The standard deviation between units beyond sampling error (DerSimonian and Laird, 1986); 0 for few units."""
     known = (variances > 0) & np.isfinite(values) & np.isfinite(variances)
     x, v = values[known], variances[known]
     if len(x) < 3:
@@ -206,10 +206,11 @@ def spread_between(values: NDArray[np.float64], variances: NDArray[np.float64]) 
     return math.sqrt(max(0.0, beyond / float(w.sum() - (w**2).sum() / w.sum())))
 
 
-def alike(hits: NDArray[np.float64], of: NDArray[np.float64]) -> float:
-    """By how much turns of one call being alike widens the doubt of a share: the design effect, at least 1.
+def design_effect(hits: NDArray[np.float64], of: NDArray[np.float64]) -> float:
+    """The design effect of turns clustered in calls on the variance of a share, at least 1.
 
-    Of each call, `hits` of its `of` turns. n over this is the effective n (Rao and Scott, Biometrics 48, 1992).
+    Each call has `hits` among its `of` turns. n divided by this is the effective n (Rao and Scott, Biometrics 48,
+    1992).
     """
     n, k = float(of.sum()), len(of)
     share = float(hits.sum()) / n if n else 0.0

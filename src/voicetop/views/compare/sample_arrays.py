@@ -1,4 +1,4 @@
-"""A `WindowSample` opened up for comparing: arrays by cell, and what some of its cells add up to."""
+"""A `WindowSample` as arrays by cell, and the sums of a selection of its cells."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ Vector = NDArray[np.float64]
 
 
 class SampleArrays:
-    """One of the two moments. `cells` is how many there are; a mask over them chooses."""
+    """One of two samples to compare; masks over its `cells` (their number) select segments."""
 
-    def __init__(self, moment: WindowSample) -> None:
-        self.moment = moment
-        self.cells = len(moment.keys)
-        position, self._turns = _spread(moment.turns)
+    def __init__(self, sample: WindowSample) -> None:
+        self.sample = sample
+        self.cells = len(sample.keys)
+        position, self._turns = _unpacked(sample.turns)
         self._cell, self._rest = position // ROW, position % ROW
-        key, self._sums = _spread(moment.sums)
+        key, self._sums = _unpacked(sample.sums)
         self._kind, self._sum_cell = key >> CELL_BITS, key & ((1 << CELL_BITS) - 1)
-        self._row = {kind: row for row, kind in enumerate(moment.kinds)}
-        self._slots = np.frombuffer(moment.slots, np.int64).reshape(-1, 4)
-        self.seconds = np.array(moment.seconds)
-        self.live = np.array(moment.live, float)
-        self.wobble = dict(moment.wobble)
+        self._row = {kind: row for row, kind in enumerate(sample.kinds)}
+        self._slots = np.frombuffer(sample.slots, np.int64).reshape(-1, 4)
+        self.seconds = np.array(sample.seconds)
+        self.live = np.array(sample.live, float)
+        self.wobble = dict(sample.wobble)
 
     def within(self, where: Key) -> Mask:
-        """The cells in which all of `where` holds."""
+        """A mask of the cells that match all of `where`."""
         wanted = {part for part in where if part[0] != "hour"}
-        return np.array([wanted <= set(key) for key in self.moment.keys], bool)
+        return np.array([wanted <= set(key) for key in self.sample.keys], bool)
 
     def histograms(self, chosen: Mask) -> dict[str, Histogram]:
-        """Counts by bucket of every metric that has any."""
-        kept = chosen[self._cell]
-        table = np.bincount(self._rest[kept], self._turns[kept], ROW).astype(np.int64)
+        """Counts by bucket, for each metric that has any."""
+        own = chosen[self._cell]
+        table = np.bincount(self._rest[own], self._turns[own], ROW).astype(np.int64)
         by_metric = np.maximum(table, 0).reshape(len(METRICS), BUCKETS)
         return {name: counts for name, counts in zip(METRICS, by_metric, strict=True) if counts.any()}
 
     def sums(self, chosen: Mask) -> dict[str, int]:
         """The sum of every kind."""
-        kept = chosen[self._sum_cell]
-        totals = np.bincount(self._kind[kept], self._sums[kept], len(self._row)).astype(np.int64).tolist()
+        own = chosen[self._sum_cell]
+        totals = np.bincount(self._kind[own], self._sums[own], len(self._row)).astype(np.int64).tolist()
         return {kind: totals[row] for kind, row in self._row.items()}
 
     def by_slot(self, kind: str, chosen: Mask) -> Vector:
-        """What is kept by slot, "turns" too."""
+        """Amounts by slot of a kind in `SLOTTED`, or of "turns"."""
         number = TURNS if kind == "turns" else SLOTTED.index(kind)
-        kept = (self._slots[:, 1] == number) & chosen[self._slots[:, 2]]
-        return np.bincount(self._slots[kept, 0], self._slots[kept, 3], len(self.seconds)).astype(float)
+        own = (self._slots[:, 1] == number) & chosen[self._slots[:, 2]]
+        return np.bincount(self._slots[own, 0], self._slots[own, 3], len(self.seconds)).astype(float)
 
     def by_cell(self, kind: str) -> Vector:
         """The sum of one kind in each cell."""
@@ -62,13 +62,13 @@ class SampleArrays:
         return np.bincount(self._sum_cell[own], self._sums[own], self.cells).astype(float)
 
     def turns_by_cell(self, from_bucket: int) -> Vector:
-        """Turns whose e2e lies at or beyond a bucket, in each cell."""
-        kept = (self._rest < BUCKETS) & (self._rest >= from_bucket)
-        return np.bincount(self._cell[kept], self._turns[kept], self.cells).astype(float)
+        """Turns with e2e in or above a bucket, by cell."""
+        own = (self._rest < BUCKETS) & (self._rest >= from_bucket)
+        return np.bincount(self._cell[own], self._turns[own], self.cells).astype(float)
 
 
 class SamplePart:
-    """Some cells of one side, added up once."""
+    """A selection of one sample's cells, summed once."""
 
     def __init__(self, side: SampleArrays, chosen: Mask) -> None:
         self.side, self.chosen = side, chosen
@@ -78,29 +78,29 @@ class SamplePart:
 
     @property
     def active(self) -> int:
-        """Calls that were active in the window: those that ended in it, and those that were live at its end."""
+        """Calls active in the window: ended in it, or live at its end."""
         return self.live + self.sums["ended"]
 
     def by_slot(self, kind: str) -> Vector:
-        """What is kept by slot, "turns" too."""
+        """Amounts by slot of a kind in `SLOTTED`, or of "turns"."""
         return self.side.by_slot(kind, self.chosen)
 
     def share(self, hits: str, of: str) -> tuple[int, int]:
-        """(hits, n); of nothing named, n is the active calls."""
+        """(hits, n); with an empty `of`, n is the active calls."""
         n = max(0, self.sums[of] if of else self.active)
         return max(0, min(self.sums.get(hits, 0), n)), n
 
 
-def _spread(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _unpacked(block: Block) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.frombuffer(block[0], np.uint32).astype(np.int64), np.frombuffer(block[1], np.int64)
 
 
 def common(a: SampleArrays, b: SampleArrays) -> tuple[list[Key], NDArray[np.int64], NDArray[np.int64]]:
-    """All combinations of either, and for each cell of a and of b the number of its combination."""
+    """The union of both samples' cell keys, and the index in it of each cell of a and of b."""
     numbers: dict[Key, int] = {}
 
     def numbered(keys: Iterable[Key]) -> NDArray[np.int64]:
         return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
-    of_a, of_b = numbered(a.moment.keys), numbered(b.moment.keys)
+    of_a, of_b = numbered(a.sample.keys), numbered(b.sample.keys)
     return list(numbers), of_a, of_b

@@ -1,12 +1,11 @@
-"""What is kept of a moment so that it can be compared with another: counts of one window, cell by cell.
+"""Takes a sample of one window for a comparison: its counts, cell by cell.
 
-A `WindowSample` outlives the engine's windows, and `compare.py` needs nothing else. All calls are in it, so that a
-comparison can be narrowed, and widened again, long after.
+A `WindowSample` outlives the engine's windows, and `compare.py` needs nothing else. It covers all calls, so that a
+comparison can be narrowed and widened again later.
 
-Both kinds of window are made of the same slots: the one that ends now, and one that lies in the past, cut where slots
-end. How many calls were live at its end then is what is live now, less those that began since, and those that ended
-since. Hang-ups are decided after a grace time; a window counts those that are, and not the last two minutes, in which
-only good ends are known.
+A window that ends now and one in the past, cut at slot boundaries, are made of the same slots. The calls live at the
+end of a past window are those live now, minus those started since, plus those ended since. Hang-ups are decided after a
+grace time; a window counts decided ones only, and not the last two minutes, in which only good ends are known.
 """
 
 from __future__ import annotations
@@ -33,22 +32,22 @@ if TYPE_CHECKING:
     from voicetop.engine.engine import Engine
 
 SLOTTED = ("cost_micro", "priced", "sentiment_centi", "sentiments", "barge_ins")
-"""What is kept by slot, too, since its spread can't be told from its sum; turns come behind them."""
+"""Kinds also kept by slot, since their variance isn't in their sum; turns follow them."""
 TURNS = len(SLOTTED)
 LATE = ("decided", "abandoned")
-"""What is known only when the grace time of a hang-up is over."""
+"""Kinds known only after the grace time of a hang-up."""
 SAMPLED = 400
-"""Calls, live and ended each, that tell how alike the turns of one call are."""
+"""Calls, live and ended each, sampled for the design effect."""
 CELL_BITS = 16
 
-Normals = tuple[tuple[tuple[str, float], ...], int]
-"""What `NaturalVariation.shares` tells."""
+Variation = tuple[tuple[tuple[str, float], ...], int]
+"""The result of `NaturalVariation.shares`."""
 Index = NDArray[np.uint32]
 Amounts = NDArray[np.int64]
 
 
 class Window(Struct, frozen=True):
-    """From `start` to `end`: the slots in it, in the order of time; `now` where it ends with the last heartbeat."""
+    """The slots from `start` to `end`, in order; `now` if it ends with the last heartbeat."""
 
     start: float
     end: float
@@ -56,8 +55,8 @@ class Window(Struct, frozen=True):
     now: bool
 
 
-def ending_now(engine: Engine, span: str, wobble: NaturalVariation) -> WindowSample:
-    """The window of the screens, ending with the last heartbeat."""
+def ending_now(engine: Engine, span: str, variation: NaturalVariation) -> WindowSample:
+    """The sample of the screens' window, ending with the last heartbeat."""
     edges, ledger = engine.ledger.windows.edges, engine.ledger
     start = float(edges.start_of(span))
     if span == "5m":
@@ -65,34 +64,33 @@ def ending_now(engine: Engine, span: str, wobble: NaturalVariation) -> WindowSam
         fine |= {(FINE, number) for number in ledger.windows.fine}
         keys = sorted(key for key in fine if _begin(key) >= start)
     else:
-        keys = _kept(engine, start, edges.at)
-    return _made(engine, Window(start, edges.at, keys, now=True), span, wobble.shares(edges.at))
+        keys = _slots_between(engine, start, edges.at)
+    return _build(engine, Window(start, edges.at, keys, now=True), span, variation.shares(edges.at))
 
 
 def around(
-    engine: Engine, at: float, span: str, wobble: NaturalVariation
+    engine: Engine, at: float, span: str, variation: NaturalVariation
 ) -> tuple[WindowSample, WindowSample] | None:
-    """(before, after) a moment of the last 24 hours, each a window long, as far as it is kept and time has gone on.
+    """The samples (before, after) a time in the last 24 hours, each up to a window long, as far as data exists.
 
-    The slot that holds the moment (a minute; beyond two hours a quarter of an hour) is left out of both. None where
-    nothing is kept of one of them.
+    The slot of that time (a minute; a quarter-hour if it is over two hours ago) is in neither. None if either is empty.
     """
     edges = engine.ledger.windows.edges
     key = edges.coarse(at)
     first, last = _begin(key), _finish(key)
-    before = _kept(engine, max(first - SPANS[span], float(edges.day)), first)
-    after = _kept(engine, last, min(last + SPANS[span], edges.at))
+    before = _slots_between(engine, max(first - SPANS[span], float(edges.day)), first)
+    after = _slots_between(engine, last, min(last + SPANS[span], edges.at))
     if not before or not after:
         return None
-    end, usual = min(_finish(after[-1]), edges.at), wobble.shares(first)
+    end, usual = min(_finish(after[-1]), edges.at), variation.shares(first)
     return (
-        _made(engine, Window(_begin(before[0]), first, before, now=False), span, usual),
-        _made(engine, Window(last, end, after, now=end == edges.at), span, usual),
+        _build(engine, Window(_begin(before[0]), first, before, now=False), span, usual),
+        _build(engine, Window(last, end, after, now=end == edges.at), span, usual),
     )
 
 
-def _kept(engine: Engine, start: float, end: float) -> list[SlotKey]:
-    """The minutes and quarters between two moments; the one that is still open is in it where they reach to now."""
+def _slots_between(engine: Engine, start: float, end: float) -> list[SlotKey]:
+    """The minutes and quarters between two times; including the open one if they reach to now."""
     ledger = engine.ledger
     keys = {*(key for key in ledger.counts.slots if key[0] != FINE), *ledger.windows.coarse}
     keys |= {(MINUTE, number * FINE // MINUTE) for number in ledger.windows.fine}
@@ -108,11 +106,11 @@ def _finish(key: SlotKey) -> float:
     return float(key[0] * (key[1] + 1))
 
 
-def _made(engine: Engine, window: Window, span: str, usual: Normals) -> WindowSample:
+def _build(engine: Engine, window: Window, span: str, usual: Variation) -> WindowSample:
     cells, counts = engine.ledger.cells, engine.ledger.counts
     index, amounts = _turns(engine, window, span)
     e2e = np.bincount(index % ROW, weights=amounts, minlength=ROW)[:BUCKETS].astype(np.int64)
-    sums, told = _sums(engine, window)
+    sums, slotted = _sums(engine, window)
     return WindowSample(
         at=engine.at,
         start=window.start,
@@ -124,9 +122,9 @@ def _made(engine: Engine, window: Window, span: str, usual: Normals) -> WindowSa
         turns=_packed(index, amounts),
         kinds=tuple(counts.kinds),
         sums=_packed(*sums),
-        slots=np.concatenate([told, _slotted_turns(engine, window)]).tobytes(),
+        slots=np.concatenate([slotted, _slotted_turns(engine, window)]).tobytes(),
         seconds=tuple(min(_finish(key), window.end) - _begin(key) for key in window.keys),
-        alike=_alike(engine, window, e2e),
+        alike=_design_effects(engine, window, e2e),
         wobble=usual[0],
         units=usual[1],
     )
@@ -140,7 +138,7 @@ def _packed(index: Index, amounts: Amounts) -> Block:
 
 
 def _turns(engine: Engine, window: Window, span: str) -> tuple[Index, Amounts]:
-    """Counts by position (cell × ROW + metric × BUCKETS + bucket), those who wait now among the waits."""
+    """Counts by position (cell × ROW + metric × BUCKETS + bucket), including current waits."""
     windows, used = engine.ledger.windows, len(engine.ledger.cells)
     if span == "5m" or not window.now or window.start != windows.edges.start_of(span):
         parts = [pair for key in window.keys for pair in _pairs(_turn_slots(engine, key))]
@@ -168,17 +166,17 @@ def _waits(engine: Engine) -> tuple[Index, Amounts]:
 
 
 def _turn_slots(engine: Engine, key: SlotKey) -> list[TurnSlot]:
-    """What holds the turns of one slot of time; of one that is open, too."""
+    """The histogram slots of one time slot, including open ones."""
     windows = engine.ledger.windows
     if key[0] == FINE:
         return [windows.fine[key[1]]] if key[1] in windows.fine else []
-    found = [windows.coarse[key]] if key in windows.coarse else []
-    open_ones = (n for n in windows.fine if n * FINE >= windows.edges.open)
-    return found + [windows.fine[n] for n in open_ones if _begin(key) <= n * FINE < _finish(key)]
+    slots = [windows.coarse[key]] if key in windows.coarse else []
+    open_fine = (n for n in windows.fine if n * FINE >= windows.edges.open)
+    return slots + [windows.fine[n] for n in open_fine if _begin(key) <= n * FINE < _finish(key)]
 
 
 def _pairs(slots: list[TurnSlot]) -> list[tuple[Index, Amounts]]:
-    """Positions and counts as they came; what was taken away counts less."""
+    """Positions and counts; removed turns count as −1."""
     parts: list[tuple[Index, Amounts]] = []
     for slot in slots:
         index, count = slot.base()
@@ -190,15 +188,15 @@ def _pairs(slots: list[TurnSlot]) -> list[tuple[Index, Amounts]]:
 
 def _slotted_turns(engine: Engine, window: Window) -> NDArray[np.int64]:
     """(slot, TURNS, cell, turns) of every slot."""
-    found = [np.empty((0, 4), np.int64)]
+    rows = [np.empty((0, 4), np.int64)]
     for number, key in enumerate(window.keys):
         by_cell = np.zeros(len(engine.ledger.cells), np.int64)
         for index, amounts in _pairs(_turn_slots(engine, key)):
-            told = index % ROW < BUCKETS
-            by_cell += np.bincount(index[told] // ROW, amounts[told], len(by_cell)).astype(np.int64)
+            is_e2e = index % ROW < BUCKETS
+            by_cell += np.bincount(index[is_e2e] // ROW, amounts[is_e2e], len(by_cell)).astype(np.int64)
         cells = np.flatnonzero(by_cell)
-        found.append(_rows(number, TURNS, cells, by_cell[cells]))
-    return np.concatenate(found)
+        rows.append(_rows(number, TURNS, cells, by_cell[cells]))
+    return np.concatenate(rows)
 
 
 def _rows(slot: int, kind: int, cells: NDArray[np.int64], amounts: Amounts) -> NDArray[np.int64]:
@@ -209,12 +207,12 @@ def _rows(slot: int, kind: int, cells: NDArray[np.int64], amounts: Amounts) -> N
 
 
 def _sums(engine: Engine, window: Window) -> tuple[tuple[Index, Amounts], NDArray[np.int64]]:
-    """Sums by kind and cell, and (slot, kind, cell, amount) of those that are kept by slot."""
+    """Sums by kind and cell, and (slot, kind, cell, amount) of kinds kept by slot."""
     counts = engine.ledger.counts
     row_of = [(number, counts.kinds[kind]) for number, kind in enumerate(SLOTTED)]
     late = np.array([counts.kinds[kind] for kind in LATE], np.uint32)
-    ripe = engine.at - engine.config.grace_s
-    parts, told = [(np.empty(0, np.uint32), np.empty(0, np.int64))], [np.empty((0, 4), np.int64)]
+    decided_by = engine.at - engine.config.grace_s
+    parts, slotted = [(np.empty(0, np.uint32), np.empty(0, np.int64))], [np.empty((0, 4), np.int64)]
     for number, key in enumerate(window.keys):
         slot = counts.slots.get(key)
         if slot is None:
@@ -223,13 +221,13 @@ def _sums(engine: Engine, window: Window) -> tuple[tuple[Index, Amounts], NDArra
         kinds, cells = keys >> np.uint32(CELL_BITS), keys & np.uint32((1 << CELL_BITS) - 1)
         for kind, row in row_of:
             own = kinds == row
-            told.append(_rows(number, kind, cells[own].astype(np.int64), amounts[own]))
-        if _finish(key) > ripe:
+            slotted.append(_rows(number, kind, cells[own].astype(np.int64), amounts[own]))
+        if _finish(key) > decided_by:
             known = ~np.isin(kinds, late)
             keys, amounts = keys[known], amounts[known]
         parts.append((keys, amounts))
     whole = summed(np.concatenate([k for k, _ in parts]), np.concatenate([a for _, a in parts]))
-    return whole, np.concatenate(told)
+    return whole, np.concatenate(slotted)
 
 
 def _live(engine: Engine, window: Window) -> Amounts:
@@ -250,29 +248,29 @@ def _live(engine: Engine, window: Window) -> Amounts:
     return np.maximum(live, 0)
 
 
-# -- how alike the turns of a call are -------------------------------------------------------------------------------
+# -- correlation of turns within calls -------------------------------------------------------------------------------
 
 
-def _alike(engine: Engine, window: Window, e2e: Histogram) -> tuple[float, float, float]:
-    """The design effects of P50, P95 and P99 of e2e, from a sample of calls whose stories are known."""
+def _design_effects(engine: Engine, window: Window, e2e: Histogram) -> tuple[float, float, float]:
+    """The design effects of P50, P95 and P99 of e2e, from a sample of calls."""
     roster = engine.roster
-    gone = itertools.chain(reversed(roster.ended.values()), reversed(roster.failed.values()))
-    sample = [*itertools.islice(roster.live.values(), SAMPLED), *itertools.islice(gone, SAMPLED)]
-    told = [turns for call in sample if (turns := _told(call, window))]
-    if len(told) < 20 or not e2e.any():
+    ended = itertools.chain(reversed(roster.ended.values()), reversed(roster.failed.values()))
+    sample = [*itertools.islice(roster.live.values(), SAMPLED), *itertools.islice(ended, SAMPLED)]
+    turns_by_call = [turns for call in sample if (turns := _e2e_in_window(call, window))]
+    if len(turns_by_call) < 20 or not e2e.any():
         return 1.0, 1.0, 1.0
-    values = np.array([value for turns in told for value in turns])
-    starts = np.cumsum([0, *map(len, told[:-1])])
-    of = np.array([len(turns) for turns in told], float)
+    values = np.array([value for turns in turns_by_call for value in turns])
+    starts = np.cumsum([0, *map(len, turns_by_call[:-1])])
+    of = np.array([len(turns) for turns in turns_by_call], float)
     p50, p95, p99 = (
-        intervals.alike(np.add.reduceat((values > quantile(e2e, q)).astype(float), starts), of)
+        intervals.design_effect(np.add.reduceat((values > quantile(e2e, q)).astype(float), starts), of)
         for q in QUANTILES
     )
     return p50, p95, p99
 
 
-def _told(call: Call, window: Window) -> list[float]:
-    """e2e of the call's turns in the window, as far as its story has them."""
+def _e2e_in_window(call: Call, window: Window) -> list[float]:
+    """e2e of the call's turns in the window, as far as its events are kept."""
     if call.ended and call.ended < window.start:
         return []
     return [
