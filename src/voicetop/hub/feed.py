@@ -77,12 +77,8 @@ class Feed:
     @property
     def events_per_s(self) -> float:
         """Accepted events per second, over the last 5 s."""
-        spans = len(self._event_counts) - 1
-        return (
-            (self._event_counts[-1] - self._event_counts[0]) / (spans * self._config.heartbeat_s)
-            if spans
-            else 0.0
-        )
+        counts, spans = self._event_counts, len(self._event_counts) - 1
+        return (counts[-1] - counts[0]) / (spans * self._config.heartbeat_s) if spans else 0.0
 
     def receive(self, frame: bytes, *, sender: str, may_operate: bool) -> None:
         """Validate and stamp what a client sent."""

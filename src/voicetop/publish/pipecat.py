@@ -168,10 +168,8 @@ class VoicetopObserver(BaseObserver):
         self._handle_at(frame.timestamp, "user_speech_start", start_secs=frame.start_secs)
 
     def _vad_stop(self, frame: frames.VADUserStoppedSpeakingFrame, _source: FrameProcessor) -> None:
-        loudness = self._loudness.end()
-        self._handle_at(
-            frame.timestamp, "user_speech_stop", stop_secs=frame.stop_secs, loudness_dbfs=loudness
-        )
+        dbfs = self._loudness.end()
+        self._handle_at(frame.timestamp, "user_speech_stop", stop_secs=frame.stop_secs, loudness_dbfs=dbfs)
 
     def _audio(self, frame: frames.InputAudioRawFrame, _source: FrameProcessor) -> None:
         self._loudness.add(frame.audio)
