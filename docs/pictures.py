@@ -102,7 +102,7 @@ async def picture(session: Session, *keys: str) -> str:
 async def replay() -> str:
     """The recording where the first callers are stuck, once all of its timeline is known."""
     start = PlaybackStart(at=START + REPLAYED_AT_S, playing=False)
-    player = open_player(RECORDING, RECORDING.name, start, Config(), author="docs", trouble=lambda: "")
+    player = open_player(RECORDING, RECORDING.name, start, Config(), author="docs", problem=lambda: "")
     app = ConsoleApp(player, title=RECORDING.name, utc=True)
     app.on_first_paint = player.start
     try:

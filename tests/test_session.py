@@ -148,7 +148,7 @@ async def test_live_paced_unpaced_in_random_batches_and_joined_half_way_a_feed_h
     seeker = Seeker(file, Session)
     cursor = seeker.seek((seeker.index.first_at + seeker.index.last_at) / 2)
     sought = digesting(cursor.session)
-    for _, frame in cursor.rest():
+    for _, frame in cursor.remaining():
         cursor.session.feed(frame)
     assert agree(sought, truth) >= 8
     assert len(sought) < len(truth) - 8
@@ -166,8 +166,8 @@ async def played(file: Path, speed: float) -> Digests:
     player = Player(
         lambda new_session: RecordingSet(file, lambda: watched(new_session)),
         where=file.name,
-        gathering=LiveTimeline(),  # nobody else folds the file
-        remarks=RecordingNotes(lambda: Notebook(file)),
+        timeline_source=LiveTimeline(),  # nobody else folds the file
+        annotations=RecordingNotes(lambda: Notebook(file)),
         start=PlaybackStart(speed=speed),
     )
     player.start()

@@ -204,14 +204,14 @@ class LiveFeed:
             return
         from voicetop.replay.live_history import LiveHistory, LiveNotes  # noqa: PLC0415 - behind the first frame
 
-        remarks = LiveNotes(self.operate)
-        session.on_beat.append(lambda _: remarks.hear(session.engine.operators))
+        annotations = LiveNotes(self.operate)
+        session.on_beat.append(lambda _: annotations.update(session.engine.operators))
         try:
             self._history = LiveHistory(
                 session,
                 where=where,
-                remarks=remarks,
-                bounds=self._limits,
+                annotations=annotations,
+                limits=self._limits,
                 config=self._config,
                 recorder=self._recorder,
             )

@@ -13,7 +13,7 @@ import pytest
 
 from hub.clients import publisher, send, turn
 from recording.recording_samples import feed, record
-from replay.films import START, film, film_frames
+from replay.replay_samples import START, sample_frames, write_sample
 from voicetop.cli import run
 from voicetop.cli.replay import parse_speed
 from voicetop.errors import UsageError
@@ -25,7 +25,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film(tmp_path_factory.mktemp("film") / "a.vtr", film_frames(30))
+    return write_sample(tmp_path_factory.mktemp("film") / "a.vtr", sample_frames(30))
 
 
 def replay(*words: str, stdin: bytes | None = None) -> tuple[int, list[str], str]:
@@ -56,9 +56,9 @@ def test_it_begins_where_it_is_told_and_pauses_where_it_is_told(recording: Path)
 
 
 def test_a_folder_is_played_as_one(tmp_path: Path) -> None:
-    frames = list(film_frames(30))
-    film(tmp_path / "a.vtr", iter(frames[:60]))
-    film(tmp_path / "b.vtr", iter(frames[60:]))
+    frames = list(sample_frames(30))
+    write_sample(tmp_path / "a.vtr", iter(frames[:60]))
+    write_sample(tmp_path / "b.vtr", iter(frames[60:]))
     code, lines, _ = replay(str(tmp_path), "--speed", "max")
     assert (code, lines[-1][:9]) == (0, "08:53:50Z")
 

@@ -88,7 +88,7 @@ def test_seeking_in_a_recording_with_notes_gives_what_playing_it_gives(path: Pat
     Seeker(path, Session).build()
     Notebook(path).add(note())
     played, cursor = play(path), Seeker(path, Session).seek(START + 30)
-    assert digests(cursor.session, (frame for _, frame in cursor.rest())) == {
+    assert digests(cursor.session, (frame for _, frame in cursor.remaining())) == {
         at: digest for at, digest in played.items() if at > START + 30
     }
     assert [act.text for act in cursor.session.engine.operators] == ["callers wait"]

@@ -49,7 +49,7 @@ def finds(name: str) -> list[Find]:
 def playing(name: str) -> Iterator[Player]:
     """As `voicetop replay` opens it, standing still."""
     player = open_player(
-        HERE / name, name, PlaybackStart(playing=False), config.Config(), author="test", trouble=str
+        HERE / name, name, PlaybackStart(playing=False), config.Config(), author="test", problem=str
     )
     player.start()
     yield player

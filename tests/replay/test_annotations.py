@@ -24,12 +24,12 @@ def path(tmp_path: Path) -> Path:
 
 def noted(path: Path, *texts: str, call_id: str = "") -> RecordingNotes:
     """Notes about START + 5, made one right after the other, and kept by now."""
-    remarks = RecordingNotes(lambda: Notebook(path), author="ada")
-    remarks.load()
+    annotations = RecordingNotes(lambda: Notebook(path), author="ada")
+    annotations.load()
     for text in texts:
-        assert remarks.operate(Act("note", text=text, at=START + 5, call_id=call_id)) == ""
-    until(lambda: len(remarks.acts) + len(remarks.failures) == len(texts))
-    return remarks
+        assert annotations.operate(Act("note", text=text, at=START + 5, call_id=call_id)) == ""
+    until(lambda: len(annotations.acts) + len(annotations.failures) == len(texts))
+    return annotations
 
 
 def until(true: Callable[[], object], seconds: float = 10.0) -> None:
@@ -39,15 +39,15 @@ def until(true: Callable[[], object], seconds: float = 10.0) -> None:
         time.sleep(0.005)
 
 
-def at_moment(path: Path, at: float, remarks: RecordingNotes) -> Session:
+def at_moment(path: Path, at: float, annotations: RecordingNotes) -> Session:
     session = Seeker(path, Session).seek(at).session
-    session.noted = remarks.acts
+    session.noted = annotations.acts
     return session
 
 
 def test_a_note_is_shown_from_its_moment_on_and_is_there_the_next_time(path: Path) -> None:
-    remarks = noted(path, "it begins")
-    before, after = (at_moment(path, START + at, remarks).snapshot(View()) for at in (4, 6))
+    annotations = noted(path, "it begins")
+    before, after = (at_moment(path, START + at, annotations).snapshot(View()) for at in (4, 6))
     assert before.memos == ()
     assert [(memo.text, memo.by, memo.at) for memo in after.memos] == [("it begins", "ada", START + 5)]
     again = RecordingNotes(lambda: Notebook(path))
@@ -56,19 +56,19 @@ def test_a_note_is_shown_from_its_moment_on_and_is_there_the_next_time(path: Pat
 
 
 def test_at_the_end_where_the_feed_itself_tells_of_it_it_is_shown_once(path: Path) -> None:
-    remarks = noted(path, "it begins")
+    annotations = noted(path, "it begins")
     moment = Seeker(path, Session).seek(START + 60)
-    for _, frame in moment.rest():
+    for _, frame in moment.remaining():
         moment.session.feed(frame)
-    moment.session.noted = remarks.acts
+    moment.session.noted = annotations.acts
     assert len(moment.session.engine.operators) == 1
     assert len(moment.session.snapshot(View()).memos) == 1
 
 
 def test_notes_that_follow_fast_on_each_other_all_find_their_place_in_the_recording(path: Path) -> None:
     texts = [str(number) for number in range(8)]
-    remarks = noted(path, *texts)
-    assert remarks.failures == []
+    annotations = noted(path, *texts)
+    assert annotations.failures == []
     assert sorted(noted.act.text for noted in Notebook(path).notes()) == texts
     assert Notebook(path).sidecar_notes() == []
 
@@ -86,12 +86,12 @@ def test_a_note_about_a_call_stands_in_its_ladder_in_a_replay_too(path: Path) ->
 
 
 def test_what_can_not_be_noted_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    remarks = RecordingNotes(lambda: Notebook(path), author="ada")
+    annotations = RecordingNotes(lambda: Notebook(path), author="ada")
     assert (
-        remarks.operate(Act("silence"))
+        annotations.operate(Act("silence"))
         == "silence works only on a live feed: a recording takes notes and bookmarks"
     )
-    assert "at most 20,000 are allowed" in remarks.operate(Act("note", text="x" * 30_000, at=START))
+    assert "at most 20,000 are allowed" in annotations.operate(Act("note", text="x" * 30_000, at=START))
     path.chmod(0o400)
     path.with_name("a.vtr.notes").mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")

@@ -11,11 +11,11 @@ from voicetop.replay.controls import Controls
 from voicetop.replay.options import PlaybackStart
 
 
-def begun(**start: float | bool) -> Controls:
+def has_state(**start: float | bool) -> Controls:
     """The controls of a playback that has arrived where it was to begin."""
     controls = Controls(PlaybackStart(**start))  # type: ignore[arg-type]
     controls.take()
-    controls.arrive(100.0, "")
+    controls.arrived(100.0, "")
     return controls
 
 
@@ -27,7 +27,7 @@ def test_it_begins_by_going_to_where_it_was_to() -> None:
 
 
 def test_a_target_is_given_out_once_and_a_later_one_replaces_it() -> None:
-    controls = begun()
+    controls = has_state()
     controls.seek(200.0, 200.0)
     controls.seek(999.0, 300.0)
     assert controls.position.seeking == 300.0
@@ -38,55 +38,55 @@ def test_a_target_is_given_out_once_and_a_later_one_replaces_it() -> None:
 
 
 def test_where_it_has_come_to_counts_only_while_nothing_else_is_wanted() -> None:
-    controls = begun()
-    controls.pass_by(101.0, 1.0)
-    assert (controls.position.at, controls.position.reached) == (101.0, 1.0)
+    controls = has_state()
+    controls.advance(101.0, 1.0)
+    assert (controls.position.at, controls.position.actual_speed) == (101.0, 1.0)
     controls.seek(200.0, 200.0)
-    controls.pass_by(102.0, 1.0)
-    controls.arrive(102.0, "")
+    controls.advance(102.0, 1.0)
+    controls.arrived(102.0, "")
     controls.stop(102.0, "end of recording")
-    assert (controls.position.at, controls.position.seeking, controls.done) == (101.0, 200.0, False)
+    assert (controls.position.at, controls.position.seeking, controls.ended) == (101.0, 200.0, False)
     controls.take()
-    controls.arrive(199.75, "")
+    controls.arrived(199.75, "")
     assert (controls.position.at, controls.position.why) == (199.75, "")
     assert math.isnan(controls.position.seeking)
 
 
 def test_standing_still_no_speed_is_reached() -> None:
-    controls = begun()
+    controls = has_state()
     controls.pause()
-    controls.pass_by(101.0, 8.0)
-    assert math.isnan(controls.position.reached)
+    controls.advance(101.0, 8.0)
+    assert math.isnan(controls.position.actual_speed)
 
 
 def test_a_place_that_cannot_be_read_is_told_and_it_stands_still() -> None:
-    controls = begun()
-    controls.arrive(100.0, "damaged")
+    controls = has_state()
+    controls.arrived(100.0, "damaged")
     assert (controls.position.playing, controls.position.why) == (False, "damaged")
 
 
 def test_stopped_by_itself_it_goes_on_when_play_is_pressed() -> None:
-    controls = begun()
+    controls = has_state()
     controls.stop(160.0, "end of recording")
-    assert (controls.done, controls.position.playing) == (True, False)
+    assert (controls.ended, controls.position.playing) == (True, False)
     controls.play()
-    assert (controls.done, controls.position.why) == (False, "")
+    assert (controls.ended, controls.position.why) == (False, "")
     assert controls.take().resumed
     assert not controls.take().resumed
 
 
 def test_who_wants_something_ends_the_rest() -> None:
-    controls = begun(playing=False)
+    controls = has_state(playing=False)
     wishes: list[Callable[[], None]] = [
         lambda: controls.ask(View(), None),
         controls.play,
         lambda: controls.seek(1.0, 1.0),
         controls.close,
     ]
-    for wish in wishes:
+    for request in wishes:
         resting = threading.Thread(target=controls.wait, args=(None,))
         resting.start()
-        wish()
+        request()
         resting.join(5)
         assert not resting.is_alive()
         controls.take()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from recording.recording_samples import read_all
-from replay.films import START, arrive, asked, digests, film_frames, until
+from replay.replay_samples import START, arrive, asked, digests, sample_frames, until
 from voicetop.clock import WallClock
 from voicetop.engine.snapshot import View
 from voicetop.live import LiveFeed
@@ -37,7 +37,7 @@ class FilmSource:
         self._seconds = seconds
 
     async def frames(self) -> AsyncIterator[bytes]:
-        for number, frame in enumerate(film_frames(self._seconds)):
+        for number, frame in enumerate(sample_frames(self._seconds)):
             while number / 4 > self.gate:  # noqa: ASYNC110 - opened from another thread
                 await asyncio.sleep(0.002)
             yield frame
@@ -54,9 +54,9 @@ def home(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def feed_of(
-    source: FilmSource, recorder: Recorder | None = None, bounds: HistoryLimits | None = None
+    source: FilmSource, recorder: Recorder | None = None, limits: HistoryLimits | None = None
 ) -> LiveFeed:
-    feed = LiveFeed(lambda: (source, recorder), limits=bounds or HistoryLimits())
+    feed = LiveFeed(lambda: (source, recorder), limits=limits or HistoryLimits())
     feed.start()
     until(lambda: feed.past)
     return feed
@@ -100,7 +100,7 @@ def feed(source: FilmSource) -> Iterator[LiveFeed]:
 
 @pytest.fixture(scope="module")
 def played() -> dict[float, str]:
-    return digests(film_frames(60))
+    return digests(sample_frames(60))
 
 
 def digest(past: Player) -> str:
@@ -121,7 +121,7 @@ def test_any_moment_since_the_start_is_as_it_was(feed: LiveFeed, played: dict[fl
 def test_states_are_kept_as_it_goes(feed: LiveFeed) -> None:
     assert feed._history is not None
     states = feed._history._states
-    until(lambda: len(states._kept) >= 7)
+    until(lambda: len(states._checkpoints) >= 7)
     entered = [states.nearest(START + second) for second in (4, 17, 40)]
     assert entered[0] is None
     assert [
@@ -221,14 +221,14 @@ def test_with_a_folder_of_files_too_and_they_begin_with_states(
 def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_history, "LEAST_FILE_S", 5.0)
     source = FilmSource(gate=0.0)
-    feed = feed_of(source, bounds=HistoryLimits(seconds=40.0, size=150_000))
+    feed = feed_of(source, limits=HistoryLimits(seconds=40.0, size=150_000))
     assert feed._history is not None
     go_on(source, feed, 60)
     past = past_of(feed)
     until(lambda: past.timeline.first_at > START)
     first = arrive(past, -math.inf).at
     assert first > START + 1
-    assert digest(past) == digests(film_frames(60))[first]
+    assert digest(past) == digests(sample_frames(60))[first]
     folder = feed._history._scratch.path
     assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 250_000
     feed.close()

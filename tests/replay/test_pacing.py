@@ -31,31 +31,31 @@ def test_as_fast_as_it_goes_everything_is_due() -> None:
 
 def test_a_pause_in_which_nothing_was_recorded_counts_as_a_second() -> None:
     pacing = anchored(2.0)
-    pacing.meet(100.0, 105.0, NOW)
+    pacing.skip_gap(100.0, 105.0, NOW)
     assert pacing.wait(105.0, NOW) == 2.5, "five seconds are no pause"
-    pacing.meet(100.0, 5000.0, NOW)
+    pacing.skip_gap(100.0, 5000.0, NOW)
     assert pacing.wait(5000.0, NOW) == 1.0
-    pacing.meet(100.0, 5000.0, NOW + 0.75)
+    pacing.skip_gap(100.0, 5000.0, NOW + 0.75)
     assert pacing.wait(5000.0, NOW + 0.75) == 0.25, "it is met before every frame, and waited for once"
 
 
 def test_stamps_that_step_back_are_not_waited_for_and_go_on_from_there() -> None:
     pacing = anchored(2.0)
-    pacing.meet(100.0, 97.0, NOW)
+    pacing.skip_gap(100.0, 97.0, NOW)
     assert pacing.due(NOW) == 100.0, "a little disorder is none of its business"
-    pacing.meet(100.0, 40.0, NOW)
+    pacing.skip_gap(100.0, 40.0, NOW)
     assert pacing.due(NOW) == 40.0
     assert pacing.wait(40.5, NOW) == 0.25
 
 
 def test_the_speed_that_was_reached_is_that_of_the_last_second() -> None:
     reached = MeasuredSpeed()
-    assert math.isnan(reached.see(0.0, NOW))
+    assert math.isnan(reached.measure(0.0, NOW))
     for tenth in range(1, 11):
-        speed = reached.see(4.0 * tenth / 10, NOW + tenth / 10)
+        speed = reached.measure(4.0 * tenth / 10, NOW + tenth / 10)
     assert math.isclose(speed, 4.0)
     for tenth in range(11, 31):
-        speed = reached.see(4.0 + (tenth - 10) / 10, NOW + tenth / 10)
+        speed = reached.measure(4.0 + (tenth - 10) / 10, NOW + tenth / 10)
     assert math.isclose(speed, 1.0)
     reached.restart()
-    assert math.isnan(reached.see(9.0, NOW + 9))
+    assert math.isnan(reached.measure(9.0, NOW + 9))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.films import film, film_frames, until
+from replay.replay_samples import sample_frames, until, write_sample
 from voicetop.errors import RecordingError
 from voicetop.replay.pipe_spool import PipeSpool
 from voicetop.replay.scratch import Scratch
@@ -23,7 +23,7 @@ from voicetop.replay.scratch import Scratch
 
 @pytest.fixture
 def data(tmp_path: Path) -> bytes:
-    return film(tmp_path / "a.vtr", film_frames(10)).read_bytes()
+    return write_sample(tmp_path / "a.vtr", sample_frames(10)).read_bytes()
 
 
 @pytest.fixture

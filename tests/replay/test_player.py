@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.films import START, arrive, asked, digests, film, film_frames, player_of, until
+from replay.replay_samples import START, arrive, asked, digests, player_of, sample_frames, until, write_sample
 from voicetop.engine.snapshot import View
 from voicetop.recording.compression import compressor
 from voicetop.recording.recorder import Recorder
@@ -23,12 +23,12 @@ from voicetop.sources import Act
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film(tmp_path_factory.mktemp("film") / "a.vtr", film_frames(60))
+    return write_sample(tmp_path_factory.mktemp("film") / "a.vtr", sample_frames(60))
 
 
 @pytest.fixture(scope="module")
 def played() -> dict[float, str]:
-    return digests(film_frames(60))
+    return digests(sample_frames(60))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_it_begins_at_the_first_heartbeat_and_stands_there(player: Player) -> No
 
 
 def test_of_long_frames_too_it_shows_the_first_heartbeat_and_no_more(tmp_path: Path) -> None:
-    path = film(tmp_path / "a.vtr", film_frames(60, calls=1), per_block=1000)
+    path = write_sample(tmp_path / "a.vtr", sample_frames(60, calls=1), per_block=1000)
     player = player_of(path, playing=False)
     player.start()
     until(lambda: player.latest)
@@ -102,14 +102,14 @@ def test_who_asks_is_answered_standing_still_and_on_the_way(player: Player) -> N
 
 
 def test_nothing_that_is_asked_holds_the_screen_up(player: Player) -> None:
-    stuck, reel = threading.Event(), player._playback.reel
-    assert reel is not None
-    refresh = reel.refresh
+    stuck, recordings = threading.Event(), player._playback.recordings
+    assert recordings is not None
+    refresh = recordings.refresh
 
     def slow() -> None:
         stuck.wait(5)
 
-    reel.refresh = slow  # type: ignore[method-assign]
+    recordings.refresh = slow  # type: ignore[method-assign]
     began = time.monotonic()
     player.seek(START + 20)
     player.ask(View())
@@ -121,7 +121,7 @@ def test_nothing_that_is_asked_holds_the_screen_up(player: Player) -> None:
     assert player.timeline is not None
     assert time.monotonic() - began < 1.0
     stuck.set()
-    reel.refresh = refresh  # type: ignore[method-assign]
+    recordings.refresh = refresh  # type: ignore[method-assign]
 
 
 def test_played_it_passes_through_the_same_states(recording: Path, played: dict[float, str]) -> None:
@@ -148,7 +148,7 @@ def test_played_it_passes_through_the_same_states(recording: Path, played: dict[
 def test_time_goes_on_at_the_speed_that_was_set(recording: Path) -> None:
     player = player_of(recording, speed=8.0)
     player.start()
-    until(lambda: player.position.reached == player.position.reached)
+    until(lambda: player.position.actual_speed == player.position.actual_speed)
     first, began = player.position.at, time.monotonic()
     until(lambda: player.position.at >= first + 8)
     took = time.monotonic() - began
@@ -157,7 +157,7 @@ def test_time_goes_on_at_the_speed_that_was_set(recording: Path) -> None:
     player.set_speed(0.01)
     assert player.position.speed == 0.25
     player.pause()
-    assert player.position.reached != player.position.reached
+    assert player.position.actual_speed != player.position.actual_speed
     until(lambda: not player.position.playing)
     stands = player.position.at
     time.sleep(0.3)
@@ -224,7 +224,7 @@ def test_the_timeline_knows_what_happened_when(player: Player) -> None:
 
 
 def test_what_is_noted_is_on_the_timeline_and_in_the_next_replay(tmp_path: Path) -> None:
-    path = film(tmp_path / "a.vtr", film_frames(20))
+    path = write_sample(tmp_path / "a.vtr", sample_frames(20))
     player = player_of(path, playing=False)
     player.start()
     arrive(player, START + 12)
@@ -242,7 +242,7 @@ def test_what_is_noted_is_on_the_timeline_and_in_the_next_replay(tmp_path: Path)
 
 
 def test_a_file_that_is_still_being_recorded_is_followed(tmp_path: Path) -> None:
-    frames = film_frames(30)
+    frames = sample_frames(30)
     recorder = Recorder(tmp_path / "a.vtr", epoch="film", flush_s=0.05)
     for _ in range(21):
         recorder.write(next(frames))
@@ -263,9 +263,9 @@ def test_a_file_that_is_still_being_recorded_is_followed(tmp_path: Path) -> None
 
 
 def test_a_folder_of_files_is_one_film(tmp_path: Path, played: dict[float, str]) -> None:
-    frames = list(film_frames(60))
+    frames = list(sample_frames(60))
     for number, first in enumerate(range(0, 241, 80)):
-        film(tmp_path / f"part{number}.vtr", iter(frames[first : first + 80]))
+        write_sample(tmp_path / f"part{number}.vtr", iter(frames[first : first + 80]))
     player = player_of(tmp_path, playing=False)
     player.start()
     for second in (50, 10, 30, 59, 20):
@@ -281,9 +281,9 @@ def test_a_folder_of_files_is_one_film(tmp_path: Path, played: dict[float, str])
 
 
 def test_a_file_of_the_folder_that_is_none_is_told_and_passed_over(tmp_path: Path) -> None:
-    film(tmp_path / "a.vtr", film_frames(10))
+    write_sample(tmp_path / "a.vtr", sample_frames(10))
     (tmp_path / "b.vtr").write_text("hello")
-    film(tmp_path / "c.vtr", film_frames(10, begin=START + 10, seq=10_000))
+    write_sample(tmp_path / "c.vtr", sample_frames(10, begin=START + 10, seq=10_000))
     player = player_of(tmp_path, speed=math.inf)
     player.start()
     until(lambda: player.ended)
@@ -293,7 +293,7 @@ def test_a_file_of_the_folder_that_is_none_is_told_and_passed_over(tmp_path: Pat
 
 
 def test_damage_is_told_and_a_gap_on_the_timeline(tmp_path: Path) -> None:
-    path = film(tmp_path / "a.vtr", film_frames(30))
+    path = write_sample(tmp_path / "a.vtr", sample_frames(30))
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 40] = os.urandom(40)
     path.write_bytes(data)
@@ -307,7 +307,7 @@ def test_damage_is_told_and_a_gap_on_the_timeline(tmp_path: Path) -> None:
 
 
 def test_a_torn_end_is_told_when_it_is_there(tmp_path: Path) -> None:
-    path = film(tmp_path / "a.vtr", film_frames(5))
+    path = write_sample(tmp_path / "a.vtr", sample_frames(5))
     path.write_bytes(path.read_bytes() + b"\x28\xb5\x2f\xfd")
     player = player_of(path, speed=math.inf)
     player.start()
@@ -318,7 +318,7 @@ def test_a_torn_end_is_told_when_it_is_there(tmp_path: Path) -> None:
 
 
 def test_a_part_of_a_later_version_ends_it_where_it_begins(tmp_path: Path) -> None:
-    path = film(tmp_path / "a.vtr", film_frames(5))
+    path = write_sample(tmp_path / "a.vtr", sample_frames(5))
     path.write_bytes(path.read_bytes() + compressor(3)(b'{"voicetop":"recording","version":9}\n'))
     player = player_of(path, at=START + 1, speed=math.inf)
     player.start()
@@ -338,8 +338,8 @@ def test_a_recording_that_is_gone_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_pause_in_which_nothing_was_recorded_is_cut_short(tmp_path: Path) -> None:
-    later = film_frames(5, begin=START + 5000, seq=10_000)
-    path = film(tmp_path / "a.vtr", iter([*film_frames(5), *later]))
+    later = sample_frames(5, begin=START + 5000, seq=10_000)
+    path = write_sample(tmp_path / "a.vtr", iter([*sample_frames(5), *later]))
     player = player_of(path, at=START + 4.5, speed=4.0)
     player.start()
     until(lambda: player.position.at > START + 5000, 10)

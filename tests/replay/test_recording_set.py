@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from replay.films import START, digests, film, film_frames
+from replay.replay_samples import START, digests, sample_frames, write_sample
 from voicetop.errors import RecordingError
 from voicetop.recording.reader import Place, extent
 from voicetop.replay.frame_cursor import FrameCursor
@@ -16,7 +16,7 @@ from voicetop.replay.recording_set import RecordingSet
 from voicetop.replay.seek import Seeker
 from voicetop.session import Session
 
-FRAMES = list(film_frames(60))
+FRAMES = list(sample_frames(60))
 BORDERS = (0, 81, 161, 241)
 
 
@@ -33,27 +33,27 @@ def folder(tmp_path: Path) -> Path:
     state = msgspec.json.encode(folded(*FRAMES[: BORDERS[1]]).welcome())
     for number in range(3):
         part = FRAMES[BORDERS[number] : BORDERS[number + 1]]
-        film(tmp_path / f"part{number}.vtr", iter([state, *part] if number == 1 else part))
+        write_sample(tmp_path / f"part{number}.vtr", iter([state, *part] if number == 1 else part))
     return tmp_path
 
 
-def entered(reel: RecordingSet, at: float) -> tuple[Session, FrameCursor]:
-    session = reel.new_session()
-    return session, reel.enter(at, session)
+def entered(recordings: RecordingSet, at: float) -> tuple[Session, FrameCursor]:
+    session = recordings.new_session()
+    return session, recordings.enter(at, session)
 
 
 def test_it_goes_from_the_first_file_to_the_last(folder: Path) -> None:
-    reel = RecordingSet(folder, Session)
-    assert (reel.first_at, reel.last_at) == extent(folder) == (START, START + 60)
-    assert [part.path.name for part in reel.parts] == ["part0.vtr", "part1.vtr", "part2.vtr"]
+    recordings = RecordingSet(folder, Session)
+    assert (recordings.first_at, recordings.last_at) == extent(folder) == (START, START + 60)
+    assert [part.path.name for part in recordings.parts] == ["part0.vtr", "part1.vtr", "part2.vtr"]
 
 
 @pytest.mark.parametrize(("second", "nearest"), [(5, -math.inf), (25, START + 20), (45, START + 20)])
 def test_it_is_entered_at_the_nearest_state_of_any_file(folder: Path, second: int, nearest: float) -> None:
-    reel = RecordingSet(folder, Session)
-    assert reel.nearest(START + second) == nearest
-    session, trail = entered(reel, START + second)
-    rest = digests(frame for _, frame in trail)
+    recordings = RecordingSet(folder, Session)
+    assert recordings.nearest(START + second) == nearest
+    session, frames = entered(recordings, START + second)
+    rest = digests(frame for _, frame in frames)
     assert max(rest) == START + 60
     if nearest > 0:
         whole = digests(iter(FRAMES))
@@ -74,43 +74,43 @@ def test_states_of_a_file_that_was_played_alone_are_not_those_of_the_folder(fold
 
 
 def test_a_trail_goes_on_where_more_was_written(tmp_path: Path) -> None:
-    path = film(tmp_path / "a.vtr", iter(FRAMES[:40]))
-    trail = FrameCursor(lambda: sorted(tmp_path.glob("*.vtr")), path, Place(0, 0))
-    session = folded(*(frame for _, frame in trail))
-    assert next(trail, None) is None
-    film(path, iter(FRAMES[40:100]))
-    for _, frame in trail:
+    path = write_sample(tmp_path / "a.vtr", iter(FRAMES[:40]))
+    frames = FrameCursor(lambda: sorted(tmp_path.glob("*.vtr")), path, Place(0, 0))
+    session = folded(*(frame for _, frame in frames))
+    assert next(frames, None) is None
+    write_sample(path, iter(FRAMES[40:100]))
+    for _, frame in frames:
         session.feed(frame)
-    film(tmp_path / "b.vtr", iter(FRAMES[100:]))
-    for _, frame in trail:
+    write_sample(tmp_path / "b.vtr", iter(FRAMES[100:]))
+    for _, frame in frames:
         session.feed(frame)
     assert session.digest() == folded(*FRAMES).digest()
-    assert trail.notes == []
+    assert frames.notes == []
 
 
 def test_a_block_that_is_being_written_is_read_once_it_is_whole(tmp_path: Path) -> None:
-    whole = film(tmp_path / "whole", iter(FRAMES[:40])).read_bytes()
+    whole = write_sample(tmp_path / "whole", iter(FRAMES[:40])).read_bytes()
     path = tmp_path / "a.vtr"
     path.write_bytes(whole[: len(whole) // 2])
-    trail = FrameCursor(lambda: [path], path, Place(0, 0))
-    session = folded(*(frame for _, frame in trail))
-    assert any("truncated" in note for note in trail.notes)
+    frames = FrameCursor(lambda: [path], path, Place(0, 0))
+    session = folded(*(frame for _, frame in frames))
+    assert any("truncated" in note for note in frames.notes)
     path.write_bytes(whole)
-    for _, frame in trail:
+    for _, frame in frames:
         session.feed(frame)
     assert session.digest() == folded(*FRAMES[:40]).digest()
-    assert trail.notes == []
+    assert frames.notes == []
 
 
 def test_files_come_and_go(folder: Path) -> None:
-    reel = RecordingSet(folder, Session)
+    recordings = RecordingSet(folder, Session)
     (folder / "part0.vtr").unlink()
     (folder / "part9.vtr").touch()
-    reel.refresh()
-    assert [part.path.name for part in reel.parts] == ["part1.vtr", "part2.vtr"]
-    film(folder / "part9.vtr", film_frames(5, begin=START + 60, seq=100_000))
-    reel.refresh()
-    assert reel.last_at == START + 65
+    recordings.refresh()
+    assert [part.path.name for part in recordings.parts] == ["part1.vtr", "part2.vtr"]
+    write_sample(folder / "part9.vtr", sample_frames(5, begin=START + 60, seq=100_000))
+    recordings.refresh()
+    assert recordings.last_at == START + 65
 
 
 def test_a_folder_without_recordings_is_none(tmp_path: Path) -> None:

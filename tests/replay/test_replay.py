@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.films import START, arrive, film, film_frames, player_of, until
+from replay.replay_samples import START, arrive, player_of, sample_frames, until, write_sample
 from voicetop.recording.notes import Notebook
 from voicetop.replay.annotations import RecordingNotes
 from voicetop.simulator.incidents import SimulatedIncident
@@ -87,7 +87,7 @@ def test_an_outage_that_pages_live_reaches_nobody_when_it_is_replayed(
     tmp_path: Path, walled: list[str]
 ) -> None:
     outage = SimulatedIncident("llm_outage", at=20.0, duration=60.0)
-    path = film(tmp_path / "a.vtr", film_frames(100, calls=60, incidents=(outage,)))
+    path = write_sample(tmp_path / "a.vtr", sample_frames(100, calls=60, incidents=(outage,)))
     player = player_of(path, speed=math.inf)
     player.start()
     until(lambda: player.ended, 60)
@@ -98,7 +98,7 @@ def test_an_outage_that_pages_live_reaches_nobody_when_it_is_replayed(
 
 
 def test_its_sessions_hand_effects_to_nobody_but_the_timeline(tmp_path: Path) -> None:
-    player = player_of(film(tmp_path / "a.vtr", film_frames(20)), playing=False)
+    player = player_of(write_sample(tmp_path / "a.vtr", sample_frames(20)), playing=False)
     player.start()
     arrive(player, START + 10)
     assert player._playback.cursor is not None
@@ -109,17 +109,17 @@ def test_its_sessions_hand_effects_to_nobody_but_the_timeline(tmp_path: Path) ->
 
 
 def test_all_that_a_person_can_do_in_it_is_note(tmp_path: Path) -> None:
-    path = film(tmp_path / "a.vtr", film_frames(5))
-    remarks = RecordingNotes(lambda: Notebook(path), author="ada")
+    path = write_sample(tmp_path / "a.vtr", sample_frames(5))
+    annotations = RecordingNotes(lambda: Notebook(path), author="ada")
     for act in ("ack", "silence", "resolve", "duty", "page"):
-        assert remarks.operate(Act(act, target="i1", at=START)) == (
+        assert annotations.operate(Act(act, target="i1", at=START)) == (
             f"{act} works only on a live feed: a recording takes notes and bookmarks"
         )
-    assert remarks.acts == []
+    assert annotations.acts == []
 
 
 def test_a_process_that_replays_has_loaded_nothing_that_reaches_out(tmp_path: Path) -> None:
-    path = film(tmp_path / "a.vtr", film_frames(5))
+    path = write_sample(tmp_path / "a.vtr", sample_frames(5))
     code = (
         "import sys\nfrom voicetop.cli import run\n"
         f"assert run(['replay', {str(path)!r}, '--plain', '--speed', 'max']) == 0\n"

@@ -51,7 +51,7 @@ def check(recording: Path, played: dict[float, str], moments: list[float]) -> No
         if beats:
             assert found.session.at == beats[-1]
             assert found.session.digest() == played[beats[-1]]
-        rest = digests(found.session, (frame for _, frame in found.rest()))
+        rest = digests(found.session, (frame for _, frame in found.remaining()))
         assert rest == {beat: digest for beat, digest in played.items() if beat > at}
 
 

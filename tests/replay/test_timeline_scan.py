@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.films import START, film, film_frames, until
+from replay.replay_samples import START, sample_frames, until, write_sample
 from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.recording.notes import Notebook
 from voicetop.replay import memory_checkpoints, seek, timeline_cache
@@ -22,20 +22,20 @@ from voicetop.sources import Act
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    return film(tmp_path / "a.vtr", film_frames(60))
+    return write_sample(tmp_path / "a.vtr", sample_frames(60))
 
 
 def survey(path: Path, *, wait: bool = True) -> tuple[TimelineScan, RecordingSet]:
-    reel: RecordingSet = RecordingSet(path, Session, share=5.0)
-    remarks = RecordingNotes(lambda: Notebook(path), author="ada")
-    remarks.load()
-    survey = TimelineScan(remarks=remarks)
+    recordings: RecordingSet = RecordingSet(path, Session, share=5.0)
+    annotations = RecordingNotes(lambda: Notebook(path), author="ada")
+    annotations.load()
+    survey = TimelineScan(annotations=annotations)
     idle = threading.Event()
     idle.set()
-    survey.begin(reel, idle)
+    survey.begin(recordings, idle)
     if wait:
         until(lambda: survey.timeline.complete)
-    return survey, reel
+    return survey, recordings
 
 
 def gathered(path: Path) -> Timeline:
@@ -45,8 +45,8 @@ def gathered(path: Path) -> Timeline:
 
 
 def test_the_same_pass_leaves_checkpoints(recording: Path) -> None:
-    watched, reel = survey(recording)
-    assert len(reel.parts[0].checkpoints.saved) >= 4
+    watched, recordings = survey(recording)
+    assert len(recordings.parts[0].checkpoints.saved) >= 4
     watched.close()
     assert RecordingSet(recording, Session).nearest(START + 45) >= START + 30
 
@@ -60,7 +60,7 @@ def test_it_goes_through_a_recording_once(recording: Path, monkeypatch: pytest.M
     def again(*_: object) -> None:
         raise AssertionError("gone through twice")
 
-    monkeypatch.setattr(seek.Seeker, "go_through", again)
+    monkeypatch.setattr(seek.Seeker, "scan", again)
     assert gathered(recording) == first
 
 
@@ -72,19 +72,19 @@ def test_of_a_short_recording_states_are_left_in_memory(
     for _ in range(opened - 1):
         gathered(recording)
     states, idle = MemoryCheckpoints(), threading.Event()
-    reel: RecordingSet = RecordingSet(recording, Session, share=0.0, states=states)
+    recordings: RecordingSet = RecordingSet(recording, Session, share=0.0, states=states)
     watched = TimelineScan(states=states)
     idle.set()
-    watched.begin(reel, idle)
+    watched.begin(recordings, idle)
     until(lambda: watched.timeline.complete and states.nearest(START + 60))
-    until(lambda: reel.nearest(START + 60) >= START + 40)
-    session = reel.new_session()
-    trail = reel.enter(START + 45, session)
+    until(lambda: recordings.nearest(START + 60) >= START + 40)
+    session = recordings.new_session()
+    frames = recordings.enter(START + 45, session)
     assert session.at >= START + 30
     played = Session()
-    for _, frame in trail:
+    for _, frame in frames:
         session.feed(frame)
-    for frame in film_frames(60):
+    for frame in sample_frames(60):
         played.feed(frame)
     assert session.digest() == played.digest()
     watched.close()
@@ -92,29 +92,29 @@ def test_of_a_short_recording_states_are_left_in_memory(
 
 def test_other_records_are_gone_through_anew(recording: Path, tmp_path: Path) -> None:
     first = gathered(recording)
-    longer = film(tmp_path / "b.vtr", film_frames(70))
+    longer = write_sample(tmp_path / "b.vtr", sample_frames(70))
     recording.write_bytes(longer.read_bytes())
     assert gathered(recording).last_at == START + 70
     assert first.last_at == START + 60
 
 
 def test_a_note_costs_no_other_pass_and_is_there(recording: Path) -> None:
-    watched, reel = survey(recording)
+    watched, recordings = survey(recording)
     key = timeline_cache.key_of(Session())
-    until(lambda: timeline_cache.look_up(reel, key))
-    assert watched._remarks is not None
-    assert watched._remarks.operate(Act("bookmark", at=START + 30)) == ""
+    until(lambda: timeline_cache.load(recordings, key))
+    assert watched._annotations is not None
+    assert watched._annotations.operate(Act("bookmark", at=START + 30)) == ""
     until(lambda: any(note.kind == "bookmark" for note in watched.timeline.notes))
     watched.close()
-    reel.refresh()
-    assert timeline_cache.look_up(RecordingSet(recording, Session), key) is not None
+    recordings.refresh()
+    assert timeline_cache.load(RecordingSet(recording, Session), key) is not None
     assert [note.at for note in gathered(recording).notes if note.kind == "bookmark"] == [START + 30]
 
 
 def test_while_somebody_waits_for_the_processor_it_takes_its_time(recording: Path) -> None:
-    reel: RecordingSet = RecordingSet(recording, Session)
+    recordings: RecordingSet = RecordingSet(recording, Session)
     busy = TimelineScan()
-    busy.begin(reel, threading.Event())
+    busy.begin(recordings, threading.Event())
     idle, _ = survey(recording)
     assert not busy.timeline.complete
     busy.close()
@@ -129,9 +129,9 @@ def test_it_ends_at_once_when_it_is_to(recording: Path) -> None:
 
 
 def test_files_of_a_folder_are_one_pass_and_one_timeline(tmp_path: Path, recording: Path) -> None:
-    frames, folder = list(film_frames(60)), tmp_path / "day"
+    frames, folder = list(sample_frames(60)), tmp_path / "day"
     folder.mkdir()
     for number, first in enumerate(range(0, 241, 80)):
-        film(folder / f"part{number}.vtr", iter(frames[first : first + 80]))
+        write_sample(folder / f"part{number}.vtr", iter(frames[first : first + 80]))
     whole, parts = gathered(recording), gathered(folder)
     assert (parts.turns, parts.errors, parts.notes) == (whole.turns, whole.errors, whole.notes)

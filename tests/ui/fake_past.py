@@ -100,10 +100,10 @@ class FakePast:
         self.position = replace(self.position, **changes)
 
     def play(self) -> None:
-        self.move(playing=True, reached=self.position.speed)
+        self.move(playing=True, actual_speed=self.position.speed)
 
     def pause(self) -> None:
-        self.move(playing=False, reached=NAN)
+        self.move(playing=False, actual_speed=NAN)
 
     def set_speed(self, speed: float) -> None:
         self.move(speed=speed)

@@ -88,5 +88,5 @@ def _shared(seeker: Seeker, start: float, redactor: Redactor) -> SessionCursor:
                 yield at, redactor.frame(frame)
 
     cursor = SessionCursor(seeker.empty_session(), redacted())
-    cursor.settle(start)
+    cursor.advance_to(start)
     return cursor

@@ -64,19 +64,19 @@ def run(args: argparse.Namespace) -> int:
             console.check_screen(args, settings)
             spool = PipeSpool(stream, STANDARD_INPUT)
             stack.callback(spool.close)
-            path, where, trouble = spool.path, STANDARD_INPUT, lambda: spool.note
+            path, where, problem = spool.path, STANDARD_INPUT, lambda: spool.note
         else:
-            path, where, trouble = Path(args.file), args.file, lambda: ""
+            path, where, problem = Path(args.file), args.file, lambda: ""
             extent(path)
             console.check_screen(args, settings)
         start, author = start_of(args, path, speed), args.user or settings.user
-        player = open_player(path, where, start, settings, author=author, trouble=trouble)
+        player = open_player(path, where, start, settings, author=author, problem=problem)
         stack.callback(player.close)
         return console.show_feed(player, args, settings, where)
 
 
 def open_player(
-    path: Path, where: str, start: PlaybackStart, settings: Config, *, author: str, trouble: Callable[[], str]
+    path: Path, where: str, start: PlaybackStart, settings: Config, *, author: str, problem: Callable[[], str]
 ) -> Player:
     """A player for the recording at `path`. Raises RecordingError."""
     from voicetop.replay.annotations import RecordingNotes
@@ -85,15 +85,15 @@ def open_player(
     from voicetop.replay.timeline_scan import TimelineScan
 
     states = MemoryCheckpoints()
-    remarks = RecordingNotes(lambda: _notebook(path, piped=where == STANDARD_INPUT), author=author)
+    annotations = RecordingNotes(lambda: _notebook(path, piped=where == STANDARD_INPUT), author=author)
     return Player(
         lambda new_session: _recording_set(path, new_session, states),
         where=where,
-        gathering=TimelineScan(settings.engine, remarks, states),
+        timeline_source=TimelineScan(settings.engine, annotations, states),
         config=settings.engine,
         start=start,
-        trouble=trouble,
-        remarks=remarks,
+        problem=problem,
+        annotations=annotations,
     )
 
 

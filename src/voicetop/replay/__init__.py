@@ -1,4 +1,4 @@
-"""Walking through what was: recordings, and what a live feed keeps of itself.
+"""Time travel: plays and seeks in recordings and in the history of a live feed.
 
-Nothing in here knows a hub, a publisher or a notifier: who replays can't act on the outside.
+Nothing here imports a hub, a publisher or a notifier: a replay can't act on the outside world.
 """

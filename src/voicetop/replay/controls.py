@@ -1,7 +1,7 @@
-"""The controls of a playback: what the screen wants of it, and where it stands.
+"""The controls of a playback: the screen's requests and the playback position.
 
-The screen's thread sets them and returns at once; the playback's thread takes them and says where it has come to. A
-call takes effect as a whole, under one lock.
+The screen's thread sets them and returns at once; the playback thread takes requests and reports the position. Each
+call is atomic, under one lock.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from voicetop.engine.snapshot import NAN, View
 from voicetop.formatting.numbers import known
 from voicetop.picture_loop import Answer, PictureLoop
 from voicetop.replay.options import PlaybackPosition, PlaybackStart
-from voicetop.replay.pacing import speed_within
+from voicetop.replay.pacing import clamp_speed
 
 
-class Wish(NamedTuple):
-    """What is wanted now: a moment to go to (None: no other), and whether time is to go on, and how fast.
+class Request(NamedTuple):
+    """What the screen wants: a seek target (None: no seek), whether to play, and how fast.
 
-    `resumed` says that play was pressed since the last wish was taken.
+    `resumed` means that play was pressed since the last request was taken.
     """
 
     target: float | None
@@ -32,15 +32,15 @@ class Wish(NamedTuple):
 
 
 class Controls:
-    """`position` is where the playback stands; `done` says that it stopped by itself, `closing` that it is to end."""
+    """`position` is where playback is; `ended` means that it stopped by itself, `closing` that the thread must end."""
 
     def __init__(self, start: PlaybackStart) -> None:
         self.pictures = PictureLoop()
         self.closing = False
-        self.done = False
+        self.ended = False
         self.position = PlaybackPosition(
             playing=start.playing,
-            speed=speed_within(start.speed),
+            speed=clamp_speed(start.speed),
             loop=start.loop,
             seeking=start.at if math.isfinite(start.at) else NAN,
         )
@@ -57,38 +57,38 @@ class Controls:
             self._changed.notify()
 
     def seek(self, at: float, shown: float) -> None:
-        """Go to stamp time `at`; `shown` is that moment cut to what there is."""
+        """Seek to stamp time `at`; `shown` is that clamped to the recording."""
         with self._changed:
-            self.done = False
-            self._aim(at, shown)
+            self.ended = False
+            self._set_target(at, shown)
             self._changed.notify()
 
     def play(self) -> None:
-        """Let time go on."""
+        """Play."""
         with self._changed:
-            self.done, self._resumed = False, True
-            self._place(playing=True, why="")
+            self.ended, self._resumed = False, True
+            self._update(playing=True, why="")
             self._changed.notify()
 
     def pause(self) -> None:
-        """Stand still."""
+        """Pause."""
         with self._changed:
-            self._place(playing=False, reached=NAN, why="")
+            self._update(playing=False, actual_speed=NAN, why="")
             self._changed.notify()
 
     def set_speed(self, speed: float) -> None:
-        """Go on at `speed` times real time."""
+        """Play at `speed` times real time."""
         with self._changed:
-            self._place(speed=speed_within(speed), reached=NAN)
+            self._update(speed=clamp_speed(speed), actual_speed=NAN)
             self._changed.notify()
 
     def set_loop(self, loop: bool) -> None:
-        """Begin again at the end."""
+        """Whether to restart at the end."""
         with self._changed:
-            self._place(loop=loop)
+            self._update(loop=loop)
 
     def close(self) -> None:
-        """End it."""
+        """Tell the playback thread to end."""
         with self._changed:
             self.closing = True
             self._changed.notify()
@@ -97,53 +97,53 @@ class Controls:
 
     @property
     def superseded(self) -> bool:
-        """Whether something else is wanted than what is being done."""
+        """Whether a new request replaces what is being done."""
         return self.closing or self._target is not None
 
-    def take(self) -> Wish:
-        """What is wanted now; each target is given out once."""
+    def take(self) -> Request:
+        """The current request; each target is returned only once."""
         with self._changed:
-            wish = Wish(self._target, self.position.playing, self.position.speed, self._resumed)
+            request = Request(self._target, self.position.playing, self.position.speed, self._resumed)
             self._target, self._resumed = None, False
-            return wish
+            return request
 
     def wait(self, seconds: float | None) -> None:
-        """Until somebody wants something, or so long; None: while it stands still."""
+        """Wait for a request, or so long; None: for as long as it is paused."""
         with self._changed:
             wanted = self.superseded or self.pictures.requested
             if not wanted and (seconds is not None or not self.position.playing):
                 self._changed.wait(seconds)
 
-    def pass_by(self, at: float, reached: float) -> None:
-        """Time has gone on to `at`, at `reached` times real time."""
+    def advance(self, at: float, actual_speed: float) -> None:
+        """Playback has advanced to `at`, at `actual_speed` times real time."""
         with self._changed:
             if self._target is None:
-                self._place(at=at, reached=reached if self.position.playing else NAN)
+                self._update(at=at, actual_speed=actual_speed if self.position.playing else NAN)
 
-    def arrive(self, at: float, why: str) -> None:
-        """A seek has led to `at`; `why` says what can't be read there, and then it stands still."""
+    def arrived(self, at: float, why: str) -> None:
+        """A seek has arrived at `at`; with `why`, what can't be read there, it also pauses."""
         with self._changed:
             if self._target is None:
-                self._place(at=at, seeking=NAN, why=why)
+                self._update(at=at, seeking=NAN, why=why)
             if why:
-                self._place(playing=False)
+                self._update(playing=False)
 
-    def begin_again(self, first_at: float) -> None:
-        """Go to the beginning, unless somebody wants to go elsewhere."""
+    def restart(self, first_at: float) -> None:
+        """Go to the beginning, unless another seek is requested."""
         with self._changed:
             if self._target is None:
-                self._aim(-math.inf, first_at)
+                self._set_target(-math.inf, first_at)
 
     def stop(self, at: float, why: str) -> None:
-        """It stops by itself, and `why`."""
+        """Playback stops by itself, for the reason `why`."""
         with self._changed:
             if self._target is None and self.position.playing:
-                self._place(at=at, playing=False, reached=NAN, why=why)
-                self.done = True
+                self._update(at=at, playing=False, actual_speed=NAN, why=why)
+                self.ended = True
 
-    def _aim(self, at: float, shown: float) -> None:
+    def _set_target(self, at: float, shown: float) -> None:
         self._target = at
-        self._place(seeking=shown, why="", reached=NAN)
+        self._update(seeking=shown, why="", actual_speed=NAN)
 
-    def _place(self, **changes: object) -> None:
+    def _update(self, **changes: object) -> None:
         self.position = structs.replace(self.position, **changes)

@@ -1,4 +1,4 @@
-"""Where a replay stands in its recordings, and how it gets to a moment: on from there, or from the nearest checkpoint.
+"""The position of a replay in its recordings. Seeks forward from there or from the nearest checkpoint.
 
 No thread and no clock.
 """
@@ -15,84 +15,85 @@ from voicetop.replay.session_cursor import SessionCursor
 from voicetop.session import Session
 
 FIRST_S = 5.0
-"""So long after its beginning at most, a recording has its first heartbeat."""
+"""A recording has its first heartbeat within this time of its beginning."""
 NEAR_S = 2.0
-"""So little ahead is folded rather than entered anew, even where a state is kept in between."""
+"""A target this near ahead is reached by folding, even if a checkpoint lies in between."""
 
 
 class ReplaySession(Session):
-    """A session that lets somebody look before each frame; who raises there leaves the frame unfolded.
+    """A session that calls `before_frame` before each frame; if that raises, the frame is not folded.
 
-    A recording outlives the version that made it: a state in it that can't be read any more is passed over, and
-    `unread` says so. The records that follow are read by today's rules.
+    A recording outlives the version that made it: a state that can't be read any more is skipped, and `load_error` says
+    so. The records that follow are read by today's rules.
     """
 
-    def __init__(self, config: EngineConfig | None, look: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, config: EngineConfig | None, before_frame: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
-        self._look = look
-        self.unread = ""
+        self._before_frame = before_frame
+        self.load_error = ""
 
     def load(self, state: bytes) -> None:
-        """Go on from a checkpoint, if it can be read."""
+        """Restore from a checkpoint, if it can be read."""
         try:
             super().load(state)
         except CheckpointError as error:
-            self.unread = f"the state before this recording is unknown: it begins with {error}"
+            self.load_error = f"the state before this recording is unknown: it begins with {error}"
 
     def feed(self, frame: bytes) -> None:
-        self._look()
+        self._before_frame()
         super().feed(frame)
 
 
 class Cursor:
-    """Where somebody stands in a reel. `course` is None before the first `seek`."""
+    """A position in `recordings`. `session_cursor` is None before the first `seek`."""
 
-    def __init__(self, reel: RecordingSet) -> None:
-        self.reel = reel
-        self.course: SessionCursor | None = None
-        self._trail: FrameCursor | None = None
+    def __init__(self, recordings: RecordingSet) -> None:
+        self.recordings = recordings
+        self.session_cursor: SessionCursor | None = None
+        self._frames: FrameCursor | None = None
         self._notes: list[str] = []
 
     @property
     def session(self) -> Session | None:
-        return self.course.session if self.course else None
+        return self.session_cursor.session if self.session_cursor else None
 
     @property
     def at(self) -> float:
-        """The last heartbeat that was folded, 0.0 before any."""
-        return self.course.session.at if self.course else 0.0
+        """The stamp of the last heartbeat folded, 0.0 before any."""
+        return self.session_cursor.session.at if self.session_cursor else 0.0
 
     @property
     def notes(self) -> list[str]:
-        """What could not be read so far, each told once."""
-        trail = self._trail.notes if self._trail else []
-        unread = getattr(self.session, "unread", "")
-        return list(dict.fromkeys([*([unread] if unread else []), *self.reel.notes, *self._notes, *trail]))
+        """What could not be read so far, without duplicates."""
+        load_error = getattr(self.session, "load_error", "")
+        frame_notes = self._frames.notes if self._frames else []
+        notes = [load_error, *self.recordings.notes, *self._notes, *frame_notes]
+        return list(dict.fromkeys(note for note in notes if note))
 
     def seek(self, at: float) -> None:
-        """Go to the last heartbeat by `at`, on from here where that is cheaper. Raises RecordingError.
+        """Move to the last heartbeat stamped by `at`, forward from here if that is cheaper. Raises RecordingError.
 
-        What a look raises on the way leaves the walk where it was, or somewhere between here and there.
+        An exception from `before_frame` leaves the cursor where it was, or on the way to `at`.
         """
-        if self.course is None or not self._goes_on_to(at):
-            session = self.reel.new_session()
-            trail = self.reel.enter(at, session)
-            course = SessionCursor(session, trail)
-            course.settle(at)
-            self._leave()
-            self.course, self._trail = course, trail
+        if self.session_cursor is None or not self._can_advance_to(at):
+            session = self.recordings.new_session()
+            frames = self.recordings.enter(at, session)
+            session_cursor = SessionCursor(session, frames)
+            session_cursor.advance_to(at)
+            self._close_frames()
+            self.session_cursor, self._frames = session_cursor, frames
         else:
-            self.course.settle(at)
-        self.course.begin(at + FIRST_S)
+            self.session_cursor.advance_to(at)
+        self.session_cursor.advance_to_first_beat(at + FIRST_S)
 
     def close(self) -> None:
-        """Let go of the files."""
-        self._leave()
+        """Close the files."""
+        self._close_frames()
 
-    def _goes_on_to(self, at: float) -> bool:
-        return at >= self.at and (at - self.at <= NEAR_S or self.reel.nearest(at) <= self.at)
+    def _can_advance_to(self, at: float) -> bool:
+        return at >= self.at and (at - self.at <= NEAR_S or self.recordings.nearest(at) <= self.at)
 
-    def _leave(self) -> None:
-        if self._trail is not None:
-            self._notes += self._trail.notes
-            self._trail.close()
+    def _close_frames(self) -> None:
+        if self._frames is not None:
+            self._notes += self._frames.notes
+            self._frames.close()

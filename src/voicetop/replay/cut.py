@@ -1,4 +1,4 @@
-"""Part of a recording as frames of its own, beginning with the state at its start."""
+"""Cuts a part out of a recording: frames that begin with the state at its start."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from voicetop.wire.batches import split_at
 
 
 def cut_frames(cursor: SessionCursor, until: float) -> Iterator[bytes]:
-    """From where a cursor stands up to `until` (epoch s): first the state, as a hub welcomes a console with it."""
-    if cursor.begun:
+    """The frames from the cursor's position to `until` (epoch s), after a welcome with the state there."""
+    if cursor.has_state:
         yield msgspec.json.encode(cursor.session.welcome())
-    for stamped in cursor.rest():
+    for stamped in cursor.remaining():
         if stamped[0] > until:
             yield from (frame for _, frame in split_at(stamped, until)[0])
             return

@@ -1,6 +1,6 @@
-"""The frames from a place of a recording on, over file after file, and on again when more was written meanwhile.
+"""Iterates over frames from a place in a recording, across files, and continues when more is written.
 
-What a replay walks along. A generator that has ended stays ended; a trail that has ended may go on.
+Unlike a generator it may yield again after StopIteration.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from voicetop.wire.batches import Stamped, split
 
 
 class FrameCursor(Iterator[Stamped]):
-    """Yields each frame with its last stamp. `files` says which files there are by now, in their order.
+    """Yields each frame with its last stamp. `files` returns the current files, in playing order.
 
-    Where a file ends in the middle of a block that is still being written, the block is read once it is whole.
-    Raises RecordingError where the file itself is of a later version, or can't be read.
+    A block that is still being written is read once it is complete. Raises RecordingError if a file is of a later
+    version or can't be read.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class FrameCursor(Iterator[Stamped]):
 
     def __next__(self) -> Stamped:
         while True:
-            if self._reading is None and not self._go_on():
+            if self._reading is None and not self._open_next():
                 raise StopIteration
             try:
                 placed = next(self._reading, None) if self._reading else None
@@ -54,31 +54,31 @@ class FrameCursor(Iterator[Stamped]):
         return [*self._notes, *(self._reader.notes if self._reader else [])]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._reader is not None:
             self._reader.close()
 
-    def _go_on(self) -> bool:
-        """Open what has grown since, or the next file; False where there is nothing new."""
-        following = self._following()
+    def _open_next(self) -> bool:
+        """Open the file again if it has grown, or the next one; False if there is nothing new."""
+        following = self._next_file()
         if self._place is not None and (size := _size(self._file)) > self._read_at_size >= -1:
             self._open(size)
             return True
         if following is None:
             return False
-        self._settle(torn=True)
+        self._collect_notes(torn=True)
         self._file, self._place, self._read_at_size = following, Place(0, 0), 0
         self._open(_size(following))
         return True
 
-    def _following(self) -> Path | None:
-        """The file after this one. It holds nothing before all of this one is written."""
+    def _next_file(self) -> Path | None:
+        """The next file. It is empty until this one is complete."""
         files = list(self._files())
         after = files[files.index(self._file) + 1 :] if self._file in files else files
         return next((file for file in after if _size(file) > 0), None)
 
     def _open(self, size: int) -> None:
-        self._settle(torn=False)
+        self._collect_notes(torn=False)
         self._read_at_size = size
         try:
             self._reader = Reader(self._file)
@@ -87,18 +87,18 @@ class FrameCursor(Iterator[Stamped]):
             self._place = None
             return
         assert self._place is not None
-        self._reading = frames_behind(self._reader, self._place, self._epoch)
+        self._reading = frames_after(self._reader, self._place, self._epoch)
 
-    def _settle(self, *, torn: bool) -> None:
-        """Keep what the last reading had to say, but for a torn end that has become whole meanwhile."""
+    def _collect_notes(self, *, torn: bool) -> None:
+        """Keep the last reader's notes, except for a torn end that is complete by now."""
         if self._reader is not None:
-            told = self._reader.notes
-            self._notes += told if torn or not self._reader.torn else told[:-1]
+            notes = self._reader.notes
+            self._notes += notes if torn or not self._reader.torn else notes[:-1]
             self._reader = None
 
 
 class PlacedFrame(Struct, frozen=True):
-    """A frame, its last stamp, where it begins (None where nobody can enter), and the epoch that it is of."""
+    """A frame with its last stamp, its place (None if reading can't start there) and its epoch."""
 
     at: float
     frame: bytes
@@ -106,8 +106,8 @@ class PlacedFrame(Struct, frozen=True):
     epoch: str
 
 
-def frames_behind(reader: Reader, place: Place, epoch: str) -> Iterator[PlacedFrame]:
-    """The frames behind a place; if it is in the middle of a frame, the rest of that one first. Closes the reader."""
+def frames_after(reader: Reader, place: Place, epoch: str) -> Iterator[PlacedFrame]:
+    """The frames after a place; within a frame, the rest of that one first. Closes the reader."""
     with reader:
         if place.offset:
             reader.enter(place, epoch)

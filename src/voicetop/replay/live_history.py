@@ -1,8 +1,8 @@
-"""What a live feed keeps of itself, so that one can go back in it while it goes on.
+"""The history of a live feed, to go back in while it continues.
 
-The frames are recorded as they come: into the recording that was asked for anyway, else into files of this process's
-own, bounded in size and age and gone when it ends. States are kept beside them, and a `Player` walks through it all.
-The feed's own thread only hands over frames, and now and then a state.
+Frames are recorded as they arrive: to the recording that the user asked for, else to temporary files, bounded in size
+and age. Checkpoints are saved next to them, and a `Player` plays it all. The feed's thread only hands over frames, and
+a state from time to time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from voicetop.recording.reader import shard_files
 from voicetop.recording.shards import Shards
 from voicetop.replay.live_checkpoints import LiveCheckpoints
 from voicetop.replay.options import HistoryLimits, PlaybackStart
-from voicetop.replay.playback_thread import NoteKeeper
+from voicetop.replay.playback_thread import Annotations
 from voicetop.replay.player import Player
 from voicetop.replay.recording_set import RecordingSet
 from voicetop.replay.scratch import Scratch
@@ -37,28 +37,28 @@ if TYPE_CHECKING:
     from voicetop.session import Session
 
 FILES = 8
-"""In so many files what is kept is, so that little goes with the oldest."""
+"""The number of files that the history is split into, so that deleting the oldest loses little."""
 LEAST_FILE_S = 60.0
 STATE_SHARE = 0.25
-"""How much of the bytes states may take."""
+"""The share of the bytes for checkpoints."""
 APART_S = 20.0
 COST = 0.02
-"""How much of the feed's time may go into states."""
-TOLD_S = 1.0
+"""The share of the feed's time that may go into checkpoints."""
+PUBLISH_S = 1.0
 FLUSH_S = 0.25
 CLOSE_S = 2.0
-"""A disk that hangs holds nobody up for what is thrown away anyway."""
+"""A hung disk must not delay the exit for data that is thrown away."""
 LEVEL = 1
-"""Of zstd: what is kept for two hours need not be packed as well as what is kept for ever."""
+"""The zstd level: lower than for recordings, since the history is kept for only two hours."""
 QUEUE_BYTES = 16 * 1024 * 1024
-"""Frames that wait for a slow disk; beyond, the past has a gap, and the feed goes on."""
+"""Frames that may wait for a slow disk; beyond that the history has a gap."""
 
 
 class LiveHistory:
-    """Made on the feed's own thread. `past` may be walked through from any other.
+    """Used on the feed's own thread. `past` may be used from any other.
 
-    With `recorder`, what that writes is walked through; it stays its owner's. Raises RecordingError where nothing can
-    be kept.
+    With a `recorder`, `past` plays what that writes; the caller still closes it. Raises RecordingError if nothing can
+    be recorded.
     """
 
     def __init__(
@@ -66,84 +66,84 @@ class LiveHistory:
         session: Session,
         *,
         where: str,
-        remarks: NoteKeeper,
-        bounds: HistoryLimits,
+        annotations: Annotations,
+        limits: HistoryLimits,
         config: Callable[[], EngineConfig] | None = None,
         recorder: Recorder | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._clock = clock or WallClock()
         self._scratch = Scratch()
-        self._own: Recorder | None = None
-        self._path = self._where_recorded(recorder, bounds)
-        self._origin = next(iter(self._files()), None) if self._own is not None else None
-        self._states = LiveCheckpoints(self._scratch.path, self._files, int(bounds.size * STATE_SHARE))
-        self._gathering = LiveTimeline()
+        self._recorder: Recorder | None = None
+        self._path = self._where_recorded(recorder, limits)
+        self._first_file = next(iter(self._files()), None) if self._recorder is not None else None
+        self._states = LiveCheckpoints(self._scratch.path, self._files, int(limits.size * STATE_SHARE))
+        self._timeline_source = LiveTimeline()
         self._session = session
-        self._beat_at = self._stated_at = NAN
+        self._beat_at = self._saved_at = NAN
         self._not_before = 0.0
         session.on_beat.append(lambda beat: self._beat(beat.at))
-        follow(session, self._gathering.chronicle)
+        follow(session, self._timeline_source.builder)
         self.past = Player(
-            self._open_reel,
+            self._open_recordings,
             where=where,
-            gathering=self._gathering,
-            remarks=remarks,
+            timeline_source=self._timeline_source,
+            annotations=annotations,
             config=config,
             start=PlaybackStart(at=math.inf, playing=False),
         )
 
     @property
     def note(self) -> str:
-        """Why what comes can't be gone back to, in a line."""
-        error = self._own.error if self._own is not None else ""
+        """Why new data can't be gone back to, in one line."""
+        error = self._recorder.error if self._recorder is not None else ""
         return f"you can't go back to new data: {error}" if error else ""
 
     def write(self, frame: bytes) -> None:
-        """Keep a frame, before it is folded."""
-        if self._own is not None:
-            self._own.write(frame)
+        """Record a frame, before it is folded."""
+        if self._recorder is not None:
+            self._recorder.write(frame)
 
     def folded(self, frame: bytes) -> None:
-        """A frame was folded: now and then keep the state behind it."""
+        """After a frame was folded: save the state from time to time."""
         at = self._session.at
-        if self._beat_at != at:  # time didn't move with this frame
+        if self._beat_at != at:  # no heartbeat in this frame
             return
         self._beat_at = NAN
-        if not known(self._stated_at):
-            self._stated_at = at
-        if at - self._stated_at >= APART_S and self._may_state() and ends_with_heartbeat(frame):
-            self._stated_at = at
-            self._keep_state(at)
-        if at - self._gathering.told_at >= TOLD_S or self._gathering.told_at > at:
-            self._gathering.tell(at, self._first_at())
+        if not known(self._saved_at):
+            self._saved_at = at
+        if at - self._saved_at >= APART_S and self._may_save() and ends_with_heartbeat(frame):
+            self._saved_at = at
+            self._save_state(at)
+        if at - self._timeline_source.published_at >= PUBLISH_S or self._timeline_source.published_at > at:
+            self._timeline_source.publish(at, self._first_at())
 
     def finish(self) -> None:
-        """Nothing more comes: all of it is to be in the files. It can still be walked through."""
-        if self._own is not None:
-            self._own.close(CLOSE_S)
+        """End of the feed: write everything to the files. The history can still be played."""
+        if self._recorder is not None:
+            self._recorder.close(CLOSE_S)
 
     def close(self) -> None:
-        """End it, and remove what was kept."""
+        """Stop, and delete temporary files."""
         self.past.close()
         self._states.close()
         self.finish()
         self._scratch.close()
 
-    def _where_recorded(self, recorder: Recorder | None, bounds: HistoryLimits) -> Path:
+    def _where_recorded(self, recorder: Recorder | None, limits: HistoryLimits) -> Path:
         if recorder is not None and not recorder.is_stream:
             return Path(recorder.path)
         folder = self._scratch.path / "feed"
         shards = Shards(
             folder,
-            shard_s=max(LEAST_FILE_S, bounds.seconds / FILES),
-            keep_s=bounds.seconds,
-            keep_bytes=int(bounds.size * (1 - STATE_SHARE)),
+            shard_s=max(LEAST_FILE_S, limits.seconds / FILES),
+            keep_s=limits.seconds,
+            keep_bytes=int(limits.size * (1 - STATE_SHARE)),
             durable=False,
             clock=self._clock,
         )
         try:
-            self._own = Recorder(
+            self._recorder = Recorder(
                 folder,
                 shards=shards,
                 flush_s=FLUSH_S,
@@ -159,23 +159,23 @@ class LiveHistory:
     def _files(self) -> list[Path]:
         return shard_files(self._path) if self._path.is_dir() else [self._path]
 
-    def _open_reel(self, new_session: Callable[[], Session]) -> RecordingSet:
-        return RecordingSet(self._path, new_session, states=self._states, floor=self._first_at)
+    def _open_recordings(self, new_session: Callable[[], Session]) -> RecordingSet:
+        return RecordingSet(self._path, new_session, states=self._states, earliest=self._first_at)
 
     def _first_at(self) -> float:
-        """Before it, nothing can be gone to any more: of what is kept here, the file that it began with was deleted."""
-        if self._origin is None or self._origin.exists():
+        """The earliest stamp to seek to: 0.0 until the first temporary file is deleted."""
+        if self._first_file is None or self._first_file.exists():
             return 0.0
         return self._states.first_at()
 
     def _beat(self, at: float) -> None:
         self._beat_at = at
 
-    def _may_state(self) -> bool:
+    def _may_save(self) -> bool:
         return not self._session.engine.feed.local and self._clock.monotonic() >= self._not_before
 
-    def _keep_state(self, at: float) -> None:
-        """Keep the state, as often as it costs little."""
+    def _save_state(self, at: float) -> None:
+        """Save the state, and limit how often by what it costs."""
         began = self._clock.monotonic()
         self._states.add(self._session.welcome(), at)
         now = self._clock.monotonic()
@@ -183,45 +183,45 @@ class LiveHistory:
 
 
 class LiveTimeline:
-    """A `projector.TimelineSource` that the feed itself fills."""
+    """A `playback_thread.TimelineSource` filled by the feed itself."""
 
     def __init__(self) -> None:
-        self.chronicle = TimelineBuilder()
+        self.builder = TimelineBuilder()
         self.timeline = Timeline()
-        self.told_at = -math.inf
+        self.published_at = -math.inf
 
-    def tell(self, at: float, since: float) -> None:
-        """Give out what was gathered by `at`."""
-        self.told_at = at
-        self.timeline = self.chronicle.timeline(complete=True, since=since)
+    def publish(self, at: float, since: float) -> None:
+        """Publish the timeline up to `at`."""
+        self.published_at = at
+        self.timeline = self.builder.timeline(complete=True, since=since)
 
-    def begin(self, reel: RecordingSet, idle: threading.Event) -> None:
-        """All is gathered as it comes."""
+    def begin(self, recordings: RecordingSet, idle: threading.Event) -> None:
+        """Nothing to do: the feed fills it."""
 
     def close(self) -> None:
-        """Nothing runs."""
+        """Nothing to stop."""
 
 
 class LiveNotes:
-    """A `projector.NoteKeeper` of a live feed: what is noted goes to the hub, and comes back with the feed.
+    """The `playback_thread.Annotations` of a live feed: notes go to the hub, and come back with the feed.
 
-    Whoever goes back to a moment sees what was noted about it later: `hear` is told what the live session knows.
+    `update` takes the acts of the live session, so that going back in time also shows later notes.
     """
 
     def __init__(self, operate: Callable[[Act], str]) -> None:
         self.acts: list[Operator] = []
         self.failures: list[str] = []
         self.operate = operate
-        self._told: Sequence[Operator] = ()
+        self._latest: Sequence[Operator] = ()
 
-    def hear(self, told: Sequence[Operator]) -> None:
-        """The engine's acts by now; another sequence whenever there is one more."""
-        if told is self._told:
+    def update(self, operators: Sequence[Operator]) -> None:
+        """Take the engine's acts: a different sequence whenever one was added."""
+        if operators is self._latest:
             return
-        before = {act.event_id for act in self._told}
-        self._told = told
-        self.acts += [act for act in told if act.act in NOTING and act.event_id not in before]
+        before = {act.event_id for act in self._latest}
+        self._latest = operators
+        self.acts += [act for act in operators if act.act in NOTING and act.event_id not in before]
         del self.acts[:-MOST_NOTES]
 
     def load(self) -> None:
-        """The feed itself brings them."""
+        """Nothing to do: they come with the feed."""

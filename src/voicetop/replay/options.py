@@ -1,4 +1,4 @@
-"""How much of a live feed is kept, how a replay begins, and where it stands."""
+"""Options of a replay: how much live history to keep, how playback starts, and its current position."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from voicetop.engine.snapshot import NAN
 
 
 class HistoryLimits(Struct, frozen=True):
-    """How much of a live feed is kept to go back to: seconds, and bytes on the disk."""
+    """How much of a live feed's history to keep: seconds, and bytes on disk."""
 
     seconds: float = 7200.0
     size: int = 512 * 1024 * 1024
 
 
 class PlaybackStart(Struct, frozen=True):
-    """How a replay begins: at stamp time `at` (NaN: its beginning), until `until` (NaN: its end)."""
+    """How playback starts: at stamp time `at` (NaN: the beginning), until `until` (NaN: the end)."""
 
     at: float = NAN
     until: float = NAN
@@ -25,16 +25,16 @@ class PlaybackStart(Struct, frozen=True):
 
 
 class PlaybackPosition(Struct, frozen=True):
-    """The moment that is shown: stamp time `at`, and whether time goes on from there.
+    """The playback position: stamp time `at`, and whether it is playing.
 
-    `speed` is what was asked for (inf: as fast as it goes), `reached` the speed of the last second (NaN while it is
-    paused). `seeking` is where it is on its way to, NaN where it has arrived. `why` says what stopped it.
+    `speed` is the requested speed (inf: as fast as possible), `actual_speed` the measured one (NaN while paused).
+    `seeking` is the target of a seek in progress, else NaN. `why` says what stopped playback.
     """
 
     at: float = NAN
     playing: bool = False
     speed: float = 1.0
-    reached: float = NAN
+    actual_speed: float = NAN
     loop: bool = False
     seeking: float = NAN
     why: str = ""

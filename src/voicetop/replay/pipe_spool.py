@@ -1,4 +1,4 @@
-"""A recording that comes by a pipe, kept in a file of this process's own so that one can seek in it."""
+"""Copies a recording from a pipe to a temporary file, so that it can be sought in."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CHUNK = 256 * 1024
 
 
 class PipeSpool:
-    """Copies `stream` to the file at `path` as it comes, in a thread. `note` says what went wrong.
+    """Copies `stream` to the file at `path` as it arrives, in a thread. `note` says what went wrong.
 
-    Waits for the first block: raises RecordingError where it is not a recording. The file is locked as long as the
-    stream goes on, as a recorder's is, so that who plays it knows that more may come.
+    Waits for the first block, and raises RecordingError if it is not a recording. The file stays locked until the
+    stream ends, like a recorder's, so that a player knows that more may follow.
     """
 
     def __init__(self, stream: BinaryIO, name: str = "standard input") -> None:
@@ -45,7 +45,7 @@ class PipeSpool:
         self._scratch.close()
 
     def _begin(self, name: str) -> bool:
-        """Copy up to the first whole block; whether more may come."""
+        """Copy up to the first whole block; returns whether more may follow."""
         first = b""
         while True:
             chunk = self._read()

@@ -1,7 +1,7 @@
-"""A recording that plays by itself on a thread of its own, and goes where it is told: what a screen holds of a replay.
+"""Plays a recording on its own thread: the screen's handle of a replay.
 
-The screen's thread only sets controls and looks at finished snapshots. A seek looks at the controls before each frame
-that it folds: a later one replaces it, and who asks for a snapshot meanwhile gets one of where it stood before.
+The screen's thread only sets controls and reads finished snapshots. A seek checks the controls before each frame it
+folds: a later seek replaces it, and a snapshot requested in the meantime shows the position before it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voicetop.formatting.numbers import known
 from voicetop.picture_loop import Answer
 from voicetop.replay.controls import Controls
 from voicetop.replay.options import PlaybackPosition, PlaybackStart
-from voicetop.replay.playback_thread import NewSession, NoteKeeper, PlaybackThread, TimelineSource
+from voicetop.replay.playback_thread import Annotations, NewSession, PlaybackThread, TimelineSource
 from voicetop.sources import Act, LinkState
 
 if TYPE_CHECKING:
@@ -27,56 +27,56 @@ if TYPE_CHECKING:
 
 
 class Player:
-    """A `ui.feed.Past`. `open_reel` is called on its own thread, with what makes its sessions.
+    """A `ui.feed.Past`. `open_recordings` is called on its own thread, with what makes its sessions.
 
-    `where` names the recording to people, `trouble` says what is wrong with what it plays from. `start` begins, `close`
-    ends it. `ended` says that it stopped by itself: at the end, or at `until`.
+    `where` is the recording's name for people, `problem` returns what is wrong with its source. Call `start`, then
+    `close`. `ended` is true once playback has stopped by itself: at the end, or at `until`.
     """
 
     def __init__(
         self,
-        open_reel: Callable[[NewSession], RecordingSet],
+        open_recordings: Callable[[NewSession], RecordingSet],
         *,
         where: str,
-        gathering: TimelineSource,
-        remarks: NoteKeeper,
+        timeline_source: TimelineSource,
+        annotations: Annotations,
         config: Callable[[], EngineConfig] | None = None,
         start: PlaybackStart | None = None,
-        trouble: Callable[[], str] = lambda: "",
+        problem: Callable[[], str] = lambda: "",
         clock: Clock | None = None,
     ) -> None:
         start = start or PlaybackStart()
         self._where = where
-        self._gathering = gathering
-        self._remarks = remarks
-        self._trouble = trouble
+        self._timeline_source = timeline_source
+        self._annotations = annotations
+        self._problem = problem
         self._controls = Controls(start)
         self._playback = PlaybackThread(
-            open_reel,
+            open_recordings,
             self._controls,
-            gathering=gathering,
-            remarks=remarks,
+            timeline_source=timeline_source,
+            annotations=annotations,
             config=config,
             until=start.until,
             clock=clock,
         )
 
     def start(self) -> None:
-        """Begin, once."""
+        """Start the playback thread, once."""
         self._playback.start()
 
     def wait_for_answer(self, seconds: float) -> bool:
-        """Wait until the recording is open; False where it can't be."""
+        """Wait until the recording is open; False if it can't be opened."""
         self._playback.opened.wait(seconds)
         return not self._playback.error
 
     def close(self, timeout: float = 5.0) -> None:
-        """End it."""
+        """Stop playback and the timeline scan."""
         self._controls.close()
-        self._gathering.close()
+        self._timeline_source.close()
         self._playback.join(timeout)
 
-    # -- what the screen's thread asks ---------------------------------------------------------------------------
+    # -- called on the screen's thread ---------------------------------------------------------------------------
 
     @property
     def latest(self) -> Snapshot | None:
@@ -85,10 +85,10 @@ class Player:
 
     @property
     def link(self) -> LinkState:
-        """There is something to show as long as the recording is open."""
+        """The link is "live" as long as the recording is open."""
         if self.error:
             return LinkState("ended", where=self._where, why=self.error)
-        return LinkState("live" if self._playback.reel else "connecting", where=self._where)
+        return LinkState("live" if self._playback.recordings else "connecting", where=self._where)
 
     @property
     def error(self) -> str:
@@ -97,19 +97,19 @@ class Player:
 
     @property
     def notes(self) -> list[str]:
-        """What could not be read, and that it is over."""
+        """What could not be read, and why playback stopped."""
         cursor = self._playback.cursor
         notes = [self._named(note) for note in cursor.notes] if cursor else []
-        notes += [trouble] if (trouble := self._trouble()) else []
+        notes += [problem] if (problem := self._problem()) else []
         why = self.position.why
-        if self._controls.done and why:
+        if self._controls.ended and why:
             notes = [" · ".join([f"{self._where}: {why}", *notes])]
-        return [*notes, *self._remarks.failures]
+        return [*notes, *self._annotations.failures]
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more comes by itself."""
-        return self._controls.done or bool(self.error)
+        """Whether playback has stopped by itself."""
+        return self._controls.ended or bool(self.error)
 
     @property
     def past(self) -> Player:
@@ -118,51 +118,51 @@ class Player:
 
     @property
     def position(self) -> PlaybackPosition:
-        """Where it stands."""
+        """The playback position."""
         position = self._controls.position
         return replace(position, why=self._named(position.why)) if position.why else position
 
     @property
     def timeline(self) -> Timeline:
-        """What happened when, as far as is known by now."""
-        timeline, reel = self._gathering.timeline, self._playback.reel
-        if known(timeline.first_at) or reel is None:
+        """The timeline, as far as it is known."""
+        timeline, recordings = self._timeline_source.timeline, self._playback.recordings
+        if known(timeline.first_at) or recordings is None:
             return timeline
-        return Timeline(first_at=reel.first_at or NAN, last_at=reel.last_at or NAN)
+        return Timeline(first_at=recordings.first_at or NAN, last_at=recordings.last_at or NAN)
 
     def ask(self, view: View, call: Answer | None = None) -> None:
-        """From now on make snapshots for `view`; `call` gets the first of them, on the playback's own thread."""
+        """Make snapshots for `view` from now on; `call` gets the first one, on the playback thread."""
         self._controls.ask(view, call)
 
     def play(self) -> None:
-        """Let time go on; at the end begin again."""
+        """Play; at the end, from the beginning."""
         self._controls.play()
 
     def pause(self) -> None:
-        """Stand still."""
+        """Pause."""
         self._controls.pause()
 
     def set_speed(self, speed: float) -> None:
-        """Go on at `speed` times real time."""
+        """Play at `speed` times real time."""
         self._controls.set_speed(speed)
 
     def set_loop(self, loop: bool) -> None:
-        """Begin again at the end."""
+        """Whether to restart at the end."""
         self._controls.set_loop(loop)
 
     def seek(self, at: float) -> None:
-        """Go to stamp time `at`, cut to what there is."""
+        """Seek to stamp time `at`, clamped to the recording."""
         if not known(at):
             return
-        reel = self._playback.reel
-        self._controls.seek(at, min(max(at, reel.first_at), reel.last_at) if reel else at)
+        recordings = self._playback.recordings
+        self._controls.seek(at, min(max(at, recordings.first_at), recordings.last_at) if recordings else at)
         self.start()
 
     def operate(self, act: Act) -> str:
-        """Keep what a person did; without a moment of its own, as of where it stands. Else why that can't be."""
-        return self._remarks.operate(act if known(act.at) else replace(act, at=self.position.at))
+        """Store an operator's act, by default at the current position. Returns "" or why it can't be done."""
+        return self._annotations.operate(act if known(act.at) else replace(act, at=self.position.at))
 
     def _named(self, note: str) -> str:
-        """The note with the recording's name for people: a spool's own file is nothing to them."""
-        reel = self._playback.reel
-        return note.replace(str(reel.path), self._where) if reel is not None else note
+        """The note with the recording's name for people instead of its path, which may be a spool file."""
+        recordings = self._playback.recordings
+        return note.replace(str(recordings.path), self._where) if recordings is not None else note

@@ -1,7 +1,7 @@
-"""One recording or a folder of them as one film: what there is from when to when, and how to get in anywhere.
+"""One recording or a folder of them as one timeline: its extent, and where to enter it for a given time.
 
-A folder is what a recorder with shards leaves (`shards.py`): files by time, the oldest of which may go and new ones
-come while somebody looks. A file that begins with a state stands for itself; any other continues the one before it.
+A folder is written by a recorder with shards (`recording/shards.py`): files by time, of which the oldest may be deleted
+and new ones appear during a replay. A file that begins with a state is independent; any other continues the last one.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from voicetop.replay.seek import SHARE, Seeker
 from voicetop.session import Session
 
 
-class KeptCheckpoint(Struct, frozen=True):
-    """A state that was kept elsewhere than in the recording: of when, and where in which file it goes on."""
+class ExternalCheckpoint(Struct, frozen=True):
+    """A checkpoint stored outside the recording: its stamp, and the file and place where the frames after it start."""
 
     until: float
     file: Path
@@ -38,19 +38,19 @@ class KeptCheckpoint(Struct, frozen=True):
 
 
 class CheckpointSource(Protocol):
-    """States that somebody keeps as a feed goes on."""
+    """Provides checkpoints stored outside the recording."""
 
-    def nearest(self, at: float) -> KeptCheckpoint | None:
-        """The last one by `at`."""
+    def nearest(self, at: float) -> ExternalCheckpoint | None:
+        """The last checkpoint at or before `at`."""
 
-    def load(self, kept: KeptCheckpoint) -> bytes | None:
-        """Its welcome frame; None where it is gone."""
+    def load(self, checkpoint: ExternalCheckpoint) -> bytes | None:
+        """Its welcome frame; None if it was deleted."""
 
 
 class RecordingSet:
-    """Raises RecordingError where there is not a recording at `path`. `first_at` and `last_at` are stamps, 0.0 of none.
+    """Raises RecordingError if there is no recording at `path`. `first_at` and `last_at` are stamps, 0.0 without any.
 
-    `refresh` sees what was written since; it may be called from any thread.
+    `refresh` picks up what was written since; any thread may call it.
     """
 
     def __init__(
@@ -60,26 +60,28 @@ class RecordingSet:
         *,
         share: float = SHARE,
         states: CheckpointSource | None = None,
-        floor: Callable[[], float] = lambda: 0.0,
+        earliest: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`floor` is the first moment that may be gone to."""
+        """`earliest` returns the first stamp that may be sought."""
         self.path = Path(path)
         self.new_session = new_session
         self.parts: list[Seeker] = []
         self._share = share
         self._states = states
-        self._floor = floor
+        self._earliest = earliest
         self._lock = threading.Lock()
-        self._refused: dict[Path, str] = {}
+        self._rejected: dict[Path, str] = {}
         Reader(self.path).close()
         self.refresh()
         if not self.parts:
-            raise RecordingError(next(iter(self._refused.values()), f"{path} is empty: nothing was recorded"))
+            raise RecordingError(
+                next(iter(self._rejected.values()), f"{path} is empty: nothing was recorded")
+            )
 
     @property
     def first_at(self) -> float:
         first = next((part.index.first_at for part in self.parts if part.index.first_at), 0.0)
-        return max(first, self._floor())
+        return max(first, self._earliest())
 
     @property
     def last_at(self) -> float:
@@ -87,20 +89,20 @@ class RecordingSet:
 
     @property
     def notes(self) -> list[str]:
-        """Files of the folder that are no recordings."""
-        return list(self._refused.values())
+        """Files of the folder that are not recordings, one line each."""
+        return list(self._rejected.values())
 
     @property
     def growing(self) -> bool:
-        """Whether a recorder is at the last file now: it holds an exclusive lock."""
+        """Whether a recorder is writing the last file: it holds an exclusive lock."""
         return bool(self.parts) and _is_locked(self.parts[-1].path)
 
     def files(self) -> list[Path]:
-        """The files, in the order in which they are to be played."""
+        """The files, in playing order."""
         return shard_files(self.path) if self.path.is_dir() else [self.path]
 
     def refresh(self) -> None:
-        """Take in what was written since, and let go of files that were deleted."""
+        """Add what was written since, and drop deleted files."""
         with self._lock:
             files = self.files()
             known = {part.path: part for part in self.parts}
@@ -115,27 +117,27 @@ class RecordingSet:
             self.parts = parts or self.parts
 
     def nearest(self, at: float) -> float:
-        """The stamp of the nearest state by `at`; -inf: there is only the beginning."""
-        kept = self._states.nearest(at) if self._states else None
-        number = self._entrance(at)
-        return max(kept.until if kept else -math.inf, self.parts[number].nearest(at))
+        """The stamp of the last state at or before `at`; -inf: only the beginning."""
+        checkpoint = self._states.nearest(at) if self._states else None
+        number = self._part_to_enter(at)
+        return max(checkpoint.until if checkpoint else -math.inf, self.parts[number].nearest(at))
 
     def enter(self, at: float, session: Session) -> FrameCursor:
-        """Bring `session` to the nearest state by `at` that is kept anywhere; the frames that follow on it."""
-        number = self._entrance(at)
+        """Load the last stored state at or before `at` into `session`; returns the frames that follow it."""
+        number = self._part_to_enter(at)
         part = self.parts[number]
-        kept = self._states.nearest(at) if self._states else None
-        if kept is not None and kept.until >= part.nearest(at):
+        checkpoint = self._states.nearest(at) if self._states else None
+        if checkpoint is not None and checkpoint.until >= part.nearest(at):
             assert self._states is not None
-            state = self._states.load(kept)
+            state = self._states.load(checkpoint)
             if state is not None:
                 session.feed(state)
-                return FrameCursor(self.files, kept.file, kept.place, kept.epoch)
+                return FrameCursor(self.files, checkpoint.file, checkpoint.place, checkpoint.epoch)
         place, epoch = part.enter(at, session)
         return FrameCursor(self.files, part.path, place, epoch)
 
-    def _entrance(self, at: float) -> int:
-        """Which file to enter: the one that `at` falls into, or the nearest before it in which a state is kept."""
+    def _part_to_enter(self, at: float) -> int:
+        """The number of the file to enter: the one that covers `at`, or the last before it with a stored state."""
         parts = self.parts
         firsts = [part.index.first_at or math.inf for part in parts]
         number = max(0, bisect.bisect_right(firsts, at) - 1)
@@ -144,8 +146,8 @@ class RecordingSet:
         return number
 
     def _open(self, file: Path, head: str) -> Seeker | None:
-        """Take in a file that continues what begins with `head`. One that holds nothing yet is looked at later."""
-        if file in self._refused:
+        """Open a file that continues the one named `head`; None if it is empty (so far) or not a recording."""
+        if file in self._rejected:
             return None
         try:
             return (
@@ -153,20 +155,20 @@ class RecordingSet:
                     file,
                     self.new_session,
                     share=self._share,
-                    after=lambda index: "" if begins_with_state(index) else head,
+                    continues=lambda index: "" if begins_with_state(index) else head,
                 )
                 if file.stat().st_size
                 else None
             )
         except RecordingError as error:
-            self._refused[file] = str(error)
+            self._rejected[file] = str(error)
         except OSError:
             pass
         return None
 
 
 def begins_with_state(index: BlockIndex) -> bool:
-    """Whether a file of a folder stands for itself: the first records in it are a state."""
+    """Whether a file of a folder is independent: it begins with a state."""
     first = next((block for block in index.blocks if block.first_seq >= 0 or block.marks), None)
     return first is not None and bool(first.marks & STATE)
 
@@ -174,7 +176,7 @@ def begins_with_state(index: BlockIndex) -> bool:
 def _refresh(part: Seeker) -> None:
     try:
         part.index.refresh()
-    except OSError:  # deleted meanwhile
+    except OSError:  # deleted in the meantime
         return
 
 

@@ -1,7 +1,7 @@
-"""Folders for what only this process needs, on a disk rather than in memory, and gone when it is.
+"""Temporary folders of this process, on a disk rather than in memory, removed when it ends.
 
-They stand in the state folder, readable by their owner only, each with a lock that its process holds. What a crashed
-process left behind, whose lock is free, is removed by the next one.
+They are in the state folder, readable by their owner only, each with a lock that the process holds. A folder whose lock
+is free was left by a crashed process: the next one removes it.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ LOCK = "lock"
 
 
 class Scratch:
-    """A new folder at `path`. Raises RecordingError where none can be made."""
+    """A new folder at `path`. Raises RecordingError if none can be made."""
 
     def __init__(self, home: Path | None = None) -> None:
         self._lock = -1
         home = home or state_dir() / "scratch"
         try:
             self.path = self._make(home)
-        except OSError:  # a home that may not be written, or is full
+        except OSError:  # not writable, or full
             try:
                 self.path = self._make(Path(tempfile.gettempdir()) / f"voicetop-{os.getuid()}")
             except OSError as error:
                 raise RecordingError(f"cannot write to {home}: {error.strerror}") from None
 
     def close(self) -> None:
-        """Remove it, with all that is in it."""
+        """Remove the folder and its contents."""
         if self._lock >= 0:
             shutil.rmtree(self.path, ignore_errors=True)
             os.close(self._lock)
@@ -52,7 +52,7 @@ class Scratch:
 
 
 def _sweep(home: Path) -> None:
-    """Remove the folders of processes that are gone."""
+    """Remove the folders of processes that have ended."""
     for folder in home.iterdir():
         with contextlib.suppress(OSError):
             lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)

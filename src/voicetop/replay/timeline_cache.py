@@ -1,7 +1,7 @@
-"""Timelines of recordings that were gone through before, in the state folder: a cache, never truth.
+"""Caches timelines of recordings scanned before, in the state folder.
 
-A day's recording takes minutes to go through; opened again, its timeline is there at once. An entry is named by what
-it was made of: the recording's files, the engine's settings and this version. Deleting it costs nothing but time.
+Scanning a day's recording takes minutes; opened again, its timeline is available at once. An entry is keyed by the
+recording's files, the engine's settings and this version. Deleting it costs nothing but time.
 """
 
 from __future__ import annotations
@@ -22,51 +22,51 @@ if TYPE_CHECKING:
     from voicetop.replay.recording_set import RecordingSet
     from voicetop.session import Session
 
-MOST = 200
+MAX_ENTRIES = 200
 VERSION = 2
 _decoder = msgspec.msgpack.Decoder(Timeline)
 
 
 def key_of(session: Session) -> str:
-    """What decides how a timeline is computed, given a session that has seen nothing."""
+    """A key of everything that determines how a timeline is computed, given an empty session."""
     from voicetop.replay.seek import key_of as settings_of  # noqa: PLC0415 - it needs the engine
 
     return f"{VERSION} {settings_of(session)}"
 
 
-def look_up(reel: RecordingSet, key: str) -> Timeline | None:
-    """The timeline of exactly these records; None where it isn't known."""
+def load(recordings: RecordingSet, key: str) -> Timeline | None:
+    """The timeline of exactly these records; None if it isn't cached."""
     try:
-        return _decoder.decode(_place(reel, key).read_bytes())
+        return _decoder.decode(_entry(recordings, key).read_bytes())
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def keep(reel: RecordingSet, key: str, timeline: Timeline) -> None:
-    """Keep a timeline, but for what people noted: that stands with the recording, and may still grow."""
+def store(recordings: RecordingSet, key: str, timeline: Timeline) -> None:
+    """Cache a timeline without operators' notes, which are stored with the recording and may change."""
     notes = tuple(note for note in timeline.notes if note.kind not in BY_PEOPLE)
-    told = msgspec.msgpack.encode(msgspec.structs.replace(timeline, notes=notes))
+    data = msgspec.msgpack.encode(msgspec.structs.replace(timeline, notes=notes))
     with contextlib.suppress(OSError):
-        place = _place(reel, key)
+        place = _entry(recordings, key)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = place.with_suffix(".new")
-        fresh.touch(0o600)
-        fresh.write_bytes(told)
-        fresh.replace(place)
-        _thin(place.parent)
+        temporary = place.with_suffix(".new")
+        temporary.touch(0o600)
+        temporary.write_bytes(data)
+        temporary.replace(place)
+        _evict(place.parent)
 
 
-def _place(reel: RecordingSet, key: str) -> Path:
-    """A note at the end of a file is a record without a number and a time of its own: it changes nothing here."""
+def _entry(recordings: RecordingSet, key: str) -> Path:
+    """The path of a cache entry. A note appended to a file has no seq or stamp of its own: it keeps the key."""
     files = [
         f"{identity(part.path)} {part.index.last_at} {max(block.last_seq for block in part.index.blocks)}"
-        for part in reel.parts
+        for part in recordings.parts
     ]
     name = hashlib.blake2b(" ".join([key, *files]).encode(), digest_size=16).hexdigest()
     return state_dir() / "timelines" / name
 
 
-def _thin(folder: Path) -> None:
+def _evict(folder: Path) -> None:
     entries = sorted(folder.iterdir(), key=lambda entry: entry.stat().st_mtime)
-    for entry in entries[:-MOST]:
+    for entry in entries[:-MAX_ENTRIES]:
         entry.unlink()

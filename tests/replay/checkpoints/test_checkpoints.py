@@ -38,7 +38,7 @@ def checked(path: Path) -> Seeker:
     assert len(seeker.checkpoints.saved) > 5
     for moment in MOMENTS:
         found = Seeker(path, small).seek(START + moment)
-        for _, frame in found.rest():
+        for _, frame in found.remaining():
             found.session.feed(frame)
         assert found.session.digest() == played.digest()
     return seeker

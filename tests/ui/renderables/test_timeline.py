@@ -231,9 +231,9 @@ def test_a_seek_that_is_under_way_is_told_calmly() -> None:
     ("position", "said"),
     [
         (PlaybackPosition(), "❄ REPLAY outage.vtr 14:12:32 · paused"),
-        (PlaybackPosition(playing=True, speed=8.0, reached=8.1), "▶ REPLAY outage.vtr 14:12:32 · 8× "),
-        (PlaybackPosition(playing=True, speed=500.0, reached=213.7), "· 500× (210× reached)"),
-        (PlaybackPosition(playing=True, speed=inf, reached=1234.0), "· max (1,200× reached)"),
+        (PlaybackPosition(playing=True, speed=8.0, actual_speed=8.1), "▶ REPLAY outage.vtr 14:12:32 · 8× "),
+        (PlaybackPosition(playing=True, speed=500.0, actual_speed=213.7), "· 500× (210× reached)"),
+        (PlaybackPosition(playing=True, speed=inf, actual_speed=1234.0), "· max (1,200× reached)"),
         (PlaybackPosition(playing=True, speed=inf), "· max "),
         (PlaybackPosition(playing=True, loop=True), "· 1× · loop"),
     ],

@@ -141,7 +141,7 @@ def _hints(hints: tuple[Hint, ...], room: int) -> Line:
 
 def speed_text(when: When) -> str:
     """The speed that was asked for, and the one that is reached where that is less: "500× (210× reached)"."""
-    asked, reached = when.position.speed, when.position.reached
+    asked, reached = when.position.speed, when.position.actual_speed
     told = written_speed(asked)
     if not when.position.playing or isnan(reached) or reached >= 0.85 * asked:
         return told

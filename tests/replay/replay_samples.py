@@ -28,7 +28,7 @@ from voicetop.wire.frames import RawBatch, Welcome
 START = 1_760_000_000.0
 
 
-def film_frames(
+def sample_frames(
     seconds: float,
     *,
     calls: int = 8,
@@ -50,7 +50,7 @@ def film_frames(
         seq += len(raws)
 
 
-def film(path: Path, frames: Iterator[bytes], *, per_block: int = 2) -> Path:
+def write_sample(path: Path, frames: Iterator[bytes], *, per_block: int = 2) -> Path:
     """A recording, closed as a recorder closes it."""
     file = RecordingFile(path)
     writer = FrameWriter(file, Header(voicetop="recording", epoch="film", source="test", at=START))
@@ -73,12 +73,12 @@ def digests(frames: Iterator[bytes]) -> dict[float, str]:
 
 
 def player_of(path: Path, **start: float | bool) -> Player:
-    remarks = RecordingNotes(lambda: Notebook(path), author="ada")
+    annotations = RecordingNotes(lambda: Notebook(path), author="ada")
     return Player(
         lambda new_session: RecordingSet(path, new_session),
         where=path.name,
-        gathering=TimelineScan(remarks=remarks),
-        remarks=remarks,
+        timeline_source=TimelineScan(annotations=annotations),
+        annotations=annotations,
         start=PlaybackStart(**start),  # type: ignore[arg-type]
     )
 
