@@ -258,8 +258,8 @@ class Watcher:
     def _check(self) -> None:
         now = self._clock.monotonic()
         link = self._source.link
-        heard = self._source.silent_s < SILENT_S
-        self.seeing = link.phase == "live" and self._session.at > 0 and heard
+        receiving = self._source.silent_s < SILENT_S
+        self.seeing = link.phase == "live" and self._session.at > 0 and receiving
         self._update_duty()
         if self.seeing:
             self._lost_at = now
@@ -269,7 +269,7 @@ class Watcher:
                 self._queue.set_fact("seen", repr(self._session.at))
                 self._queue.prune(self._clock.time())
         elif now - self._lost_at >= self._blind_after * (1 if self._on_duty else 2):
-            self._report_blind(_why_blind(link, heard=heard))
+            self._report_blind(_why_blind(link, receiving=receiving))
         if self._resolve_lost_at is not None and now >= self._resolve_lost_at and self.seeing:
             self._resolve_lost_at = None
             self._resolve_lost()
@@ -341,8 +341,8 @@ class Watcher:
         )
 
 
-def _why_blind(link: LinkState, *, heard: bool) -> str:
-    if link.phase == "live" and not heard:
+def _why_blind(link: LinkState, *, receiving: bool) -> str:
+    if link.phase == "live" and not receiving:
         return "connected, but the hub sends nothing"
     return link.why or link.phase
 

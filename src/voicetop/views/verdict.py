@@ -90,7 +90,7 @@ def severity_of(engine: Engine, incidents: Incidents, at: float) -> Severity:
 def _attributed(plain: Verdict, opened: Iterable[Incident]) -> Verdict:
     """The judge's verdict with the segments that open incidents name; a trouble measured in a segment keeps its own.
 
-    A rule about one segment says nothing of whose a trouble of everybody is.
+    A rule about one segment doesn't attribute a fleet-wide trouble.
     """
     named = {
         incident.family: incident for incident in opened if not incident.part_of and _attributes(incident)

@@ -103,7 +103,7 @@ def moment(dice: np.random.Generator, start: float, odds: Odds | None = None) ->
         sums=_block(sums),
         slots=np.array([(*key, amount) for key, amount in sorted(slots.items())], np.int64).tobytes(),
         seconds=(SLOT_S,) * SLOTS,
-        alike=(p50, p95, p99),
+        design_effects=(p50, p95, p99),
     )
 
 

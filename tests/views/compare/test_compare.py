@@ -126,8 +126,8 @@ def test_natural_variation_is_not_significant() -> None:
     dice = np.random.default_rng(8)
     a, b = moment(dice, 0.0, Odds(calls=3_000)), moment(dice, 1_000.0, Odds(calls=3_000, times=1.05))
     assert row(compare(a, b), "e2e P50").news
-    known = replace(a, wobble=(("e2e P50", 0.04),), units=90)
+    known = replace(a, natural_variation=(("e2e P50", 0.04),), units=90)
     assert not row(compare(known, b), "e2e P50").news
     assert compare(known, b).units == 90
-    told_later = replace(b, wobble=(("e2e P50", 0.4),), units=90)
+    told_later = replace(b, natural_variation=(("e2e P50", 0.4),), units=90)
     assert row(compare(a, told_later), "e2e P50").news

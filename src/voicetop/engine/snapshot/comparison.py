@@ -24,8 +24,8 @@ class WindowSample(Struct, frozen=True):
 
     `keys[i]` is cell i, `live[i]` its live calls at the end. `turns` counts by cell, metric and bucket, `sums` by kind
     and cell; `slots` holds (slot, kind, cell, amount) for what needs a spread over time, `seconds` the slots' widths.
-    `alike` is the design effect of P50, P95 and P99, `wobble` by how much figures vary from one quarter of an hour to
-    the next without anything being wrong, as a share of their value; `units` is how many told it.
+    `design_effects` are those of P50, P95 and P99, `natural_variation` the standard deviation of each figure between
+    quiet quarter-hours as a share of its value, measured over `units` of them.
     """
 
     at: float
@@ -40,8 +40,8 @@ class WindowSample(Struct, frozen=True):
     sums: Block
     slots: bytes
     seconds: tuple[float, ...]
-    alike: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    wobble: tuple[tuple[str, float], ...] = ()
+    design_effects: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    natural_variation: tuple[tuple[str, float], ...] = ()
     units: int = 0
 
 

@@ -132,7 +132,7 @@ def figure(name: str, a: SamplePart, b: SamplePart) -> FigureChange:
 
 def _variation(a: SamplePart, b: SamplePart, name: str) -> float:
     """A figure's natural variation as a share of its value, from the earlier sample, which precedes any change."""
-    return earlier(a.side, b.side).wobble.get(name, 0.0)
+    return earlier(a.side, b.side).natural_variation.get(name, 0.0)
 
 
 def _tested(row: FigureChange, interval: Callable[[float], Interval], *, few: bool) -> FigureChange:
@@ -153,7 +153,7 @@ def _percentile(name: str, index: int, a: SamplePart, b: SamplePart) -> FigureCh
     if not in_a.n or not in_b.n:
         return row
     deviation = math.hypot(row.a, row.b) * _variation(a, b, row.name)
-    effective = [value.n / part.side.sample.alike[index] for value, part in ((in_a, a), (in_b, b))]
+    effective = [value.n / part.side.sample.design_effects[index] for value, part in ((in_a, a), (in_b, b))]
 
     def interval(z: float) -> Interval:
         bounds_a = intervals.quantile_bounds(in_a.cumulative, q, effective[0], z)

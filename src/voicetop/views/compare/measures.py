@@ -59,8 +59,8 @@ def measures(
             bucket = int(np.searchsorted(cumulative, QUANTILES[index] * cumulative[-1])) + 1
             name = f"e2e P{round(100 * QUANTILES[index])}"
             slow = [put(side, side.turns_by_cell(bucket)) for side in (a, b)]
-            share = _share_of(pooled, bucket, earlier(a, b).wobble.get(name, 0.0))
-            alike = a.sample.alike[index], b.sample.alike[index]
+            share = _share_of(pooled, bucket, earlier(a, b).natural_variation.get(name, 0.0))
+            alike = a.sample.design_effects[index], b.sample.design_effects[index]
             made.append(Measure(name, (slow[0], turns[0]), (slow[1], turns[1]), LEAST_TURNS, alike, share))
     for name, hit, of in (
         ("errors", "error", ""),
@@ -73,7 +73,7 @@ def measures(
             n = side.by_cell(of) if of else side.by_cell("ended") + side.live
             hits = put(side, side.by_cell(hit))
             parts.append((np.minimum(hits, put(side, n)), put(side, n)))
-        variation = earlier(a, b).wobble.get(name, 0.0)
+        variation = earlier(a, b).natural_variation.get(name, 0.0)
         made.append(Measure(name, parts[0], parts[1], LEAST_CALLS, (1.0, 1.0), variation))
     return made
 

@@ -30,7 +30,7 @@ class SampleArrays:
         self._slots = np.frombuffer(sample.slots, np.int64).reshape(-1, 4)
         self.seconds = np.array(sample.seconds)
         self.live = np.array(sample.live, float)
-        self.wobble = dict(sample.wobble)
+        self.natural_variation = dict(sample.natural_variation)
 
     def within(self, where: Key) -> Mask:
         """A mask of the cells that match all of `where`."""

@@ -124,8 +124,8 @@ def _build(engine: Engine, window: Window, span: str, usual: Variation) -> Windo
         sums=_packed(*sums),
         slots=np.concatenate([slotted, _slotted_turns(engine, window)]).tobytes(),
         seconds=tuple(min(_finish(key), window.end) - _begin(key) for key in window.keys),
-        alike=_design_effects(engine, window, e2e),
-        wobble=usual[0],
+        design_effects=_design_effects(engine, window, e2e),
+        natural_variation=usual[0],
         units=usual[1],
     )
 
