@@ -1,4 +1,4 @@
-"""What is noted while looking at a recording is shown at its moment, and kept."""
+"""Notes made during a replay are shown at their time, and stored."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def at_moment(path: Path, at: float, annotations: RecordingNotes) -> Session:
     return session
 
 
-def test_a_note_is_shown_from_its_moment_on_and_is_there_the_next_time(path: Path) -> None:
+def test_a_note_is_shown_from_its_time_on_and_is_stored(path: Path) -> None:
     annotations = noted(path, "it begins")
     before, after = (at_moment(path, START + at, annotations).snapshot(View()) for at in (4, 6))
     assert before.memos == ()
@@ -55,7 +55,7 @@ def test_a_note_is_shown_from_its_moment_on_and_is_there_the_next_time(path: Pat
     assert [act.text for act in again.acts] == ["it begins"]
 
 
-def test_at_the_end_where_the_feed_itself_tells_of_it_it_is_shown_once(path: Path) -> None:
+def test_a_note_that_is_also_in_the_feed_is_shown_once(path: Path) -> None:
     annotations = noted(path, "it begins")
     moment = Seeker(path, Session).seek(START + 60)
     for _, frame in moment.remaining():
@@ -65,7 +65,7 @@ def test_at_the_end_where_the_feed_itself_tells_of_it_it_is_shown_once(path: Pat
     assert len(moment.session.snapshot(View()).memos) == 1
 
 
-def test_notes_that_follow_fast_on_each_other_all_find_their_place_in_the_recording(path: Path) -> None:
+def test_notes_in_quick_succession_are_all_stored(path: Path) -> None:
     texts = [str(number) for number in range(8)]
     annotations = noted(path, *texts)
     assert annotations.failures == []
@@ -73,7 +73,7 @@ def test_notes_that_follow_fast_on_each_other_all_find_their_place_in_the_record
     assert Notebook(path).sidecar_notes() == []
 
 
-def test_a_note_about_a_call_stands_in_its_ladder_in_a_replay_too(path: Path) -> None:
+def test_a_note_about_a_call_is_in_its_ladder_in_a_replay(path: Path) -> None:
     session = Session()
     for frame in fleet_frames(12):
         session.feed(frame)
@@ -85,7 +85,7 @@ def test_a_note_about_a_call_stands_in_its_ladder_in_a_replay_too(path: Path) ->
     assert [(item.kind, item.text) for item in items if item.kind == "note"] == [("note", "ada: an echo")]
 
 
-def test_what_can_not_be_noted_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_note_that_cannot_be_stored_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     annotations = RecordingNotes(lambda: Notebook(path), author="ada")
     assert (
         annotations.operate(Act("silence"))

@@ -1,4 +1,4 @@
-"""What the screen wants of a playback is taken once, and the last wish counts."""
+"""Each request of the screen is taken once, and the last one wins."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def has_state(**start: float | bool) -> Controls:
     return controls
 
 
-def test_it_begins_by_going_to_where_it_was_to() -> None:
+def test_it_begins_by_seeking_to_the_start_position() -> None:
     assert Controls(PlaybackStart(at=70.0, speed=5000.0)).take() == (70.0, True, 1000.0, False)
     beginning = Controls(PlaybackStart(playing=False))
     assert beginning.take() == (-math.inf, False, 1.0, False)
     assert math.isnan(beginning.position.seeking)
 
 
-def test_a_target_is_given_out_once_and_a_later_one_replaces_it() -> None:
+def test_a_target_is_returned_once_and_a_later_one_replaces_it() -> None:
     controls = has_state()
     controls.seek(200.0, 200.0)
     controls.seek(999.0, 300.0)
@@ -37,7 +37,7 @@ def test_a_target_is_given_out_once_and_a_later_one_replaces_it() -> None:
     assert not controls.superseded
 
 
-def test_where_it_has_come_to_counts_only_while_nothing_else_is_wanted() -> None:
+def test_a_reported_position_is_ignored_while_another_seek_is_requested() -> None:
     controls = has_state()
     controls.advance(101.0, 1.0)
     assert (controls.position.at, controls.position.actual_speed) == (101.0, 1.0)
@@ -52,20 +52,20 @@ def test_where_it_has_come_to_counts_only_while_nothing_else_is_wanted() -> None
     assert math.isnan(controls.position.seeking)
 
 
-def test_standing_still_no_speed_is_reached() -> None:
+def test_there_is_no_actual_speed_while_paused() -> None:
     controls = has_state()
     controls.pause()
     controls.advance(101.0, 8.0)
     assert math.isnan(controls.position.actual_speed)
 
 
-def test_a_place_that_cannot_be_read_is_told_and_it_stands_still() -> None:
+def test_a_place_that_cannot_be_read_is_reported_and_pauses() -> None:
     controls = has_state()
     controls.arrived(100.0, "damaged")
     assert (controls.position.playing, controls.position.why) == (False, "damaged")
 
 
-def test_stopped_by_itself_it_goes_on_when_play_is_pressed() -> None:
+def test_after_stopping_by_itself_it_resumes_on_play() -> None:
     controls = has_state()
     controls.stop(160.0, "end of recording")
     assert (controls.ended, controls.position.playing) == (True, False)
@@ -75,7 +75,7 @@ def test_stopped_by_itself_it_goes_on_when_play_is_pressed() -> None:
     assert not controls.take().resumed
 
 
-def test_who_wants_something_ends_the_rest() -> None:
+def test_a_request_ends_the_wait() -> None:
     controls = has_state(playing=False)
     wishes: list[Callable[[], None]] = [
         lambda: controls.ask(View(), None),

@@ -1,4 +1,4 @@
-"""Going back in a live feed while it goes on: what is shown there, and that the live side loses nothing by it."""
+"""Going back in a live feed: it shows the past state, and the live feed loses nothing."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def digest(past: Player) -> str:
     return cursor.session.digest()
 
 
-def test_any_moment_since_the_start_is_as_it_was(feed: LiveFeed, played: dict[float, str]) -> None:
+def test_any_time_since_the_start_shows_the_state_of_then(feed: LiveFeed, played: dict[float, str]) -> None:
     past = past_of(feed)
     for second in (40, 12.5, 30, 0.25, 39.75, 26):
         assert arrive(past, START + second).at == START + second
@@ -118,7 +118,7 @@ def test_any_moment_since_the_start_is_as_it_was(feed: LiveFeed, played: dict[fl
     assert past.position.playing is False
 
 
-def test_states_are_kept_as_it_goes(feed: LiveFeed) -> None:
+def test_states_are_saved_during_the_feed(feed: LiveFeed) -> None:
     assert feed._history is not None
     states = feed._history._states
     until(lambda: len(states._checkpoints) >= 7)
@@ -132,7 +132,7 @@ def test_states_are_kept_as_it_goes(feed: LiveFeed) -> None:
     ]
 
 
-def test_the_live_side_goes_on_meanwhile(source: FilmSource, feed: LiveFeed) -> None:
+def test_the_live_feed_continues_in_the_meantime(source: FilmSource, feed: LiveFeed) -> None:
     past = past_of(feed)
     arrive(past, START + 10)
     source.gate = math.inf
@@ -144,7 +144,7 @@ def test_the_live_side_goes_on_meanwhile(source: FilmSource, feed: LiveFeed) -> 
     assert past.timeline.last_at >= START + 59
 
 
-def test_played_it_comes_to_what_is_now(source: FilmSource, feed: LiveFeed) -> None:
+def test_playing_reaches_the_present(source: FilmSource, feed: LiveFeed) -> None:
     past = past_of(feed)
     arrive(past, START + 30)
     past.set_speed(math.inf)
@@ -156,14 +156,14 @@ def test_played_it_comes_to_what_is_now(source: FilmSource, feed: LiveFeed) -> N
     assert not past.ended
 
 
-def test_a_moment_that_is_being_written_is_waited_for(source: FilmSource, feed: LiveFeed) -> None:
+def test_a_time_that_is_being_written_is_waited_for(source: FilmSource, feed: LiveFeed) -> None:
     source.gate = math.inf
     until(lambda: at(feed) >= START + 45)
     now = at(feed)
     assert arrive(past_of(feed), now).at == now
 
 
-def test_all_of_it_is_private_and_gone_at_the_end(home: Path) -> None:
+def test_files_are_private_and_deleted_at_the_end(home: Path) -> None:
     before = set(threading.enumerate())
     feed = feed_of(FilmSource(gate=5.0))
     until(lambda: at(feed) >= START + 5)
@@ -190,7 +190,7 @@ def test_what_a_crashed_console_left_is_removed_by_the_next(home: Path) -> None:
     feed.close()
 
 
-def test_with_a_recorder_its_recording_is_gone_back_in(
+def test_with_a_recorder_the_history_is_its_recording(
     tmp_path: Path, home: Path, played: dict[float, str]
 ) -> None:
     feed = feed_of(FilmSource(gate=30.0), Recorder(tmp_path / "a.vtr"))
@@ -202,7 +202,7 @@ def test_with_a_recorder_its_recording_is_gone_back_in(
     assert (tmp_path / "a.vtr").exists()
 
 
-def test_with_a_folder_of_files_too_and_they_begin_with_states(
+def test_with_a_folder_the_history_is_its_files_and_they_begin_with_states(
     tmp_path: Path, played: dict[float, str]
 ) -> None:
     shards = Shards(tmp_path / "day", shard_s=10.0, state_wait_s=5.0)
@@ -218,7 +218,7 @@ def test_with_a_folder_of_files_too_and_they_begin_with_states(
     assert all(isinstance(first := read_all(file)[0][0], Welcome) and first.state for file in files[1:])
 
 
-def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_history_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_history, "LEAST_FILE_S", 5.0)
     source = FilmSource(gate=0.0)
     feed = feed_of(source, limits=HistoryLimits(seconds=40.0, size=150_000))
@@ -234,7 +234,7 @@ def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     feed.close()
 
 
-def test_a_full_disk_ends_the_rewinding_and_not_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_ends_the_history_but_not_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:
     source = FilmSource(gate=10.0)
     feed = feed_of(source)
     until(lambda: at(feed) >= START + 10)
@@ -254,7 +254,9 @@ def test_a_full_disk_ends_the_rewinding_and_not_the_feed(monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_where_nothing_can_be_kept_the_feed_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_writable_folder_the_feed_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tmp_path.chmod(0o500)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     feed = LiveFeed(lambda: (FilmSource(), None), limits=HistoryLimits())

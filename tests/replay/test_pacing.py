@@ -1,4 +1,4 @@
-"""Which stamp is due when."""
+"""When each stamp is due."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def test_stamps_fall_due_at_the_speed_that_was_set() -> None:
     assert pacing.wait(90.0, NOW + 3) == 0.0
 
 
-def test_as_fast_as_it_goes_everything_is_due() -> None:
+def test_at_unlimited_speed_everything_is_due() -> None:
     pacing = anchored(math.inf)
     assert pacing.due(NOW) == math.inf
     assert pacing.wait(1e12, NOW) == 0.0
 
 
-def test_a_pause_in_which_nothing_was_recorded_counts_as_a_second() -> None:
+def test_a_gap_in_the_recording_counts_as_one_second() -> None:
     pacing = anchored(2.0)
     pacing.skip_gap(100.0, 105.0, NOW)
     assert pacing.wait(105.0, NOW) == 2.5, "five seconds are no pause"
@@ -39,7 +39,7 @@ def test_a_pause_in_which_nothing_was_recorded_counts_as_a_second() -> None:
     assert pacing.wait(5000.0, NOW + 0.75) == 0.25, "it is met before every frame, and waited for once"
 
 
-def test_stamps_that_step_back_are_not_waited_for_and_go_on_from_there() -> None:
+def test_stamps_that_step_back_are_not_waited_for() -> None:
     pacing = anchored(2.0)
     pacing.skip_gap(100.0, 97.0, NOW)
     assert pacing.due(NOW) == 100.0, "a little disorder is none of its business"
@@ -48,7 +48,7 @@ def test_stamps_that_step_back_are_not_waited_for_and_go_on_from_there() -> None
     assert pacing.wait(40.5, NOW) == 0.25
 
 
-def test_the_speed_that_was_reached_is_that_of_the_last_second() -> None:
+def test_the_actual_speed_is_that_of_the_last_second() -> None:
     reached = MeasuredSpeed()
     assert math.isnan(reached.measure(0.0, NOW))
     for tenth in range(1, 11):

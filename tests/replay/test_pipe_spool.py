@@ -1,4 +1,4 @@
-"""A pipe kept in a file, and the folder of this process's own that the file is in."""
+"""Spooling a pipe to a file, and the temporary folder that the file is in."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def is_locked(path: Path) -> bool:
         return False
 
 
-def test_it_is_there_after_the_first_block_and_locked_while_more_may_come(
+def test_it_opens_after_the_first_block_and_is_locked_while_more_may_follow(
     data: bytes, pipe: tuple[FileIO, FileIO]
 ) -> None:
     reading, writing = pipe
@@ -61,7 +61,7 @@ def test_it_is_there_after_the_first_block_and_locked_while_more_may_come(
     assert not spool.path.exists()
 
 
-def test_a_first_block_that_comes_in_bits_is_waited_for(data: bytes, pipe: tuple[FileIO, FileIO]) -> None:
+def test_a_first_block_that_arrives_in_pieces_is_waited_for(data: bytes, pipe: tuple[FileIO, FileIO]) -> None:
     reading, writing = pipe
 
     def drip() -> None:
@@ -80,7 +80,7 @@ def test_a_first_block_that_comes_in_bits_is_waited_for(data: bytes, pipe: tuple
     ("content", "said"),
     [(b"", "is empty"), (b"hello", "is not a recording"), (b"\x28\xb5\x2f\xfd", "truncated")],
 )
-def test_what_is_none_is_refused_and_nothing_is_left(
+def test_input_that_is_not_a_recording_is_rejected_and_nothing_is_left(
     content: bytes, said: str, pipe: tuple[FileIO, FileIO], state_home: Path
 ) -> None:
     reading, writing = pipe
@@ -91,7 +91,7 @@ def test_what_is_none_is_refused_and_nothing_is_left(
     assert not [path for path in state_home.rglob("*") if path.is_file()]
 
 
-def test_a_full_disk_is_told_and_what_came_can_be_played(
+def test_a_full_disk_is_reported_and_earlier_data_can_be_played(
     data: bytes, pipe: tuple[FileIO, FileIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, writing = pipe

@@ -1,4 +1,4 @@
-"""A replay that goes where it is told, and shows there what somebody sees who played it from the start."""
+"""A player seeks, and shows there what playing from the start shows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def digest(player: Player) -> str:
     return cursor.session.digest()
 
 
-def test_it_begins_at_the_first_heartbeat_and_stands_there(player: Player) -> None:
+def test_it_begins_paused_at_the_first_heartbeat(player: Player) -> None:
     assert player.latest is not None
     assert player.latest.at == START + 0.25
     assert (player.position.at, player.position.playing) == (START + 0.25, False)
@@ -56,7 +56,7 @@ def test_it_begins_at_the_first_heartbeat_and_stands_there(player: Player) -> No
     assert player.past is player
 
 
-def test_of_long_frames_too_it_shows_the_first_heartbeat_and_no_more(tmp_path: Path) -> None:
+def test_with_long_frames_it_also_shows_only_the_first_heartbeat(tmp_path: Path) -> None:
     path = write_sample(tmp_path / "a.vtr", sample_frames(60, calls=1), per_block=1000)
     player = player_of(path, playing=False)
     player.start()
@@ -66,7 +66,7 @@ def test_of_long_frames_too_it_shows_the_first_heartbeat_and_no_more(tmp_path: P
     player.close()
 
 
-def test_wherever_it_came_from_a_moment_is_the_same(player: Player, played: dict[float, str]) -> None:
+def test_a_time_shows_the_same_state_from_any_start(player: Player, played: dict[float, str]) -> None:
     dice = random.Random(4)
     for _ in range(20):
         at = START + 0.25 + dice.random() * 60
@@ -76,14 +76,14 @@ def test_wherever_it_came_from_a_moment_is_the_same(player: Player, played: dict
         assert digest(player) == played[beat]
 
 
-def test_a_seek_is_cut_to_what_there_is(player: Player) -> None:
+def test_a_seek_is_clamped_to_the_recording(player: Player) -> None:
     assert arrive(player, math.inf).at == START + 60
     assert arrive(player, -math.inf).at == START + 0.25
     assert arrive(player, START + 1e6).at == START + 60
     assert player.position.seeking != player.position.seeking
 
 
-def test_a_later_seek_replaces_one_that_is_under_way(player: Player) -> None:
+def test_a_later_seek_replaces_one_in_progress(player: Player) -> None:
     for second in range(50):
         player.seek(START + 50 - second)
     assert player.position.seeking == START + 1
@@ -92,7 +92,7 @@ def test_a_later_seek_replaces_one_that_is_under_way(player: Player) -> None:
     assert player.latest.at == START + 1
 
 
-def test_who_asks_is_answered_standing_still_and_on_the_way(player: Player) -> None:
+def test_snapshots_are_made_while_paused_and_while_seeking(player: Player) -> None:
     assert asked(player, View(span="24h")).view.span == "24h"
     arrive(player, START + 30)
     assert asked(player, View(sort="age")).at == START + 30
@@ -101,7 +101,7 @@ def test_who_asks_is_answered_standing_still_and_on_the_way(player: Player) -> N
     assert asked(player, View(span="30m")).view.span == "30m"
 
 
-def test_nothing_that_is_asked_holds_the_screen_up(player: Player) -> None:
+def test_no_request_blocks_the_screen(player: Player) -> None:
     stuck, recordings = threading.Event(), player._playback.recordings
     assert recordings is not None
     refresh = recordings.refresh
@@ -124,7 +124,7 @@ def test_nothing_that_is_asked_holds_the_screen_up(player: Player) -> None:
     recordings.refresh = refresh  # type: ignore[method-assign]
 
 
-def test_played_it_passes_through_the_same_states(recording: Path, played: dict[float, str]) -> None:
+def test_playing_passes_through_the_same_states(recording: Path, played: dict[float, str]) -> None:
     player = player_of(recording, speed=100.0, playing=False)
     found: dict[float, str] = {}
     make = player._playback._new_session
@@ -145,7 +145,7 @@ def test_played_it_passes_through_the_same_states(recording: Path, played: dict[
     assert player.position.at == START + 60
 
 
-def test_time_goes_on_at_the_speed_that_was_set(recording: Path) -> None:
+def test_it_plays_at_the_speed_that_was_set(recording: Path) -> None:
     player = player_of(recording, speed=8.0)
     player.start()
     until(lambda: player.position.actual_speed == player.position.actual_speed)
@@ -165,7 +165,7 @@ def test_time_goes_on_at_the_speed_that_was_set(recording: Path) -> None:
     player.close()
 
 
-def test_at_its_end_it_stops_and_played_again_it_begins_anew(recording: Path) -> None:
+def test_it_stops_at_its_end_and_restarts_on_play(recording: Path) -> None:
     player = player_of(recording, speed=math.inf)
     player.start()
     until(lambda: player.ended)
@@ -180,14 +180,14 @@ def test_at_its_end_it_stops_and_played_again_it_begins_anew(recording: Path) ->
     player.close()
 
 
-def test_sought_to_its_end_it_begins_anew_when_played(player: Player) -> None:
+def test_after_a_seek_to_the_end_it_restarts_on_play(player: Player) -> None:
     arrive(player, math.inf)
     player.play()
     until(lambda: player.position.at < START + 5)
     assert player.position.playing
 
 
-def test_in_a_loop_it_begins_again_by_itself(recording: Path) -> None:
+def test_in_a_loop_it_restarts_by_itself(recording: Path) -> None:
     player = player_of(recording, speed=math.inf, loop=True)
     seen: list[float] = []
     player.start()
@@ -200,7 +200,7 @@ def test_in_a_loop_it_begins_again_by_itself(recording: Path) -> None:
     player.close()
 
 
-def test_it_pauses_where_it_was_to_and_can_be_let_on(recording: Path) -> None:
+def test_it_pauses_as_requested_and_can_be_resumed(recording: Path) -> None:
     player = player_of(recording, at=START + 10, until=START + 20.6, speed=math.inf)
     player.start()
     until(lambda: player.ended)
@@ -211,7 +211,7 @@ def test_it_pauses_where_it_was_to_and_can_be_let_on(recording: Path) -> None:
     player.close()
 
 
-def test_the_timeline_knows_what_happened_when(player: Player) -> None:
+def test_the_timeline_shows_what_happened_when(player: Player) -> None:
     until(lambda: player.timeline.complete)
     line = player.timeline
     assert (line.first_at, line.last_at) == (START, START + 60)
@@ -223,7 +223,7 @@ def test_the_timeline_knows_what_happened_when(player: Player) -> None:
     ]
 
 
-def test_what_is_noted_is_on_the_timeline_and_in_the_next_replay(tmp_path: Path) -> None:
+def test_a_note_is_on_the_timeline_and_in_the_next_replay(tmp_path: Path) -> None:
     path = write_sample(tmp_path / "a.vtr", sample_frames(20))
     player = player_of(path, playing=False)
     player.start()
@@ -262,7 +262,7 @@ def test_a_file_that_is_still_being_recorded_is_followed(tmp_path: Path) -> None
     player.close()
 
 
-def test_a_folder_of_files_is_one_film(tmp_path: Path, played: dict[float, str]) -> None:
+def test_a_folder_of_files_plays_as_one(tmp_path: Path, played: dict[float, str]) -> None:
     frames = list(sample_frames(60))
     for number, first in enumerate(range(0, 241, 80)):
         write_sample(tmp_path / f"part{number}.vtr", iter(frames[first : first + 80]))
@@ -280,7 +280,7 @@ def test_a_folder_of_files_is_one_film(tmp_path: Path, played: dict[float, str])
     player.close()
 
 
-def test_a_file_of_the_folder_that_is_none_is_told_and_passed_over(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_recording_is_reported_and_skipped(tmp_path: Path) -> None:
     write_sample(tmp_path / "a.vtr", sample_frames(10))
     (tmp_path / "b.vtr").write_text("hello")
     write_sample(tmp_path / "c.vtr", sample_frames(10, begin=START + 10, seq=10_000))
@@ -292,7 +292,7 @@ def test_a_file_of_the_folder_that_is_none_is_told_and_passed_over(tmp_path: Pat
     player.close()
 
 
-def test_damage_is_told_and_a_gap_on_the_timeline(tmp_path: Path) -> None:
+def test_damage_is_reported_and_a_gap_on_the_timeline(tmp_path: Path) -> None:
     path = write_sample(tmp_path / "a.vtr", sample_frames(30))
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 40] = os.urandom(40)
@@ -306,7 +306,7 @@ def test_damage_is_told_and_a_gap_on_the_timeline(tmp_path: Path) -> None:
     player.close()
 
 
-def test_a_torn_end_is_told_when_it_is_there(tmp_path: Path) -> None:
+def test_a_torn_end_is_reported_when_reached(tmp_path: Path) -> None:
     path = write_sample(tmp_path / "a.vtr", sample_frames(5))
     path.write_bytes(path.read_bytes() + b"\x28\xb5\x2f\xfd")
     player = player_of(path, speed=math.inf)
@@ -328,7 +328,7 @@ def test_a_part_of_a_later_version_ends_it_where_it_begins(tmp_path: Path) -> No
     player.close()
 
 
-def test_a_recording_that_is_gone_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_recording_is_one_line(tmp_path: Path) -> None:
     player = player_of(tmp_path / "a.vtr")
     player.start()
     until(lambda: player.error)
@@ -337,7 +337,7 @@ def test_a_recording_that_is_gone_is_one_line(tmp_path: Path) -> None:
     player.close()
 
 
-def test_a_pause_in_which_nothing_was_recorded_is_cut_short(tmp_path: Path) -> None:
+def test_a_gap_in_the_recording_is_shortened(tmp_path: Path) -> None:
     later = sample_frames(5, begin=START + 5000, seq=10_000)
     path = write_sample(tmp_path / "a.vtr", iter([*sample_frames(5), *later]))
     player = player_of(path, at=START + 4.5, speed=4.0)

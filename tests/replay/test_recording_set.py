@@ -1,4 +1,4 @@
-"""A folder as one film: entered in the right file, walked from file to file, and grown while somebody looks."""
+"""A folder plays as one recording: entered in the right file, read across files, and followed as it grows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def entered(recordings: RecordingSet, at: float) -> tuple[Session, FrameCursor]:
     return session, recordings.enter(at, session)
 
 
-def test_it_goes_from_the_first_file_to_the_last(folder: Path) -> None:
+def test_it_plays_from_the_first_file_to_the_last(folder: Path) -> None:
     recordings = RecordingSet(folder, Session)
     assert (recordings.first_at, recordings.last_at) == extent(folder) == (START, START + 60)
     assert [part.path.name for part in recordings.parts] == ["part0.vtr", "part1.vtr", "part2.vtr"]
@@ -63,7 +63,7 @@ def test_it_is_entered_at_the_nearest_state_of_any_file(folder: Path, second: in
     assert session.at == 0.0
 
 
-def test_states_of_a_file_that_was_played_alone_are_not_those_of_the_folder(folder: Path) -> None:
+def test_checkpoints_of_a_file_played_alone_are_not_used_for_the_folder(folder: Path) -> None:
     alone = Seeker(folder / "part2.vtr", Session, share=5.0)
     alone.build()
     assert alone.checkpoints.saved
@@ -73,7 +73,7 @@ def test_states_of_a_file_that_was_played_alone_are_not_those_of_the_folder(fold
     assert RecordingSet(folder, Session).parts[1].checkpoints.saved == standing.checkpoints.saved
 
 
-def test_a_trail_goes_on_where_more_was_written(tmp_path: Path) -> None:
+def test_a_frame_cursor_continues_when_more_is_written(tmp_path: Path) -> None:
     path = write_sample(tmp_path / "a.vtr", iter(FRAMES[:40]))
     frames = FrameCursor(lambda: sorted(tmp_path.glob("*.vtr")), path, Place(0, 0))
     session = folded(*(frame for _, frame in frames))
@@ -88,7 +88,7 @@ def test_a_trail_goes_on_where_more_was_written(tmp_path: Path) -> None:
     assert frames.notes == []
 
 
-def test_a_block_that_is_being_written_is_read_once_it_is_whole(tmp_path: Path) -> None:
+def test_a_block_that_is_being_written_is_read_once_complete(tmp_path: Path) -> None:
     whole = write_sample(tmp_path / "whole", iter(FRAMES[:40])).read_bytes()
     path = tmp_path / "a.vtr"
     path.write_bytes(whole[: len(whole) // 2])
@@ -113,6 +113,6 @@ def test_files_come_and_go(folder: Path) -> None:
     assert recordings.last_at == START + 65
 
 
-def test_a_folder_without_recordings_is_none(tmp_path: Path) -> None:
+def test_a_folder_without_recordings_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="contains no recordings"):
         RecordingSet(tmp_path, Session)

@@ -1,4 +1,4 @@
-"""A replay can't notify, page or act on the outside: nothing that could is within its reach."""
+"""A replay can't notify, page or act on the outside: it imports nothing that could."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _is_module(name: str) -> bool:
         "timeline_cache",
     ],
 )
-def test_nothing_that_it_imports_reaches_out(module: str) -> None:
+def test_its_imports_cannot_act_on_the_outside(module: str) -> None:
     reached = imported(f"voicetop.replay.{module}", set())
     assert "voicetop.recording.reader" in reached
     assert not {name for name in reached for way in OUTSIDE if name == way or name.startswith(f"{way}.")}
@@ -97,7 +97,7 @@ def test_an_outage_that_pages_live_reaches_nobody_when_it_is_replayed(
     assert walled == []
 
 
-def test_its_sessions_hand_effects_to_nobody_but_the_timeline(tmp_path: Path) -> None:
+def test_effects_go_only_to_the_timeline(tmp_path: Path) -> None:
     player = player_of(write_sample(tmp_path / "a.vtr", sample_frames(20)), playing=False)
     player.start()
     arrive(player, START + 10)
@@ -108,7 +108,7 @@ def test_its_sessions_hand_effects_to_nobody_but_the_timeline(tmp_path: Path) ->
     player.close()
 
 
-def test_all_that_a_person_can_do_in_it_is_note(tmp_path: Path) -> None:
+def test_operators_can_only_add_notes(tmp_path: Path) -> None:
     path = write_sample(tmp_path / "a.vtr", sample_frames(5))
     annotations = RecordingNotes(lambda: Notebook(path), author="ada")
     for act in ("ack", "silence", "resolve", "duty", "page"):

@@ -1,4 +1,4 @@
-"""Who enters a recording by seek sees what somebody sees who played it from the start."""
+"""A seek gives the same state as playing from the start."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_a_damaged_place_is_passed_by_seek_as_by_play(tmp_path: Path) -> None:
     check(path, played, [25.3, 26.0, 55.0])
 
 
-def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_recording_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_bytes(b"my only copy")
     with pytest.raises(RecordingError, match="is not a recording"):
         Seeker(tmp_path / "thesis.txt", Session)

@@ -1,4 +1,4 @@
-"""From wherever a cursor comes, at a moment it holds the state of the last heartbeat before it."""
+"""From any start, a cursor at a given time holds the state of the last heartbeat before it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def stamped() -> list[Stamped]:
     return [(START + number / 4, frame) for number, frame in enumerate(sample_frames(SECONDS))]
 
 
-def test_it_settles_at_the_last_heartbeat_and_loses_no_frame() -> None:
+def test_it_advances_to_the_last_heartbeat_and_loses_no_frame() -> None:
     played = digests(sample_frames(SECONDS))
     cursor = SessionCursor(Session(), iter(stamped()))
     for at in (0.0, START + 0.3, START + 2.99, START + 3.0, START + 7.1, START + 500):
@@ -41,7 +41,7 @@ def test_what_follows_leads_to_the_end(moment: float) -> None:
     assert cursor.session.digest() == played[START + SECONDS]
 
 
-def test_before_anything_came_it_has_not_begun() -> None:
+def test_an_empty_session_has_no_state() -> None:
     cursor = SessionCursor(Session(), iter(stamped()))
     cursor.advance_to(START - 1)
     assert not cursor.has_state
@@ -55,7 +55,7 @@ def test_it_begins_at_the_first_heartbeat_and_no_later() -> None:
     assert cursor.session.at == START + 0.25
 
 
-def test_a_welcome_brings_another_session_to_the_same_state() -> None:
+def test_a_welcome_restores_another_session_to_the_same_state() -> None:
     cursor = SessionCursor(Session(), iter(stamped()))
     cursor.advance_to(START + 5)
     other = Session()

@@ -1,4 +1,4 @@
-"""What is gathered in the background: once, with the checkpoints, and known when the recording is opened again."""
+"""The background scan runs once, saves checkpoints, and its timeline is cached for the next time."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def gathered(path: Path) -> Timeline:
     return watched.timeline
 
 
-def test_the_same_pass_leaves_checkpoints(recording: Path) -> None:
+def test_the_scan_also_saves_checkpoints(recording: Path) -> None:
     watched, recordings = survey(recording)
     assert len(recordings.parts[0].checkpoints.saved) >= 4
     watched.close()
     assert RecordingSet(recording, Session).nearest(START + 45) >= START + 30
 
 
-def test_it_goes_through_a_recording_once(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_is_scanned_once(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     watched, _ = survey(recording)
     until(lambda: list((Path(os.environ["XDG_STATE_HOME"]) / "voicetop" / "timelines").glob("*")))
     first = watched.timeline
@@ -65,7 +65,7 @@ def test_it_goes_through_a_recording_once(recording: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("opened", [1, 2])
-def test_of_a_short_recording_states_are_left_in_memory(
+def test_checkpoints_of_a_short_recording_stay_in_memory(
     recording: Path, opened: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory_checkpoints, "COST", 100.0)
@@ -90,7 +90,7 @@ def test_of_a_short_recording_states_are_left_in_memory(
     watched.close()
 
 
-def test_other_records_are_gone_through_anew(recording: Path, tmp_path: Path) -> None:
+def test_changed_recordings_are_scanned_again(recording: Path, tmp_path: Path) -> None:
     first = gathered(recording)
     longer = write_sample(tmp_path / "b.vtr", sample_frames(70))
     recording.write_bytes(longer.read_bytes())
@@ -98,7 +98,7 @@ def test_other_records_are_gone_through_anew(recording: Path, tmp_path: Path) ->
     assert first.last_at == START + 60
 
 
-def test_a_note_costs_no_other_pass_and_is_there(recording: Path) -> None:
+def test_a_note_needs_no_second_scan_and_is_shown(recording: Path) -> None:
     watched, recordings = survey(recording)
     key = timeline_cache.key_of(Session())
     until(lambda: timeline_cache.load(recordings, key))
@@ -111,7 +111,7 @@ def test_a_note_costs_no_other_pass_and_is_there(recording: Path) -> None:
     assert [note.at for note in gathered(recording).notes if note.kind == "bookmark"] == [START + 30]
 
 
-def test_while_somebody_waits_for_the_processor_it_takes_its_time(recording: Path) -> None:
+def test_it_slows_down_while_another_thread_needs_the_processor(recording: Path) -> None:
     recordings: RecordingSet = RecordingSet(recording, Session)
     busy = TimelineScan()
     busy.begin(recordings, threading.Event())
@@ -121,14 +121,14 @@ def test_while_somebody_waits_for_the_processor_it_takes_its_time(recording: Pat
     idle.close()
 
 
-def test_it_ends_at_once_when_it_is_to(recording: Path) -> None:
+def test_it_stops_at_once_when_closed(recording: Path) -> None:
     watched, _ = survey(recording, wait=False)
     watched.close()
     assert watched._thread is not None
     until(lambda: watched._thread and not watched._thread.is_alive())
 
 
-def test_files_of_a_folder_are_one_pass_and_one_timeline(tmp_path: Path, recording: Path) -> None:
+def test_files_of_a_folder_are_one_scan_and_one_timeline(tmp_path: Path, recording: Path) -> None:
     frames, folder = list(sample_frames(60)), tmp_path / "day"
     folder.mkdir()
     for number, first in enumerate(range(0, 241, 80)):
