@@ -9,7 +9,7 @@ from voicetop.engine.snapshot import View
 from voicetop.ui.feeds import Feeds
 from voicetop.ui.lines import Line
 from voicetop.ui.renderables.feeds import feeds_line
-from voicetop.ui.renderables.footer import MOST_TOLD, message_lines
+from voicetop.ui.renderables.footer import MAX_MESSAGE_LINES, message_lines
 from voicetop.ui.renderables.scene import Hint, Scene, When
 from voicetop.ui.renderables.tour import tour_lines
 from voicetop.ui.screens.page import Host
@@ -89,5 +89,5 @@ def with_message(lines: list[Line], message: str, width: int) -> list[Line]:
     """The lines of a screen, the last of them replaced by a message."""
     if not message:
         return lines
-    message_rows = message_lines(message, width, MOST_TOLD if len(lines) > MIN_HEIGHT else 1)
+    message_rows = message_lines(message, width, MAX_MESSAGE_LINES if len(lines) > MIN_HEIGHT else 1)
     return [*lines[: len(lines) - len(message_rows)], *message_rows]

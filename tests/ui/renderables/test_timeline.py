@@ -15,7 +15,7 @@ from voicetop.ui.feed import PlaybackPosition
 from voicetop.ui.lines import Line, text_of, width_of
 from voicetop.ui.renderables.banner import banner
 from voicetop.ui.renderables.scene import Kind, Scene, When
-from voicetop.ui.renderables.timeline import LEFT, beside, drawn, moment_under, told, track_of
+from voicetop.ui.renderables.timeline import LEFT, beside, drawn, note_text, time_under, track_of
 from voicetop.ui.style.display_options import DisplayOptions, to_ascii
 from voicetop.ui.time.bar import Timebar
 from voicetop.wire.text import safe_text
@@ -155,7 +155,7 @@ def test_the_pointer_finds_the_event_in_its_column_or_the_moment() -> None:
         assert shown.under(x, y)[0] != shown.under(x, y)[0]
     shown.hidden()
     assert shown.under(LEFT, 21)[1] is None
-    assert moment_under(drawn(line, 10), 10) == (-inf, None)
+    assert time_under(drawn(line, 10), 10) == (-inf, None)
 
 
 def test_the_gravest_of_a_column_is_shown() -> None:
@@ -164,9 +164,9 @@ def test_the_gravest_of_a_column_is_shown() -> None:
 
 
 def test_events_are_told_with_glyph_word_clock_and_author() -> None:
-    assert told(NOTES[1], DisplayOptions()) == "▲ trouble 14:09:32 · P95 response 3,910 ms = 2.4× normal"
-    assert told(NOTES[5], DisplayOptions()) == "◇ note 14:12:32 · acme-llm told us · by ana"
-    assert told(Note(FIRST, "security", "prompt injection"), DisplayOptions()).startswith("§ security")
+    assert note_text(NOTES[1], DisplayOptions()) == "▲ trouble 14:09:32 · P95 response 3,910 ms = 2.4× normal"
+    assert note_text(NOTES[5], DisplayOptions()) == "◇ note 14:12:32 · acme-llm told us · by ana"
+    assert note_text(Note(FIRST, "security", "prompt injection"), DisplayOptions()).startswith("§ security")
 
 
 def test_the_events_beside_a_moment() -> None:

@@ -1,4 +1,4 @@
-"""The Alerts screen: incidents by where they stand, and below the list what the one under the cursor is about."""
+"""The Alerts screen: incidents by state, and the details of the selected one below the list."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIERS: dict[str, tuple[str, str]] = {
 }
 ID, TIER, FAMILY, CLOCK, AGE, DETECTED, WHO = 6, 9, 13, 9, 8, 13, 18
 WIDE = 110
-"""From this width on the family, the seconds and how long it took to see it have columns."""
+"""From this width, there are columns for family, seconds and time to detect."""
 
 
 def rows_of(panel: AlertsPanel, tab: str) -> list[IncidentRow]:
@@ -68,7 +68,7 @@ def _clock_width(width: int) -> int:
 
 
 def incident_line(row: IncidentRow, now: float, options: DisplayOptions, width: int, *, chosen: bool) -> Line:
-    """One incident in a line; where there is no column for it, how it stands goes ahead of what it says."""
+    """One incident in a line; without a state column, the state precedes the text."""
     glyph, tone = mark(row)
     wide = width >= WIDE
     line = Row(1).add(f"{glyph} ", tone).left(ID, row.id, "strong").left(TIER, row.tier, tone)
@@ -90,7 +90,7 @@ def incident_line(row: IncidentRow, now: float, options: DisplayOptions, width: 
 
 
 def silence_line(row: SilenceRow, now: float, options: DisplayOptions, width: int, *, chosen: bool) -> Line:
-    """What is silenced until when, by whom and why."""
+    """One silence: matcher, end, author and reason."""
     line = Row(3).left(ID, row.id, "strong").left(9, options.clock(row.until, seconds=False), "text")
     line.left(AGE, times.span(max(0.0, row.until - now)), "text").left(16, row.by, "text").add(
         row.matcher, "strong"
@@ -117,7 +117,7 @@ def lasted(row: IncidentRow, now: float) -> float:
 
 
 def state_text(row: IncidentRow, now: float, options: DisplayOptions) -> str:
-    """How it stands, in a few words; empty where it just fires."""
+    """The state in a few words; empty while it simply fires."""
     if row.state == "pending":
         return f"fires in {times.span(max(0.0, row.due - now))}"
     if row.muted and row.state != "resolved":
@@ -136,7 +136,7 @@ def _nth(number: int) -> str:
 
 
 def empty_lines(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Line]:
-    """What stands in an empty list: that all is well, or in whose hands it is, and what is still being learned."""
+    """The text of an empty list: all is well, or where the incidents are, and what is still being learned."""
     elsewhere = [
         f"{sum(row.state == state for row in panel.incidents)} {state}"
         for state in ("acknowledged", "silenced")
@@ -161,7 +161,7 @@ def empty_lines(panel: AlertsPanel, tab: str, now: float, width: int) -> list[Li
 
 
 def facts(row: IncidentRow, now: float, options: DisplayOptions, width: int) -> list[Line]:
-    """Why it fired in numbers, who is to blame, how long it took to see, to take and to end."""
+    """Figures, blame, and the times to detect, acknowledge and resolve."""
     lines: list[Line] = []
     for name, text, tone in (
         ("reason", row.text, "strong"),
@@ -185,14 +185,14 @@ LABEL = 12
 
 
 def labelled(name: str, text: str, width: int, tone: str) -> list[Line]:
-    """A name at the left, and its text beside it in as many lines as it takes."""
+    """A name with its text wrapped beside it."""
     parts = broken(text, max(8, width - LABEL - 1))
     first = Row(1).left(LABEL - 1, name, "faint").add(parts[0], tone).line()
     return [fit(line, width) for line in (first, *(Row(LABEL).add(part, tone).line() for part in parts[1:]))]
 
 
 def broken(text: str, width: int) -> list[str]:
-    """`text` in lines, broken at " · " where there is one, and nothing left out."""
+    """`text` wrapped, preferably at " · "."""
     lines: list[str] = []
     rest, width = text, max(2, width)
     while cells(rest) > width:
@@ -227,7 +227,7 @@ def history(row: IncidentRow, now: float, options: DisplayOptions) -> str:
 
 
 def stands(row: IncidentRow, options: DisplayOptions) -> str:
-    """What keeps it quiet, and how often it came back."""
+    """Its silence, and how often it fired again."""
     parts = [row.muted]
     if row.silence:
         parts.append(f"silenced by {row.silence} until {options.clock(row.silenced_until)}")

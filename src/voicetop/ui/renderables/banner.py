@@ -1,6 +1,6 @@
-"""The first line where what is shown isn't now: frozen, somewhere in the past, or a replay. Nothing else looks like it.
+"""The banner shown while the view is frozen, in the past, or a replay.
 
-It stands on the selection's ground from edge to edge, so that it is told apart without colours too.
+It has the selection's background from edge to edge, so that it stands out without colours too.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from voicetop.engine.snapshot.timeline import Timeline
 from voicetop.formatting import times
 from voicetop.ui.lines import Line, Row, cells, clip, fit, selected, width_of
 from voicetop.ui.renderables.scene import Hint, Scene, When
-from voicetop.ui.renderables.timeline import read_up_to
+from voicetop.ui.renderables.timeline import scanned_until
 from voicetop.ui.style.display_options import SPANS, DisplayOptions, severity
 
 Part: TypeAlias = tuple[tuple[str, ...], str]
-"""A text in ever fewer words, of which the first that fits is shown, and its tone."""
+"""Wordings of a text from long to short, of which the first that fits is shown, and their tone."""
 LONGEST_NAME = 32
 FULL_WIDTH = 100
-"""From this width on it says the clock's zone too, and a replay its day."""
+"""From this width, the time zone is shown too, and the day of a replay."""
 
 
 def banner(scene: Scene, when: When, width: int) -> Line:
@@ -28,8 +28,8 @@ def banner(scene: Scene, when: When, width: int) -> Line:
     row = Row(1).put(_head(scene, when, width))
     room = width - width_of(tail) - 3
     way_out = width_of(_hints(when.hints[:1], width)) if width >= 60 and not when.seeking else 0
-    for said, tone in _parts(scene, when):
-        for text in said:
+    for texts, tone in _parts(scene, when):
+        for text in texts:
             if row.width + cells(text) + 3 <= room - way_out:
                 row.add(" · ", "muted").add(text, tone)
                 break
@@ -39,7 +39,7 @@ def banner(scene: Scene, when: When, width: int) -> Line:
 
 
 def _head(scene: Scene, when: When, width: int) -> Line:
-    """What this is, of what, at which moment, and how time goes there."""
+    """Kind, name, time and speed."""
     position = when.position
     clock = _moment_of(scene, when, width)
     if when.kind != "replay":
@@ -52,9 +52,9 @@ def _head(scene: Scene, when: When, width: int) -> Line:
 
 
 def _moment_of(scene: Scene, when: When, width: int) -> str:
-    """The picture's own moment, as far as there is room: clock and figures belong together."""
+    """The snapshot's time, as precisely as there is room."""
     at = scene.snap.at if scene.snap is not None else when.position.at
-    if not at > 0:  # nothing is there yet
+    if not at > 0:  # no snapshot yet
         return ""
     clock = f" {scene.options.clock(at)}"
     if width < FULL_WIDTH:
@@ -64,7 +64,7 @@ def _moment_of(scene: Scene, when: When, width: int) -> str:
 
 
 def _pace(when: When) -> str:
-    """How time goes on in a replay."""
+    """Whether a replay plays, and how fast."""
     if when.position.playing:
         return f" · {speed_text(when)}"
     if when.seeking:
@@ -73,7 +73,7 @@ def _pace(when: When) -> str:
 
 
 def _parts(scene: Scene, when: When) -> list[Part]:
-    """What else there is to say, the most needed first."""
+    """Further parts, most important first."""
     parts: list[Part] = [((f"stopped: {scene.error}", "stopped"), "down")] if scene.error else []
     live = when.live
     here = scene.snap.at if scene.snap is not None else when.position.at
@@ -100,10 +100,10 @@ def _parts(scene: Scene, when: When) -> list[Part]:
 
 
 def _read(line: Timeline) -> str:
-    """How far a recording's events of note are known, where that isn't all of it."""
+    """How far a recording has been scanned; empty when done."""
     if line.complete or isnan(line.start) or not line.last_at > line.first_at:
         return ""
-    share = (read_up_to(line) - line.first_at) / (line.last_at - line.first_at)
+    share = (scanned_until(line) - line.first_at) / (line.last_at - line.first_at)
     return f"timeline loaded to {min(max(floor(share * 20) * 5, 0), 95)} %"
 
 
@@ -112,7 +112,7 @@ def _moment(at: float, options: DisplayOptions) -> str:
 
 
 def live_now(live: Scene) -> Part | None:
-    """How things stand now, where they don't stand well; None where all is well."""
+    """The live verdict and alerts; None if all is well."""
     snap = live.snap
     if snap is None:
         return None
@@ -122,15 +122,15 @@ def live_now(live: Scene) -> Part | None:
     news = " ".join(severity(level))
     since = snap.verdict.since if level == snap.verdict.severity else snap.feed.last_at
     began = "" if isnan(since) else f" since {live.options.clock(since, seconds=False)}"
-    said = (f"live now: {news}{began}", f"now {news}{began}", f"now {news}")
+    texts = (f"live now: {news}{began}", f"now {news}{began}", f"now {news}")
     alerts = snap.alerts
     if not (alerts.warning or alerts.critical):
-        return said, level
-    return (f"{said[0]} · alerts ▲ {alerts.warning} ■ {alerts.critical}", *said), level
+        return texts, level
+    return (f"{texts[0]} · alerts ▲ {alerts.warning} ■ {alerts.critical}", *texts), level
 
 
 def _hints(hints: tuple[Hint, ...], room: int) -> Line:
-    """As many keys as there is room for."""
+    """The keys that fit."""
     row = Row()
     for key, label in hints:
         if row.width + cells(key) + cells(label) + 4 > room:
@@ -140,12 +140,12 @@ def _hints(hints: tuple[Hint, ...], room: int) -> Line:
 
 
 def speed_text(when: When) -> str:
-    """The speed that was asked for, and the one that is reached where that is less: "500× (210× reached)"."""
+    """The set speed, and the actual one if it is lower: "500× (210× reached)"."""
     asked, reached = when.position.speed, when.position.actual_speed
-    told = written_speed(asked)
+    speed_words = written_speed(asked)
     if not when.position.playing or isnan(reached) or reached >= 0.85 * asked:
-        return told
-    return f"{told} ({_two_digits(reached)}× reached)"
+        return speed_words
+    return f"{speed_words} ({_two_digits(reached)}× reached)"
 
 
 def written_speed(speed: float) -> str:
@@ -154,5 +154,5 @@ def written_speed(speed: float) -> str:
 
 
 def _two_digits(value: float) -> str:
-    """Two digits that count, so that the figure stands calmly: 213.7 → "210"."""
+    """Two significant digits, so that the figure doesn't flicker: 213.7 → "210"."""
     return f"{float(f'{value:.2g}'):,.5g}"

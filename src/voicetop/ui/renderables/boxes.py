@@ -1,4 +1,4 @@
-"""What opens over a screen: help and palette. One thin frame, nothing inside it."""
+"""Boxes over a screen: help and palette."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def box(title: str, body: Sequence[Line], width: int, height: int, note: str = "
 
 
 def centred(under: Sequence[Line], over: Sequence[Line], head: int, width: int, box_width: int) -> list[Line]:
-    """The box over the screen, which fades; its first `head` lines, the verdict among them, stay as they are."""
+    """The box over the dimmed screen; its first `head` lines, with the verdict, stay bright."""
     faded = [tuple((text, FADED) for text, _ in line) for line in under[head:]]
     y = head + max(0, (len(faded) - len(over)) // 3)
     return lay_over([*under[:head], *faded], over, max(0, (width - box_width) // 2), y)
 
 
 def help_body(place: Place, width: int, keymap: Keymap = USUAL) -> list[Line]:
-    """Every action that works here, by group, then what the signs mean."""
+    """The actions available here, by group, then the legend."""
     groups: dict[str, list[Action]] = {}
     for action in keymap.available(place):
         groups.setdefault(action.group, []).append(action)
@@ -57,33 +57,33 @@ def help_body(place: Place, width: int, keymap: Keymap = USUAL) -> list[Line]:
         for action in actions:
             lines += _help_lines(action, width)
     lines += [BLANK, Row().add("signs", "title").line()]
-    for glyph, tone, said in LEGEND:
-        lines += _told(Row(2).left(KEYS, glyph, tone), said, "text", width)
+    for glyph, tone, text in LEGEND:
+        lines += _wrapped_beside(Row(2).left(KEYS, glyph, tone), text, "text", width)
     return [fit(line, width) for line in lines]
 
 
 def _help_lines(action: Action, width: int) -> list[Line]:
     keys = _as_many(written(action.keys), KEYS - 1)
     row = Row(2).left(KEYS, keys, "key").left(LABEL, action.label, "strong")
-    return _told(row, action.help, "muted", width)
+    return _wrapped_beside(row, action.help, "muted", width)
 
 
-def _told(head: Row, said: str, tone: str, width: int) -> list[Line]:
-    """What a key or a sign stands for, beside it, in as many lines as that takes."""
+def _wrapped_beside(head: Row, text: str, tone: str, width: int) -> list[Line]:
+    """The explanation of a key or symbol, wrapped beside it."""
     at = head.width
-    first, *rest = wrapped(said, max(8, width - at))
+    first, *rest = wrapped(text, max(8, width - at))
     return [head.add(first, tone).line(), *(Row(at).add(part, tone).line() for part in rest)]
 
 
 def _as_many(keys: str, width: int) -> str:
-    """As many whole keys as there is room for."""
+    """The keys that fit."""
     while cells(keys) > width and " " in keys:
         keys = keys.rpartition(" ")[0]
     return keys
 
 
 def palette_matches(place: Place, text: str, keymap: Keymap = USUAL) -> list[Action]:
-    """The actions whose label, help or id holds all the words typed."""
+    """The actions whose label, help or id contains all the typed words."""
     words = text.casefold().split()
     return [
         action
@@ -93,7 +93,7 @@ def palette_matches(place: Place, text: str, keymap: Keymap = USUAL) -> list[Act
 
 
 def palette_body(matches: Sequence[Action], chosen: int, text: str, width: int, rows: int) -> list[Line]:
-    """What is typed, then what it finds; the chosen one is marked."""
+    """The typed text, then the matches; the selected one is marked."""
     entry = Row().add("> ", "key").add(clip(text, width - 6), "strong").add("█", "accent").line()
     first = max(0, min(chosen - rows // 2, len(matches) - rows))
     lines = [fit(entry, width), fit(BLANK, width)]

@@ -1,4 +1,4 @@
-"""One call: who it is and how it stands, its ladder of turns, and what is known of it beside them."""
+"""One call: its state, its turns, and its attributes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import BLANK, Line, Row, block, cells, clip, fit, rule
 from voicetop.ui.links import Hyperlink, linked
 from voicetop.ui.renderables import waterfall
-from voicetop.ui.renderables.calls import EYES
+from voicetop.ui.renderables.calls import ATTENTION
 from voicetop.ui.renderables.plain_text import row_text
 from voicetop.ui.renderables.turns import TurnBlock, chosen, frame_for, ladder, ladder_head, overlapping
 from voicetop.ui.renderables.wrapping import wrapped
@@ -20,19 +20,19 @@ from voicetop.ui.style.display_options import DisplayOptions
 
 SIDE = 52
 SIDE_FROM = 158
-"""From this width on the facts stand beside the ladder."""
+"""From this width, the attributes are beside the turns."""
 RICH_FROM = (120, 34)
-"""From this size of the body on even the small events have their lines."""
+"""From this body size, even minor events have their own lines."""
 
 
 class CallScreen(NamedTuple):
-    """What the call screen is made of: lines that stay on top, blocks to walk through, facts at the side."""
+    """The parts of the call screen: fixed head, navigable blocks, and attributes at the side."""
 
     head: list[Line]
     blocks: list[TurnBlock]
     side: list[Line]
     width: int
-    """Cells of the ladder; what is left belongs to the side."""
+    """Width of the turns; the rest belongs to the side."""
 
 
 def call_screen(
@@ -45,7 +45,7 @@ def call_screen(
     links: Sequence[Hyperlink] = (),
     note: str = "",
 ) -> CallScreen:
-    """Everything about one call, laid out for a size but not yet scrolled; `note` says what is not as it should be."""
+    """One call laid out for a size, not yet scrolled; `note` says why it isn't complete or current."""
     beside = width >= SIDE_FROM
     side = _stacked(facts(detail, options, SIDE, links)) if beside else []
     beside = beside and len(side) <= height - 5
@@ -63,8 +63,8 @@ def call_screen(
     return CallScreen(head, blocks, side if beside else [], own)
 
 
-def without_story(row: CallRow, options: DisplayOptions, width: int, *, note: str) -> CallScreen:
-    """A call of which there is no more than a row of the list."""
+def without_turns(row: CallRow, options: DisplayOptions, width: int, *, note: str) -> CallScreen:
+    """A call of which only the list's row is available."""
     head = call_head(CallDetail(row=row, started=NAN), options, width, note=note)
     said = [
         fit(Row(3).add(part, "muted").line(), width) for part in wrapped(row_text(row, options), width - 4)
@@ -96,7 +96,7 @@ def scrolled(made: CallScreen, height: int, width: int, first: int, cursor: int)
 
 
 def call_head(detail: CallDetail, options: DisplayOptions, width: int, *, note: str = "") -> list[Line]:
-    """Who is on the line and how it stands; then the figures in short."""
+    """Caller and state, then the main figures."""
     lines = [_title(detail.row, options, width), _one_line(detail, width)]
     if note:
         lines += [
@@ -124,7 +124,7 @@ def _title(row: CallRow, options: DisplayOptions, width: int) -> Line:
 
 
 def state_text(row: CallRow, options: DisplayOptions) -> tuple[str, str]:
-    """How the call stands, in words: waiting, lost, ended with reason, outcome and when."""
+    """The call's state in words: waiting, lost, or ended with reason, outcome and time."""
     if not isnan(row.ended_at):
         failed = row.reason == "error" or row.outcome in ("no success", "failure", "failed")
         told = [
@@ -136,7 +136,7 @@ def state_text(row: CallRow, options: DisplayOptions) -> tuple[str, str]:
             f"{'▲' if failed else '·'} {' · '.join(t for t in told if t)}",
             "degraded" if failed else "muted",
         )
-    glyph, tone = EYES.get(row.eyes, ("●", "ok"))
+    glyph, tone = ATTENTION.get(row.eyes, ("●", "ok"))
     if row.state == "lost":
         return ("? lost: no events for a long time, and no end", "blind")
     if not isnan(row.waiting_s):
@@ -169,7 +169,7 @@ def _one_line(detail: CallDetail, width: int) -> Line:
 def facts(
     detail: CallDetail, options: DisplayOptions, width: int, links: Sequence[Hyperlink]
 ) -> Iterator[tuple[str, list[Line]]]:
-    """What is known of the call beside its turns, section by section."""
+    """The call's attributes, by section."""
     for title, lines in (
         ("attributes", list(_segments(detail, options, width))),
         ("cost", list(_cost(detail, options, width))),
@@ -197,7 +197,7 @@ def _fact(name: str, value: str, note: str, width: int, tone: str = "text") -> L
 
 
 def _segments(detail: CallDetail, options: DisplayOptions, width: int) -> Iterator[Line]:
-    """Every segment value, and when it became known: what came late was counted elsewhere before."""
+    """Every segment value, and when it became known if that was late: before, the call counted elsewhere."""
     for part in sorted(detail.segments, key=lambda part: part.known_at):
         after = part.known_at - detail.started
         when = "from the start" if after < 1 else f"{options.clock(part.known_at)}, after {times.span(after)}"
@@ -207,7 +207,7 @@ def _segments(detail: CallDetail, options: DisplayOptions, width: int) -> Iterat
 
 
 def _cost(detail: CallDetail, options: DisplayOptions, width: int) -> Iterator[Line]:
-    """Dearest first; a name is a component, perhaps with its provider and model behind it."""
+    """Costs, highest first; a name is a component, optionally with provider and model."""
     total = sum(value for _, value in detail.spent)
     for name, value in sorted(detail.spent, key=lambda part: -part[1]):
         component, _, model = name.partition("/")
@@ -228,7 +228,7 @@ def _cost(detail: CallDetail, options: DisplayOptions, width: int) -> Iterator[L
 
 
 def _signals(detail: CallDetail, options: DisplayOptions, width: int) -> Iterator[Line]:
-    """Each signal from 0 to 1 with its weight; the score is their weighted mean over those that the feed gives."""
+    """Each signal (0 to 1) with its weight; the score is the weighted mean of the available ones."""
     known = dict(detail.signals)
     total = sum(weight for name, weight in detail.weights if name in known)
     for name, weight in detail.weights:

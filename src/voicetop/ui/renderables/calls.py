@@ -1,4 +1,4 @@
-"""The table of calls: columns by importance, one line a call. The Overview shows its head, Calls all of it."""
+"""The call table: columns by importance, one line per call. The Overview shows its first rows."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, se
 from voicetop.ui.renderables.capacity import headcount
 from voicetop.ui.style.display_options import DisplayOptions
 
-EYES: dict[str, tuple[str, str]] = {
+ATTENTION: dict[str, tuple[str, str]] = {
     "stuck": ("■", "down"),
     "failing": ("▲", "degraded"),
     "frustrated": ("▲", "degraded"),
     "lost": ("?", "blind"),
 }
-"""Why a call needs eyes: its sign and tone; the word stands in the table."""
+"""Glyph and tone for why a call needs attention."""
 
 RECENT_HIGH_MS = 6_000.0
-"""The top of the sparklines: from here on a turn is slow, however slow."""
+"""The top of the sparklines in ms: slower turns look the same."""
 
 GAP = 2
 MARK = 3
@@ -45,7 +45,7 @@ class CallColumn(NamedTuple):
 
 
 def _waiting(row: CallRow, _: DisplayOptions) -> Span:
-    """The stage at the left, the wait at the right: one glance for both."""
+    """The stage at the left, the wait at the right."""
     if isnan(row.waiting_s):
         return ("–", "faint")
     stage = labels.stage(row.stage)
@@ -71,7 +71,7 @@ def _cost(row: CallRow, _: DisplayOptions) -> Span:
 
 
 def _recent(row: CallRow, options: DisplayOptions) -> Span:
-    """The last turns on one scale for all calls, the newest at the right; × had no reply."""
+    """The last turns on the same scale for all calls, newest at the right; × had no reply."""
     shape = blocks.spark(row.recent[-8:], RECENT_HIGH_MS, ascii_only=options.ascii)
     return (shape.replace(" ", "x" if options.ascii else "×").rjust(8), "chart")
 
@@ -86,7 +86,7 @@ TURN = CallColumn(
     "TURN", 4, 4, 8, True, "turn", lambda row, _: (str(row.turn) if row.turn >= 0 else "–", "muted")
 )
 WHY = CallColumn(
-    "WHY", 10, 10, 3, False, "eyes", lambda row, _: (row.eyes, EYES.get(row.eyes, ("", "text"))[1])
+    "WHY", 10, 10, 3, False, "eyes", lambda row, _: (row.eyes, ATTENTION.get(row.eyes, ("", "text"))[1])
 )
 STATE = CallColumn("STATE", 8, 12, 10, False, "state", lambda row, _: (row.state, "muted"))
 STEP = CallColumn("STEP", 12, 20, 6, False, "step", lambda row, _: (row.step or "–", "text"))
@@ -118,7 +118,7 @@ ENDED_COLUMNS = (
 
 
 class FittedCallColumns(NamedTuple):
-    """A column with the width it got."""
+    """A column with its width."""
 
     column: CallColumn
     width: int
@@ -126,19 +126,19 @@ class FittedCallColumns(NamedTuple):
 
 @lru_cache(maxsize=32)
 def fit_columns(columns: tuple[CallColumn, ...], width: int) -> tuple[FittedCallColumns, ...]:
-    """The columns that fit in `width`, by importance; what is left over goes to those that can use it."""
+    """The columns that fit in `width`, by importance; spare room widens them."""
     room = width - MARK - 1
-    kept: set[CallColumn] = set()
+    fitting: set[CallColumn] = set()
     for column in sorted(columns, key=lambda column: column.rank):
         if column.width + GAP > room:
             break
-        kept.add(column)
+        fitting.add(column)
         room -= column.width + GAP
-    widths = {column: column.width for column in columns if column in kept}
+    widths = {column: column.width for column in columns if column in fitting}
     for growing in (
         widths.keys() - {CALL},
         widths.keys() & {CALL},
-    ):  # ids are long or short; names come first
+    ):  # ids last: names first
         while room > 0 and any(widths[column] < column.most for column in growing):
             for column in columns:
                 if column in growing and room > 0 and widths[column] < column.most:
@@ -148,18 +148,18 @@ def fit_columns(columns: tuple[CallColumn, ...], width: int) -> tuple[FittedCall
 
 
 def columns_for(ended: bool) -> tuple[CallColumn, ...]:
-    """All there are."""
+    """All columns of the table."""
     return ENDED_COLUMNS if ended else LIVE_COLUMNS
 
 
 def columns_of(view: View, width: int, hidden: frozenset[str] = frozenset()) -> tuple[FittedCallColumns, ...]:
-    """Those that a person hasn't hidden and that find room, in their order."""
-    wanted = columns_for(view.ended)
-    return fit_columns(tuple(c for c in wanted if c.title not in hidden) if hidden else wanted, width)
+    """The columns that aren't hidden and fit, in order."""
+    available = columns_for(view.ended)
+    return fit_columns(tuple(c for c in available if c.title not in hidden) if hidden else available, width)
 
 
 def heading(fitted: Sequence[FittedCallColumns], view: View, width: int) -> Line:
-    """The titles; the column that sorts carries a sign that says which way."""
+    """The titles, with the sort direction on the sorted column."""
     row = Row(MARK)
     for column, size in fitted:
         end = row.width + size
@@ -178,8 +178,8 @@ def call_line(
     *,
     chosen: bool = False,
 ) -> Line:
-    """One call. The mark says at the left's edge why it needs eyes, the cursor stands beside it."""
-    glyph, tone = EYES.get(call.eyes, ("", "text"))
+    """One call: cursor, attention mark, and cells."""
+    glyph, tone = ATTENTION.get(call.eyes, ("", "text"))
     row = Row().add("▸" if chosen else " ", "accent").left(MARK - 1, glyph, tone)
     for column, size in fitted:
         text, tone = column.write(call, options)
@@ -192,7 +192,7 @@ def _cell(row: Row, text: str, tone: str, size: int, *, right: bool) -> None:
     end = row.width + size
     if "\t" in text:
         name, _, value = text.partition("\t")
-        if cells(name) + cells(value) + 1 > size:  # rather the stage alone than half of its provider
+        if cells(name) + cells(value) + 1 > size:  # the stage alone is better than half a provider
             name = name.partition(" ")[0]
         row.left(size - cells(value) - 1, name, tone).right(end, value, tone)
     elif right:
@@ -211,17 +211,19 @@ def table(
     return [heading(fitted, view, width), *lines]
 
 
-def eyes_first(snap: Snapshot, limit: int) -> list[CallRow]:
-    """The calls that need eyes, then the rest in the order of the list, up to `limit`."""
+def attention_first(snap: Snapshot, limit: int) -> list[CallRow]:
+    """The calls that need attention, then the rest in list order, up to `limit`."""
     first = [row for row in snap.needing_eyes if row.eyes][:limit]
     known = {row.call_id for row in first}
     rest = (row for row in snap.calls.rows if row.call_id not in known and not snap.view.ended)
     return first + [row for row, _ in zip(rest, range(limit - len(first)), strict=False)]
 
 
-def eyes_panel(snap: Snapshot, options: DisplayOptions, width: int, height: int, cursor: str) -> list[Line]:
-    """Who needs eyes first, with a line for the rest."""
-    rows = eyes_first(snap, height - 2)
+def attention_panel(
+    snap: Snapshot, options: DisplayOptions, width: int, height: int, cursor: str
+) -> list[Line]:
+    """The calls that need attention most, with a line for the rest."""
+    rows = attention_first(snap, height - 2)
     live = snap.calls.of if snap.view.where else snap.capacity.live
     head = rule("needs attention", width, headcount(snap), f"{live:,} live")
     if not rows:
@@ -233,7 +235,7 @@ def eyes_panel(snap: Snapshot, options: DisplayOptions, width: int, height: int,
 
 
 def calls_head(snap: Snapshot, view: View, width: int, note: str) -> Line:
-    """How many of how many, and what is asked for."""
+    """Number of calls, filter and sort order."""
     panel = snap.calls
     kind = "ended calls" if view.ended else "live calls"
     filtered = f"{panel.total:,} of {panel.of:,} match" if panel.total != panel.of else ""
@@ -242,7 +244,7 @@ def calls_head(snap: Snapshot, view: View, width: int, note: str) -> Line:
 
 
 def scroll_note(first: int, shown: int, total: int) -> str:
-    """Where the window stands: "1–40 of 412"."""
+    """The scroll position: "1–40 of 412"."""
     return f"{first + 1:,}–{first + shown:,} of {total:,}" if shown else ""
 
 

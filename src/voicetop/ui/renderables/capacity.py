@@ -1,4 +1,4 @@
-"""Live calls against the tested limit, and who waits for a reply right now."""
+"""Live calls against the tested limit, and callers waiting for a reply."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicetop.ui.lines import Line, Row, clip, fit, width_of
 from voicetop.ui.style.display_options import DisplayOptions
 
 NAMES = 13
-"""Where the figures of this block begin."""
+"""The column at which figures start."""
 
 
 def capacity_line(panel: CapacityPanel, options: DisplayOptions, width: int) -> Line:
@@ -75,7 +75,7 @@ def _stage(stage: StuckStage) -> str:
 
 
 def headcount(snap: Snapshot) -> str:
-    """How many need eyes and why, in words."""
+    """How many calls need attention and why, in words."""
     panel = snap.calls
     parts = [(panel.stuck, "stuck"), (panel.failing, "failing"), (panel.frustrated, "frustrated")]
     return " · ".join(f"{n:,} {word}" for n, word in parts if n) or "nothing needs attention"

@@ -1,4 +1,4 @@
-"""A chart in braille with an axis in units, round times below, its warning line and the markers of the time shown."""
+"""A braille chart with axes, warning threshold and markers."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def axis_foot(
 
 
 def place_of(series: Series, at: float, plot: int) -> int:
-    """The column of a plot in which a moment lies."""
+    """The column of a plot for a time."""
     return Scale(series.start, series.start + series.step * max(1, len(series.values) - 1), plot).place(at)
 
 
 def runs(row: list[Span]) -> Line:
-    """Cells of one tone joined."""
+    """Join adjacent cells of one tone."""
     return tuple(
         ("".join(char for char, _ in run), tone) for tone, run in groupby(row, key=lambda cell: cell[1])
     )
@@ -105,7 +105,7 @@ def _grid(
     options: DisplayOptions,
     bad: range,
 ) -> list[list[Span]]:
-    """The lines over each other, the last on top; in the rows beyond the warning line they stand in its tone."""
+    """The overlaid lines, the last on top; rows beyond the warning threshold get its tone."""
     width, height = size
     grid: list[list[Span]] = [[(" ", "degraded" if y in bad else "chart")] * width for y in range(height)]
     for series, tone in layers:
@@ -123,7 +123,7 @@ def _joined(below: str, above: str) -> str:
 
 
 def _draw_threshold(row: list[Span]) -> None:
-    """The warning line, where nothing covers it, named at its left."""
+    """The warning threshold where nothing covers it, labelled at the left."""
     if all(char == " " for char, _ in row[: len(WARN) + 1]):
         row[: len(WARN)] = [(char, "threshold") for char in WARN]
     row[:] = [
@@ -138,7 +138,7 @@ def _draw_cursor(grid: list[list[Span]], x: int) -> None:
 
 
 def _times(series: Series, width: int, options: DisplayOptions, markers: tuple[MarkerNote, ...]) -> Line:
-    """The axis below: round times, and a sign with its label where the world changed."""
+    """The time axis: round times, and labelled markers."""
     end = series.start + series.step * max(1, len(series.values) - 1)
     axis: list[Span] = [("─", "rule")] * width
     scale = Scale(series.start, end, width)
@@ -152,7 +152,7 @@ def _times(series: Series, width: int, options: DisplayOptions, markers: tuple[M
 
 
 def _write(axis: list[Span], at: int, text: str, tone: str, before: int) -> None:
-    """Put a label on the axis, if its place is free."""
+    """Put a label on the axis if there is room."""
     if cells(text) != len(text):
         text = text[0] + "".join(char for char in text[1:] if cells(char) == 1)
     start = max(0, min(at - before, len(axis) - len(text)))
@@ -171,7 +171,7 @@ def spark(
     zero: bool = False,
     most: int = 60,
 ) -> Line:
-    """A sparkline with the range it covers: ▂▃▅▇ 3.1–5.0 %. Not from zero unless asked: it shows a shape."""
+    """A sparkline with its range: ▂▃▅▇ 3.1–5.0 %. `zero` starts its scale at 0."""
     known = [value for value in series.values if not isnan(value)] if series else []
     if not series or not known:
         return (("no history yet", "faint"),)
@@ -186,6 +186,6 @@ def spark(
 
 
 def _range(low: str, high: str) -> str:
-    """Two figures with their unit once: "3.0 %" and "5.0 %" are "3.0–5.0 %"."""
+    """A range with the unit only once: "3.0 %" and "5.0 %" are "3.0–5.0 %"."""
     number, _, unit = low.rpartition(" ")
     return f"{number}–{high}" if number and high.endswith(f" {unit}") else f"{low}–{high}".strip("–")

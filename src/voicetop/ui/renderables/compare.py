@@ -1,4 +1,4 @@
-"""Two moments beside each other: what changed beyond noise first, then the segments, then everything else."""
+"""The comparison of two times: significant changes first, then segments, then everything else."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SIGNS: dict[Finding, tuple[str, str, str]] = {
     "few": ("·", "too few", "faint"),
     "unknown": ("·", "unknown", "faint"),
 }
-"""Glyph, word and tone of what was found. A change of traffic is neither good nor bad."""
+"""Glyph, word and tone of each finding. A change of traffic is neither good nor bad."""
 KINDS = {"live calls": "live calls", "turns": "turns per minute", "interruptions": "interruptions per 100"}
 SIGN_WIDTH, VALUE_WIDTH, STEP_WIDTH, BOUNDS_WIDTH, N_WIDTH, REST_WIDTH = 11, 9, 8, 16, 13, 22
 SHORT_N_WIDTH, GAP = 10, 1
 
 
 class CompareEntry(NamedTuple):
-    """A line of the table: a title, or a figure, of everybody or of a segment."""
+    """A line of the table: a title, or a figure of all calls or of a segment."""
 
     title: str = ""
     note: str = ""
@@ -41,30 +41,32 @@ class CompareEntry(NamedTuple):
     segment: SegmentChange | None = None
 
 
-def entries(found: Comparison) -> list[CompareEntry]:
-    """The table: news by evidence, segments by evidence, then the rest in the order of the panels."""
-    news = sorted(found.news, key=lambda row: row.chance)
-    told = [row for row in found.rows if not row.news]
-    made: list[CompareEntry] = []
+def entries(comparison: Comparison) -> list[CompareEntry]:
+    """The table: changes by evidence, segments by evidence, then the rest in panel order."""
+    news = sorted(comparison.news, key=lambda row: row.chance)
+    unchanged = [row for row in comparison.rows if not row.news]
+    rows: list[CompareEntry] = []
     if news:
-        made.append(CompareEntry("changed", f"{len(news)} of {found.tested}, most certain first"))
-        made += [CompareEntry(change=row) for row in news]
-    if found.segments:
-        made.append(
-            CompareEntry("segments that changed most", f"{found.searched:,} compared, most certain first")
+        rows.append(CompareEntry("changed", f"{len(news)} of {comparison.tested}, most certain first"))
+        rows += [CompareEntry(change=row) for row in news]
+    if comparison.segments:
+        rows.append(
+            CompareEntry(
+                "segments that changed most", f"{comparison.searched:,} compared, most certain first"
+            )
         )
-        made += [CompareEntry(change=one.change, segment=one) for one in found.segments]
-    if told:
-        made.append(CompareEntry("no change beyond noise" if news or found.segments else "every panel"))
-        made += [CompareEntry(change=row) for row in told]
-    return made
+        rows += [CompareEntry(change=segment.change, segment=segment) for segment in comparison.segments]
+    if unchanged:
+        rows.append(CompareEntry("no change beyond noise" if news or comparison.segments else "every panel"))
+        rows += [CompareEntry(change=row) for row in unchanged]
+    return rows
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
 
 
 def name_of(change: FigureChange) -> str:
-    """A figure as people call it: "llm_ttft P95" is "P95 LLM", "error:llm:timeout" is "LLM timeout errors"."""
+    """The display name of a figure: "llm_ttft P95" is "P95 LLM", "error:llm:timeout" is "LLM timeout errors"."""
     if change.name.startswith("error:"):
         return labels.errors(*change.name.split(":")[1:])
     if change.unit == "ms":
@@ -73,9 +75,9 @@ def name_of(change: FigureChange) -> str:
     return KINDS.get(change.name) or labels.FIGURES.get(change.name, change.name)
 
 
-def segment_name(one: SegmentChange) -> str:
+def segment_name(segment: SegmentChange) -> str:
     """P95 e2e · billing × es: the figure first, since a long name is cut at its end."""
-    return f"{name_of(one.change)} · {' × '.join(value for _, value in one.where)}"
+    return f"{name_of(segment.change)} · {' × '.join(value for _, value in segment.where)}"
 
 
 WRITERS: dict[Unit, Callable[[float], str]] = {
@@ -96,7 +98,7 @@ STEPS: dict[Unit, Callable[[float], str]] = {
     "per min": lambda value: f"{value:+,.0f}",
     "calls": lambda value: f"{value:+,.0f}",
 }
-"""A difference without its unit; of shares in points of percent."""
+"""Writers of a difference without its unit; shares in percentage points."""
 
 
 def value_of(value: float, unit: Unit, *, least: bool = False) -> str:
@@ -104,7 +106,7 @@ def value_of(value: float, unit: Unit, *, least: bool = False) -> str:
 
 
 def step_of(value: float, unit: Unit) -> str:
-    """+1,032, −0.4; a dash where there is none."""
+    """+1,032, −0.4; a dash if unknown."""
     return numbers.DASH if isnan(value) else STEPS[unit](value).replace("-", "−")
 
 
@@ -116,13 +118,13 @@ def bounds_of(change: FigureChange) -> str:
 
 
 def counts_of(change: FigureChange, *, short: bool = False) -> str:
-    """What both rest on: "3,778/14k", short "3.8k/14k"."""
+    """The n of both: "3,778/14k", short "3.8k/14k"."""
     most = 1_000 if short else 10_000
     return f"{numbers.short_count(change.n_a, most)}/{numbers.short_count(change.n_b, most)}"
 
 
 def probability(chance: float) -> str:
-    """How often chance alone does that: "by chance once in 40", "by chance once in 10^9"."""
+    """The probability of such a difference by chance, in words."""
     if chance >= 0.5:
         return "p ≈ 1"
     if chance < 1e-6:
@@ -133,13 +135,17 @@ def probability(chance: float) -> str:
 # -- the head --------------------------------------------------------------------------------------------------------
 
 
-def head(found: Comparison, names: tuple[str, str], options: DisplayOptions, width: int) -> list[Line]:
-    """Which two windows, what came out, and what has to be known to read it."""
+def head(comparison: Comparison, names: tuple[str, str], options: DisplayOptions, width: int) -> list[Line]:
+    """The two windows, the result, and caveats."""
     a, b = (
-        f"{name} {window(moment, options)}" for name, moment in zip(names, (found.a, found.b), strict=True)
+        f"{name} {window(moment, options)}"
+        for name, moment in zip(names, (comparison.a, comparison.b), strict=True)
     )
-    lines = [rule(f"{a}  →  {b}", width, "" if width < 100 else f"at most {SPANS[found.b.span]} each")]
-    return [*lines, *(fit(line, width) for line in (summary(found, width), *warnings(found, width)))]
+    lines = [rule(f"{a}  →  {b}", width, "" if width < 100 else f"at most {SPANS[comparison.b.span]} each")]
+    return [
+        *lines,
+        *(fit(line, width) for line in (summary(comparison, width), *warnings(comparison, width))),
+    ]
 
 
 def window(moment: WindowSample, options: DisplayOptions) -> str:
@@ -147,44 +153,49 @@ def window(moment: WindowSample, options: DisplayOptions) -> str:
     return f"{options.clock(moment.start)}–{options.clock(moment.end)}"
 
 
-def summary(found: Comparison, width: int) -> Line:
-    """What came out, in one line."""
-    news, segments = len(found.news), len(found.segments)
-    worse = any(row.finding == "worse" for row in (*found.news, *(one.change for one in found.segments)))
-    looked = f"{found.tested} figures and {found.searched:,} in segments compared"
+def summary(comparison: Comparison, width: int) -> Line:
+    """The result in one line."""
+    news, segments = len(comparison.news), len(comparison.segments)
+    worse = any(
+        row.finding == "worse"
+        for row in (*comparison.news, *(segment.change for segment in comparison.segments))
+    )
+    looked = f"{comparison.tested} figures and {comparison.searched:,} in segments compared"
     if width < 100:
-        looked = f"{found.tested} and {found.searched:,} compared"
+        looked = f"{comparison.tested} and {comparison.searched:,} compared"
     if not news and not segments:
         return Row(1).add("● no change beyond noise", "ok").add(f" · {looked}", "muted").line()
-    said = [
+    parts = [
         numbers.counted(news, "figure") if news else "",
         numbers.counted(segments, "segment") if segments else "",
     ]
     glyph, tone = ("▲", "degraded") if worse else ("→", "accent")
-    head = f"{glyph} {' and '.join(part for part in said if part)} changed beyond noise"
+    head = f"{glyph} {' and '.join(part for part in parts if part)} changed beyond noise"
     return Row(1).add(head, tone).add(f" · {looked}", "muted").line()
 
 
-def warnings(found: Comparison, width: int) -> list[Line]:
-    """What makes the comparison less than it seems."""
-    said: list[tuple[str, str]] = []
-    if found.overlap_s > 0:
-        long = times.long_span(found.overlap_s)
-        said.append((f"▲ the windows overlap by {long}: calls in both make changes look smaller", "degraded"))
-    if found.a.end > found.b.end:
-        said.append(("A is later than B: the differences go back in time", "muted"))
-    if min(found.a.end - found.a.start, found.b.end - found.b.start) < 60:
-        said.append(("one of the windows is shorter than a minute: little is known yet", "muted"))
-    if not found.units:
-        said.append(("natural variation isn't known yet: small changes may be just that", "muted"))
-    return [Row(1).add(clip(text, width - 2), tone).line() for text, tone in said]
+def warnings(comparison: Comparison, width: int) -> list[Line]:
+    """Caveats of the comparison."""
+    parts: list[tuple[str, str]] = []
+    if comparison.overlap_s > 0:
+        long = times.long_span(comparison.overlap_s)
+        parts.append(
+            (f"▲ the windows overlap by {long}: calls in both make changes look smaller", "degraded")
+        )
+    if comparison.a.end > comparison.b.end:
+        parts.append(("A is later than B: the differences go back in time", "muted"))
+    if min(comparison.a.end - comparison.a.start, comparison.b.end - comparison.b.start) < 60:
+        parts.append(("one of the windows is shorter than a minute: little is known yet", "muted"))
+    if not comparison.units:
+        parts.append(("natural variation isn't known yet: small changes may be just that", "muted"))
+    return [Row(1).add(clip(text, width - 2), tone).line() for text, tone in parts]
 
 
 # -- the table -------------------------------------------------------------------------------------------------------
 
 
 class Widths(NamedTuple):
-    """Cells of the columns; 0 where there is no room for one. `rest` is what everybody else did meanwhile."""
+    """Widths of the columns; 0 for those without room. `rest` is the change of all other calls."""
 
     name: int
     step: int
@@ -207,7 +218,7 @@ def widths(width: int) -> Widths:
 
 
 def heading(width: int) -> Line:
-    """The titles of the columns."""
+    """The column titles."""
     size = widths(width)
     row = Row(1).add("FOUND", "faint").to(SIGN_WIDTH).add("FIGURE", "faint")
     row.to(SIGN_WIDTH + size.name)
@@ -225,7 +236,7 @@ def heading(width: int) -> Line:
 
 
 def line_of(entry: CompareEntry, width: int, *, chosen: bool = False) -> Line:
-    """A title, or one figure in A and in B."""
+    """A title, or one figure in A and B."""
     change = entry.change
     if change is None:
         return fit(
@@ -256,14 +267,14 @@ def line_of(entry: CompareEntry, width: int, *, chosen: bool = False) -> Line:
 
 
 def _rest(rest: FigureChange) -> Finding:
-    """What everybody else's figure did, taken for itself."""
+    """The finding for all other calls, on its own."""
     if rest.finding != "noise" or rest.low <= 0 <= rest.high:
         return rest.finding
     return "changed"
 
 
 def why_lines(entry: CompareEntry, width: int) -> list[Line]:
-    """The figure with the cursor in full: both values with n, the difference with its interval, the rest."""
+    """The selected figure in full: both values with n, the difference with its interval, the rest."""
     change = entry.change
     if change is None:
         return [fit(BLANK, width)] * 3
@@ -298,10 +309,10 @@ def _reason(entry: CompareEntry, change: FigureChange) -> str:
     return probability(change.chance)
 
 
-def table(found: Comparison, names: tuple[str, str], options: DisplayOptions, width: int) -> list[Line]:
-    """All of it, to be copied."""
+def table(comparison: Comparison, names: tuple[str, str], options: DisplayOptions, width: int) -> list[Line]:
+    """The whole comparison, for copying."""
     return [
-        *head(found, names, options, width),
+        *head(comparison, names, options, width),
         heading(width),
-        *(line_of(entry, width) for entry in entries(found)),
+        *(line_of(entry, width) for entry in entries(comparison)),
     ]

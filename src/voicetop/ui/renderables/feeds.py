@@ -1,4 +1,4 @@
-"""The verdict of every feed in one line, where a console has several: glyph, name, word, and what is worst."""
+"""The verdicts of several feeds in one line: glyph, name, word, and the worst trouble."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ def feeds_line(feeds: Sequence[tuple[str, Scene]], current: int, width: int, key
     """
     tail = f"{key} next feed" if key else ""
     room = width - 2 - (cells(tail) + GAP if tail else 0)
-    said = [(name, *verdict(scene)) for name, scene in feeds]
-    names = _names([name for name, _ in feeds], room - sum(_fixed(level) for _, level, _ in said))
-    left = room - sum(_fixed(level) + cells(name) for name, (_, level, _) in zip(names, said, strict=True))
-    wordy = sum(1 for _, level, _ in said if level != "ok")
+    verdicts = [(name, *verdict(scene)) for name, scene in feeds]
+    names = _names([name for name, _ in feeds], room - sum(_fixed(level) for _, level, _ in verdicts))
+    left = room - sum(
+        _fixed(level) + cells(name) for name, (_, level, _) in zip(names, verdicts, strict=True)
+    )
+    wordy = sum(1 for _, level, _ in verdicts if level != "ok")
     row = Row(1)
-    for index, (name, (_, level, text)) in enumerate(zip(names, said, strict=True)):
+    for index, (name, (_, level, text)) in enumerate(zip(names, verdicts, strict=True)):
         glyph, word = severity(level)
         here = index == current
         row.add(" " * GAP if index else "").add("▸" if here else " ", "accent").add(f"{glyph} ", level)
@@ -40,14 +42,14 @@ def _fixed(level: str) -> int:
 
 
 def _worst(text: str) -> str:
-    """What is worst, without since when."""
+    """The worst trouble, without its start."""
     parts = text.split(" · ")
     return parts[1] if parts[0].startswith("since ") and len(parts) > 1 else parts[0]
 
 
 def _names(names: Sequence[str], room: int) -> list[str]:
-    """The names, clipped to the same length where they don't fit."""
-    most = max(map(cells, names))
-    while most > LEAST_NAME and sum(min(cells(name), most) for name in names) > room:
-        most -= 1
-    return [clip(name, most) for name in names]
+    """The names, clipped to the same length if they don't fit."""
+    longest = max(map(cells, names))
+    while longest > LEAST_NAME and sum(min(cells(name), longest) for name in names) > room:
+        longest -= 1
+    return [clip(name, longest) for name in names]

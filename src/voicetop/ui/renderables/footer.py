@@ -1,4 +1,4 @@
-"""The last line: the screens, then what can be done here, out of the registry. Or what somebody types or is told."""
+"""The last line: screens and keys from the registry, a text entry, or a message."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from voicetop.ui.lines import Line, Row, cells, clip, fit
 from voicetop.ui.renderables.wrapping import wrapped
 
 GAP = "  "
-MOST_TOLD = 3
+MAX_MESSAGE_LINES = 3
 NEEDED = 2
 """Screens, help and quit."""
 LEAST_NOTE = 12
-"""A note that has to be cut shorter says nothing any more."""
+"""Notes are left out rather than cut shorter than this."""
 
 
 def footer(place: Place, page: Place, width: int, keymap: Keymap = USUAL) -> Line:
@@ -27,13 +27,13 @@ def footer(place: Place, page: Place, width: int, keymap: Keymap = USUAL) -> Lin
     needed = [action for action in actions if action.footer <= NEEDED]
     if sum(map(_size, needed)) > width:
         actions = [_bare(action) if action.id != page else action for action in actions]
-    kept = _fitting(actions, width - 2)
+    fitting = _fitting(actions, width - 2)
     row = Row(1)
-    for action in kept:
+    for action in fitting:
         if action.group == "screens":
             _screen(row.add(GAP if row.width > 1 else ""), action, current=action.id == page)
     tail = Row()
-    for action in kept:
+    for action in fitting:
         if action.group != "screens":
             tail.add(GAP if tail.width else "").add(written(action.keys, 1), "key").add(
                 f" {action.label}", "muted"
@@ -41,17 +41,19 @@ def footer(place: Place, page: Place, width: int, keymap: Keymap = USUAL) -> Lin
     return fit(row.to(width - tail.width - 1).put(tail.line()).line(), width)
 
 
-def keys_line(place: Place, ids: Sequence[str], width: int, keymap: Keymap, said: Mapping[str, str]) -> Line:
-    """The keys of some actions, the first first; what finds no room is left to the help.
+def keys_line(
+    place: Place, ids: Sequence[str], width: int, keymap: Keymap, labels: Mapping[str, str]
+) -> Line:
+    """The keys of these actions, in order, as far as they fit.
 
-    `said` has better words than the registry's where an action means something special here.
+    `labels` has better words than the registry's where an action means something special here.
     """
     known = {action.id: action for action in keymap.available(place) if action.keys}
     row = Row(1)
     for name in ids:
         if name not in known:
             continue
-        action = known[name]._replace(label=said.get(name, known[name].label))
+        action = known[name]._replace(label=labels.get(name, known[name].label))
         if row.width + _size(action) > width:
             break
         row.add(GAP if row.width > 1 else "").add(written(action.keys, 1), "key")
@@ -60,7 +62,7 @@ def keys_line(place: Place, ids: Sequence[str], width: int, keymap: Keymap, said
 
 
 def _bare(action: Action) -> Action:
-    """A screen without its name."""
+    """The action without its label if it is a screen."""
     return action._replace(label="") if action.group == "screens" else action
 
 
@@ -70,11 +72,11 @@ def _screen(row: Row, action: Action, *, current: bool) -> None:
 
 
 def _fitting(actions: list[Action], width: int) -> list[Action]:
-    kept = list(actions)
-    while kept and sum(map(_size, kept)) > width + len(GAP):
-        worst = max(action.footer for action in kept)
-        kept.remove(next(action for action in reversed(kept) if action.footer == worst))
-    return kept
+    fitting = list(actions)
+    while fitting and sum(map(_size, fitting)) > width + len(GAP):
+        worst = max(action.footer for action in fitting)
+        fitting.remove(next(action for action in reversed(fitting) if action.footer == worst))
+    return fitting
 
 
 def _size(action: Action) -> int:
@@ -85,21 +87,21 @@ def _size(action: Action) -> int:
 def entry_line(
     prompt: str, text: str, note: str, width: int, *, bad: bool = False, typing: bool = True
 ) -> Line:
-    """What is being typed, with its cursor, and what it finds.
+    """The typed text with its cursor, and a note.
 
-    What is typed goes before the note: that is cut, and left out where it would say nothing any more.
+    The typed text takes precedence: the note is cut, or left out if too short.
     """
     row = Row(1).add(f"{prompt} ", "key")
     most = max(4, width - row.width - 2)
     shown = text if cells(text) <= most else "…" + text[-(most - 1) :]
     row.add(shown, "strong").add("█" if typing else "", "accent")
     room = width - row.width - len(GAP) - 1
-    said = clip(note, room) if cells(note) <= room or room >= LEAST_NOTE else ""
-    return fit(row.right(width - 1, said, "degraded" if bad else "muted").line(), width)
+    labels = clip(note, room) if cells(note) <= room or room >= LEAST_NOTE else ""
+    return fit(row.right(width - 1, labels, "degraded" if bad else "muted").line(), width)
 
 
-def message_lines(text: str, width: int, most: int = MOST_TOLD) -> list[Line]:
-    """Something to be told, calmly, instead of the keys; in more lines where it would be cut, `most` of them."""
+def message_lines(text: str, width: int, most: int = MAX_MESSAGE_LINES) -> list[Line]:
+    """A message in place of the keys, in at most `most` lines."""
     parts = wrapped(text, width - 2)
     if len(parts) > most:
         parts = [*parts[: most - 1], " ".join(parts[most - 1 :])]

@@ -1,4 +1,4 @@
-"""The lines on top of every screen: who, how fresh, what part, which window, when; then the verdict."""
+"""The head of every screen: deployment, freshness, segment, window and clock; then the verdict."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from voicetop.ui.style.display_options import SPANS, severity
 
 PRODUCT = "voicetop"
 SPARED = (re.compile(r" \(n [\d,]+\)"), re.compile(r" \(\d[\d.]* (s|min|h|d)\)"))
-"""What a verdict does without where room is short: what its figures rest on, then how long it has been so."""
+"""Parts of a verdict that are dropped first if room is short: n, then durations."""
 
 
 def top_line(scene: Scene, width: int) -> Line:
-    """Product, deployment and freshness at the left, the narrowing in the middle, window and clock at the right."""
+    """Product, deployment and freshness at the left, segment in the middle, window and clock at the right."""
     if scene.when is not None:
         return banner(scene, scene.when, width)
     right = _right(scene, width)
@@ -33,7 +33,7 @@ def top_line(scene: Scene, width: int) -> Line:
 
 
 def _left_and_crumb(scene: Scene, room: int) -> tuple[Line, str]:
-    """Who and how fresh, and the narrowing in full: where room is short the names at the left go first."""
+    """The left part and the full segment; if room is short, names at the left are dropped."""
     left, crumb = _left(scene, max(12, room + 1)), narrowing(scene.view.where)
     if not scene.view.where or width_of(left) + cells(crumb) + 3 <= room:
         return left, crumb
@@ -92,7 +92,7 @@ def _right(scene: Scene, width: int) -> Line:
 
 
 def _fired(snap: Snapshot, width: int) -> Line:
-    """How many incidents speak: ▲ 2  ■ 0 warnings and pages. Where none does there is nothing."""
+    """The numbers of active warnings and pages: ▲ 2  ■ 0; empty without any."""
     alerts = snap.alerts
     if not (alerts.warning or alerts.critical):
         return ()
@@ -107,7 +107,7 @@ def _fired(snap: Snapshot, width: int) -> Line:
 
 
 def verdict_lines(scene: Scene, width: int, rows: int) -> list[Line]:
-    """The verdict in at most `rows` lines, then a rule where a line is left over."""
+    """The verdict in at most `rows` lines, then a rule if there is room."""
     level, sentence = verdict(scene)
     glyph, word = severity(level)
     head = f"{glyph} {word}"
@@ -124,7 +124,7 @@ def verdict_lines(scene: Scene, width: int, rows: int) -> list[Line]:
 
 
 def verdict(scene: Scene) -> tuple[Severity, str]:
-    """Severity and sentence, with the state of the link taken in."""
+    """Severity and text, taking the state of the link into account."""
     snap = scene.snap
     if snap is None:
         nobody = scene.link.phase in ("reconnecting", "refused")
@@ -142,13 +142,16 @@ def verdict(scene: Scene) -> tuple[Severity, str]:
 
 
 def blindness(scene: Scene, snap: Snapshot) -> str:
-    """How long the feed is silent, when it last spoke, and what is being done about it."""
+    """How long the feed has been silent, its last event, and the reconnection."""
     if scene.error:
         return f"the feed thread stopped: {scene.error}"
     if scene.link.phase == "live" and not snap.feed.local:
         return snap.verdict.text
-    heard = snap.feed.last_at if known(snap.feed.last_at) else snap.at - snap.feed.silent_s
-    parts = [f"feed silent for {times.span(snap.feed.silent_s)}", f"last event {scene.options.clock(heard)}"]
+    last_event_at = snap.feed.last_at if known(snap.feed.last_at) else snap.at - snap.feed.silent_s
+    parts = [
+        f"feed silent for {times.span(snap.feed.silent_s)}",
+        f"last event {scene.options.clock(last_event_at)}",
+    ]
     if scene.link.phase == "reconnecting":
         parts.append(f"reconnecting (try {scene.link.tries})")
     elif scene.link.phase == "refused":
@@ -161,12 +164,12 @@ def blindness(scene: Scene, snap: Snapshot) -> str:
 
 
 def wrap(text: str, width: int, rows: int) -> list[str]:
-    """`text` in at most `rows` lines, broken at " · " where that fills it by half; the last is clipped."""
+    """`text` in at most `rows` lines, broken at " · " if that fills a line by half; the last is clipped."""
     lines: list[str] = []
     rest = text
     while len(lines) < rows - 1 and cells(rest) > width:
         cut = rest.rfind(" · ", 0, width)
-        if cut < width // 2:  # a line that would stand half empty
+        if cut < width // 2:  # would leave the line half empty
             cut = rest.rfind(" ", 0, width)
         if cut <= 0:
             break
@@ -176,7 +179,7 @@ def wrap(text: str, width: int, rows: int) -> list[str]:
 
 
 def header(scene: Scene, width: int, *, ruled: bool = True) -> list[Line]:
-    """The three lines that every screen begins with. On a narrow one a long verdict takes the rule's place."""
+    """The first three lines of every screen. On narrow ones a long verdict replaces the rule."""
     lines = [top_line(scene, width), *verdict_lines(scene, width, 2)]
     if len(lines) < 3:
         lines.append((("─" * width, "rule"),) if ruled else BLANK)

@@ -13,26 +13,26 @@ from voicetop.ui.renderables.written_figure import WrittenFigure, derivation, pl
 from voicetop.ui.style.display_options import SPANS, DisplayOptions
 
 TABLE_AT, TABLE_WIDTH = 63, 40
-"""Where the table of stages stands, beside the percentiles."""
+"""Column and width of the stage table, beside the percentiles."""
 STAGE_MARKS = {"stt": "━", "eou": "╌", "llm": "━", "tool": "═", "tts": "╌", "other": "┄"}
-"""Neighbours differ in texture, so that the bar can be read without colours."""
+"""Neighbours differ in texture, to be readable without colours."""
 
 
 def troubled(snap: Snapshot, kind: str) -> bool:
-    """Whether the verdict holds a trouble of this kind."""
+    """Whether the verdict has a trouble of this kind."""
     return any(trouble.kind == kind for trouble in snap.verdict.troubles)
 
 
 def compared(row: Row, reading: WrittenFigure) -> Row:
     """Glyph and times normal, as every figure shows them: ▲ 2.4×, ● 1.0×, ▼ low."""
     if reading.word:
-        said = reading.word if reading.glyph == "▼" or not reading.ratio else reading.ratio
-        row.add(f"{reading.glyph} {said}", reading.tone)
+        text = reading.word if reading.glyph == "▼" or not reading.ratio else reading.ratio
+        row.add(f"{reading.glyph} {text}", reading.tone)
     return row
 
 
 def latency_panel(snap: Snapshot, options: DisplayOptions, width: int, height: int) -> list[Line]:
-    """Numbers, then a chart as tall as there is room for, then where the time goes."""
+    """Percentiles, a chart in the remaining room, and the split by stage."""
     panel = snap.latency
     lines = [_latency_rule(snap, width), *latency_numbers(panel, width)]
     if height >= 15 and width >= TABLE_AT + TABLE_WIDTH and panel.stages:
@@ -70,7 +70,7 @@ def _latency_rule(snap: Snapshot, width: int) -> Line:
 
 
 def latency_numbers(panel: LatencyPanel, width: int) -> list[Line]:
-    """P50, P95 and P99, right-aligned under each other, each against its own normal."""
+    """P50, P95 and P99, each against its normal."""
     e2e = panel.e2e
     return [
         _percentile(name, value, width)
@@ -85,10 +85,10 @@ def _percentile(name: str, figure: Figure, width: int) -> Line:
     row.right(max(18, row.width + 1 + cells(reading.value)), reading.value, tone).add("  ")
     compared(row, reading).to(28)
     wide = derivation(figure, numbers.bare_ms)
-    said = wide if row.width + cells(wide) <= width else wide.replace("normal ", "")
-    if name == "P50" or not said:
-        said = f"normal {numbers.bare_ms(figure.normal.value)}" if figure.normal.known else ""
-    return fit(row.add(said, "muted").line(), width)
+    text = wide if row.width + cells(wide) <= width else wide.replace("normal ", "")
+    if name == "P50" or not text:
+        text = f"normal {numbers.bare_ms(figure.normal.value)}" if figure.normal.known else ""
+    return fit(row.add(text, "muted").line(), width)
 
 
 def stage_table(panel: LatencyPanel) -> list[Line]:
@@ -106,7 +106,7 @@ def stage_table(panel: LatencyPanel) -> list[Line]:
 
 
 def measured(panel: LatencyPanel) -> Line:
-    """Where e2e was measured from, where that is known: a fleet may mix it."""
+    """How e2e was measured, if known: a fleet may mix methods."""
     total = sum(n for _, n in panel.measured_from)
     parts = [f"{name} {numbers.whole_percent(n / total)}" for name, n in panel.measured_from[:3] if total]
     return Row(2).add(f"measured from {', '.join(parts)}" if parts else "", "faint").line()
@@ -130,7 +130,7 @@ def split_bar(panel: LatencyPanel, width: int) -> Line:
 
 
 def split_line(panel: LatencyPanel, width: int) -> Line:
-    """The same in figures: STT 140 │ EOU 310 │ LLM 2,610 ▲ │ tool 210 │ TTS 180 ms."""
+    """The split in figures: STT 140 │ EOU 310 │ LLM 2,610 ▲ │ tool 210 │ TTS 180 ms."""
     parts = _parts(panel)
     if not parts:
         return Row(2).add("stage breakdown appears once turns report it", "faint").line()
@@ -145,7 +145,7 @@ def split_line(panel: LatencyPanel, width: int) -> Line:
 
 
 def errors_panel(snap: Snapshot, options: DisplayOptions, width: int, height: int) -> list[Line]:
-    """The rate, its kinds, the last 24 hours by hour; a chart of the window where there is room."""
+    """Rate, kinds and last 24 hours; a chart of the window if there is room."""
     panel = snap.errors
     lines = [
         rule("errors, % of calls", width, SPANS[snap.view.span], f"n {panel.rate.n:,}"),
@@ -199,7 +199,7 @@ def _kind(kind: ErrorKind, worst: float, options: DisplayOptions, width: int) ->
 
 
 def day_strip(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line]:
-    """The rate of the last 24 hours by hour, and how many tries failed but were mended."""
+    """The hourly rate of the last 24 hours, and the number of recovered failures."""
     panel = snap.errors
     if not panel.hours and not panel.retried:
         return []

@@ -1,4 +1,4 @@
-"""The small panels of the Overview: success, abandonment, cost, mood, and the feed itself. Five lines each."""
+"""The small panels of the Overview: success, abandonment, cost, sentiment, and the feed. Five lines each."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def cost_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line
     ]
 
 
-def mood_panel(snap: Snapshot, width: int) -> list[Line]:
+def sentiment_panel(snap: Snapshot, width: int) -> list[Line]:
     panel = snap.mood
     return [
         rule(labels.FIGURES["sentiment"], width, f"n {panel.sentiment.n:,}"),
@@ -127,7 +127,7 @@ def _mood(
 
 
 def feed_panel(snap: Snapshot, width: int) -> list[Line]:
-    """What came in and what could not be used. Nothing is dropped in silence."""
+    """Received and unusable events: nothing is dropped silently."""
     feed = snap.feed
     trouble = [
         (feed.malformed, "malformed"),
@@ -137,7 +137,7 @@ def feed_panel(snap: Snapshot, width: int) -> list[Line]:
         (feed.unknown, "unknown"),
         (feed.duplicates, "duplicate"),
     ]
-    said = " · ".join(f"{n:,} {word}" for n, word in trouble if n) or "nothing dropped"
+    text = " · ".join(f"{n:,} {word}" for n, word in trouble if n) or "nothing dropped"
     silent = f", {feed.publishers_silent:,} silent" if feed.publishers_silent else ""
     off = len(feed.skewed)
     skewed = f"{numbers.counted(off, 'clock')} off" if off else "clocks in sync"
@@ -149,7 +149,7 @@ def feed_panel(snap: Snapshot, width: int) -> list[Line]:
         .line(),
         Row(2).add(f"{numbers.counted(feed.publishers, 'publisher')}{silent} · {skewed}", "muted").line(),
         fit(
-            Row(2).add(said, "degraded" if feed.missed or feed.malformed or feed.dropped else "muted").line(),
+            Row(2).add(text, "degraded" if feed.missed or feed.malformed or feed.dropped else "muted").line(),
             width,
         ),
         Row(2)

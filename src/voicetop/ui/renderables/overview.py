@@ -9,7 +9,7 @@ from voicetop.engine.snapshot import Figure, Series, Snapshot
 from voicetop.formatting import labels, numbers
 from voicetop.ui.lines import BLANK, Line, Row, beside, block, clip, fit, rule, width_of
 from voicetop.ui.renderables import outcomes
-from voicetop.ui.renderables.calls import eyes_panel
+from voicetop.ui.renderables.calls import attention_panel
 from voicetop.ui.renderables.capacity import capacity_line, waiting_line
 from voicetop.ui.renderables.chart import spark
 from voicetop.ui.renderables.health import (
@@ -25,7 +25,7 @@ from voicetop.ui.style.display_options import SPANS, DisplayOptions
 
 GAP = 3
 FULL_WIDTH, FULL_HEIGHT = 100, 27
-"""From this size of the body on there is room for charts and panels side by side."""
+"""From this body size, charts and panels fit side by side."""
 
 
 def overview(
@@ -38,7 +38,7 @@ def overview(
 
 
 def focused(lines: list[Line], on: bool) -> list[Line]:
-    """A panel, or a line that stands for one, with the mark of the focus at its left edge where it has it."""
+    """A panel or summary line, with a mark at its left edge if it has the focus."""
     if not on:
         return lines
     (text, tone), *rest = lines[0]
@@ -47,7 +47,7 @@ def focused(lines: list[Line], on: bool) -> list[Line]:
 
 
 class Heights(NamedTuple):
-    """How the lines are dealt out: the large panels, the blank lines between blocks, the calls."""
+    """The heights of large panels, gaps between blocks, and the call list."""
 
     large: int
     air: int
@@ -55,7 +55,7 @@ class Heights(NamedTuple):
 
 
 def deal(height: int) -> Heights:
-    """Half of what is to spare goes to the charts, half to the calls.
+    """Distributes spare lines: half to the charts, half to the calls.
 
     >>> deal(32)
     Heights(large=13, air=0, calls=12)
@@ -90,12 +90,12 @@ def _full(
         *air,
         *_small_panels(snap, options, width, focus),
         *air,
-        *eyes_panel(snap, options, width, heights.calls, cursor),
+        *attention_panel(snap, options, width, heights.calls, cursor),
     ]
 
 
 def _small_panels(snap: Snapshot, options: DisplayOptions, width: int, focus: str) -> list[Line]:
-    """Four beside each other, five where there is room."""
+    """Four side by side, or five if they fit."""
     many = 5 if width >= 160 else 4
     each = (width - GAP * (many - 1)) // many
     widths = [each] * (many - 1) + [width - (each + GAP) * (many - 1)]
@@ -103,7 +103,7 @@ def _small_panels(snap: Snapshot, options: DisplayOptions, width: int, focus: st
         focused(outcomes.success_panel(snap, options, widths[0]), focus == "success"),
         focused(outcomes.abandonment_panel(snap, options, widths[1]), focus == "abandonment"),
         focused(outcomes.cost_panel(snap, options, widths[2]), focus == "cost"),
-        outcomes.mood_panel(snap, widths[3]),
+        outcomes.sentiment_panel(snap, widths[3]),
     ]
     if many == 5:
         panels.append(outcomes.feed_panel(snap, widths[4]))
@@ -131,11 +131,11 @@ def _compact(
             for line in focused([_summary(row, bad, options, width)], focus == row.kind)
         ),
     ]
-    return [*lines, *eyes_panel(snap, options, width, max(3, height - len(lines)), cursor)]
+    return [*lines, *attention_panel(snap, options, width, max(3, height - len(lines)), cursor)]
 
 
 def _with_shape(lines: list[Line], series: Series | None, options: DisplayOptions, width: int) -> list[Line]:
-    """The shape of P95 at the right of P50, where it is free."""
+    """The shape of P95, at the right of P50 if there is room."""
     room = width - 48
     if series is None or room < 12:
         return lines

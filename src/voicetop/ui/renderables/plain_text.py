@@ -1,4 +1,4 @@
-"""What is copied: a call, a panel, or how things stand, as plain text for a chat or a ticket."""
+"""Plain text for copying: a call, a panel, or the status line."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.style.display_options import DisplayOptions, severity
 
 MAX_BYTES = 60_000
-"""What terminals take in one OSC 52 without dropping all of it: 80 kB in base64."""
+"""What terminals accept in one OSC 52 sequence: 80 kB in base64."""
 CUT = "… (cut here)"
 
 
 def status_text(scene: Scene) -> str:
-    """How everything stands in one line: the verdict with its moment, for those who aren't looking."""
+    """The status in one line: the verdict with its time."""
     level, sentence = verdict(scene)
     glyph, word = severity(level)
     parts = [f"{glyph} {word} {sentence}"]
@@ -35,7 +35,7 @@ def status_text(scene: Scene) -> str:
 
 
 def caption(scene: Scene) -> Line:
-    """Of what and of when a picture is, for who gets it without the screen around it."""
+    """Feed and time of a picture."""
     snap, options = scene.snap, scene.options
     if snap is None:
         return ()
@@ -71,15 +71,15 @@ def _row_parts(row: CallRow, options: DisplayOptions) -> Iterable[str]:
 
 
 def panel_text(lines: Iterable[Line]) -> str:
-    """Lines without their colours, without the blanks around them."""
-    kept = [text_of(line).rstrip() for line in lines]
-    return "\n".join(kept).strip("\n")
+    """The text of lines, without surrounding blanks."""
+    shown = [text_of(line).rstrip() for line in lines]
+    return "\n".join(shown).strip("\n")
 
 
 def bounded(text: str, limit: int = MAX_BYTES) -> str:
-    """`text` in at most `limit` bytes of UTF-8, cut at a line's end, saying so."""
+    """`text` in at most `limit` bytes of UTF-8, cut at the end of a line with a note."""
     if len(text.encode()) <= limit:
         return text
-    kept = text.encode()[: limit - len(CUT.encode()) - 1].decode(errors="ignore")
-    head = kept.rpartition("\n")[0] or kept
+    shown = text.encode()[: limit - len(CUT.encode()) - 1].decode(errors="ignore")
+    head = shown.rpartition("\n")[0] or shown
     return f"{head}\n{CUT}"

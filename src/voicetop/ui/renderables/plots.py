@@ -1,4 +1,4 @@
-"""A panel with one chart: its figure, its lines over time, and what the cursor reads off them."""
+"""A panel with one chart: its figures, its lines over time, and the values at the cursor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EMPTY = {
     "calls": "no calls yet; needs call.start events",
     "sentiment": "no sentiment yet; needs call.outcome events",
 }
-"""What an empty panel waits for, in the feed's own words."""
+"""What an empty panel waits for."""
 
 
 class Plot(NamedTuple):
@@ -53,11 +53,11 @@ class Plot(NamedTuple):
 
 
 def overview_plots(snap: Snapshot) -> tuple[Plot, ...]:
-    """The charts of the Overview, in the order in which Tab visits them."""
+    """The charts of the Overview, in Tab order."""
     window = "24 h" if snap.view.span == "24h" else "30 min"
     p95, error = snap.latency.e2e.p95, snap.errors.rate
     success, left, cost = snap.outcome.success, snap.abandonment.rate, snap.cost.per_call
-    made = (
+    plots_shown = (
         Plot("latency", labels.latency("e2e"), _lines("P95", snap.latency.chart), numbers.milliseconds,
              numbers.axis_ms, p95.warn, p95.normal.value),
         Plot("errors", "errors, % of calls", _lines("rate", snap.errors.chart), numbers.percent,
@@ -71,7 +71,7 @@ def overview_plots(snap: Snapshot) -> tuple[Plot, ...]:
         Plot("calls", labels.FIGURES["live_calls"], _lines("calls", snap.capacity.chart), numbers.count,
              numbers.axis_plain, float(snap.capacity.limit or NAN)),
     )  # fmt: skip
-    return tuple(plot._replace(note=window) for plot in made)
+    return tuple(plot._replace(note=window) for plot in plots_shown)
 
 
 def _lines(name: str, series: Series | None) -> tuple[tuple[str, Series], ...]:
@@ -87,7 +87,7 @@ def plot_panel(
     markers: tuple[MarkerNote, ...] = (),
     at: float = NAN,
 ) -> list[Line]:
-    """Title, the last figure, and the chart, in exactly `height` lines."""
+    """Title, figures and chart, in exactly `height` lines."""
     head = rule(plot.title, width, plot.note)
     if plot.empty or plot.main is None:
         return [head, Row(2).add(EMPTY.get(plot.id, "no data yet"), "faint").line(), *[BLANK] * (height - 2)][
@@ -140,7 +140,7 @@ def _notes(plot: Plot, at: float) -> list[str]:
 
 
 def value_at(series: Series, at: float = NAN) -> float:
-    """The value at a moment; without one the last that is known."""
+    """The value at a time; without one, the last known value."""
     if isnan(at):
         return next((value for value in reversed(series.values) if not isnan(value)), NAN)
     index = index_at(series, at)
@@ -152,7 +152,7 @@ def index_at(series: Series, at: float) -> int:
 
 
 def moved(series: Series, at: float, steps: int) -> float:
-    """The moment of the point `steps` further on; from nowhere it begins at the newest that is known."""
+    """The time of the point `steps` from `at`; without `at`, of the newest known point."""
     if isnan(at):
         known = [i for i, value in enumerate(series.values) if not isnan(value)]
         index = (known[-1] if known else len(series.values) - 1) + min(steps, 0)
@@ -162,21 +162,21 @@ def moved(series: Series, at: float, steps: int) -> float:
 
 
 def moment(series: Series, options: DisplayOptions, at: float) -> str:
-    """A point's time, with seconds where points are nearer than a minute."""
+    """A point's time, with seconds if points are less than a minute apart."""
     return options.clock(at, seconds=series.step < 60)
 
 
 def marker_near(markers: tuple[MarkerNote, ...], series: Series, at: float, options: DisplayOptions) -> str:
-    """The change that stands where the cursor reads, in words."""
+    """The marker at the cursor, in words."""
     near = [m for m in markers if abs(m.at - at) <= series.step / 2]
     return f"▼ {near[0].kind} {near[0].label} {options.clock(near[0].at)}" if near else ""
 
 
 def reading(plot: Plot, markers: tuple[MarkerNote, ...], options: DisplayOptions, at: float) -> str:
-    """What the cursor reads, in one line for the foot of the screen."""
+    """The values at the cursor, in one line."""
     if plot.main is None:
         return "no data yet"
     values = [f"{name} {plot.write(value_at(series, at))}" for name, series in plot.lines]
     n = value_at(plot.of, at) if plot.of is not None else NAN
-    said = [*values, f"n {n:,.0f}" if n > 0 else "", marker_near(markers, plot.main, at, options)]
-    return f"{moment(plot.main, options, at)}  " + " · ".join(part for part in said if part)
+    parts = [*values, f"n {n:,.0f}" if n > 0 else "", marker_near(markers, plot.main, at, options)]
+    return f"{moment(plot.main, options, at)}  " + " · ".join(part for part in parts if part)

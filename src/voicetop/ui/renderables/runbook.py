@@ -1,4 +1,4 @@
-"""A runbook beside its incident: each step with its tick, the live values it speaks of, and where Enter leads."""
+"""A runbook: each item with its state, live values, and link."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from voicetop.ui.style.display_options import DisplayOptions
 
 INDENT = 8
 VALUES_END = 110
-"""Live values stand no further to the right: on a wide screen the eye loses the line."""
-EVERYBODYS = ("capacity", "markers", "segments", "trends")
-"""Panels that say the same however the screen is narrowed."""
+"""Live values end here even on wide screens, where the eye would lose the line."""
+NOT_NARROWED = ("capacity", "markers", "segments", "trends")
+"""Panels that don't depend on the segment."""
 
 
 def runbook_rule(book: Runbook, row: IncidentRow, width: int) -> Line:
@@ -30,12 +30,12 @@ def runbook_rule(book: Runbook, row: IncidentRow, width: int) -> Line:
 
 
 def reason(book: Runbook, width: int) -> list[Line]:
-    """Why it isn't the one that was wanted, or has no steps."""
+    """Why it isn't the requested runbook, or has no items."""
     return [fit(Row(1).add(part, "muted").line(), width) for part in broken(book.why, width - 2) if part]
 
 
 def brief(book: Runbook, row: IncidentRow, width: int) -> list[Line]:
-    """The steps in a line or two, below a list."""
+    """The items in one or two lines."""
     if not book.steps:
         return reason(book, width)
     ticked = dict(row.ticks)
@@ -49,14 +49,18 @@ def brief(book: Runbook, row: IncidentRow, width: int) -> list[Line]:
 def step_lines(
     step: RunbookItem, row: IncidentRow, snap: Snapshot, options: DisplayOptions, width: int, *, chosen: bool
 ) -> list[Line]:
-    """One step: title, what is live of it at the right, its words below; who ticked it, and when."""
+    """One item: title, live values, text, and who marked it as done, and when."""
     ticked = dict(row.ticks)
     head = Row(1).add("▸" if chosen else " ", "accent").add(f"{_box(step, ticked)} ", "text")
     head.add(f"{step.number} ", "muted").add(step.title or step.text, "strong")
     note = ticked.get(step.number)
     if note is not None:
         head.add(f"  {_by(note, options)}", "ok")
-    value = live(step.door, snap, options) if step.door is not None and _theirs(step.door, row, snap) else ""
+    value = (
+        live(step.door, snap, options)
+        if step.door is not None and _matches_segment(step.door, row, snap)
+        else ""
+    )
     room = width - head.width - 3
     if value and cells(value) <= room:
         head.right(min(width - 1, max(VALUES_END, head.width + cells(value) + 3)), value, "text")
@@ -78,11 +82,11 @@ def step_lines(
 def leads(door: RunbookLink) -> Line:
     """→ failing calls · Calls, filter errors>0."""
     screen = PANELS.get(door.panel, "").capitalize() or "no such panel"
-    told = [screen, f"filter {door.filter}" if door.filter else "", f"by {door.by}" if door.by else ""]
+    details = [screen, f"filter {door.filter}" if door.filter else "", f"by {door.by}" if door.by else ""]
     return (
         ("→ ", "accent"),
         (door.label or door.panel, "accent"),
-        (f" · {', '.join(filter(None, told))}", "faint"),
+        (f" · {', '.join(filter(None, details))}", "faint"),
     )
 
 
@@ -98,30 +102,30 @@ def _by(note: IncidentNote, options: DisplayOptions) -> str:
 
 
 def live(door: RunbookLink, snap: Snapshot, options: DisplayOptions) -> str:
-    """What the panel says right now, in a few words; empty where there is nothing to say."""
+    """The panel's current values in a few words, or ""."""
     write = _LIVE.get(door.panel)
     return write(snap, options) if write is not None else ""
 
 
-def _theirs(door: RunbookLink, row: IncidentRow, snap: Snapshot) -> bool:
-    """Whether the picture's figures are of those whom the step is about."""
-    return door.panel in EVERYBODYS or snap.view.where == (() if door.everybody else row.where)
+def _matches_segment(door: RunbookLink, row: IncidentRow, snap: Snapshot) -> bool:
+    """Whether the snapshot is narrowed to the segment the item is about."""
+    return door.panel in NOT_NARROWED or snap.view.where == (() if door.everybody else row.where)
 
 
 def _latency(snap: Snapshot, _: DisplayOptions) -> str:
-    said = write_figure(snap.latency.e2e.p95, numbers.milliseconds)
+    written = write_figure(snap.latency.e2e.p95, numbers.milliseconds)
     stage, more = snap.latency.culprit, snap.latency.culprit_ms
     grown = f" · {labels.stage(stage)} +{numbers.milliseconds(more)}" if stage else ""
-    return f"P95 {said.value} {said.glyph} {said.ratio}".rstrip() + grown
+    return f"P95 {written.value} {written.glyph} {written.ratio}".rstrip() + grown
 
 
 def _errors(snap: Snapshot, _: DisplayOptions) -> str:
-    said = write_figure(snap.errors.rate, numbers.percent)
+    written = write_figure(snap.errors.rate, numbers.percent)
     worst = "".join(
         f" · {labels.fault(kind.component, kind.category)} {numbers.percent(kind.rate.value)}"
         for kind in snap.errors.kinds[:1]
     )
-    return f"{said.value} {said.glyph} {said.ratio}".rstrip() + worst
+    return f"{written.value} {written.glyph} {written.ratio}".rstrip() + worst
 
 
 def _capacity(snap: Snapshot, _: DisplayOptions) -> str:
@@ -132,30 +136,34 @@ def _capacity(snap: Snapshot, _: DisplayOptions) -> str:
 
 
 def _success(snap: Snapshot, _: DisplayOptions) -> str:
-    said = write_figure(snap.outcome.success, numbers.percent, low_is_bad=True)
-    return f"{said.value}, normal {said.normal}" if said.normal else said.value
+    written = write_figure(snap.outcome.success, numbers.percent, low_is_bad=True)
+    return f"{written.value}, normal {written.normal}" if written.normal else written.value
 
 
 def _escalation(snap: Snapshot, _: DisplayOptions) -> str:
-    said = write_figure(snap.outcome.escalation, numbers.percent)
-    return f"{said.value}, normal {said.normal}" if said.normal else said.value
+    written = write_figure(snap.outcome.escalation, numbers.percent)
+    return f"{written.value}, normal {written.normal}" if written.normal else written.value
 
 
 def _abandonment(snap: Snapshot, _: DisplayOptions) -> str:
-    said = write_figure(snap.abandonment.rate, numbers.percent)
+    written = write_figure(snap.abandonment.rate, numbers.percent)
     steps = snap.abandonment.steps[:1]
     worst = f" · after {steps[0].step} {numbers.whole_percent(steps[0].share)}" if steps else ""
-    return f"{said.value} {said.glyph} {said.ratio}".rstrip() + worst
+    return f"{written.value} {written.glyph} {written.ratio}".rstrip() + worst
 
 
 def _cost(snap: Snapshot, _: DisplayOptions) -> str:
-    said = write_figure(snap.cost.per_call, numbers.dollars)
-    return f"{said.value} per call, normal {said.normal}" if said.normal else f"{said.value} per call"
+    written = write_figure(snap.cost.per_call, numbers.dollars)
+    return (
+        f"{written.value} per call, normal {written.normal}"
+        if written.normal
+        else f"{written.value} per call"
+    )
 
 
 def _mood(snap: Snapshot, _: DisplayOptions) -> str:
-    said = write_figure(snap.mood.sentiment, numbers.plain, low_is_bad=True)
-    return f"sentiment {said.value} of 5 · {snap.calls.frustrated:,} frustrated now"
+    written = write_figure(snap.mood.sentiment, numbers.plain, low_is_bad=True)
+    return f"sentiment {written.value} of 5 · {snap.calls.frustrated:,} frustrated now"
 
 
 def _calls(snap: Snapshot, _: DisplayOptions) -> str:

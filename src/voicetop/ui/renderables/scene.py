@@ -1,4 +1,4 @@
-"""What there is to paint: the picture, how the link is, and how the person wants to see it."""
+"""The input of all renderables: snapshot, link state, display options and viewed time."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from voicetop.ui.style.display_options import DisplayOptions
 
 Kind: TypeAlias = Literal["past", "held", "replay"]
 Hint: TypeAlias = tuple[str, str]
-"""A key as people write it, and what it does here in a word or two."""
+"""A key and what it does here, in a word or two."""
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Where in time a scene is that doesn't show what is now.
+    """The viewed time of a scene that isn't live.
 
-    `kind` "past" is the past of a live feed, "held" a picture of it that nothing more is kept of, "replay" a recording
-    called `name`. `live` is the scene of what is now, where there is one.
+    `kind` is "past" for the past of a live feed, "held" for a frozen snapshot without history, "replay" for a recording
+    called `name`. `live` is the live scene, if any.
     """
 
     kind: Kind
@@ -34,16 +34,15 @@ class When:
 
     @property
     def seeking(self) -> bool:
-        """Whether it is on its way to another moment."""
+        """Whether a seek is in progress."""
         return known(self.position.seeking)
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One moment of the console. `snap` is None before the first picture; `view` is what was asked for last.
+    """What the console shows. `snap` is None before the first snapshot; `view` is the requested view.
 
-    `slowness` says at which rate a slow terminal is painted; empty at the usual one. `when` is None where the picture
-    is what is now.
+    `slowness` is the reduced frame rate of a slow terminal, or "". `when` is None if the scene is live.
     """
 
     snap: Snapshot | None = None
@@ -56,7 +55,7 @@ class Scene:
 
     @property
     def blind(self) -> bool:
-        """Nobody can tell how the agents are doing: the feed is silent, or the link is down."""
+        """Whether the state of the agents is unknown: the feed is silent, or the link is down."""
         if self.snap is None or self.link.phase == "ended":
             return False
         return (

@@ -1,4 +1,4 @@
-"""The columns of Segments: what each shows of a value, how it is sorted, and which fit a width."""
+"""The columns of Segments: content, sort order, and which fit a width."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _figure(
     *,
     low_is_bad: bool = False,
 ) -> Callable[[SegmentRow, bool], Line]:
-    """Value, glyph and times normal (points where low is bad); with room the interval and the n."""
+    """Value, glyph and ratio to normal (points if low is bad); interval and n if there is room."""
 
     def written(row: SegmentRow, wide: bool) -> Line:
         figure = pick(row)
@@ -52,19 +52,19 @@ def _figure(
         compared = _points(figure) if low_is_bad and name == "success" else reading.ratio
         glyph = reading.glyph or "·"
         tone = reading.tone if glyph != "·" else "faint"
-        said = f"{glyph} {compared}".rstrip().ljust(7)
-        more = f" {_doubt(figure)}".rjust(9) if wide else ""
+        text = f"{glyph} {compared}".rstrip().ljust(7)
+        more = f" {_confidence(figure)}".rjust(9) if wide else ""
         return (
             (reading.value, "degraded" if figure.off else "text"),
-            (f" {said}", tone),
+            (f" {text}", tone),
             (more, "faint"),
         )
 
     return written
 
 
-def _doubt(figure: Figure) -> str:
-    """How sure it is: the half-width of a rate's interval, else what a mean or a percentile rests on."""
+def _confidence(figure: Figure) -> str:
+    """The half-width of a rate's interval, or the n of a mean or percentile."""
     return plus_minus(figure) or f"n {numbers.short_count(figure.n)}"
 
 
@@ -107,7 +107,7 @@ def _rest(row: SegmentRow, _: bool) -> Line:
 def _excess(
     pick: Callable[[SegmentRow], Figure], *, low_is_bad: bool = False
 ) -> Callable[[SegmentRow], float]:
-    """What a figure is sorted by: its value, the worst first; what isn't known comes last."""
+    """The sort key of a figure: worst values first, unknown ones last."""
 
     def order(row: SegmentRow) -> float:
         figure = pick(row)
@@ -153,7 +153,7 @@ JUDGED: tuple[tuple[str, Callable[[SegmentRow], Figure]], ...] = (
 
 
 def off_normal(row: SegmentRow) -> tuple[str, ...]:
-    """In which figures a value is worse than its own normal beyond doubt, however the rest does."""
+    """The figures in which a value is significantly worse than its own normal."""
     return tuple(name for name, pick in JUDGED if pick(row).off)
 
 
@@ -185,7 +185,7 @@ COLUMNS = (
 
 
 class FittedSegmentColumns(NamedTuple):
-    """A column with the width that it got, and whether its interval has room."""
+    """A column with its width, and whether its interval fits."""
 
     column: SegmentColumn
     width: int
@@ -194,16 +194,16 @@ class FittedSegmentColumns(NamedTuple):
 
 @lru_cache(maxsize=32)
 def fit_columns(width: int) -> tuple[FittedSegmentColumns, ...]:
-    """The columns that fit, by importance; what is left over shows intervals, then longer names."""
+    """The columns that fit, by importance; spare room is used for intervals, then for names."""
     room = width - MARK - 1
-    kept: list[SegmentColumn] = []
+    fitting: list[SegmentColumn] = []
     for column in sorted(COLUMNS, key=lambda column: column.rank):
         if column.width + GAP > room:
             break
-        kept.append(column)
+        fitting.append(column)
         room -= column.width + GAP
-    got = {column: column.width for column in kept}
-    for column in sorted(kept, key=lambda column: (column is VALUE, column.rank)):
+    got = {column: column.width for column in fitting}
+    for column in sorted(fitting, key=lambda column: (column is VALUE, column.rank)):
         more = column.wide - column.width
         if column is VALUE or more <= room:
             got[column] += min(more, room)
@@ -216,7 +216,7 @@ def fit_columns(width: int) -> tuple[FittedSegmentColumns, ...]:
 
 
 def ordered(panel: SegmentsPanel, sort: str, *, reverse: bool) -> list[SegmentRow]:
-    """The rows in the order asked for; the engine's own order is worst first."""
+    """The rows sorted by `sort`; the engine's order is worst first."""
     rows = list(panel.rows)
     if sort == "value":
         rows.sort(key=lambda row: row.value)
@@ -231,5 +231,5 @@ def _last_where_unknown(value: float) -> float:
 
 
 def sorts(width: int) -> list[str]:
-    """What can be sorted by, from left to right; the order of the engine first."""
+    """The sort keys from left to right; the engine's order first."""
     return [WORST, *(fitted.column.id for fitted in fit_columns(width))]

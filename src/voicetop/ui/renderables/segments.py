@@ -20,7 +20,7 @@ from voicetop.ui.style.display_options import SPANS
 
 
 def head(snap: Snapshot, panel: SegmentsPanel, width: int) -> Line:
-    """Which dimension, which window, and how much found no room."""
+    """Dimension, window, and the number of values left out."""
     against = "compared with its own normal" if panel.dimension != "hour" else "24 h, compared with the day"
     window = SPANS[snap.view.span] if panel.dimension != "hour" else ""
     folded = f"{panel.folded:,} calls are counted under other" if panel.folded else ""
@@ -29,7 +29,7 @@ def head(snap: Snapshot, panel: SegmentsPanel, width: int) -> Line:
 
 
 def heading(fitted: Sequence[FittedSegmentColumns], sort: str, width: int, *, reverse: bool) -> Line:
-    """The titles; the column that sorts carries a sign that says which way."""
+    """The titles, with the sort direction on the sorted column."""
     row = Row(MARK)
     for column, size, _ in fitted:
         end = row.width + size
@@ -47,7 +47,7 @@ def _is_figure(column: SegmentColumn) -> bool:
 def row_line(
     one: SegmentRow, fitted: Sequence[FittedSegmentColumns], width: int, *, chosen: bool = False
 ) -> Line:
-    """One value. The mark says at the left's edge whether it is worse than its normal and the rest."""
+    """One value; its mark shows whether it is worse than its normal and the rest."""
     glyph, tone = mark(one)
     row = Row().add("▸" if chosen else " ", "accent").left(MARK - 1, glyph, tone)
     for column, size, wide in fitted:
@@ -68,7 +68,7 @@ def _is_few(spans: Line) -> bool:
 
 
 def mark(row: SegmentRow) -> Span:
-    """Stuck callers, worse than its normal (perhaps as everybody is), too few to tell, or fine."""
+    """The mark: stuck callers, worse than normal, too few, or fine."""
     if "stuck" in row.worse:
         return ("■", "down")
     if row.worse or off_normal(row):
@@ -94,7 +94,7 @@ def why_lines(row: SegmentRow, dimension: str, width: int, hint: str = "") -> li
 
 
 def _reasons(row: SegmentRow) -> tuple[str, ...]:
-    """Why a row stands where it stands, the longest wording first."""
+    """Why a row is ranked there, the longest wording first."""
     if not row.worse and row.p95.few and row.errors.few:
         return (f"{row.calls:,} calls are too few to judge", "too few to judge")
     long, short = _stands_out(row)
@@ -110,7 +110,7 @@ def _reasons(row: SegmentRow) -> tuple[str, ...]:
 
 
 def _stands_out(row: SegmentRow) -> tuple[str, str]:
-    """In what it is worse, and than whom; in many words and in few."""
+    """In which figures it is worse, and than what; a long and a short wording."""
     worse, off = ", ".join(row.worse), ", ".join(off_normal(row))
     if worse:
         return f"worse than its own normal and the rest: {worse}", f"worse: {worse}"
@@ -137,7 +137,7 @@ def _against(row: SegmentRow) -> list[Line]:
 
 
 def empty(snap: Snapshot, dimension: str) -> list[Line]:
-    """Why there is no row."""
+    """Why there are no rows."""
     if not snap.dimensions:
         return [
             Row(MARK)

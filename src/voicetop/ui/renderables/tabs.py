@@ -1,4 +1,4 @@
-"""A line of tabs: the current one marked and always in sight, the others as far as there is room."""
+"""A line of tabs: the current one is marked and always visible, the others as far as they fit."""
 
 from __future__ import annotations
 

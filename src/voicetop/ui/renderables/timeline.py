@@ -1,9 +1,9 @@
-"""The timeline under a screen that doesn't show what is now: what happened when, and where one stands.
+"""The timeline below screens of the past and of replays: what happened when, and the viewed time.
 
-How everything stood with the events of note over it, then the traffic with where one stands in it. On a tall screen
-final errors have a line of their own between them, and a last one says what came last and what comes next; else their
-bars stand in the first line, where nothing worse does. Columns stand for whole steps of time, so that a strip which
-grows stands still: only its last column changes, until all of it is drawn a little closer.
+One line shows the verdict with notable events over it, another the traffic with the viewed time. Tall screens add a
+line of final errors, and one with the previous and next event; otherwise errors appear in the first line where nothing
+worse does. Columns are whole time steps, so that a growing strip stays stable: only its last column changes, until the
+whole strip is rescaled.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from voicetop.ui.lines import SELECTED, Line, Row, Span, cells, clip, fit
 from voicetop.ui.style.display_options import DisplayOptions, severity
 
 GROWTH = 1.08
-"""A column of a strip that has become too long stands for so many times as much time as before."""
+"""Factor by which the time step grows when a strip becomes too long."""
 BURST = 8.0
 """A column of more than so many times the usual one is full and doesn't set the scale: a publisher that tells hours of
 history within seconds would flatten all that came after."""
 FULL_SHARE = 0.1
-"""Errors of so many of a hundred replies fill a column, or more where there are more."""
+"""The share of failed replies that fills a column, unless the maximum is higher."""
 ROOMY = 4
-"""With so many lines, errors have one of their own."""
+"""The number of lines at which errors get their own."""
 LEFT = 8
-"""Where the columns begin, behind the words."""
+"""The first column, after the labels."""
 LABEL = 8
-"""Cells of a marker's name, where there is room behind it."""
+"""Maximum width of a marker's name."""
 
 KINDS: Mapping[str, tuple[str, str, str, int]] = {
     "trouble": ("", "trouble", "", 0),
@@ -46,19 +46,19 @@ KINDS: Mapping[str, tuple[str, str, str, int]] = {
     "cleared": ("●", "cleared", "ok", 8),
     "resolved": ("●", "resolved", "ok", 8),
 }
-"""Glyph, word, tone, and who goes before whom in one column. Troubles and alerts have those of their severity."""
+"""Glyph, word, tone and rank within a column. Troubles and alerts use those of their severity."""
 STRETCHES: Mapping[Severity, Span] = {
     "degraded": ("━", "degraded"),
     "blind": ("░", "blind"),
     "down": ("█", "down"),
 }
-"""What a column is filled with while the verdict wasn't OK: told apart without colours, and in ASCII."""
+"""The fill of a column while the verdict wasn't OK, distinguishable without colours and in ASCII."""
 BAD = ("down", "blind", "degraded")
 UNKNOWN = ("·", "event", "muted", 9)
 
 
 class Track(NamedTuple):
-    """`width` columns of `step` seconds from `start` on. What is known goes from `first` to `last`."""
+    """`width` columns of `step` seconds from `start`; data exists from `first` to `last`."""
 
     start: float
     step: float
@@ -67,18 +67,18 @@ class Track(NamedTuple):
     last: float
 
     def column(self, at: float) -> int:
-        """The column of a moment; what lies outside goes to the edge."""
+        """The column of a time, clamped to the strip."""
         if isnan(at):
             return 0
         return int(min(max((at - self.start) / self.step, 0), self.width - 1))
 
     def moment(self, column: int) -> float:
-        """The middle of a column, as far as it is known."""
+        """The time in the middle of a column, clamped to the data."""
         return min(max(self.start + (column + 0.5) * self.step, self.first), self.last)
 
 
 def track_of(line: Timeline, width: int) -> Track:
-    """The track of a timeline in so many columns."""
+    """The track of a timeline in `width` columns."""
     width = max(1, width)
     first, last = (
         (0.0, 1.0) if isnan(line.first_at) else (line.first_at, max(line.last_at, line.first_at + 1))
@@ -89,8 +89,8 @@ def track_of(line: Timeline, width: int) -> Track:
     return Track(floor(first / step) * step, step, width, first, last)
 
 
-def read_up_to(line: Timeline) -> float:
-    """Up to which moment all that happened is known."""
+def scanned_until(line: Timeline) -> float:
+    """The time up to which a recording has been scanned."""
     return line.last_at if line.complete or isnan(line.start) else line.start + len(line.turns) * line.step
 
 
@@ -132,7 +132,7 @@ def drawn(line: Timeline, width: int) -> Drawn:
 
 
 def _rates(line: Timeline, counts: Sequence[int], track: Track) -> list[float]:
-    """How many a slot there were in each column; NaN where the timeline has no slot."""
+    """The mean count per slot in each column; NaN without slots."""
     if not counts:
         return [NAN] * track.width
     sums = [0, *accumulate(counts)]
@@ -147,7 +147,7 @@ def _rates(line: Timeline, counts: Sequence[int], track: Track) -> list[float]:
 
 
 def _worst(line: Timeline, track: Track) -> list[int]:
-    """The worst that the verdict was in each column; 0 where nothing is known."""
+    """The worst verdict in each column; 0 if unknown."""
     worst = [0] * track.width
     for index, bad in enumerate(line.gravity):
         if bad:
@@ -169,7 +169,7 @@ def _rank(note: Note) -> int:
 
 
 def sign(note: Note) -> Span:
-    """Glyph and tone of an event of note."""
+    """Glyph and tone of a notable event."""
     if note.kind in ("trouble", "alert"):
         level = note.severity if note.severity in BAD else "degraded"
         return severity(level)[0], level
@@ -177,8 +177,8 @@ def sign(note: Note) -> Span:
     return glyph, tone
 
 
-def told(note: Note, options: DisplayOptions) -> str:
-    """An event of note in a line, as in "▲ trouble 14:01:10 · P95 2.4× normal"."""
+def note_text(note: Note, options: DisplayOptions) -> str:
+    """A notable event in a line, as in "▲ trouble 14:01:10 · P95 2.4× normal"."""
     word = KINDS.get(note.kind, UNKNOWN)[1]
     parts = (
         f"{sign(note)[0]} {word} {options.clock(note.at)}",
@@ -189,7 +189,7 @@ def told(note: Note, options: DisplayOptions) -> str:
 
 
 def ends(track: Track, options: DisplayOptions) -> tuple[str, str]:
-    """What stands behind the two lines: from when to when they go."""
+    """The texts after the two lines: start and end."""
     return (
         f" from {_axis_clock(track.first, track, options)} ",
         f" to   {_axis_clock(track.last, track, options)} ",
@@ -205,13 +205,13 @@ def _axis_clock(at: float, track: Track, options: DisplayOptions) -> str:
 
 
 def room_for(line: Timeline, options: DisplayOptions, width: int) -> int:
-    """How many columns there are in a line of `width`."""
+    """The number of columns in a line of `width`."""
     end = max(map(cells, ends(track_of(line, max(1, width - 24)), options)))
     return max(1, width - LEFT - end)
 
 
 def strip_lines(made: Drawn, options: DisplayOptions, width: int, *, at: float, rows: int) -> list[Line]:
-    """The strip in `rows` lines, 1 to 4; `at` is where one stands."""
+    """The strip in `rows` lines, 1 to 4; `at` is the viewed time."""
     begin, end = ends(made.track, options)
     here = -1 if isnan(at) else made.track.column(at)
     upper = Row().left(LEFT, " status", "faint").put(_events(made, here, options, alone=rows < ROOMY))
@@ -228,7 +228,7 @@ def strip_lines(made: Drawn, options: DisplayOptions, width: int, *, at: float, 
 
 
 def _events(made: Drawn, here: int, options: DisplayOptions, *, alone: bool) -> Line:
-    """Events of note where there are any, else how everything stood; `alone`, it has the errors of calm times too."""
+    """Notable events over the verdict; `alone`, with the errors of calm times too."""
     spans = [
         _stretch(bad, bar if alone else ("─", "rule"), known)
         for bad, bar, known in zip(made.gravity, _error_bars(made, options), made.traffic, strict=True)
@@ -244,7 +244,7 @@ def _events(made: Drawn, here: int, options: DisplayOptions, *, alone: bool) -> 
 
 
 def _stretch(bad: int, calm: Span, known: float) -> Span:
-    """A column of the first line: how bad it was, or what stands there while all is well."""
+    """A column of the first line: the verdict, or `calm` while all is well."""
     return (" ", "text") if isnan(known) else STRETCHES.get(GRAVITY[bad], calm)
 
 
@@ -255,7 +255,7 @@ def _error_bars(made: Drawn, options: DisplayOptions) -> Line:
 
 
 def _error_cell(value: float, known: float, options: DisplayOptions) -> Span:
-    """Errors as a small bar; a digit in ASCII."""
+    """Errors as a bar; a digit in ASCII."""
     if isnan(known):
         return " ", "text"
     level = int(value * (len(LEVELS) - 1) + 0.5)
@@ -265,7 +265,7 @@ def _error_cell(value: float, known: float, options: DisplayOptions) -> Span:
 
 
 def _name(spans: list[Span], column: int, label: str, notes: Mapping[int, object]) -> None:
-    """A marker's name behind its sign, as far as nothing else stands there."""
+    """Write a marker's name after its glyph, if there is room."""
     free = 0
     while free < LABEL and column + free + 1 < len(spans) and column + free + 1 not in notes:
         free += 1
@@ -276,7 +276,7 @@ def _name(spans: list[Span], column: int, label: str, notes: Mapping[int, object
 
 
 def _traffic(made: Drawn, here: int, options: DisplayOptions) -> Line:
-    """The replies a column, and where one stands."""
+    """The traffic, and the viewed time."""
     text = spark(made.traffic, 1.0, ascii_only=options.ascii)
     if here < 0:
         return ((text, "chart"),)
@@ -284,7 +284,7 @@ def _traffic(made: Drawn, here: int, options: DisplayOptions) -> Line:
 
 
 def _around(line: Timeline, at: float, options: DisplayOptions, width: int) -> Line:
-    """What came last, and what comes next."""
+    """The previous and the next event."""
     before, after = beside(line.notes, at)
     if before is None and after is None:
         return Row(1).add("no notable event" if line.complete else "no notable event so far", "faint").line()
@@ -292,20 +292,22 @@ def _around(line: Timeline, at: float, options: DisplayOptions, width: int) -> L
     row = Row(1)
     for note, lead, end in ((before, "‹ ", half), (after, "› ", width - 1)):
         if note is not None:
-            row.add(lead, "faint").add(clip(told(note, options), end - row.width - 2), sign(note)[1]).to(end)
+            row.add(lead, "faint").add(clip(note_text(note, options), end - row.width - 2), sign(note)[1]).to(
+                end
+            )
         row.to(end)
     return row.line()
 
 
 def beside(notes: Sequence[Note], at: float) -> tuple[Note | None, Note | None]:
-    """The last event of note up to a moment, and the first after it."""
+    """The last notable event up to a time, and the first after it."""
     before = max((note for note in notes if note.at <= at), key=lambda note: note.at, default=None)
     after = min((note for note in notes if note.at > at), key=lambda note: note.at, default=None)
     return before, after
 
 
-def moment_under(made: Drawn, column: int) -> tuple[float, Note | None]:
-    """The moment that a column stands for; that of its event where it has one."""
+def time_under(made: Drawn, column: int) -> tuple[float, Note | None]:
+    """The time of a column, or of its event if it has one."""
     if not 0 <= column < made.track.width:
         return -inf, None
     notes = made.notes.get(column)

@@ -1,4 +1,4 @@
-"""The caption of the tour: two lines above the footer, always two, so that nothing jumps."""
+"""The caption of the tour: always two lines above the footer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROWS = 2
 
 
 def tour_lines(caption: str, place: str, width: int) -> list[Line]:
-    """What is to be seen, and how to take over."""
+    """The caption, and how to end the tour."""
     rest = f"tour {place} · any key ends it"
     parts = wrap(caption, max(10, width - 4), ROWS)
     last = clip(parts[1], max(1, width - 6 - cells(rest))) if len(parts) > 1 else ""

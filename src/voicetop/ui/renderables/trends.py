@@ -1,4 +1,4 @@
-"""Trends: 24 hours by the quarter of an hour. As many panels as there is room for, the rest a key away."""
+"""Trends: 24 hours in 15-minute steps, as many panels as fit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MIX_LEAST = 0.02
 
 
 class Grid(NamedTuple):
-    """How many panels stand beside and under each other."""
+    """Columns and rows of panels."""
 
     across: int
     down: int
@@ -64,7 +64,7 @@ def trends(
     large: bool = False,
     at: float = NAN,
 ) -> list[Line]:
-    """The tabs, then the panels of the page on which the focused one stands; `large` shows that one alone."""
+    """The tabs, then the page of panels with the focused one; `large` shows that one alone."""
     room = height - 1
     grid = Grid(1, 1) if large else grid_of(width, room)
     first = focus // grid.many * grid.many
@@ -101,7 +101,7 @@ def panel(
 
 
 def marked(head: Line) -> Line:
-    """The rule of the panel that has the focus."""
+    """The title rule of the focused panel."""
     return (("▸─", "accent"), *((text, "accent" if tone == "title" else tone) for text, tone in head[1:]))
 
 
@@ -145,7 +145,7 @@ def plots(snap: Snapshot) -> dict[str, Plot]:
 
 
 def series_of(name: str, snap: Snapshot) -> Series | None:
-    """What the cursor of a panel walks over; None where it has none."""
+    """The series under a panel's cursor; None without a cursor."""
     if name == "heat":
         shown = snap.trends.heat if snap.trends else None
         return _columns(shown) if shown else None
@@ -154,7 +154,7 @@ def series_of(name: str, snap: Snapshot) -> Series | None:
 
 
 def read(name: str, snap: Snapshot, options: DisplayOptions, at: float) -> str:
-    """What the cursor reads on a panel."""
+    """The values at a panel's cursor."""
     shown = snap.trends.heat if snap.trends else None
     if name == "heat" and shown is not None:
         change = marker_near(snap.markers, _columns(shown), at, options)
@@ -210,7 +210,7 @@ def _cursor(grid: list[list[Span]], shown: HeatMap, at: float, plot: int) -> Non
 
 
 def _edges(shown: HeatMap, rows: int) -> dict[int, str]:
-    """Labels of latency at every third row."""
+    """Latency labels at every third row."""
     bands = len(shown.edges) - 1
     return {
         rows - 1 - y: numbers.axis_ms(float(f"{shown.edges[heat.span(y, bands, rows)[0]]:.2g}"))
@@ -219,7 +219,7 @@ def _edges(shown: HeatMap, rows: int) -> dict[int, str]:
 
 
 def _scale(shades: str, shown: HeatMap, options: DisplayOptions, width: int, at: float) -> Line:
-    """The legend of the shades; at the cursor what it reads."""
+    """The legend of the shades, or the values at the cursor."""
     if not isnan(at):
         return fit(
             Row(2)
@@ -301,7 +301,7 @@ def mix_panel(mix: tuple[MixRow, ...], options: DisplayOptions, width: int, heig
 
 
 def _shift(row: MixRow) -> Line:
-    """How its share has moved, where it moved by much."""
+    """The change of its share, if large."""
     if row.new:
         return (("▲ new", "degraded"),)
     moved = row.share - row.usual

@@ -1,4 +1,4 @@
-"""The ladder: a call turn by turn, who said what, where the time went, and what happened on the way.
+"""The turns of a call: what was said, where the time went, and what happened.
 
 A rung is a block of lines; the cursor stands on one of them. Folded, it shows a line for each speaker, with what went
 wrong in full; unfolded, every word, every stage on a line of its own, and all that the feed told.
@@ -23,9 +23,9 @@ MARK = 2
 ROLE = 7
 E2E = 9
 CLOCKS_FROM = 100
-"""From this width on there is room for the moment of each event beside the turns."""
+"""From this width, each event's time fits beside the turns."""
 ALWAYS = ("tool", "error", "retry", "barge-in", "outcome", "end", "note")
-"""What stands on a folded rung too."""
+"""The events that a folded turn shows too."""
 STATUS = {
     "failed": ("■ failed", "down"),
     "no_reply": ("■ no reply", "down"),
@@ -34,7 +34,7 @@ STATUS = {
 
 
 class TurnBlock(NamedTuple):
-    """Lines that the cursor can stand on as one; `turn` is the index of a rung, -1 for anything else."""
+    """Lines that the cursor selects as one; `turn` is the turn's index, -1 for other blocks."""
 
     key: str
     lines: tuple[Line, ...]
@@ -54,7 +54,7 @@ class TurnFrame(NamedTuple):
 
     @property
     def wide(self) -> int:
-        """Cells of the waterfall."""
+        """Width of the waterfall."""
         return max(0, self.width - self.bars)
 
 
@@ -72,7 +72,7 @@ def frame_for(width: int, *, rich: bool = False) -> TurnFrame:
 def ladder(
     detail: CallDetail, options: DisplayOptions, frame: TurnFrame, unfolded: frozenset[int]
 ) -> list[TurnBlock]:
-    """Every rung, and before them what happened ahead of the first turn."""
+    """All turns, preceded by the events before the first one."""
     scale = waterfall.top(detail.turns)
     blocks = []
     before = [item for item in detail.before if frame.rich or item.kind in ALWAYS]
@@ -86,7 +86,7 @@ def ladder(
 
 
 def ladder_head(detail: CallDetail, frame: TurnFrame) -> list[Line]:
-    """The rule with the scale, and what the textures mean."""
+    """The rule with the scale of the waterfall."""
     scale = waterfall.top(detail.turns)
     if not frame.wide:
         return [rule("turns", frame.width, f"{len(detail.turns)}")]
@@ -95,7 +95,7 @@ def ladder_head(detail: CallDetail, frame: TurnFrame) -> list[Line]:
 
 
 def overlapping(detail: CallDetail) -> bool:
-    """Whether there are turns whose stages don't follow each other."""
+    """Whether stages of some turns overlap."""
     return any(turn.stages and not turn.additive for turn in detail.turns)
 
 
@@ -115,7 +115,7 @@ def _without_first_cell(line: Line) -> Line:
 def _rung(
     turn: TurnRow, options: DisplayOptions, frame: TurnFrame, scale: float, full: bool
 ) -> tuple[Line, ...]:
-    """The lines of a rung. They are remembered: of a long call only the last turn differs from frame to frame."""
+    """The lines of a turn, cached: in a long call only the last turn changes between frames."""
     return tuple(_rung_lines(turn, options, frame, scale, full=full))
 
 
@@ -138,7 +138,7 @@ def _rung_lines(
 
 
 def _caller(turn: TurnRow, head: Row, frame: TurnFrame, *, full: bool) -> Iterator[Line]:
-    """What the caller said, over the whole width: nothing stands beside it but the step."""
+    """The caller's words over the whole width, with the step."""
     note = turn.step if cells(turn.step) <= 24 else clip(turn.step, 24)
     row = head.to(frame.said - ROLE).left(ROLE, "caller", "muted")
     yield from _speech(
@@ -147,7 +147,7 @@ def _caller(turn: TurnRow, head: Row, frame: TurnFrame, *, full: bool) -> Iterat
 
 
 def _agent(turn: TurnRow, frame: TurnFrame, scale: float, *, full: bool) -> Iterator[Line]:
-    """What the agent answered, how long that took, and where the time went."""
+    """The agent's answer, its latency and its stages."""
     row = Row(frame.said - ROLE).left(ROLE, "agent", "key")
     said, tone = _verdict(turn)
     room = frame.bars - frame.said - max(E2E, cells(said) + 2)
@@ -158,7 +158,7 @@ def _agent(turn: TurnRow, frame: TurnFrame, scale: float, *, full: bool) -> Iter
 
 
 def _verdict(turn: TurnRow) -> tuple[str, str]:
-    """How long the answer took, or why there is none."""
+    """The answer's latency, or why there is none."""
     told = "" if isnan(turn.e2e_ms) else numbers.milliseconds(turn.e2e_ms)
     word, tone = STATUS.get(turn.status, ("" if turn.status == "ok" else turn.status, "degraded"))
     if not word:
@@ -169,7 +169,7 @@ def _verdict(turn: TurnRow) -> tuple[str, str]:
 def _speech(
     row: Row, text: str, frame: TurnFrame, room: int, *, full: bool, note: str = ""
 ) -> Iterator[Line]:
-    """Words beside their speaker: clipped, or all of them."""
+    """Speech beside its speaker, clipped or in full."""
     parts = wrapped(text, max(4, room)) if full and text else [clip(text, max(0, room))]
     row.add(parts[0] or "–", "text" if text else "faint")
     yield fit(row.right(frame.width - 1, note, "faint").line() if note else row.line(), frame.width)
@@ -178,7 +178,7 @@ def _speech(
 
 
 def _stuck(turn: TurnRow, frame: TurnFrame, scale: float) -> Line:
-    """The answer that hasn't come yet."""
+    """A pending answer."""
     stage = labels.stage(turn.stage) or "reply"
     row = Row(frame.said - ROLE - 2).add("■ ", "down").left(ROLE, "waits", "down")
     row.add(clip(f"for {stage} {times.seconds(turn.waiting_s)}", frame.bars - frame.said - 1), "down")
@@ -191,14 +191,14 @@ def _stuck(turn: TurnRow, frame: TurnFrame, scale: float) -> Line:
 def _items(
     items: Sequence[CallEventItem], options: DisplayOptions, frame: TurnFrame, *, full: bool
 ) -> Iterator[Line]:
-    """The story's items; the same one again and again is one line with a count."""
+    """The turn's events; repeated ones become one line with a count."""
     for _, same in groupby(_finished(items), key=lambda item: (item.kind, item.text, item.detail)):
         found = list(same)
         yield from _item(found[0], len(found), options, frame, full=full)
 
 
 def _finished(items: Sequence[CallEventItem]) -> list[CallEventItem]:
-    """Without the beginnings of tools whose end is told too."""
+    """The events without the starts of tools that also have an end."""
     ended = {item.text.partition(" ")[0] for item in items if item.kind == "tool" and not _begins(item)}
     return [item for item in items if not (_begins(item) and item.text.partition(" ")[0] in ended)]
 
@@ -208,7 +208,7 @@ def _begins(item: CallEventItem) -> bool:
 
 
 def item_tone(item: CallEventItem) -> str:
-    """Errors are red, what was tried again and what cut the agent short is amber."""
+    """The tone of an event: errors are red, retries and interruptions amber."""
     if item.bad:
         return "down"
     return {"retry": "degraded", "barge-in": "degraded", "tool": "tool", "note": "strong"}.get(
@@ -240,7 +240,7 @@ SHORT = {"barge-in": "cut in", "segments": "known", "service": "serves", "outcom
 
 
 def item_words(item: CallEventItem, repeated: int = 1) -> list[str]:
-    """What an item says of itself, without its detail."""
+    """An event in words, without its detail."""
     text = f"{item.text} ×{repeated}" if repeated > 1 else item.text
     if isnan(item.ms):
         return [text]
@@ -253,7 +253,7 @@ def item_words(item: CallEventItem, repeated: int = 1) -> list[str]:
 
 
 def _stages(turn: TurnRow, frame: TurnFrame, scale: float) -> Iterator[Line]:
-    """Every stage on a line of its own, standing where it stood on the scale."""
+    """Each stage on its own line, at its position on the scale."""
     passed = 0.0
     for stage, ms in turn.stages:
         row = Row(frame.said).add(f"{labels.stage(stage):<12}", labels.stage_kind(stage))

@@ -1,4 +1,4 @@
-"""The screen before the first picture: what voicetop waits for, and what to type when there is no hub."""
+"""The screen before the first snapshot: what voicetop waits for, and what to do without a hub."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time of one turn went, as a bar on a scale that all turns of a call share.
+"""The stages of one turn as a bar, on the same scale for all turns of a call.
 
 Each stage has a texture of its own, so that the bar can be read without colours. What goes beyond the scale ends in an
 arrow; the figure beside it says how far.
@@ -51,7 +51,7 @@ def bar(turn: TurnRow, scale: float, width: int) -> Line:
 
 
 def place(ms: float, scale: float, width: int) -> int:
-    """The cell at which a moment of the turn stands."""
+    """The cell of a time within the turn."""
     return min(width, max(0, round(ms / scale * width)))
 
 
@@ -93,7 +93,7 @@ def _overlapping(turn: TurnRow, scale: float, width: int) -> Line:
 
 
 def _whole(turn: TurnRow, scale: float, width: int) -> Line:
-    """A turn that tells no stages: its length alone."""
+    """A turn without stages: only its length."""
     ms = length(turn)
     return _ended(Row().add("·" * place(ms, scale, width), "muted"), ms, scale, width)
 

@@ -1,4 +1,4 @@
-"""Running text in lines of so many cells: what somebody said, an error's message, a tool's arguments."""
+"""Wraps running text to a width in cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A figure as panels show it: its value, its judgement and its comparison with normal.
+"""Formats a figure for a panel: value, judgement and comparison with normal.
 
 What rests on too little says so ("too few (n=12)"), and what is only a lower bound, since callers still wait, is marked
 "≥".

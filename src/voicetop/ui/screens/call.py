@@ -13,7 +13,7 @@ from voicetop.engine.snapshot import NAN, CallDetail, CallRow, Snapshot, View
 from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.lines import Line
 from voicetop.ui.links import Hyperlink, links_of
-from voicetop.ui.renderables.call import CallScreen, call_screen, scrolled, without_story
+from voicetop.ui.renderables.call import CallScreen, call_screen, scrolled, without_turns
 from voicetop.ui.renderables.footer import keys_line
 from voicetop.ui.renderables.plain_text import row_text
 from voicetop.ui.renderables.scene import Scene
@@ -106,7 +106,7 @@ class CallPage(Page):
 
     def _lay_out(self, scene: Scene, width: int, height: int, unfolded: frozenset[int]) -> CallScreen:
         if self.detail is None:
-            return without_story(self.row, scene.options, width, note=self._note(scene))
+            return without_turns(self.row, scene.options, width, note=self._note(scene))
         return call_screen(
             self._detail_or_row,
             scene.options,

@@ -8,7 +8,7 @@ from voicetop.engine.snapshot import CallRow, Series, Snapshot, View
 from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.lines import Line, fit
 from voicetop.ui.renderables import plots
-from voicetop.ui.renderables.calls import eyes_first
+from voicetop.ui.renderables.calls import attention_first
 from voicetop.ui.renderables.overview import overview
 from voicetop.ui.renderables.plain_text import row_text
 from voicetop.ui.renderables.scene import Scene
@@ -37,7 +37,7 @@ class OverviewPage(RowKeys, PanelPage):
 
     def see(self, snap: Snapshot) -> None:
         super().see(snap)
-        self.rows = eyes_first(snap, LIMIT)
+        self.rows = attention_first(snap, LIMIT)
         self.cursor.follow(self.rows)
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:

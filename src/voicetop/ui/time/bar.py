@@ -7,7 +7,7 @@ from math import inf
 from voicetop.engine.snapshot import NAN
 from voicetop.engine.snapshot.timeline import Note, Timeline
 from voicetop.ui.lines import Line
-from voicetop.ui.renderables.timeline import LEFT, ROOMY, Drawn, drawn, moment_under, room_for, strip_lines
+from voicetop.ui.renderables.timeline import LEFT, ROOMY, Drawn, drawn, room_for, strip_lines, time_under
 from voicetop.ui.style.display_options import DisplayOptions
 
 TALL = 30
@@ -54,5 +54,5 @@ class Timebar:
         """The time at a screen position, and its event; NaN outside the timeline."""
         if not self.top <= y < self.top + min(self.rows, ROOMY - 1) or self._cached is None:
             return NAN, None
-        at, note = moment_under(self._cached, x - LEFT)
+        at, note = time_under(self._cached, x - LEFT)
         return (NAN, None) if at == -inf else (at, note)

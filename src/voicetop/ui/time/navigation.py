@@ -13,7 +13,7 @@ from voicetop.errors import UsageError
 from voicetop.ui.actions.registry import Handlers
 from voicetop.ui.feeds import Feeds
 from voicetop.ui.renderables.banner import written_speed
-from voicetop.ui.renderables.timeline import read_up_to, told
+from voicetop.ui.renderables.timeline import note_text, scanned_until
 from voicetop.ui.screens.page import Host
 from voicetop.ui.screens.prompt import PromptBox
 from voicetop.ui.time.entry import HINT, parse_time_entry
@@ -106,7 +106,7 @@ class TimeNavigation:
         """Go to a clicked time, and name the clicked event."""
         self._go(at)
         if note is not None:
-            self._host.say(told(note, self._host.options))
+            self._host.say(note_text(note, self._host.options))
 
     def _ask_where_to(self) -> None:
         """Prompt for a time, and go there."""
@@ -141,9 +141,9 @@ class TimeNavigation:
         simultaneous = [note for note in notes if abs(note.at - target.at) <= SAME_S]
         self._go(target.at)
         more = f" · and {len(simultaneous) - 1} more at this moment" if len(simultaneous) > 1 else ""
-        unscanned = steps > 0 and viewed.replay and target.at > read_up_to(viewed.timeline)
+        unscanned = steps > 0 and viewed.replay and target.at > scanned_until(viewed.timeline)
         later = " · earlier data is still loading" if unscanned else ""
-        self._host.say(f"{told(simultaneous[0], self._host.options)}{more}{later}")
+        self._host.say(f"{note_text(simultaneous[0], self._host.options)}{more}{later}")
 
     def _no_event(self, steps: int) -> str:
         viewed = self._viewed
