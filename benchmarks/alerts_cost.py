@@ -27,10 +27,10 @@ CHUNK = int(RATE * 5 / FRAME) + 1
 
 
 class Deaf:
-    """Takes what the taps hold, and says nothing: folding still pays for them."""
+    """Drains the tick counters without detecting anything: folding still fills them."""
 
     def step(self, engine, at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002
-        engine.ledger.taps.__init__()
+        engine.ledger.tick_counters.__init__()
         return ()
 
     urgent = step

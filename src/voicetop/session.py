@@ -16,7 +16,7 @@ from voicetop.alerts.incidents.resync import effects_between
 from voicetop.alerts.rules.rules import Rules
 from voicetop.alerts.signals import Effect
 from voicetop.engine import checkpoint
-from voicetop.engine.call_events import read_all
+from voicetop.engine.call_events import load_all
 from voicetop.engine.checkpoint import State
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.engine import Engine
@@ -155,7 +155,7 @@ class Session:
         """
         if whole:
             roster = self.engine.roster
-            read_all([*roster.live.values(), *roster.gone()])
+            load_all([*roster.live.values(), *roster.ended_calls()])
         seen = self.codec.duplicates.known() if whole else ([], [])
         alerts = self.alerts.dump()
         return checkpoint.state_of(self.engine, self.seq, self.epoch, self.codec.stats, seen, alerts=alerts)

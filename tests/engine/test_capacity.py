@@ -7,7 +7,7 @@ import math
 import pytest
 
 from engine.feeding import START, Line
-from voicetop.engine.capacity import KEPT_MINUTES, CapacityLoad, minutes_to_limit
+from voicetop.engine.capacity import MAX_MINUTES, CapacityLoad, minutes_to_limit
 from voicetop.wire.events import CallEnd, Capacity
 
 
@@ -33,13 +33,13 @@ def test_a_line_that_arrivals_do_not_lead_to_is_never_reached() -> None:
 
 def test_the_peak_is_the_most_calls_at_once_of_the_last_day() -> None:
     load = CapacityLoad()
-    for minute, live in ((0, 90), (10, 40), (12, 60), (12, 50), (KEPT_MINUTES, 20)):
+    for minute, live in ((0, 90), (10, 40), (12, 60), (12, 50), (MAX_MINUTES, 20)):
         load.beat(minute * 60.0, live)
-    assert load.peak(60.0 * (KEPT_MINUTES - 1)) == (90, 0.0)
-    assert load.peak(60.0 * KEPT_MINUTES) == (60, 720.0)
+    assert load.peak(60.0 * (MAX_MINUTES - 1)) == (90, 0.0)
+    assert load.peak(60.0 * MAX_MINUTES) == (60, 720.0)
     for minute in range(5_000):
         load.beat(minute * 60.0, 1)
-    assert len(load.minutes) == KEPT_MINUTES
+    assert len(load.minutes) == MAX_MINUTES
 
 
 def test_the_screen_tells_load_limit_peak_and_arrivals() -> None:

@@ -98,7 +98,7 @@ def test_no_cut_changes_the_state_at_any_heartbeat(seed: int, config: EngineConf
     if config is NARROW:  # it really had to make room
         cells, roster = session.engine.ledger.cells, session.engine.roster
         assert cells.swept > 0 < cells.folded
-        assert any(call.observed for call in (*roster.live.values(), *roster.gone()))
+        assert any(call.observed for call in (*roster.live.values(), *roster.ended_calls()))
 
 
 @pytest.mark.parametrize("config", [NARROW, ROOMY], ids=["narrow", "roomy"])

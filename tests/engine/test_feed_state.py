@@ -100,12 +100,12 @@ def test_publishers_that_fall_silent_are_counted_and_forgotten_after_a_while() -
 
 def test_a_silent_hub_is_blind_since_its_last_word() -> None:
     line = Line()
-    heard = line.at
+    record_status = line.at
     line.beat(line.at + 2, local=True)
     assert line.see().verdict.severity != "blind"
     line.beat(line.at + 10, local=True)
     seen = line.see()
-    assert (seen.verdict.severity, seen.verdict.since, seen.feed.silent_s) == ("blind", heard, 12)
+    assert (seen.verdict.severity, seen.verdict.since, seen.feed.silent_s) == ("blind", record_status, 12)
     line.beat(line.at + 0.25)
     assert line.see().verdict.severity != "blind"
     assert line.see().feed.silent_s == 0

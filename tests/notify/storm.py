@@ -36,7 +36,7 @@ class OneEach:
     """Detectors (`alerts.Detectors`): an incident for each security event."""
 
     def step(self, engine: Engine, at: float) -> Sequence[Signal]:
-        engine.ledger.taps.drain()
+        engine.ledger.tick_counters.drain()
         return []
 
     def urgent(self, engine: Engine, at: float) -> Sequence[Signal]:
@@ -49,7 +49,7 @@ class OneEach:
                 one.ts,
                 where=(("number", one.label),),
             )
-            for one in engine.ledger.taps.hurry()
+            for one in engine.ledger.tick_counters.take_urgent()
         ]
 
     def learning_s(self, engine: Engine, at: float) -> float:

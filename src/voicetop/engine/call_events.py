@@ -1,7 +1,7 @@
-"""Stories that stand in a recording: a checkpoint names their events instead of telling them again.
+"""Call events loaded lazily from a recording, which a checkpoint references instead of copying.
 
-What was said is most of a state, and all of it is in the recording already. A call that comes back from such a
-checkpoint has an `StoredEvents` story: as long as the true one, told on like it, and read when somebody looks into it.
+Events are most of a state, and the recording has them already. A call restored from such a checkpoint has
+`StoredEvents`: a list of the full length that can be appended to, and is loaded on first access.
 """
 
 from __future__ import annotations
@@ -19,58 +19,58 @@ Seqs: TypeAlias = NDArray[np.int64]
 
 
 class StoredEvents(list[AnyEvent]):
-    """A story of which the first `unread` events are elsewhere; what is told from now on is appended as ever.
+    """A list of events whose first `unloaded` ones are still in the recording.
 
-    `turns` is what a call would note of the turns among them (`ledger.RECORD`), where that was kept: who only moves
-    counts from cell to cell, or cuts the story, need not read it.
+    `turns` are the notes of their turns (`ledger.RECORD`), if kept: enough to move counts between cells, or to drop the
+    events, without loading them.
     """
 
     def __init__(self, seqs: Seqs, read: Callable[[], list[AnyEvent]], turns: bytes | None = None) -> None:
-        """`seqs` are the stamps of the events that `read` gives."""
+        """`seqs` are the stamps of the events that `load` gives."""
         super().__init__()
         self.seqs = seqs
-        self.unread = len(seqs)
+        self.unloaded = len(seqs)
         self.turns = turns
         self._read = read
 
     def __len__(self) -> int:
-        return self.unread + super().__len__()
+        return self.unloaded + super().__len__()
 
     def __iter__(self) -> Iterator[AnyEvent]:
-        self.read()
+        self.load()
         return super().__iter__()
 
     def __reversed__(self) -> Iterator[AnyEvent]:
-        self.read()
+        self.load()
         return super().__reversed__()
 
     def __getitem__(self, place: Any) -> Any:
-        self.read()
+        self.load()
         return super().__getitem__(place)
 
-    def read(self) -> None:
-        """Have all of it here."""
-        if self.unread:
-            self.unread, told = 0, self._read()
-            super().__setitem__(slice(0, 0), told)
+    def load(self) -> None:
+        """Load all events."""
+        if self.unloaded:
+            self.unloaded, events = 0, self._read()
+            super().__setitem__(slice(0, 0), events)
 
-    def since(self) -> list[AnyEvent]:
-        """What was told since, without reading what is elsewhere."""
+    def appended(self) -> list[AnyEvent]:
+        """The events appended since, without loading the others."""
         return super().__getitem__(slice(None))
 
 
-def noted_turns(call: Call) -> tuple[bytes, list[Turn]]:
-    """The turns of a story: those that are known as notes alone, and the others as they are."""
+def turn_records(call: Call) -> tuple[bytes, list[Turn]]:
+    """A call's turns: notes of the unloaded ones, and the others."""
     story, notes = call.story, b""
-    told: list[AnyEvent] = story
-    if isinstance(story, StoredEvents) and story.unread and story.turns is not None:
-        notes, told = story.turns, story.since()
-    return notes, [event for event in told if type(event) is Turn]
+    events: list[AnyEvent] = story
+    if isinstance(story, StoredEvents) and story.unloaded and story.turns is not None:
+        notes, events = story.turns, story.appended()
+    return notes, [event for event in events if type(event) is Turn]
 
 
-def read_all(calls: list[Call]) -> None:
-    """Have the stories of these calls here, as plain lists: who encodes a list looks into it without asking."""
+def load_all(calls: list[Call]) -> None:
+    """Load the events of these calls into plain lists, since encoders access list items directly."""
     for call in calls:
         if type(call.story) is StoredEvents:
-            call.story.read()
+            call.story.load()
             call.story = list(call.story)

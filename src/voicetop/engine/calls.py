@@ -1,4 +1,4 @@
-"""One call as the engine knows it, live or ended. All of it is plain data, and part of the checkpoint."""
+"""One call, live or ended: plain data, part of the checkpoint."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ NOT_A_CONVERSATION = frozenset({"voicemail", "not_connected"})
 
 
 class WindowMark(Struct, gc=False):
-    """What a call counts for in the windows under one kind: at most once, at `ts`, with `amount`."""
+    """What a call adds to the windows under one kind: `amount`, at `ts`."""
 
     ts: float
     amount: int
 
 
 class Evaluation(Struct, gc=False):
-    """What one evaluator said last about the call; `success` is -1 not said, 0 no, 1 yes, 2 unknown."""
+    """An evaluator's latest evaluation; `success` is -1 not given, 0 no, 1 yes, 2 unknown."""
 
     at: float
     success: int = -1
@@ -30,7 +30,7 @@ class Evaluation(Struct, gc=False):
 
 
 class VoiceLevels(Struct, gc=False):
-    """The caller's own start against now, in speech rate (wpm) and loudness (dBFS), and how often both were told."""
+    """The caller's initial and current speech rate (wpm) and loudness (dBFS); `told` counts the utterances."""
 
     rate_start: float = NAN
     rate_now: float = NAN
@@ -50,9 +50,9 @@ class Call(Struct, gc=False, kw_only=True):
     source: str = ""
     caller: str = ""
     segments: dict[str, str] = field(default_factory=dict)
-    """Never written to: it is one dictionary for all calls that have the same (`Ledger.shared`)."""
+    """Never modified: calls with equal segments share one dictionary (`Ledger.shared`)."""
     known_at: dict[str, float] = field(default_factory=dict)
-    """When a segment value became known, of those that weren't from the start."""
+    """When segment values became known that weren't known from the start."""
     step: str = ""
     turn: int = -1
     turns: int = 0
@@ -60,7 +60,7 @@ class Call(Struct, gc=False, kw_only=True):
     measured_from: str = ""
 
     wait_since: float = 0.0
-    """When the caller began to wait; 0 where nobody waits."""
+    """When the caller began to wait; 0 if not waiting."""
     wait_turn: int = -1
     stage: str = ""
     stage_since: float = 0.0
@@ -72,13 +72,13 @@ class Call(Struct, gc=False, kw_only=True):
     repeats: int = 0
     last_words: str = ""
     slow_ms: float = 0.0
-    """Waiting beyond `mood.PATIENCE_MS`, summed over the turns."""
+    """Waiting beyond `frustration.PATIENCE_MS`, summed over the turns."""
     voice: VoiceLevels | None = None
     mood: float = 0.0
     mood_of: int = 3
 
     spent: dict[str, int] = field(default_factory=dict)
-    """Micro-dollars by component/provider/model; `guessed` are those that came from the price table."""
+    """Micro-dollars by component/provider/model; `guessed` if any come from the price table."""
     guessed: bool = False
     priced: bool = False
 
@@ -92,11 +92,11 @@ class Call(Struct, gc=False, kw_only=True):
     violation: bool = False
 
     marks: dict[str, WindowMark] = field(default_factory=dict)
-    """By kind, what this call counts for; moves with it to another cell."""
+    """What this call counts for, by kind; moves with it to another cell."""
     observed: bytearray = field(default_factory=bytearray)
-    """Where counted turns that are in no story stand, as records of `ledger.RECORD` and positions in the cell's row."""
+    """Where turns not in `story` were counted, as `ledger.RECORD`s with positions in the cell's row."""
     waits: bytes = b""
-    """The same for waits that ended without a reply."""
+    """The same for waits without a reply."""
     story: list[AnyEvent] = field(default_factory=list)
 
     @property
@@ -105,13 +105,13 @@ class Call(Struct, gc=False, kw_only=True):
 
     @property
     def failing(self) -> bool:
-        """Worth keeping longest: it had a final error, was lost, abandoned or not a success."""
+        """Whether to keep it longest: it had a final error, was lost, abandoned or unsuccessful."""
         return (
             self.errors > 0
             or self.state == "lost"
             or self.abandoned == 1
             or self.violation
-            or verdict_of(self.opinions) == 0
+            or success_of(self.opinions) == 0
         )
 
     @property
@@ -123,15 +123,15 @@ _RANK = {"human": 5, "judge": 4, "rule": 3, "platform": 2, "agent": 1}
 
 
 def ranked(opinions: dict[str, Evaluation]) -> list[Evaluation]:
-    """Opinions, the one that counts most first: human, judge, rule, platform, agent, then anybody else."""
+    """Evaluations in order of precedence: human, judge, rule, platform, agent, others."""
     return [opinions[who] for who in sorted(opinions, key=lambda who: -_RANK.get(who, 0))]
 
 
-def verdict_of(opinions: dict[str, Evaluation]) -> int:
-    """Success as it counts: 1 yes, 0 no, 2 said to be unknown, -1 nobody said."""
+def success_of(opinions: dict[str, Evaluation]) -> int:
+    """Success by precedence: 1 yes, 0 no, 2 reported as unknown, -1 not reported."""
     return next((opinion.success for opinion in ranked(opinions) if opinion.success >= 0), -1)
 
 
 def sentiment_of(opinions: dict[str, Evaluation]) -> float:
-    """Sentiment (1–5) as it counts; NaN where nobody told."""
+    """Sentiment (1–5) by precedence; NaN if not reported."""
     return next((o.sentiment for o in ranked(opinions) if known(o.sentiment)), NAN)

@@ -1,4 +1,4 @@
-"""Live calls against the tested limit: the peak of the day, and the minutes until arrivals lead to the line."""
+"""Live calls against the tested limit: the peak of the day, and the time until arrivals reach the limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from voicetop.wire.events import NAN
 
-KEPT_MINUTES = 1_440
+MAX_MINUTES = 1_440
 
 
 class CapacityLoad(Struct, kw_only=True):
@@ -19,19 +19,19 @@ class CapacityLoad(Struct, kw_only=True):
     minutes: list[tuple[int, int]] = field(default_factory=list)
 
     def beat(self, at: float, live: int) -> None:
-        """At a heartbeat, `live` calls are on the line."""
+        """Record `live` calls at a heartbeat."""
         minute = int(at // 60)
         if self.minutes and self.minutes[-1][0] == minute:
             if live > self.minutes[-1][1]:
                 self.minutes[-1] = (minute, live)
             return
         self.minutes.append((minute, live))
-        if len(self.minutes) > KEPT_MINUTES:
+        if len(self.minutes) > MAX_MINUTES:
             del self.minutes[0]
 
     def peak(self, at: float) -> tuple[int, float]:
         """(most calls at once in the last 24 hours, epoch seconds of that minute)."""
-        since = int(at // 60) - KEPT_MINUTES
+        since = int(at // 60) - MAX_MINUTES
         recent = [(calls, -minute) for minute, calls in self.minutes if minute > since]
         if not recent:
             return 0, NAN
@@ -40,12 +40,12 @@ class CapacityLoad(Struct, kw_only=True):
 
 
 def minutes_to_limit(live: int, limit: int, arrivals_per_min: float, handling_s: float) -> float:
-    """Minutes until `live` reaches `limit` if calls keep arriving and lasting as they do now; NaN where they won't.
+    """Minutes until `live` reaches `limit` if calls keep arriving and lasting as they do now; NaN if they won't.
 
-    By Little's law arrivals × handling time is the load that the line settles at. With calls of memoryless length the
-    way there is exponential, L(t) = settled + (live − settled)·e^(−t / handling); solve L(t) = limit.
+    By Little's law the load settles at arrivals × handling time. With exponential
+    call lengths it gets there as L(t) = settled + (live − settled)·e^(−t / handling); solve L(t) = limit.
 
-    60 calls a minute of 3 minutes settle at 180; from 120 on, the line at 150 is 2.1 minutes away.
+    60 calls per minute of 3 minutes settle at 180; from 120, a limit of 150 is 2.1 minutes away.
     """
     if limit <= 0 or not arrivals_per_min > 0 or not handling_s > 0:
         return NAN

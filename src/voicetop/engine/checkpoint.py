@@ -1,7 +1,7 @@
 """The whole state as one versioned block of bytes, and its digest.
 
-A console that opens at 2 am gets the hub's checkpoint and knows what the hub knows. It is a cache, never truth:
-another version is refused, and whoever has the records can compute it again.
+A new console restores the hub's checkpoint. It is only a cache: another version is refused, and the state can be
+recomputed from the records.
 
     "VTCP" | version (1 byte) | zstd, with a checksum, of MessagePack of `State`
 """
@@ -25,7 +25,7 @@ from voicetop.engine.tick import TickCounters, TickState
 from voicetop.engine.verdict import Judge
 from voicetop.engine.windows.cells import Cells
 from voicetop.engine.windows.counts import Counts, CountState
-from voicetop.engine.windows.delta_encoding import flat
+from voicetop.engine.windows.delta_encoding import planes_of
 from voicetop.engine.windows.histograms import Histograms, HistogramState
 from voicetop.errors import CheckpointError
 from voicetop.formatting.numbers import known
@@ -42,7 +42,7 @@ _MAGIC = b"VTCP"
 
 
 class State(Struct, frozen=True):
-    """Everything that decides what will be shown, in an order that doesn't depend on hashing."""
+    """The complete state, in an order that doesn't depend on hashing."""
 
     config: EngineConfig
     seq: int
@@ -68,12 +68,12 @@ class State(Struct, frozen=True):
     taps: TickState
     operated: int = 0
     alerts: bytes = b""
-    """What the room of alerts dumped (`alerts.AlertState`); the engine only carries it."""
+    """The encoded `alerts.AlertState`, opaque to the engine."""
 
 
 _decoder = msgspec.msgpack.Decoder(State)
-"""Made once, while only one thread imports this: msgspec 0.22 crashes where two threads meet a type for the first time
-(as two feeds of a console would)."""
+"""Created at import, in one thread: msgspec 0.22 crashes if two threads decode a new type at once (as two feeds of a
+console would)."""
 
 
 def state_of(
@@ -85,7 +85,7 @@ def state_of(
     *,
     alerts: bytes = b"",
 ) -> State:
-    """The state of an engine, sharing what it holds: encode it before the engine goes on."""
+    """The state of an engine, sharing its objects: encode it before the engine changes."""
     roster, ledger = engine.roster, engine.ledger
     return State(
         config=engine.config,
@@ -97,7 +97,7 @@ def state_of(
         ended=list(roster.ended.values()),
         failed=list(roster.failed.values()),
         deciding=list(roster.deciding),
-        told=roster.told,
+        told=roster.stored_events,
         full=roster.full,
         cells=ledger.cells,
         windows=ledger.windows.dump(),
@@ -109,20 +109,20 @@ def state_of(
         security=engine.security,
         operators=engine.operators,
         next_mark=engine.next_mark,
-        taps=ledger.taps.dump(),
+        taps=ledger.tick_counters.dump(),
         operated=engine.operated,
         alerts=alerts,
     )
 
 
 def engine_of(state: State, past: tuple[int, bytes] = (0, b"")) -> Engine:
-    """An engine that goes on from `state`; `past` spares it adding up the day (`Histograms.load`)."""
+    """Restore an engine from `state`; `past` avoids summing up the day (`Histograms.load`)."""
     engine = Engine(state.config)
     cells = state.config.max_cells
     engine.ledger.cells = state.cells
     engine.ledger.windows = Histograms.load(state.windows, cells, past)
     engine.ledger.counts = Counts.load(state.counts, cells)
-    engine.ledger.taps = TickCounters.load(state.taps)
+    engine.ledger.tick_counters = TickCounters.load(state.taps)
     roster = engine.roster
     shared: dict[int, dict[str, str]] = {}
     for call in (*state.live, *state.ended, *state.failed):
@@ -131,7 +131,7 @@ def engine_of(state: State, past: tuple[int, bytes] = (0, b"")) -> Engine:
     roster.ended.update((call.call_id, call) for call in state.ended)
     roster.failed.update((call.call_id, call) for call in state.failed)
     roster.deciding = SortedList(state.deciding)
-    roster.told, roster.full = state.told, state.full
+    roster.stored_events, roster.full = state.told, state.full
     engine.feed, engine.load, engine.judge = state.feed, state.load, state.judge
     engine.markers, engine.security, engine.operators = state.markers, state.security, state.operators
     engine.next_mark, engine.operated = state.next_mark, state.operated
@@ -139,9 +139,9 @@ def engine_of(state: State, past: tuple[int, bytes] = (0, b"")) -> Engine:
 
 
 def _share(call: Call, engine: Engine, shared: dict[int, dict[str, str]]) -> None:
-    """What many calls have in common may be decoded once for each of them: hold it once, as the engine does.
+    """Share equal segments and strings between decoded calls, as the engine does.
 
-    `shared` are the segments that were met already, by their identity.
+    `shared` are the segments seen so far, by identity.
     """
     segments = shared.get(id(call.segments))
     if segments is None:
@@ -164,7 +164,7 @@ def pack(state: State, level: int = 3) -> bytes:
 
 
 def unpack(data: bytes) -> State:
-    """The state in `data`. Raises CheckpointError where it has another version, or damaged."""
+    """The state in `data`. Raises CheckpointError if it has another version or is damaged."""
     if data[:4] != _MAGIC or len(data) < 5:
         raise CheckpointError("not a checkpoint")
     if data[4] != VERSION:
@@ -190,12 +190,12 @@ def digest(state: State) -> str:
 
 
 def _plain(slots: list[tuple[int, int, bytes]]) -> list[tuple[Any, ...]]:
-    """What two versions of zstd make of the same slot may differ; what is in it doesn't."""
+    """Hash the slots' content, as compressed bytes may differ between zstd versions."""
     return [tuple(_hash(part) if isinstance(part, bytes) else part for part in slot) for slot in slots]
 
 
 def _hash(block: bytes) -> bytes:
     try:
-        return hashlib.blake2b(flat(block)).digest()
+        return hashlib.blake2b(planes_of(block)).digest()
     except zstd.ZstdError:
         return block

@@ -1,4 +1,4 @@
-"""What the engine may be told; all of it has a default that fits a fleet nobody described yet."""
+"""The engine's configuration; every default suits an unknown fleet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Price(Struct, frozen=True):
-    """US dollars for one provider's model, as of `dated` (ISO date); what is not charged for is 0."""
+    """US dollars for one provider's model, as of `dated` (ISO date); free items are 0."""
 
     input_per_million: float = 0.0
     output_per_million: float = 0.0
@@ -22,17 +22,17 @@ RuleTier: TypeAlias = Literal["critical", "warning", "info", "line"]
 
 
 class ThresholdPair(Struct, frozen=True):
-    """A threshold: `value` in the metric's own unit, or `value` times what is normal where `times`."""
+    """A threshold: `value` in the metric's own unit, or a multiple of normal if `times`."""
 
     value: float
     times: bool = False
 
 
 class Rule(Struct, frozen=True):
-    """A rule of one's own over a figure of a panel (`alerts.rulebook` reads it, `alerts.rules` judges by it).
+    """A user-defined rule over a figure of a panel (see `alerts.rules`).
 
-    It is on from `fire` on until it is back at `clear`; `below` says on which side of `fire` it is bad. Not before
-    `min_n` observations. `tier` "line" is drawn on its chart and never fires. Times in seconds.
+    It fires at `fire` and clears at `clear`; `below`: it fires below the threshold. It needs `min_n` observations. The
+    `tier` "line" is only drawn on its chart. Times in seconds.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Rule(Struct, frozen=True):
 
 
 class Policy(Struct, frozen=True):
-    """Seconds: `for_s` from the first sign to firing, `keep_s` from the last sign to resolved."""
+    """Seconds: `for_s` from the first signal to firing, `keep_s` from the last signal to resolved."""
 
     for_s: float = 0.0
     keep_s: float = 300.0
@@ -61,8 +61,8 @@ class EngineConfig(Struct, frozen=True):
     """Times in seconds. `prices` maps "provider/model", "model" or "component" to a `Price`, tried in this order.
 
     `terminal_steps` are the steps at which a caller who hangs up has finished rather than abandoned. `rules` and
-    `policies` (by family of alerts) are judged by in the room of alerts; here they are in every checkpoint, so that
-    all consoles judge alike.
+    `policies` (by family of alerts) are used by the alerts; they are here to be in every checkpoint, so that all
+    consoles agree.
     """
 
     capacity: int = 0
@@ -82,4 +82,4 @@ class EngineConfig(Struct, frozen=True):
     rules: tuple[Rule, ...] = ()
     policies: dict[str, Policy] = {}
     verdict: bool = True
-    """Whether to judge for the verdict line: learning a baseline and back-tests do without, in a fifth of the time."""
+    """Whether to evaluate the verdict: learning a baseline and back-tests skip it, in a fifth of the time."""

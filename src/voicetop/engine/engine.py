@@ -1,8 +1,8 @@
-"""The engine: batches of events folded into calls, windows and figures. No I/O and no clock.
+"""The engine: folds batches of events into calls, windows and figures. No I/O and no clock.
 
-`apply` folds what stands between two heartbeats, `advance` moves time. Whatever depends on time (windows, skew, who
-is lost, what is normal) changes in `advance` alone, so that the state at a heartbeat is the same however the stream
-was cut into batches, live and in a replay.
+`apply` folds the events between two heartbeats, `advance` moves time. Everything time-dependent (windows, skew, lost
+calls, normals) changes in `advance` alone, so that the state at a heartbeat is independent of batching, live and in
+replay.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from voicetop.wire.codec import Batch
 from voicetop.wire.events import Operator, Turn, TurnStart
 
 MARK_S = 5
-MOST_MARKS = 60
-"""Marks that one heartbeat may pass: who was away for longer than five minutes is judged from there on."""
+MAX_MARKS = 60
+"""Most marks that one heartbeat may pass: after a longer gap, earlier ones are skipped."""
 
 
 class Engine(EngineState):
-    """Folds batches into what is known. Read it through `views`."""
+    """Folds batches into state. Read it through `views`."""
 
     def __init__(self, config: EngineConfig | None = None) -> None:
         super().__init__(config)
@@ -43,26 +43,26 @@ class Engine(EngineState):
     # -- time ---------------------------------------------------------------------------------------------------
 
     def advance(self, at: float, *, local: bool = False) -> list[int]:
-        """A heartbeat moved time to `at`. Returns the whole 5-second marks that were passed, the last `MOST_MARKS`."""
+        """A heartbeat moved time to `at`. Returns the whole 5-second marks that were passed, the last `MAX_MARKS`."""
         at = max(at, self.feed.at)
         self.feed.beat(at, local=local)
         self.ledger.advance(at)
         self.load.beat(at, len(self.roster.live))
-        self._decide(at)
+        self._decide_abandonment(at)
         mark = int(at // MARK_S)
-        passed = list(range(max(self.next_mark, mark - MOST_MARKS + 1), mark + 1))
+        passed = list(range(max(self.next_mark, mark - MAX_MARKS + 1), mark + 1))
         self.next_mark = mark + 1
         if passed:
-            self._lose(at)
-            self.roster.ration()
+            self._end_lost_calls(at)
+            self.roster.enforce_budget()
             if self.config.verdict:
                 limit, least = self.load.limit, self.config.stuck_after_s
                 live = self.roster.live.values()
                 self.judge.step(self.ledger, live, at, limit=limit, stuck_after_s=least)
         return [number * MARK_S for number in passed]
 
-    def _decide(self, at: float) -> None:
-        """Hang-ups whose grace time is over without good news are abandonment."""
+    def _decide_abandonment(self, at: float) -> None:
+        """Count hang-ups as abandoned if their grace time ended without a good outcome."""
         while self.roster.deciding and self.roster.deciding[0][0] <= at:
             _, call_id = self.roster.deciding.pop(0)
             call = self.roster.find(call_id)
@@ -70,8 +70,8 @@ class Engine(EngineState):
                 call.abandoned = int(outcomes.may_be_abandoned(call, self.config))
                 self.settle(call)
 
-    def _lose(self, at: float) -> None:
-        """Calls that nothing was heard of are no longer live, but they are not forgotten: they are `lost`."""
+    def _end_lost_calls(self, at: float) -> None:
+        """End calls that timed out, as `lost`."""
         limit = at - self.config.lost_after_s
         for call in [call for call in self.roster.live.values() if call.seen < limit]:
             self.end(call, min(call.seen, at), "lost")
@@ -79,13 +79,13 @@ class Engine(EngineState):
     # -- events -------------------------------------------------------------------------------------------------
 
     def apply(self, batch: Batch) -> None:
-        """Fold events in their order; what was measured in turns is counted at the end, all at once.
+        """Fold events in order; turn measurements are counted at the end, in one batch.
 
-        The loop is the engine's hot path: what nearly every turn needs stands in it, the rest is called.
+        This loop is the hot path: what nearly every turn needs is inlined.
         """
-        turns, calls, untold = self._uncounted, self._uncounted_calls, self._untold
+        turns, calls, unstored = self._uncounted, self._uncounted_calls, self._unstored
         live = self.roster.live.get
-        skewed, keep, told = self.feed.skewed, not self.roster.full, 0
+        skewed, keep, stored = self.feed.skewed, not self.roster.full, 0
         ts = 0.0
         event: Any  # told apart by its kind below, once for each event
         for event, at in zip(batch.events, batch.at, strict=True):
@@ -95,7 +95,7 @@ class Engine(EngineState):
             ts = min(ts, at)
             kind = type(event)
             if kind is Turn:
-                call = live(event.call_id) or self.owner(event, ts, at)
+                call = live(event.call_id) or self.call_of(event, ts, at)
                 call.seen = at
                 call.turns += 1
                 turn, e2e = event.turn, event.e2e_ms
@@ -123,37 +123,37 @@ class Engine(EngineState):
                     force_setattr(event, "ts", ts)
                 if keep or call.errors:
                     call.story.append(event)
-                    told += 1
+                    stored += 1
                 else:
-                    untold.append(len(turns))
+                    unstored.append(len(turns))
                 turns.append(event)
                 calls.append(call)
             elif kind is TurnStart:
-                call = live(event.call_id) or self.owner(event, ts, at)
+                call = live(event.call_id) or self.call_of(event, ts, at)
                 call.seen = at
                 if (event.turn > call.turn or event.turn < 0) and not call.ended:
                     call.wait_since, call.wait_turn = ts, event.turn
                     call.stage = call.provider = ""
             else:
                 HANDLERS[kind](self, event, ts, at)
-        self.roster.told += told
+        self.roster.stored_events += stored
         self._finish(batch, ts)
 
     def _finish(self, batch: Batch, ts: float) -> None:
-        """Count what a batch brought; `ts` is the time of its last event."""
+        """Count a batch; `ts` is the time of its last event."""
         self.feed.events += len(batch.events)
         if batch.events:
             self._measure_lag(batch, ts)
         self.count_turns()
 
     def _measure_lag(self, batch: Batch, ts: float) -> None:
-        """How long the last event took to come; `ts` is its time. What a person notes is about a moment of before."""
+        """Measure the delay of the last event, at `ts`. Operator records don't count: they refer to earlier times."""
         last = len(batch.events) - 1
         if type(batch.events[last]) is Operator:
-            told = [n for n, event in enumerate(batch.events) if type(event) is not Operator]
-            if not told:
+            others = [n for n, event in enumerate(batch.events) if type(event) is not Operator]
+            if not others:
                 return
-            last = told[-1]
+            last = others[-1]
             event = batch.events[last]
             ts = min(event.ts if type(event) is Turn else self.feed.correct(event), batch.at[last])
         self.feed.lag = max(0.0, batch.at[last] - ts)

@@ -1,4 +1,4 @@
-"""What the engine knows of the feed itself: who publishes, whose clock is off by how much, what was lost."""
+"""The feed's own state: publishers, their clock skew, losses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from voicetop.formatting.numbers import known
 from voicetop.wire.events import NAN, AnyEvent, SourceStatus
 
 SKEW_FROM = 2.0
-"""Seconds of clock difference from which on a source is corrected: below, it may be the network's delay."""
+"""Minimum skew in seconds to correct a source: less may be network delay."""
 SKEW_TURN = 30.0
 MAX_SOURCES = 2_000
 SILENT_AFTER = 15.0
@@ -16,8 +16,8 @@ BLIND_AFTER = 3.0
 
 
 class SourceTracker(Struct, gc=False):
-    """One publisher. Its skew is the least delay (receive time − source time) of the last 30 to 60 s: a delay has a
-    floor, a skew is that floor's offset, and what a queue adds comes on top of it.
+    """One publisher. Its skew is the minimum delay (receive time − source time) of the last 30 to 60 s: queues only add
+    to the minimum.
     """
 
     seen: float
@@ -33,7 +33,7 @@ class SourceTracker(Struct, gc=False):
             self.least = delay
 
     def turn(self, *, rotate: bool) -> None:
-        """Take the measured skew into force; every 30 s the older half of the measurements goes."""
+        """Apply the measured skew; `rotate` drops the older half of the measurements."""
         delays = [value for value in (self.least, self.least_before) if known(value)]
         if delays:
             delay = min(delays)
@@ -43,7 +43,7 @@ class SourceTracker(Struct, gc=False):
 
 
 class FeedTracker(Struct, kw_only=True):
-    """The feed's own figures, part of the checkpoint."""
+    """The feed's own figures, part of the checkpoint. `strangers` counts events of unknown calls."""
 
     at: float = 0.0
     spoke_at: float = 0.0
@@ -61,11 +61,11 @@ class FeedTracker(Struct, kw_only=True):
     rotated: float = 0.0
     skewed: bool = False
 
-    def heard(self, event: SourceStatus, at: float) -> None:
-        """Note that a publisher spoke of itself, and how long its words took.
+    def record_status(self, event: SourceStatus, at: float) -> None:
+        """Record a publisher's status and its delay.
 
-        Only its status tells of its clock: other events may be told late, after a broken connection or of a day gone
-        by, and are then no sign of a clock that is off.
+        Only status records measure the clock: other events may be delivered late, after a lost connection or from a
+        backfill.
         """
         source = self.sources.get(event.source)
         if source is None:
@@ -84,7 +84,7 @@ class FeedTracker(Struct, kw_only=True):
         return event.ts + source.skew if source is not None else event.ts
 
     def beat(self, at: float, *, local: bool) -> None:
-        """A heartbeat: what was measured since the last one comes into force."""
+        """Process a heartbeat: apply what was measured since the last one."""
         self.at = at
         self.local = local
         if not local:
@@ -102,23 +102,23 @@ class FeedTracker(Struct, kw_only=True):
         self.rates = [*[(t, n) for t, n in self.rates if t > at - 10], (at, self.events)]
 
     def _forget(self, at: float) -> None:
-        gone = [name for name, source in self.sources.items() if source.seen < at - 600]
-        for name in gone:
+        stale = [name for name, source in self.sources.items() if source.seen < at - 600]
+        for name in stale:
             del self.sources[name]
 
     @property
     def blind(self) -> bool:
-        """Whether what is shown is old: the hub is silent, or every publisher that tells of itself is."""
+        """Whether the data is stale: the hub is silent, or every publisher that reports its status is."""
         if self.local and self.at - self.spoke_at >= BLIND_AFTER:
             return True
-        told = False
+        reporting = False
         for source in self.sources.values():
             if source.status_at and self.at - source.seen <= SILENT_AFTER:
                 return False
-            told = told or bool(source.status_at)
-        return told
+            reporting = reporting or bool(source.status_at)
+        return reporting
 
-    def speaking(self, at: float) -> tuple[int, int]:
+    def reporting(self, at: float) -> tuple[int, int]:
         """(publishers that send their status, those of them that have been silent for 15 s)."""
-        told = [source for source in self.sources.values() if source.status_at]
-        return len(told), sum(1 for source in told if at - source.seen > SILENT_AFTER)
+        reporting = [source for source in self.sources.values() if source.status_at]
+        return len(reporting), sum(1 for source in reporting if at - source.seen > SILENT_AFTER)

@@ -1,12 +1,12 @@
-"""What a call counts for once it has ended: outcome, abandonment, escalation, cost, mood.
+"""What an ended call counts for: outcome, abandonment, escalation, cost, frustration.
 
-The words are fixed in the protocol. `settle` may be called again whenever something new is known about an ended call
-(a late outcome, late usage): it replaces what the call counted for before.
+The protocol defines the terms. `settle` may be called again when something new is known about an ended call (a late
+outcome, late usage): it replaces the previous counts.
 """
 
 from __future__ import annotations
 
-from voicetop.engine.calls import NOT_A_CONVERSATION, Call, sentiment_of, verdict_of
+from voicetop.engine.calls import NOT_A_CONVERSATION, Call, sentiment_of, success_of
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.frustration import FRUSTRATED
 from voicetop.engine.windows.ledger import Ledger
@@ -36,31 +36,31 @@ def settle(call: Call, ledger: Ledger) -> None:
     if call.measured_from:
         ledger.mark(call, f"from:{call.measured_from}", ts)
     if call.reason in NOT_A_CONVERSATION:
-        _take_back(call, ledger)
+        _unmark_conversation(call, ledger)
         return
     ledger.mark(call, "talked", ts)
-    _either(call, ledger, "known", verdict_of(call.opinions) in (0, 1))
-    _either(call, ledger, "succeeded", verdict_of(call.opinions) == 1)
-    _either(call, ledger, "escalated", escalated(call))
-    _either(call, ledger, "decided", call.abandoned >= 0)
-    _either(call, ledger, "abandoned", call.abandoned == 1)
-    _either(call, ledger, f"left:{call.left_at or 'unknown step'}", call.abandoned == 1)
-    _either(call, ledger, "moody", call.mood >= FRUSTRATED)
+    _mark_if(call, ledger, "known", success_of(call.opinions) in (0, 1))
+    _mark_if(call, ledger, "succeeded", success_of(call.opinions) == 1)
+    _mark_if(call, ledger, "escalated", escalated(call))
+    _mark_if(call, ledger, "decided", call.abandoned >= 0)
+    _mark_if(call, ledger, "abandoned", call.abandoned == 1)
+    _mark_if(call, ledger, f"left:{call.left_at or 'unknown step'}", call.abandoned == 1)
+    _mark_if(call, ledger, "moody", call.mood >= FRUSTRATED)
     sentiment = sentiment_of(call.opinions)
     if known(sentiment):
         ledger.mark(call, "sentiment_centi", ts, round(sentiment * 100))
         ledger.mark(call, "sentiments", ts)
 
 
-def _either(call: Call, ledger: Ledger, kind: str, holds: bool) -> None:
-    if holds:
+def _mark_if(call: Call, ledger: Ledger, kind: str, condition: bool) -> None:
+    if condition:
         ledger.mark(call, kind, call.ended)
     else:
         ledger.unmark(call, kind)
 
 
-def _take_back(call: Call, ledger: Ledger) -> None:
-    """A call that was lost, and turns out to have been no conversation, counted as one until now."""
+def _unmark_conversation(call: Call, ledger: Ledger) -> None:
+    """Remove the counts of a lost call that turns out not to have been a conversation."""
     for kind in [kind for kind in call.marks if kind in _CONVERSATION or kind.startswith("left:")]:
         ledger.unmark(call, kind)
 
@@ -69,10 +69,10 @@ def _cost(call: Call, ledger: Ledger, ts: float) -> None:
     if not call.priced:
         return
     if "priced" not in call.marks:
-        ledger.taps.costs.append((call.cell, call.cost_micro))
+        ledger.tick_counters.costs.append((call.cell, call.cost_micro))
     ledger.mark(call, "priced", ts)
     ledger.mark(call, "cost_micro", ts, call.cost_micro)
-    _either(call, ledger, "guessed", call.guessed)
+    _mark_if(call, ledger, "guessed", call.guessed)
     by_component: dict[str, int] = {}
     for key, micro in call.spent.items():
         component = key.split("/", 1)[0]
@@ -82,16 +82,16 @@ def _cost(call: Call, ledger: Ledger, ts: float) -> None:
 
 
 def escalated(call: Call) -> bool:
-    """Transferred, or said to be escalated by any evaluator."""
+    """Whether it was transferred, or any evaluator reported escalation."""
     return call.reason == "transferred" or any(o.escalated for o in call.opinions.values())
 
 
 def may_be_abandoned(call: Call, config: EngineConfig) -> bool:
-    """The user hung up, at no terminal step, and nothing good is known: abandoned unless good news comes in time."""
+    """Whether the user hung up before a terminal step without a good outcome: abandoned unless one arrives in time."""
     hung_up = call.reason == "user_hangup" or (call.party == "user" and call.reason == "silence_timeout")
     return (
         hung_up
         and call.left_at.casefold() not in config.terminal_steps
-        and verdict_of(call.opinions) != 1
+        and success_of(call.opinions) != 1
         and not escalated(call)
     )

@@ -1,4 +1,4 @@
-"""Dollars of a `usage` event: as reported, else from the price table, and then they are an estimate."""
+"""Cost of a `usage` event: as reported, else estimated from the price table."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ MICRO = 1_000_000
 
 
 def price_for(usage: Usage, prices: dict[str, Price]) -> Price | None:
-    """The most exact price that the table has: "provider/model", "model", then the component."""
+    """The most specific price in the table: "provider/model", "model", then the component."""
     for key in (f"{usage.provider}/{usage.model}", usage.model, usage.component):
-        found = prices.get(key)
-        if found is not None:
-            return found
+        price = prices.get(key)
+        if price is not None:
+            return price
     return None
 
 
 def micro_dollars(usage: Usage, prices: dict[str, Price]) -> tuple[int, bool] | None:
-    """(micro-dollars, whether they are estimated); None where neither feed nor table says."""
+    """(micro-dollars, whether they are estimated); None if neither feed nor table has a price."""
     if known(usage.cost_usd):
         return round(usage.cost_usd * MICRO), usage.estimated
     price = price_for(usage, prices)
     if price is None:
         return None
-    fresh = max(0, usage.input_tokens - usage.cached_tokens)
+    uncached = max(0, usage.input_tokens - usage.cached_tokens)
     dollars = (
-        fresh * price.input_per_million / 1e6
+        uncached * price.input_per_million / 1e6
         + usage.cached_tokens * price.cached_per_million / 1e6
         + usage.output_tokens * price.output_per_million / 1e6
         + usage.audio_s / 60 * price.per_audio_minute

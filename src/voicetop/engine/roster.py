@@ -1,4 +1,4 @@
-"""Who is on the line, and who was: live calls, and two bounded rings of ended ones, failures kept longest."""
+"""Live calls, and two bounded rings of ended ones, so that failures are kept longest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from sortedcontainers import SortedList
 
-from voicetop.engine.call_events import noted_turns
+from voicetop.engine.call_events import turn_records
 from voicetop.engine.calls import Call
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.windows.ledger import note, packed_turns
@@ -16,7 +16,7 @@ from voicetop.wire.events import AnyEvent, Turn
 
 
 class Roster:
-    """Calls by id. A ring is an OrderedDict: taking its oldest call costs the same however many it has."""
+    """Calls by id. A ring is an OrderedDict: removing the oldest call is O(1)."""
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
@@ -24,27 +24,27 @@ class Roster:
         self.ended: OrderedDict[str, Call] = OrderedDict()
         self.failed: OrderedDict[str, Call] = OrderedDict()
         self.deciding: SortedList[tuple[float, str]] = SortedList()
-        """(when the grace time ends, call id) of hang-ups that may yet turn out well, in this order."""
-        self.told = 0
-        """Events held in stories, of live and ended calls together."""
+        """(when the grace time ends, call id) of undecided hang-ups, sorted."""
+        self.stored_events = 0
+        """Events stored with live and ended calls."""
         self.full = False
-        """Whether the budget for stories is used up."""
+        """Whether the event budget is exhausted."""
 
     def find(self, call_id: str) -> Call | None:
         """A call, live or ended and still in a ring."""
         return self.live.get(call_id) or self.ended.get(call_id) or self.failed.get(call_id)
 
-    def gone(self) -> Iterator[Call]:
-        """The ended calls that are still known."""
+    def ended_calls(self) -> Iterator[Call]:
+        """The ended calls still in a ring."""
         return itertools.chain(self.ended.values(), self.failed.values())
 
     def retire(self, call: Call) -> None:
-        """From live to ended. What a ring holds too many of is forgotten, the oldest first."""
+        """Move a call from live to ended, evicting the oldest of a full ring."""
         self.live.pop(call.call_id, None)
         self._file(call)
 
     def refile(self, call: Call) -> None:
-        """An ended call may have turned out a failure, or the other way round."""
+        """Move an ended call to the other ring if it became a failure, or no longer is one."""
         ring = self.failed if call.failing else self.ended
         if call.call_id not in ring:
             self.ended.pop(call.call_id, None)
@@ -57,49 +57,47 @@ class Roster:
         )
         ring[call.call_id] = call
         while len(ring) > most:
-            _, forgotten = ring.popitem(last=False)
-            self.told -= len(forgotten.story)
+            _, evicted = ring.popitem(last=False)
+            self.stored_events -= len(evicted.story)
 
-    def tell(self, call: Call, event: AnyEvent) -> None:
-        """Add an event to the story of its call, if there is room for it."""
+    def record(self, call: Call, event: AnyEvent) -> None:
+        """Store an event with its call, if the budget allows."""
         if self.full and not call.errors:
             return
         call.story.append(event)
-        self.told += 1
+        self.stored_events += 1
 
-    def ration(self) -> None:
-        """Keep the stories within their budget: those of ended calls that went well make room first, so that who is on
-        the line can be read. While it is used up all the same, only calls with an error get theirs told on; what is
-        too much by far is taken from live ones that do well, then from failures.
+    def enforce_budget(self) -> None:
+        """Keep stored events within budget: drop those of ended calls without failure first, so that live calls stay
+        readable. While the budget is exhausted anyway, only calls with an error keep recording; a large excess is taken
+        from healthy live calls, then from failures.
         """
         budget = self._config.story_budget
-        if self.told > budget:
-            self._shorten(self.ended.values(), budget * 9 // 10)
-        self.full = self.told > (budget * 9 // 10 if self.full else budget)
-        if self.told > budget * 5 // 4:
+        if self.stored_events > budget:
+            self._drop_events(self.ended.values(), budget * 9 // 10)
+        self.full = self.stored_events > (budget * 9 // 10 if self.full else budget)
+        if self.stored_events > budget * 5 // 4:
             fine = [call for call in self.live.values() if not call.failing]
             troubled = [call for call in self.live.values() if call.failing]
-            self._shorten((*fine, *self.failed.values(), *troubled), budget)
+            self._drop_events((*fine, *self.failed.values(), *troubled), budget)
 
-    def _shorten(self, calls: Iterable[Call], goal: int) -> None:
-        """Take the stories of these calls, one after the other, until no more than `goal` events are held."""
+    def _drop_events(self, calls: Iterable[Call], goal: int) -> None:
+        """Drop the events of these calls, in order, until at most `goal` events are stored."""
         cut: list[tuple[Call, list[Turn]]] = []
         for call in calls:
-            if self.told <= goal:
+            if self.stored_events <= goal:
                 break
             if call.story:
-                notes, turns = noted_turns(call)
+                notes, turns = turn_records(call)
                 cut.append((call, turns))
                 note(call.observed, notes)
-                self.told -= len(call.story)
+                self.stored_events -= len(call.story)
                 call.story = []
-        _remember(cut)
+        _note_turns(cut)
 
 
-def _remember(cut: list[tuple[Call, list[Turn]]]) -> None:
-    """Note where the cut turns were counted, should their call change its cell: all at once, which is 5 times
-    cheaper than call by call.
-    """
+def _note_turns(cut: list[tuple[Call, list[Turn]]]) -> None:
+    """Note where the dropped turns were counted, in case their call changes its cell; 5 times cheaper in one batch."""
     packed = iter(packed_turns([turn for _, turns in cut for turn in turns]))
     for call, turns in cut:
         for record in itertools.islice(packed, len(turns)):

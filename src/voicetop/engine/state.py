@@ -1,4 +1,4 @@
-"""What the engine knows, and what every handler of events does to it: calls begin, move, end and are settled."""
+"""The engine's state and its basic transitions: calls begin, change segments, end and are settled."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from voicetop.engine.roster import Roster
 from voicetop.engine.windows.ledger import Ledger
 from voicetop.wire.events import Marker, Operator, Scalar, Security, Turn
 
-MOST_SEGMENTS = 64
-"""How many segment names one call may have: what goes beyond is nonsense, and costs bounded memory."""
+MAX_SEGMENTS = 64
+"""Maximum number of segment names per call, to bound memory."""
 
 
 class EngineState:
-    """All that is known. Its state dumps to a checkpoint (`checkpoint.py`)."""
+    """Everything that a checkpoint holds (`checkpoint.py`)."""
 
     def __init__(self, config: EngineConfig | None = None) -> None:
         self.config = config or EngineConfig()
         self.roster = Roster(self.config)
-        self.ledger = Ledger(self.config, _weakly(self.count_turns), self.roster.gone)
+        self.ledger = Ledger(self.config, _weak_callback(self.count_turns), self.roster.ended_calls)
         self.feed = FeedTracker()
         self.load = CapacityLoad(limit=self.config.capacity)
         self.markers: list[Marker] = []
         self.security: list[Security] = []
         self.operators: list[Operator] = []
         self.operated = 0
-        """Operator records ever folded: whoever applies them knows by it which are new."""
+        """Operator records ever folded, so that consumers know which are new."""
         self.next_mark = 0
         self.replies = 0
         self.failures = 0
-        """Replies and final errors that this engine has folded itself, for whoever counts them over time."""
+        """Replies and final errors folded by this instance, for counting over time."""
         self._uncounted: list[Turn] = []
-        """Turns met but not counted yet, beside their calls; `_untold` are the indices of those in no story."""
+        """Turns not yet counted, with their calls; `_unstored` are the indices of those not stored with their call."""
         self._uncounted_calls: list[Call] = []
-        self._untold: list[int] = []
+        self._unstored: list[int] = []
 
     @property
     def at(self) -> float:
@@ -49,19 +49,19 @@ class EngineState:
         return self.feed.at
 
     def count_turns(self) -> None:
-        """Count the turns met so far: at the end of a batch, and before anything asks in which cell they count."""
+        """Count pending turns: at the end of a batch, and before their cells matter."""
         if self._uncounted:
             self.replies += len(self._uncounted)
-            self.ledger.observe_turns(self._uncounted, self._uncounted_calls, self._untold)
-            for counted in (self._uncounted, self._uncounted_calls, self._untold):
+            self.ledger.observe_turns(self._uncounted, self._uncounted_calls, self._unstored)
+            for counted in (self._uncounted, self._uncounted_calls, self._unstored):
                 counted.clear()
 
-    def owner(self, event: Any, ts: float, at: float) -> Call:
-        """The call of an event whose call isn't live: an ended one, or one whose start we missed."""
+    def call_of(self, event: Any, ts: float, at: float) -> Call:
+        """The event's call; created if its start was missed."""
         return self.roster.find(event.call_id) or self.begin(event.call_id, event.source, ts, at)
 
-    def known(self, event: Any) -> Call | None:
-        """The call of an event, live or ended; an event whose call nobody knows is counted."""
+    def find_call(self, event: Any) -> Call | None:
+        """The event's call, live or ended; events of unknown calls are counted."""
         call = self.roster.find(event.call_id)
         self.feed.strangers += call is None
         return call
@@ -75,13 +75,13 @@ class EngineState:
         return call
 
     def patch(self, call: Call, segments: dict[str, Scalar], ts: float) -> None:
-        """Change segments of a call: what it counted in the windows moves to its new cell."""
+        """Change segments of a call and move its counts to the new cell."""
         patched = dict(call.segments)
         for name, value in segments.items():
             text = _text(value)
             if name == "hour" or patched.get(name, "") == text:
                 continue  # the hour is time, not a dimension
-            if name not in patched and len(patched) >= MOST_SEGMENTS:
+            if name not in patched and len(patched) >= MAX_SEGMENTS:
                 continue
             patched[name] = text
             if not text:
@@ -95,13 +95,13 @@ class EngineState:
             self.ledger.replace(call)
 
     def reach(self, call: Call, step: str, ts: float) -> None:
-        """The call is at a step of its flow; the first time counts."""
+        """The call reached a step of its flow; the first time is counted."""
         call.step = intern(step)
         if f"step:{step}" not in call.marks:
             self.ledger.mark(call, f"step:{step}", ts)
 
     def end(self, call: Call, ts: float, reason: str) -> None:
-        """The call is no longer live. `reason` "lost" means that nothing was heard of it."""
+        """The call is no longer live. `reason` "lost" means that it timed out."""
         if call.wait_since and ts > call.wait_since:
             self.ledger.observe_wait(call, ts, (ts - call.wait_since) * 1000)
         frustration.end_wait(call, ts)
@@ -111,13 +111,13 @@ class EngineState:
         call.ended, call.reason, call.left_at = max(ts, call.started), reason, call.step
         self.decide_abandonment(call)
         if call.abandoned < 0:
-            self.ledger.taps.add(f"hangup:{call.left_at or 'unknown step'}", call.cell, 1)
+            self.ledger.tick_counters.add(f"hangup:{call.left_at or 'unknown step'}", call.cell, 1)
         self.roster.retire(call)
         self.settle(call)
 
     def decide_abandonment(self, call: Call) -> None:
-        """Known at once where it can't be; else at the first heartbeat after the grace time. Whoever is trusted more
-        may still take good news back within it.
+        """Rule abandonment out at once if possible; else decide at the first heartbeat after the grace time, as
+        outcomes within it may still change.
         """
         if outcomes.may_be_abandoned(call, self.config):
             call.abandoned = -1
@@ -128,19 +128,19 @@ class EngineState:
             call.abandoned = 0
 
     def settle(self, call: Call) -> None:
-        """Count an ended call for what is known of it now."""
+        """Count an ended call with what is known of it now."""
         outcomes.settle(call, self.ledger)
         self.roster.refile(call)
 
 
-def _weakly(method: Callable[[], None]) -> Callable[[], None]:
-    """The method without its engine: in a cycle, an engine of half a gigabyte would stay when another takes over."""
-    held = WeakMethod(method)
+def _weak_callback(method: Callable[[], None]) -> Callable[[], None]:
+    """A weak callback: a reference cycle would keep a replaced engine of half a gigabyte alive."""
+    reference = WeakMethod(method)
 
     def call() -> None:
-        there = held()
-        if there is not None:
-            there()
+        bound = reference()
+        if bound is not None:
+            bound()
 
     return call
 

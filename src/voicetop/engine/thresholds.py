@@ -1,7 +1,7 @@
-"""When is a figure bad? One definition per figure, read by the verdict, the panels, the segments and the detectors.
+"""Thresholds: one definition per figure, shared by the verdict, panels, segments and detectors.
 
-A figure is off its normal where the difference is large enough to matter and chance is excluded: for a rate, the bound
-of its Wilson interval lies beyond the threshold; a mean or a percentile needs its least n. docs/detection.md says why.
+A figure is off its normal if the difference is both large enough to matter and significant: the Wilson bound of a rate
+lies beyond the threshold; a mean or percentile needs a minimum n. docs/detection.md explains the choices.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from voicetop.engine.windows.histograms import Histogram
 
 
 def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """The Wilson score interval of a rate (E. B. Wilson, 1927), 95 % at z = 1.96; (NaN, NaN) of nothing.
+    """The Wilson score interval of a rate (E. B. Wilson, 1927), 95 % at z = 1.96; (NaN, NaN) if n is 0.
 
-    Holds its level at small n and never leaves 0…1, where the textbook interval does both.
+    Unlike the textbook interval it keeps its level at small n and stays within 0…1.
     """
     if n <= 0:
         return NAN, NAN
@@ -46,7 +46,7 @@ class Threshold(Struct, frozen=True):
     unlearned: float = NAN
 
     def at(self, normal: Normal) -> float:
-        """The threshold in the figure's unit; NaN where neither a normal nor a preset is known."""
+        """The threshold in the figure's unit; NaN without a normal and a preset."""
         if not normal.known:
             return self.unlearned
         if self.low_is_bad:
@@ -58,7 +58,7 @@ class Threshold(Struct, frozen=True):
         return replace(figure, warn=self.at(figure.normal), off=self.crossed(figure))
 
     def crossed(self, figure: Figure) -> bool:
-        """Whether a figure is off its normal beyond doubt."""
+        """Whether a figure is significantly off its normal."""
         if figure.n < self.least_n or not figure.known:
             return False
         at, bound = self.at(figure.normal), figure.value
@@ -83,26 +83,26 @@ SENTIMENT = Threshold(more=0.4, least_n=100, low_is_bad=True)
 """On the scale of 1 to 5. Opinions spread by about a point: the mean of 100 is known to a tenth."""
 
 DOWN_ERRORS = 0.25
-"""From this error rate on, beyond doubt, the service is down."""
+"""The service is down at an error rate significantly above this."""
 SLOW_SHARE = 0.07
-"""Of the turns so many are beyond the normal P95, beyond doubt, where 5 % would be as ever."""
+"""Share of turns beyond the normal P95, of which 5 % would be normal, that counts as slow if significant."""
 
 SLOWER_THAN_REST = 1.2
-LEAST_EXCESS, Z_EXCESS = 5.0, 3.0
+MIN_EXCESS, Z_EXCESS = 5.0, 3.0
 
 STUCK_CALLS, STUCK_SHARE = 3, 0.5
-"""From so many stuck callers on, and of so many of those who wait, the service is down."""
+"""The service is down with this many stuck callers, at this share of those waiting."""
 STUCK_BY_CHANCE, DOWN_BY_CHANCE = 100, 50
-"""One live call in so many may be stuck by chance; of a large fleet one in so many must be for an outage."""
+"""One live call in `STUCK_BY_CHANCE` may be stuck by chance; a large fleet needs one in `DOWN_BY_CHANCE` to be down."""
 
 NEAR_CAPACITY = 0.9
-"""The share of the tested capacity from which on it is near."""
+"""Share of the tested capacity that counts as near."""
 MINUTES_TO_CAPACITY = 10.0
-"""Closer than this, at the rate at which calls arrive, the tested capacity is a warning too."""
+"""Reaching the tested capacity sooner than this, at the current arrival rate, is a warning too."""
 
 
 def many_slow(now: Histogram, waits: Histogram, past: Histogram) -> bool:
-    """Whether more turns are slow than chance brings: those measured, and waits that are beyond already."""
+    """Whether significantly many turns are slow, including waits already beyond the limit."""
     slow_from = bucket_after(past)
     waiting = int(waits[slow_from:].sum())
     slow, n = int(now[slow_from:].sum()) + waiting, int(now.sum()) + waiting
@@ -111,12 +111,12 @@ def many_slow(now: Histogram, waits: Histogram, past: Histogram) -> bool:
 
 def bucket_after(past: Histogram) -> int:
     """The bucket beyond which 5 % of the normal turns lie."""
-    done = past.cumsum()
-    return int((done < QUANTILES[1] * done[-1]).sum()) + 1
+    cumulative = past.cumsum()
+    return int((cumulative < QUANTILES[1] * cumulative[-1]).sum()) + 1
 
 
 def more_stuck(stuck: int, others: int, share: float) -> bool:
-    """Whether a segment has more stuck callers than its share of the calls lets expect."""
+    """Whether a segment has more stuck callers than its share of calls explains."""
     return stuck >= 2 and stuck > 2 * others * share
 
 
@@ -126,19 +126,19 @@ def slower_than_rest(p95: Figure, rest_ms: float) -> bool:
 
 
 def more_than_chance(seen: float, expected: float) -> bool:
-    """Whether one of many segments has more of something than chance brings: turns of one call are alike."""
-    return seen - expected > max(LEAST_EXCESS, Z_EXCESS * math.sqrt(expected))
+    """Whether an excess in one of many segments exceeds chance, given that turns of a call are correlated."""
+    return seen - expected > max(MIN_EXCESS, Z_EXCESS * math.sqrt(expected))
 
 
 def capacity(live: int, limit: int) -> Severity:
-    """What the live calls mean for a tested limit (0: not known): "degraded" near it, "down" from it on."""
+    """Severity of the live calls against a tested limit (0: unknown): "degraded" near it, "down" at it."""
     if not limit or live < NEAR_CAPACITY * limit:
         return "ok"
     return "down" if live >= limit else "degraded"
 
 
 def stuck(panel: WaitingPanel, live: int) -> Severity:
-    """What the stuck callers of `live` calls mean: "ok" where there are no more than chance may bring."""
+    """Severity of the stuck callers among `live` calls; "ok" if chance explains them."""
     if panel.stuck < max(2, 1 + live // STUCK_BY_CHANCE):
         return "ok"
     many = panel.stuck >= max(STUCK_CALLS, live // DOWN_BY_CHANCE)

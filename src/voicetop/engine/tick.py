@@ -1,13 +1,12 @@
-"""What happened since the last 5-second mark, by segment cell: what detectors look at instead of at every event.
+"""Changes since the last 5-second mark, by segment cell, for the detectors.
 
-Folding leaves it here as cheaply as it can: the arrays that the windows made anyway are only held on to, the rest are
-numbers in dictionaries, and rare things are lists. `drain` makes one `TickDelta` of it, in an order that depends
-neither on how the stream was cut into batches nor on hashing.
+Recording is cheap: arrays made for the windows are kept by reference, other counts are dictionaries, rare events lists.
+`drain` makes a `TickDelta` of it, in an order independent of batching and hashing.
 
-Kinds are those of `counts.py` as they change (a call that ended, a verdict that came), and besides
+Kinds are those of `counts.py` as they change (an ended call, a new outcome), and
 
-    fault:llm:timeout   final errors, each one of them and not each call
-    hangup:verify       the caller hung up at this step with nothing good known, before the grace time decides
+    fault:llm:timeout   final errors, counted individually rather than per call
+    hangup:verify       hang-ups at this step without a good outcome, before the grace time ends
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from numpy.typing import NDArray
 from voicetop.formatting.numbers import known
 
 Index = NDArray[np.uint32]
-MOST_OF_A_FAMILY = 48
-"""Kinds of one family that are told apart; what a feed makes up beyond counts as "other"."""
+MAX_PER_FAMILY = 48
+"""Maximum number of kinds per family; further ones count as "other"."""
 
 
 class Urgency(Struct, frozen=True):
-    """Something that is an alert by itself: a compliance violation or a security event; `ts` is when it happened."""
+    """An event that alerts at once: a compliance violation or a security event, at `ts`."""
 
     family: Literal["compliance", "security"]
     kind: str
@@ -38,11 +37,11 @@ class Urgency(Struct, frozen=True):
 
 
 class TickDelta(Struct):
-    """One mark's changes. `counts` are by kind and cell; `turns` is the number of turns by cell; `index` are positions
-    in the windows' flat table [cell, metric, bucket], one for each time that was measured, sorted.
+    """One mark's changes. `counts` are by kind and cell; `turns` is the number of turns by cell; `index` are sorted
+    positions in the windows' flat table [cell, metric, bucket], one per measured time.
 
-    `voice` has (cell, words per minute, dBFS) of each utterance, `costs` (cell, micro-dollars) of each call that ended
-    priced.
+    `voice` has (cell, words per minute, dBFS) of each utterance, `costs` (cell, micro-dollars) of each priced
+    call that ended.
     """
 
     counts: dict[str, dict[int, int]]
@@ -65,7 +64,7 @@ class TickState(Struct, frozen=True):
 
 
 class TickCounters:
-    """Filled by folding, emptied at marks; `urgent` can't wait for one."""
+    """Accumulates changes until `drain` at a mark; `urgent` is taken at every heartbeat."""
 
     def __init__(self) -> None:
         self.counts: dict[str, dict[int, int]] = {}
@@ -76,17 +75,17 @@ class TickCounters:
         self.urgent: list[Urgency] = []
         self.families: dict[str, set[str]] = {}
 
-    def hurry(self) -> list[Urgency]:
-        """What can't wait, taken out."""
+    def take_urgent(self) -> list[Urgency]:
+        """Return and clear the urgent events."""
         urgent, self.urgent = self.urgent, []
         return urgent
 
     def add(self, kind: str, cell: int, amount: int) -> None:
-        """Count `amount` more of a kind in a cell."""
-        held = self.counts.get(kind)
-        if held is None:
-            held = self.counts.setdefault(self._bounded(kind), {})
-        held[cell] = held.get(cell, 0) + amount
+        """Add `amount` of a kind in a cell."""
+        by_cell = self.counts.get(kind)
+        if by_cell is None:
+            by_cell = self.counts.setdefault(self._bounded(kind), {})
+        by_cell[cell] = by_cell.get(cell, 0) + amount
 
     def _bounded(self, kind: str) -> str:
         family, colon, name = kind.partition(":")
@@ -94,14 +93,14 @@ class TickCounters:
             return kind
         family_names = self.families.setdefault(family, set())
         if name not in family_names:
-            if len(family_names) >= MOST_OF_A_FAMILY:
+            if len(family_names) >= MAX_PER_FAMILY:
                 return f"{family}:other:other" if family == "fault" else f"{family}:other"
             family_names.add(name)
         return kind
 
     def drain(self) -> TickDelta:
-        """What came since the last time; from now on it counts anew."""
-        pulse = TickDelta(
+        """Return and clear the changes since the last call."""
+        delta = TickDelta(
             {kind: self.counts[kind] for kind in sorted(self.counts)},
             self._turns(),
             self._index(),
@@ -110,7 +109,7 @@ class TickCounters:
         )
         self.counts, self.turns, self.index = {}, [], []
         self.voice, self.costs = [], []
-        return pulse
+        return delta
 
     def _turns(self) -> NDArray[np.int64]:
         cells = np.fromiter(_flat(self.turns), np.int64, sum(map(len, self.turns)))
@@ -138,23 +137,23 @@ class TickCounters:
 
     @classmethod
     def load(cls, state: TickState) -> TickCounters:
-        made = cls()
-        made.counts = {kind: dict(cells) for kind, cells in state.counts}
+        counters = cls()
+        counters.counts = {kind: dict(cells) for kind, cells in state.counts}
         by_cell = np.frombuffer(state.turns, "<i8")
-        made.turns = [np.repeat(np.arange(len(by_cell)), by_cell).tolist()]
-        made.index = [np.frombuffer(state.index, "<u4").astype(np.uint32)]
-        made.voice, made.costs = list(state.voice), list(state.costs)
-        made.urgent = list(state.urgent)
-        made.families = {family: set(names) for family, names in state.families}
-        return made
+        counters.turns = [np.repeat(np.arange(len(by_cell)), by_cell).tolist()]
+        counters.index = [np.frombuffer(state.index, "<u4").astype(np.uint32)]
+        counters.voice, counters.costs = list(state.voice), list(state.costs)
+        counters.urgent = list(state.urgent)
+        counters.families = {family: set(names) for family, names in state.families}
+        return counters
 
 
 def _flat(lists: list[list[int]]) -> Iterator[int]:
-    for one in lists:
-        yield from one
+    for numbers in lists:
+        yield from numbers
 
 
-def _order(heard: tuple[int, float, float]) -> tuple[int, float, float]:
-    """NaN has no order: it sorts as a number that nobody measures."""
-    cell, rate, loudness = heard
+def _order(utterance: tuple[int, float, float]) -> tuple[int, float, float]:
+    """Sort key; NaN is replaced by an impossible value, since it has no order."""
+    cell, rate, loudness = utterance
     return cell, rate if known(rate) else -1e12, loudness if known(loudness) else -1e12

@@ -1,8 +1,8 @@
-"""What isn't as it should be right now, in figures: measured on whole 5-second marks, so that all consoles agree.
+"""Current troubles in figures, evaluated at whole 5-second marks so that all consoles agree.
 
 A trouble is on from the mark at which its figure first crosses its threshold (`thresholds.py`), and off once the figure
-was back for `CLEAR_S`. Minutes with a trouble don't teach what is normal. The detectors of the alerts room judge more
-finely; this is the plain answer of the top line, which `views/verdict_text.py` puts into words.
+has been back for `CLEAR_S`. Minutes with a trouble are excluded from normals. The detectors in `alerts` are more precise;
+this is the simple answer of the top line, which `views/verdict_text.py` puts into words.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from voicetop.engine.snapshot import Figure, Trouble
 from voicetop.engine.windows.ledger import Ledger
 
 CLEAR_S = 20
-LOCAL = 14.0
+LOCAL_RATIO = 14.0
 """The log-likelihood ratio from which a conjunction is a trouble by itself: it is looked for among hundreds, every 5 s,
 and slow turns come in clusters by call."""
-KEPT_MINUTES = 1_500
+MAX_MINUTES = 1_500
 
 
 class ActiveTrouble(Struct, gc=False):
-    """A trouble that is on: since when, and when it was last seen (stamp time)."""
+    """A trouble that is on, since when, and when it was last seen (stamp time)."""
 
     trouble: Trouble
     since: float
@@ -36,7 +36,7 @@ class ActiveTrouble(Struct, gc=False):
 
 
 class Judge(Struct, kw_only=True):
-    """The troubles that are on, and the minutes that had one."""
+    """Active troubles, and the minutes that had one."""
 
     standing: dict[str, ActiveTrouble] = field(default_factory=dict)
     troubled: list[int] = field(default_factory=list)
@@ -54,27 +54,27 @@ class Judge(Struct, kw_only=True):
         self.long_wait_s = mark.usual.long_wait_s
         over = max(stuck_after_s, self.long_wait_s)
         for trouble in (*mark.stuck(over), *mark.near_capacity(limit), *mark.off_normal()):
-            held = self.standing.get(trouble.key)
-            since = held.since if held is not None else _began(ledger, trouble, at)
+            active = self.standing.get(trouble.key)
+            since = active.since if active is not None else _onset(ledger, trouble, at)
             self.standing[trouble.key] = ActiveTrouble(trouble, since, at)
-        for key in [key for key, held in self.standing.items() if at - held.last >= CLEAR_S]:
+        for key in [key for key, active in self.standing.items() if at - active.last >= CLEAR_S]:
             del self.standing[key]
-        self._remember(int(at // 60))
+        self._record_minute(int(at // 60))
 
-    def _remember(self, minute: int) -> None:
+    def _record_minute(self, minute: int) -> None:
         if self.standing and (not self.troubled or self.troubled[-1] != minute):
-            self.troubled = [*self.troubled[-KEPT_MINUTES:], minute]
-        if self.troubled and self.troubled[0] < minute - KEPT_MINUTES:
-            self.troubled = [m for m in self.troubled if m >= minute - KEPT_MINUTES]
+            self.troubled = [*self.troubled[-MAX_MINUTES:], minute]
+        if self.troubled and self.troubled[0] < minute - MAX_MINUTES:
+            self.troubled = [m for m in self.troubled if m >= minute - MAX_MINUTES]
 
 
-def _began(ledger: Ledger, trouble: Trouble, at: float) -> float:
+def _onset(ledger: Ledger, trouble: Trouble, at: float) -> float:
     """When it began: of errors the onset that their counts tell, of all else when it was seen."""
     return onset.of_errors(ledger, trouble.where, at) if trouble.kind == "errors" else trouble.since
 
 
 class _Mark:
-    """The figures of one mark, fleet-wide, and what the thresholds say of them."""
+    """Evaluates the fleet-wide figures of one mark against the thresholds."""
 
     def __init__(self, ledger: Ledger, live: Collection[Call], troubled: frozenset[int], at: float) -> None:
         self._ledger, self._live, self._troubled, self._at = ledger, live, troubled, at
@@ -95,7 +95,7 @@ class _Mark:
         ]  # fmt: skip
 
     def near_capacity(self, limit: int) -> list[Trouble]:
-        """Live calls near the tested limit, or over it."""
+        """Live calls near or over the tested limit."""
         live = len(self._live)
         if thresholds.capacity(live, limit) == "ok":
             return []
@@ -117,10 +117,10 @@ class _Mark:
         return [replace(trouble, severity="down") if low > thresholds.DOWN_ERRORS else trouble]
 
     def _local_errors(self) -> list[Trouble]:
-        """What is lost among everybody's calls: a conjunction that fails while the rest is as ever."""
+        """Errors hidden in the fleet's rate: a conjunction that fails while the rest is normal."""
         if not self.usual.rate("error", "ended").known:
             return []
-        who = segments.of_errors(self._ledger, LOCAL)
+        who = segments.of_errors(self._ledger, LOCAL_RATIO)
         cells = self._ledger.cells.matching(who.where)
         if not who.where or cells is None:
             return []
@@ -136,7 +136,7 @@ class _Mark:
         return replace(trouble, where=who.where, explains=who.explains, stage=component, category=category)
 
     def _error_figure(self, sums: dict[str, int], live: int, usual: Normals, cells: normals.Cells) -> Figure:
-        """Of the calls active in the last five minutes those with an error in it, against normal where it is known."""
+        """Share of calls active in the last five minutes with an error, with its normal if known."""
         figure = normals.rate(sums.get("error", 0), live + sums.get("ended", 0))
         handling = normals.handling_s(self._ledger.counts.sums("30m", cells))
         return replace(figure, normal=usual.error_rate("error", "5m", handling))
@@ -145,10 +145,10 @@ class _Mark:
         return self._slow(self.usual, None, Attribution())
 
     def _local_latency(self) -> list[Trouble]:
-        """What is lost in everybody's percentiles: a conjunction that is slow while the rest is as ever."""
+        """Latency hidden in the fleet's percentiles: a conjunction that is slow while the rest is normal."""
         if not self.usual.learned:
             return []
-        who = segments.of_slow_turns(self._ledger, self.usual.slow_from, LOCAL)
+        who = segments.of_slow_turns(self._ledger, self.usual.slow_from, LOCAL_RATIO)
         if not who.where:
             return []
         cells = self._ledger.cells.matching(who.where)
@@ -160,8 +160,8 @@ class _Mark:
         counts, past = now.get("e2e"), usual.histograms.get("e2e")
         if counts is None or past is None:
             return []
-        held = waiting.waiting_calls(self._live, cells)
-        waits = waiting.as_histogram(held, self._at) + now.get("waited", 0)
+        waiting_now = waiting.waiting_calls(self._live, cells)
+        waits = waiting.as_histogram(waiting_now, self._at) + now.get("waited", 0)
         threshold = thresholds.SEGMENT_LATENCY if local.where else thresholds.LATENCY
         p95 = normals.latencies("e2e", counts, waits, past, threshold).p95
         if not p95.off:
@@ -177,7 +177,7 @@ class _Mark:
         ]  # fmt: skip
 
     def _business(self) -> list[Trouble]:
-        """What comes of calls, over 30 minutes."""
+        """Outcomes over 30 minutes."""
         sums = self._ledger.counts.sums("30m", None)
         figures = {kind: normals.outcome(kind, sums, self.usual) for kind in normals.OUTCOMES}
         return [_trouble(kind, figure, self._at) for kind, figure in figures.items() if figure.off]
@@ -189,7 +189,7 @@ def _trouble(kind: str, figure: Figure, at: float) -> Trouble:
 
 
 def worst_component(sums: dict[str, int]) -> str:
-    """The component with the most calls in error; empty where there are none."""
+    """The component with the most calls in error; empty without errors."""
     return _worst_error(sums)[0]
 
 

@@ -1,4 +1,4 @@
-"""Who waits for a reply right now, since when and in which stage."""
+"""Callers waiting for a reply: since when, and in which stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voicetop.engine.windows.histograms import Histogram
 
 
 def waiting_calls(calls: Iterable[Call], cells: NDArray[np.intp] | None) -> list[Call]:
-    """The live calls whose caller waits, of some cells (None: all)."""
+    """The live calls with a waiting caller, in some cells (None: all)."""
     if cells is None:
         return [call for call in calls if call.wait_since]
     wanted = frozenset(cells.tolist())
@@ -28,7 +28,7 @@ def as_histogram(waiting: list[Call], at: float) -> Histogram:
 
 
 def panel(waiting: list[Call], at: float, over_s: float) -> WaitingPanel:
-    """Waiting and stuck callers by the stage that they wait in, the stage with most stuck callers first."""
+    """Waiting and stuck callers by stage, most stuck first."""
     stages: dict[str, list[Call]] = {}
     for call in waiting:
         stages.setdefault(call.stage, []).append(call)

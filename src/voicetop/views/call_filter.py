@@ -91,7 +91,7 @@ def number_of(call: Call, name: str, at: float) -> float:
     if name == "cost":
         return call.cost_micro / 1e6
     if name == "frustration":
-        return frustration.felt(call, at)
+        return frustration.current_score(call, at)
     return float(getattr(call, name))
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from voicetop.engine import frustration
-from voicetop.engine.calls import Call, sentiment_of, verdict_of
+from voicetop.engine.calls import Call, sentiment_of, success_of
 from voicetop.engine.frustration import FRUSTRATED
 from voicetop.engine.snapshot import NAN, CallRow, CallsPanel, View
 from voicetop.views import call_filter
@@ -201,7 +201,7 @@ def outcome_of(call: Call) -> str:
         return ""
     if call.abandoned == 1:
         return "abandoned"
-    good = verdict_of(call.opinions)
+    good = success_of(call.opinions)
     return {1: "success", 0: "no success"}.get(good, "unknown")
 
 
@@ -216,7 +216,7 @@ _SORTS: dict[str, tuple[Callable[[Call, float], Any], bool]] = {
     "e2e": (lambda call, at: call.e2e, True),
     "errors": (lambda call, at: call.errors, True),
     "cost": (lambda call, at: call.cost_micro, True),
-    "mood": (frustration.felt, True),
+    "mood": (frustration.current_score, True),
     "sentiment": (lambda call, at: sentiment_of(call.opinions), False),
     "ended": (lambda call, at: call.ended, True),
     "reason": (lambda call, at: call.reason, False),

@@ -10,7 +10,7 @@ from voicetop.wire.codec import WireStats
 def feed_state(engine: Engine, stats: WireStats, epoch: str, seq: int) -> FeedState:
     """The header's figures: lag and silence (s), and counts of dropped, late, unknown and malformed events."""
     feed, ledger = engine.feed, engine.ledger
-    publishers, silent = feed.speaking(feed.at)
+    publishers, silent = feed.reporting(feed.at)
     lags = sorted(feed.lags)
     first, last = (feed.rates[0], feed.rates[-1]) if feed.rates else ((0.0, 0), (0.0, 0))
     elapsed = last[0] - first[0]

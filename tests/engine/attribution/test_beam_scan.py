@@ -23,7 +23,7 @@ CELLS = Cells(64, 8, 8, keys=list(KEYS), ids={}, values={}, live=[])
 
 
 def scan(observed: np.ndarray, expected: np.ndarray, convincing: float = CONVINCING) -> Attribution:
-    return beam_scan.scan(SegmentColumns().follow(CELLS), observed, expected, convincing)
+    return beam_scan.scan(SegmentColumns().update(CELLS), observed, expected, convincing)
 
 
 def hit(**where: str) -> np.ndarray:

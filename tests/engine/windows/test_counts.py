@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.feeding import Line, sums
-from voicetop.engine.windows.counts import MAX_KINDS, ROOM
+from voicetop.engine.windows.counts import MAX_KINDS, MAX_PER_FAMILY
 from voicetop.wire.events import CallEnd, CallStart, CallStep, Error, Turn, Usage
 
 
@@ -20,11 +20,11 @@ def test_made_up_names_count_as_other_and_crowd_out_nobody() -> None:
     )
     line.pass_(10)
     seen = line.see(span="24h")
-    assert sums(line)["step:other"] == 1_000 - (ROOM["step"] - 1)
+    assert sums(line)["step:other"] == 1_000 - (MAX_PER_FAMILY["step"] - 1)
     assert len(line.session.engine.ledger.counts.kinds) <= MAX_KINDS
     assert (seen.errors.rate.value, seen.errors.rate.n) == (1.0, 1_000)
     other = next(kind for kind in seen.errors.kinds if kind.component == "other")
-    assert other.rate.value == pytest.approx(1 - (ROOM["error"] - 1) / 1_000)
+    assert other.rate.value == pytest.approx(1 - (MAX_PER_FAMILY["error"] - 1) / 1_000)
     assert seen.cost.per_call.value == pytest.approx(0.01)
     assert "mostly other other" in seen.verdict.text
 

@@ -70,7 +70,7 @@ def test_a_seek_reads_no_story_before_somebody_looks_into_it(
     Seeker(recording, small, share=9.0).build()
     moment = Seeker(recording, small).seek(START + 200)
     calls = moment.session.engine.roster.live.values()
-    unread = [call for call in calls if isinstance(call.story, StoredEvents) and call.story.unread]
+    unread = [call for call in calls if isinstance(call.story, StoredEvents) and call.story.unloaded]
     assert unread
     alone = tmp_path / "a.vtr"
     alone.write_bytes(recording.read_bytes())

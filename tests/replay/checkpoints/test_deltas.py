@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from voicetop.engine.windows.delta_encoding import flat, pressed
+from voicetop.engine.windows.delta_encoding import block_of, planes_of
 from voicetop.recording.compression import ZstdError
 from voicetop.replay.checkpoints.deltas import DEEPEST, DeltaEncoder, PackedPart, patch, patched, whole
 from voicetop.replay.checkpoints.state_parts import SplitState, StatePart
@@ -21,7 +21,7 @@ class Shelf:
 
     def content(self, name: bytes) -> bytes:
         part = self.kept[name]
-        return patched(self.content(part.base), part.packed) if part.base else flat(part.packed)
+        return patched(self.content(part.base), part.packed) if part.base else planes_of(part.packed)
 
     def depth(self, name: bytes) -> int:
         base = self.kept[name].base
@@ -67,7 +67,7 @@ def test_what_is_all_new_or_small_is_kept_whole() -> None:
 def test_a_slot_is_kept_by_what_is_in_it() -> None:
     shelf = Shelf()
     for number, content in enumerate(changing(4)):
-        shelf.keep(b"%d" % number, StatePart("fine 10 7", block=pressed(content)))
+        shelf.keep(b"%d" % number, StatePart("fine 10 7", block=block_of(content)))
         assert shelf.content(b"%d" % number) == content
     assert sum(1 for part in shelf.kept.values() if part.base) >= 2
 

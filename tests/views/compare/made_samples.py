@@ -10,7 +10,7 @@ import numpy as np
 
 from voicetop.engine.snapshot.comparison import Block, Key, WindowSample
 from voicetop.engine.windows.buckets import BUCKETS, bucket_of
-from voicetop.engine.windows.counts import KNOWN
+from voicetop.engine.windows.counts import FIXED_KINDS
 from voicetop.engine.windows.histograms import METRIC, ROW
 from voicetop.views.compare import intervals
 from voicetop.views.compare.window_sample import CELL_BITS, SLOTTED, TURNS
@@ -53,7 +53,7 @@ def moment(dice: np.random.Generator, start: float, odds: Odds | None = None) ->
     sums: Counter[int] = Counter()
     slots: Counter[tuple[int, int, int]] = Counter()
     live = [0] * len(CELLS)
-    rows = {kind: row for row, kind in enumerate((*KNOWN, TIMEOUT))}
+    rows = {kind: row for row, kind in enumerate((*FIXED_KINDS, TIMEOUT))}
     told: list[tuple[float, ...]] = []
 
     def count(kind: str, cell: int, slot: int, amount: int = 1) -> None:

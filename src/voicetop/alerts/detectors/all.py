@@ -75,7 +75,7 @@ class DetectorSet:
         feed_signals = feed.signals(engine, at)
         if any(signal.tier == "critical" for signal in feed_signals):
             return [*urgent.signals(state.urgent), *feed_signals]  # without data there is no evidence
-        reading = readings.read(engine.ledger.taps.drain(), self._rows.of, baseline.lines)
+        reading = readings.read(engine.ledger.tick_counters.drain(), self._rows.of, baseline.lines)
         preset_signals = presets.signals(engine, at) if self._changes.learning else []
         self._changes.step(reading, at, down=any(signal.tier == "critical" for signal in preset_signals))
         return [
@@ -90,7 +90,7 @@ class DetectorSet:
 
     def urgent(self, engine: Engine, at: float) -> list[Signal]:  # noqa: ARG002 - one signature for all detectors
         """Signals of urgent events since the last heartbeat."""
-        new = engine.ledger.taps.hurry()
+        new = engine.ledger.tick_counters.take_urgent()
         self._state.urgent += new
         return urgent.signals(new)
 

@@ -21,7 +21,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
         text = f"blind: the hub has been silent for {span(silent)}"
         return [_signal("feed.silent", "critical", text, feed.spoke_at, silent, BLIND_S)]
     results = []
-    reporting, silent_count = feed.speaking(at)
+    reporting, silent_count = feed.reporting(at)
     if silent_count:
         all_silent = silent_count == reporting
         seen = [source.seen for source in feed.sources.values() if source.status_at]

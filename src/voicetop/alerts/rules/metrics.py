@@ -168,7 +168,9 @@ class _Scope(Struct, frozen=True):
     def frustrated(self) -> Figure:
         chosen = None if self.cells is None else frozenset(self.cells.tolist())
         calls = [call for call in self.engine.roster.live.values() if chosen is None or call.cell in chosen]
-        frustrated = sum(frustration.felt(call, self.engine.at) >= frustration.FRUSTRATED for call in calls)
+        frustrated = sum(
+            frustration.current_score(call, self.engine.at) >= frustration.FRUSTRATED for call in calls
+        )
         return figures.rate(frustrated, len(calls), self.normals.rate("moody", "talked"))
 
     def count(self, value: float) -> Figure:

@@ -43,7 +43,7 @@ def of_errors(ledger: Ledger, convincing: float = CONVINCING) -> Attribution:
     before, of = (counts.by_cell("24h", kind)[:used].astype(float) for kind in ("error", "ended"))
     active = np.array(ledger.cells.live, float) + ended
     expect = expected(active * share_of_call("5m", handling_s(sums)), before - hits, of - ended)
-    return beam_scan.scan(ledger.columns.follow(ledger.cells), hits, expect, convincing)
+    return beam_scan.scan(ledger.columns.update(ledger.cells), hits, expect, convincing)
 
 
 def of_slow_turns(ledger: Ledger, bucket: int, convincing: float = CONVINCING) -> Attribution:
@@ -51,7 +51,7 @@ def of_slow_turns(ledger: Ledger, bucket: int, convincing: float = CONVINCING) -
     slow, n = ledger.windows.slow_by_cell("5m", bucket, len(ledger.cells))
     slow_day, n_day = ledger.windows.slow_by_cell("24h", bucket, len(ledger.cells))
     expect = expected(n, slow_day - slow, n_day - n)
-    return beam_scan.scan(ledger.columns.follow(ledger.cells), slow, expect, convincing)
+    return beam_scan.scan(ledger.columns.update(ledger.cells), slow, expect, convincing)
 
 
 def of_change(hits: Vector, expect: Vector, conjunctions: Conjunctions) -> Attribution:

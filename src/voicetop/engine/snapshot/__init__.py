@@ -1,9 +1,9 @@
-"""What a screen may know: a frozen picture of the session, made for one `View`.
+"""The snapshot: a frozen picture of the session for one `View`.
 
-Widgets paint from this and hold no data of their own. Every figure comes with its n; a figure that isn't known is
-NaN (numbers) or None (panels), never a guess. Texts in here are already safe to paint.
+Widgets render from it and hold no data of their own. Every figure comes with its n; unknown figures are NaN (numbers)
+or None (panels), never a guess. Texts are already sanitized.
 
-One module a screen; everybody imports from here.
+One module per screen; import from here.
 """
 
 from __future__ import annotations

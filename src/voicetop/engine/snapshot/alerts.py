@@ -9,7 +9,7 @@ from voicetop.formatting.numbers import known
 
 
 class IncidentNote(Struct, frozen=True):
-    """What somebody did or said about an incident, and when (stamp time)."""
+    """An operator's act or note on an incident, at stamp time `at`."""
 
     at: float
     by: str
@@ -17,13 +17,13 @@ class IncidentNote(Struct, frozen=True):
 
 
 class IncidentRow(Struct, frozen=True):
-    """One incident, ready to paint. Times are stamp times (epoch s), NaN where it hasn't come to that.
+    """One incident, ready to paint. Times are stamp times (epoch s), NaN if it hasn't happened.
 
     `state` is pending, firing, acknowledged, silenced or resolved; `tier` critical, warning or info, at its worst.
-    `text` says why it fired, in numbers; `blame` who, which stage, since which marker; `because` where its line comes
-    from. `began` is the estimated onset, `ended` the last mark at which it was on. `muted` says what it is part of,
-    where a larger incident speaks for it. `times` counts it among those of its kind that came back; `due` is when a
-    pending one fires. `also` are the other rules that joined it.
+    `text` says why it fired, in numbers; `blame` names segment, stage and marker; `because` explains the threshold.
+    `began` is the estimated onset, `ended` the last mark at which it was on. `muted` names the larger incident that it
+    is part of, if any. `times` counts its recurrences; `due` is when a pending one fires. `also` are the other rules
+    that joined it.
     """
 
     id: str
@@ -66,22 +66,22 @@ class IncidentRow(Struct, frozen=True):
 
     @property
     def to_detect_s(self) -> float:
-        """From the estimated onset until it fired."""
+        """From the estimated onset to firing."""
         return max(0.0, self.fired - self.began) if known(self.fired) else NAN
 
     @property
     def to_acknowledge_s(self) -> float:
-        """From when it fired until somebody took it."""
+        """From firing to acknowledgement."""
         return self.acked - self.fired
 
     @property
     def to_resolve_s(self) -> float:
-        """From when it fired until it was over or taken as over."""
+        """From firing to resolution."""
         return self.resolved - self.fired
 
 
 class SilenceRow(Struct, frozen=True):
-    """A silence: what it matches, until when, by whom and why; `hits` are the open incidents it keeps quiet."""
+    """A silence: what it matches, until when, by whom and why; `hits` counts the open incidents it silences."""
 
     id: str
     matcher: str
@@ -93,8 +93,8 @@ class SilenceRow(Struct, frozen=True):
 
 
 class AlertsPanel(Struct, frozen=True):
-    """What fired, the most urgent first, then what is over, the newest first; `critical` and `warning` count those
-    that fire and speak for themselves (neither part of a larger one nor silenced). `crowded` found no room.
+    """Firing incidents, most urgent first, then resolved ones, newest first. `critical` and `warning` count firing ones
+    that are neither part of a larger one nor silenced; `crowded` counts signals dropped at the limit.
     """
 
     incidents: tuple[IncidentRow, ...] = ()

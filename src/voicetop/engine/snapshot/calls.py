@@ -8,7 +8,7 @@ from voicetop.engine.snapshot.view import NAN
 
 
 class CallRow(Struct, frozen=True):
-    """One call in a list. Times in seconds; `waiting_s` is NaN where nobody waits; `e2e_ms` is the last turn's.
+    """One call in a list. Times in seconds; `waiting_s` is NaN if not waiting; `e2e_ms` is the last turn's.
 
     `eyes` says why this call needs eyes: stuck, failing, frustrated, lost, or nothing. `mood` is the frustration
     score (0–1), `mood_of` how many of its five signals the feed gives.
@@ -48,7 +48,7 @@ class CallRow(Struct, frozen=True):
 class CallsPanel(Struct, frozen=True):
     """The asked-for rows of the call list. `total` counts those that pass filter and narrowing, `of` all of them.
 
-    `position` is where the view's `call_id` stands among them, -1 where it doesn't.
+    `position` is the index of the view's `call_id` among them, -1 if absent.
     """
 
     rows: tuple[CallRow, ...] = ()
@@ -63,10 +63,10 @@ class CallsPanel(Struct, frozen=True):
 
 
 class CallEventItem(Struct, frozen=True):
-    """Something that happened in a call beside its turns.
+    """An event of a call other than a turn.
 
-    `kind` is tool, error, retry, barge-in, audio, step, segments, state, service, outcome, start or end; `ms` is how
-    long it took, where that is known; `bad` marks what went wrong.
+    `kind` is tool, error, retry, barge-in, audio, step, segments, state, service, outcome, start or end; `ms` is its
+    duration, if known; `bad` marks failures.
     """
 
     at: float
@@ -78,7 +78,7 @@ class CallEventItem(Struct, frozen=True):
 
 
 class TurnRow(Struct, frozen=True):
-    """One rung of the ladder: what the caller said, what the agent answered, and where the time went.
+    """One turn: what the caller said, what the agent answered, and where the time went.
 
     `at` is when the caller stopped speaking (epoch s). `stages` are (stage, ms) in the order in which they follow
     each other; where `additive` they sum to `e2e_ms`, else they may overlap. `items` happened between this turn's
@@ -112,8 +112,8 @@ class KnownSegment(Struct, frozen=True):
 class CallDetail(Struct, frozen=True):
     """One call in full. `signals` are the parts of its frustration score (0–1), `weights` how much each counts.
 
-    `before` happened ahead of its first turn. `whole` says whether the story is complete: under great load stories
-    are rationed. `opinions` are (evaluator, what it said).
+    `before` are the items before its first turn. `whole`: all events are stored (under high load some are dropped).
+    `opinions` are (evaluator, evaluation).
     """
 
     row: CallRow

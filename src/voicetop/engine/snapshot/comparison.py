@@ -1,6 +1,6 @@
-"""Two moments beside each other, as data: what is kept of a moment, and what comparing two of them finds.
+"""Data for comparing two windows: a `WindowSample` of each, and the resulting `Comparison`.
 
-A `WindowSample` is made by `moment.py` and read by `compare.py` alone; a screen holds it and asks for a `Comparison`.
+Samples are made by `window_sample.py` and read by `compare.py` alone; a screen holds one and requests a `Comparison`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Block: TypeAlias = tuple[bytes, bytes]
 
 Unit: TypeAlias = Literal["ms", "share", "dollars", "of 5", "per 100", "per min", "calls"]
 Finding: TypeAlias = Literal["worse", "better", "changed", "noise", "few", "unknown"]
-"""The first three are news; `few` is too little to tell, `unknown` was told in one of the two only, or in none."""
+"""The first three are news; `few`: too little data; `unknown`: missing in either window."""
 
 
 class WindowSample(Struct, frozen=True):
@@ -46,9 +46,9 @@ class WindowSample(Struct, frozen=True):
 
 
 class FigureChange(Struct, frozen=True):
-    """One figure in A and in B. `low` and `high` bound the difference b − a (95 %); `n_a` and `n_b` are what it rests
-    on; `chance` is how probable so large a difference is where nothing changed. `least_a` and `least_b` mark
-    percentiles that callers who still wait have pushed up.
+    """One figure in A and in B. `low` and `high` bound the difference b − a (95 %); `n_a` and `n_b` are the
+    observations; `chance` is the p-value. `least_a` and `least_b` mark
+    percentiles raised by callers still waiting.
     """
 
     name: str
@@ -74,7 +74,7 @@ class FigureChange(Struct, frozen=True):
 
 
 class SegmentChange(Struct, frozen=True):
-    """A value, or a pair of values, in which a figure changed beyond doubt; `rest` is everybody else's figure."""
+    """A value or pair of values in which a figure changed significantly; `rest` is that of all other calls."""
 
     where: Key
     change: FigureChange
@@ -84,8 +84,8 @@ class SegmentChange(Struct, frozen=True):
 class Comparison(Struct, frozen=True):
     """A against B within `where`. `tested` differences were looked at in the table, `searched` among segments.
 
-    `overlap_s` is the time that both windows hold. `units` tells how many quarters of an hour taught what figures do
-    by themselves (0: unknown).
+    `overlap_s` is the overlap of the windows. `units` is the number of quarter-hours behind the natural variation
+    (0: unknown).
     """
 
     a: WindowSample

@@ -1,4 +1,4 @@
-"""The numbers that panels are made of. Each comes with its n; what isn't known is NaN."""
+"""The figures in panels. Each comes with its n; unknown ones are NaN."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from voicetop.formatting.numbers import known
 
 
 class Normal(Struct, frozen=True):
-    """What the session has learned as normal: a median and the usual deviation from it; `n` minutes taught it."""
+    """A learned normal: the median and typical deviation over `n` minutes."""
 
     value: float = NAN
     spread: float = NAN
@@ -21,12 +21,11 @@ class Normal(Struct, frozen=True):
 
 
 class Figure(Struct, frozen=True):
-    """One number on the screen. `n` is what it rests on; `low` and `high` bound a rate (Wilson, 95 %).
+    """One number on the screen. `low` and `high` bound a rate (Wilson, 95 %).
 
-    `at_least` marks a percentile that callers who still wait have pushed up: it is no less than this.
-    `few` says that n is too small for the figure to be read as one. `off` says that it is off its normal beyond doubt,
-    which takes more than a value over `warn`. `rule` names the rule whose own figure `warn` is; empty where it follows
-    from the normal.
+    `at_least` marks a percentile raised by callers still waiting: a lower bound. `few`: n is too small to interpret.
+    `off`: significantly off its normal, which takes more than a value over `warn`. `rule` names the rule that defines
+    `warn`; empty if it is derived from the normal.
     """
 
     value: float = NAN
@@ -46,7 +45,7 @@ class Figure(Struct, frozen=True):
 
     @property
     def ratio(self) -> float:
-        """Times normal; NaN where either isn't known."""
+        """Times normal; NaN if either is unknown."""
         return self.value / self.normal.value if self.normal.value else NAN
 
 

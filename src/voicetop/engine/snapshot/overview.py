@@ -11,7 +11,7 @@ from voicetop.engine.snapshot.view import NAN, Severity
 class LatencyPanel(Struct, frozen=True):
     """Response time and its split. `split` holds (stage, p50 figure) of STT, endpointing, LLM, tool, TTS, other.
 
-    `culprit` is the stage whose P95 grew most against its normal, by `culprit_ms`; "" where none stands out.
+    `culprit` is the stage whose P95 grew most against its normal, by `culprit_ms`; "" if none stands out.
     `measured_from` counts the turns by where e2e was measured from, most first; a fleet may mix them.
     """
 
@@ -33,7 +33,7 @@ class ErrorKind(Struct, frozen=True):
 
 
 class ErrorPanel(Struct, frozen=True):
-    """Of the calls active in the window, those with a final error in it; `hours` is the rate by hour, 24 h."""
+    """Share of active calls with a final error in the window; `hours` is the rate by hour, 24 h."""
 
     rate: Figure = Figure()
     kinds: tuple[ErrorKind, ...] = ()
@@ -88,9 +88,9 @@ class SentimentPanel(Struct, frozen=True):
 
 
 class CapacityPanel(Struct, frozen=True):
-    """Live calls against the tested limit (0: not told): `severity` is "degraded" near it, "down" from it on.
+    """Live calls against the tested limit (0: unset): `severity` is "degraded" near it, "down" at it.
 
-    `minutes_to_limit` is NaN where arrivals don't lead there.
+    `minutes_to_limit` is NaN if arrivals don't reach it.
     """
 
     live: int = 0

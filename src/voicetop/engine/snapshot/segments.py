@@ -12,8 +12,8 @@ class SegmentRow(Struct, frozen=True):
     """One value of a dimension against its own normal, and against the rest.
 
     `calls` are those active in the window, `share` their part of all. `explains` is its share of the slow
-    turns and failed calls beyond normal (NaN where there are no more than chance brings). `worse` says in which figure
-    it is worse than both its own normal and the rest, beyond the doubt of its n; empty where in none.
+    turns and failed calls beyond normal (NaN if within chance). `worse` names the figures in which
+    it is significantly worse than both its own normal and the rest.
     """
 
     value: str
@@ -33,7 +33,7 @@ class SegmentRow(Struct, frozen=True):
 
 
 class SegmentsPanel(Struct, frozen=True):
-    """Every value of one dimension, worst first; `folded` calls found no room and stand under "other"."""
+    """Every value of one dimension, worst first; `folded` calls beyond the limit are counted under "other"."""
 
     dimension: str
     rows: tuple[SegmentRow, ...] = ()

@@ -1,4 +1,4 @@
-"""Is everything working: the verdict, what troubles it, who waits, and how the feed does."""
+"""The verdict, its troubles, waiting callers, and the state of the feed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from voicetop.engine.snapshot.view import NAN, Severity, Where
 
 
 class Trouble(Struct, frozen=True):
-    """One thing that isn't as it should be, in figures; `kind` is a family of alerts.
+    """One problem, in figures; `kind` is a family of alerts.
 
-    `where` is the conjunction that explains the share `explains` of the excess; empty where it is everybody's. `local`:
-    the figures are those of `where` alone, while the fleet's are as ever. `stage` is the stage or component that it is
-    in, where that can be told, with an error's `category`; `stage_more_ms` is by how much that stage's P95 grew. `line`
-    is what the value is measured by where that is no normal: seconds from which on a caller is stuck, the tested
-    capacity in calls. `at_least` marks a percentile that callers who still wait have pushed up.
+    `where` is the conjunction that explains the share `explains` of the excess; empty if fleet-wide. `local`: the
+    figures are those of `where` alone, while the fleet's are normal. `stage` is the stage or component, if known, with
+    an error's `category`; `stage_more_ms` is the growth of that stage's P95. `line` is the threshold if it isn't a
+    normal: seconds after which a caller is stuck, or the tested capacity in calls. `at_least` marks a percentile raised
+    by callers still waiting.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Trouble(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """What it is known by: there is one trouble of a kind at a time, and a local one besides."""
+        """Unique key: there is at most one trouble of a kind, and one local one."""
         return f"local {self.kind}" if self.local else self.kind
 
 
@@ -79,7 +79,7 @@ class FeedState(Struct, frozen=True):
 
 
 class StuckStage(Struct, frozen=True):
-    """Callers who wait in one stage for longer than `over_s`; stage "" is unknown, provider as the feed tells it."""
+    """Callers who wait in one stage for longer than `over_s`; stage "" is unknown, `provider` as reported."""
 
     stage: str
     stuck: int
@@ -89,7 +89,7 @@ class StuckStage(Struct, frozen=True):
 
 
 class WaitingPanel(Struct, frozen=True):
-    """Who waits for a reply right now, and who is stuck: waiting for longer than `over_s`."""
+    """Callers waiting for a reply, and those stuck: waiting longer than `over_s`."""
 
     waiting: int = 0
     stuck: int = 0

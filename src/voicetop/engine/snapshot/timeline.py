@@ -1,6 +1,6 @@
-"""What happened when, over all that is known of a feed: the strip under a replay, and where `e` and `E` lead.
+"""The timeline of a feed: the strip under a replay, and the targets of `e` and `E`.
 
-Frozen values only; who gathers them folds the same records as everybody else.
+Frozen values, gathered by folding the records.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NoteKind: TypeAlias = Literal[
 
 
 GRAVITY: tuple[Severity, ...] = ("ok", "degraded", "blind", "down")
-"""How bad a stretch of time was, the worse the later: `Timeline.gravity` counts by it."""
+"""Severities in ascending order; `Timeline.gravity` holds indices into it."""
 
 
 class Note(Struct, frozen=True):
@@ -33,8 +33,8 @@ class Note(Struct, frozen=True):
 class Timeline(Struct, frozen=True):
     """From `first_at` to `last_at` (stamp time): slot i begins at `start + i × step` s.
 
-    `turns` counts replies, `errors` final errors, `gravity` is the worst that the verdict was meanwhile, as a place in
-    `GRAVITY`. `complete` is False while a recording is still being gone through.
+    `turns` counts replies, `errors` final errors, `gravity` is the worst verdict, as an index into `GRAVITY`.
+    `complete` is False while a recording is still being scanned.
     """
 
     first_at: float = NAN

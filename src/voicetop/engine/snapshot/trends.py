@@ -1,4 +1,4 @@
-"""Screen 5: the day, its heat map and its mix; and what happened meanwhile."""
+"""Screen 5: the day, its heat map, mix and annotations."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class HeatMap(Struct, frozen=True):
 
 
 class MixRow(Struct, frozen=True):
-    """One intent's share of the calls that began in the window, against its share of the day; `new` is one that the
-    day before hadn't.
+    """One intent's share of the calls that began in the window, against its share of the day; `new` if it
+    is absent from the day before.
     """
 
     value: str
@@ -32,7 +32,7 @@ class MixRow(Struct, frozen=True):
 
 
 class TrendsPanel(Struct, frozen=True):
-    """24 hours by the quarter of an hour: (name, unit, series), with what is needed to read them."""
+    """24 hours by quarter-hour: `lines` are (name, unit, series)."""
 
     lines: tuple[tuple[str, str, Series], ...] = ()
     heat: HeatMap | None = None
@@ -41,7 +41,7 @@ class TrendsPanel(Struct, frozen=True):
 
 
 class MarkerNote(Struct, frozen=True):
-    """A change in the world, for charts."""
+    """A marker for charts, such as a deploy."""
 
     at: float
     kind: str
@@ -49,7 +49,7 @@ class MarkerNote(Struct, frozen=True):
 
 
 class Annotation(Struct, frozen=True):
-    """What a person noted (`act` is note or bookmark) about the moment `at`, epoch s; maybe about one call."""
+    """An operator's note or bookmark (`act`) at time `at`, epoch s; optionally about one call."""
 
     at: float
     act: str

@@ -1,4 +1,4 @@
-"""What a screen asks for."""
+"""What a screen requests."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ NAN = float("nan")
 Span: TypeAlias = Literal["5m", "30m", "24h"]
 Severity: TypeAlias = Literal["ok", "learning", "degraded", "down", "blind"]
 Where: TypeAlias = tuple[tuple[str, str], ...]
-"""A conjunction of segment values, (("intent", "billing"), ("language", "es")); empty is everybody."""
+"""A conjunction of segment values, (("intent", "billing"), ("language", "es")); empty is the whole fleet."""
 
 
 class View(Struct, frozen=True):
     """What a screen asks for. Rows `offset` to `offset + limit` of the live calls are filled in.
 
-    `sort` is a column name of `CallRow` ("eyes" is the order of who needs eyes first). `ended` asks for the ended
+    `sort` is a column name of `CallRow` ("eyes" sorts calls that need attention first). `ended` asks for the ended
     calls instead of the live ones. `text` filters rows: words that must all occur in a row, `field:value`,
     `field>number`, `!word`.
 
-    What costs is made only when asked for: `call_id` asks for that call's `CallDetail`, `dimension` for the
+    Expensive parts are made on request: `call_id` requests that call's `CallDetail`, `dimension` for the
     `SegmentsPanel` of a dimension, `trends` for the `TrendsPanel`, `moment` for a `WindowSample`, to be kept.
     `against` asks for a `Comparison` of that moment with the window, `around` (stamp time; 0: none) for one of the
     windows before and after it.

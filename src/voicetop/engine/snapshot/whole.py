@@ -1,4 +1,4 @@
-"""All of it at one moment."""
+"""The complete snapshot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from voicetop.engine.snapshot.view import View
 
 
 class Snapshot(Struct, frozen=True):
-    """Everything a screen shows, at one moment of stamp time (`at`, epoch seconds)."""
+    """Everything a screen shows at stamp time `at` (epoch seconds)."""
 
     at: float
     view: View

@@ -33,8 +33,8 @@ def bucket_of(values: NDArray[np.float64]) -> NDArray[np.int64]:
     >>> bucket_of(np.array([0.2, 1.0, 2.0, 1e9])).tolist()
     [0, 0, 64, 1279]
     """
-    held = np.clip(values, _LOWEST, _HIGHEST)
-    buckets: NDArray[np.int64] = (held.view(np.int64) >> _SHIFT) - _BIAS
+    clipped = np.clip(values, _LOWEST, _HIGHEST)
+    buckets: NDArray[np.int64] = (clipped.view(np.int64) >> _SHIFT) - _BIAS
     return buckets
 
 
@@ -55,7 +55,7 @@ def value_of(bucket: int) -> float:
 
 
 def quantile(counts: NDArray[Any], q: float) -> float:
-    """Nearest rank: the smallest value with at least ⌈q·n⌉ counts up to it; NaN of nothing."""
+    """Nearest rank: the smallest value with at least ⌈q·n⌉ counts up to it; NaN if empty."""
     return censored_quantile(counts, None, q)[0]
 
 
@@ -64,7 +64,7 @@ def censored_quantile(counts: NDArray[Any], waits: NDArray[Any] | None, q: float
 
     A wait is a latency that is known to be "at least this long": it can only push a quantile up, and only once it
     has passed it. The answer is the smallest v, no less than the quantile of the completed ones alone, with
-    done(≤v) + waits(=v) ≥ ⌈q·(done + waits(≥v))⌉ ; the flag says that it stands on waits, so that the truth is no less.
+    done(≤v) + waits(=v) ≥ ⌈q·(done + waits(≥v))⌉ ; the flag is set if it depends on waits, so that it is a lower bound.
 
     95 replies of 1 s and 5 callers at 9 s: the P95 is 1 s. With 6 callers at 9 s it is at least 9 s.
     """
@@ -74,14 +74,14 @@ def censored_quantile(counts: NDArray[Any], waits: NDArray[Any] | None, q: float
         return (value_of(int(np.searchsorted(done, _rank(q, n)))), False) if n else (float("nan"), False)
     longer = np.cumsum(waits[::-1], dtype=np.int64)[::-1]
     enough = done + waits >= np.maximum(1, np.ceil(q * (done[-1] + longer) - 1e-9))
-    seen = (counts > 0) | (waits > 0)
+    nonempty = (counts > 0) | (waits > 0)
     alone = int(np.searchsorted(done, _rank(q, int(done[-1])))) if done[-1] else 0
-    hits = np.flatnonzero(enough[alone:] & seen[alone:]) + alone
+    hits = np.flatnonzero(enough[alone:] & nonempty[alone:]) + alone
     if not len(hits):
         return float("nan"), False
     first = int(hits[0])
-    stands_on_waits = bool(waits[first] > 0 and done[first] < np.ceil(q * (done[-1] + longer[first]) - 1e-9))
-    return value_of(first), stands_on_waits
+    from_waits = bool(waits[first] > 0 and done[first] < np.ceil(q * (done[-1] + longer[first]) - 1e-9))
+    return value_of(first), from_waits
 
 
 def _rank(q: float, n: int) -> int:

@@ -1,8 +1,8 @@
-"""Segment cells: one for each combination of segment values that was really seen.
+"""Segment cells: one for each combination of segment values seen.
 
-Everything is counted once, in the cell of its call; "billing × es" is the sum over the cells that match. The numbers
-of dimensions, values and cells are bounded: a value too many becomes "other" in its dimension, a combination too many
-goes to the cell `FOLDED`, and the screen says how many calls that were.
+Everything is counted once, in the cell of its call; "billing × es" is the sum over matching cells. The numbers of
+dimensions, values and cells are bounded: excess values become "other" in their dimension, excess combinations go to the
+cell `FOLDED`, and the screen shows how many calls those were.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ OTHER = "other"
 
 
 class Cells(Struct):
-    """The registry. `keys[i]` is the sorted combination of cell i, None where the number is free again.
+    """The registry. `keys[i]` is the sorted combination of cell i, None if the number is free again.
 
-    Cell 0 is the combination of no values at all (calls that told nothing), cell 1 takes what found no room.
+    Cell 0 is the empty combination (calls without segments), cell 1 takes combinations beyond `max_cells`.
     """
 
     max_cells: int
@@ -38,7 +38,7 @@ class Cells(Struct):
     folded: int = 0
     others: int = 0
     swept: int = -1
-    """Where the day began when idle cells were last looked for."""
+    """Start of the 24 h window when idle cells were last searched."""
 
     @classmethod
     def empty(cls, config: EngineConfig) -> Cells:
@@ -56,26 +56,26 @@ class Cells(Struct):
         return len(self.keys)
 
     def find(self, segments: dict[str, str], evict: Callable[[], Iterable[int]]) -> int:
-        """The cell of a combination, made if need be; `evict` names the idle cells when there is no room."""
+        """The cell of a combination, created if necessary; `evict` returns idle cells when all are in use."""
         key = self._bounded(segments)
-        found = self.ids.get(key)
-        if found is not None:
-            return found
+        cell = self.ids.get(key)
+        if cell is not None:
+            return cell
         return self._make(key, evict)
 
     def _bounded(self, segments: dict[str, str]) -> Key:
         parts: list[tuple[str, str]] = []
-        room = self.max_dimensions - len(self.values)
+        free_dimensions = self.max_dimensions - len(self.values)
         for name in sorted(segments):
             value = segments[name]
-            known = self.values.get(name)
-            if known is None:
-                if not room:
+            counts = self.values.get(name)
+            if counts is None:
+                if not free_dimensions:
                     self.others += 1
                     continue
-                room -= 1
-                known = {}
-            if value not in known and len(known) >= self.max_values:
+                free_dimensions -= 1
+                counts = {}
+            if value not in counts and len(counts) >= self.max_values:
                 self.others += 1
                 value = OTHER
             parts.append((name, value))
@@ -118,7 +118,7 @@ class Cells(Struct):
                 del self.values[name]
 
     def matching(self, where: Iterable[tuple[str, str]]) -> NDArray[np.intp] | None:
-        """The numbers of the cells in which all of `where` holds; None means all of them."""
+        """The numbers of the cells that match all of `where`; None means all cells."""
         wanted = set(where)
         if not wanted:
             return None
@@ -132,9 +132,9 @@ class Cells(Struct):
 
 
 class SegmentColumns:
-    """Which value the cells have in each dimension, as (dimension, values, code of each cell); code 0 is none.
+    """The cells' values by dimension, as (dimension, values, code of each cell); code 0 is none.
 
-    Asked for every 5 seconds, so it only takes in what is new; cells that were given to others begin it anew.
+    Updated incrementally, since it is used every 5 seconds; rebuilt after cells were reassigned.
     """
 
     def __init__(self) -> None:
@@ -145,14 +145,14 @@ class SegmentColumns:
     def __iter__(self) -> Iterator[tuple[str, list[str | None], NDArray[np.intp]]]:
         return iter(self._columns)
 
-    def follow(self, cells: Cells) -> SegmentColumns:
-        """Those of this registry, as it is now."""
+    def update(self, cells: Cells) -> SegmentColumns:
+        """Bring the columns up to date with a registry."""
         keys, known = cells.keys, len(self._keys)
         if known > len(keys) or not all(map(operator.is_, keys, self._keys)):
             self._codes, known = {}, 0
         if known != len(keys):
             for cell, key in enumerate(keys[known:], known):
-                self._take(cell, key or ())
+                self._add(cell, key or ())
             self._keys = list(keys)
             self._columns = [
                 (name, list(values), np.array(codes + [0] * (len(keys) - len(codes)), np.intp))
@@ -160,7 +160,7 @@ class SegmentColumns:
             ]
         return self
 
-    def _take(self, cell: int, key: Key) -> None:
+    def _add(self, cell: int, key: Key) -> None:
         for name, value in key:
             values, codes = self._codes.setdefault(name, ({None: 0}, []))
             codes += [0] * (cell - len(codes))

@@ -1,9 +1,8 @@
-"""Sliding sums of what is counted in whole numbers: calls, errors, outcomes, micro-dollars, by cell and by kind.
+"""Sliding sums of integers: calls, errors, outcomes, micro-dollars, by kind and cell.
 
-A kind is a name such as "ended", "error:llm:timeout" or "step:verify". Those without a colon are known beforehand; of
-each family with one there are at most as many as `ROOM` says, and the rest of it counts as "other", so that a feed that
-makes up names can't crowd out the figures of others. The same slots of time as in `windows.py`, with a dictionary each,
-because these come once a call and not once a turn.
+A kind is a name such as "ended", "error:llm:timeout" or "step:verify". Kinds without a colon are fixed; families with
+one are limited by `MAX_PER_FAMILY`, and further names count as "other", so that a feed that makes up names can't crowd
+out the others. Slots are those of `histograms.py`, with a dictionary each, as counts come once per call, not per turn.
 """
 
 from __future__ import annotations
@@ -14,27 +13,27 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from voicetop.engine.windows.delta_encoding import Index, spread, squeeze, summed
+from voicetop.engine.windows.delta_encoding import Index, decode_block, encode_block, summed
 from voicetop.engine.windows.slots import FINE, MINUTE, QUARTER, SPANS, Edges, SlotKey
 from voicetop.engine.windows.sparse_array import sparse_zeros
 
-KNOWN = (
+FIXED_KINDS = (
     "started", "ended", "handled_ms", "talked", "known", "succeeded", "escalated", "decided", "abandoned", "moody",
     "sentiment_centi", "sentiments", "priced", "cost_micro", "guessed", "error", "retried", "barge_ins",
 )  # fmt: skip
-ROOM = {"step": 160, "left": 160, "error": 128, "cost": 24, "from": 8}
-MAX_KINDS = len(KNOWN) + sum(ROOM.values())
+MAX_PER_FAMILY = {"step": 160, "left": 160, "error": 128, "cost": 24, "from": 8}
+MAX_KINDS = len(FIXED_KINDS) + sum(MAX_PER_FAMILY.values())
 _CELL_BITS = 16
 _CELLS = 1 << _CELL_BITS
-SETTLED_S = 60
-"""How long after its end a slot is squeezed: by then, little comes to it."""
-FRESH = 1_000
-"""What may come to a squeezed slot before it is folded in."""
+COMPRESS_AFTER_S = 60
+"""Seconds after its end at which a slot is compressed: few updates arrive later."""
+MAX_UNCOMPRESSED = 1_000
+"""Updates to a compressed slot before it is compressed again."""
 Sums = NDArray[np.int64]
 
 
 class CountSlot(Struct):
-    """The sums of one slot of time by key (kind and cell): what came `since`, on top of a squeezed `block`."""
+    """The sums of one slot of time by key (kind and cell): updates `since`, on top of a compressed `block`."""
 
     since: dict[int, int]
     block: bytes = b""
@@ -45,16 +44,16 @@ class CountSlot(Struct):
         keys = np.fromiter(self.since, np.uint32, count)
         amounts = np.fromiter(self.since.values(), np.int64, count)
         if self.block:
-            old_keys, old = spread(self.block, np.int64)
+            old_keys, old = decode_block(self.block, np.int64)
             keys, amounts = np.concatenate([old_keys, keys]), np.concatenate([old, amounts])
         return summed(keys, amounts)
 
-    def squeezed(self) -> bytes:
+    def compressed(self) -> bytes:
         """All of it as one block."""
-        return self.block if self.block and not self.since else squeeze(*self.sums())
+        return self.block if self.block and not self.since else encode_block(*self.sums())
 
-    def settle(self) -> None:
-        self.block, self.since = self.squeezed(), {}
+    def compress(self) -> None:
+        self.block, self.since = self.compressed(), {}
 
 
 class Counts:
@@ -62,7 +61,7 @@ class Counts:
 
     def __init__(self, max_cells: int) -> None:
         self.edges = Edges()
-        self.kinds = {kind: row for row, kind in enumerate(KNOWN)}
+        self.kinds = {kind: row for row, kind in enumerate(FIXED_KINDS)}
         self.slots: dict[SlotKey, CountSlot] = {}
         self.totals = {span: sparse_zeros((MAX_KINDS, max_cells), np.int64) for span in SPANS}
         self._short, self._middle, self._day = (
@@ -72,7 +71,7 @@ class Counts:
         self._width = max_cells
 
     def add(self, kind: str, cell: int, ts: float, amount: int) -> None:
-        """Add to every window that still holds the slot of `ts`; a negative amount takes back."""
+        """Add to every window that still holds the slot of `ts`; a negative amount subtracts."""
         edges = self.edges
         width = QUARTER if ts < edges.quartered else MINUTE
         number = int(ts // width)
@@ -93,17 +92,17 @@ class Counts:
         self._day[entry] += amount
 
     def _row(self, kind: str) -> int:
-        """The row of a kind that has none yet; the last one of a family is its "other"."""
+        """The row of a new kind; the last one of a family is its "other"."""
         family = kind.partition(":")[0]
-        if sum(name.startswith(f"{family}:") for name in self.kinds) >= ROOM[family] - 1:
+        if sum(name.startswith(f"{family}:") for name in self.kinds) >= MAX_PER_FAMILY[family] - 1:
             kind = "error:other:other" if family == "error" else f"{family}:other"
         return self.kinds.setdefault(kind, len(self.kinds))
 
     def _put(self, slot: SlotKey, key: int, amount: int) -> None:
-        held = self.slots.get(slot)
-        if held is None:
-            held = self.slots[slot] = CountSlot({})
-        since = held.since
+        count_slot = self.slots.get(slot)
+        if count_slot is None:
+            count_slot = self.slots[slot] = CountSlot({})
+        since = count_slot.since
         value = since.get(key, 0) + amount
         if value:
             since[key] = value
@@ -111,13 +110,13 @@ class Counts:
             del since[key]
 
     def advance(self, at: float) -> None:
-        """Move time on: what is too old for a window leaves its total."""
+        """Advance time and expire old slots from the totals."""
         before, self.edges = self.edges, Edges.moved(at)
         if self.edges.short != before.short:
             self._expire(
                 "5m", [k for k in self.slots if k[0] == FINE and k[1] * FINE < self.edges.short], drop=True
             )
-            self._settle(at - SETTLED_S)
+            self._compress_old(at - COMPRESS_AFTER_S)
         if self.edges.middle != before.middle:
             leaving = [
                 k for k in self.slots if k[0] == MINUTE and before.middle <= k[1] * MINUTE < self.edges.middle
@@ -130,14 +129,14 @@ class Counts:
     def _expire(self, span: str, slots: list[SlotKey], *, drop: bool) -> None:
         total = self.totals[span]
         for slot in slots:
-            held = self.slots.pop(slot) if drop else self.slots[slot]
-            keys, amounts = held.sums()
+            count_slot = self.slots.pop(slot) if drop else self.slots[slot]
+            keys, amounts = count_slot.sums()
             total[_rows_and_cells(keys)] -= amounts
 
-    def _settle(self, before: float) -> None:
+    def _compress_old(self, before: float) -> None:
         for (width, number), slot in self.slots.items():
-            if (number + 1) * width <= before and len(slot.since) > (FRESH if slot.block else 0):
-                slot.settle()
+            if (number + 1) * width <= before and len(slot.since) > (MAX_UNCOMPRESSED if slot.block else 0):
+                slot.compress()
 
     def _merge_quarters(self) -> None:
         old = [k for k in self.slots if k[0] == MINUTE and k[1] * MINUTE < self.edges.quartered]
@@ -147,12 +146,12 @@ class Counts:
         for quarter, minutes in groups.items():
             parts = [part.sums() for part in (self.slots.get(quarter, CountSlot({})), *minutes)]
             keys, amounts = (np.concatenate(column) for column in zip(*parts, strict=True))
-            self.slots[quarter] = CountSlot({}, squeeze(*summed(keys, amounts)))
+            self.slots[quarter] = CountSlot({}, encode_block(*summed(keys, amounts)))
 
     # -- questions ----------------------------------------------------------------------------------------------
 
     def sums(self, span: str, cells: NDArray[np.intp] | None) -> dict[str, int]:
-        """The sum of every kind over one window, of some cells (None: all of them); kinds of sum 0 are left out."""
+        """The sum of every kind over one window, of some cells (None: all); zero sums are omitted."""
         total = self.totals[span][: len(self.kinds)]
         by_kind = total.sum(axis=1) if cells is None else total[:, cells].sum(axis=1)
         amounts = by_kind.tolist()
@@ -166,14 +165,14 @@ class Counts:
 
     def over_time(self, slot: SlotKey, cells: frozenset[int] | None) -> dict[str, int]:
         """The sums of every kind in one slot of time."""
-        held = self.slots.get(slot)
-        if held is None:
+        count_slot = self.slots.get(slot)
+        if count_slot is None:
             return {}
-        keys, amounts = held.sums()
+        keys, amounts = count_slot.sums()
         rows, of = _rows_and_cells(keys)
         if cells is not None:
-            kept = np.isin(of, np.fromiter(cells, np.uint32, len(cells)))
-            rows, amounts = rows[kept], amounts[kept]
+            selected = np.isin(of, np.fromiter(cells, np.uint32, len(cells)))
+            rows, amounts = rows[selected], amounts[selected]
         totals = np.zeros(len(self.kinds), np.int64)
         np.add.at(totals, rows, amounts)
         return {kind: amount for kind, amount in zip(self.kinds, totals.tolist(), strict=True) if amount}
@@ -191,38 +190,38 @@ class Counts:
 
     def hour(self, hour: int, cells: frozenset[int] | None) -> dict[str, int]:
         """The sums over the last 24 hours of the slots that lie in one hour of the day (UTC)."""
-        found: dict[str, int] = {}
+        sums: dict[str, int] = {}
         for slot in list(self.slots):
             if slot[0] != FINE and slot[0] * slot[1] // 3600 % 24 == hour:
                 for kind, amount in self.over_time(slot, cells).items():
-                    found[kind] = found.get(kind, 0) + amount
-        return found
+                    sums[kind] = sums.get(kind, 0) + amount
+        return sums
 
     def idle(self, cell: int) -> bool:
-        """Whether no window holds anything of a cell."""
+        """Whether no window counts anything in a cell."""
         return not any(total[: len(self.kinds), cell].any() for total in self.totals.values())
 
     # -- state --------------------------------------------------------------------------------------------------
 
     def dump(self) -> CountState:
-        """The canonical state: totals follow from the slots."""
-        slots = [(*slot, self.slots[slot].squeezed()) for slot in sorted(self.slots)]
+        """The canonical state, without the totals, which are derived from the slots."""
+        slots = [(*slot, self.slots[slot].compressed()) for slot in sorted(self.slots)]
         return CountState(self.edges, list(self.kinds), slots)
 
     @classmethod
     def load(cls, state: CountState, max_cells: int) -> Counts:
-        made = cls(max_cells)
-        made.edges = state.edges
-        made.kinds = {kind: row for row, kind in enumerate(state.kinds)}
+        counts = cls(max_cells)
+        counts.edges = state.edges
+        counts.kinds = {kind: row for row, kind in enumerate(state.kinds)}
         for width, number, block in state.slots:
-            made.slots[width, number] = CountSlot({}, block)
-            keys, amounts = spread(block, np.int64)
+            counts.slots[width, number] = CountSlot({}, block)
+            keys, amounts = decode_block(block, np.int64)
             spans = ["5m"] if width == FINE else ["24h"]
             if width == MINUTE and number * MINUTE >= state.edges.middle:
                 spans.append("30m")
             for span in spans:
-                made.totals[span][_rows_and_cells(keys)] += amounts
-        return made
+                counts.totals[span][_rows_and_cells(keys)] += amounts
+        return counts
 
 
 def _rows_and_cells(keys: Index) -> tuple[Index, Index]:

@@ -1,4 +1,4 @@
-"""One slot of time of the histograms: indices of counters, and how often each was counted."""
+"""One time slot of the histograms: counter indices and their counts."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from voicetop.engine.windows.delta_encoding import Index, spread, squeeze, summed
+from voicetop.engine.windows.delta_encoding import Index, decode_block, encode_block, summed
 
-FRESH = 20_000
-"""What may come to a squeezed slot before it is folded in."""
+MAX_UNCOMPRESSED = 20_000
+"""Updates to a compressed slot before it is compressed again."""
 
 
 class HistogramSlot(Struct):
-    """What one slot of time counted: unique sorted indices with their counts, and what came since, as it came.
+    """Unique sorted indices with their counts, and raw updates since (`added`, `taken`).
 
-    The sorted form is a pair of arrays, or one block of bytes (`delta_encoding.py`) where it is of the past.
+    The sorted form is a pair of arrays, or for the past one compressed block (`delta_encoding.py`).
     """
 
     index: Index
@@ -29,55 +29,55 @@ class HistogramSlot(Struct):
         return cls(np.empty(0, np.uint32), np.empty(0, np.int32), [], [])
 
     def sorted(self) -> tuple[Index, NDArray[np.int32]]:
-        """Indices and counts, what came since folded in."""
+        """Indices and counts, updates included."""
         self.compact()
         return self.base()
 
     def compact(self) -> HistogramSlot:
-        """Fold what came since into the sorted form: the same whatever order and batches it came in."""
+        """Merge updates into the sorted form; the result is independent of their order and batching."""
         if not self.added and not self.taken:
             return self
         block, (index, count) = self.block, self.base()
         if not self.taken and not len(index):
-            index, fresh = np.unique(np.concatenate(self.added), return_counts=True)
-            self.hold(index, fresh.astype(np.int32))
+            index, counts = np.unique(np.concatenate(self.added), return_counts=True)
+            self.set_base(index, counts.astype(np.int32))
         else:
             parts = [index, *self.added, *self.taken]
             signs = [1] * len(self.added) + [-1] * len(self.taken)
             new = [np.full(len(part), sign, np.int32) for part, sign in zip(parts[1:], signs, strict=True)]
-            self.hold(*summed(np.concatenate(parts), np.concatenate([count, *new])))
+            self.set_base(*summed(np.concatenate(parts), np.concatenate([count, *new])))
         self.added, self.taken = [], []
-        return self.squeeze() if block else self
+        return self.compress() if block else self
 
-    def hold(self, index: Index, count: NDArray[np.int32]) -> None:
-        """Have these as the sorted form."""
+    def set_base(self, index: Index, count: NDArray[np.int32]) -> None:
+        """Replace the sorted form."""
         self.index, self.count, self.block = index, count, b""
 
-    def squeeze(self) -> HistogramSlot:
-        """Of the past: questions are rare from now on."""
+    def compress(self) -> HistogramSlot:
+        """Compress a slot of the past, which is rarely queried."""
         self.compact()
         if not self.block:
-            block = squeeze(self.index, self.count)
-            self.hold(np.empty(0, np.uint32), np.empty(0, np.int32))
+            block = encode_block(self.index, self.count)
+            self.set_base(np.empty(0, np.uint32), np.empty(0, np.int32))
             self.block = block
         return self
 
     def packed(self) -> bytes:
         """All of it as one block."""
         index, count = self.sorted()
-        return self.block or squeeze(index, count)
+        return self.block or encode_block(index, count)
 
     @property
-    def fresh(self) -> int:
-        """How many indices came since."""
+    def uncompressed(self) -> int:
+        """Number of updates since the last compaction."""
         return sum(map(len, self.added)) + sum(map(len, self.taken))
 
     def base(self) -> tuple[Index, NDArray[np.int32]]:
-        """Indices and counts without what came since."""
-        return spread(self.block, np.int32) if self.block else (self.index, self.count)
+        """Indices and counts without updates."""
+        return decode_block(self.block, np.int32) if self.block else (self.index, self.count)
 
     def join(self) -> None:
-        """Make one array of the many small ones that batches left; what they count stays the same."""
+        """Concatenate the updates' many small arrays."""
         if len(self.added) > 1:
             self.added = [np.concatenate(self.added)]
         if len(self.taken) > 1:

@@ -1,11 +1,11 @@
 """Sliding windows of bucket counts, for every metric in every cell.
 
-An observation goes into the slot of its own time, however late it comes, as long as a window still holds that slot.
-Each window has a running total, a flat array indexed [cell, metric, bucket]; a slot that leaves is subtracted. The
-5-minute total counts an observation at once; the longer ones take over a 10-second slot when it closes, which saves
-two thirds of the work, and a question adds what is still open.
+An observation goes into the slot of its own time, however late it arrives, as long as a window holds that slot. Each
+window has a running total, a flat array indexed [cell, metric, bucket]; expired slots are subtracted. The 5-minute
+total counts an observation at once; the longer ones add a 10-second slot when it closes, which saves two thirds of the work,
+and queries add the open slots.
 
-Between two calls of `advance` the result doesn't depend on how the stream was cut into batches.
+Between two calls of `advance` the result is independent of batching.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from voicetop.engine.windows.buckets import BUCKETS
-from voicetop.engine.windows.delta_encoding import Index, spread, squeeze, summed
-from voicetop.engine.windows.histogram_slot import FRESH, HistogramSlot
+from voicetop.engine.windows.delta_encoding import Index, decode_block, encode_block, summed
+from voicetop.engine.windows.histogram_slot import MAX_UNCOMPRESSED, HistogramSlot
 from voicetop.engine.windows.slots import FINE, MINUTE, QUARTER, SPANS, Edges, SlotKey
 from voicetop.engine.windows.sparse_array import sparse_zeros
 
@@ -26,8 +26,8 @@ METRICS = (
     "e2e", "vad", "stt", "eou", "hook", "llm_ttft", "llm_total", "tool", "aggregation", "tts_ttfb",
     "tts_leading_silence", "output", "waited",
 )  # fmt: skip
-"""What is measured, in the order of `wire.events.Durations` behind e2e; `waited` holds the waits that ended without
-a reply, each a latency of "at least this long"."""
+"""The metrics, in the order of `wire.events.Durations` after e2e; `waited` are waits without a reply, each a latency of
+"at least this long"."""
 METRIC = {name: number for number, name in enumerate(METRICS)}
 ROW = len(METRICS) * BUCKETS
 """Counters of one cell: [metric, bucket]."""
@@ -47,17 +47,17 @@ class Histograms:
         self.fine: dict[int, HistogramSlot] = {}
         self.coarse: dict[SlotKey, HistogramSlot] = {}
         self.totals = {span: sparse_zeros((max_cells * ROW,), np.uint32) for span in SPANS}
-        """Made for as many cells as there may be; only what is written costs memory."""
+        """Sized for the maximum number of cells; only written pages use memory."""
         self.everyone = {span: np.zeros(ROW, np.int64) for span in SPANS}
-        """The same over all cells: what is asked for every 5 seconds would else be summed over millions of counters."""
+        """The same over all cells, to avoid summing millions of counters every 5 seconds."""
         self.reach = np.zeros((len(METRICS), 2), np.int64)
-        """The lowest and one past the highest bucket ever used by each metric: sums need not look beyond."""
+        """The lowest and one past the highest bucket used by each metric, to limit sums to them."""
         self.reach[:, 0] = BUCKETS
 
     def add(self, slots: NDArray[np.int64], index: Index) -> None:
-        """Count each index (cell × ROW + metric × BUCKETS + bucket) in the 10-second slot that stands beside it.
+        """Count each index (cell × ROW + metric × BUCKETS + bucket) in the 10-second slot beside it.
 
-        A single slot stands for all of them.
+        A single slot applies to all.
         """
         if not len(index):
             return
@@ -68,7 +68,7 @@ class Histograms:
             self._count(slot, index[slots == slot])
 
     def widen(self, metrics: NDArray[np.int64], buckets: NDArray[np.int64]) -> None:
-        """Remember which buckets each metric uses."""
+        """Extend `reach` to these buckets."""
         np.minimum.at(self.reach[:, 0], metrics, buckets)
         np.maximum.at(self.reach[:, 1], metrics, buckets + 1)
 
@@ -76,7 +76,7 @@ class Histograms:
         start = slot * FINE
         if start >= self.edges.short:
             self._fine(slot).added.append(index)
-            self._count_one_each("5m", index)
+            self._count_once("5m", index)
             if start >= self.edges.open:
                 return
         elif self.edges.too_late(start):
@@ -84,16 +84,16 @@ class Histograms:
             return
         self._coarse(self.edges.coarse(start)).added.append(index)
         for span in self._longer(start):
-            self._count_one_each(span, index)
+            self._count_once(span, index)
 
-    def _count_one_each(self, span: str, index: Index) -> None:
+    def _count_once(self, span: str, index: Index) -> None:
         np.add.at(self.totals[span], index, _ONE)
         np.add.at(self.everyone[span], index % _ROW, _MORE)
 
     def move(self, slots: list[int], positions: list[Index], cell: int, to: int) -> None:
-        """What was counted in a cell belongs to another: its call turned out to be of that one.
+        """Move observations to another cell, after their call's segments changed.
 
-        `positions` are those in a cell's row of what was counted in each of the 10-second `slots`.
+        `positions` are those in the cell's row, for each of the 10-second `slots`.
         """
         if not slots:
             return
@@ -132,19 +132,19 @@ class Histograms:
         return ["30m", "24h"] if start // MINUTE * MINUTE >= self.edges.middle else ["24h"]
 
     def _fine(self, slot: int) -> HistogramSlot:
-        found = self.fine.get(slot)
-        if found is None:
-            found = self.fine[slot] = HistogramSlot.empty()
-        return found
+        histogram_slot = self.fine.get(slot)
+        if histogram_slot is None:
+            histogram_slot = self.fine[slot] = HistogramSlot.empty()
+        return histogram_slot
 
     def _coarse(self, key: SlotKey) -> HistogramSlot:
-        found = self.coarse.get(key)
-        if found is None:
-            found = self.coarse[key] = HistogramSlot.empty()
-        return found
+        histogram_slot = self.coarse.get(key)
+        if histogram_slot is None:
+            histogram_slot = self.coarse[key] = HistogramSlot.empty()
+        return histogram_slot
 
     def advance(self, at: float) -> None:
-        """Move time on: close slots into the longer windows, let what is too old go."""
+        """Advance time: add closed slots to the longer windows, and expire old ones."""
         before, self.edges = self.edges, Edges.moved(at)
         if self.edges.open != before.open:
             self._close(before)
@@ -156,14 +156,14 @@ class Histograms:
             self._expire_day()
 
     def _close(self, before: Edges) -> None:
-        """The edges from before decide where a slot goes, so that a jump in time first fills and then expires."""
+        """Add closed slots to the longer windows, by the old edges: a jump in time first fills, then expires."""
         ready = [s for s in self.fine if before.open <= s * FINE < self.edges.open]
         for number in sorted(ready):
             index, count = self.fine[number].sorted()
-            self.fine[number].squeeze()
+            self.fine[number].compress()
             start = number * FINE
             coarse = self._coarse(before.coarse(start))
-            coarse.hold(*_joined([coarse.base(), (index, count)]))
+            coarse.set_base(*_merged([coarse.base(), (index, count)]))
             spans = ("30m", "24h") if start // MINUTE * MINUTE >= before.middle else ("24h",)
             for span in spans:
                 self._add_slot(span, index, count)
@@ -173,8 +173,10 @@ class Histograms:
             index, count = self.fine.pop(number).sorted()
             self._subtract_slot("5m", index, count)
         for (width, number), slot in self.coarse.items():
-            if (number + 1) * width <= self.edges.open - MINUTE and (not slot.block or slot.fresh > FRESH):
-                slot.squeeze()
+            if (number + 1) * width <= self.edges.open - MINUTE and (
+                not slot.block or slot.uncompressed > MAX_UNCOMPRESSED
+            ):
+                slot.compress()
 
     def _expire_middle(self, since: int) -> None:
         for (width, number), slot in self.coarse.items():
@@ -189,8 +191,8 @@ class Histograms:
             groups.setdefault(key[1] * MINUTE // QUARTER, []).append(self.coarse.pop(key))
         for number, slots in groups.items():
             quarter = self._coarse((QUARTER, number))
-            quarter.hold(*_joined([part.sorted() for part in (quarter, *slots)]))
-            quarter.squeeze()
+            quarter.set_base(*_merged([part.sorted() for part in (quarter, *slots)]))
+            quarter.compress()
 
     def _expire_day(self) -> None:
         for key in [key for key in self.coarse if key[0] * key[1] < self.edges.day]:
@@ -208,9 +210,9 @@ class Histograms:
     # -- questions ----------------------------------------------------------------------------------------------
 
     def histograms(self, span: str, cells: NDArray[np.intp] | None, used: int) -> dict[str, Histogram]:
-        """Counts by bucket of every metric that has any, over one window, of some cells (None: all `used` ones)."""
+        """Bucket counts of every nonempty metric over one window, of some cells (None: all `used` ones)."""
         table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)[:used]
-        found: dict[str, Histogram] = {}
+        by_metric: dict[str, Histogram] = {}
         extra = self._open_counts(cells) if span != "5m" else None
         for metric, name in enumerate(METRICS):
             low, high = self.reach[metric].tolist()
@@ -222,19 +224,19 @@ class Histograms:
             if extra is not None:
                 counts += extra[metric]
             if counts.any():
-                found[name] = counts
-        return found
+                by_metric[name] = counts
+        return by_metric
 
     def by_cell(self, span: str, metric: int, used: int) -> Histogram:
-        """Counts [cell, bucket] of one metric; without what is still open for the longer windows."""
+        """Counts [cell, bucket] of one metric; the longer windows without open slots."""
         table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)
         return table[:used, metric].astype(np.int64)
 
     def slow_by_cell(
         self, span: str, bucket: int, used: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(turns whose e2e lies at or beyond `bucket`, all turns) of each cell; without what is still open for the
-        longer windows.
+        """(turns whose e2e lies at or beyond `bucket`, all turns) of each cell; the longer windows without open
+        slots.
         """
         low, high = self.reach[METRIC["e2e"]].tolist()
         table = self.totals[span].reshape(-1, len(METRICS), BUCKETS)[:used, METRIC["e2e"]]
@@ -261,7 +263,7 @@ class Histograms:
         return counts.reshape(len(METRICS), BUCKETS)
 
     def over_time(self, key: SlotKey, cells: NDArray[np.intp] | None) -> Histogram:
-        """Counts [metric, bucket] of one minute or quarter; its part that is still open is in it."""
+        """Counts [metric, bucket] of one minute or quarter, including open slots."""
         width, number = key
         slots = [self.coarse[key]] if key in self.coarse else []
         begin, end = number * width, (number + 1) * width
@@ -272,8 +274,11 @@ class Histograms:
         """Counts [cell, bucket] of one metric in minutes and quarters that are over."""
         table = np.zeros((used, BUCKETS), np.int64)
         for slot in (self.coarse[key] for key in keys):
-            fresh = [*((part, 1) for part in slot.added), *((part, -1) for part in slot.taken)]
-            for index, count in (slot.base(), *((part, np.full(len(part), sign)) for part, sign in fresh)):
+            updates = [*((part, 1) for part in slot.added), *((part, -1) for part in slot.taken)]
+            for index, count in (
+                slot.base(),
+                *((part, np.full(len(part), sign)) for part, sign in updates),
+            ):
                 cell, rest = np.divmod(index, np.uint32(ROW))
                 mine = (rest // BUCKETS == metric) & (cell < used)
                 np.add.at(table, (cell[mine], rest[mine] % BUCKETS), count[mine])
@@ -289,7 +294,7 @@ class Histograms:
         return {name: table[metric] for metric, name in enumerate(METRICS) if table[metric].any()}
 
     def idle_cells(self, used: int) -> NDArray[np.intp]:
-        """Cells that no window holds anything of."""
+        """Cells without counts in any window."""
         busy = self.totals["24h"][: used * ROW].reshape(used, ROW).any(axis=1)
         busy |= self.totals["5m"][: used * ROW].reshape(used, ROW).any(axis=1)
         return np.flatnonzero(~busy)
@@ -297,7 +302,7 @@ class Histograms:
     # -- state --------------------------------------------------------------------------------------------------
 
     def dump(self) -> HistogramState:
-        """The canonical state: totals follow from the slots."""
+        """The canonical state, without the totals, which are derived from the slots."""
         return HistogramState(
             self.edges,
             self.late,
@@ -307,39 +312,39 @@ class Histograms:
         )
 
     def past_until(self) -> int:
-        """Where the past ends that changes every quarter of an hour only (epoch s): well before the 30 minutes."""
+        """End (epoch s) of the past that changes only every quarter-hour, well before the 30-minute window."""
         return (self.edges.middle - MINUTE) // QUARTER * QUARTER
 
     def past(self) -> bytes:
-        """The sum of the slots of that past, squeezed: what `load` takes instead of adding them all up."""
+        """The encoded sum of that past's slots, so that `load` need not add them up."""
         until = self.past_until()
         index = np.flatnonzero(self.totals["24h"]).astype(np.uint32)
         later = [slot.sorted() for (width, n), slot in self.coarse.items() if (n + 1) * width > until]
         amounts = [self.totals["24h"][index].astype(np.int32), *(-count for _, count in later)]
-        return squeeze(*summed(np.concatenate([index, *(i for i, _ in later)]), np.concatenate(amounts)))
+        return encode_block(*summed(np.concatenate([index, *(i for i, _ in later)]), np.concatenate(amounts)))
 
     @classmethod
     def load(cls, state: HistogramState, max_cells: int, past: tuple[int, bytes] = (0, b"")) -> Histograms:
-        """The histograms of a state; `past` is where their `past` ended, and what it was."""
-        made = cls(max_cells)
+        """Restore from a state; `past` is (`past_until`, `past`) of the same histograms."""
+        histograms = cls(max_cells)
         until, block = past
         if block:
-            made._add_slot("24h", *spread(block, np.int32))
-        made.edges, made.late = state.edges, state.late
-        made.reach = np.array(state.reach, np.int64).reshape(len(METRICS), 2)
+            histograms._add_slot("24h", *decode_block(block, np.int32))
+        histograms.edges, histograms.late = state.edges, state.late
+        histograms.reach = np.array(state.reach, np.int64).reshape(len(METRICS), 2)
         for _, number, block in state.fine:
-            made.fine[number] = HistogramSlot.empty()
-            made.fine[number].hold(*spread(block, np.int32))
-            made._add_slot("5m", *made.fine[number].base())
+            histograms.fine[number] = HistogramSlot.empty()
+            histograms.fine[number].set_base(*decode_block(block, np.int32))
+            histograms._add_slot("5m", *histograms.fine[number].base())
         for width, number, block in state.coarse:
-            slot = made.coarse[width, number] = HistogramSlot.empty()
+            slot = histograms.coarse[width, number] = HistogramSlot.empty()
             slot.block = block
             if (number + 1) * width <= until:
                 continue
             index, count = slot.base()
-            for span in made._longer(width * number) if width == MINUTE else ["24h"]:
-                made._add_slot(span, index, count)
-        return made
+            for span in histograms._longer(width * number) if width == MINUTE else ["24h"]:
+                histograms._add_slot(span, index, count)
+        return histograms
 
 
 class HistogramState(Struct, frozen=True):
@@ -352,7 +357,7 @@ class HistogramState(Struct, frozen=True):
     coarse: list[tuple[int, int, bytes]]
 
 
-def _joined(parts: list[tuple[Index, NDArray[np.int32]]]) -> tuple[Index, NDArray[np.int32]]:
+def _merged(parts: list[tuple[Index, NDArray[np.int32]]]) -> tuple[Index, NDArray[np.int32]]:
     return summed(
         np.concatenate([index for index, _ in parts]), np.concatenate([count for _, count in parts])
     )
@@ -361,12 +366,12 @@ def _joined(parts: list[tuple[Index, NDArray[np.int32]]]) -> tuple[Index, NDArra
 def _binned(
     part: Index, cells: NDArray[np.intp] | None, weights: NDArray[np.int32] | None = None
 ) -> Histogram:
-    """Counts [metric, bucket], flat, of what belongs to some cells (None: all)."""
+    """Flat counts [metric, bucket] of some cells (None: all)."""
     if cells is None:
         rest = part % np.uint32(ROW)
     else:
         cell, rest = np.divmod(part, np.uint32(ROW))
-        kept = np.isin(cell, cells)
-        rest = rest[kept]
-        weights = None if weights is None else weights[kept]
+        selected = np.isin(cell, cells)
+        rest = rest[selected]
+        weights = None if weights is None else weights[selected]
     return np.bincount(rest, weights, ROW).astype(np.int64)

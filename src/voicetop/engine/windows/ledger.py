@@ -1,7 +1,7 @@
-"""What calls count for: observations and marks, each in the cell of its call, moved when the cell changes.
+"""What calls count for: observations and marks, in the cell of their call, and moved when the cell changes.
 
-Late binding rests on the memories of a call: the turns in its story, `observed` for those that were cut from it, and
-`marks`, what it counts for once by kind. A patch of its segments moves them all, as far as the windows still hold them.
+A call remembers what to move: the turns in `story`, `observed` for those dropped from it, and `marks` by kind. A patch
+of its segments moves all that the windows still hold.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sys import intern
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.engine.call_events import noted_turns
+from voicetop.engine.call_events import turn_records
 from voicetop.engine.calls import Call, WindowMark
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.tick import TickCounters
@@ -28,29 +28,28 @@ from voicetop.wire.events import Turn
 
 _STAGES = len(METRICS) - 2
 RECORD = struct.Struct("<IH")
-"""What a call remembers of a turn: the 10-second slot, how many positions follow, and these as little-endian u16."""
+"""A call's note of a turn: 10-second slot, number of positions, and the positions as little-endian u16."""
 _HEAD = RECORD.size // 2
-MOST_SHARED = 8_192
-MOST_MARKS = 256
-"""Kinds that one call may count under: far more than a conversation has steps."""
-MOST_NOTED = 1 << 18
-"""Bytes that one call may note of turns that are in no story, some 20,000 of them; those beyond stay where they are
-when the call moves to another cell."""
+MAX_SHARED = 8_192
+MAX_MARKS = 256
+"""Maximum number of kinds per call: far more than a conversation has steps."""
+MAX_NOTED = 1 << 18
+"""Maximum bytes of notes per call, for some 20,000 turns; turns beyond stay in the old cell when the call moves."""
 
 
 class Ledger:
-    """Cells, windows and counts, which always agree about what belongs to whom."""
+    """Keeps cells, windows and counts consistent."""
 
     def __init__(
-        self, config: EngineConfig, count_turns: Callable[[], None], gone: Callable[[], Iterable[Call]]
+        self, config: EngineConfig, count_turns: Callable[[], None], ended_calls: Callable[[], Iterable[Call]]
     ) -> None:
-        """`count_turns` counts what was met but not counted yet; `gone` are the ended calls that are still known."""
-        self._count_turns, self._gone = count_turns, gone
+        """`count_turns` counts pending turns; `ended_calls` are the ended calls still kept."""
+        self._count_turns, self._ended_calls = count_turns, ended_calls
         self.cells = Cells.empty(config)
         self.columns = SegmentColumns()
         self.windows = Histograms(config.max_cells)
         self.counts = Counts(config.max_cells)
-        self.taps = TickCounters()
+        self.tick_counters = TickCounters()
         self._shared: dict[Key, dict[str, str]] = {}
 
     def advance(self, at: float) -> None:
@@ -62,7 +61,7 @@ class Ledger:
     ) -> tuple[Histogram, dict[str, int]]:
         """Counts [metric, bucket] and sums of a minute or quarter; `cells` and `chosen` are the same cells, None: all.
 
-        What is still open is in it.
+        Includes slots that are still open.
         """
         table = np.zeros((len(METRICS), BUCKETS), np.int64)
         sums: dict[str, int] = {}
@@ -76,23 +75,23 @@ class Ledger:
     # -- cells --------------------------------------------------------------------------------------------------
 
     def shared(self, segments: dict[str, str]) -> dict[str, str]:
-        """One dictionary for all calls with the same segments, sorted by name: of 100,000 calls few differ."""
+        """One dictionary for all calls with equal segments, sorted by name: few of 100,000 calls differ."""
         key = tuple(sorted(segments.items()))
-        found = self._shared.get(key)
-        if found is None:
-            if len(self._shared) >= MOST_SHARED:
+        dictionary = self._shared.get(key)
+        if dictionary is None:
+            if len(self._shared) >= MAX_SHARED:
                 self._shared.clear()
-            found = self._shared[key] = {intern(name): intern(value) for name, value in key}
-        return found
+            dictionary = self._shared[key] = {intern(name): intern(value) for name, value in key}
+        return dictionary
 
     def place(self, call: Call) -> None:
-        """Give a call that counts for nothing yet the cell of its segments."""
+        """Assign a new call to the cell of its segments."""
         call.cell = self._cell(call.segments)
         if call.live:
             self.cells.live[call.cell] += 1
 
     def replace(self, call: Call) -> None:
-        """Move a call, and all that it counts for, to the cell that its segments now name."""
+        """Move a call and its counts to the cell of its current segments."""
         cell = self._cell(call.segments)
         if cell == call.cell:
             return
@@ -113,28 +112,28 @@ class Ledger:
         return self.cells.find(segments, self._idle)
 
     def _idle(self) -> Iterable[int]:
-        """Cells without live calls of which no window holds anything, the oldest numbers first.
+        """Cells without live calls and without counts in any window, lowest numbers first.
 
-        Looked for at most once a minute, because it takes milliseconds, and windows let go of nothing in between. An
-        ended call whose cell is given up counts as folded, should it still be heard of.
+        Searched at most once a minute, because it takes milliseconds and windows don't expire anything in between.
+        Ended calls of a freed cell move to `FOLDED`.
         """
         if self.cells.swept == self.windows.edges.day:
             return ()
         self.cells.swept = self.windows.edges.day
         self._count_turns()
-        quiet = self.windows.idle_cells(len(self.cells)).tolist()
-        kept = (EVERYBODY, FOLDED)
+        candidates = self.windows.idle_cells(len(self.cells)).tolist()
+        reserved = (EVERYBODY, FOLDED)
         idle = {
             cell: FOLDED
-            for cell in quiet
-            if cell not in kept and not self.cells.live[cell] and self.counts.idle(cell)
+            for cell in candidates
+            if cell not in reserved and not self.cells.live[cell] and self.counts.idle(cell)
         }
-        for call in self._gone():
+        for call in self._ended_calls():
             call.cell = idle.get(call.cell, call.cell)
         return idle
 
     def _move_observations(self, call: Call, to: int) -> None:
-        noted, turns = noted_turns(call)
+        noted, turns = turn_records(call)
         slots, positions = _records(b"".join([call.observed, call.waits, noted]))
         if turns:
             known = (values := _matrix(turns)) >= 0
@@ -146,38 +145,38 @@ class Ledger:
     # -- counting -----------------------------------------------------------------------------------------------
 
     def mark(self, call: Call, kind: str, ts: float, amount: int = 1) -> None:
-        """Let `call` count for `amount` under `kind` at `ts`, instead of what it counted for under it before."""
-        held = call.marks.get(kind)
-        if held is None:
-            if len(call.marks) >= MOST_MARKS and ":" in kind:
+        """Count `call` with `amount` under `kind` at `ts`, replacing its previous count of that kind."""
+        counted = call.marks.get(kind)
+        if counted is None:
+            if len(call.marks) >= MAX_MARKS and ":" in kind:
                 return
             call.marks[intern(kind)] = WindowMark(ts, amount)
-            more = amount
+            difference = amount
         else:
-            more = amount - held.amount
-            if held.ts == ts:
-                if not more:
+            difference = amount - counted.amount
+            if counted.ts == ts:
+                if not difference:
                     return
-                amount, held.amount = more, amount
+                amount, counted.amount = difference, amount
             else:
-                self.counts.add(kind, call.cell, held.ts, -held.amount)
-                held.ts, held.amount = ts, amount
+                self.counts.add(kind, call.cell, counted.ts, -counted.amount)
+                counted.ts, counted.amount = ts, amount
         self.counts.add(kind, call.cell, ts, amount)
-        if more:
-            self.taps.add(kind, call.cell, more)
+        if difference:
+            self.tick_counters.add(kind, call.cell, difference)
 
     def unmark(self, call: Call, kind: str) -> None:
         """The call no longer counts under `kind`."""
-        held = call.marks.pop(kind, None)
-        if held is not None:
-            self.counts.add(kind, call.cell, held.ts, -held.amount)
-            self.taps.add(kind, call.cell, -held.amount)
+        counted = call.marks.pop(kind, None)
+        if counted is not None:
+            self.counts.add(kind, call.cell, counted.ts, -counted.amount)
+            self.tick_counters.add(kind, call.cell, -counted.amount)
 
-    def observe_turns(self, turns: list[Turn], calls: list[Call], untold: list[int]) -> None:
-        """Fold the times of many turns at once, at their `ts`; those that no story holds are noted in `observed`.
+    def observe_turns(self, turns: list[Turn], calls: list[Call], unstored: list[int]) -> None:
+        """Count the times of many turns at once, at their `ts`; the `unstored` ones are noted in `observed`.
 
-        The whole batch becomes one matrix [turn, metric] of milliseconds, its known values one flat array of
-        positions. What was not told is NaN and, like a negative time, doesn't count.
+        The batch becomes one matrix [turn, metric] of milliseconds, its known values one flat array of positions.
+        Missing (NaN) and negative times don't count.
         """
         values = _matrix(turns)
         known = values >= 0
@@ -188,32 +187,32 @@ class Ledger:
         base = np.array(cells, np.int64) * ROW
         rest = metric * BUCKETS + bucket
         index = (base[turn] + rest).astype(np.uint32)
-        self.taps.turns.append(cells)
-        self.taps.index.append(index)
+        self.tick_counters.turns.append(cells)
+        self.tick_counters.index.append(index)
         slots = _slots(turns)
-        if untold:
+        if unstored:
             packed = _packed(slots, rest, known)
-            for number in untold:
+            for number in unstored:
                 note(calls[number].observed, packed[number])
         self.windows.add(slots[turn] if (slots != slots[0]).any() else slots[:1], index)
 
     def observe_wait(self, call: Call, ts: float, waited_ms: float) -> None:
-        """A wait ended without a reply: a latency of at least this long."""
+        """Count a wait that ended without a reply: a latency of at least `waited_ms`."""
         bucket = bucket_of(np.array([waited_ms]))
         metric = np.array([METRIC["waited"]])
         rest = metric * BUCKETS + bucket
         slot = int(ts // FINE)
         self.windows.widen(metric, bucket)
         index = (rest + call.cell * ROW).astype(np.uint32)
-        self.taps.index.append(index)
+        self.tick_counters.index.append(index)
         self.windows.add(np.array([slot], np.int64), index)
-        if len(call.waits) < MOST_NOTED:
+        if len(call.waits) < MAX_NOTED:
             call.waits += RECORD.pack(slot, 1) + rest.astype("<u2").tobytes()
 
 
 def note(notes: bytearray, record: bytes) -> None:
-    """Add to what a call remembers of its turns, while there is room."""
-    if len(notes) < MOST_NOTED:
+    """Append a record to a call's notes, up to `MAX_NOTED`."""
+    if len(notes) < MAX_NOTED:
         notes += record
 
 
@@ -226,7 +225,7 @@ def packed_turns(turns: list[Turn]) -> list[bytes]:
 
 
 def _packed(slots: NDArray[np.int64], rest: NDArray[np.int64], known: NDArray[np.bool_]) -> list[bytes]:
-    """All records in one block of u16 words, cut into one piece a turn."""
+    """The record of each turn, sliced from one block of u16 words."""
     counts = known.sum(axis=1)
     stops = np.cumsum(counts + _HEAD)
     starts = stops - counts - _HEAD
@@ -242,7 +241,7 @@ def _packed(slots: NDArray[np.int64], rest: NDArray[np.int64], known: NDArray[np
 
 
 def _records(block: bytes) -> tuple[list[int], list[NDArray[np.uint32]]]:
-    """The 10-second slots of the records, and the positions in a cell's row of each."""
+    """The 10-second slot of each record, and its positions in a cell's row."""
     slots: list[int] = []
     positions: list[NDArray[np.uint32]] = []
     start = 0
@@ -271,5 +270,5 @@ def _matrix(turns: list[Turn]) -> NDArray[np.float64]:
 
 @functools.cache
 def _bytes_of(offsets: tuple[int, ...]) -> NDArray[np.intp]:
-    """Which bytes of a row are those of the stages."""
+    """The byte indices of the stages in a row."""
     return (np.array(offsets[:_STAGES])[:, None] + np.arange(8)).ravel()

@@ -1,7 +1,7 @@
-"""How time is cut: slots of 10 s for 5 minutes, of a minute for 2 hours, of a quarter of an hour for 24 hours.
+"""Time slots: 10 s for 5 minutes, one minute for 2 hours, a quarter-hour for 24 hours.
 
-A window holds the slots that began within its span, so that nothing on the screen is ever older than it says: "5 min"
-is 290 to 300 s. Only `Edges.moved` moves time.
+A window holds the slots that began within its span, so that no data is older than stated: "5 min" is 290 to 300 s. Only
+`Edges.moved` advances time.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ FINE, MINUTE, QUARTER = 10, 60, 900
 SPANS = {"5m": 300, "30m": 1_800, "24h": 86_400}
 MINUTES_FOR = 7_200
 SETTLE = 2
-"""Seconds after its end at which a 10-second slot closes: nearly all that is late comes within them."""
+"""Seconds after its end at which a 10-second slot closes: nearly all late events arrive by then."""
 
 SlotKey = tuple[int, int]
 """(width in s, number): the slot covers number × width to (number + 1) × width."""
 
 
 class Edges(Struct, frozen=True):
-    """Where the windows begin at one moment, in epoch seconds; `quartered` ends what is kept by quarters only."""
+    """Where the windows begin at `at`, in epoch seconds; `quartered` ends the part kept by quarter-hours only."""
 
     at: float = 0.0
     short: int = 0

@@ -1,4 +1,4 @@
-"""Large tables of zeros that cost memory only where something was counted."""
+"""Large zeroed tables that use memory only where written."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ Number = TypeVar("Number", np.uint32, np.int64)
 
 
 def sparse_zeros(shape: tuple[int, ...], kind: type[Number]) -> NDArray[Number]:
-    """A table of zeros, given by the system a page of 4 KB at a time, as its pages are written.
+    """A table of zeros, allocated in pages of 4 KB as they are written.
 
-    numpy asks for pages of 2 MB where it can; a table for 2,048 cells, most of which is never touched, would then
-    cost 136 MB instead of what is used of it.
+    numpy prefers pages of 2 MB; a mostly untouched table for 2,048 cells would then take 136 MB.
     """
     size = int(np.prod(shape)) * np.dtype(kind).itemsize
     if not hasattr(mmap, "MAP_ANONYMOUS"):  # no POSIX system

@@ -90,7 +90,7 @@ class CallEventIndex:
         else:
             known = story.seqs if isinstance(story, StoredEvents) else _NOTHING
         since = (
-            story.since()[len(known) - story.unread :]
+            story.appended()[len(known) - story.unloaded :]
             if isinstance(story, StoredEvents)
             else story[len(known) :]
         )

@@ -26,7 +26,7 @@ from voicetop.engine.call_events import Seqs, StoredEvents
 from voicetop.engine.calls import Call, WindowMark
 from voicetop.engine.checkpoint import State, engine_of
 from voicetop.engine.engine import Engine
-from voicetop.engine.windows.delta_encoding import flat
+from voicetop.engine.windows.delta_encoding import planes_of
 from voicetop.errors import CheckpointError
 from voicetop.replay.checkpoints.turn_notes import pack_notes, unpack_notes
 from voicetop.wire.events import AnyEvent
@@ -70,7 +70,7 @@ class StatePart(Struct, frozen=True):
 
     def flat(self) -> bytes:
         """The content."""
-        return flat(self.block) if self.block else self.content
+        return planes_of(self.block) if self.block else self.content
 
 
 class StateParts(Protocol):

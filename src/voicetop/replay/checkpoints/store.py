@@ -27,7 +27,7 @@ from typing import BinaryIO, Self
 import msgspec
 from msgspec import Struct
 
-from voicetop.engine.windows.delta_encoding import pressed
+from voicetop.engine.windows.delta_encoding import block_of
 from voicetop.errors import CheckpointError
 from voicetop.locations import state_dir
 from voicetop.recording.compression import ZstdError, zstd_decompress
@@ -233,7 +233,7 @@ class PartStore:
     def block(self, name: bytes) -> bytes:
         """The same squeezed: as it stands there, where it is whole."""
         where = self._where(name)
-        return pressed(self.content(name)) if where.base else self._at(where)
+        return block_of(self.content(name)) if where.base else self._at(where)
 
     def __enter__(self) -> Self:
         return self

@@ -169,7 +169,7 @@ def _size(parts: dict[bytes, PackedPart]) -> int:
 
 def _notes(story: list[AnyEvent], length: int) -> bytes | None:
     """The turns among the first events of a story; None where these are not here."""
-    if isinstance(story, StoredEvents) and story.unread:
+    if isinstance(story, StoredEvents) and story.unloaded:
         return None
     return b"".join(packed_turns([event for event in story[:length] if type(event) is Turn]))
 
