@@ -1,8 +1,8 @@
 """Current troubles in figures, evaluated at whole 5-second marks so that all consoles agree.
 
 A trouble is on from the mark at which its figure first crosses its threshold (`thresholds.py`), and off once the figure
-has been back for `CLEAR_S`. Minutes with a trouble are excluded from normals. The detectors in `alerts` are more precise;
-this is the simple answer of the top line, which `views/verdict_text.py` puts into words.
+has been back for `CLEAR_S`. Minutes with a trouble are excluded from normals. The detectors in `alerts` are more
+precise; this is the simple answer of the top line, which `views/verdict_text.py` puts into words.
 """
 
 from __future__ import annotations

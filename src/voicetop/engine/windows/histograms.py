@@ -2,8 +2,8 @@
 
 An observation goes into the slot of its own time, however late it arrives, as long as a window holds that slot. Each
 window has a running total, a flat array indexed [cell, metric, bucket]; expired slots are subtracted. The 5-minute
-total counts an observation at once; the longer ones add a 10-second slot when it closes, which saves two thirds of the work,
-and queries add the open slots.
+total counts an observation at once; the longer ones add a 10-second slot when it closes, which saves two thirds of the
+work, and queries add the open slots.
 
 Between two calls of `advance` the result is independent of batching.
 """
