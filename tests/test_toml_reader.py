@@ -50,6 +50,7 @@ def test_values_tables_and_structs_are_read() -> None:
         (("feeds", "a"), "url", 5),
         (("feeds", "b"), "url", 7),
         (("feeds",), "c d", 8),
+        ((), "feeds", 4),
         ((), "url", 0),
     ],
 )

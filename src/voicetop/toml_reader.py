@@ -138,15 +138,16 @@ class TomlTable:
 
 
 def line_of(text: str, path: tuple[str, ...], key: str) -> int:
-    """The line that sets `key` in the table `path`, from 1; 0 if unknown."""
+    """The line that first sets `key`, or something in it, in the table `path`, from 1; 0 if unknown."""
     here: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
+        set_here: tuple[str, ...] = ()
         if stripped.startswith("["):
-            here = _path_of(stripped)
-            if here == (*path, key):
-                return number
-        elif "=" in stripped and (*here, *_path_of(f"[{stripped.partition('=')[0]}]")) == (*path, key):
+            here = set_here = _path_of(stripped)
+        elif "=" in stripped and (name := _path_of(f"[{stripped.partition('=')[0]}]")):
+            set_here = (*here, *name)
+        if set_here[: len(path) + 1] == (*path, key):
             return number
     return 0
 
