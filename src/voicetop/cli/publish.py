@@ -19,6 +19,7 @@ from voicetop.cli.replay import parse_speed
 from voicetop.clock import Clock, WallClock
 from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.errors import FeedLost, UsageError
+from voicetop.formatting.numbers import counted
 from voicetop.publish.json_lines import InvalidLine, JsonLine, JsonLines, with_ts
 from voicetop.publish.lossless import FRAME_EVENTS, LosslessPublisher
 
@@ -87,10 +88,10 @@ class PublishCounts(Struct):
     ignored: int = 0
 
     def in_words(self) -> str:
-        words = f"published {self.events:,} events"
+        words = f"published {counted(self.events, 'event')}"
         if self.ignored:
-            words += f", ignored {self.ignored:,} lines that only a hub may send"
-        return words + (f", skipped {self.bad:,} bad lines" if self.bad else "")
+            words += f", ignored {counted(self.ignored, 'line')} that only a hub may send"
+        return words + (f", skipped {counted(self.bad, 'bad line')}" if self.bad else "")
 
 
 class LineSender(LosslessPublisher):
