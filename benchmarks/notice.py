@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.remove(str(Path(__file__).parent))  # whose hub.py would stand for hub/ of the tests
+sys.path.remove(str(Path(__file__).parent))  # its hub.py would hide tests/hub/
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from hub.clients import publisher, send

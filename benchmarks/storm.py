@@ -14,7 +14,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-sys.path.remove(str(Path(__file__).parent))  # whose hub.py would stand for hub/ of the tests
+sys.path.remove(str(Path(__file__).parent))  # its hub.py would hide tests/hub/
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from notify.storm import Report, storm
@@ -26,9 +26,9 @@ def main() -> int:
     )
     parser.add_argument("--incidents", type=int, default=500)
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=300.0, help="how long the storm blows")
+    parser.add_argument("--seconds", type=float, default=300.0, help="how long incidents keep coming")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--watchers", type=int, default=1, help="so many; one tells, any may be killed")
+    parser.add_argument("--watchers", type=int, default=1, help="number of watchers: one is active, any of them may be killed")
     args = parser.parse_args()
     report = asyncio.run(
         storm(args.incidents, args.kills, seed=args.seed, seconds=args.seconds, watchers=args.watchers)
