@@ -28,7 +28,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=300.0, help="how long incidents keep coming")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--watchers", type=int, default=1, help="number of watchers: one is active, any of them may be killed")
+    parser.add_argument(
+        "--watchers", type=int, default=1, help="number of watchers: one is active, any of them may be killed"
+    )
     args = parser.parse_args()
     report = asyncio.run(
         storm(args.incidents, args.kills, seed=args.seed, seconds=args.seconds, watchers=args.watchers)

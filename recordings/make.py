@@ -179,13 +179,19 @@ MAKERS: dict[str, Callable[[Path], None]] = {
 def main() -> None:
     """Make those that are named, or all."""
     parser = argparse.ArgumentParser(
-        description=__doc__, usage="%(prog)s [FOLDER] [NAME ...]", formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        usage="%(prog)s [FOLDER] [NAME ...]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("words", nargs="*", metavar="NAME", help=f"all by default: {', '.join(MAKERS)}")
     words = parser.parse_args().words
     folder = Path(words.pop(0)) if words and words[0] not in MAKERS else HERE
     if not folder.is_dir() or (unknown := set(words) - set(MAKERS)):
-        parser.error(f"no such recording: {', '.join(sorted(unknown))}" if folder.is_dir() else f"no such folder: {folder}")
+        parser.error(
+            f"no such recording: {', '.join(sorted(unknown))}"
+            if folder.is_dir()
+            else f"no such folder: {folder}"
+        )
     for name in words or MAKERS:
         MAKERS[name](folder)
 
