@@ -78,9 +78,9 @@ async def test_a_bad_line_is_named_skipped_and_counted(start_hub: StartHub) -> N
     assert "line 4: JSON is malformed" in said
     assert "line 6: not an event: it has no `type`" in said
     assert said.endswith("voicetop: published 2 events, skipped 4 bad lines\n")
+    assert (hub.feed.validator.events, hub.feed.validator.malformed) == (2, 0)
     code, said = await voicetop_publish("-", "--url", hub.url, stdin=lines_of(turn(3)) + b"nonsense\n")
     assert said.endswith("voicetop: published 1 event, skipped 1 bad line\n")
-    assert (hub.feed.validator.events, hub.feed.validator.malformed) == (2, 0)
 
 
 async def test_events_keep_their_pace_or_a_multiple_of_it(start_hub: StartHub) -> None:
