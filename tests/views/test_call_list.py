@@ -148,7 +148,8 @@ def test_scope_filter_and_order_combine(line: Line) -> None:
     assert seen.calls.of == sum(row.segment("intent") == "a" for row in every)
 
 
-def test_a_row_has_its_recent_turns(line: Line) -> None:
+def test_a_row_has_its_recent_turns() -> None:
+    line = Line()
     line.hear(*[Turn(ts=line.at, call_id="c-last", turn=n, e2e_ms=100.0 * (n + 1)) for n in range(3)])
     row = line.row("c-last")
     assert (row.turn, row.e2e_ms) == (2, 300.0)
