@@ -242,6 +242,14 @@ def test_a_replay_says_its_name_its_moment_and_its_pace(position: PlaybackPositi
     assert said in top("replay", 80, position)
 
 
+def test_a_replay_always_says_what_it_is_filtered_to() -> None:
+    old = synthetic.busy(None, 1200)
+    where = (("intent", "billing"), ("language", "es"), ("version", "v42"))
+    when = When("replay", replace(STILL, at=old.at), timeline(), "billing-es-v42.vtr", None, HINTS)
+    scene = Scene(old, LinkState("live"), view=replace(old.view, where=where), when=when)
+    assert "· billing › es › v42" in text_of(banner(scene, when, 80))
+
+
 def test_a_replay_at_its_end_says_so() -> None:
     assert "14:12:32 · end of recording" in top("replay", 80, PlaybackPosition(why="end of recording"))
 

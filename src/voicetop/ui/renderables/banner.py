@@ -28,9 +28,11 @@ def banner(scene: Scene, when: When, width: int) -> Line:
     row = Row(1).put(_head(scene, when, width))
     room = width - width_of(tail) - 3
     way_out = width_of(_hints(when.hints[:1], width)) if width >= 60 and not when.seeking else 0
+    narrowing = _narrowing(scene)
     for texts, tone in _parts(scene, when):
+        free = room if (texts, tone) == narrowing else room - way_out
         for text in texts:
-            if row.width + cells(text) + 3 <= room - way_out:
+            if row.width + cells(text) + 3 <= free:
                 row.add(" · ", "muted").add(text, tone)
                 break
     tail = (*_hints(when.hints, room - row.width), *tail)
@@ -87,16 +89,20 @@ def _parts(scene: Scene, when: When) -> list[Part]:
         parts.append(live_now(live) or (("feed and alerts continue",), "muted"))
     if when.position.loop and when.kind == "replay":
         parts.append((("loop",), "text"))
-    if scene.view.where:
-        where = scene.view.where
-        words = (
-            " › ".join(f"{key}={value}" for key, value in where),
-            " › ".join(value for _, value in where),
-        )
-        parts.append((words, "accent"))
+    if narrowing := _narrowing(scene):
+        parts.append(narrowing)
     if when.kind == "replay" and (read := _read(when.timeline)):
         parts.append(((read,), "muted"))
     return parts
+
+
+def _narrowing(scene: Scene) -> Part | None:
+    """The active filter. It may take the place of the key hints: figures without it would mislead."""
+    where = scene.view.where
+    if not where:
+        return None
+    full = " › ".join(f"{key}={value}" for key, value in where)
+    return (full, " › ".join(value for _, value in where)), "accent"
 
 
 def _read(line: Timeline) -> str:
