@@ -141,6 +141,8 @@ def main() -> None:
         "--out", type=Path, help="where truth and alerts are written; a new folder otherwise"
     )
     args = options.parse_args()
+    if not args.yardstick.is_file():
+        options.error(f"no yardstick at {args.yardstick}: give --yardstick incidents.py")
     yardstick = yardstick_feed.load(args.yardstick)
     kinds = yardstick.SC
     names = (
