@@ -176,7 +176,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Make those that are named, or all."""
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -184,7 +184,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("words", nargs="*", metavar="NAME", help=f"all by default: {', '.join(MAKERS)}")
-    words = parser.parse_args().words
+    words = parser.parse_args(arguments).words
     folder = Path(words.pop(0)) if words and words[0] not in MAKERS else HERE
     if not folder.is_dir() or (unknown := set(words) - set(MAKERS)):
         parser.error(
@@ -197,4 +197,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -160,10 +160,10 @@ class AlertsPage(RowKeys, IncidentKeys):
 
     def _keys(self, row: IncidentRow, *, past: bool) -> str:
         """The keys in effect, which a narrow footer has no room for. In the past nothing can be sent."""
-        takes = "unacknowledges" if row.acked_by else "takes"
+        acknowledges = "unacknowledges" if row.acked_by else "acknowledges"
         labels = [
             ("open_alert", "opens"),
-            ("acknowledge", takes),
+            ("acknowledge", acknowledges),
             ("silence", "ends silence" if row.silence else "silences"),
         ]
         if past or row.state in ("resolved", "pending"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from engine.feeding import Line
+from voicetop.engine.attribution.segments import expected
 from voicetop.engine.snapshot import SegmentRow
 from voicetop.wire.events import CallEnd, Error, TurnStart
 
@@ -78,3 +80,12 @@ def test_callers_who_wait_count_in_their_value_as_they_do_in_the_whole(line: Lin
     assert found["en"].rest_p95 >= 29_000
     assert found["es"].explains == pytest.approx(1.0)
     assert "stuck" in found["es"].worse
+
+
+def test_a_cell_with_hardly_a_past_is_judged_by_the_rate_of_all() -> None:
+    hits, n = np.array([2.0, 10.0]), np.array([2.0, 998.0])
+    small, large = expected(np.array([100.0, 100.0]), hits, n)
+    fleet = 12 / 1_000
+    assert small == pytest.approx(100 * (2 + 20 * fleet) / 22)
+    assert large == pytest.approx(100 * (10 + 20 * fleet) / 1_018)
+    assert small < 11, "two failures of two calls don't let expect that all fail"
