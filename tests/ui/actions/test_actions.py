@@ -183,7 +183,9 @@ def test_at_80_columns_a_long_rule_leaves_room_for_the_keys() -> None:
     row = msgspec.structs.replace(synthetic_alerts.PAGE, rule="preset.waiting")
     panel = msgspec.structs.replace(synthetic_alerts.PANEL, incidents=(row,))
     snap = msgspec.structs.replace(ALERTING(), alerts=panel)
-    assert any("Enter opens · a takes · s silences" in line for line in painted(snap, "active", "", (80, 24)))
+    assert any(
+        "Enter open · a acknowledge · s silence" in line for line in painted(snap, "active", "", (80, 24))
+    )
     assert any("rule preset.waiting" in line for line in painted(snap, "active", "", (120, 40)))
 
 
@@ -243,7 +245,7 @@ async def test_the_past_offers_only_what_can_be_done_there() -> None:
     async with app.run_test(size=(120, 40)) as run:
         await run.press("4")
         text = "\n".join(text_of(line) for line in app.sheet.lines)
-        assert "Enter opens ──" in text
+        assert "Enter open ──" in text
         await run.press("enter")
         foot = text_of(app.sheet.lines[-1])
         assert "n note" in foot

@@ -160,11 +160,10 @@ class AlertsPage(RowKeys, IncidentKeys):
 
     def _keys(self, row: IncidentRow, *, past: bool) -> str:
         """The keys in effect, which a narrow footer has no room for. In the past nothing can be sent."""
-        acknowledges = "unacknowledges" if row.acked_by else "acknowledges"
         labels = [
-            ("open_alert", "opens"),
-            ("acknowledge", acknowledges),
-            ("silence", "ends silence" if row.silence else "silences"),
+            ("open_alert", "open"),
+            ("acknowledge", "unacknowledge" if row.acked_by else "acknowledge"),
+            ("silence", "end silence" if row.silence else "silence"),
         ]
         if past or row.state in ("resolved", "pending"):
             del labels[1:]
