@@ -18,7 +18,8 @@ from engine.traffic import Traffic
 from voicetop.engine import checkpoint
 from voicetop.engine.checkpoint import VERSION, State
 from voicetop.engine.config import EngineConfig, Price
-from voicetop.engine.snapshot import View
+from voicetop.engine.snapshot import Trouble, View
+from voicetop.engine.verdict import ActiveTrouble
 from voicetop.errors import CheckpointError
 from voicetop.session import Session
 from voicetop.wire.events import (
@@ -106,6 +107,24 @@ def test_whatever_trouble_stands_is_loaded_as_it_stood() -> None:
     assert {"waiting", "capacity"} <= set(session.engine.judge.standing)
     loaded.load(session.checkpoint())
     assert loaded.digest() == session.digest()
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Trouble("capacity", 1.0, "degraded", 90.0),
+        Trouble("waiting", 1.0, "down", line=8.0),
+        Trouble("stuck", 1.0, "down", 4.0, n=9),
+        Trouble("local errors", 1.0, "degraded", 0.2),
+    ],
+)
+def test_a_trouble_of_a_checkpoint_that_cannot_be_put_into_words_is_dropped(trouble: Trouble) -> None:
+    session, loaded = complete(), Session()
+    known = dict(session.engine.judge.standing)
+    session.engine.judge.standing["strange"] = ActiveTrouble(trouble, session.at, session.at)
+    loaded.load(session.checkpoint())
+    assert loaded.engine.judge.standing.keys() == known.keys()
+    assert loaded.snapshot(View()).verdict.text
 
 
 def test_loading_lets_go_of_what_was_there_before_without_waiting_for_a_collector() -> None:

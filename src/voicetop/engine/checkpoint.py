@@ -133,6 +133,7 @@ def engine_of(state: State, past: tuple[int, bytes] = (0, b"")) -> Engine:
     roster.deciding = SortedList(state.deciding)
     roster.stored_events, roster.full = state.told, state.full
     engine.feed, engine.load, engine.judge = state.feed, state.load, state.judge
+    engine.judge.drop_unreadable()
     engine.markers, engine.security, engine.operators = state.markers, state.security, state.operators
     engine.next_mark, engine.operated = state.next_mark, state.operated
     return engine

@@ -7,6 +7,7 @@ precise; this is the simple answer of the top line, which `views/verdict_text.py
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 from msgspec import Struct, field
@@ -21,6 +22,10 @@ from voicetop.engine.snapshot import Figure, Trouble
 from voicetop.engine.windows.ledger import Ledger
 
 CLEAR_S = 20
+KINDS = (
+    "waiting", "capacity", "errors", "latency", "success", "abandonment", "escalation", "cost", "sentiment",
+)  # fmt: skip
+"""What a trouble can be about; each is a family of alerts."""
 LOCAL_RATIO = 14.0
 """The log-likelihood ratio from which a conjunction is a trouble by itself: it is looked for among hundreds, every 5 s,
 and slow turns come in clusters by call."""
@@ -42,6 +47,10 @@ class Judge(Struct, kw_only=True):
     troubled: list[int] = field(default_factory=list)
     long_wait_s: float = 0.0
     """Longer than this nobody waits as a rule (`Normals.long_wait_s` at the last mark); 0 while that isn't known."""
+
+    def drop_unreadable(self) -> None:
+        """Drop troubles of a checkpoint that this version has no words for: the next mark finds what is still wrong."""
+        self.standing = {key: active for key, active in self.standing.items() if _is_readable(active.trouble)}
 
     def step(
         self, ledger: Ledger, live: Collection[Call], at: float, *, limit: int, stuck_after_s: float
@@ -200,3 +209,12 @@ def _worst_error(sums: dict[str, int]) -> tuple[str, str]:
         return "", ""
     component, category = max(sorted(kinds), key=lambda kind: kinds[kind]).split(":")[1:3]
     return component, category
+
+
+def _is_readable(trouble: Trouble) -> bool:
+    counted = trouble.kind in ("waiting", "capacity")
+    return (
+        trouble.kind in KINDS
+        and math.isfinite(trouble.value)
+        and (not counted or math.isfinite(trouble.line))
+    )
