@@ -15,6 +15,10 @@ class Trouble(Struct, frozen=True):
     an error's `category`; `stage_more_ms` is the growth of that stage's P95. `line` is the threshold if it isn't a
     normal: seconds after which a caller is stuck, or the tested capacity in calls. `at_least` marks a percentile raised
     by callers still waiting.
+
+    `since` is the estimated onset, `earliest` and `latest` bound it (95 %); `marker` names the change that it began
+    with ("deploy v42"), if one lies within these bounds. `recovered` is since when recent data has been normal again
+    (stamp time); NaN while it is not.
     """
 
     kind: str
@@ -32,6 +36,10 @@ class Trouble(Struct, frozen=True):
     line: float = NAN
     local: bool = False
     at_least: bool = False
+    earliest: float = NAN
+    latest: float = NAN
+    marker: str = ""
+    recovered: float = NAN
 
     @property
     def key(self) -> str:

@@ -11,7 +11,11 @@ from voicetop.engine.snapshot.comparison import WindowSample
 NAN = float("nan")
 
 Span: TypeAlias = Literal["5m", "30m", "24h"]
-Severity: TypeAlias = Literal["ok", "learning", "degraded", "down", "blind"]
+Severity: TypeAlias = Literal["ok", "learning", "catching_up", "recovering", "degraded", "down", "blind"]
+"""The verdict's states. "recovering": the last minute is normal, but the last five minutes still contain the problem.
+"learning" (no normal is known yet) and "catching_up" (the events that arrive are old) say that nothing is judged yet.
+"""
+
 Where: TypeAlias = tuple[tuple[str, str], ...]
 """A conjunction of segment values, (("intent", "billing"), ("language", "es")); empty is the whole fleet."""
 

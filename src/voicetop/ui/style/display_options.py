@@ -14,6 +14,8 @@ SPANS = {"5m": "5 min", "30m": "30 min", "24h": "24 h"}
 GLYPHS: dict[str, tuple[str, str]] = {
     "ok": ("●", "OK"),
     "learning": ("◌", "LEARNING"),
+    "catching_up": ("◌", "CATCHING UP"),
+    "recovering": ("△", "RECOVERING"),
     "degraded": ("▲", "DEGRADED"),
     "down": ("■", "DOWN"),
     "blind": ("?", "BLIND"),
@@ -37,6 +39,7 @@ ASCII = str.maketrans(
         "▞": "/",
         "▶": ">",
         "▲": "!",
+        "△": "^",
         "❄": "*",
         "−": "-",
         "⇧": "^",

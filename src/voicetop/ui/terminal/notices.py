@@ -18,7 +18,12 @@ from voicetop.ui.terminal.app import TerminalApp
 
 POLL_S = 0.25
 MAX_QUEUED = 20
-_RANK: dict[Severity, int] = {"learning": 0, "ok": 0, "degraded": 1, "blind": 2, "down": 3}
+_RANK: dict[Severity, int] = {
+    "learning": 0, "catching_up": 0, "ok": 0, "recovering": 1, "degraded": 2, "blind": 3, "down": 4,
+}  # fmt: skip
+_STANDINGS: dict[Severity, Standing] = {
+    "recovering": "degraded", "degraded": "degraded", "down": "down", "blind": "blind",
+}  # fmt: skip
 _HEADS: dict[Standing, str] = {"ok": "● OK", "degraded": "▲ DEGRADED", "down": "■ DOWN", "blind": "? BLIND"}
 
 
@@ -73,4 +78,4 @@ def standing_of(feeds: Iterable[FeedHandle]) -> Standing | None:
     if not severities:
         return None
     worst = max(severities, key=lambda severity: _RANK[severity])
-    return "ok" if worst == "learning" else worst
+    return _STANDINGS.get(worst, "ok")
