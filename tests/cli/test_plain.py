@@ -10,13 +10,16 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from hub.clients import publisher, send
 from recording.recording_samples import batch, beat, record, welcome
 from ui import synthetic
 from voicetop.cli.plain import line
+from voicetop.engine.snapshot import Severity, Verdict
 from voicetop.hub import Hub, HubConfig, Token
 from voicetop.session import Session
 
@@ -86,10 +89,22 @@ def test_a_line_says_the_verdict_and_the_figures_that_it_rests_on() -> None:
     assert "\n" not in said
 
 
-def test_what_is_not_known_is_a_dash_and_not_a_nought() -> None:
+def test_a_figure_of_nothing_is_left_out() -> None:
     said = line(synthetic.empty())
-    assert "p95 – n 0" in said
-    assert "success –" in said
+    assert LINE.match(said)
+    assert said.endswith("| live 0 · stuck 0/0 · lag 0.0 s")
+
+
+def test_while_history_is_loading_there_are_no_figures() -> None:
+    loading = Verdict("catching_up", "history is loading, events are 26 min behind")
+    said = line(replace(synthetic.busy(), verdict=loading))
+    assert said == "14:07:32Z CATCHING UP · history is loading, events are 26 min behind"
+
+
+@pytest.mark.parametrize("severity", get_args(Severity))
+def test_every_severity_is_a_word(severity: Severity) -> None:
+    said = line(replace(synthetic.busy(), verdict=Verdict(severity, "…")))
+    assert said.partition(" ")[2].startswith(f"{severity.upper().replace('_', ' ')} · …")
 
 
 async def test_a_line_a_second_with_live_figures_until_it_is_told_to_end() -> None:

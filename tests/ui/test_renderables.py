@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from ui import synthetic
-from voicetop.engine.snapshot import Snapshot, View
+from voicetop.engine.snapshot import Severity, Snapshot, View
 from voicetop.sources import LinkState
 from voicetop.ui.actions.registry import ACTIONS
 from voicetop.ui.lines import text_of, width_of
@@ -92,11 +93,21 @@ def test_nothing_that_matters_is_cut(width: int, height: int) -> None:
 
 def test_every_severity_has_a_glyph_and_a_word() -> None:
     words = []
-    for level in ("ok", "learning", "degraded", "down", "blind"):
+    for level in get_args(Severity):
         snap = synthetic.busy()
         snap = msgspec.structs.replace(snap, verdict=msgspec.structs.replace(snap.verdict, severity=level))
         words.append(text_of(header(Scene(snap, LinkState("live")), 120)[1]).split()[:2])
-    assert words == [["●", "OK"], ["◌", "LEARNING"], ["▲", "DEGRADED"], ["■", "DOWN"], ["?", "BLIND"]]
+    assert words == [
+        *(["●", "OK"], ["◌", "LEARNING"], ["◌", "CATCHING"], ["△", "RECOVERING"]),
+        *(["▲", "DEGRADED"], ["■", "DOWN"], ["?", "BLIND"]),
+    ]
+
+
+@pytest.mark.parametrize("level", ["recovering", "degraded", "down"])
+def test_what_lasts_says_since_when(level: Severity) -> None:
+    snap = synthetic.incident()
+    snap = msgspec.structs.replace(snap, verdict=msgspec.structs.replace(snap.verdict, severity=level))
+    assert verdict(Scene(snap, LinkState("live")))[1].startswith("since 14:01 (6 min) · P95 response")
 
 
 def test_blind_says_since_when_and_what_is_done_about_it() -> None:

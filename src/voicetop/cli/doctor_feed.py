@@ -17,6 +17,7 @@ from voicetop.errors import FeedLost, VoicetopError, nearest
 from voicetop.formatting import numbers, times
 from voicetop.formatting.numbers import known
 from voicetop.sources import Source
+from voicetop.ui.style.display_options import SIGNS
 from voicetop.wire.frames import WelcomeHead
 
 if TYPE_CHECKING:
@@ -159,9 +160,8 @@ def _figures(received: Received, feed: FeedState) -> Iterator[Finding]:
 
 def _verdict(snap: Snapshot) -> Finding:
     verdict = snap.verdict
-    return Finding(
-        "ok" if verdict.severity == "ok" else "note", "verdict", f"{verdict.severity.upper()}: {verdict.text}"
-    )
+    text = f"{SIGNS[verdict.severity].word}: {verdict.text}"
+    return Finding("ok" if verdict.severity == "ok" else "note", "verdict", text)
 
 
 def _rules(session: Session) -> Iterator[Finding]:

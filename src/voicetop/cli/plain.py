@@ -15,6 +15,7 @@ from voicetop.engine.snapshot import Figure, Snapshot
 from voicetop.formatting import numbers, times
 from voicetop.formatting.numbers import known
 from voicetop.ui.feed import RunningFeed
+from voicetop.ui.style.display_options import SIGNS
 from voicetop.wire.text import safe_label
 
 EVERY_S = 1.0
@@ -75,24 +76,28 @@ def _print(text: str) -> None:
 
 
 def line(snap: Snapshot) -> str:
-    """A snapshot in one line: the verdict, then its figures with their n."""
-    verdict, e2e = snap.verdict, snap.latency.e2e
+    """A snapshot in one line: the verdict, then the figures that are known, with their n."""
+    verdict = snap.verdict
     since = f" since {times.clock(verdict.since, seconds=False)}" if known(verdict.since) else ""
+    said = f"{times.clock(snap.at)}Z {SIGNS[verdict.severity].word}{since} · {verdict.text}"
+    if verdict.severity == "catching_up":  # its figures are those of the past, which is still being loaded
+        return said
     limit = f"/{snap.capacity.limit}" if snap.capacity.limit else ""
+    e2e = snap.latency.e2e
     parts = [
         f"live {snap.capacity.live}{limit}",
-        f"p50 {numbers.milliseconds(e2e.p50.value)}",
-        f"p95 {_judged(e2e.p95, numbers.milliseconds)}",
-        f"errors {_judged(snap.errors.rate, numbers.percent)}",
+        f"p50 {numbers.milliseconds(e2e.p50.value)}" if e2e.p50.n else "",
+        _figure("p95", e2e.p95, numbers.milliseconds),
+        _figure("errors", snap.errors.rate, numbers.percent),
         f"stuck {snap.waiting.stuck}/{snap.waiting.waiting}",
-        f"success {_judged(snap.outcome.success, numbers.percent)}",
-        f"abandoned {_judged(snap.abandonment.rate, numbers.percent)}",
-        f"cost {_judged(snap.cost.per_call, numbers.dollars)}",
+        _figure("success", snap.outcome.success, numbers.percent),
+        _figure("abandoned", snap.abandonment.rate, numbers.percent),
+        _figure("cost", snap.cost.per_call, numbers.dollars),
         f"lag {times.seconds(snap.feed.lag_s)}",
     ]
-    return f"{times.clock(snap.at)}Z {verdict.severity.upper()}{since} · {verdict.text} | {' · '.join(parts)}"
+    return f"{said} | {' · '.join(part for part in parts if part)}"
 
 
-def _judged(figure: Figure, write: Callable[[float], str]) -> str:
-    """A figure with its n."""
-    return f"{'≥ ' if figure.at_least else ''}{write(figure.value)} n {figure.n:,}"
+def _figure(name: str, figure: Figure, write: Callable[[float], str]) -> str:
+    """A figure with its n; empty while there is nothing to measure."""
+    return f"{name} {'≥ ' if figure.at_least else ''}{write(figure.value)} n {figure.n:,}" if figure.n else ""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voicetop.session import Session
 
 MAX_ENTRIES = 200
-VERSION = 2
+VERSION = 3
 _decoder = msgspec.msgpack.Decoder(Timeline)
 
 

@@ -121,10 +121,9 @@ class TimelineBuilder:
         self._counted = (engine.replies, engine.failures, engine.feed.gaps, engine.feed.missed)
 
     def _grade(self, at: float, severity: Severity) -> None:
-        """Keep the worst severity of a slot. Learning counts as ok."""
+        """Keep the worst severity of a slot."""
         slot = self._slot(at)
-        bad = GRAVITY.index(severity) if severity in GRAVITY else 0
-        self._gravity[slot] = max(self._gravity[slot], bad)
+        self._gravity[slot] = max(self._gravity[slot], GRAVITY.index(severity))
 
     def _add_gap(self, engine: Engine | None, at: float) -> None:
         if engine is not None and engine.feed.gaps > self._counted[2]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from voicetop.engine.snapshot import Severity
 from voicetop.notify.desk.terminal import Terminal, shows_progress, ways_of
 from voicetop.notify.settings import NotifyConfig, TerminalWay
 
@@ -60,6 +63,12 @@ def test_title_and_progress_are_restored() -> None:
     assert terminal.end() == "\x1b]2;\x07\x1b[23;0t\x1b]9;4;0;0\x1b\\"
     plain = Terminal.of(NotifyConfig(title=False), {"TERM": "xterm-256color"})
     assert plain.begin() + plain.titled("x") + plain.progress("down") + plain.end() == ""
+
+
+def test_the_status_light_is_off_only_while_nothing_is_known_to_be_wrong() -> None:
+    terminal = Terminal.of(NotifyConfig(), {"TERM": "xterm-ghostty"})
+    off = {severity for severity in get_args(Severity) if ";4;0;0" in terminal.progress(severity)}
+    assert off == {"ok", "learning", "catching_up"}
 
 
 def test_progress_is_shown_only_where_it_is_supported() -> None:

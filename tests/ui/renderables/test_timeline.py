@@ -2,21 +2,30 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import inf
+from typing import get_args
 
 import pytest
 from msgspec.structs import replace
 
 from ui import synthetic
 from ui.fake_past import FIRST, NOTES, note, timeline
-from voicetop.engine.snapshot import NAN
+from voicetop.engine.snapshot import NAN, Severity
 from voicetop.engine.snapshot.timeline import GRAVITY, Note, Timeline
 from voicetop.sources import LinkState
 from voicetop.ui.feed import PlaybackPosition
 from voicetop.ui.lines import Line, text_of, width_of
-from voicetop.ui.renderables.banner import banner
+from voicetop.ui.renderables.banner import banner, live_now
 from voicetop.ui.renderables.scene import Kind, Scene, When
-from voicetop.ui.renderables.timeline import LEFT, beside, drawn, note_text, time_under, track_of
-from voicetop.ui.style.display_options import DisplayOptions, to_ascii
+from voicetop.ui.renderables.timeline import (
+    LEFT,
+    STRETCHES,
+    beside,
+    drawn,
+    note_text,
+    time_under,
+    track_of,
+)
+from voicetop.ui.style.display_options import SIGNS, DisplayOptions, to_ascii
 from voicetop.ui.time.bar import Timebar
 from voicetop.wire.text import safe_text
 
@@ -62,6 +71,17 @@ def test_a_silent_feed_is_drawn_as_what_it_is() -> None:
     blind = replace(timeline(()), gravity=(0,) * 60 + (GRAVITY.index("blind"),) * 20 + (0,) * 40)
     assert "░░░" in bar(blind, NAN)[0]
     assert "..." in to_ascii(bar(blind, NAN)[0])
+
+
+def test_every_severity_has_a_place_and_all_that_is_wrong_its_own_fill() -> None:
+    assert sorted(GRAVITY) == sorted(get_args(Severity))
+    calm = {"ok", "learning", "catching_up"}
+    fills = [fill for fill, _ in STRETCHES.values()]
+    assert STRETCHES.keys() == set(GRAVITY) - calm
+    assert len({*map(to_ascii, fills), to_ascii("─")}) == len(fills) + 1
+    for severity in GRAVITY:
+        line = replace(timeline(()), gravity=(GRAVITY.index(severity),) * 120, errors=(0,) * 120)
+        assert STRETCHES.get(severity, ("─", ""))[0] * 20 in bar(line, NAN)[0]
 
 
 def test_errors_of_calm_times_stand_in_the_first_line_and_on_tall_screens_in_their_own() -> None:
@@ -291,3 +311,15 @@ def test_banner_and_strip_are_ascii_where_asked_for() -> None:
     assert "|" in lower
     assert "?" not in upper + lower
     assert to_ascii(top("past", 80)).startswith(" * FROZEN 14:12:32 - 5 min 0 s behind - now ! DEGRADED")
+
+
+@pytest.mark.parametrize("severity", get_args(Severity))
+def test_what_is_wrong_live_is_news_in_the_past(severity: Severity) -> None:
+    now = synthetic.incident(None, 2400)
+    news = live_now(Scene(replace(now, verdict=replace(now.verdict, severity=severity)), LinkState("live")))
+    if severity in ("ok", "learning", "catching_up"):
+        assert news is None
+        return
+    assert news is not None
+    assert news[0][-2] == f"now {SIGNS[severity].text} since 14:01"
+    assert news[1] == severity

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from voicetop.engine.snapshot import Severity
-from voicetop.ui.style.display_options import ASCII, DisplayOptions, severity, to_ascii
+from voicetop.ui.style.display_options import ASCII, SIGNS, DisplayOptions, to_ascii
+from voicetop.ui.style.theme import load, names
 
 
 @given(st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters="\x7f")))
@@ -22,9 +23,15 @@ def test_text_in_ascii_takes_as_many_cells(text: str) -> None:
 
 @pytest.mark.parametrize("value", get_args(Severity))
 def test_every_severity_has_a_sign_and_a_word_and_no_two_share_one(value: Severity) -> None:
-    signs = [severity(other) for other in get_args(Severity)]
-    assert signs.count(severity(value)) == 1
-    assert to_ascii(severity(value)[0]) != "?" or value == "blind"
+    assert [sign.text for sign in SIGNS.values()].count(SIGNS[value].text) == 1
+    assert to_ascii(SIGNS[value].glyph) != "?" or value == "blind"
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_theme_has_a_style_for_every_severity(name: str) -> None:
+    theme = load(name)
+    assert {sign.tone for sign in SIGNS.values()} <= theme.tones.keys() & theme.ansi.keys()
+    assert theme.style("recovering") != theme.style("muted")
 
 
 def test_clocks_are_utc_unless_local_time_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,11 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from voicetop.engine.snapshot import Severity
 from voicetop.notify.settings import NotifyConfig, TerminalWay
 from voicetop.wire.text import safe_text
 
 Way: TypeAlias = Literal["bell", "osc9", "osc777", "osc99"]
-Standing: TypeAlias = Literal["ok", "degraded", "down", "blind"]
 
 BEL, ST = "\x07", "\x1b\\"
 MOST_TITLE, MOST_TEXT = 120, 300
@@ -37,7 +37,10 @@ _BY_PROGRAM: dict[str, Way] = {
     "ghostty": "osc777",
     "kitty": "osc99",
 }
-_PROGRESS = {"ok": "4;0;0", "degraded": "4;4;100", "down": "4;2;100", "blind": "4;3;0"}
+_PROGRESS: dict[Severity, str] = {
+    "ok": "4;0;0", "learning": "4;0;0", "catching_up": "4;0;0",
+    "recovering": "4;4;100", "degraded": "4;4;100", "down": "4;2;100", "blind": "4;3;0",
+}  # fmt: skip
 """ConEmu's OSC 9;4, as Windows Terminal, Ghostty and WezTerm take it: none, warning, error, indeterminate."""
 
 
@@ -72,9 +75,9 @@ class Terminal(Struct, frozen=True):
         """The window's title; in tmux it is the pane's, which its status line shows."""
         return f"\x1b]2;{_clean(title, MOST_TITLE)}{BEL}" if self.takes_title else ""
 
-    def progress(self, standing: Standing) -> str:
+    def progress(self, severity: Severity) -> str:
         """The progress indicator of the tab or taskbar, used as a status light."""
-        return self._through(f"\x1b]9;{_PROGRESS[standing]}{ST}") if self.takes_progress else ""
+        return self._through(f"\x1b]9;{_PROGRESS[severity]}{ST}") if self.takes_progress else ""
 
     def begin(self) -> str:
         """Save the current title."""

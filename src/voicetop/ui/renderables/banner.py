@@ -13,7 +13,7 @@ from voicetop.formatting import times
 from voicetop.ui.lines import Line, Row, cells, clip, fit, selected, width_of
 from voicetop.ui.renderables.scene import Hint, Scene, When
 from voicetop.ui.renderables.timeline import scanned_until
-from voicetop.ui.style.display_options import SPANS, DisplayOptions, severity
+from voicetop.ui.style.display_options import SIGNS, SPANS, DisplayOptions
 
 Part: TypeAlias = tuple[tuple[str, ...], str]
 """Wordings of a text from long to short, of which the first that fits is shown, and their tone."""
@@ -123,16 +123,16 @@ def live_now(live: Scene) -> Part | None:
     if snap is None:
         return None
     level = "blind" if live.blind else snap.verdict.severity
-    if level in ("ok", "learning"):
+    if level in ("ok", "learning", "catching_up"):
         return None
-    news = " ".join(severity(level))
+    news, tone = SIGNS[level].text, SIGNS[level].tone
     since = snap.verdict.since if level == snap.verdict.severity else snap.feed.last_at
     began = "" if isnan(since) else f" since {live.options.clock(since, seconds=False)}"
     texts = (f"live now: {news}{began}", f"now {news}{began}", f"now {news}")
     alerts = snap.alerts
     if not (alerts.warning or alerts.critical):
-        return texts, level
-    return (f"{texts[0]} · alerts ▲ {alerts.warning} ■ {alerts.critical}", *texts), level
+        return texts, tone
+    return (f"{texts[0]} · alerts ▲ {alerts.warning} ■ {alerts.critical}", *texts), tone
 
 
 def _hints(hints: tuple[Hint, ...], room: int) -> Line:

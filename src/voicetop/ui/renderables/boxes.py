@@ -14,15 +14,16 @@ KEYS, LABEL = 14, 16
 """Cells of the help's columns."""
 LEGEND = (
     ("●", "ok", "OK: within normal"),
+    ("△", "recovering", "RECOVERING: normal by now, but not over the whole five minutes"),
     ("▲", "degraded", "DEGRADED, or a figure above its warning threshold (▼ below it)"),
     ("■", "down", "DOWN, or a caller stuck waiting"),
     ("?", "blind", "BLIND: the feed is silent, data is stale"),
-    ("◌", "learning", "LEARNING the baseline"),
+    ("◌", "learning", "LEARNING the baseline, or CATCHING UP with the feed: nothing is judged yet"),
     ("≥", "text", "at least: includes callers who are still waiting"),
     ("~", "text", "estimated from a price table"),
     ("▼", "marker", "a deploy or another marker"),
     ("◆", "accent", "on the timeline a bookmark; ◇ a note, § security, × missing data"),
-    ("━", "degraded", "on the timeline, while DEGRADED; █ while DOWN, ░ BLIND"),
+    ("━", "degraded", "on the timeline, while DEGRADED; █ while DOWN, ═ RECOVERING, ░ BLIND"),
     ("┃", "strong", "on the timeline, your position"),
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from voicetop.ui.lines import Line, Row, cells, clip, fit
 from voicetop.ui.renderables.header import verdict
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.style.display_options import severity
+from voicetop.ui.style.display_options import SIGNS, Sign
 
 GAP = 3
 LEAST_NAME = 3
@@ -20,25 +20,25 @@ def feeds_line(feeds: Sequence[tuple[str, Scene]], current: int, width: int, key
     """
     tail = f"{key} next feed" if key else ""
     room = width - 2 - (cells(tail) + GAP if tail else 0)
-    verdicts = [(name, *verdict(scene)) for name, scene in feeds]
-    names = _names([name for name, _ in feeds], room - sum(_fixed(level) for _, level, _ in verdicts))
-    left = room - sum(
-        _fixed(level) + cells(name) for name, (_, level, _) in zip(names, verdicts, strict=True)
-    )
-    wordy = sum(1 for _, level, _ in verdicts if level != "ok")
+    verdicts = [(SIGNS[level], text) for level, text in (verdict(scene) for _, scene in feeds)]
+    names = _names([name for name, _ in feeds], room - sum(_fixed(sign) for sign, _ in verdicts))
+    left = room - sum(_fixed(sign) + cells(name) for name, (sign, _) in zip(names, verdicts, strict=True))
+    wordy = sum(1 for sign, _ in verdicts if sign != SIGNS["ok"])
     row = Row(1)
-    for index, (name, (_, level, text)) in enumerate(zip(names, verdicts, strict=True)):
-        glyph, word = severity(level)
+    for index, (name, (sign, text)) in enumerate(zip(names, verdicts, strict=True)):
         here = index == current
-        row.add(" " * GAP if index else "").add("▸" if here else " ", "accent").add(f"{glyph} ", level)
-        row.add(name, "strong" if here else "text").add(f" {word}", level)
-        words = clip(_worst(text), left // wordy - 1) if level != "ok" and left // max(1, wordy) > 8 else ""
+        row.add(" " * GAP if index else "").add("▸" if here else " ", "accent").add(
+            f"{sign.glyph} ", sign.tone
+        )
+        row.add(name, "strong" if here else "text").add(f" {sign.word}", sign.tone)
+        told = sign != SIGNS["ok"] and left // wordy > 8
+        words = clip(_worst(text), left // wordy - 1) if told else ""
         row.add(f" {words}" if words else "", "muted")
     return fit(row.to(width - cells(tail) - 1).add(tail, "muted").line(), width)
 
 
-def _fixed(level: str) -> int:
-    return GAP + 4 + cells(severity(level)[1])  # type: ignore[arg-type]
+def _fixed(sign: Sign) -> int:
+    return GAP + 4 + cells(sign.word)
 
 
 def _worst(text: str) -> str:

@@ -10,7 +10,7 @@ from voicetop.formatting.numbers import known
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, width_of
 from voicetop.ui.renderables.banner import banner
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.style.display_options import SPANS, severity
+from voicetop.ui.style.display_options import SIGNS, SPANS
 
 PRODUCT = "voicetop"
 SPARED = (re.compile(r" \(n [\d,]+\)"), re.compile(r" \(\d[\d.]* (s|min|h|d)\)"))
@@ -109,16 +109,21 @@ def _fired(snap: Snapshot, width: int) -> Line:
 def verdict_lines(scene: Scene, width: int, rows: int) -> list[Line]:
     """The verdict in at most `rows` lines, then a rule if there is room."""
     level, sentence = verdict(scene)
-    glyph, word = severity(level)
-    head = f"{glyph} {word}"
-    indent = 1 + cells(head) + 2
+    sign = SIGNS[level]
+    indent = 1 + cells(sign.text) + 2
     room = max(10, width - indent - 1)
     parts = wrap(sentence, room, rows)
     for less in SPARED:
         if parts[-1].endswith("…"):
             sentence = less.sub("", sentence)
             parts = wrap(sentence, room, rows)
-    lines = [Row(1).add(head, level).to(indent).add(parts[0], "strong" if level != "ok" else "text").line()]
+    lines = [
+        Row(1)
+        .add(sign.text, sign.tone)
+        .to(indent)
+        .add(parts[0], "strong" if level != "ok" else "text")
+        .line()
+    ]
     lines += [Row(indent).add(part, "strong").line() for part in parts[1:]]
     return [fit(line, width) for line in lines]
 
@@ -133,7 +138,7 @@ def verdict(scene: Scene) -> tuple[Severity, str]:
         return "blind", blindness(scene, snap)
     result = snap.verdict
     text = result.text
-    if result.severity in ("degraded", "down") and known(result.since):
+    if result.severity in ("recovering", "degraded", "down") and known(result.since):
         since = (
             f"since {scene.options.clock(result.since, seconds=False)} ({times.span(snap.at - result.since)})"
         )

@@ -11,7 +11,7 @@ from voicetop.ui.lines import Line, text_of
 from voicetop.ui.renderables.capacity import headcount
 from voicetop.ui.renderables.header import narrowing, verdict
 from voicetop.ui.renderables.scene import Scene
-from voicetop.ui.style.display_options import DisplayOptions, severity
+from voicetop.ui.style.display_options import SIGNS, DisplayOptions
 
 MAX_BYTES = 60_000
 """What terminals accept in one OSC 52 sequence: 80 kB in base64."""
@@ -21,8 +21,7 @@ CUT = "… (cut here)"
 def status_text(scene: Scene) -> str:
     """The status in one line: the verdict with its time."""
     level, sentence = verdict(scene)
-    glyph, word = severity(level)
-    parts = [f"{glyph} {word} {sentence}"]
+    parts = [f"{SIGNS[level].text} {sentence}"]
     snap = scene.snap
     if snap is not None:
         parts = [

@@ -19,7 +19,7 @@ from voicetop.engine.snapshot import NAN, Severity
 from voicetop.engine.snapshot.timeline import GRAVITY, Note, Timeline
 from voicetop.formatting import numbers, times
 from voicetop.ui.lines import SELECTED, Line, Row, Span, cells, clip, fit
-from voicetop.ui.style.display_options import DisplayOptions, severity
+from voicetop.ui.style.display_options import SIGNS, DisplayOptions
 
 GROWTH = 1.08
 """Factor by which the time step grows when a strip becomes too long."""
@@ -48,11 +48,12 @@ KINDS: Mapping[str, tuple[str, str, str, int]] = {
 }
 """Glyph, word, tone and rank within a column. Troubles and alerts use those of their severity."""
 STRETCHES: Mapping[Severity, Span] = {
+    "recovering": ("═", "recovering"),
     "degraded": ("━", "degraded"),
     "blind": ("░", "blind"),
     "down": ("█", "down"),
 }
-"""The fill of a column while the verdict wasn't OK, distinguishable without colours and in ASCII."""
+"""The fill of a column while something was wrong, distinguishable without colours and in ASCII."""
 BAD = ("down", "blind", "degraded")
 UNKNOWN = ("·", "event", "muted", 9)
 
@@ -172,7 +173,7 @@ def sign(note: Note) -> Span:
     """Glyph and tone of a notable event."""
     if note.kind in ("trouble", "alert"):
         level = note.severity if note.severity in BAD else "degraded"
-        return severity(level)[0], level
+        return SIGNS[level].glyph, SIGNS[level].tone
     glyph, _, tone, _ = KINDS.get(note.kind, UNKNOWN)
     return glyph, tone
 

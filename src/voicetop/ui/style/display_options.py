@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.cells import cell_len
 
@@ -11,16 +12,29 @@ from voicetop.formatting import times
 
 SPANS = {"5m": "5 min", "30m": "30 min", "24h": "24 h"}
 
-GLYPHS: dict[str, tuple[str, str]] = {
-    "ok": ("●", "OK"),
-    "learning": ("◌", "LEARNING"),
-    "catching_up": ("◌", "CATCHING UP"),
-    "recovering": ("△", "RECOVERING"),
-    "degraded": ("▲", "DEGRADED"),
-    "down": ("■", "DOWN"),
-    "blind": ("?", "BLIND"),
+
+class Sign(NamedTuple):
+    """How a severity is shown: by a glyph and a word; colour only adds to them."""
+
+    glyph: str
+    word: str
+    tone: str
+
+    @property
+    def text(self) -> str:
+        """Both, as in "▲ DEGRADED"."""
+        return f"{self.glyph} {self.word}"
+
+
+SIGNS: dict[Severity, Sign] = {
+    "ok": Sign("●", "OK", "ok"),
+    "learning": Sign("◌", "LEARNING", "learning"),
+    "catching_up": Sign("◌", "CATCHING UP", "learning"),
+    "recovering": Sign("△", "RECOVERING", "recovering"),
+    "degraded": Sign("▲", "DEGRADED", "degraded"),
+    "down": Sign("■", "DOWN", "down"),
+    "blind": Sign("?", "BLIND", "blind"),
 }
-"""Severity is shown by a glyph and a word; colour only adds to them."""
 
 ASCII = str.maketrans(
     {
@@ -85,11 +99,6 @@ class DisplayOptions:
 
     def zone(self, at: float) -> str:
         return times.zone(at, utc=self.utc)
-
-
-def severity(value: Severity) -> tuple[str, str]:
-    """Glyph and word of a severity."""
-    return GLYPHS[value]
 
 
 def to_ascii(text: str) -> str:

@@ -10,21 +10,16 @@ from collections import deque
 from collections.abc import Iterable
 
 from voicetop.engine.snapshot import Severity
+from voicetop.engine.snapshot.timeline import GRAVITY
 from voicetop.notify.desk.grouping import Notice
-from voicetop.notify.desk.terminal import Standing, Terminal
+from voicetop.notify.desk.terminal import Terminal
 from voicetop.ui.feed import FeedHandle
 from voicetop.ui.feeds import Feeds
+from voicetop.ui.style.display_options import SIGNS
 from voicetop.ui.terminal.app import TerminalApp
 
 POLL_S = 0.25
 MAX_QUEUED = 20
-_RANK: dict[Severity, int] = {
-    "learning": 0, "catching_up": 0, "ok": 0, "recovering": 1, "degraded": 2, "blind": 3, "down": 4,
-}  # fmt: skip
-_STANDINGS: dict[Severity, Standing] = {
-    "recovering": "degraded", "degraded": "degraded", "down": "down", "blind": "blind",
-}  # fmt: skip
-_HEADS: dict[Standing, str] = {"ok": "● OK", "degraded": "▲ DEGRADED", "down": "■ DOWN", "blind": "? BLIND"}
 
 
 class TerminalNotices:
@@ -36,7 +31,7 @@ class TerminalNotices:
         self._terminal = terminal
         self._name = name
         self._queue: deque[str] = deque(maxlen=MAX_QUEUED)
-        self._shown: Standing | None = None
+        self._shown: Severity | None = None
 
     def begin(self) -> None:
         """Start polling the verdicts."""
@@ -49,13 +44,13 @@ class TerminalNotices:
 
     def poll(self) -> None:
         """Update title and progress state if the verdict changed, and send queued output."""
-        standing = standing_of(handle for _, handle in self._feeds.all)
-        if standing is not None and standing != self._shown:
+        worst = worst_of(handle for _, handle in self._feeds.all)
+        if worst is not None and worst != self._shown:
             if self._shown is None:
                 self._queue.append(self._terminal.begin())
-            self._shown = standing
-            title = self._terminal.titled(f"{_HEADS[standing]} · {self._feed_name()}")
-            self._queue.append(title + self._terminal.progress(standing))
+            self._shown = worst
+            title = self._terminal.titled(f"{SIGNS[worst].text} · {self._feed_name()}")
+            self._queue.append(title + self._terminal.progress(worst))
         self._send()
 
     def _feed_name(self) -> str:
@@ -72,10 +67,7 @@ class TerminalNotices:
             self._app.write(self._queue.popleft())
 
 
-def standing_of(feeds: Iterable[FeedHandle]) -> Standing | None:
+def worst_of(feeds: Iterable[FeedHandle]) -> Severity | None:
     """The worst severity of all feeds; None before the first snapshot."""
     severities = [handle.latest.verdict.severity for handle in feeds if handle.latest is not None]
-    if not severities:
-        return None
-    worst = max(severities, key=lambda severity: _RANK[severity])
-    return _STANDINGS.get(worst, "ok")
+    return max(severities, key=GRAVITY.index, default=None)
