@@ -1,23 +1,28 @@
 """Whose is it: the conjunction of segment values that explains an excess, or everybody. The one place to ask.
 
-There are two searches with one result, since they are asked under different conditions. The top line asks anew at every
-mark, of whatever the windows hold: a beam search (`beam_scan.py`) over the cells that are there now, whose expectations
-are no better than a day's past and so are compared inside against outside. An alarm asks once, of a change that is
-already beyond doubt, with learned expectations: an exhaustive scan (`exhaustive_scan.py`) over conjunctions that are
-numbered once (`conjunctions.py`, for their CUSUMs too) and weighed against each other and against everybody. Both judge
-by the thresholds of `likelihood.py`. Where both speak of one trouble, the incident's answer is the one that is shown
-(`views/verdict.py`).
+There are three searches with one result, since they are asked under different conditions. The top line asks anew at
+every mark, of whatever the windows hold: a beam search (`beam_scan.py`) over the cells that are there now, whose
+expectations are no better than a day's past and so are compared inside against outside. An alarm asks once, of a
+change that is already beyond doubt, with learned expectations: an exhaustive scan (`exhaustive_scan.py`) over
+conjunctions that are numbered once (`conjunctions.py`, for their CUSUMs too) and weighed against each other and
+against everybody. Both judge by the thresholds of `likelihood.py`. Where both speak of one trouble, the incident's
+answer is the one that is shown (`views/verdict.py`). Callers who are stuck now are compared with all live calls
+(`stuck_scan.py`), by both alike.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.engine.attribution import beam_scan, exhaustive_scan
+from voicetop.engine.attribution import beam_scan, exhaustive_scan, stuck_scan
 from voicetop.engine.attribution.conjunctions import Conjunctions
 from voicetop.engine.attribution.likelihood import CONVINCING, Attribution
+from voicetop.engine.calls import Call
 from voicetop.engine.normals import handling_s, share_of_call
+from voicetop.engine.snapshot import Where
 from voicetop.engine.windows.ledger import Ledger
 
 Vector = NDArray[np.float64]
@@ -52,6 +57,16 @@ def of_slow_turns(ledger: Ledger, bucket: int, convincing: float = CONVINCING) -
     slow_day, n_day = ledger.windows.slow_by_cell("24h", bucket, len(ledger.cells))
     expect = expected(n, slow_day - slow, n_day - n)
     return beam_scan.scan(ledger.columns.update(ledger.cells), slow, expect, convincing)
+
+
+def of_stuck(
+    ledger: Ledger, stuck: Iterable[Call], before: Where = (), convincing: float = stuck_scan.CONVINCING
+) -> Attribution:
+    """Callers who are stuck now, against all live calls; `before` is what was found at the last mark."""
+    cells = [call.cell for call in stuck]
+    hits = np.bincount(np.array(cells, np.intp), minlength=len(ledger.cells))
+    live = np.array(ledger.cells.live, np.int64)
+    return stuck_scan.scan(ledger.columns.update(ledger.cells), hits, live, before, convincing)
 
 
 def of_change(hits: Vector, expect: Vector, conjunctions: Conjunctions) -> Attribution:
