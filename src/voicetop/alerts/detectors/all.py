@@ -23,6 +23,7 @@ from voicetop.alerts.detectors.intents import Intents
 from voicetop.alerts.detectors.runaway import Runaway
 from voicetop.alerts.signals import Signal
 from voicetop.engine.engine import MARK_S, Engine
+from voicetop.engine.snapshot import Where
 from voicetop.engine.tick import Urgency
 
 
@@ -35,6 +36,9 @@ class DetectorSetState(Struct, kw_only=True):
     runaway: Runaway = field(default_factory=Runaway)
     began: float = 0.0
     """The first heartbeat: marks before it are skipped."""
+    stuck_in: Where = ()
+    """The segment that the stuck callers had in common at `stuck_at`, the last mark with a signal about them."""
+    stuck_at: float = 0.0
 
 
 array_codec.register(DetectorSetState)
@@ -81,12 +85,21 @@ class DetectorSet:
         return [
             *urgent.signals(state.urgent),
             *feed_signals,
-            *waiting.signals(engine, at),
+            *self._stuck(engine, at),
             *capacity.signals(engine, at),
             *(preset_signals if self._changes.evidence is None else self._alarms(engine)),
             *runaway.signals(state.runaway, reading.dearest, baseline, at),
             *state.intents.step(reading.parts.get("ended"), baseline.keys, baseline, at),
         ]
+
+    def _stuck(self, engine: Engine, at: float) -> list[Signal]:
+        state = self._state
+        found = waiting.signals(engine, at, state.stuck_in)
+        if found:
+            state.stuck_in, state.stuck_at = found[0].where, at
+        elif at - state.stuck_at > waiting.KEEP_S:
+            state.stuck_in = ()
+        return found
 
     def urgent(self, engine: Engine, at: float) -> list[Signal]:  # noqa: ARG002 - one signature for all detectors
         """Signals of urgent events since the last heartbeat."""

@@ -5,17 +5,24 @@ from __future__ import annotations
 from voicetop.alerts.signals import Signal, Tier
 from voicetop.alerts.trouble_text import stuck_text
 from voicetop.engine import thresholds, waiting
+from voicetop.engine.attribution import segments
+from voicetop.engine.attribution.likelihood import Attribution
 from voicetop.engine.engine import Engine
-from voicetop.engine.snapshot import WaitingPanel
+from voicetop.engine.snapshot import WaitingPanel, Where
 from voicetop.formatting.times import span
 
 HUSHED_S = 8.0
 """Publishers speak of themselves every 5 s. While all that do are silent for so long, replies to their callers aren't
 heard either: a hub that stood still, or a network, and no outage."""
+KEEP_S = 120.0
+"""Callers who are stuck again within this time are judged as a part of the same outage."""
 
 
-def signals(engine: Engine, at: float) -> list[Signal]:
-    """The stuck callers, where there are more than chance brings: stuck by the same value as on every screen."""
+def signals(engine: Engine, at: float, before: Where = ()) -> list[Signal]:
+    """The stuck callers, where there are more than chance brings: stuck by the same value as on every screen.
+
+    `before` is the segment named at the last mark with a signal.
+    """
     waits = waiting.waiting_calls(engine.roster.live.values(), None)
     if len(waits) < 2 or _hushed(engine, at):
         return []
@@ -23,7 +30,9 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     severity = thresholds.stuck(panel, len(engine.roster.live))
     if severity == "ok":
         return []
-    return [_signal(panel, at, "critical" if severity == "down" else "warning")]
+    stuck = (call for call in waits if at - call.wait_since > panel.over_s)
+    who = segments.of_stuck(engine.ledger, stuck, before)
+    return [_signal(panel, at, "critical" if severity == "down" else "warning", who)]
 
 
 def _hushed(engine: Engine, at: float) -> bool:
@@ -31,7 +40,7 @@ def _hushed(engine: Engine, at: float) -> bool:
     return bool(told) and at - max(told) > HUSHED_S
 
 
-def _signal(panel: WaitingPanel, at: float, tier: Tier) -> Signal:
+def _signal(panel: WaitingPanel, at: float, tier: Tier, who: Attribution) -> Signal:
     worst = panel.stages[0]
     return Signal(
         rule="waiting",
@@ -39,6 +48,8 @@ def _signal(panel: WaitingPanel, at: float, tier: Tier) -> Signal:
         tier=tier,
         text=stuck_text(panel.stuck, panel.waiting, worst.stage, panel.over_s),
         onset=at - panel.longest_s,
+        where=who.where,
+        explains=who.explains,
         value=float(panel.stuck),
         normal=0.0,
         line=panel.over_s,
