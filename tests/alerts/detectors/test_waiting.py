@@ -17,7 +17,9 @@ class Fleet(Line):
         self.told: list[Effect] = []
         self.session.on_effect.append(self.told.append)
         for number in range(100):
-            self.begin(f"c{number}", language="en" if number % 5 else "es", tier="gold" if number % 3 else "free")
+            self.begin(
+                f"c{number}", language="en" if number % 5 else "es", tier="gold" if number % 3 else "free"
+            )
 
     def stick(self, numbers: range) -> None:
         """These callers begin to wait, and all who do are stuck after it."""
@@ -45,7 +47,9 @@ def test_callers_who_all_speak_one_language_are_its_incident_as_soon_as_that_is_
     assert "es explains 100 %" in row.blame
 
 
-def test_it_stays_one_incident_under_one_key_while_the_segment_becomes_clear_and_callers_get_replies() -> None:
+def test_it_stays_one_incident_under_one_key_while_the_segment_becomes_clear_and_callers_get_replies() -> (
+    None
+):
     fleet = Fleet()
     fleet.stick(range(0, 15, 5))
     fleet.stick(range(15, 60, 5))
