@@ -7,6 +7,7 @@ import msgspec
 from ui import synthetic
 from voicetop.engine.snapshot import (
     AlertsPanel,
+    IncidentFigure,
     IncidentNote,
     IncidentRow,
     SilenceRow,
@@ -15,6 +16,14 @@ from voicetop.engine.snapshot import (
 )
 
 AT = synthetic.AT
+
+
+def response_time(value: float, at: float) -> IncidentFigure:
+    """The P95 of SLOW at another moment."""
+    return IncidentFigure(
+        at, f"P95 response {value:,.0f} ms", "latency.llm", "P95 response", value, 1_630, "ms", 312, 2_445
+    )
+
 
 PAGE = IncidentRow(
     id="i7",
@@ -52,6 +61,9 @@ SLOW = IncidentRow(
     notes=(IncidentNote(AT - 200, "ana", "called acme, they know"),),
     ticks=((1, IncidentNote(AT - 220, "ana")), (2, IncidentNote(AT - 210, "ben"))),
     runbook="latency",
+    at_firing=response_time(3_910, AT - 318),
+    worst=response_time(4_720, AT - 200),
+    last=response_time(3_450, AT),
 )
 PART = IncidentRow(
     id="i9",
@@ -111,6 +123,8 @@ CLOSED = msgspec.structs.replace(
     SLOW,
     id="i4",
     state="resolved",
+    text="P95 response 2,930 ms = 1.8× normal",
+    blame="P95 response 2,930 ms (1.8× normal 1,630 ms, n 312) · 82 % in LLM · billing × es × v42 explain 91 %",
     began=AT - 21_062,
     fired=AT - 21_000,
     acked=AT - 20_932,
@@ -120,6 +134,9 @@ CLOSED = msgspec.structs.replace(
     notes=(),
     times=1,
     runbook="ours",
+    at_firing=response_time(2_930, AT - 21_000),
+    worst=response_time(3_910, AT - 20_520),
+    last=response_time(2_120, AT - 20_100),
 )
 SILENCE = SilenceRow("s2", "rule=cost", AT + 3000, "ben", "the new model is dearer, known", AT - 600, hits=1)
 

@@ -8,7 +8,7 @@ The detector writes the text before the blame; everything after it is written he
 from __future__ import annotations
 
 from voicetop.alerts.signals import Signal
-from voicetop.engine.snapshot import Where
+from voicetop.engine.snapshot import IncidentFigure, Where
 from voicetop.formatting import labels, numbers, times
 from voicetop.formatting.numbers import known, written
 
@@ -20,16 +20,22 @@ def compared(signal: Signal) -> str:
     """(2.4× normal 1,630 ms, n 312): a figure against its normal, and its n."""
     parts = []
     if known(signal.normal):
-        parts.append(f"{_times(signal)}normal {written(signal.normal, signal.unit)}")
+        parts.append(f"{_times_normal(signal)}normal {written(signal.normal, signal.unit)}")
     if signal.n:
         parts.append(f"n {signal.n:,}")
     return f"({', '.join(parts)})" if parts else ""
 
 
-def _times(signal: Signal) -> str:
-    if signal.unit in _NO_RATIO or not (signal.normal > 0 and signal.value > 0):
+def times_normal(figure: Signal | IncidentFigure) -> str:
+    """2.4×: a figure as a multiple of its normal; empty where that means nothing."""
+    if figure.unit in _NO_RATIO or not (figure.normal > 0 and figure.value > 0):
         return ""
-    return f"{numbers.ratio(signal.value / signal.normal)} "
+    return numbers.ratio(figure.value / figure.normal)
+
+
+def _times_normal(signal: Signal) -> str:
+    times = times_normal(signal)
+    return f"{times} " if times else ""
 
 
 def short_text(signal: Signal) -> str:
@@ -37,7 +43,24 @@ def short_text(signal: Signal) -> str:
     figure = f"{signal.metric} {written(signal.value, signal.unit)}"
     if not known(signal.normal):
         return figure
-    return f"{figure} ({_times(signal)}normal {written(signal.normal, signal.unit)})"
+    return f"{figure} ({_times_normal(signal)}normal {written(signal.normal, signal.unit)})"
+
+
+def course_of(
+    fired: IncidentFigure, worst: IncidentFigure | None, last: IncidentFigure, *, over: bool = True
+) -> str:
+    """What became of the figure that fired: "worst 5.1×, last 1.3×", or "now" until it is `over`; empty if unknown."""
+    parts = [("worst", worst), ("last" if over else "now", last)]
+    return ", ".join(
+        f"{name} {brief(figure, fired)}" for name, figure in parts if figure and known(figure.value)
+    )
+
+
+def brief(figure: IncidentFigure, fired: IncidentFigure) -> str:
+    """2.4×, or the value if there is no normal to compare with; in full if it measures something else."""
+    if not figure.comparable(fired):
+        return figure.text
+    return times_normal(figure) or written(figure.value, figure.unit)
 
 
 def blame_line(signal: Signal) -> str:

@@ -28,7 +28,7 @@ class Signal(Struct, frozen=True):
     `onset` is the estimated stamp time at which it began; `calls` the number affected. `text` is one line without the
     blame, `because` the derivation of the threshold ("1.5 × normal P95 1,800 ms"). `metric` names `value` ("P95
     response", "LLM errors") and begins the blame line. `stage_share` is the share of the excess in `stage`. `runbook`
-    defaults to the family's.
+    defaults to the family's. `low_is_bad`: of a figure such as success a lower value is worse.
     """
 
     rule: str
@@ -55,13 +55,15 @@ class Signal(Struct, frozen=True):
     links: tuple[str, ...] = ()
     metric: str = ""
     stage_share: float = NAN
+    low_is_bad: bool = False
 
 
 class Effect(Struct, frozen=True):
     """A notification. `key` is the dedup key: deployment, family, rule, segment, the incident's number.
 
-    `at` is stamp time; `summary` one safe line; `tier` the incident's worst. `fired_at` and `acked_at` are 0 if that
-    didn't happen. `note` is the text of the act of `by`.
+    `at` is stamp time; `summary` one safe line, with the figure at firing and, once it is over, the worst and the last
+    one; `tier` the incident's worst. `fired_at` and `acked_at` are 0 if that didn't happen. `note` is the
+    text of the act of `by`.
     """
 
     reason: Reason

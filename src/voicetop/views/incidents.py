@@ -61,7 +61,7 @@ def state_of(incident: Incident) -> str:
 
 def row_of(incident: Incident, ends: dict[int, float]) -> IncidentRow:
     """One incident as a row."""
-    lead = incident.lead
+    lead, reported = incident.lead, incident.reported
     pending = incident.phase == "pending"
     return IncidentRow(
         id=incident.id,
@@ -69,9 +69,9 @@ def row_of(incident: Incident, ends: dict[int, float]) -> IncidentRow:
         tier=incident.tier,
         family=incident.family,
         rule=incident.rule,
-        text=lead.text,
-        blame=blame_line(lead),
-        because=lead.because,
+        text=reported.text,
+        blame=blame_line(reported),
+        because=reported.because,
         where=incident.segment,
         began=incident.onset,
         fired=incident.fired_at,
@@ -101,4 +101,7 @@ def row_of(incident: Incident, ends: dict[int, float]) -> IncidentRow:
         ticks=tuple(sorted(incident.ticks.items(), key=lambda tick: tick[0])),
         runbook=lead.runbook or incident.family,
         links=lead.links,
+        at_firing=incident.at_firing,
+        worst=incident.worst,
+        last=incident.last,
     )

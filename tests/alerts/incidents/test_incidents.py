@@ -143,6 +143,86 @@ def test_time_to_detection_counts_from_the_estimated_onset() -> None:
     assert story.only.onset == AT, "nothing begins after it was seen"
 
 
+# -- figures -------------------------------------------------------------------------------------------------------
+
+
+def errors(share: float, n: int = 600, rule: str = "errors.llm", *, low_is_bad: bool = False) -> Signal:
+    text = f"{100 * share:.0f} %"
+    return Signal(
+        rule, "errors", "warning", text, AT - 30, value=share, normal=0.01, unit="rate", n=n, metric="errors",
+        low_is_bad=low_is_bad,
+    )  # fmt: skip
+
+
+def test_the_figures_at_firing_at_its_worst_and_at_its_end_are_kept_apart() -> None:
+    story = Story()
+    for share in (0.018, 0.024, 0.013):
+        story.mark(errors(share))
+    story.quiet(305)
+    (over,) = story.incidents.closed
+    assert over.at_firing is not None
+    assert over.worst is not None
+    assert [over.at_firing.value, over.worst.value, over.last.value] == [0.018, 0.024, 0.013]
+    assert [over.at_firing.at, over.worst.at, over.last.at] == [AT, AT + 5, AT + 10]
+    fired, resolved = story.said
+    assert fired.summary == "2 %"
+    assert resolved.summary == "2 %, worst 2.4×, last 1.3×"
+    assert resolved.blame.startswith("errors 1.8 % (1.8× normal 1.0 %"), "the figure that it fired for"
+
+
+def test_few_observations_are_never_its_worst() -> None:
+    story = Story()
+    story.mark(errors(0.018))
+    story.mark(errors(1.0, n=3))
+    assert story.only.worst is not None
+    assert story.only.worst.value == 0.018
+    story = Story()
+    story.mark(errors(0.67, n=3))
+    assert story.only.worst is None
+    story.mark(errors(0.02))
+    assert story.only.worst is None, "nothing worse than when it fired"
+
+
+def test_of_a_figure_that_should_be_high_the_lowest_is_the_worst() -> None:
+    story = Story()
+    for share in (0.7, 0.4, 0.6):
+        story.mark(errors(share, low_is_bad=True))
+    assert story.only.worst is not None
+    assert story.only.worst.value == 0.4
+
+
+def test_another_figure_that_leads_is_not_compared_but_named() -> None:
+    story = Story()
+    story.mark(errors(0.018))
+    story.mark(errors(0.5, rule="other"))
+    assert story.only.worst is not None
+    assert story.only.worst.value == 0.018
+    (resolved,) = story.quiet(310)
+    assert resolved.summary == "2 %, worst 1.8×, last 50 %"
+
+
+def test_what_it_was_like_before_it_fired_counts_too() -> None:
+    story = Story(Incidents(policies={"errors": Policy(for_s=10.0)}))
+    for share in (0.09, 0.03, 0.05):
+        story.mark(errors(share))
+    assert story.only.firing
+    assert story.only.worst is not None
+    assert (story.only.worst.value, story.only.worst.at) == (0.09, AT)
+
+
+def test_incidents_of_an_earlier_version_have_only_their_last_figure() -> None:
+    story = Story()
+    story.mark(errors(0.018))
+    state = msgspec.to_builtins(story.incidents)
+    for kept in state["opened"]:
+        del kept["at_firing"], kept["worst"]
+    story = Story(msgspec.convert(state, Incidents))
+    story.mark(errors(0.024))
+    assert story.only.at_firing is None
+    (resolved,) = story.quiet(310)
+    assert resolved.summary == "2 %"
+
+
 # -- grouping ------------------------------------------------------------------------------------------------------
 
 

@@ -131,6 +131,24 @@ def test_what_matters_of_an_incident_is_there_at_80x24() -> None:
         assert needed in text.replace("\n            ", " "), needed
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_a_resolved_incident_keeps_the_figures_at_firing_at_its_worst_and_at_its_end_apart(
+    size: tuple[int, int],
+) -> None:
+    lines = painted(ALERTING(), "", "i4", size)
+    (line,) = [number for number, line in enumerate(lines) if line.startswith(" figure")]
+    text = lines[line] + lines[line + 1].removeprefix(" " * 11) * (size[0] == 80)
+    assert "fired at 1.8× (2,930 ms) · worst 2.4× at 08:25:32 · last 1.3×" in text
+    assert "threshold 1.5×" in text
+
+
+def test_the_list_tells_what_became_of_the_figure() -> None:
+    lines = painted(ALERTING(), "resolved", "", (200, 50))
+    assert any("i4" in line and "worst 2.4×, last 1.3×" in line for line in lines)
+    lines = painted(ALERTING(), "acknowledged", "", (200, 50))
+    assert any("i8" in line and "worst 2.9×, now 2.1×" in line for line in lines)
+
+
 def test_severity_is_a_glyph_and_a_word() -> None:
     lines = painted(ALERTING(), "active", "", (120, 40))
     assert any("■ i7" in line and "critical" in line for line in lines)

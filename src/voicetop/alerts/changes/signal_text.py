@@ -59,6 +59,7 @@ def signal_of(
         explains=alarm.explains,
         because=_because(alarm, stream),
         metric=figure.metric,
+        low_is_bad=stream.low_is_bad,
     )
     return structs.replace(signal, text=short_text(signal))
 

@@ -48,6 +48,8 @@ class MonitoredRate(Struct, frozen=True):
     scale: Callable[[float], float] = float
     days: float = 600.0
     """Mean days between false alarms (ARL0)."""
+    low_is_bad: bool = False
+    """Of the figure as it is shown."""
 
 
 def of_kinds(kinds: list[str]) -> list[MonitoredRate]:
@@ -103,12 +105,12 @@ _FIXED = (
     MonitoredRate("cost", "cost", "mean", "cost", "x:cost", (0.5, 1.0, 2.0), f"typical {FIGURES['cost']}",
                   unit="usd", scale=lambda centi_log: math.exp(centi_log / 100) / 1e6),
     MonitoredRate("sentiment", "sentiment", "mean", "sentiments", "x:sentiment", (0.25, 0.5, 1.0), "sentiment",
-                  unit="score", scale=lambda less: 5 - less / 100, scanned=True, deep=1),
+                  unit="score", scale=lambda less: 5 - less / 100, scanned=True, deep=1, low_is_bad=True),
     MonitoredRate("frustration.rate", "frustration", "mean", "v:rate", "x:rate", (0.5, 0.8, 1.4),
                   "callers' speech rate", unit="wpm"),
     MonitoredRate("frustration.loudness", "frustration", "mean", "v:loud", "x:loud", (0.5, 0.8, 1.4),
                   "callers' loudness", unit="dbfs", scale=lambda centi: centi / 100),
     MonitoredRate("frustration.calls", "frustration", "rate", "ended", "moody", (2.0, 4.0, 10.0), "frustrated callers"),
     MonitoredRate(ARRIVALS, "traffic", "arrivals", "expected", "started", (0.6, 0.35, 0.1), "calls arriving",
-                  unit="calls", days=120.0),
+                  unit="calls", days=120.0, low_is_bad=True),
 )  # fmt: skip

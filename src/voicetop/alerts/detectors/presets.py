@@ -12,7 +12,7 @@ from voicetop.alerts import trouble_text
 from voicetop.alerts.signals import Family, Signal
 from voicetop.engine import thresholds
 from voicetop.engine.engine import MARK_S, Engine
-from voicetop.engine.snapshot import Trouble
+from voicetop.engine.snapshot import Normal, Trouble
 
 _SIGNIFICANT = "significantly different from its normal"
 _BECAUSE = {
@@ -21,6 +21,11 @@ _BECAUSE = {
     "cost": f"{thresholds.COST.times:g} × normal",
     "sentiment": f"{thresholds.SENTIMENT.more:g} below normal",
 }
+_THRESHOLDS = {
+    "errors": thresholds.ERRORS, "latency": thresholds.LATENCY, "success": thresholds.SUCCESS,
+    "abandonment": thresholds.ABANDONMENT, "escalation": thresholds.ESCALATION, "cost": thresholds.COST,
+    "sentiment": thresholds.SENTIMENT,
+}  # fmt: skip
 
 
 def signals(engine: Engine, at: float) -> list[Signal]:
@@ -32,8 +37,13 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     ]
 
 
+def _threshold(trouble: Trouble) -> thresholds.Threshold:
+    local_latency = trouble.local and trouble.kind == "latency"
+    return thresholds.SEGMENT_LATENCY if local_latency else _THRESHOLDS[trouble.kind]
+
+
 def _signal(trouble: Trouble, since: float) -> Signal:
-    measure = trouble_text.MEASURES[trouble.kind]
+    measure, threshold = trouble_text.MEASURES[trouble.kind], _threshold(trouble)
     return Signal(
         rule=f"preset.{trouble.key.replace(' ', '_')}",
         family=cast("Family", trouble.kind),
@@ -43,6 +53,8 @@ def _signal(trouble: Trouble, since: float) -> Signal:
         where=trouble.where,
         value=trouble.value,
         normal=trouble.normal,
+        line=threshold.at(Normal(trouble.normal)),
+        low_is_bad=threshold.low_is_bad,
         unit=measure.unit,
         n=trouble.n,
         stage=trouble.stage,

@@ -52,7 +52,6 @@ def _signal(panel: WaitingPanel, at: float, tier: Tier, who: Attribution) -> Sig
         explains=who.explains,
         value=float(panel.stuck),
         normal=0.0,
-        line=panel.over_s,
         unit="calls",
         n=panel.waiting,
         calls=panel.stuck,

@@ -6,14 +6,19 @@ import hashlib
 from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from voicetop.alerts.incidents.policy import RANK
 from voicetop.alerts.signals import Family, Signal, Tier
-from voicetop.engine.snapshot import NAN, IncidentNote, Where
+from voicetop.engine.snapshot import NAN, IncidentFigure, IncidentNote, Where
 from voicetop.formatting.numbers import known
 
 Phase: TypeAlias = Literal["pending", "firing", "resolved"]
 MAX_ALSO, MAX_NOTES, MAX_TICKS = 16, 50, 50
+COUNTED = frozenset({"calls", "s"})
+"""Units of figures that are counted or measured once: chance plays no part in them."""
+MIN_N = 30
+"""Observations from which a share or a percentile may be an incident's worst."""
 
 
 class Incident(Struct, kw_only=True):
@@ -23,6 +28,9 @@ class Incident(Struct, kw_only=True):
     `lead` is the signal that represents it, `also` the texts of other rules that joined. `began` and `seen` are the
     first and last mark with a signal; it resolves `keep_s` after `seen`. `told` is how it was announced ("quiet": while
     silenced), `told_tier` at which tier. `held`: it was resolved manually while its signal is still on.
+
+    `at_firing` is the figure when it fired, `worst` the worst comparable one over enough observations; both are None
+    if they aren't known. The last one is the lead's.
     """
 
     family: Family
@@ -54,6 +62,8 @@ class Incident(Struct, kw_only=True):
     also: dict[str, str] = field(default_factory=dict)
     notes: list[IncidentNote] = field(default_factory=list)
     ticks: dict[int, IncidentNote] = field(default_factory=dict)
+    at_firing: IncidentFigure | None = None
+    worst: IncidentFigure | None = None
 
     @property
     def id(self) -> str:
@@ -76,6 +86,30 @@ class Incident(Struct, kw_only=True):
     def firing(self) -> bool:
         return self.phase == "firing"
 
+    @property
+    def last(self) -> IncidentFigure:
+        """The figure at the last mark at which it was on."""
+        return _figure(self.lead, self.seen)
+
+    @property
+    def reported(self) -> Signal:
+        """The lead with the figure at firing: the cause as far as it is known by now."""
+        figure = self.at_firing
+        if figure is None:
+            return self.lead
+        return replace(
+            self.lead, text=figure.text, metric=figure.metric, value=figure.value, normal=figure.normal,
+            unit=figure.unit, n=figure.n, line=figure.line, because=figure.because,
+        )  # fmt: skip
+
+    def fire(self, number: int, at: float) -> None:
+        """It fires at mark `at`."""
+        self.number, self.phase, self.fired_at = number, "firing", at
+        figure = self.at_firing = _figure(self.lead, at)
+        worst = self.worst
+        if worst is None or not worst.comparable(figure) or self._worse(figure, worst):
+            self.worst = figure if _sensible(figure) else None
+
     def update(self, signal: Signal, at: float) -> None:
         """Add a signal of mark `at`. The worst signal of a mark leads; its own rule wins ties."""
         first_of_mark = self.seen < at or self.lead is signal
@@ -88,6 +122,24 @@ class Incident(Struct, kw_only=True):
         if RANK[signal.tier] > RANK[self.tier]:
             self.tier = signal.tier
         self.seen = at
+        self._keep_worst(_figure(self.lead, at))
+
+    def _keep_worst(self, figure: IncidentFigure) -> None:
+        """Keep this figure if it is the worst so far."""
+        before = self.worst or self.at_firing
+        if before is None:
+            worse = True
+        elif not figure.comparable(before):
+            worse = not self.firing
+        else:
+            worse = self._worse(figure, before)
+        if worse and _sensible(figure):
+            self.worst = figure
+
+    def _worse(self, figure: IncidentFigure, before: IncidentFigure) -> bool:
+        if not known(before.value):
+            return True
+        return figure.value < before.value if self.lead.low_is_bad else figure.value > before.value
 
     def _rank(self, signal: Signal) -> tuple[int, bool]:
         return RANK[signal.tier], signal.rule == self.rule
@@ -106,6 +158,18 @@ class Incident(Struct, kw_only=True):
         """
         text = f"{deployment}\n{self.identity}\n{self.id}"
         return f"voicetop-{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}-{self.id}"
+
+
+def _figure(signal: Signal, at: float) -> IncidentFigure:
+    return IncidentFigure(
+        at, signal.text, signal.rule, signal.metric, signal.value, signal.normal, signal.unit, signal.n,
+        line=signal.line, because=signal.because,
+    )  # fmt: skip
+
+
+def _sensible(figure: IncidentFigure) -> bool:
+    """Whether there are enough observations for an extreme that isn't chance."""
+    return known(figure.value) and (figure.unit in COUNTED or figure.n >= MIN_N)
 
 
 def identity(family: str, rule: str, where: Where) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
-from voicetop.alerts.incident_text import blame_line
+from voicetop.alerts.incident_text import blame_line, course_of
 from voicetop.alerts.incidents.incident import Incident, identity, within
 from voicetop.alerts.incidents.inhibition import mute
 from voicetop.alerts.incidents.policy import (
@@ -241,8 +241,7 @@ class Incidents(Struct, kw_only=True):
             self.local_numbers += 1
         else:
             self.numbers += 1
-        incident.number = self.local_numbers if incident.local else self.numbers
-        incident.phase, incident.fired_at = "firing", at
+        incident.fire(self.local_numbers if incident.local else self.numbers, at)
 
     def _is_waiting(self, incident: Incident, at: float) -> bool:
         blinded = self.blind and incident.family not in EVENTS
@@ -291,8 +290,8 @@ def effect(incident: Incident, reason: Reason, at: float, deployment: str, by: s
         where=incident.segment,
         at=at,
         onset=incident.onset,
-        summary=lead.text,
-        blame=blame_line(lead),
+        summary=_summary(incident, reason),
+        blame=blame_line(incident.reported),
         runbook=lead.runbook or incident.family,
         links=lead.links,
         by=by or incident.resolved_by if reason == "resolved" else by,
@@ -301,6 +300,16 @@ def effect(incident: Incident, reason: Reason, at: float, deployment: str, by: s
         acked_at=_or_0(incident.acked_at),
         note=_note_at(incident, at),
     )
+
+
+def _summary(incident: Incident, reason: Reason) -> str:
+    """The figure at firing, at its end also the worst and the last one; the present one if it has got worse."""
+    if reason == "worse" or incident.at_firing is None:
+        return incident.lead.text
+    if reason == "resolved":
+        course = course_of(incident.at_firing, incident.worst, incident.last)
+        return f"{incident.at_firing.text}, {course}" if course else incident.at_firing.text
+    return incident.at_firing.text
 
 
 def _note_at(incident: Incident, at: float) -> str:

@@ -132,6 +132,7 @@ def _signal(rule: Rule, metric: Metric, figure: Figure, since: float, culprit: C
         explains=NAN if rule.where else culprit.who.explains,
         marker=culprit.marker,
         marker_lag_s=culprit.lag_s,
+        low_is_bad=rule.below,
     )
 
 

@@ -8,7 +8,13 @@ One module per screen; import from here.
 
 from __future__ import annotations
 
-from voicetop.engine.snapshot.alerts import AlertsPanel, IncidentNote, IncidentRow, SilenceRow
+from voicetop.engine.snapshot.alerts import (
+    AlertsPanel,
+    IncidentFigure,
+    IncidentNote,
+    IncidentRow,
+    SilenceRow,
+)
 from voicetop.engine.snapshot.calls import (
     CallDetail,
     CallEventItem,
@@ -51,6 +57,7 @@ __all__ = [
     "FeedState",
     "Figure",
     "HeatMap",
+    "IncidentFigure",
     "IncidentNote",
     "IncidentRow",
     "KnownSegment",

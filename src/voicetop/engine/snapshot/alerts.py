@@ -16,14 +16,38 @@ class IncidentNote(Struct, frozen=True):
     text: str = ""
 
 
+class IncidentFigure(Struct, frozen=True):
+    """An incident's figure at mark `at`: `text` in words, `value` and `normal` in `unit`, over `n` observations.
+
+    Two figures compare if they are of one `rule` in one `unit`. `line` is the threshold, if there is one, and `because`
+    where it comes from.
+    """
+
+    at: float
+    text: str
+    rule: str = ""
+    metric: str = ""
+    value: float = NAN
+    normal: float = NAN
+    unit: str = ""
+    n: int = 0
+    line: float = NAN
+    because: str = ""
+
+    def comparable(self, other: IncidentFigure) -> bool:
+        """Whether it measures the same as another figure."""
+        return self.rule == other.rule and self.unit == other.unit
+
+
 class IncidentRow(Struct, frozen=True):
     """One incident, ready to paint. Times are stamp times (epoch s), NaN if it hasn't happened.
 
     `state` is pending, firing, acknowledged, silenced or resolved; `tier` critical, warning or info, at its worst.
-    `text` says why it fired, in numbers; `blame` names segment, stage and marker; `because` explains the threshold.
-    `began` is the estimated onset, `ended` the last mark at which it was on. `muted` names the larger incident that it
-    is part of, if any. `times` counts its recurrences; `due` is when a pending one fires. `also` are the other rules
-    that joined it.
+    `text` says what is wrong, in numbers; `blame` names segment, stage and marker; `because` explains the threshold:
+    all three as of its firing, like `at_firing`. `worst` is its worst figure over enough observations, None without
+    one; `last` is the one of the last mark at which it was on, which is `ended`.
+    `began` is the estimated onset. `muted` names the larger incident that it is part of, if any. `times` counts its
+    recurrences; `due` is when a pending one fires. `also` are the other rules that joined it.
     """
 
     id: str
@@ -63,6 +87,9 @@ class IncidentRow(Struct, frozen=True):
     ticks: tuple[tuple[int, IncidentNote], ...] = ()
     runbook: str = ""
     links: tuple[str, ...] = ()
+    at_firing: IncidentFigure | None = None
+    worst: IncidentFigure | None = None
+    last: IncidentFigure | None = None
 
     @property
     def to_detect_s(self) -> float:

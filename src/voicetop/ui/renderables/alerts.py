@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from math import isnan
 
+from msgspec.structs import replace
+
+from voicetop.alerts.incident_text import brief, course_of, times_normal
 from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot
 from voicetop.formatting import times
+from voicetop.formatting.numbers import known, written
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, selected
 from voicetop.ui.renderables.tabs import tabs
 from voicetop.ui.style.display_options import DisplayOptions
@@ -85,6 +89,9 @@ def incident_line(row: IncidentRow, now: float, options: DisplayOptions, width: 
     who = " × ".join(value for _, value in row.where)
     line.add(row.text, "strong" if row.state == "firing" and not row.muted else "text")
     line.add(f" · {who}" if who and who not in row.text else "", "muted")
+    if row.at_firing is not None and row.last is not None:
+        course = course_of(row.at_firing, row.worst, row.last, over=row.state == "resolved")
+        line.add(f" · {course}" if course else "", "muted")
     made = fit(line.line(), width)
     return selected(made) if chosen else made
 
@@ -165,6 +172,7 @@ def facts(row: IncidentRow, now: float, options: DisplayOptions, width: int) -> 
     lines: list[Line] = []
     for name, text, tone in (
         ("reason", row.text, "strong"),
+        ("figure", course(row, options), "text"),
         ("cause", row.blame, "text"),
         ("threshold", row.because, "text"),
         ("times", history(row, now, options), "text"),
@@ -204,6 +212,22 @@ def broken(text: str, width: int) -> list[str]:
         lines.append(clip(rest[:cut], width))
         rest = rest[cut:].removeprefix(" · ").lstrip()
     return [*lines, rest]
+
+
+def course(row: IncidentRow, options: DisplayOptions) -> str:
+    """Fired at 1.8× (2,930 ms) · worst 2.4× at 14:03:20 · last 1.3× · threshold 1.5×."""
+    fired, worst, last = row.at_firing, row.worst, row.last
+    if fired is None or last is None or not known(fired.value):
+        return ""
+    value, multiple = written(fired.value, fired.unit), times_normal(fired)
+    parts = [f"fired at {multiple} ({value})" if multiple else f"fired at {value}"]
+    if worst is not None:
+        parts.append(f"worst {brief(worst, fired)} at {options.clock(worst.at)}")
+    if known(last.value):
+        parts.append(f"{'last' if row.state == 'resolved' else 'now'} {brief(last, fired)}")
+    if known(fired.line):
+        parts.append(f"threshold {brief(replace(fired, value=fired.line), fired)}")
+    return " · ".join(parts)
 
 
 def history(row: IncidentRow, now: float, options: DisplayOptions) -> str:
@@ -246,5 +270,10 @@ def incident_text(row: IncidentRow, snap: Snapshot, options: DisplayOptions) -> 
     """An incident in one line, for a chat or a ticket."""
     name = f"{snap.deployment} " if snap.deployment else ""
     return " · ".join(
-        part for part in (f"{name}{title(row)}", row.text, row.blame, history(row, snap.at, options)) if part
+        part
+        for part in (
+            *(f"{name}{title(row)}", row.text, course(row, options), row.blame),
+            history(row, snap.at, options),
+        )
+        if part
     )
