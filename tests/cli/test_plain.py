@@ -95,6 +95,14 @@ def test_a_figure_of_nothing_is_left_out() -> None:
     assert said.endswith("| live 0 · stuck 0/0 · lag 0.0 s")
 
 
+def test_figures_of_a_young_feed_say_how_little_they_cover() -> None:
+    said = line(synthetic.young())
+    assert re.search(r"p95 [\d,]+ ms n [\d,]+ \(2 of 5 min\) · errors .* n \d+ \(2 of 5 min\)", said)
+    assert re.search(
+        r"success .* n \d+ \(2 of 30 min\) · .* n \d+ \(2 of 30 min\) · cost .*\(2 of 30 min\)", said
+    )
+
+
 def test_while_history_is_loading_there_are_no_figures() -> None:
     loading = Verdict("catching_up", "history is loading, events are 26 min behind")
     said = line(replace(synthetic.busy(), verdict=loading))

@@ -146,3 +146,16 @@ def test_a_note_about_long_ago_is_no_lag_however_the_feed_is_cut(sizes: tuple[in
     snap = line.see()
     assert snap.feed.lag_s == pytest.approx(0.2)
     assert [memo.at for memo in snap.memos] == [START - 600] * 2
+
+
+def test_the_feed_says_how_far_back_it_reaches() -> None:
+    line = Line(at=START + 47)
+    assert line.see().feed.covered_s == 0
+    line.turn("c1", 800)
+    line.pass_(13)
+    assert 13 <= line.see().feed.covered_s <= 23
+    line.pass_(300)
+    assert 313 <= line.see().feed.covered_s <= 373
+    line.turn("c0", 800, ts=line.at - 20_000)
+    line.pass_(13)
+    assert 20_000 <= line.see().feed.covered_s <= 20_013 + 900

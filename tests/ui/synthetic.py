@@ -351,6 +351,27 @@ def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
     )
 
 
+def young(view: View | None = None, tick: int = 0) -> Snapshot:
+    """A feed with data for a little over two minutes, which is too little to call anything normal."""
+    calm = busy(view, tick)
+    feed = msgspec.structs.replace(calm.feed, covered_s=130.0)
+    learning = Verdict("learning", "388 calls · learning baseline, 13 min left", learning_s=770.0)
+    return msgspec.structs.replace(calm, feed=feed, verdict=learning)
+
+
+def recovering(view: View | None = None, tick: int = 0) -> Snapshot:
+    """The incident is over, and the five minutes still contain it."""
+    bad = incident(view, tick)
+    over = tuple(
+        msgspec.structs.replace(trouble, recovered=AT - 170.0) for trouble in bad.verdict.troubles[1:2]
+    )
+    text = "no error for 2 min 50 s · 5-min rate 4.1 %, falling"
+    calm = busy(view, tick)
+    return msgspec.structs.replace(
+        calm, errors=bad.errors, verdict=Verdict("recovering", text, AT - 360, over)
+    )
+
+
 def blind(view: View | None = None, tick: int = 0) -> Snapshot:
     """The hub fell silent eleven seconds ago."""
     calm = busy(view, tick)

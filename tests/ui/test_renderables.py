@@ -29,6 +29,8 @@ KINDS = {
     "busy": synthetic.busy,
     "incident": synthetic.incident,
     "blind": synthetic.blind,
+    "young": synthetic.young,
+    "recovering": synthetic.recovering,
 }
 
 
@@ -89,6 +91,21 @@ def test_nothing_that_matters_is_cut(width: int, height: int) -> None:
         "5 min",
     ):
         assert needed in text
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_figures_of_a_young_feed_say_how_little_they_cover(width: int, height: int) -> None:
+    young, full = ("\n".join(painted(make(), width, height)) for make in (synthetic.young, synthetic.busy))
+    assert young.count("2 of 30 min") == 4  # success, abandonment, cost, sentiment
+    assert young.count("2 of 5 min") == 2  # response time, errors
+    assert " of 30 min" not in full
+    assert " of 5 min" not in full
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_an_hour_of_the_day_is_not_a_part_of_the_last_minutes(width: int, height: int) -> None:
+    snap = synthetic.young(View(where=(("hour", "13"),)))
+    assert "2 of " not in "\n".join(painted(snap, width, height))
 
 
 def test_every_severity_has_a_glyph_and_a_word() -> None:

@@ -15,6 +15,7 @@ from voicetop.engine.snapshot import Figure, Snapshot
 from voicetop.formatting import numbers, times
 from voicetop.formatting.numbers import known
 from voicetop.ui.feed import RunningFeed
+from voicetop.ui.renderables.health import part_of_outcome_window, part_of_window
 from voicetop.ui.style.display_options import SIGNS
 from voicetop.wire.text import safe_label
 
@@ -84,20 +85,24 @@ def line(snap: Snapshot) -> str:
         return said
     limit = f"/{snap.capacity.limit}" if snap.capacity.limit else ""
     e2e = snap.latency.e2e
+    now, late = part_of_window(snap, snap.view.span), part_of_outcome_window(snap)
     parts = [
         f"live {snap.capacity.live}{limit}",
         f"p50 {numbers.milliseconds(e2e.p50.value)}" if e2e.p50.n else "",
-        _figure("p95", e2e.p95, numbers.milliseconds),
-        _figure("errors", snap.errors.rate, numbers.percent),
+        _figure("p95", e2e.p95, numbers.milliseconds, now),
+        _figure("errors", snap.errors.rate, numbers.percent, now),
         f"stuck {snap.waiting.stuck}/{snap.waiting.waiting}",
-        _figure("success", snap.outcome.success, numbers.percent),
-        _figure("abandoned", snap.abandonment.rate, numbers.percent),
-        _figure("cost", snap.cost.per_call, numbers.dollars),
+        _figure("success", snap.outcome.success, numbers.percent, late),
+        _figure("abandoned", snap.abandonment.rate, numbers.percent, late),
+        _figure("cost", snap.cost.per_call, numbers.dollars, late),
         f"lag {times.seconds(snap.feed.lag_s)}",
     ]
     return f"{said} | {' · '.join(part for part in parts if part)}"
 
 
-def _figure(name: str, figure: Figure, write: Callable[[float], str]) -> str:
-    """A figure with its n; empty while there is nothing to measure."""
-    return f"{name} {'≥ ' if figure.at_least else ''}{write(figure.value)} n {figure.n:,}" if figure.n else ""
+def _figure(name: str, figure: Figure, write: Callable[[float], str], part: str) -> str:
+    """A figure with its n, and the part of its window that it covers; empty while there is nothing to measure."""
+    if not figure.n:
+        return ""
+    value = f"{name} {'≥ ' if figure.at_least else ''}{write(figure.value)} n {figure.n:,}"
+    return f"{value} ({part})" if part else value

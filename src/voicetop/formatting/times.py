@@ -61,6 +61,26 @@ def long_span(value: float) -> str:
     )
 
 
+def of_window(covered: float, window: float) -> str:
+    """How much of a window there is data for; empty if for all of it, or none.
+
+    >>> of_window(40, 300), of_window(130, 1800), of_window(7300, 86400), of_window(1795, 1800)
+    ('40 s of 5 min', '2 of 30 min', '2 of 24 h', '')
+    """
+    if not 0 < covered < window - 10:
+        return ""
+    whole = int(window // HOUR)
+    unit = HOUR if whole else 60
+    name = "h" if whole else "min"
+    if covered >= unit:
+        return f"{covered // unit:.0f} of {window / unit:.0f} {name}"
+    return (
+        f"{covered // 60:.0f} min of {whole} h"
+        if whole and covered >= 60
+        else f"{covered:.0f} s of {window / unit:.0f} {name}"
+    )
+
+
 def parse_span(text: str) -> float:
     """Parse a duration in seconds. Raises UsageError.
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import NAN, FeedState
+from voicetop.engine.windows.histograms import Histograms
+from voicetop.engine.windows.slots import FINE, MINUTE
 from voicetop.wire.codec import WireStats
 
 
@@ -35,4 +39,14 @@ def feed_state(engine: Engine, stats: WireStats, epoch: str, seq: int) -> FeedSt
         publishers_silent=silent,
         dropped=sum(source.dropped for source in feed.sources.values()),
         skewed=tuple((name, source.skew) for name, source in feed.sources.items() if source.skew),
+        covered_s=_covered_s(ledger.windows, engine.at),
     )
+
+
+def _covered_s(windows: Histograms, at: float) -> float:
+    """Seconds since the first turn that the windows hold, to 10 seconds while it is young; 0 without any."""
+    first = min((width * number for width, number in windows.coarse), default=inf)
+    first_fine = min((number * FINE for number in windows.fine), default=inf)
+    if first_fine - first < MINUTE:  # in the same slot, or the only one
+        first = first_fine
+    return max(0.0, at - first)

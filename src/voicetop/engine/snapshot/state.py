@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from msgspec import Struct
 
 from voicetop.engine.snapshot.view import NAN, Severity, Where
@@ -61,7 +63,8 @@ class FeedState(Struct, frozen=True):
     """The feed as the session knows it from the records alone.
 
     `lag_s`: from source time to receive time, median of the last events. `silent_s`: since the last record that was
-    not a heartbeat of our own. `local`: the heartbeats are our own now, the hub is silent.
+    not a heartbeat of our own. `local`: the heartbeats are our own now, the hub is silent. `covered_s`: how far back
+    there is data, at most 24 hours; 0 without any.
     """
 
     epoch: str = ""
@@ -84,6 +87,7 @@ class FeedState(Struct, frozen=True):
     publishers_silent: int = 0
     dropped: int = 0
     skewed: tuple[tuple[str, float], ...] = ()
+    covered_s: float = inf
 
 
 class StuckStage(Struct, frozen=True):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import isnan
 
 from voicetop.charts import blocks
-from voicetop.engine.snapshot import ErrorKind, Figure, LatencyPanel, Snapshot
-from voicetop.formatting import labels, numbers
+from voicetop.engine.snapshot import ErrorKind, Figure, LatencyPanel, Snapshot, Span
+from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, Row, beside, cells, clip, fit, rule, width_of
 from voicetop.ui.renderables.chart import chart, spark
 from voicetop.ui.renderables.written_figure import WrittenFigure, derivation, plus_minus, write_figure
-from voicetop.ui.style.display_options import SPANS, DisplayOptions
+from voicetop.ui.style.display_options import SPANS, SPANS_S, DisplayOptions
 
 TABLE_AT, TABLE_WIDTH = 63, 40
 """Column and width of the stage table, beside the percentiles."""
@@ -21,6 +21,23 @@ STAGE_MARKS = {"stt": "━", "eou": "╌", "llm": "━", "tool": "═", "tts": "
 def troubled(snap: Snapshot, kind: str) -> bool:
     """Whether the verdict has a trouble of this kind."""
     return any(trouble.kind == kind for trouble in snap.verdict.troubles)
+
+
+def part_of_window(snap: Snapshot, span: Span) -> str:
+    """How much of a window there is data for, as in "2 of 30 min"; empty if for all of it."""
+    if any(name == "hour" for name, _ in snap.view.where):  # not a window that ends now
+        return ""
+    return times.of_window(snap.feed.covered_s, SPANS_S[span])
+
+
+def shown_window(snap: Snapshot) -> str:
+    """The view's window, and how much of it there is data for: "5 min", "2 of 5 min"."""
+    return part_of_window(snap, snap.view.span) or SPANS[snap.view.span]
+
+
+def part_of_outcome_window(snap: Snapshot) -> str:
+    """How much there is data for of the window of success, abandonment, cost and sentiment; empty if for all of it."""
+    return part_of_window(snap, "24h" if snap.view.span == "24h" else "30m")
 
 
 def compared(row: Row, reading: WrittenFigure) -> Row:
@@ -66,7 +83,13 @@ def _latency_rule(snap: Snapshot, width: int) -> Line:
         else ""
     )
     one = f"from {sources[0][0]}" if len(sources) == 1 else mixed
-    return rule("response time", width, one, SPANS[snap.view.span], f"n {snap.latency.e2e.p50.n:,}")
+    return rule(
+        "response time",
+        width,
+        one,
+        shown_window(snap),
+        f"n {snap.latency.e2e.p50.n:,}",
+    )
 
 
 def latency_numbers(panel: LatencyPanel, width: int) -> list[Line]:
@@ -148,7 +171,12 @@ def errors_panel(snap: Snapshot, options: DisplayOptions, width: int, height: in
     """Rate, kinds and last 24 hours; a chart of the window if there is room."""
     panel = snap.errors
     lines = [
-        rule("errors, % of calls", width, SPANS[snap.view.span], f"n {panel.rate.n:,}"),
+        rule(
+            "errors, % of calls",
+            width,
+            shown_window(snap),
+            f"n {panel.rate.n:,}",
+        ),
         error_rate(panel.rate, width, bad=troubled(snap, "errors")),
     ]
     day = day_strip(snap, options, width)

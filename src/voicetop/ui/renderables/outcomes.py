@@ -8,9 +8,12 @@ from voicetop.engine.snapshot import Figure, Series, Snapshot
 from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, Row, clip, fit, rule
 from voicetop.ui.renderables.chart import spark
-from voicetop.ui.renderables.health import compared, troubled
+from voicetop.ui.renderables.health import compared, part_of_outcome_window, troubled
 from voicetop.ui.renderables.written_figure import plus_minus, write_figure
 from voicetop.ui.style.display_options import DisplayOptions
+
+LEAST_SHAPE = 20
+"""The least room for a sparkline with its range."""
 
 
 def headline(
@@ -32,8 +35,15 @@ def headline(
     return row.add(normal if row.width + len(normal) <= width else "", "muted").line()
 
 
-def shape(series: Series | None, width: int, options: DisplayOptions, write: Callable[[float], str]) -> Line:
-    return Row(2).put(spark(series, width - 3, options, write)).line()
+def shape(
+    series: Series | None, width: int, options: DisplayOptions, write: Callable[[float], str], window: str
+) -> Line:
+    """The figure over time, after the part of its window that there is data for if that isn't all of it."""
+    if not window:
+        return Row(2).put(spark(series, width - 3, options, write)).line()
+    row = Row(2).add(window, "muted").add("  ")
+    room = width - row.width - 1
+    return row.put(spark(series, room, options, write) if room >= LEAST_SHAPE else ()).line()
 
 
 def success_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line]:
@@ -55,7 +65,7 @@ def success_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[L
         ),
         Row(2).add(" · ".join(word for word in certainty if word), "muted").line(),
         compared(handed, escalation).line() if panel.escalation.n else (),
-        shape(panel.chart, width, options, numbers.percent),
+        shape(panel.chart, width, options, numbers.percent, part_of_outcome_window(snap)),
     ]
 
 
@@ -73,7 +83,7 @@ def abandonment_panel(snap: Snapshot, options: DisplayOptions, width: int) -> li
         rule("abandoned", width, f"n {panel.rate.n:,}"),
         headline(panel.rate, numbers.percent, width, "call.end", bad=troubled(snap, "abandonment")),
         *[*steps, (), ()][:2],
-        shape(panel.chart, width, options, numbers.percent),
+        shape(panel.chart, width, options, numbers.percent, part_of_outcome_window(snap)),
     ]
 
 
@@ -93,7 +103,7 @@ def cost_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line
         headline(panel.per_call, numbers.dollars, width, "usage", bad=troubled(snap, "cost")),
         shares.line(),
         Row(2).add(estimated if panel.per_call.n else "", "muted").line(),
-        shape(panel.chart, width, options, numbers.dollars),
+        shape(panel.chart, width, options, numbers.dollars, part_of_outcome_window(snap)),
     ]
 
 
@@ -104,7 +114,7 @@ def sentiment_panel(snap: Snapshot, width: int) -> list[Line]:
         _mood("sentiment", panel.sentiment, numbers.plain, " of 5", width, low_is_bad=True),
         _mood("frustrated", panel.frustrated, numbers.percent, "", width),
         _mood("interrupted", panel.interruptions, numbers.plain, " per 100", width),
-        (),
+        Row(2).add(part_of_outcome_window(snap), "muted").line(),
     ]
 
 

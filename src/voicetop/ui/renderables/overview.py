@@ -17,11 +17,14 @@ from voicetop.ui.renderables.health import (
     errors_panel,
     latency_numbers,
     latency_panel,
+    part_of_outcome_window,
+    part_of_window,
+    shown_window,
     split_line,
     troubled,
 )
 from voicetop.ui.renderables.written_figure import write_figure
-from voicetop.ui.style.display_options import SPANS, DisplayOptions
+from voicetop.ui.style.display_options import DisplayOptions
 
 GAP = 3
 FULL_WIDTH, FULL_HEIGHT = 100, 27
@@ -119,7 +122,7 @@ def _compact(
     lines = [
         *focused([capacity_line(snap.capacity, options, width)], focus == "calls"),
         *focused(
-            [rule("response time", width, SPANS[snap.view.span], f"n {latency.e2e.p50.n:,}")],
+            [rule("response time", width, shown_window(snap), f"n {latency.e2e.p50.n:,}")],
             focus == "latency",
         ),
         *_with_shape(latency_numbers(latency, width), latency.chart, options, width),
@@ -145,7 +148,7 @@ def _with_shape(lines: list[Line], series: Series | None, options: DisplayOption
 
 
 class Summary(NamedTuple):
-    """A figure in one line."""
+    """A figure in one line; `window` says if there is no data for all of its window."""
 
     name: str
     kind: str
@@ -154,12 +157,21 @@ class Summary(NamedTuple):
     low_is_bad: bool
     chart: Series | None
     comes_with: str
+    window: str
 
 
 def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
+    late = part_of_outcome_window(snap)
     rows = [
         Summary(
-            "errors", "errors", snap.errors.rate, numbers.percent, False, snap.errors.chart, "call.start"
+            "errors",
+            "errors",
+            snap.errors.rate,
+            numbers.percent,
+            False,
+            snap.errors.chart,
+            "call.start",
+            part_of_window(snap, snap.view.span),
         ),
         Summary(
             "success",
@@ -169,6 +181,7 @@ def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
             True,
             snap.outcome.chart,
             "call.outcome",
+            late,
         ),
         Summary(
             "abandonment",
@@ -178,11 +191,21 @@ def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
             False,
             snap.abandonment.chart,
             "call.end",
+            late,
         ),
         Summary(
-            "cost per call", "cost", snap.cost.per_call, numbers.dollars, False, snap.cost.chart, "usage"
+            "cost per call",
+            "cost",
+            snap.cost.per_call,
+            numbers.dollars,
+            False,
+            snap.cost.chart,
+            "usage",
+            late,
         ),
-        Summary("sentiment", "sentiment", snap.mood.sentiment, numbers.plain, True, None, "call.outcome"),
+        Summary(
+            "sentiment", "sentiment", snap.mood.sentiment, numbers.plain, True, None, "call.outcome", late
+        ),
     ]
     return [(row, troubled(snap, row.kind)) for row in rows]
 
@@ -198,6 +221,7 @@ def _summary(summary: Summary, bad: bool, options: DisplayOptions, width: int) -
     compared(row, reading).to(34)
     row.add(f"normal {reading.normal}" if reading.normal else "", "muted").to(49)
     row.add("" if summary.figure.few else f"n {summary.figure.n:,}", "faint").to(58)
+    row.add(f"{summary.window}  " if summary.window else "", "muted")
     if summary.chart is not None and width - row.width >= 12:
         known = spark(summary.chart, width - row.width, options, _silent)
         row.put(known[:1])

@@ -11,6 +11,7 @@ from voicetop.engine.snapshot import Severity
 from voicetop.formatting import times
 
 SPANS = {"5m": "5 min", "30m": "30 min", "24h": "24 h"}
+SPANS_S = {"5m": 300.0, "30m": 1_800.0, "24h": 86_400.0}
 
 
 class Sign(NamedTuple):
