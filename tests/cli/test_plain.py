@@ -95,6 +95,12 @@ def test_a_figure_of_nothing_is_left_out() -> None:
     assert said.endswith("| live 0 · stuck 0/0 · lag 0.0 s")
 
 
+def test_too_few_calls_are_no_figure() -> None:
+    snap = synthetic.busy()
+    few = replace(snap.outcome, success=replace(snap.outcome.success, n=8, few=True))
+    assert "· success too few (n=8) · abandoned " in line(replace(snap, outcome=few))
+
+
 def test_figures_of_a_young_feed_say_how_little_they_cover() -> None:
     said = line(synthetic.young())
     assert re.search(r"p95 [\d,]+ ms n [\d,]+ \(2 of 5 min\) · errors .* n \d+ \(2 of 5 min\)", said)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ui import synthetic
-from voicetop.engine.snapshot import Severity, Snapshot, View
+from voicetop.engine.snapshot import Severity, Snapshot, Verdict, View
 from voicetop.sources import LinkState
 from voicetop.ui.actions.registry import ACTIONS
 from voicetop.ui.lines import text_of, width_of
@@ -106,6 +106,20 @@ def test_figures_of_a_young_feed_say_how_little_they_cover(width: int, height: i
 def test_an_hour_of_the_day_is_not_a_part_of_the_last_minutes(width: int, height: int) -> None:
     snap = synthetic.young(View(where=(("hour", "13"),)))
     assert "2 of " not in "\n".join(painted(snap, width, height))
+
+
+@pytest.mark.parametrize("level", get_args(Severity))
+@pytest.mark.parametrize("waiting", [0, 23])
+def test_what_is_said_of_calm_callers_does_not_contradict_the_verdict(level: Severity, waiting: int) -> None:
+    snap = synthetic.busy()
+    snap = msgspec.structs.replace(
+        snap, verdict=Verdict(level, "…"), waiting=msgspec.structs.replace(snap.waiting, waiting=waiting)
+    )
+    text = "\n".join(painted(snap, 120, 40))
+    assert ("nothing needs attention" in text) == (level in ("ok", "learning"))
+    unsure = level in ("blind", "catching_up")
+    assert ("none stuck" in text or "no caller is waiting" in text) == (not unsure)
+    assert ("not known while" in text) == unsure
 
 
 def test_every_severity_has_a_glyph_and_a_word() -> None:

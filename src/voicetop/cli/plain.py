@@ -16,6 +16,7 @@ from voicetop.formatting import numbers, times
 from voicetop.formatting.numbers import known
 from voicetop.ui.feed import RunningFeed
 from voicetop.ui.renderables.health import part_of_outcome_window, part_of_window
+from voicetop.ui.renderables.written_figure import write_figure
 from voicetop.ui.style.display_options import SIGNS
 from voicetop.wire.text import safe_label
 
@@ -88,7 +89,7 @@ def line(snap: Snapshot) -> str:
     now, late = part_of_window(snap, snap.view.span), part_of_outcome_window(snap)
     parts = [
         f"live {snap.capacity.live}{limit}",
-        f"p50 {numbers.milliseconds(e2e.p50.value)}" if e2e.p50.n else "",
+        f"p50 {write_figure(e2e.p50, numbers.milliseconds).value}" if e2e.p50.n else "",
         _figure("p95", e2e.p95, numbers.milliseconds, now),
         _figure("errors", snap.errors.rate, numbers.percent, now),
         f"stuck {snap.waiting.stuck}/{snap.waiting.waiting}",
@@ -104,5 +105,5 @@ def _figure(name: str, figure: Figure, write: Callable[[float], str], part: str)
     """A figure with its n, and the part of its window that it covers; empty while there is nothing to measure."""
     if not figure.n:
         return ""
-    value = f"{name} {'≥ ' if figure.at_least else ''}{write(figure.value)} n {figure.n:,}"
+    value = f"{name} {write_figure(figure, write).value}" + ("" if figure.few else f" n {figure.n:,}")
     return f"{value} ({part})" if part else value

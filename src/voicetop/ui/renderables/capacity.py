@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from voicetop.charts import blocks
-from voicetop.engine.snapshot import CapacityPanel, Snapshot, StuckStage, WaitingPanel
+from voicetop.engine.snapshot import CapacityPanel, Severity, Snapshot, StuckStage, WaitingPanel
 from voicetop.formatting import labels, numbers, times
 from voicetop.formatting.numbers import known
 from voicetop.ui.lines import Line, Row, clip, fit, width_of
 from voicetop.ui.style.display_options import DisplayOptions
 
+NONE_LISTED: dict[Severity, str] = {
+    "ok": "nothing needs attention",
+    "learning": "nothing needs attention",
+    "recovering": "none stuck, failing or frustrated",
+    "degraded": "none stuck, failing or frustrated",
+    "down": "none stuck, failing or frustrated",
+    "catching_up": "not known while CATCHING UP",
+    "blind": "not known while BLIND",
+}
+"""What is said of a list of calls that need attention without a call in it."""
+UNSURE: frozenset[Severity] = frozenset(["catching_up", "blind"])
+"""While nobody knows how callers are right now."""
 NAMES = 13
 """The column at which figures start."""
 
@@ -48,15 +60,18 @@ def _notes(panel: CapacityPanel, options: DisplayOptions, width: int) -> Line:
     return row.line()
 
 
-def waiting_line(panel: WaitingPanel, width: int) -> Line:
-    """WAITING 97 for a reply · ■ 31 stuck over 8 s · llm acme-llm 29 · longest 41.3 s."""
+def waiting_line(panel: WaitingPanel, width: int, *, sure: bool = True) -> Line:
+    """WAITING 97 for a reply · ■ 31 stuck over 8 s · llm acme-llm 29 · longest 41.3 s.
+
+    `sure`: the feed tells how callers are right now.
+    """
     row = Row(1).add("WAITING", "title").right(NAMES + 5, f"{panel.waiting:,}", "strong").add("  ")
     if panel.stuck:
         row.add(f"■ {panel.stuck:,} stuck for over {times.span(panel.over_s)}", "down")
+    elif panel.waiting:
+        row.add("for a reply, none stuck" if sure else "for a reply, as far as is known", "muted")
     else:
-        row.add("for a reply, " if panel.waiting else "no caller is waiting", "muted").add(
-            "none stuck" if panel.waiting else "", "muted"
-        )
+        row.add("no caller is waiting" if sure else "no caller is known to wait", "muted")
     if known(panel.longest_s) and panel.waiting:
         row.add(" · ", "faint").add(f"longest {times.seconds(panel.longest_s)}", "muted")
     for stage in panel.stages:
@@ -75,7 +90,7 @@ def _stage(stage: StuckStage) -> str:
 
 
 def headcount(snap: Snapshot) -> str:
-    """How many calls need attention and why, in words."""
+    """How many calls need attention and why, in words; if none does, no more than the verdict allows to say."""
     panel = snap.calls
     parts = [(panel.stuck, "stuck"), (panel.failing, "failing"), (panel.frustrated, "frustrated")]
-    return " · ".join(f"{n:,} {word}" for n, word in parts if n) or "nothing needs attention"
+    return " · ".join(f"{n:,} {word}" for n, word in parts if n) or NONE_LISTED[snap.verdict.severity]

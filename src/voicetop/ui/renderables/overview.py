@@ -10,7 +10,7 @@ from voicetop.formatting import labels, numbers
 from voicetop.ui.lines import BLANK, Line, Row, beside, block, clip, fit, rule, width_of
 from voicetop.ui.renderables import outcomes
 from voicetop.ui.renderables.calls import attention_panel
-from voicetop.ui.renderables.capacity import capacity_line, waiting_line
+from voicetop.ui.renderables.capacity import UNSURE, capacity_line, waiting_line
 from voicetop.ui.renderables.chart import spark
 from voicetop.ui.renderables.health import (
     compared,
@@ -87,7 +87,7 @@ def _full(
     )
     return [
         *focused([capacity_line(snap.capacity, options, width)], focus == "calls"),
-        waiting_line(snap.waiting, width),
+        waiting_line(snap.waiting, width, sure=snap.verdict.severity not in UNSURE),
         *air,
         *large,
         *air,

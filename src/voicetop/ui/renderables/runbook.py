@@ -170,7 +170,7 @@ def _calls(snap: Snapshot, _: DisplayOptions) -> str:
     panel = snap.calls
     if panel.stuck or panel.failing or panel.frustrated:
         return headcount(snap)
-    return f"{numbers.counted(panel.of, 'live call')}, none stuck or failing"
+    return f"{numbers.counted(panel.of, 'live call')}, {headcount(snap)}"
 
 
 def _segments(snap: Snapshot, _: DisplayOptions) -> str:
