@@ -21,6 +21,7 @@ from voicetop.wire.events import (
     CallUpdate,
     Error,
     Interruption,
+    SourceStatus,
     Stage,
     Tool,
     Turn,
@@ -144,7 +145,9 @@ class Oracle:
     """Hears what the engine hears."""
 
     def __init__(self) -> None:
-        self.at = 0.0
+        self.at = self.began = 0.0
+        self.heard: dict[str, Seconds] = {}
+        """When each publisher that reports its status last did."""
         self.calls: dict[str, OracleCall] = {}
         self.ids: set[str] = set()
         self.duplicates = self.late = self.strangers = 0
@@ -157,6 +160,8 @@ class Oracle:
                 self.duplicates += 1
                 return
             self.ids.add(event.event_id)
+        if isinstance(event, SourceStatus):
+            self.heard[event.source] = at
         if not isinstance(event, CallEvent):
             return
         ts = min(event.ts, at)
@@ -229,7 +234,7 @@ class Oracle:
         call.turn = max(call.turn, event.turn)
         if call.wait and (event.turn >= call.wait_turn or event.turn < 0):
             if event.e2e_ms != event.e2e_ms and event.status != "cancelled":
-                self._observe(call, ts, "waited", (ts - call.wait) * 1000)
+                self._observe(call, ts, "waited", self._waited_ms(call, ts))
             call.wait = 0.0
         if event.step and event.step != call.step:
             self._reach(call, event.step, ts)
@@ -263,18 +268,24 @@ class Oracle:
             call.abandoned = None if call.looks_abandoned() else False
 
     def _end(self, call: OracleCall, ts: Seconds, reason: str) -> None:
-        if call.wait and ts > call.wait:
-            self._observe(call, ts, "waited", (ts - call.wait) * 1000)
+        if call.wait and self._waited_ms(call, ts) > 0:
+            self._observe(call, ts, "waited", self._waited_ms(call, ts))
         call.wait = 0.0
         call.state = "lost" if reason == "lost" else "ended"
         call.left_at = call.step
         call.reason, call.ended = reason, max(ts, call.started)
         call.abandoned = None if call.looks_abandoned() else False
 
+    def _waited_ms(self, call: OracleCall, until: Seconds) -> float:
+        """What was before the feed isn't waiting, unless it was over by then."""
+        before = until <= self.began
+        return (until - (call.wait if before else max(call.wait, self.began))) * 1000
+
     def beat(self, at: Seconds) -> None:
         """A heartbeat."""
         passed = at // 5 > self.at // 5
-        self.at = at
+        self.at, self.began = at, self.began or at
+        self.heard = {source: seen for source, seen in self.heard.items() if seen >= at - 600}
         for call in self.calls.values():
             if not call.live and call.abandoned is None and call.ended + GRACE <= at:
                 call.abandoned = call.looks_abandoned()
@@ -311,8 +322,14 @@ class Oracle:
 
     def waits(self, span: str, where: Where) -> list[float]:
         """Waits that ended without a reply, and those that go on."""
-        going_on = [(self.at - call.wait) * 1000 for call in self.present(where) if call.wait]
+        going_on = [self._waited_ms(call, self.at) for call in self.waiting(where)]
         return [*self.times("waited", span, where), *going_on]
+
+    def waiting(self, where: Where) -> list[OracleCall]:
+        """The calls with a waiting caller: while nobody is heard, none is known to wait."""
+        if self.heard and all(seen < self.at - 7 for seen in self.heard.values()):
+            return []
+        return [call for call in self.present(where) if call.wait]
 
     def ended(self, span: str, where: Where) -> list[OracleCall]:
         gone = [call for call in self.chosen(where) if not call.live]

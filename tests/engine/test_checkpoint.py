@@ -31,6 +31,7 @@ from voicetop.wire.events import (
     Heartbeat,
     Operator,
     Security,
+    SourceStatus,
     Stage,
     Turn,
     TurnStart,
@@ -64,6 +65,7 @@ def complete() -> Session:
         *[(at, TurnStart(ts=at - 30, call_id=f"w{n}", turn=0)) for n in range(9)],
         (at, Stage(ts=at, call_id="w1", name="llm", state="start", provider="acme")),
         (at, Turn(ts=at, call_id="w1", turn=0, e2e_ms=900.0, user_text="I want to cancel")),
+        (at + 4, SourceStatus(ts=at + 4, source="agent-1")),
         (at + 6, Heartbeat(ts=at + 6, seq=1)),
         (at + 6, Turn(ts=at + 6, call_id="w", turn=0, e2e_ms=900.0)),
     ]

@@ -137,4 +137,6 @@ def _live(seen: Snapshot, oracle: Oracle) -> None:
     assert {row.call_id for row in seen.calls.rows} == {call.call_id for call in live}
     assert seen.calls.of == len(live)
     assert seen.capacity.live == sum(call.live for call in oracle.calls.values())
-    assert seen.waiting.waiting == sum(bool(call.wait) for call in oracle.present(seen.view.where))
+    waits = sum(bool(call.wait) for call in oracle.present(seen.view.where))
+    known = len(oracle.waiting(seen.view.where))
+    assert (seen.waiting.waiting, seen.waiting.unknown) == (known, waits - known)

@@ -100,6 +100,7 @@ def test_stuck_callers_are_down_within_seconds_learned_or_not() -> None:
 
 def test_two_stuck_callers_of_many_waiting_are_no_outage() -> None:
     line = Line()
+    line.pass_(10)
     line.hear(*[TurnStart(ts=line.at - 10, call_id=f"c{n}", turn=0) for n in range(2)])
     line.hear(*[TurnStart(ts=line.at, call_id=f"d{n}", turn=0) for n in range(10)])
     line.pass_(6)

@@ -8,7 +8,15 @@ import pytest
 
 from engine.feeding import START, Line
 from engine.oracle import middle
-from voicetop.wire.events import CallEnd, CallUpdate, Interruption, Stage, Turn, TurnStart
+from voicetop.wire.events import (
+    CallEnd,
+    CallUpdate,
+    Interruption,
+    SourceStatus,
+    Stage,
+    Turn,
+    TurnStart,
+)
 
 
 def busy(replies: int = 95) -> Line:
@@ -152,6 +160,142 @@ def test_talking_over_the_agent_ends_no_wait() -> None:
 
 def test_a_wait_told_late_counts_from_when_it_began() -> None:
     line = Line()
-    line.wait("c1", ts=START - 20)
+    line.pass_(30)
+    line.wait("c1", ts=line.at - 20)
     line.beat(line.at + 1)
     assert line.row("c1").waiting_s == 21
+
+
+# -- publishers that aren't heard ------------------------------------------------------------------------------------
+
+
+def cut(seconds: float, *, replies: int = 95, source: str = "cut") -> Line:
+    """One of two publishers is cut off while five replies of its callers are in flight, and `seconds` pass."""
+    line = busy(replies)
+    for name in ("cut", "fine"):
+        line.tell(SourceStatus, source=name)
+    line.hear(*[TurnStart(ts=line.at, call_id=f"w{n}", turn=0, source=source) for n in range(5)])
+    until = line.at + seconds
+    while line.at < until:
+        line.pass_(min(5.0, until - line.at))
+        line.tell(SourceStatus, source="fine")
+    return line
+
+
+def test_waits_of_a_silent_publisher_are_unknown_and_nothing_else() -> None:
+    line = cut(74)
+    seen = line.see(dimension="language")
+    assert (seen.waiting.unknown, seen.waiting.unknown_since) == (5, line.at - 74)
+    assert (seen.waiting.waiting, seen.waiting.stuck, seen.waiting.longest_s) == (0, 0, 0)
+    p95 = seen.latency.e2e.p95
+    assert (p95.value, p95.at_least, p95.n) == (middle(1_000), False, 95)
+    assert seen.segments is not None
+    assert [(row.stuck, row.p95.n) for row in seen.segments.rows] == [(0, 95)]
+    assert "waiting" not in [trouble.kind for trouble in seen.verdict.troubles]
+    assert (seen.calls.stuck, seen.needing_eyes) == (0, ())
+
+
+def test_an_unknown_wait_is_marked_in_the_list_and_on_the_page_of_its_call() -> None:
+    line = cut(74)
+    row = line.row("w3")
+    assert (row.state, row.eyes, row.unknown_since) == ("unknown", "", line.at - 74)
+    assert row.waiting_s != row.waiting_s
+    assert row.mood == 0
+    detail = line.see(call_id="w3").detail
+    assert detail is not None
+    (turn,) = detail.turns
+    assert (turn.status, turn.unknown_since) == ("unknown", line.at - 74)
+    assert turn.waiting_s != turn.waiting_s
+    assert set(line.rows(text="unknown")) == {f"w{n}" for n in range(5)}
+    assert line.rows(text="stuck") == line.rows(text="wait>1") == []
+
+
+def test_a_lost_connection_never_opens_an_alert_about_stuck_callers() -> None:
+    for before in (0.0, 1.0, 4.9):
+        line = busy()
+        line.hear(*[TurnStart(ts=line.at - before, call_id=f"w{n}", source="cut", turn=0) for n in range(5)])
+        for name in ("cut", "fine"):
+            line.tell(SourceStatus, source=name)
+        for _ in range(30):
+            line.pass_(5.0)
+            line.tell(SourceStatus, source="fine")
+            assert not [one for one in line.session.alerts.incidents.opened if one.family == "waiting"]
+
+
+def test_a_publisher_that_is_heard_again_knows_who_is_waiting() -> None:
+    line = cut(30)
+    line.tell(SourceStatus, source="cut")
+    line.hear(*[Turn(ts=line.at - 28, call_id=f"w{n}", turn=0, e2e_ms=2_000.0, source="cut") for n in (0, 1)])
+    line.pass_(1)
+    seen = line.see()
+    assert (seen.waiting.waiting, seen.waiting.stuck, seen.waiting.unknown) == (3, 3, 0)
+    assert seen.waiting.longest_s == 31
+    assert seen.waiting.unknown_since != seen.waiting.unknown_since
+
+
+@pytest.mark.parametrize("seconds", [3, 5, 6.9])
+def test_a_publisher_between_two_statuses_is_not_silent(seconds: float) -> None:
+    panel = cut(seconds).see().waiting
+    assert (panel.waiting, panel.unknown) == (5, 0)
+
+
+def test_a_source_that_never_sends_a_status_is_believed() -> None:
+    panel = cut(74, source="webhook").see().waiting
+    assert (panel.waiting, panel.stuck, panel.unknown) == (5, 5, 0)
+
+
+def test_waits_without_a_source_are_unknown_once_nobody_is_heard() -> None:
+    line = cut(10, source="")
+    assert line.see().waiting.waiting == 5
+    line.pass_(8)
+    assert line.see().waiting.unknown == 5
+
+
+def test_a_filter_counts_its_own_unknown_waits() -> None:
+    line = cut(20)
+    line.tell(CallUpdate, "w1", segments={"language": "es"})
+    assert line.see(where=(("language", "es"),)).waiting.unknown == 1
+    assert line.see().waiting.unknown == 5
+
+
+# -- what was before the feed ----------------------------------------------------------------------------------------
+
+
+def long_ago(callers: int = 5) -> Line:
+    """A hub that is 20 s old hears of callers who have been waiting for 30 hours."""
+    line = Line()
+    line.pass_(20)
+    line.hear(*[TurnStart(ts=line.at - 108_000, call_id=f"w{n}", turn=0) for n in range(callers)])
+    line.pass_(5)
+    return line
+
+
+def test_a_wait_that_began_before_the_feed_counts_from_there() -> None:
+    line = long_ago()
+    seen = line.see(call_id="w0")
+    assert seen.waiting.longest_s == 25
+    assert line.row("w0").waiting_s == 25
+    assert seen.detail is not None
+    assert seen.detail.turns[0].waiting_s == 25
+    assert seen.verdict.since == START
+    assert line.rows(text="wait>26") == []
+    line.tell(CallEnd, "w0", reason="user_hangup")
+    line.tell(Turn, "w1", turn=0, status="failed")
+    line.pass_(10)
+    p99 = line.see().latency.e2e.p99
+    assert (p99.n, p99.value) == (5, middle(35_000))
+
+
+def test_waits_that_were_over_before_the_feed_began_keep_their_length() -> None:
+    line = Line()
+    line.pass_(5)
+    ago = line.at - 120
+    line.hear(
+        TurnStart(ts=ago - 40, call_id="a", turn=0),
+        Turn(ts=ago - 20, call_id="a", turn=0, status="failed"),
+        TurnStart(ts=ago - 40, call_id="b", turn=0),
+        CallEnd(ts=ago, call_id="b", reason="user_hangup"),
+    )
+    line.pass_(1)
+    e2e = line.see().latency.e2e
+    assert (e2e.p50.value, e2e.p99.value) == (middle(20_000), middle(40_000))

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from voicetop.cli.exit_notes import print_exit_notes
-from voicetop.engine.snapshot import Figure, Snapshot
-from voicetop.formatting import numbers, times
+from voicetop.engine.snapshot import Figure, Snapshot, WaitingPanel
+from voicetop.formatting import labels, numbers, times
 from voicetop.formatting.numbers import known
 from voicetop.ui.feed import RunningFeed
 from voicetop.ui.renderables.health import part_of_outcome_window, part_of_window
@@ -93,6 +93,7 @@ def line(snap: Snapshot) -> str:
         _figure("p95", e2e.p95, numbers.milliseconds, now),
         _figure("errors", snap.errors.rate, numbers.percent, now),
         f"stuck {snap.waiting.stuck}/{snap.waiting.waiting}",
+        *_unknown(snap.waiting),
         _figure("success", snap.outcome.success, numbers.percent, late),
         _figure("abandoned", snap.abandonment.rate, numbers.percent, late),
         _figure("cost", snap.cost.per_call, numbers.dollars, late),
@@ -107,3 +108,10 @@ def _figure(name: str, figure: Figure, write: Callable[[float], str], part: str)
         return ""
     value = f"{name} {write_figure(figure, write).value}" + ("" if figure.few else f" n {figure.n:,}")
     return f"{value} ({part})" if part else value
+
+
+def _unknown(panel: WaitingPanel) -> list[str]:
+    """Waits of silent publishers, if there are any."""
+    if not panel.unknown:
+        return []
+    return [labels.unknown_replies(panel.unknown, f"since {times.clock(panel.unknown_since)}Z")]

@@ -17,6 +17,7 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.event_handlers import HANDLERS
 from voicetop.engine.state import EngineState
 from voicetop.engine.verdict import Judge
+from voicetop.engine.waiting import Waits
 from voicetop.wire.codec import Batch
 from voicetop.wire.events import Operator, Turn, TurnStart
 
@@ -40,6 +41,11 @@ class Engine(EngineState):
         """
         return max(self.config.stuck_after_s, self.judge.long_wait_s)
 
+    @property
+    def waits(self) -> Waits:
+        """What is known of the waits now."""
+        return Waits(self.feed, self.at)
+
     # -- time ---------------------------------------------------------------------------------------------------
 
     def advance(self, at: float, *, local: bool = False) -> list[int]:
@@ -58,7 +64,7 @@ class Engine(EngineState):
             if self.config.verdict:
                 limit, least = self.load.limit, self.config.stuck_after_s
                 live = self.roster.live.values()
-                self.judge.step(self.ledger, live, at, limit=limit, stuck_after_s=least)
+                self.judge.step(self.ledger, live, self.waits, limit=limit, stuck_after_s=least)
         return [number * MARK_S for number in passed]
 
     def _decide_abandonment(self, at: float) -> None:
@@ -105,7 +111,7 @@ class Engine(EngineState):
                         call.e2e = e2e
                 if call.wait_since and (turn >= call.wait_turn or turn < 0):
                     if e2e != e2e and event.status != "cancelled":
-                        self.ledger.observe_wait(call, ts, (ts - call.wait_since) * 1000)
+                        self.ledger.observe_wait(call, ts, self.feed.waited_s(call.wait_since, ts) * 1000)
                     call.wait_since = 0.0
                     call.stage = ""
                 if event.step and event.step != call.step:

@@ -13,6 +13,10 @@ SKEW_TURN = 30.0
 MAX_SOURCES = 2_000
 SILENT_AFTER = 15.0
 BLIND_AFTER = 3.0
+UNKNOWN_AFTER = 7.0
+"""Seconds without a status after which the waits of a publisher's callers are unknown: statuses come every 5 s, and a
+caller is stuck after 8 s at the earliest, so that a lost connection doesn't look like an outage.
+"""
 
 
 class SourceTracker(Struct, gc=False):
@@ -43,7 +47,10 @@ class SourceTracker(Struct, gc=False):
 
 
 class FeedTracker(Struct, kw_only=True):
-    """The feed's own figures, part of the checkpoint. `strangers` counts events of unknown calls."""
+    """The feed's own figures, part of the checkpoint. `strangers` counts events of unknown calls.
+
+    `began` is the first heartbeat's stamp: what was before, nobody watched. 0 if not known.
+    """
 
     at: float = 0.0
     spoke_at: float = 0.0
@@ -60,6 +67,7 @@ class FeedTracker(Struct, kw_only=True):
     sources: dict[str, SourceTracker] = field(default_factory=dict)
     rotated: float = 0.0
     skewed: bool = False
+    began: float = 0.0
 
     def record_status(self, event: SourceStatus, at: float) -> None:
         """Record a publisher's status and its delay.
@@ -85,6 +93,8 @@ class FeedTracker(Struct, kw_only=True):
 
     def beat(self, at: float, *, local: bool) -> None:
         """Process a heartbeat: apply what was measured since the last one."""
+        if not self.at:
+            self.began = at
         self.at = at
         self.local = local
         if not local:
@@ -117,6 +127,25 @@ class FeedTracker(Struct, kw_only=True):
                 return False
             reporting = reporting or bool(source.status_at)
         return reporting
+
+    def waited_s(self, since: float, until: float) -> float:
+        """Seconds of a wait `since` a time `until` another, of which those before the feed began don't count.
+
+        A wait that was over before (history, sent by a publisher that joins) counts in full.
+        """
+        return until - (since if until <= self.began else max(since, self.began))
+
+    def silent(self, at: float) -> dict[str, float]:
+        """The publishers that report their status and aren't heard, with the time when they last were.
+
+        "" stands for events that name no source: their publisher is silent for sure if all are. A publisher that never
+        sent a status is none of them.
+        """
+        heard = {name: source.seen for name, source in self.sources.items() if source.status_at}
+        silent = {name: seen for name, seen in heard.items() if at - seen > UNKNOWN_AFTER}
+        if silent and len(silent) == len(heard):
+            silent.setdefault("", max(heard.values()))
+        return silent
 
     def reporting(self, at: float) -> tuple[int, int]:
         """(publishers that send their status, those of them that have been silent for 15 s)."""

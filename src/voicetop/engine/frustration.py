@@ -23,12 +23,14 @@ _INTERRUPTS, _REPEATS, _WAITING, _FASTER, _LOUDER = WEIGHTS.values()
 _ALWAYS = _INTERRUPTS + _REPEATS + _WAITING
 
 
-def signals(call: Call, now: float = 0.0) -> dict[str, float]:
-    """The call's known signals, each 0 to 1; with `now` (epoch s), including a wait in progress."""
-    return {name: value for name, value in zip(WEIGHTS, _signals(call, now), strict=True) if value == value}
+def signals(call: Call, waited_s: float = 0.0) -> dict[str, float]:
+    """The call's known signals, each 0 to 1; including a wait in progress, of `waited_s` so far."""
+    return {
+        name: value for name, value in zip(WEIGHTS, _signals(call, waited_s), strict=True) if value == value
+    }
 
 
-def _signals(call: Call, now: float) -> tuple[float, float, float, float, float]:
+def _signals(call: Call, waited_s: float) -> tuple[float, float, float, float, float]:
     """All signals in the order of `WEIGHTS`; NaN if unknown."""
     faster = louder = NAN
     voice = call.voice
@@ -40,24 +42,24 @@ def _signals(call: Call, now: float) -> tuple[float, float, float, float, float]
     return (
         min(1.0, 2 * call.barge_ins / max(4, call.turns)),
         min(1.0, call.repeats / 2),
-        min(1.0, (call.slow_ms + _ongoing_wait_ms(call, now)) / 12_000),
+        min(1.0, (call.slow_ms + _beyond_patience_ms(waited_s)) / 12_000),
         faster,
         louder,
     )
 
 
-def _ongoing_wait_ms(call: Call, now: float) -> float:
-    return max(0.0, (now - call.wait_since) * 1000 - PATIENCE_MS) if call.wait_since and now else 0.0
+def _beyond_patience_ms(waited_s: float) -> float:
+    return max(0.0, waited_s * 1000 - PATIENCE_MS)
 
 
-def current_score(call: Call, at: float) -> float:
-    """The score at `at` (epoch s), including a wait in progress."""
-    return score(call, at)[0] if call.wait_since else call.mood
+def current_score(call: Call, waited_s: float) -> float:
+    """The score, including a wait in progress, of `waited_s` so far."""
+    return score(call, waited_s)[0] if waited_s else call.mood
 
 
-def score(call: Call, now: float = 0.0) -> tuple[float, int]:
+def score(call: Call, waited_s: float = 0.0) -> tuple[float, int]:
     """(frustration 0–1 to a thousandth, number of signals known)."""
-    interrupts, repeated, waiting, faster, louder = _signals(call, now)
+    interrupts, repeated, waiting, faster, louder = _signals(call, waited_s)
     total = _INTERRUPTS * interrupts + _REPEATS * repeated + _WAITING * waiting
     weight, signal_count = _ALWAYS, 3
     if faster == faster:
@@ -84,9 +86,9 @@ def count_wait(call: Call, e2e_ms: float) -> None:
     update(call)
 
 
-def end_wait(call: Call, ts: float) -> None:
-    """Count a wait in progress when the call ends at `ts` (epoch s)."""
-    call.slow_ms += _ongoing_wait_ms(call, ts)
+def end_wait(call: Call, waited_s: float) -> None:
+    """Count a wait of `waited_s` when the call ends."""
+    call.slow_ms += _beyond_patience_ms(waited_s)
     update(call)
 
 

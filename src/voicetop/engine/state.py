@@ -102,9 +102,10 @@ class EngineState:
 
     def end(self, call: Call, ts: float, reason: str) -> None:
         """The call is no longer live. `reason` "lost" means that it timed out."""
-        if call.wait_since and ts > call.wait_since:
-            self.ledger.observe_wait(call, ts, (ts - call.wait_since) * 1000)
-        frustration.end_wait(call, ts)
+        waited_s = self.feed.waited_s(call.wait_since, ts) if call.wait_since else 0.0
+        if waited_s > 0:
+            self.ledger.observe_wait(call, ts, waited_s * 1000)
+        frustration.end_wait(call, waited_s)
         call.wait_since = 0.0
         self.ledger.leave(call)
         call.state = "lost" if reason == "lost" else "ended"

@@ -13,12 +13,13 @@ from collections.abc import Collection
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from voicetop.engine import normals, thresholds, waiting
+from voicetop.engine import normals, thresholds
 from voicetop.engine.attribution import onset, segments, stages
 from voicetop.engine.attribution.likelihood import Attribution
 from voicetop.engine.calls import Call
 from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import Figure, Trouble
+from voicetop.engine.waiting import Waits
 from voicetop.engine.windows.ledger import Ledger
 
 CLEAR_S = 20
@@ -53,13 +54,14 @@ class Judge(Struct, kw_only=True):
         self.standing = {key: active for key, active in self.standing.items() if _is_readable(active.trouble)}
 
     def step(
-        self, ledger: Ledger, live: Collection[Call], at: float, *, limit: int, stuck_after_s: float
+        self, ledger: Ledger, live: Collection[Call], waits: Waits, *, limit: int, stuck_after_s: float
     ) -> None:
-        """Look at the figures as they are at this mark: of what the windows hold, and of the `live` calls.
+        """Look at the figures as they are now: of what the windows hold, and of the `live` calls with their `waits`.
 
         `limit` is the tested capacity in calls, 0 where it isn't known.
         """
-        mark = _Mark(ledger, live, frozenset(self.troubled), at)
+        at = waits.at
+        mark = _Mark(ledger, live, waits, frozenset(self.troubled))
         self.long_wait_s = mark.usual.long_wait_s
         over = max(stuck_after_s, self.long_wait_s)
         for trouble in (*mark.stuck(over), *mark.near_capacity(limit), *mark.off_normal()):
@@ -85,13 +87,16 @@ def _onset(ledger: Ledger, trouble: Trouble, at: float) -> float:
 class _Mark:
     """Evaluates the fleet-wide figures of one mark against the thresholds."""
 
-    def __init__(self, ledger: Ledger, live: Collection[Call], troubled: frozenset[int], at: float) -> None:
-        self._ledger, self._live, self._troubled, self._at = ledger, live, troubled, at
+    def __init__(
+        self, ledger: Ledger, live: Collection[Call], waits: Waits, troubled: frozenset[int]
+    ) -> None:
+        self._ledger, self._live, self._waits, self._troubled = ledger, live, waits, troubled
+        self._at = waits.at
         self.usual = Normals.of(ledger, None, troubled)
 
     def stuck(self, over: float) -> list[Trouble]:
         """Callers who wait for longer than anybody should, `over` seconds."""
-        panel = waiting.panel(waiting.waiting_calls(self._live, None), self._at, over)
+        panel = self._waits.panel(self._waits.waiting_calls(self._live, None), over)
         severity = thresholds.stuck(panel, len(self._live))
         if severity == "ok":
             return []
@@ -169,8 +174,8 @@ class _Mark:
         counts, past = now.get("e2e"), usual.histograms.get("e2e")
         if counts is None or past is None:
             return []
-        waiting_now = waiting.waiting_calls(self._live, cells)
-        waits = waiting.as_histogram(waiting_now, self._at) + now.get("waited", 0)
+        waiting_now = self._waits.waiting_calls(self._live, cells)
+        waits = self._waits.histogram(waiting_now) + now.get("waited", 0)
         threshold = thresholds.SEGMENT_LATENCY if local.where else thresholds.LATENCY
         p95 = normals.latencies("e2e", counts, waits, past, threshold).p95
         if not p95.off:

@@ -1,4 +1,4 @@
-"""Callers waiting for a reply: since when, and in which stage."""
+"""Callers waiting for a reply: since when, and in which stage, as far as the feed tells."""
 
 from __future__ import annotations
 
@@ -8,43 +8,85 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicetop.engine.calls import Call
-from voicetop.engine.snapshot import StuckStage, WaitingPanel
+from voicetop.engine.feed_state import FeedTracker
+from voicetop.engine.snapshot import NAN, StuckStage, WaitingPanel
 from voicetop.engine.windows.buckets import BUCKETS, bucket_of
 from voicetop.engine.windows.histograms import Histogram
 
 
-def waiting_calls(calls: Iterable[Call], cells: NDArray[np.intp] | None) -> list[Call]:
-    """The live calls with a waiting caller, in some cells (None: all)."""
-    if cells is None:
-        return [call for call in calls if call.wait_since]
-    wanted = frozenset(cells.tolist())
-    return [call for call in calls if call.wait_since and call.cell in wanted]
+class Waits:
+    """The waits at one moment (`at`, stamp time): one definition for every figure, list and alert.
+
+    A wait is unknown while its publisher is silent (`FeedTracker.silent`): the reply may have come long ago. It is then
+    neither waiting nor stuck. A wait that began before the feed did counts from there.
+    """
+
+    def __init__(self, feed: FeedTracker, at: float) -> None:
+        self.at = at
+        self._feed = feed
+        self._silent = feed.silent(at)
+
+    def known(self, call: Call) -> bool:
+        """Whether the caller is waiting for a reply."""
+        return call.wait_since > 0 and call.source not in self._silent
+
+    def unknown_since(self, call: Call) -> float:
+        """When the publisher of a wait was last heard (stamp time); NaN unless the wait is unknown."""
+        return self._silent.get(call.source, NAN) if call.wait_since else NAN
+
+    def seconds(self, call: Call) -> float:
+        """How long the caller has been waiting; 0 if that isn't known, or nobody waits."""
+        return max(0.0, self._feed.waited_s(call.wait_since, self.at)) if self.known(call) else 0.0
+
+    def waiting_calls(self, calls: Iterable[Call], cells: NDArray[np.intp] | None) -> list[Call]:
+        """The live calls with a waiting caller, in some cells (None: all)."""
+        silent, wanted = self._silent, _wanted(cells)
+        return [
+            call
+            for call in calls
+            if call.wait_since and (wanted is None or call.cell in wanted) and call.source not in silent
+        ]
+
+    def unknown_calls(self, calls: Iterable[Call], cells: NDArray[np.intp] | None) -> list[Call]:
+        """The live calls whose wait is unknown, in some cells (None: all)."""
+        silent, wanted = self._silent, _wanted(cells)
+        if not silent:
+            return []
+        return [
+            call
+            for call in calls
+            if call.wait_since and call.source in silent and (wanted is None or call.cell in wanted)
+        ]
+
+    def histogram(self, waiting: list[Call]) -> Histogram:
+        """The waits so far, each a latency of at least this long."""
+        waits = np.array([self.seconds(call) * 1000 for call in waiting])
+        return np.bincount(bucket_of(waits), minlength=BUCKETS) if len(waits) else np.zeros(BUCKETS, np.int64)
+
+    def panel(self, waiting: list[Call], over_s: float, unknown: Iterable[Call] = ()) -> WaitingPanel:
+        """Waiting and stuck callers by stage, most stuck first, and the number of unknown waits."""
+        stages: dict[str, list[Call]] = {}
+        for call in waiting:
+            stages.setdefault(call.stage, []).append(call)
+        rows = [self._stage(name, calls, over_s) for name, calls in stages.items()]
+        rows.sort(key=lambda row: (-row.stuck, -row.waiting, row.stage))
+        heard = [self.unknown_since(call) for call in unknown]
+        return WaitingPanel(
+            waiting=len(waiting),
+            stuck=sum(row.stuck for row in rows),
+            over_s=over_s,
+            longest_s=max((row.longest_s for row in rows), default=0.0),
+            stages=tuple(rows),
+            unknown=len(heard),
+            unknown_since=min(heard, default=NAN),
+        )
+
+    def _stage(self, name: str, calls: list[Call], over_s: float) -> StuckStage:
+        waits = [self.seconds(call) for call in calls]
+        providers = [call.provider for call in calls if call.provider]
+        most = max(sorted(set(providers)), key=providers.count) if providers else ""
+        return StuckStage(name, sum(w > over_s for w in waits), len(calls), max(waits), most)
 
 
-def as_histogram(waiting: list[Call], at: float) -> Histogram:
-    """The waits so far, each a latency of at least this long."""
-    waits = np.array([(at - call.wait_since) * 1000 for call in waiting])
-    return np.bincount(bucket_of(waits), minlength=BUCKETS) if len(waits) else np.zeros(BUCKETS, np.int64)
-
-
-def panel(waiting: list[Call], at: float, over_s: float) -> WaitingPanel:
-    """Waiting and stuck callers by stage, most stuck first."""
-    stages: dict[str, list[Call]] = {}
-    for call in waiting:
-        stages.setdefault(call.stage, []).append(call)
-    rows = [_stage(name, calls, at, over_s) for name, calls in stages.items()]
-    rows.sort(key=lambda row: (-row.stuck, -row.waiting, row.stage))
-    return WaitingPanel(
-        waiting=len(waiting),
-        stuck=sum(row.stuck for row in rows),
-        over_s=over_s,
-        longest_s=max((row.longest_s for row in rows), default=0.0),
-        stages=tuple(rows),
-    )
-
-
-def _stage(name: str, calls: list[Call], at: float, over_s: float) -> StuckStage:
-    waits = [at - call.wait_since for call in calls]
-    providers = [call.provider for call in calls if call.provider]
-    most = max(sorted(set(providers)), key=providers.count) if providers else ""
-    return StuckStage(name, sum(w > over_s for w in waits), len(calls), max(waits), most)
+def _wanted(cells: NDArray[np.intp] | None) -> frozenset[int] | None:
+    return None if cells is None else frozenset(cells.tolist())

@@ -69,3 +69,9 @@ def errors(component: str = "", category: str = "") -> str:
 def fault(component: str, category: str) -> str:
     """Component and category of an error: "LLM rate limit"."""
     return " ".join(part for part in (stage(component), words(category)) if part)
+
+
+def unknown_replies(number: int, when: str) -> str:
+    """Waits of a silent publisher: "5 replies unknown since 14:02:10: their publisher has been silent"."""
+    replies, whose = ("reply", "its") if number == 1 else ("replies", "their")
+    return f"{number:,} {replies} unknown {when}: {whose} publisher has been silent"

@@ -8,6 +8,7 @@ from typing import Any
 from voicetop.engine import frustration
 from voicetop.engine.calls import Call
 from voicetop.engine.snapshot import NAN, CallDetail, CallEventItem, KnownSegment, TurnRow
+from voicetop.engine.waiting import Waits
 from voicetop.formatting import labels
 from voicetop.formatting.numbers import known
 from voicetop.views import call_list
@@ -35,13 +36,13 @@ STAGES = (
 """Stages in sequence; `llm_total` runs alongside them and is not part of the sum."""
 
 
-def detail(call: Call, at: float, stuck_after: float, acts: Sequence[Operator] = ()) -> CallDetail:
+def detail(call: Call, waits: Waits, stuck_after: float, acts: Sequence[Operator] = ()) -> CallDetail:
     """Everything known about a call; `acts` are what people did about it."""
-    turns, before = _turns_of(call, at, acts)
+    turns, before = _turns_of(call, waits, acts)
     start = next((event for event in call.story if type(event) is CallStart), None)
-    signals = frustration.signals(call, at if call.live else 0.0)
+    signals = frustration.signals(call, waits.seconds(call))
     return CallDetail(
-        row=call_list.row_of(call, at, stuck_after),
+        row=call_list.row_of(call, waits, stuck_after),
         started=call.started,
         source=call.source,
         direction=start.direction if start is not None else "",
@@ -70,7 +71,7 @@ def _opinion(success: int, sentiment: float, label: str) -> str:
 
 
 def _turns_of(
-    call: Call, at: float, acts: Sequence[Operator]
+    call: Call, waits: Waits, acts: Sequence[Operator]
 ) -> tuple[tuple[TurnRow, ...], tuple[CallEventItem, ...]]:
     """The turns with their events, and events before the first turn.
 
@@ -97,17 +98,12 @@ def _turns_of(
         waiting = call.wait_turn if call.wait_turn >= 0 else max(by_index, default=-1) + 1
         if by_index.get(waiting, (None, []))[0] is None:
             by_index.setdefault(waiting, (None, []))
-    return tuple(_row(index, *by_index[index], call, at) for index in sorted(by_index)), tuple(before)
+    return tuple(_row(index, *by_index[index], call, waits) for index in sorted(by_index)), tuple(before)
 
 
-def _row(index: int, turn: Turn | None, items: list[CallEventItem], call: Call, at: float) -> TurnRow:
+def _row(index: int, turn: Turn | None, items: list[CallEventItem], call: Call, waits: Waits) -> TurnRow:
     if turn is None:
-        waits = call.live and call.wait_since and (index == call.wait_turn or call.wait_turn < 0)
-        since = call.wait_since if waits else (items[0].at if items else call.started)
-        return TurnRow(
-            index, since, status="waiting" if waits else "no_reply",
-            waiting_s=at - call.wait_since if waits else NAN, stage=call.stage if waits else "", items=tuple(items),
-        )  # fmt: skip
+        return _unanswered(index, items, call, waits)
     times = turn.latency
     stages = (
         tuple((name, getattr(times, name)) for name in STAGES if getattr(times, name) > 0) if times else ()
@@ -127,6 +123,19 @@ def _row(index: int, turn: Turn | None, items: list[CallEventItem], call: Call, 
         confidence=turn.confidence,
         items=tuple(items),
     )
+
+
+def _unanswered(index: int, items: list[CallEventItem], call: Call, waits: Waits) -> TurnRow:
+    """A turn without a reply: waited for still, or for all that is known, or not any more."""
+    if not call.wait_since or call.wait_turn not in (index, -1):
+        at = items[0].at if items else call.started
+        return TurnRow(index, at, status="no_reply", items=tuple(items))
+    is_known = waits.known(call)
+    return TurnRow(
+        index, call.wait_since, status="waiting" if is_known else "unknown",
+        waiting_s=waits.seconds(call) if is_known else NAN, stage=call.stage,
+        unknown_since=waits.unknown_since(call), items=tuple(items),
+    )  # fmt: skip
 
 
 def item_of(event: AnyEvent) -> CallEventItem | None:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from voicetop.engine import frustration
 from voicetop.engine.calls import Call
+from voicetop.engine.waiting import Waits
 
 Predicate: TypeAlias = Callable[[Call], bool]
 
@@ -22,11 +23,11 @@ TEXTS = ("id", "call", "state", "step", "stage", "caller", "reason", "provider")
 _SHORT = {"lang": "language", "ver": "version", "waiting": "wait", "err": "errors", "mood": "frustration"}
 
 
-def predicate(text: str, at: float) -> tuple[Predicate | None, str]:
+def predicate(text: str, waits: Waits) -> tuple[Predicate | None, str]:
     """Parse a filter: (predicate, error text). The predicate is None if every call passes."""
     terms: list[Predicate] = []
     for word in text.split():
-        test, error = _term(word, at)
+        test, error = _term(word, waits)
         if error:
             return None, error
         if test is not None:
@@ -36,30 +37,30 @@ def predicate(text: str, at: float) -> tuple[Predicate | None, str]:
     return (lambda call: all(term(call) for term in terms)), ""
 
 
-def _term(word: str, at: float) -> tuple[Predicate | None, str]:
+def _term(word: str, waits: Waits) -> tuple[Predicate | None, str]:
     negated = word.startswith("!")
     word = word[1:] if negated else word
     if not word:
         return None, ""
-    test, error = _positive_term(word, at)
+    test, error = _positive_term(word, waits)
     if test is None or not negated:
         return test, error
     return (lambda call: not test(call)), ""
 
 
-def _positive_term(word: str, at: float) -> tuple[Predicate | None, str]:
+def _positive_term(word: str, waits: Waits) -> tuple[Predicate | None, str]:
     match = _TERM.fullmatch(word)
     if match is None:
         text = word.casefold()
-        return (lambda call: text in _all_text(call)), ""
+        return (lambda call: text in _all_text(call, waits)), ""
     name = _SHORT.get(match["field"].casefold(), match["field"].casefold())
     value = match["value"].casefold()
     if match["op"] in "<>":
-        return _compare(name, match["op"], value, at)
+        return _compare(name, match["op"], value, waits)
     return (lambda call: value in text_of(call, name)), ""
 
 
-def _compare(name: str, op: str, value: str, at: float) -> tuple[Predicate | None, str]:
+def _compare(name: str, op: str, value: str, waits: Waits) -> tuple[Predicate | None, str]:
     if name not in NUMBERS:
         return None, f"{name} is not numeric; numeric fields: {', '.join(NUMBERS)}"
     if not value:
@@ -69,8 +70,8 @@ def _compare(name: str, op: str, value: str, at: float) -> tuple[Predicate | Non
     except ValueError:
         return None, f"{value} is not a number"
     if op == ">":
-        return (lambda call: number_of(call, name, at) > limit), ""
-    return (lambda call: number_of(call, name, at) < limit), ""
+        return (lambda call: number_of(call, name, waits) > limit), ""
+    return (lambda call: number_of(call, name, waits) < limit), ""
 
 
 def text_of(call: Call, name: str) -> str:
@@ -82,21 +83,22 @@ def text_of(call: Call, name: str) -> str:
     return call.segments.get(name, "").casefold()
 
 
-def number_of(call: Call, name: str, at: float) -> float:
+def number_of(call: Call, name: str, waits: Waits) -> float:
     """A number of a call: seconds for age and wait, ms for e2e, dollars for cost; NaN compares false."""
     if name == "age":
-        return (call.ended or at) - call.started
+        return (call.ended or waits.at) - call.started
     if name == "wait":
-        return at - call.wait_since if call.wait_since else 0.0
+        return waits.seconds(call)
     if name == "cost":
         return call.cost_micro / 1e6
     if name == "frustration":
-        return frustration.current_score(call, at)
+        return frustration.current_score(call, waits.seconds(call))
     return float(getattr(call, name))
 
 
-def _all_text(call: Call) -> str:
+def _all_text(call: Call, waits: Waits) -> str:
     """All texts of a row, for words without a field."""
-    state = "stuck waiting" if call.wait_since else call.state
+    waiting = "stuck waiting" if waits.known(call) else "unknown"
+    state = waiting if call.wait_since else call.state
     parts = (call.call_id, call.caller, state, call.step, call.stage, call.reason, call.provider)
     return " ".join((*parts, *call.segments.values())).casefold()

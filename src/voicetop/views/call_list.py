@@ -13,6 +13,7 @@ from voicetop.engine import frustration
 from voicetop.engine.calls import Call, sentiment_of, success_of
 from voicetop.engine.frustration import FRUSTRATED
 from voicetop.engine.snapshot import NAN, CallRow, CallsPanel, View
+from voicetop.engine.waiting import Waits
 from voicetop.views import call_filter
 from voicetop.wire.events import Turn
 
@@ -41,15 +42,16 @@ def live_calls(engine: Engine, chosen: frozenset[int] | None) -> Iterator[Call]:
     return iter(calls) if chosen is None else (call for call in calls if call.cell in chosen)
 
 
-def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck_after: float) -> CallListing:
+def list_calls(
+    engine: Engine, view: View, waits: Waits, cells: NDArray[np.intp] | None, stuck_after: float
+) -> CallListing:
     """The rows that `view` asks for, with their counts."""
-    at = engine.at
     chosen = None if cells is None else frozenset(cells.tolist())
     live = list(live_calls(engine, chosen))
     stuck_ms = 1000 * stuck_after
     urgency = np.array(
         [
-            _urgency(call, at, stuck_after)
+            _urgency(call, waits, stuck_after)
             if call.wait_since or call.errors or call.mood >= FRUSTRATED
             else slow
             if (slow := call.e2e / (call.e2e + stuck_ms)) > call.mood / 2
@@ -57,13 +59,13 @@ def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck
             for call in live
         ]
     )
-    page = _page(engine, view, live, urgency, chosen)
+    page = _page(engine, view, waits, live, urgency, chosen)
     order = np.flatnonzero(urgency >= 1)
     order = order[np.argsort(-urgency[order], kind="stable")]
     urgent = [live[i] for i in order.tolist()]
     return CallListing(
         CallsPanel(
-            rows=tuple(row_of(call, at, stuck_after) for call in page.calls),
+            rows=tuple(row_of(call, waits, stuck_after) for call in page.calls),
             offset=view.offset,
             total=page.total,
             position=page.position,
@@ -73,26 +75,25 @@ def list_calls(engine: Engine, view: View, cells: NDArray[np.intp] | None, stuck
             frustrated=sum(call.mood >= FRUSTRATED for call in urgent),
             error=page.error,
         ),
-        tuple(row_of(call, at, stuck_after) for call in urgent[:MOST_URGENT]),
+        tuple(row_of(call, waits, stuck_after) for call in urgent[:MOST_URGENT]),
     )
 
 
 def _page(
-    engine: Engine, view: View, live: list[Call], urgency: Keys, chosen: frozenset[int] | None
+    engine: Engine, view: View, waits: Waits, live: list[Call], urgency: Keys, chosen: frozenset[int] | None
 ) -> _Page:
-    at = engine.at
     calls = _ended(engine, chosen) if view.ended else live
     of = len(calls)
     keys: Keys
-    test, error = call_filter.predicate(view.text, at)
+    test, error = call_filter.predicate(view.text, waits)
     if view.sort == "eyes" and not view.ended:
         keys = urgency
         reverse = not view.reverse
     else:
         key, downward = _SORTS.get(view.sort, _SORTS["age"])
         if view.ended and view.sort in ("eyes", "age"):
-            key, downward = (lambda call, at: call.ended), True
-        keys = [key(call, at) for call in calls]
+            key, downward = (lambda call, waits: call.ended), True
+        keys = [key(call, waits) for call in calls]
         reverse = downward != view.reverse
     if test is not None:
         passing = [i for i, call in enumerate(calls) if test(call)]
@@ -134,15 +135,14 @@ def _ended(engine: Engine, chosen: frozenset[int] | None) -> list[Call]:
     return calls if chosen is None else [call for call in calls if call.cell in chosen]
 
 
-def _urgency(call: Call, at: float, stuck_after: float) -> float:
+def _urgency(call: Call, waits: Waits, stuck_after: float) -> float:
     """Ranks calls that need attention: stuck by their wait (3 and more), failing (2), frustrated (1).
 
     Below 1, by the caller's frustration or the last response time, whichever is worse.
     """
-    if call.wait_since:
-        waited = at - call.wait_since
-        if waited > stuck_after:
-            return 3 + waited
+    waited = waits.seconds(call)
+    if waited > stuck_after:
+        return 3 + waited
     if call.errors:
         return 2 + min(0.9, call.errors / 10)
     if call.mood >= FRUSTRATED:
@@ -151,32 +151,35 @@ def _urgency(call: Call, at: float, stuck_after: float) -> float:
     return max(call.mood / 2, slow)
 
 
-def attention_reason(call: Call, at: float, stuck_after: float) -> str:
+def attention_reason(call: Call, waits: Waits, stuck_after: float) -> str:
     """Why a call needs attention, in one word; empty if it doesn't."""
     if call.state == "lost":
         return "lost"
-    if call.wait_since and at - call.wait_since > stuck_after:
+    if waits.seconds(call) > stuck_after:
         return "stuck"
     if call.errors:
         return "failing"
     return "frustrated" if call.mood >= FRUSTRATED else ""
 
 
-def state_of(call: Call) -> str:
-    """The state of a call: waiting while the caller waits for a reply, else its own."""
-    return "waiting" if call.live and call.wait_since and call.state == "active" else call.state
+def state_of(call: Call, waits: Waits) -> str:
+    """The state of a call: waiting while the caller waits for a reply, unknown if that isn't known, else its own."""
+    if call.state != "active" or not call.wait_since:
+        return call.state
+    return "waiting" if waits.known(call) else "unknown"
 
 
-def row_of(call: Call, at: float, stuck_after: float) -> CallRow:
+def row_of(call: Call, waits: Waits, stuck_after: float) -> CallRow:
     """One call as a row."""
-    score, of = frustration.score(call, at if call.live else 0.0)
+    waited_s = waits.seconds(call)
+    score, of = frustration.score(call, waited_s)
     return CallRow(
         call_id=call.call_id,
-        state=state_of(call),
-        age_s=max(0.0, (call.ended or at) - call.started),
+        state=state_of(call, waits),
+        age_s=max(0.0, (call.ended or waits.at) - call.started),
         turn=call.turn,
         step=call.step,
-        waiting_s=max(0.0, at - call.wait_since) if call.wait_since else NAN,
+        waiting_s=waited_s if waits.known(call) else NAN,
         stage=call.stage,
         e2e_ms=call.e2e,
         errors=call.errors,
@@ -184,7 +187,7 @@ def row_of(call: Call, at: float, stuck_after: float) -> CallRow:
         estimated=call.guessed,
         mood=score,
         mood_of=of,
-        eyes=attention_reason(call, at, stuck_after),
+        eyes=attention_reason(call, waits, stuck_after),
         segments=tuple(sorted(call.segments.items())),
         caller=call.caller,
         ended_at=call.ended or NAN,
@@ -192,6 +195,7 @@ def row_of(call: Call, at: float, stuck_after: float) -> CallRow:
         outcome=outcome_of(call),
         provider=call.provider,
         recent=tuple([event.e2e_ms for event in call.story if type(event) is Turn][-RECENT:]),
+        unknown_since=waits.unknown_since(call),
     )
 
 
@@ -205,24 +209,24 @@ def outcome_of(call: Call) -> str:
     return {1: "success", 0: "no success"}.get(good, "unknown")
 
 
-_SORTS: dict[str, tuple[Callable[[Call, float], Any], bool]] = {
-    "call_id": (lambda call, at: call.call_id, False),
-    "age": (lambda call, at: (call.ended or at) - call.started, True),
-    "turn": (lambda call, at: call.turn, True),
-    "state": (lambda call, at: state_of(call), False),
-    "step": (lambda call, at: call.step, False),
-    "waiting": (lambda call, at: at - call.wait_since if call.wait_since else -1.0, True),
-    "stage": (lambda call, at: call.stage, False),
-    "e2e": (lambda call, at: call.e2e, True),
-    "errors": (lambda call, at: call.errors, True),
-    "cost": (lambda call, at: call.cost_micro, True),
-    "mood": (frustration.current_score, True),
-    "sentiment": (lambda call, at: sentiment_of(call.opinions), False),
-    "ended": (lambda call, at: call.ended, True),
-    "reason": (lambda call, at: call.reason, False),
-    "outcome": (lambda call, at: outcome_of(call), False),
+_SORTS: dict[str, tuple[Callable[[Call, Waits], Any], bool]] = {
+    "call_id": (lambda call, waits: call.call_id, False),
+    "age": (lambda call, waits: (call.ended or waits.at) - call.started, True),
+    "turn": (lambda call, waits: call.turn, True),
+    "state": (state_of, False),
+    "step": (lambda call, waits: call.step, False),
+    "waiting": (lambda call, waits: waits.seconds(call) if waits.known(call) else -1.0, True),
+    "stage": (lambda call, waits: call.stage, False),
+    "e2e": (lambda call, waits: call.e2e, True),
+    "errors": (lambda call, waits: call.errors, True),
+    "cost": (lambda call, waits: call.cost_micro, True),
+    "mood": (lambda call, waits: frustration.current_score(call, waits.seconds(call)), True),
+    "sentiment": (lambda call, waits: sentiment_of(call.opinions), False),
+    "ended": (lambda call, waits: call.ended, True),
+    "reason": (lambda call, waits: call.reason, False),
+    "outcome": (lambda call, waits: outcome_of(call), False),
     **{
-        name: (lambda call, at, name=name: call.segments.get(name, ""), False)  # type: ignore[misc]
+        name: (lambda call, waits, name=name: call.segments.get(name, ""), False)  # type: ignore[misc]
         for name in ("intent", "language", "tier", "version", "channel", "region")
     },
 }

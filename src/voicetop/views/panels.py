@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from voicetop.engine import normals, thresholds, waiting
+from voicetop.engine import normals, thresholds
 from voicetop.engine.attribution.stages import SPLIT, StageExcess, culprit
 from voicetop.engine.capacity import minutes_to_limit
 from voicetop.engine.engine import Engine
@@ -58,7 +58,7 @@ def capacity(engine: Engine) -> CapacityPanel:
 def latency(scope: Scope, charts: Charts) -> LatencyPanel:
     """Response times and stages (ms); callers still waiting count as censored values."""
     now, past = scope.histograms, scope.usual.histograms
-    waits = waiting.as_histogram(scope.waiting, scope.at) + now.get("waited", 0)
+    waits = scope.waits.histogram(scope.waiting) + now.get("waited", 0)
     threshold = thresholds.SEGMENT_LATENCY if scope.view.where else thresholds.LATENCY
     e2e = normals.latencies("e2e", now.get("e2e", normals.NOTHING), waits, past.get("e2e"), threshold)
     stages = tuple(

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicetop.alerts.rules.rules import with_rule_threshold
-from voicetop.engine import waiting
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals, handling_s
 from voicetop.engine.snapshot import Figure, View, Where
@@ -36,9 +35,11 @@ class Scope:
             self.business = self.sums if view.span == "24h" else ledger.counts.sums("30m", self.cells)
         counts = ledger.cells.live
         self.live = sum(counts) if self.cells is None else sum(counts[cell] for cell in self.cells.tolist())
-        self.waiting = waiting.waiting_calls(engine.roster.live.values(), self.cells)
+        self.waits, calls = engine.waits, engine.roster.live.values()
+        self.waiting = self.waits.waiting_calls(calls, self.cells)
+        self.unknown = self.waits.unknown_calls(calls, self.cells)
         if hours and hours[0] != self.at // 3600 % 24:  # live callers don't belong to another hour
-            self.live, self.waiting = 0, []
+            self.live, self.waiting, self.unknown = 0, [], []
         self.stuck_after = engine.stuck_after_s
         self.handling = handling_s(self.business)
         self.charts: dict[tuple[object, Where, SlotKey], Any] = {}

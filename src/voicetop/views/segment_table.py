@@ -14,7 +14,7 @@ from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals, handling_s, too_young, troubled_slots
 from voicetop.engine.snapshot import NAN, Normal, SegmentRow, SegmentsPanel, View
 from voicetop.engine.thresholds import more_than_chance
-from voicetop.engine.waiting import as_histogram, waiting_calls
+from voicetop.engine.waiting import Waits
 from voicetop.engine.windows.buckets import BUCKETS, censored_quantile
 from voicetop.engine.windows.cells import OTHER
 from voicetop.engine.windows.histograms import METRIC, Histogram
@@ -55,11 +55,17 @@ class Group(Struct):
 
 
 def panel(
-    engine: Engine, view: View, cells: NDArray[np.intp] | None, usual: Normals, *, stuck_after: float
+    engine: Engine,
+    view: View,
+    waits: Waits,
+    cells: NDArray[np.intp] | None,
+    usual: Normals,
+    *,
+    stuck_after: float,
 ) -> SegmentsPanel:
     """The rows of the view's dimension, within the cells of the scope (None: all)."""
     dimension, span = view.dimension, view.span
-    groups = _groups(engine, view, cells, usual, stuck_after)
+    groups = _groups(engine, view, waits, cells, usual, stuck_after)
     all_calls = max(1, sum(group.active for group in groups))
     shares = _shares(groups, span)
     rows = [
@@ -100,7 +106,12 @@ def _worst_first(row: SegmentRow) -> tuple[float | str, ...]:
 
 
 def _groups(
-    engine: Engine, view: View, cells: NDArray[np.intp] | None, usual: Normals, stuck_after: float
+    engine: Engine,
+    view: View,
+    waits: Waits,
+    cells: NDArray[np.intp] | None,
+    usual: Normals,
+    stuck_after: float,
 ) -> list[Group]:
     ledger, dimension, span = engine.ledger, view.dimension, view.span
     used = len(ledger.cells)
@@ -109,17 +120,17 @@ def _groups(
     members: dict[str, list[int]] = {}
     for cell, value in values.items():
         members.setdefault(OTHER if ledger.cells.keys[cell] is None else value, []).append(cell)
-    waiting = _waiting(engine, values)
-    tables = _Tables(engine, span, usual.slow_from)
+    waiting = _waiting(engine, waits, values)
+    tables = _Tables(engine, waits, span, usual.slow_from)
     return [tables.group(value, own, waiting.get(value, []), stuck_after) for value, own in members.items()]
 
 
 class _Tables:
     """The windows' counts by cell, summed for groups of cells."""
 
-    def __init__(self, engine: Engine, span: str, slow_from: int) -> None:
+    def __init__(self, engine: Engine, waits: Waits, span: str, slow_from: int) -> None:
         ledger = self._ledger = engine.ledger
-        self._at, self._slow_from, used = engine.at, slow_from, len(ledger.cells)
+        self._waits, self._slow_from, used = waits, slow_from, len(ledger.cells)
         windows, counts, e2e = ledger.windows, ledger.counts, METRIC["e2e"]
         troubled = troubled_slots(ledger, frozenset(engine.judge.troubled))
         self._young = too_young(ledger)
@@ -142,7 +153,7 @@ class _Tables:
     def group(self, value: str, own: list[int], waiting: list[Call], stuck_after: float) -> Group:
         """The group of `value`: its cells, and its calls with a waiting caller."""
         now, slow_from = self._now[own].sum(axis=0), self._slow_from
-        waits = as_histogram(waiting, self._at) + self._abandoned_waits[own].sum(axis=0)
+        waits = self._waits.histogram(waiting) + self._abandoned_waits[own].sum(axis=0)
         return Group(
             value=value,
             now=now,
@@ -151,7 +162,7 @@ class _Tables:
             sums=_summed(self._sums, own),
             business=_summed(self._business, own),
             live=sum(self._ledger.cells.live[cell] for cell in own),
-            stuck=sum(self._at - call.wait_since > stuck_after for call in waiting),
+            stuck=sum(self._waits.seconds(call) > stuck_after for call in waiting),
             slow=float(now[slow_from:].sum() + waits[slow_from:].sum()),
             slow_expected=float(self._expected[own].sum()),
         )
@@ -168,10 +179,10 @@ def _summed(table: dict[str, NDArray[np.int64]], cells: list[int]) -> dict[str, 
     return {kind: int(amounts[cells].sum()) for kind, amounts in table.items()}
 
 
-def _waiting(engine: Engine, values: dict[int, str]) -> dict[str, list[Call]]:
+def _waiting(engine: Engine, waits: Waits, values: dict[int, str]) -> dict[str, list[Call]]:
     """The calls with a waiting caller, by value."""
     by_value: dict[str, list[Call]] = {}
-    for call in waiting_calls(engine.roster.live.values(), None):
+    for call in waits.waiting_calls(engine.roster.live.values(), None):
         if call.cell in values:
             by_value.setdefault(values[call.cell], []).append(call)
     return by_value

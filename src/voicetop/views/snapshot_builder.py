@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voicetop.alerts.alerts import Alerts
-from voicetop.engine import waiting
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import (
@@ -70,7 +69,7 @@ class SnapshotBuilder:
         scope = Scope(engine, view, self._usual_for(view.where))
         feed = feed_state(engine, self._stats, epoch, seq)
         alerts = panel_of(self._alerts.incidents, self._alerts.learning_s(engine))
-        listing = call_list.list_calls(engine, view, scope.cells, scope.stuck_after)
+        listing = call_list.list_calls(engine, view, scope.waits, scope.cells, scope.stuck_after)
         abandonment = panels.abandonment(scope, charts)
         return Snapshot(
             at=scope.at,
@@ -78,7 +77,7 @@ class SnapshotBuilder:
             feed=feed,
             verdict=self._verdict(feed, alerts),
             capacity=panels.capacity(engine),
-            waiting=waiting.panel(scope.waiting, scope.at, scope.stuck_after),
+            waiting=scope.waits.panel(scope.waiting, scope.stuck_after, scope.unknown),
             latency=panels.latency(scope, charts),
             errors=panels.errors(scope, charts),
             outcome=panels.outcome(scope, charts),
@@ -139,7 +138,7 @@ class SnapshotBuilder:
         if call is None:
             return None
         about = [act for act in acts if act.call_id == call.call_id]
-        return call_detail.detail(call, scope.at, scope.stuck_after, about)
+        return call_detail.detail(call, scope.waits, scope.stuck_after, about)
 
     def _segments(self, scope: Scope) -> SegmentsPanel | None:
         view = scope.view
@@ -155,7 +154,7 @@ class SnapshotBuilder:
         if view.dimension == hour_table.DIMENSION:
             return hour_table.panel(self._trends.quarters(scope.cells), self._engine.judge.troubled)
         return segment_table.panel(
-            self._engine, view, scope.cells, self._usual_for(()), stuck_after=scope.stuck_after
+            self._engine, view, scope.waits, scope.cells, self._usual_for(()), stuck_after=scope.stuck_after
         )
 
     def _trends_panel(self, scope: Scope, abandonment: AbandonPanel) -> TrendsPanel | None:

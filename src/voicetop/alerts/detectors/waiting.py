@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from voicetop.alerts.signals import Signal, Tier
 from voicetop.alerts.trouble_text import stuck_text
-from voicetop.engine import thresholds, waiting
+from voicetop.engine import thresholds
 from voicetop.engine.attribution import segments
 from voicetop.engine.attribution.likelihood import Attribution
 from voicetop.engine.engine import Engine
 from voicetop.engine.snapshot import WaitingPanel, Where
+from voicetop.engine.waiting import Waits
 from voicetop.formatting.times import span
 
-HUSHED_S = 8.0
-"""Publishers speak of themselves every 5 s. While all that do are silent for so long, replies to their callers aren't
-heard either: a hub that stood still, or a network, and no outage."""
 KEEP_S = 120.0
 """Callers who are stuck again within this time are judged as a part of the same outage."""
 
@@ -23,21 +21,17 @@ def signals(engine: Engine, at: float, before: Where = ()) -> list[Signal]:
 
     `before` is the segment named at the last mark with a signal.
     """
-    waits = waiting.waiting_calls(engine.roster.live.values(), None)
-    if len(waits) < 2 or _hushed(engine, at):
+    waits = Waits(engine.feed, at)
+    waiting = waits.waiting_calls(engine.roster.live.values(), None)
+    if len(waiting) < 2:
         return []
-    panel = waiting.panel(waits, at, engine.stuck_after_s)
+    panel = waits.panel(waiting, engine.stuck_after_s)
     severity = thresholds.stuck(panel, len(engine.roster.live))
     if severity == "ok":
         return []
-    stuck = (call for call in waits if at - call.wait_since > panel.over_s)
+    stuck = (call for call in waiting if waits.seconds(call) > panel.over_s)
     who = segments.of_stuck(engine.ledger, stuck, before)
     return [_signal(panel, at, "critical" if severity == "down" else "warning", who)]
-
-
-def _hushed(engine: Engine, at: float) -> bool:
-    told = [source.seen for source in engine.feed.sources.values() if source.status_at]
-    return bool(told) and at - max(told) > HUSHED_S
 
 
 def _signal(panel: WaitingPanel, at: float, tier: Tier, who: Attribution) -> Signal:

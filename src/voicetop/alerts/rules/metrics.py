@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from voicetop.alerts.signals import Family
-from voicetop.engine import frustration, waiting
+from voicetop.engine import frustration
 from voicetop.engine import normals as figures
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals, handling_s
@@ -145,8 +145,9 @@ class _Scope(Struct, frozen=True):
             return Figure(normal=normal)
         waits = None
         if stage == "e2e":
-            waiting_now = waiting.waiting_calls(self.engine.roster.live.values(), self.cells)
-            waits = waiting.as_histogram(waiting_now, self.engine.at) + now.get("waited", 0)
+            now_waits = self.engine.waits
+            waiting_now = now_waits.waiting_calls(self.engine.roster.live.values(), self.cells)
+            waits = now_waits.histogram(waiting_now) + now.get("waited", 0)
         value, at_least = censored_quantile(counts, waits, q)
         n = int(counts.sum()) + (int(waits.sum()) if waits is not None else 0)
         return Figure(value, n, normal=normal, at_least=at_least, few=n < figures.FEW[q])
@@ -168,8 +169,9 @@ class _Scope(Struct, frozen=True):
     def frustrated(self) -> Figure:
         chosen = None if self.cells is None else frozenset(self.cells.tolist())
         calls = [call for call in self.engine.roster.live.values() if chosen is None or call.cell in chosen]
+        waits = self.engine.waits
         frustrated = sum(
-            frustration.current_score(call, self.engine.at) >= frustration.FRUSTRATED for call in calls
+            frustration.current_score(call, waits.seconds(call)) >= frustration.FRUSTRATED for call in calls
         )
         return figures.rate(frustrated, len(calls), self.normals.rate("moody", "talked"))
 
@@ -185,8 +187,9 @@ class _Scope(Struct, frozen=True):
         return Figure(started / (SPANS[self.window] / 60), self.live + self.sums.get("ended", 0))
 
     def waits(self, *, stuck: bool) -> Figure:
-        waiting_now = waiting.waiting_calls(self.engine.roster.live.values(), self.cells)
-        panel = waiting.panel(waiting_now, self.engine.at, self.engine.stuck_after_s)
+        waits = self.engine.waits
+        waiting_now = waits.waiting_calls(self.engine.roster.live.values(), self.cells)
+        panel = waits.panel(waiting_now, self.engine.stuck_after_s)
         return Figure(float(panel.stuck if stuck else panel.waiting), self.live)
 
 

@@ -10,6 +10,9 @@ from voicetop.engine.snapshot.view import NAN
 class CallRow(Struct, frozen=True):
     """One call in a list. Times in seconds; `waiting_s` is NaN if not waiting; `e2e_ms` is the last turn's.
 
+    Whether the caller still waits is unknown since `unknown_since` (stamp time), when the publisher was last heard; NaN
+    unless it is.
+
     `eyes` says why this call needs eyes: stuck, failing, frustrated, lost, or nothing. `mood` is the frustration
     score (0–1), `mood_of` how many of its five signals the feed gives.
     """
@@ -36,6 +39,7 @@ class CallRow(Struct, frozen=True):
     provider: str = ""
     recent: tuple[float, ...] = ()
     """e2e in ms of its last turns, the newest last, for a sparkline; NaN where a turn had no reply."""
+    unknown_since: float = NAN
 
     def segment(self, name: str) -> str:
         """The value of one segment, or empty."""
@@ -82,7 +86,8 @@ class TurnRow(Struct, frozen=True):
 
     `at` is when the caller stopped speaking (epoch s). `stages` are (stage, ms) in the order in which they follow
     each other; where `additive` they sum to `e2e_ms`, else they may overlap. `items` happened between this turn's
-    start and the next. A turn that is still waited for has `waiting_s`, and `stage` names where it is stuck.
+    start and the next. A turn that is still waited for has `waiting_s`, and `stage` names where it is stuck; if that
+    isn't known, its status is "unknown" since `unknown_since` (stamp time).
     """
 
     index: int
@@ -98,6 +103,7 @@ class TurnRow(Struct, frozen=True):
     confidence: float = NAN
     waiting_s: float = NAN
     stage: str = ""
+    unknown_since: float = NAN
     items: tuple[CallEventItem, ...] = ()
 
 

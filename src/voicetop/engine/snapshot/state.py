@@ -101,10 +101,15 @@ class StuckStage(Struct, frozen=True):
 
 
 class WaitingPanel(Struct, frozen=True):
-    """Callers waiting for a reply, and those stuck: waiting longer than `over_s`."""
+    """Callers waiting for a reply, and those stuck: waiting longer than `over_s`.
+
+    `unknown` waits are neither: their publisher has been silent since `unknown_since` (stamp time, the earliest).
+    """
 
     waiting: int = 0
     stuck: int = 0
     over_s: float = 0.0
     longest_s: float = 0.0
     stages: tuple[StuckStage, ...] = ()
+    unknown: int = 0
+    unknown_since: float = NAN

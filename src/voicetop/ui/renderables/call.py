@@ -139,6 +139,8 @@ def state_text(row: CallRow, options: DisplayOptions) -> tuple[str, str]:
     glyph, tone = ATTENTION.get(row.eyes, ("●", "ok"))
     if row.state == "lost":
         return ("? lost: no events for a long time, and no end", "blind")
+    if not isnan(row.unknown_since):
+        return (f"? {labels.unknown_replies(1, f'since {options.clock(row.unknown_since)}')}", "blind")
     if not isnan(row.waiting_s):
         stage = " ".join(part for part in (labels.stage(row.stage) or "reply", row.provider) if part)
         return (f"{glyph} waiting for {stage} {times.seconds(row.waiting_s)}", tone if row.eyes else "text")

@@ -46,6 +46,8 @@ class CallColumn(NamedTuple):
 
 def _waiting(row: CallRow, _: DisplayOptions) -> Span:
     """The stage at the left, the wait at the right."""
+    if not isnan(row.unknown_since):
+        return ("? unknown", "blind")
     if isnan(row.waiting_s):
         return ("–", "faint")
     stage = labels.stage(row.stage)

@@ -82,6 +82,14 @@ def waiting_line(panel: WaitingPanel, width: int, *, sure: bool = True) -> Line:
     return fit(row.line(), width)
 
 
+def unknown_lines(panel: WaitingPanel, options: DisplayOptions, width: int) -> list[Line]:
+    """The waits that nobody knows anything of, in a line of their own; none as a rule."""
+    if not panel.unknown:
+        return []
+    text = labels.unknown_replies(panel.unknown, f"since {options.clock(panel.unknown_since)}")
+    return [fit(Row(1).add("UNKNOWN", "title").to(NAMES + 1).add(f"? {text}", "blind").line(), width)]
+
+
 def _stage(stage: StuckStage) -> str:
     name = clip(
         f"{labels.stage(stage.stage)} {stage.provider}".rstrip() if stage.stage else "stage unknown", 30

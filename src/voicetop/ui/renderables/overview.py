@@ -10,7 +10,7 @@ from voicetop.formatting import labels, numbers
 from voicetop.ui.lines import BLANK, Line, Row, beside, block, clip, fit, rule, width_of
 from voicetop.ui.renderables import outcomes
 from voicetop.ui.renderables.calls import attention_panel
-from voicetop.ui.renderables.capacity import UNSURE, capacity_line, waiting_line
+from voicetop.ui.renderables.capacity import UNSURE, capacity_line, unknown_lines, waiting_line
 from voicetop.ui.renderables.chart import spark
 from voicetop.ui.renderables.health import (
     compared,
@@ -73,7 +73,8 @@ def _full(
     snap: Snapshot, options: DisplayOptions, size: tuple[int, int], cursor: str, focus: str
 ) -> list[Line]:
     width, height = size
-    heights = deal(height)
+    unknown = unknown_lines(snap.waiting, options, width)
+    heights = deal(height - len(unknown))
     air = [BLANK] * heights.air
     left = (width - GAP) * 53 // 100
     right = width - GAP - left
@@ -88,6 +89,7 @@ def _full(
     return [
         *focused([capacity_line(snap.capacity, options, width)], focus == "calls"),
         waiting_line(snap.waiting, width, sure=snap.verdict.severity not in UNSURE),
+        *unknown,
         *air,
         *large,
         *air,
@@ -121,6 +123,7 @@ def _compact(
     latency = snap.latency
     lines = [
         *focused([capacity_line(snap.capacity, options, width)], focus == "calls"),
+        *unknown_lines(snap.waiting, options, width),
         *focused(
             [rule("response time", width, shown_window(snap), f"n {latency.e2e.p50.n:,}")],
             focus == "latency",

@@ -53,6 +53,8 @@ def _row_parts(row: CallRow, options: DisplayOptions) -> Iterable[str]:
     if isnan(row.ended_at):
         yield row.eyes or row.state
         wait = " ".join(part for part in (labels.stage(row.stage), row.provider) if part)
+        if not isnan(row.unknown_since):
+            yield labels.unknown_replies(1, f"since {options.clock(row.unknown_since)}")
         yield (
             "" if isnan(row.waiting_s) else f"waiting {times.seconds(row.waiting_s)} for {wait or 'a reply'}"
         )

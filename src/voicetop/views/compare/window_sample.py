@@ -155,11 +155,12 @@ def _turns(engine: Engine, window: Window, span: str) -> tuple[Index, Amounts]:
 
 
 def _waits(engine: Engine) -> tuple[Index, Amounts]:
-    waiting = [call for call in engine.roster.live.values() if call.wait_since]
+    waits = engine.waits
+    waiting = waits.waiting_calls(engine.roster.live.values(), None)
     if not waiting:
         return np.empty(0, np.uint32), np.empty(0, np.int64)
     cells = np.array([call.cell for call in waiting], np.int64)
-    buckets = bucket_of(np.array([(engine.at - call.wait_since) * 1000 for call in waiting]))
+    buckets = bucket_of(np.array([waits.seconds(call) * 1000 for call in waiting]))
     return (cells * ROW + METRIC["waited"] * BUCKETS + buckets).astype(np.uint32), np.ones(
         len(waiting), np.int64
     )
