@@ -9,7 +9,7 @@ import pytest
 from engine.feeding import Line
 from voicetop.engine import frustration
 from voicetop.engine.calls import Call, VoiceLevels
-from voicetop.wire.events import Audio, CallEnd, Interruption, Turn
+from voicetop.wire.events import Audio, CallEnd, CallUpdate, Interruption, Turn
 
 
 def call(**fields: Any) -> Call:
@@ -129,3 +129,24 @@ def test_interruptions_are_told_per_hundred_turns() -> None:
     line.hear(*[Turn(ts=line.at, call_id="c1", turn=n, e2e_ms=800.0) for n in range(50)])
     line.hear(*[Interruption(ts=line.at, call_id="c1", by="user")] * 4)
     assert line.see().mood.interruptions.value == 8
+
+
+def test_a_barge_in_of_ten_minutes_ago_is_not_counted_in_the_last_five_minutes() -> None:
+    line = Line()
+    line.tell(Interruption, "c1", by="user")
+    line.pass_(600, every=100.0)
+    line.tell(Interruption, "c1", by="user")
+    line.hear(*[Turn(ts=line.at, call_id="c1", turn=n, e2e_ms=800.0) for n in range(50)])
+    assert [line.see(span=span).mood.interruptions.value for span in ("5m", "30m")] == [2, 4]
+
+
+def test_a_barge_in_moves_with_its_call_to_another_segment() -> None:
+    line = Line()
+    line.begin("c1", intent="other")
+    line.turn("c1", 800)
+    line.tell(Interruption, "c1", by="user")
+    line.tell(Interruption, "c1", by="user")
+    line.tell(CallUpdate, "c1", segments={"intent": "billing"})
+    seen = [line.see(where=(("intent", intent),)).mood.interruptions for intent in ("other", "billing")]
+    assert [(figure.value, figure.n) for figure in seen[1:]] == [(200, 1)]
+    assert seen[0].n == 0

@@ -132,7 +132,7 @@ def interruption(state: EngineState, event: Interruption, ts: float, at: float) 
     state.roster.record(call, event)
     if event.by == "user" and not event.false_positive and not event.backchannel:
         call.barge_ins += 1
-        state.ledger.mark(call, "barge_ins", ts, call.barge_ins)
+        state.ledger.mark_again(call, "barge_ins", ts)
         frustration.update(call)
 
 

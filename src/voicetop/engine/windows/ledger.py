@@ -96,7 +96,8 @@ class Ledger:
         if cell == call.cell:
             return
         self._move_observations(call, cell)
-        for kind, mark in call.marks.items():
+        for name, mark in call.marks.items():
+            kind = name if ":" in name else name.partition("#")[0]
             self.counts.add(kind, call.cell, mark.ts, -mark.amount)
             self.counts.add(kind, cell, mark.ts, mark.amount)
         if call.live:
@@ -164,6 +165,19 @@ class Ledger:
         self.counts.add(kind, call.cell, ts, amount)
         if difference:
             self.tick_counters.add(kind, call.cell, difference)
+
+    def mark_again(self, call: Call, kind: str, ts: float) -> None:
+        """Count `call` once more under a fixed `kind`, at `ts`: in the windows that hold `ts`, and in no others."""
+        name = f"{kind}#{int(ts // FINE)}"
+        counted = call.marks.get(name)
+        if counted is not None:
+            counted.amount += 1
+        elif len(call.marks) < MAX_MARKS:
+            call.marks[name] = WindowMark(ts, 1)
+        else:
+            return
+        self.counts.add(kind, call.cell, ts, 1)
+        self.tick_counters.add(kind, call.cell, 1)
 
     def unmark(self, call: Call, kind: str) -> None:
         """The call no longer counts under `kind`."""

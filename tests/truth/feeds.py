@@ -1,0 +1,67 @@
+"""Feeds whose raw records the oracle counts, and the sessions that see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from truth import oracle
+from voicetop.session import Session
+from voicetop.simulator import Detail, Fleet, FleetConfig, SimulatedIncident
+from voicetop.wire.events import Event, Heartbeat
+
+RECORDINGS = Path(__file__).parents[2] / "recordings"
+START = 1_795_356_000.0
+"""The end of the history of recordings and simulated runs."""
+BRIEF = Detail(texts=0.0, audio=0.2, usage_by_turn=False)
+Records: TypeAlias = list[tuple[float, oracle.Event]]
+
+
+class Look(NamedTuple):
+    """A session at a heartbeat, and the calls as the oracle counts them then."""
+
+    session: Session
+    calls: list[oracle.Call]
+
+
+def looks(records: Records, moments: Sequence[float]) -> Iterator[Look]:
+    """A session at each of the `moments`, in seconds after START."""
+    session, left = Session(), [START + after for after in moments]
+    for frame in _frames(records):
+        session.feed(frame)
+        if left and session.at >= left[0]:
+            left.pop(0)
+            yield Look(session, oracle.calls_at(session.at, records))
+        if not left:
+            return
+    raise AssertionError("the feed ends before the last moment")
+
+
+def _frames(records: Records) -> Iterator[bytes]:
+    """The records as a hub sends them, a frame for each stamp: none goes on after a heartbeat."""
+    seq = 1
+    for at, told in groupby(records, key=lambda record: record[0]):
+        events = [event for _, event in told]
+        for first in range(0, len(events), 500):
+            part = events[first : first + 500]
+            yield msgspec.json.encode({"type": "batch", "seq": seq, "at": [(at, len(part))], "events": part})
+            seq += len(part)
+
+
+def simulated(incident: str, *, at: float, duration: float, until: float, calls: int = 60) -> Records:
+    """A seeded run of the simulator with one incident, from a quarter of an hour before START on, a beat a second."""
+    fleet = Fleet(
+        FleetConfig(
+            start=START, seed=20, calls=calls, history=1_500.0, full=200.0, old_calls=120, detail=BRIEF,
+            incidents=(SimulatedIncident(incident, at=at, duration=duration),),
+        )
+    )  # fmt: skip
+    told: list[tuple[float, Event]] = [(START, event) for event in fleet.until(START)]
+    for second in range(1, int(until) + 1):
+        now = START + second
+        told += [(now, event) for event in [*fleet.until(now), Heartbeat(ts=now, seq=0)]]
+    return [(stamp, msgspec.json.decode(msgspec.json.encode(event))) for stamp, event in told]
