@@ -159,3 +159,83 @@ def test_the_feed_says_how_far_back_it_reaches() -> None:
     line.turn("c0", 800, ts=line.at - 20_000)
     line.pass_(13)
     assert 20_000 <= line.see().feed.covered_s <= 20_013 + 900
+
+
+# -- catching up ------------------------------------------------------------------------------------------------------
+
+
+def send(line: Line, lags: list[float], *, events: int = 30) -> list[float]:
+    """The events of each heartbeat so many seconds late; returns how far behind the feed said it was."""
+    said = []
+    for lag in lags:
+        line.hear(*[Turn(ts=line.at - lag, call_id="c1", e2e_ms=800.0)] * events)
+        line.pass_(0.25, every=0.25)
+        said.append(line.see().feed.behind_s)
+    return said
+
+
+def test_a_feed_that_loads_its_history_is_behind_until_it_has_caught_up() -> None:
+    line = Line()
+    said = send(line, [21_600 * 0.8**n for n in range(28)])
+    assert said[0] == 0
+    assert all(behind > 0 for behind in said[1:])
+    assert said[5] == pytest.approx(21_600 * 0.8**5)
+    assert send(line, [0.2] * 8)[4:] == [0] * 4
+
+
+def test_a_backlog_that_is_sent_at_twice_its_speed_is_behind() -> None:
+    line = Line()
+    send(line, [0.2] * 40)
+    said = send(line, [180 - n / 4 for n in range(60)])
+    assert all(behind > 0 for behind in said[8:])
+
+
+@pytest.mark.parametrize("late", [50.0, 108_000.0])
+def test_late_events_now_and_then_are_not_behind(late: float) -> None:
+    line = Line()
+    send(line, [0.2] * 3)
+    said = send(line, [late if n % 3 == 0 else 0.2 for n in range(60)])
+    assert set(said) == {0}
+
+
+def test_old_calls_at_the_start_of_a_feed_are_not_behind() -> None:
+    assert set(send(Line(), [108_000.0] * 10)) == {0}
+    assert set(send(Line(), [108_000.0 - 5 * n for n in range(10)], events=1)) == {0}
+
+
+def test_a_feed_that_is_always_late_is_not_catching_up() -> None:
+    line = Line()
+    said = send(line, [40 + (n * 7 % 10) / 10 for n in range(80)])
+    assert set(said) == {0}
+    assert line.see().feed.lag_s > 40
+    assert "feed.late" in [one.rule for one in line.session.alerts.incidents.opened]
+
+
+def test_a_healthy_publisher_beside_it_changes_nothing() -> None:
+    line = Line()
+    said = []
+    for n in range(40):
+        said += send(line, [21_600 - 360 * n])
+        line.tell(SourceStatus, source="healthy")
+        line.turn("c2", 700, source="healthy")
+        if n % 3 == 0:
+            line.pass_(0.25, every=0.25)
+    assert all(behind > 0 for behind in said[6:])
+
+
+def test_history_that_breaks_off_is_not_behind_for_ever() -> None:
+    line = Line()
+    assert send(line, [21_600 - 360 * n for n in range(20)])[-1] > 0
+    line.pass_(10)
+    assert line.see().feed.behind_s == 0
+
+
+def test_publishers_that_are_gone_are_silent_since_the_last_status() -> None:
+    line = Line()
+    line.tell(SourceStatus, source="a")
+    line.pass_(15)
+    assert line.see().feed.publishers_silent_s == 0
+    line.pass_(7)
+    seen = line.see()
+    assert seen.feed.publishers_silent_s == 22
+    assert (seen.verdict.severity, seen.verdict.since) == ("blind", START)

@@ -97,7 +97,7 @@ def line(snap: Snapshot) -> str:
         _figure("success", snap.outcome.success, numbers.percent, late),
         _figure("abandoned", snap.abandonment.rate, numbers.percent, late),
         _figure("cost", snap.cost.per_call, numbers.dollars, late),
-        f"lag {times.seconds(snap.feed.lag_s)}",
+        _freshness(snap),
     ]
     return f"{said} | {' · '.join(part for part in parts if part)}"
 
@@ -108,6 +108,14 @@ def _figure(name: str, figure: Figure, write: Callable[[float], str], part: str)
         return ""
     value = f"{name} {write_figure(figure, write).value}" + ("" if figure.few else f" n {figure.n:,}")
     return f"{value} ({part})" if part else value
+
+
+def _freshness(snap: Snapshot) -> str:
+    """The lag of the last events, or for how long there have been none."""
+    feed = snap.feed
+    if snap.verdict.severity == "blind":
+        return f"silent {times.span(max(feed.silent_s, feed.publishers_silent_s))}"
+    return f"lag {times.seconds(feed.lag_s)}"
 
 
 def _unknown(panel: WaitingPanel) -> list[str]:

@@ -17,6 +17,13 @@ UNKNOWN_AFTER = 7.0
 """Seconds without a status after which the waits of a publisher's callers are unknown: statuses come every 5 s, and a
 caller is stuck after 8 s at the earliest, so that a lost connection doesn't look like an outage.
 """
+BEHIND_FROM = 30.0
+"""Lag in seconds from which events are the past: of calls that happen now they come within seconds."""
+BEHIND_LAGS, LEAST_LAGS = 8, 2
+"""How many of the last lags tell whether the feed catches up, and how many at least: one per heartbeat with events."""
+LEAST_EVENTS = 50
+"""Fewer events in 5 s are no backlog, however old they are."""
+BEAT_S = 0.25
 
 
 class SourceTracker(Struct, gc=False):
@@ -127,6 +134,34 @@ class FeedTracker(Struct, kw_only=True):
                 return False
             reporting = reporting or bool(source.status_at)
         return reporting
+
+    @property
+    def behind_s(self) -> float:
+        """How many seconds of the past are still to come while a publisher sends its history or backlog; else 0.
+
+        Most events are old, and time passes in them at twice its speed or more: neither a late event now and then nor a
+        feed that is always late is behind.
+        """
+        late = [lag for lag in self.lags[-BEHIND_LAGS:] if lag >= BEHIND_FROM]
+        if len(late) < LEAST_LAGS or 2 * len(late) < len(self.lags[-BEHIND_LAGS:]) or not self._pours:
+            return 0.0
+        half = len(late) // 2
+        before, after = late[:half], late[half:]
+        least = half * BEAT_S
+        falling = min(before) - min(after) >= least and max(before) - max(after) >= least
+        return late[-1] if falling else 0.0
+
+    @property
+    def _pours(self) -> bool:
+        """Whether many events came within the last 5 s."""
+        before = max((events for t, events in self.rates if t <= self.at - 5), default=0)
+        return self.events - before >= LEAST_EVENTS
+
+    @property
+    def publishers_silent_s(self) -> float:
+        """Since when no publisher that reports its status was heard, in seconds; 0 while one isn't silent."""
+        seen = max((source.seen for source in self.sources.values() if source.status_at), default=self.at)
+        return self.at - seen if self.at - seen > SILENT_AFTER else 0.0
 
     def waited_s(self, since: float, until: float) -> float:
         """Seconds of a wait `since` a time `until` another, of which those before the feed began don't count.

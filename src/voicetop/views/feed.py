@@ -40,6 +40,8 @@ def feed_state(engine: Engine, stats: WireStats, epoch: str, seq: int) -> FeedSt
         dropped=sum(source.dropped for source in feed.sources.values()),
         skewed=tuple((name, source.skew) for name, source in feed.sources.items() if source.skew),
         covered_s=_covered_s(ledger.windows, engine.at),
+        behind_s=feed.behind_s,
+        publishers_silent_s=feed.publishers_silent_s,
     )
 
 

@@ -33,7 +33,9 @@ def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
     if feed.silent_s >= BLIND_AFTER:
         return Verdict("blind", f"feed silent for {span(feed.silent_s)}", feed.last_at, troubles)
     if feed.publishers and feed.publishers == feed.publishers_silent:
-        return Verdict("blind", f"hub is up, but {_publishers(feed)} sending", at, troubles)
+        return Verdict(
+            "blind", f"hub is up, but {_publishers(feed)} sending", at - feed.publishers_silent_s, troubles
+        )
     if troubles:
         worst = ranked_statements([of_trouble(trouble) for trouble in troubles])
         severity, since = worst[0].trouble.severity, min(trouble.since for trouble in troubles)

@@ -64,7 +64,8 @@ class FeedState(Struct, frozen=True):
 
     `lag_s`: from source time to receive time, median of the last events. `silent_s`: since the last record that was
     not a heartbeat of our own. `local`: the heartbeats are our own now, the hub is silent. `covered_s`: how far back
-    there is data, at most 24 hours; 0 without any.
+    there is data, at most 24 hours; 0 without any. `behind_s`: how far the feed is behind while a publisher sends its
+    history or backlog, 0 otherwise. `publishers_silent_s`: for how long no publisher was heard, 0 while one is.
     """
 
     epoch: str = ""
@@ -88,6 +89,8 @@ class FeedState(Struct, frozen=True):
     dropped: int = 0
     skewed: tuple[tuple[str, float], ...] = ()
     covered_s: float = inf
+    behind_s: float = 0.0
+    publishers_silent_s: float = 0.0
 
 
 class StuckStage(Struct, frozen=True):

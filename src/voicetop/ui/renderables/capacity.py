@@ -87,7 +87,7 @@ def unknown_lines(panel: WaitingPanel, options: DisplayOptions, width: int) -> l
     if not panel.unknown:
         return []
     text = labels.unknown_replies(panel.unknown, f"since {options.clock(panel.unknown_since)}")
-    return [fit(Row(1).add("UNKNOWN", "title").to(NAMES + 1).add(f"? {text}", "blind").line(), width)]
+    return [fit(Row(1).add(f"? {text}", "blind").line(), width)]
 
 
 def _stage(stage: StuckStage) -> str:

@@ -57,7 +57,7 @@ def _left(scene: Scene, room: int) -> Line:
 
 
 def _freshness(scene: Scene) -> Line:
-    """LIVE with its lag, or why not."""
+    """LIVE with its lag, or why not: as in the verdict, live is only what is heard."""
     phase, snap = scene.link.phase, scene.snap
     if scene.error:
         return (("■ STOPPED", "down"),)
@@ -69,8 +69,10 @@ def _freshness(scene: Scene) -> Line:
         return ((f"? RECONNECTING (try {scene.link.tries})", "blind"),)
     if snap is None:
         return (("◌ WAITING" if phase == "live" else "◌ CONNECTING", "learning"),)
-    if snap.feed.local:
-        return ((f"? SILENT {times.span(snap.feed.silent_s)}", "blind"),)
+    if scene.blind:
+        return ((f"? SILENT {times.span(max(snap.feed.silent_s, snap.feed.publishers_silent_s))}", "blind"),)
+    if snap.feed.behind_s:
+        return (("◌ CATCHING UP", "learning"), (f" {times.span(snap.feed.behind_s)} behind", "muted"))
     slow = f" · {scene.slowness}" if scene.slowness else ""
     return (("● LIVE", "ok"), (f" {times.seconds(snap.feed.lag_s)}{slow}", "muted"))
 

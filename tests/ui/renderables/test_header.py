@@ -1,0 +1,43 @@
+"""The first lines of every screen: whether what is shown is live."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from ui import synthetic
+from voicetop.cli.plain import line
+from voicetop.engine.snapshot import Snapshot, Verdict
+from voicetop.sources import LinkState
+from voicetop.ui.lines import text_of
+from voicetop.ui.renderables.header import header
+from voicetop.ui.renderables.scene import Scene
+
+
+def gone(snap: Snapshot) -> Snapshot:
+    """The hub is up, its publishers have been silent for 22 s."""
+    feed = msgspec.structs.replace(snap.feed, publishers=3, publishers_silent=3, publishers_silent_s=22.0)
+    said = Verdict("blind", "hub is up, but none of its 3 publishers is sending", since=snap.at - 22)
+    return msgspec.structs.replace(snap, feed=feed, verdict=said)
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_nothing_is_called_live_while_its_publishers_are_silent(width: int) -> None:
+    scene = Scene(gone(synthetic.busy()), LinkState("live"))
+    text = "\n".join(text_of(part) for part in header(scene, width))
+    assert "? SILENT 22 s" in text
+    assert "● LIVE" not in text
+    assert "? BLIND" in text
+    assert "● LIVE" in "\n".join(
+        text_of(part) for part in header(Scene(synthetic.busy(), LinkState("live")), width)
+    )
+    assert line(gone(synthetic.busy())).endswith(" · silent 22 s")
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_feed_that_catches_up_says_how_far_it_is_behind(width: int) -> None:
+    snap = synthetic.busy()
+    snap = msgspec.structs.replace(snap, feed=msgspec.structs.replace(snap.feed, behind_s=1_574.8))
+    text = text_of(header(Scene(snap, LinkState("live")), width)[0])
+    assert "◌ CATCHING UP 26 min behind" in text
+    assert "LIVE" not in text
