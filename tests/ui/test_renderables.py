@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
@@ -8,7 +9,18 @@ import msgspec
 import pytest
 
 from ui import synthetic
-from voicetop.engine.snapshot import Severity, Snapshot, Verdict, View
+from voicetop.engine.snapshot import (
+    NAN,
+    ErrorKind,
+    Figure,
+    Latencies,
+    SentimentPanel,
+    Severity,
+    Snapshot,
+    Verdict,
+    View,
+    WaitingPanel,
+)
 from voicetop.sources import LinkState
 from voicetop.ui.actions.registry import ACTIONS
 from voicetop.ui.lines import text_of, width_of
@@ -120,6 +132,46 @@ def test_what_is_said_of_calm_callers_does_not_contradict_the_verdict(level: Sev
     unsure = level in ("blind", "catching_up")
     assert ("none stuck" in text or "no caller is waiting" in text) == (not unsure)
     assert ("not known while" in text) == unsure
+
+
+def narrow(n: int) -> Snapshot:
+    """A segment with so few calls and turns."""
+    snap = synthetic.busy(View(where=(("intent", "billing"), ("tier", "gold"))))
+    few = Figure(0.5 if n else NAN, n, few=True)
+    kinds = (ErrorKind("llm", "timeout", few),) if n else ()
+    turns = Latencies("e2e", few, few, few)
+    change = msgspec.structs.replace
+    return change(
+        snap,
+        waiting=WaitingPanel(),
+        latency=change(snap.latency, e2e=turns, split=tuple((name, few) for name, _ in snap.latency.split)),
+        errors=change(snap.errors, rate=few, kinds=kinds),
+        outcome=change(snap.outcome, success=few, coverage=few, escalation=few),
+        abandonment=change(snap.abandonment, rate=few),
+        cost=change(snap.cost, per_call=few),
+        mood=SentimentPanel(few, few, few),
+        calls=change(snap.calls, of=n, rows=snap.calls.rows[:n]),
+        needing_eyes=(),
+    )
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_segment_without_calls_says_so_and_asks_for_no_events(width: int, height: int) -> None:
+    text = "\n".join(painted(narrow(0), width, height))
+    for needed in ("no call", "no outcome in 30 min", "no ended call in 30 min", "no cost in 30 min"):
+        assert needed in text
+    assert "No live calls in this segment." in text
+    assert "n=0" not in text
+    assert "needs call." not in text
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_of_three_calls_there_are_no_percentages(width: int, height: int) -> None:
+    text = "\n".join(painted(narrow(3), width, height)[3:])
+    assert "too few (n=3)" in text
+    assert "too few turns for a breakdown (n=3)" in text
+    assert re.search("timeout +2 of 3", text)
+    assert "50.0 %" not in text
 
 
 def test_every_severity_has_a_glyph_and_a_word() -> None:

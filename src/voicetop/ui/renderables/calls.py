@@ -10,7 +10,7 @@ from typing import NamedTuple
 from voicetop.charts import blocks
 from voicetop.engine.snapshot import CallRow, Snapshot, View
 from voicetop.formatting import labels, numbers, times
-from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected
+from voicetop.ui.lines import Line, Row, Span, cells, clip, fit, rule, selected
 from voicetop.ui.renderables.capacity import headcount
 from voicetop.ui.style.display_options import DisplayOptions
 
@@ -231,7 +231,7 @@ def attention_panel(
     if not rows:
         return [
             head,
-            Row(MARK).add("No live calls yet. A call appears when call.start arrives.", "faint").line(),
+            Row(MARK).add(_no_calls(snap, ended=False), "faint").line(),
         ]
     return [head, *table(rows, View(), options, width, cursor=cursor)]
 
@@ -261,8 +261,12 @@ def empty_line(snap: Snapshot, view: View) -> Line:
             .add(view.text, "strong")
             .line()
         )
-    if view.ended:
-        return Row(MARK).add("No ended calls yet. A call appears when call.end arrives.", "faint").line()
-    return (
-        Row(MARK).add("No live calls yet. A call appears when call.start arrives.", "faint").line() or BLANK
-    )
+    return Row(MARK).add(_no_calls(snap, ended=view.ended), "faint").line()
+
+
+def _no_calls(snap: Snapshot, *, ended: bool) -> str:
+    """Why there are none."""
+    kind, event = ("ended", "call.end") if ended else ("live", "call.start")
+    if snap.view.where:
+        return f"No {kind} calls in this segment."
+    return f"No {kind} calls. A call appears when {event} arrives."

@@ -60,18 +60,17 @@ def _notes(panel: CapacityPanel, options: DisplayOptions, width: int) -> Line:
     return row.line()
 
 
-def waiting_line(panel: WaitingPanel, width: int, *, sure: bool = True) -> Line:
-    """WAITING 97 for a reply · ■ 31 stuck over 8 s · llm acme-llm 29 · longest 41.3 s.
-
-    `sure`: the feed tells how callers are right now.
-    """
+def waiting_line(snap: Snapshot, width: int) -> Line:
+    """WAITING 97 for a reply · ■ 31 stuck over 8 s · llm acme-llm 29 · longest 41.3 s."""
+    panel, sure = snap.waiting, snap.verdict.severity not in UNSURE
     row = Row(1).add("WAITING", "title").right(NAMES + 5, f"{panel.waiting:,}", "strong").add("  ")
     if panel.stuck:
         row.add(f"■ {panel.stuck:,} stuck for over {times.span(panel.over_s)}", "down")
     elif panel.waiting:
         row.add("for a reply, none stuck" if sure else "for a reply, as far as is known", "muted")
     else:
-        row.add("no caller is waiting" if sure else "no caller is known to wait", "muted")
+        which = "no caller of this segment" if snap.view.where else "no caller"
+        row.add(f"{which} is {'waiting' if sure and not panel.unknown else 'known to wait'}", "muted")
     if known(panel.longest_s) and panel.waiting:
         row.add(" · ", "faint").add(f"longest {times.seconds(panel.longest_s)}", "muted")
     for stage in panel.stages:

@@ -16,6 +16,8 @@ TABLE_AT, TABLE_WIDTH = 63, 40
 """Column and width of the stage table, beside the percentiles."""
 STAGE_MARKS = {"stt": "━", "eou": "╌", "llm": "━", "tool": "═", "tts": "╌", "other": "┄"}
 """Neighbours differ in texture, to be readable without colours."""
+COUNTED = {"call.start": "call", "call.end": "ended call", "call.outcome": "outcome", "usage": "cost"}
+"""What a figure counts, by the event that it needs."""
 
 
 def troubled(snap: Snapshot, kind: str) -> bool:
@@ -23,9 +25,14 @@ def troubled(snap: Snapshot, kind: str) -> bool:
     return any(trouble.kind == kind for trouble in snap.verdict.troubles)
 
 
+def _of_an_hour(snap: Snapshot) -> bool:
+    """Whether the figures are those of an hour of the day, not of a window that ends now."""
+    return any(name == "hour" for name, _ in snap.view.where)
+
+
 def part_of_window(snap: Snapshot, span: Span) -> str:
     """How much of a window there is data for, as in "2 of 30 min"; empty if for all of it."""
-    if any(name == "hour" for name, _ in snap.view.where):  # not a window that ends now
+    if _of_an_hour(snap):
         return ""
     return times.of_window(snap.feed.covered_s, SPANS_S[span])
 
@@ -35,9 +42,21 @@ def shown_window(snap: Snapshot) -> str:
     return part_of_window(snap, snap.view.span) or SPANS[snap.view.span]
 
 
+def outcome_span(snap: Snapshot) -> Span:
+    """The window of success, escalation, abandonment, cost and sentiment."""
+    return "24h" if snap.view.span == "24h" else "30m"
+
+
 def part_of_outcome_window(snap: Snapshot) -> str:
-    """How much there is data for of the window of success, abandonment, cost and sentiment; empty if for all of it."""
-    return part_of_window(snap, "24h" if snap.view.span == "24h" else "30m")
+    """How much of that window there is data for; empty if for all of it."""
+    return part_of_window(snap, outcome_span(snap))
+
+
+def why_unknown(snap: Snapshot, figure: Figure, event: str, span: Span) -> str:
+    """Why a figure of nothing has no value: the feed lacks the events, or there were none in the window."""
+    if not (snap.view.where or figure.normal.n):
+        return f"needs {event} events"
+    return f"no {COUNTED[event]} in {'that hour' if _of_an_hour(snap) else SPANS[span]}"
 
 
 def compared(row: Row, reading: WrittenFigure) -> Row:
@@ -136,7 +155,7 @@ def measured(panel: LatencyPanel) -> Line:
 
 
 def _parts(panel: LatencyPanel) -> list[tuple[str, float]]:
-    return [(name, figure.value) for name, figure in panel.split if figure.value > 0]
+    return [(name, figure.value) for name, figure in panel.split if figure.value > 0 and not figure.few]
 
 
 def split_bar(panel: LatencyPanel, width: int) -> Line:
@@ -156,7 +175,7 @@ def split_line(panel: LatencyPanel, width: int) -> Line:
     """The split in figures: STT 140 │ EOU 310 │ LLM 2,610 ▲ │ tool 210 │ TTS 180 ms."""
     parts = _parts(panel)
     if not parts:
-        return Row(2).add("stage breakdown appears once turns report it", "faint").line()
+        return Row(2).add(_no_split(panel), "faint").line()
     row = Row(2)
     for index, (name, value) in enumerate(parts):
         row.add(" │ " if index else "", "rule").add(
@@ -165,6 +184,14 @@ def split_line(panel: LatencyPanel, width: int) -> Line:
         late = bool(panel.culprit) and labels.stage_kind(panel.culprit) == labels.stage_kind(name)
         row.add(f" {value:,.0f}", "degraded" if late else "text").add(" ▲" if late else "", "degraded")
     return fit(row.add(" ms", "muted").line(), width)
+
+
+def _no_split(panel: LatencyPanel) -> str:
+    """Why there is no split."""
+    p50 = panel.e2e.p50
+    if p50.few and p50.n:
+        return f"too few turns for a breakdown (n={p50.n})"
+    return "no turns in this window" if p50.normal.n else "stage breakdown appears once turns report it"
 
 
 def errors_panel(snap: Snapshot, options: DisplayOptions, width: int, height: int) -> list[Line]:
@@ -212,6 +239,11 @@ def error_rate(figure: Figure, width: int, *, bad: bool) -> Line:
     return fit(row.line(), width)
 
 
+def share_of_calls(rate: Figure) -> str:
+    """A rate in percent; of few calls, how many: "1 of 2"."""
+    return f"{rate.value * rate.n:.0f} of {rate.n}" if rate.few and rate.n else numbers.percent(rate.value)
+
+
 def _kind(kind: ErrorKind, worst: float, options: DisplayOptions, width: int) -> Line:
     names = min(22, max(10, width - 36))
     row = (
@@ -219,7 +251,7 @@ def _kind(kind: ErrorKind, worst: float, options: DisplayOptions, width: int) ->
         .left(10, labels.stage(kind.component) or "–", "title")
         .left(names, labels.words(kind.category) or "–", "text")
     )
-    row.right(12 + names + 8, numbers.percent(kind.rate.value), "strong").add("  ")
+    row.right(12 + names + 8, share_of_calls(kind.rate), "strong").add("  ")
     share = kind.rate.value / worst if worst else 0.0
     return row.add(
         blocks.strokes(share, max(0, min(40, width - row.width - 2)), ascii_only=options.ascii), "degraded"

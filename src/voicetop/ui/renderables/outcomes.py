@@ -8,7 +8,13 @@ from voicetop.engine.snapshot import Figure, Series, Snapshot
 from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, Row, clip, fit, rule
 from voicetop.ui.renderables.chart import spark
-from voicetop.ui.renderables.health import compared, part_of_outcome_window, troubled
+from voicetop.ui.renderables.health import (
+    compared,
+    outcome_span,
+    part_of_outcome_window,
+    troubled,
+    why_unknown,
+)
 from voicetop.ui.renderables.written_figure import plus_minus, write_figure
 from voicetop.ui.style.display_options import DisplayOptions
 
@@ -20,14 +26,14 @@ def headline(
     figure: Figure,
     write: Callable[[float], str],
     width: int,
-    comes_with: str,
+    unknown: str,
     *,
     low_is_bad: bool = False,
     bad: bool = False,
 ) -> Line:
-    """The figure of a panel: 88.1 %  ▼ low  normal 91.4 %."""
+    """The figure of a panel: 88.1 %  ▼ low  normal 91.4 %; `unknown` says why it has no value."""
     if not figure.n:
-        return Row(2).add(f"needs {comes_with} events", "faint").line()
+        return Row(2).add(unknown, "faint").line()
     reading = write_figure(figure, write, low_is_bad=low_is_bad, troubled=bad)
     tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
     row = compared(Row(2).add(reading.value, tone).add("  "), reading)
@@ -49,7 +55,7 @@ def shape(
 def success_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line]:
     panel = snap.outcome
     certainty = [plus_minus(panel.success)] if panel.success.known else []
-    if panel.coverage.known:
+    if panel.success.n:
         certainty.append(f"known for {numbers.whole_percent(panel.coverage.value)}")
     escalation = write_figure(panel.escalation, numbers.percent)
     handed = Row(2).add("escalated ", "muted").add(escalation.value, "text").add(" ")
@@ -59,7 +65,7 @@ def success_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[L
             panel.success,
             numbers.percent,
             width,
-            "call.outcome",
+            why_unknown(snap, panel.success, "call.outcome", outcome_span(snap)),
             low_is_bad=True,
             bad=troubled(snap, "success"),
         ),
@@ -81,7 +87,13 @@ def abandonment_panel(snap: Snapshot, options: DisplayOptions, width: int) -> li
     ]
     return [
         rule("abandoned", width, f"n {panel.rate.n:,}"),
-        headline(panel.rate, numbers.percent, width, "call.end", bad=troubled(snap, "abandonment")),
+        headline(
+            panel.rate,
+            numbers.percent,
+            width,
+            why_unknown(snap, panel.rate, "call.end", outcome_span(snap)),
+            bad=troubled(snap, "abandonment"),
+        ),
         *[*steps, (), ()][:2],
         shape(panel.chart, width, options, numbers.percent, part_of_outcome_window(snap)),
     ]
@@ -100,7 +112,13 @@ def cost_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line
     )
     return [
         rule(labels.FIGURES["cost"], width, f"n {panel.per_call.n:,}"),
-        headline(panel.per_call, numbers.dollars, width, "usage", bad=troubled(snap, "cost")),
+        headline(
+            panel.per_call,
+            numbers.dollars,
+            width,
+            why_unknown(snap, panel.per_call, "usage", outcome_span(snap)),
+            bad=troubled(snap, "cost"),
+        ),
         shares.line(),
         Row(2).add(estimated if panel.per_call.n else "", "muted").line(),
         shape(panel.chart, width, options, numbers.dollars, part_of_outcome_window(snap)),
@@ -129,7 +147,7 @@ def _mood(
 ) -> Line:
     row = Row(2).left(12, name, "muted")
     if not figure.n:
-        return row.add("(unset)", "faint").line()
+        return row.add(numbers.DASH if figure.normal.n else "(unset)", "faint").line()
     reading = write_figure(figure, write, low_is_bad=low_is_bad)
     row.add(reading.value, "degraded" if reading.tone == "degraded" else "text")
     row.add("" if figure.few else unit, "muted")

@@ -10,18 +10,20 @@ from voicetop.formatting import labels, numbers
 from voicetop.ui.lines import BLANK, Line, Row, beside, block, clip, fit, rule, width_of
 from voicetop.ui.renderables import outcomes
 from voicetop.ui.renderables.calls import attention_panel
-from voicetop.ui.renderables.capacity import UNSURE, capacity_line, unknown_lines, waiting_line
+from voicetop.ui.renderables.capacity import capacity_line, unknown_lines, waiting_line
 from voicetop.ui.renderables.chart import spark
 from voicetop.ui.renderables.health import (
     compared,
     errors_panel,
     latency_numbers,
     latency_panel,
-    part_of_outcome_window,
+    outcome_span,
     part_of_window,
+    share_of_calls,
     shown_window,
     split_line,
     troubled,
+    why_unknown,
 )
 from voicetop.ui.renderables.written_figure import write_figure
 from voicetop.ui.style.display_options import DisplayOptions
@@ -88,7 +90,7 @@ def _full(
     )
     return [
         *focused([capacity_line(snap.capacity, options, width)], focus == "calls"),
-        waiting_line(snap.waiting, width, sure=snap.verdict.severity not in UNSURE),
+        waiting_line(snap, width),
         *unknown,
         *air,
         *large,
@@ -151,7 +153,7 @@ def _with_shape(lines: list[Line], series: Series | None, options: DisplayOption
 
 
 class Summary(NamedTuple):
-    """A figure in one line; `window` says if there is no data for all of its window."""
+    """A figure in one line. `unknown` says why it has no value; `part` how little of its window there is data for."""
 
     name: str
     kind: str
@@ -159,72 +161,58 @@ class Summary(NamedTuple):
     write: Callable[[float], str]
     low_is_bad: bool
     chart: Series | None
-    comes_with: str
-    window: str
+    unknown: str
+    part: str
 
 
 def _rows(snap: Snapshot) -> list[tuple[Summary, bool]]:
-    late = part_of_outcome_window(snap)
+    errors, success, abandonment, cost = snap.errors, snap.outcome, snap.abandonment, snap.cost
     rows = [
-        Summary(
-            "errors",
-            "errors",
-            snap.errors.rate,
-            numbers.percent,
-            False,
-            snap.errors.chart,
-            "call.start",
-            part_of_window(snap, snap.view.span),
-        ),
-        Summary(
-            "success",
-            "success",
-            snap.outcome.success,
-            numbers.percent,
-            True,
-            snap.outcome.chart,
-            "call.outcome",
-            late,
-        ),
-        Summary(
+        ("errors", "errors", errors.rate, numbers.percent, False, errors.chart, "call.start"),
+        ("success", "success", success.success, numbers.percent, True, success.chart, "call.outcome"),
+        (
             "abandonment",
             "abandonment",
-            snap.abandonment.rate,
+            abandonment.rate,
             numbers.percent,
             False,
-            snap.abandonment.chart,
+            abandonment.chart,
             "call.end",
-            late,
         ),
-        Summary(
-            "cost per call",
-            "cost",
-            snap.cost.per_call,
-            numbers.dollars,
-            False,
-            snap.cost.chart,
-            "usage",
-            late,
-        ),
-        Summary(
-            "sentiment", "sentiment", snap.mood.sentiment, numbers.plain, True, None, "call.outcome", late
-        ),
+        ("cost per call", "cost", cost.per_call, numbers.dollars, False, cost.chart, "usage"),
+        ("sentiment", "sentiment", snap.mood.sentiment, numbers.plain, True, None, "call.outcome"),
     ]
-    return [(row, troubled(snap, row.kind)) for row in rows]
+    return [_row(snap, *row) for row in rows]
+
+
+def _row(
+    snap: Snapshot,
+    name: str,
+    kind: str,
+    figure: Figure,
+    write: Callable[[float], str],
+    low_is_bad: bool,
+    chart: Series | None,
+    event: str,
+) -> tuple[Summary, bool]:
+    """One figure, and whether the verdict speaks of it; errors alone are of the view's window."""
+    span = snap.view.span if kind == "errors" else outcome_span(snap)
+    unknown, part = why_unknown(snap, figure, event, span), part_of_window(snap, span)
+    return Summary(name, kind, figure, write, low_is_bad, chart, unknown, part), troubled(snap, kind)
 
 
 def _summary(summary: Summary, bad: bool, options: DisplayOptions, width: int) -> Line:
     """One figure: abandonment  6.2 %  ▲ 1.6×  normal 4.0 %  n 402  ▂▃▅▇."""
     row = Row(2).left(14, summary.name, "title")
     if not summary.figure.n:
-        return fit(row.add(f"needs {summary.comes_with} events", "faint").line(), width)
+        return fit(row.add(summary.unknown, "faint").line(), width)
     reading = write_figure(summary.figure, summary.write, low_is_bad=summary.low_is_bad, troubled=bad)
     tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
     row.right(24, reading.value, tone).add("  ")
     compared(row, reading).to(34)
     row.add(f"normal {reading.normal}" if reading.normal else "", "muted").to(49)
     row.add("" if summary.figure.few else f"n {summary.figure.n:,}", "faint").to(58)
-    row.add(f"{summary.window}  " if summary.window else "", "muted")
+    row.add(f"{summary.part}  " if summary.part else "", "muted")
     if summary.chart is not None and width - row.width >= 12:
         known = spark(summary.chart, width - row.width, options, _silent)
         row.put(known[:1])
@@ -240,4 +228,4 @@ def _worst_error(snap: Snapshot) -> str:
         return ""
     worst = snap.errors.kinds[0]
     name = labels.fault(worst.component, worst.category)
-    return clip(f"worst error {name} {numbers.percent(worst.rate.value)}", 46)
+    return clip(f"worst error {name} {share_of_calls(worst.rate)}", 46)

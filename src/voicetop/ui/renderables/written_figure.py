@@ -35,7 +35,7 @@ def write_figure(
     figure: Figure, write: Callable[[float], str], *, low_is_bad: bool = False, troubled: bool = False
 ) -> WrittenFigure:
     """Write a figure with what was judged of it: by the verdict where it speaks of it (`troubled`), or by itself."""
-    if figure.few:
+    if figure.few and figure.n:
         return WrittenFigure(f"too few (n={figure.n:,})", "·", "", "muted", "", _normal(figure, write))
     value = ("≥ " if figure.at_least else "") + write(figure.value)
     judged = judge(figure, low_is_bad=low_is_bad, troubled=troubled)
