@@ -68,6 +68,8 @@ def complete() -> Session:
         (at + 4, SourceStatus(ts=at + 4, source="agent-1")),
         (at + 6, Heartbeat(ts=at + 6, seq=1)),
         (at + 6, Turn(ts=at + 6, call_id="w", turn=0, e2e_ms=900.0)),
+        (at + 6, TurnStart(ts=START - 90, call_id="w", turn=1)),
+        (at + 6, Turn(ts=START - 20, call_id="w", turn=1, e2e_ms=70_000.0)),
     ]
     raw = [Raw(b'{"type":"weather","ts":1}'), Raw(b'{"type":"turn"}')]
     session.feed(frames(told, [], seq=session.seq + 1)[0])

@@ -90,7 +90,7 @@ def line(snap: Snapshot) -> str:
     parts = [
         f"live {snap.capacity.live}{limit}",
         f"p50 {write_figure(e2e.p50, numbers.milliseconds).value}" if e2e.p50.n else "",
-        _figure("p95", e2e.p95, numbers.milliseconds, now),
+        _figure("p95", e2e.p95, numbers.milliseconds, now, of="turn"),
         _figure("errors", snap.errors.rate, numbers.percent, now),
         f"stuck {snap.waiting.stuck}/{snap.waiting.waiting}",
         *_unknown(snap.waiting),
@@ -102,11 +102,12 @@ def line(snap: Snapshot) -> str:
     return f"{said} | {' · '.join(part for part in parts if part)}"
 
 
-def _figure(name: str, figure: Figure, write: Callable[[float], str], part: str) -> str:
+def _figure(name: str, figure: Figure, write: Callable[[float], str], part: str, *, of: str = "call") -> str:
     """A figure with its n, and the part of its window that it covers; empty while there is nothing to measure."""
     if not figure.n:
         return ""
-    value = f"{name} {write_figure(figure, write).value}" + ("" if figure.few else f" n {figure.n:,}")
+    value = f"{name} {write_figure(figure, write).value}"
+    value += "" if figure.few else f" n {numbers.counted(figure.n, of)}"
     return f"{value} ({part})" if part else value
 
 

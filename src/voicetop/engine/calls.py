@@ -98,6 +98,8 @@ class Call(Struct, gc=False, kw_only=True):
     waits: bytes = b""
     """The same for waits without a reply."""
     story: list[AnyEvent] = field(default_factory=list)
+    past_ends: bytes = b""
+    """What it counts for in windows that ended earlier, as `past_ends.NOTE`s."""
 
     @property
     def live(self) -> bool:

@@ -27,6 +27,7 @@ from voicetop.engine.windows.cells import Cells
 from voicetop.engine.windows.counts import Counts, CountState
 from voicetop.engine.windows.delta_encoding import planes_of
 from voicetop.engine.windows.histograms import Histograms, HistogramState
+from voicetop.engine.windows.past_ends import PastEnds
 from voicetop.errors import CheckpointError
 from voicetop.formatting.numbers import known
 from voicetop.wire.codec import WireStats
@@ -67,6 +68,8 @@ class State(Struct, frozen=True):
     next_mark: int
     taps: TickState
     operated: int = 0
+    past_ends: list[tuple[int, int, bytes]] = []
+    """Slots as in `CountState`, of `PastEnds`."""
     alerts: bytes = b""
     """The encoded `alerts.AlertState`, opaque to the engine."""
 
@@ -111,6 +114,7 @@ def state_of(
         next_mark=engine.next_mark,
         taps=ledger.tick_counters.dump(),
         operated=engine.operated,
+        past_ends=ledger.past_ends.dump(),
         alerts=alerts,
     )
 
@@ -122,6 +126,7 @@ def engine_of(state: State, past: tuple[int, bytes] = (0, b"")) -> Engine:
     engine.ledger.cells = state.cells
     engine.ledger.windows = Histograms.load(state.windows, cells, past)
     engine.ledger.counts = Counts.load(state.counts, cells)
+    engine.ledger.past_ends = PastEnds.load(state.past_ends, state.windows.edges)
     engine.ledger.tick_counters = TickCounters.load(state.taps)
     roster = engine.roster
     shared: dict[int, dict[str, str]] = {}
@@ -181,9 +186,10 @@ def unpack(data: bytes) -> State:
 def digest(state: State) -> str:
     """A hash over the whole canonical state: equal states have equal digests, on every machine."""
     windows, counts = state.windows, state.counts
-    slots = (_plain(windows.fine), _plain(windows.coarse), _plain(counts.slots))
+    slots = (_plain(windows.fine), _plain(windows.coarse), _plain(counts.slots), _plain(state.past_ends))
     rest = msgspec.structs.replace(
         state,
+        past_ends=[],
         windows=msgspec.structs.replace(windows, fine=[], coarse=[]),
         counts=msgspec.structs.replace(counts, slots=[]),
     )

@@ -92,13 +92,10 @@ class Engine(EngineState):
         turns, calls, unstored = self._uncounted, self._uncounted_calls, self._unstored
         live = self.roster.live.get
         skewed, keep, stored = self.feed.skewed, not self.roster.full, 0
-        ts = 0.0
+        ts, minute = 0.0, max(batch.at, default=0.0) // 60 * 60
         event: Any  # told apart by its kind below, once for each event
         for event, at in zip(batch.events, batch.at, strict=True):
-            ts = event.ts
-            if skewed:
-                ts = self.feed.correct(event)
-            ts = min(ts, at)
+            ts = min(self.feed.correct(event) if skewed else event.ts, at)
             kind = type(event)
             if kind is Turn:
                 call = live(event.call_id) or self.call_of(event, ts, at)
@@ -112,8 +109,9 @@ class Engine(EngineState):
                 if call.wait_since and (turn >= call.wait_turn or turn < 0):
                     if e2e != e2e and event.status != "cancelled":
                         self.ledger.observe_wait(call, ts, self.feed.waited_s(call.wait_since, ts) * 1000)
-                    call.wait_since = 0.0
-                    call.stage = ""
+                    if call.wait_since < minute:
+                        self.remember_wait(call, ts)
+                    call.wait_since, call.stage = 0.0, ""
                 if event.step and event.step != call.step:
                     self.reach(call, event.step, ts)
                 if words := event.user_text:
@@ -138,15 +136,17 @@ class Engine(EngineState):
                 call = live(event.call_id) or self.call_of(event, ts, at)
                 call.seen = at
                 if (event.turn > call.turn or event.turn < 0) and not call.ended:
+                    if 0.0 < call.wait_since < minute:
+                        self.remember_wait(call, ts)
                     call.wait_since, call.wait_turn = ts, event.turn
                     call.stage = call.provider = ""
             else:
                 HANDLERS[kind](self, event, ts, at)
-        self.roster.stored_events += stored
-        self._finish(batch, ts)
+        self._finish(batch, ts, stored)
 
-    def _finish(self, batch: Batch, ts: float) -> None:
-        """Count a batch; `ts` is the time of its last event."""
+    def _finish(self, batch: Batch, ts: float, stored: int) -> None:
+        """Count a batch; `ts` is the time of its last event, `stored` the number of events stored with their calls."""
+        self.roster.stored_events += stored
         self.feed.events += len(batch.events)
         if batch.events:
             self._measure_lag(batch, ts)

@@ -71,7 +71,7 @@ def update(state: EngineState, event: CallUpdate, ts: float, at: float) -> None:
     if event.state and call.live:
         call.state = event.state
         if event.state in ("held", "transferring"):
-            call.wait_since = 0.0
+            state.end_wait(call, ts)
     state.patch(call, event.segments, ts)
     state.roster.record(call, event)
 
@@ -92,7 +92,7 @@ def stage(state: EngineState, event: Stage, ts: float, at: float) -> None:
     if event.state == "start":
         call.stage, call.stage_since, call.provider = event.name, ts, event.provider
         if event.name == "vad":  # the caller speaks again and no longer waits
-            call.wait_since = 0.0
+            state.end_wait(call, ts)
     elif call.stage == event.name and event.state == "end":
         call.stage = ""
 
@@ -117,6 +117,9 @@ def error(state: EngineState, event: Error, ts: float, at: float) -> None:
         return
     call.errors += 1
     state.failures += 1
+    before = call.marks.get("error")
+    if before is not None and before.ts < ts:
+        state.ledger.remember_error(call, before.ts, ts)
     state.ledger.tick_counters.add(f"fault:{event.component}:{event.category}", call.cell, 1)
     for kind in ("error", f"error:{event.component}:{event.category}"):
         mark = call.marks.get(kind)

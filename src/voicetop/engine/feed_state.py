@@ -164,11 +164,15 @@ class FeedTracker(Struct, kw_only=True):
         return self.at - seen if self.at - seen > SILENT_AFTER else 0.0
 
     def waited_s(self, since: float, until: float) -> float:
-        """Seconds of a wait `since` a time `until` another, of which those before the feed began don't count.
+        """Seconds of a wait `since` a time `until` another, of which those before the feed began don't count."""
+        return until - self.wait_from(since, until)
+
+    def wait_from(self, since: float, until: float) -> float:
+        """From when on that wait counts: from the feed's beginning at the earliest.
 
         A wait that was over before (history, sent by a publisher that joins) counts in full.
         """
-        return until - (since if until <= self.began else max(since, self.began))
+        return since if until <= self.began else max(since, self.began)
 
     def silent(self, at: float) -> dict[str, float]:
         """The publishers that report their status and aren't heard, with the time when they last were.

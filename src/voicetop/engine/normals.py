@@ -34,15 +34,17 @@ LEARNED_TURNS = 100
 
 Cells = NDArray[np.intp] | None
 
+_UNKNOWN = Normal()
 
-def rate(hits: int, n: int, normal: Normal = Normal()) -> Figure:  # noqa: B008 - frozen
+
+def rate(hits: int, n: int, normal: Normal = _UNKNOWN) -> Figure:
     """A share of n calls; NaN of nothing."""
     hits = min(hits, n)
     low, high = thresholds.wilson(hits, n)
     return Figure(hits / n if n else NAN, n, low, high, normal, few=n < FEW_CALLS)
 
 
-def mean(total: float, n: int, normal: Normal = Normal()) -> Figure:  # noqa: B008 - frozen
+def mean(total: float, n: int, normal: Normal = _UNKNOWN) -> Figure:
     """A mean over n; NaN of nothing."""
     return Figure(total / n if n else NAN, n, normal=normal, few=n < FEW_CALLS)
 
@@ -69,10 +71,22 @@ OUTCOMES = {
 def outcome(kind: str, sums: dict[str, int], usual: Normals) -> Figure:
     """One figure of what comes of calls, judged against its normal."""
     total, of, threshold, unit = OUTCOMES[kind]
+    normal = usual.mean(total, of, unit) if unit else usual.rate(total, of)
+    return threshold.judge(replace(unjudged_outcome(kind, sums), normal=normal))
+
+
+def unjudged_outcome(kind: str, sums: dict[str, int]) -> Figure:
+    """The same figure without its normal."""
+    total, of, _, unit = OUTCOMES[kind]
     amount, n = sums.get(total, 0), sums.get(of, 0)
-    if unit:
-        return threshold.judge(mean(amount / unit, n, usual.mean(total, of, unit)))
-    return threshold.judge(rate(amount, n, usual.rate(total, of)))
+    return mean(amount / unit, n) if unit else rate(amount, n)
+
+
+def percentile(counts: Histogram, waits: Histogram | None, q: float, normal: Normal = _UNKNOWN) -> Figure:
+    """A percentile of completed turns and waits; n counts both."""
+    value, at_least = censored_quantile(counts, waits, q)
+    n = int(counts.sum()) + (int(waits.sum()) if waits is not None else 0)
+    return Figure(value, n, normal=normal, at_least=at_least, few=n < FEW[q])
 
 
 def latencies(
@@ -83,12 +97,7 @@ def latencies(
     threshold: Threshold | None = None,
 ) -> Latencies:
     """P50, P95 and P99 with their normals, judged where a threshold is given."""
-    n = int(counts.sum()) + (int(waits.sum()) if waits is not None else 0)
-    made: list[Figure] = []
-    for q in QUANTILES:
-        value, at_least = censored_quantile(counts, waits, q)
-        normal = normal_of(usual, q)
-        made.append(Figure(value, n, normal=normal, at_least=at_least, few=n < FEW[q]))
+    made = [percentile(counts, waits, q, normal_of(usual, q)) for q in QUANTILES]
     if threshold is not None:
         slow = usual is not None and thresholds.many_slow(counts, NOTHING if waits is None else waits, usual)
         made = [replace(figure, off=figure.off and slow) for figure in map(threshold.judge, made)]

@@ -100,13 +100,23 @@ class EngineState:
         if f"step:{step}" not in call.marks:
             self.ledger.mark(call, f"step:{step}", ts)
 
+    def end_wait(self, call: Call, ts: float) -> None:
+        """The caller doesn't wait for a reply any more."""
+        if call.wait_since:
+            self.remember_wait(call, ts)
+            call.wait_since = 0.0
+
+    def remember_wait(self, call: Call, until: float) -> None:
+        """Remember a wait that is over at the ends of minutes that it lasted across."""
+        self.ledger.remember_wait(call, self.feed.wait_from(call.wait_since, until), until)
+
     def end(self, call: Call, ts: float, reason: str) -> None:
         """The call is no longer live. `reason` "lost" means that it timed out."""
         waited_s = self.feed.waited_s(call.wait_since, ts) if call.wait_since else 0.0
         if waited_s > 0:
             self.ledger.observe_wait(call, ts, waited_s * 1000)
         frustration.end_wait(call, waited_s)
-        call.wait_since = 0.0
+        self.end_wait(call, ts)
         self.ledger.leave(call)
         call.state = "lost" if reason == "lost" else "ended"
         call.ended, call.reason, call.left_at = max(ts, call.started), reason, call.step

@@ -1,12 +1,13 @@
 """The hours of the day as a segment dimension: each of the last 24 hours against the others.
 
-The hour isn't a dimension of cells, so its rows are made from the quarter-hours. A quarter with a problem on the screen
-counts in its own hour, and not in the normals of the others.
+The hour isn't a dimension of cells, so its rows are made of buckets of time. That of the current hour has two parts:
+today's minutes, and the rest of yesterday's. A quarter with a problem on the screen counts in its own hour, and not in
+the normals of the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -15,51 +16,64 @@ from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import NAN, SegmentsPanel
 from voicetop.engine.windows.buckets import BUCKETS
 from voicetop.engine.windows.histograms import Histogram
-from voicetop.engine.windows.slots import MINUTE, QUARTER
+from voicetop.engine.windows.slots import HOUR, MINUTE, QUARTER
+from voicetop.views.over_time import Bucket, OverTime, live_at_ends
+from voicetop.views.scope import Scope
 from voicetop.views.segment_table import KINDS, Group, row_of
 
-Quarter: TypeAlias = tuple[float, Histogram, dict[str, int]]
-"""(start, e2e counts, sums)."""
 _Sums: TypeAlias = tuple[Histogram, dict[str, int]]
-HOUR_S = 3600
 DIMENSION = "hour"
 
 
-def panel(quarters: list[Quarter], troubled: Collection[int] = ()) -> SegmentsPanel:
+def panel(over_time: OverTime, scope: Scope, troubled: Collection[int]) -> SegmentsPanel:
     """One row per hour of the day (UTC), the worst first; `troubled` minutes (since the epoch) had a problem."""
+    hours = over_time.buckets(scope, HOUR, 25)
+    quarters = over_time.buckets(scope, QUARTER, 97)
+    return table(hours, live_at_ends(hours, scope.live_now), quarters, troubled)
+
+
+def table(
+    hours: Sequence[Bucket], live: Sequence[int], quarters: Iterable[Bucket], troubled: Collection[int] = ()
+) -> SegmentsPanel:
+    """The same of `hours` with the calls `live` at their ends; normals are those of `quarters`."""
     bad = {minute * MINUTE // QUARTER for minute in troubled}
-    hours = _by_hour(quarters)
-    healthy = _by_hour([quarter for quarter in quarters if quarter[0] // QUARTER not in bad])
+    healthy = _by_hour(quarter for quarter in quarters if quarter.start // QUARTER not in bad)
     nothing: _Sums = (np.zeros(BUCKETS, np.int64), dict.fromkeys(KINDS, 0))
     everything = np.sum([nothing[0], *(counts for counts, _ in healthy.values())], axis=0)
     whole = {kind: sum(sums[kind] for _, sums in healthy.values()) for kind in KINDS}
-    groups = [
-        Group(
-            value=f"{hour:02d}",
-            now=counts,
-            waits=np.zeros(BUCKETS, np.int64),
-            normals=Normals(
-                {"e2e": everything - healthy.get(hour, nothing)[0]},
-                {kind: whole[kind] - healthy.get(hour, nothing)[1][kind] for kind in KINDS},
-            ),
-            sums=sums,
-            business=sums,
+    groups: dict[str, Group] = {}
+    for bucket, at_end in zip(hours, live, strict=True):
+        hour = _hour_of(bucket)
+        usual = healthy.get(hour, nothing)
+        normals = Normals(
+            {"e2e": everything - usual[0]}, {kind: whole[kind] - usual[1][kind] for kind in KINDS}
         )
-        for hour, (counts, sums) in hours.items()
-    ]
-    all_ended = max(1, sum(sums["ended"] for _, sums in hours.values()))
-    rows = [row_of(group, groups, all_ended, NAN, "24h") for group in groups if group.active]
+        sums = {kind: bucket.sums.get(kind, 0) for kind in KINDS} | {"error": bucket.failed}
+        group = Group(f"{hour:02d}", bucket.e2e, bucket.waits, normals, sums, sums, at_end)
+        groups[group.value] = _joined(groups[group.value], group) if group.value in groups else group
+    everyone = [group for group in groups.values() if group.sums["ended"] or group.now.any()]
+    all_calls = max(1, sum(group.active for group in everyone))
+    rows = [row_of(group, everyone, all_calls, NAN, "24h") for group in everyone]
     rows.sort(key=lambda row: (-len(row.worse), row.value))
     return SegmentsPanel(DIMENSION, tuple(rows))
 
 
-def _by_hour(quarters: list[Quarter]) -> dict[int, _Sums]:
+def _hour_of(bucket: Bucket) -> int:
+    return int(bucket.start) // HOUR % 24
+
+
+def _joined(a: Group, b: Group) -> Group:
+    sums = {kind: a.sums[kind] + b.sums[kind] for kind in KINDS}
+    return Group(a.value, a.now + b.now, a.waits + b.waits, a.normals, sums, sums, a.live + b.live)
+
+
+def _by_hour(quarters: Iterable[Bucket]) -> dict[int, _Sums]:
     hours: dict[int, _Sums] = {}
-    for start, e2e, sums in quarters:
+    for quarter in quarters:
         counts, so_far = hours.setdefault(
-            int(start) // HOUR_S % 24, (np.zeros(BUCKETS, np.int64), dict.fromkeys(KINDS, 0))
+            _hour_of(quarter), (np.zeros(BUCKETS, np.int64), dict.fromkeys(KINDS, 0))
         )
-        counts += e2e
+        counts += quarter.e2e
         for kind in KINDS:
-            so_far[kind] += sums.get(kind, 0)
+            so_far[kind] += quarter.sums.get(kind, 0)
     return hours

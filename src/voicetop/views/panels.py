@@ -77,7 +77,7 @@ def latency(scope: Scope, charts: Charts) -> LatencyPanel:
         _with_rules(scope, e2e),
         stages,
         split,
-        charts.latency(scope),
+        charts.latency(),
         tuple(kinds),
         cause.stage,
         cause.more_ms,
@@ -110,8 +110,8 @@ def errors(scope: Scope, charts: Charts) -> ErrorPanel:
     return ErrorPanel(
         rate=scope.with_rule("errors", rate),
         kinds=tuple(kinds),
-        chart=charts.rate(scope, "error", "ended"),
-        hours=charts.error_hours(scope),
+        chart=charts.errors(),
+        hours=charts.error_hours(),
         retried=sums.get("retried", 0),
     )
 
@@ -125,7 +125,7 @@ def outcome(scope: Scope, charts: Charts) -> OutcomePanel:
         coverage=normals.rate(sums.get("known", 0), talked),
         escalation=scope.with_rule("escalation", normals.outcome("escalation", sums, usual)),
         containment=normals.rate(talked - sums.get("escalated", 0), talked),
-        chart=charts.rate(scope, "succeeded", "known"),
+        chart=charts.outcome("success"),
     )
 
 
@@ -146,7 +146,7 @@ def abandonment(scope: Scope, charts: Charts) -> AbandonPanel:
         rate=scope.with_rule("abandonment", rate),
         steps=tuple(shares[:NAMED_STEPS]),
         funnel=funnel,
-        chart=charts.rate(scope, "abandoned", "decided"),
+        chart=charts.outcome("abandonment"),
     )
 
 
@@ -163,7 +163,7 @@ def cost(scope: Scope, charts: Charts) -> CostPanel:
         per_call=scope.with_rule("cost", per_call),
         shares=tuple(shares),
         estimated=sums.get("guessed", 0) / n if n else 0.0,
-        chart=charts.mean(scope, "cost_micro", "priced", 1e6),
+        chart=charts.outcome("cost"),
     )
 
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from voicetop.alerts.rules.rules import with_rule_threshold
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals, handling_s
-from voicetop.engine.snapshot import Figure, View, Where
+from voicetop.engine.snapshot import Figure, View
 from voicetop.engine.windows.histograms import Histogram
-from voicetop.engine.windows.slots import MINUTE, QUARTER, SlotKey
+from voicetop.engine.windows.slots import MINUTE, QUARTER
 
 CHART_POINTS = 30
 
 
 class Scope:
-    """Cells, window and sums of one view."""
+    """Cells, window and sums of one view.
+
+    `live_now` and `unanswered` are those of now; `live`, `waiting` and `unknown` those that belong to the window, as
+    nobody is live in another hour of the day.
+    """
 
     def __init__(self, engine: Engine, view: View, usual: Normals) -> None:
         self.engine, self.view, self.usual, self.at = engine, view, usual, engine.at
@@ -34,22 +36,22 @@ class Scope:
             self.sums = ledger.counts.sums(view.span, self.cells)
             self.business = self.sums if view.span == "24h" else ledger.counts.sums("30m", self.cells)
         counts = ledger.cells.live
-        self.live = sum(counts) if self.cells is None else sum(counts[cell] for cell in self.cells.tolist())
+        self.live_now = (
+            sum(counts) if self.cells is None else sum(counts[cell] for cell in self.cells.tolist())
+        )
         self.waits, calls = engine.waits, engine.roster.live.values()
-        self.waiting = self.waits.waiting_calls(calls, self.cells)
+        self.live, self.waiting = self.live_now, self.waits.waiting_calls(calls, self.cells)
         self.unknown = self.waits.unknown_calls(calls, self.cells)
+        self.unanswered = [*self.waiting, *self.unknown]
         if hours and hours[0] != self.at // 3600 % 24:  # live callers don't belong to another hour
             self.live, self.waiting, self.unknown = 0, [], []
         self.stuck_after = engine.stuck_after_s
         self.handling = handling_s(self.business)
-        self.charts: dict[tuple[object, Where, SlotKey], Any] = {}
-        """Chart points of slots that still change, cached for this snapshot only."""
 
-    def chart_slots(self) -> list[SlotKey]:
-        """The slots of a chart: 30 minutes by the minute, or 24 hours by the quarter."""
-        width, count = (QUARTER, 96) if self.view.span == "24h" else (MINUTE, CHART_POINTS)
-        last = int(self.at // width)
-        return [(width, number) for number in range(last - count + 1, last + 1)]
+    @property
+    def chart_slots(self) -> tuple[int, int]:
+        """(seconds, number) of a chart's slots: 30 minutes by the minute, or 24 hours by the quarter."""
+        return (QUARTER, 96) if self.view.span == "24h" else (MINUTE, CHART_POINTS)
 
     def with_rule(self, metric: str, figure: Figure) -> Figure:
         """The figure with the threshold of the user's rule on `metric` in this segment, if there is one."""

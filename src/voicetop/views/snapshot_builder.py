@@ -29,6 +29,7 @@ from voicetop.views.compare.compare import compare
 from voicetop.views.compare.natural_variation import NaturalVariation
 from voicetop.views.feed import feed_state
 from voicetop.views.incidents import panel_of
+from voicetop.views.over_time import OverTime
 from voicetop.views.scope import Scope
 from voicetop.views.verdict import plain_verdict, verdict_of
 from voicetop.wire.codec import WireStats
@@ -45,10 +46,9 @@ class SnapshotBuilder:
         self._stats = stats
         self._alerts = alerts
         self._usual: dict[tuple[Where, int], Normals] = {}
-        self._trends = trends.Trends(engine)
+        self._over_time = OverTime(engine)
         self._segment_table: tuple[object, SegmentsPanel] | None = None
         """The last table and its key: it is rebuilt once a second."""
-        self._charts = Charts()
         self._variation = NaturalVariation(engine)
         self._sample: tuple[object, WindowSample] | None = None
         self._compared: tuple[object, Comparison | None] | None = None
@@ -64,9 +64,10 @@ class SnapshotBuilder:
         noted: Sequence[Operator] = (),
     ) -> Snapshot:
         """The snapshot for `view`, now; `noted` are annotations from outside the feed."""
-        engine, charts = self._engine, self._charts
+        engine = self._engine
         acts = merged_acts(engine.operators, noted, engine.at)
         scope = Scope(engine, view, self._usual_for(view.where))
+        charts = Charts(self._over_time, scope)
         feed = feed_state(engine, self._stats, epoch, seq)
         alerts = panel_of(self._alerts.incidents, self._alerts.learning_s(engine))
         listing = call_list.list_calls(engine, view, scope.waits, scope.cells, scope.stuck_after)
@@ -152,7 +153,7 @@ class SnapshotBuilder:
     def _make_segment_table(self, scope: Scope) -> SegmentsPanel:
         view = scope.view
         if view.dimension == hour_table.DIMENSION:
-            return hour_table.panel(self._trends.quarters(scope.cells), self._engine.judge.troubled)
+            return hour_table.panel(self._over_time, scope, self._engine.judge.troubled)
         return segment_table.panel(
             self._engine, view, scope.waits, scope.cells, self._usual_for(()), stuck_after=scope.stuck_after
         )
@@ -161,7 +162,7 @@ class SnapshotBuilder:
         if not scope.view.trends:
             return None
         funnel = trends.in_order(abandonment.funnel, reversed(self._engine.roster.ended.values()))
-        return self._trends.panel(scope.cells, trends.intent_mix(self._engine), funnel)
+        return trends.panel(self._over_time, scope, trends.intent_mix(self._engine), funnel)
 
     def _usual_for(self, where: Where) -> Normals:
         period = int(self._engine.at // 10)

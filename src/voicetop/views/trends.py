@@ -1,7 +1,6 @@
 """24 hours in quarter-hours: lines, heat map, intent mix and funnel.
 
-A quarter with too few samples for a figure is a gap in its line, not a spike. Quarters that ended half an hour ago
-hardly change any more, and are cached.
+A quarter with too few samples for a figure is a gap in its line, not a spike.
 """
 
 from __future__ import annotations
@@ -12,21 +11,20 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from voicetop.engine.normals import FEW, FEW_CALLS
-from voicetop.engine.snapshot import NAN, HeatMap, MixRow, Series, StepShare, TrendsPanel
-from voicetop.engine.windows.buckets import censored_quantile
-from voicetop.engine.windows.histograms import METRIC, Histogram
+from voicetop.engine import normals
+from voicetop.engine.snapshot import Figure, HeatMap, MixRow, Series, StepShare, TrendsPanel
+from voicetop.engine.windows.buckets import QUANTILES
 from voicetop.engine.windows.slots import QUARTER
+from voicetop.views.charts import error_rates
+from voicetop.views.over_time import Bucket, OverTime, series
 
 if TYPE_CHECKING:
     from voicetop.engine.calls import Call
     from voicetop.engine.engine import Engine
+    from voicetop.views.scope import Scope
 
 QUARTERS = 96
-LATE_S = 1800
-"""How late outcomes and costs may arrive and still count in their quarter."""
 BAND = 16
 """Buckets of one row of the heat map: a quarter of an octave, 19 %."""
 STEP = "step:"
@@ -49,86 +47,38 @@ def in_order(funnel: tuple[StepShare, ...], calls: Iterable[Call]) -> tuple[Step
     return tuple(sorted(funnel, key=lambda share: average.get(share.step, inf)))
 
 
-class Trends:
-    """Makes the panel for one engine. Caches past quarters by cells."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._cache: dict[tuple[frozenset[int] | None, int], tuple[float, Histogram, dict[str, int]]] = {}
-
-    def panel(
-        self, cells: NDArray[np.intp] | None, mix: tuple[MixRow, ...], funnel: tuple[StepShare, ...]
-    ) -> TrendsPanel:
-        """The panel for some cells (None: all)."""
-        quarters = self.quarters(cells)
-        start = quarters[0][0]
-        counts = [(e2e, sums) for _, e2e, sums in quarters]
-        return TrendsPanel(_lines(counts, start), _heat([e2e for e2e, _ in counts], start), mix, funnel)
-
-    def quarters(self, cells: NDArray[np.intp] | None) -> list[tuple[float, Histogram, dict[str, int]]]:
-        """(start, e2e counts, sums) of each quarter of the last 24 hours, the oldest first."""
-        chosen = None if cells is None else frozenset(cells.tolist())
-        last = int(self._engine.at // QUARTER)
-        return [
-            (float(n * QUARTER), *self._quarter(n, cells, chosen))
-            for n in range(last - QUARTERS + 1, last + 1)
-        ]
-
-    def _quarter(
-        self, number: int, cells: NDArray[np.intp] | None, chosen: frozenset[int] | None
-    ) -> tuple[Histogram, dict[str, int]]:
-        at = self._engine.at
-        cached = self._cache.get((chosen, number))
-        if cached is not None and (at < cached[0] + 60 or (number + 1) * QUARTER < cached[0] - LATE_S):
-            return cached[1], cached[2]
-        table, sums = self._engine.ledger.over_time((QUARTER, number), cells, chosen)
-        e2e = table[METRIC["e2e"]]
-        if len(self._cache) > 20 * QUARTERS:
-            self._cache.clear()
-        self._cache[chosen, number] = (at, e2e, sums)
-        return e2e, sums
+def panel(
+    over_time: OverTime, scope: Scope, mix: tuple[MixRow, ...], funnel: tuple[StepShare, ...]
+) -> TrendsPanel:
+    """The panel for the cells of a scope."""
+    quarters = over_time.buckets(scope, QUARTER, QUARTERS)
+    return TrendsPanel(_lines(quarters, scope.live_now), _heat(quarters), mix, funnel)
 
 
-def _lines(
-    quarters: list[tuple[Histogram, dict[str, int]]], start: float
-) -> tuple[tuple[str, str, Series], ...]:
-    def series(values: list[float]) -> Series:
-        return Series(start, float(QUARTER), tuple(values))
+def _lines(quarters: list[Bucket], live: int) -> tuple[tuple[str, str, Series], ...]:
+    def of(figures: list[Figure]) -> Series:
+        return series(quarters, figures, lambda figure: not figure.few)
 
-    sums = [part for _, part in quarters]
-    made = [
-        (f"P{round(100 * q)}", "ms", series([_quantile(e2e, q) for e2e, _ in quarters]))
-        for q in (0.5, 0.95, 0.99)
-    ]
-    made.append(("calls", "calls", series([float(part.get("started", 0)) for part in sums])))
-    for name, hits, of in (
-        ("errors", "error", "ended"),
-        ("success", "succeeded", "known"),
-        ("abandonment", "abandoned", "decided"),
-        ("escalation", "escalated", "talked"),
-    ):
-        made.append((name, "%", series([_share(part, hits, of) for part in sums])))
-    made.append(("cost per call", "$", series([_ratio(part, "cost_micro", "priced") / 1e6 for part in sums])))
-    made.append(
-        ("sentiment", "of 5", series([_ratio(part, "sentiment_centi", "sentiments") / 100 for part in sums]))
+    def outcome(kind: str) -> Series:
+        return of([normals.unjudged_outcome(kind, quarter.sums) for quarter in quarters])
+
+    started = [Figure(float(quarter.sums.get("started", 0))) for quarter in quarters]
+    return (
+        *(
+            (f"P{round(100 * q)}", "ms", of([quarter.percentile(q) for quarter in quarters]))
+            for q in QUANTILES
+        ),
+        ("calls", "calls", of(started)),
+        ("errors", "%", of(error_rates(quarters, live))),
+        *((kind, "%", outcome(kind)) for kind in ("success", "abandonment", "escalation")),
+        ("cost per call", "$", outcome("cost")),
+        ("sentiment", "of 5", outcome("sentiment")),
     )
-    return tuple(made)
 
 
-def _share(sums: dict[str, int], hits: str, of: str) -> float:
-    return min(_ratio(sums, hits, of), 1.0)  # in this order what is not known stays so
-
-
-def _ratio(sums: dict[str, int], total: str, of: str) -> float:
-    n = sums.get(of, 0)
-    return sums.get(total, 0) / n if n >= FEW_CALLS else NAN
-
-
-def _quantile(e2e: Histogram, q: float) -> float:
-    return censored_quantile(e2e, None, q)[0] if int(e2e.sum()) >= FEW[q] else NAN
-
-
-def _heat(columns: list[Histogram], start: float) -> HeatMap | None:
+def _heat(quarters: list[Bucket]) -> HeatMap | None:
+    """Turns and waits by their response time so far."""
+    columns = [quarter.e2e + quarter.waits for quarter in quarters]
     total = np.sum(columns, axis=0)
     used = np.flatnonzero(total)
     if not len(used):
@@ -136,7 +86,8 @@ def _heat(columns: list[Histogram], start: float) -> HeatMap | None:
     low, high = int(used[0]) // BAND, int(used[-1]) // BAND + 1
     table = np.array(columns).reshape(len(columns), -1, BAND).sum(axis=2)[:, low:high]
     edges = [float(2 ** (band * BAND / 64)) for band in range(low, high + 1)]
-    return HeatMap(start, float(QUARTER), tuple(edges), tuple(tuple(column) for column in table.tolist()))
+    counts = tuple(tuple(column) for column in table.tolist())
+    return HeatMap(quarters[0].start, float(QUARTER), tuple(edges), counts, quarters[-1].end)
 
 
 def intent_mix(engine: Engine, dimension: str = "intent") -> tuple[MixRow, ...]:

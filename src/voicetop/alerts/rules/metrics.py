@@ -18,7 +18,6 @@ from voicetop.engine import normals as figures
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals, handling_s
 from voicetop.engine.snapshot import NAN, Figure, Normal, Span, Where
-from voicetop.engine.windows.buckets import censored_quantile
 from voicetop.engine.windows.slots import SPANS
 from voicetop.formatting import labels
 from voicetop.formatting.labels import FIGURES
@@ -148,9 +147,7 @@ class _Scope(Struct, frozen=True):
             now_waits = self.engine.waits
             waiting_now = now_waits.waiting_calls(self.engine.roster.live.values(), self.cells)
             waits = now_waits.histogram(waiting_now) + now.get("waited", 0)
-        value, at_least = censored_quantile(counts, waits, q)
-        n = int(counts.sum()) + (int(waits.sum()) if waits is not None else 0)
-        return Figure(value, n, normal=normal, at_least=at_least, few=n < figures.FEW[q])
+        return figures.percentile(counts, waits, q, normal)
 
     def errors(self, name: str) -> Figure:
         """Share of active calls with an error in the window: of one kind, or of a whole component."""

@@ -59,8 +59,15 @@ class Latencies(Struct, frozen=True):
 
 
 class Series(Struct, frozen=True):
-    """A figure over time for a chart: `values[i]` belongs to `start + i × step` (epoch seconds); NaN is a hole."""
+    """A figure over time for a chart: `values[i]` belongs to `start + i × step` (epoch seconds); NaN is a hole.
+
+    `at_least` marks values that are lower bounds, since callers were waiting; `n` counts what each rests on. Both are
+    empty if not known. The last value reaches `until` (epoch seconds); NaN if its time is over.
+    """
 
     start: float
     step: float
     values: tuple[float, ...]
+    at_least: tuple[bool, ...] = ()
+    n: tuple[int, ...] = ()
+    until: float = NAN

@@ -6,17 +6,20 @@ from msgspec import Struct
 
 from voicetop.engine.snapshot.figures import Series
 from voicetop.engine.snapshot.overview import StepShare
+from voicetop.engine.snapshot.view import NAN
 
 
 class HeatMap(Struct, frozen=True):
     """Turns by time and latency: `counts[column][row]`, column i from `start + i × step` on (epoch s), row j from
-    `edges[j]` to `edges[j + 1]` ms. Two humps that a percentile hides are two bands here.
+    `edges[j]` to `edges[j + 1]` ms. Two humps that a percentile hides are two bands here. Callers without a reply count
+    with how long they waited. The last column reaches `until` (epoch s).
     """
 
     start: float
     step: float
     edges: tuple[float, ...]
     counts: tuple[tuple[int, ...], ...]
+    until: float = NAN
 
 
 class MixRow(Struct, frozen=True):

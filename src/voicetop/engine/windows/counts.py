@@ -33,10 +33,24 @@ Sums = NDArray[np.int64]
 
 
 class CountSlot(Struct):
-    """The sums of one slot of time by key (kind and cell): updates `since`, on top of a compressed `block`."""
+    """The sums of one slot of time by key (kind and cell): updates `since`, on top of a compressed `block`.
+
+    `changes` counts the updates, so that what is made of a slot can be kept until it changes.
+    """
 
     since: dict[int, int]
     block: bytes = b""
+    changes: int = 0
+
+    def add(self, key: int, amount: int) -> None:
+        """Add to the sum of a key; the result doesn't depend on the order."""
+        since = self.since
+        value = since.get(key, 0) + amount
+        self.changes += 1
+        if value:
+            since[key] = value
+        else:
+            del since[key]
 
     def sums(self) -> tuple[Index, Sums]:
         """Keys and sums, sorted, without zeros."""
@@ -102,12 +116,7 @@ class Counts:
         count_slot = self.slots.get(slot)
         if count_slot is None:
             count_slot = self.slots[slot] = CountSlot({})
-        since = count_slot.since
-        value = since.get(key, 0) + amount
-        if value:
-            since[key] = value
-        else:
-            del since[key]
+        count_slot.add(key, amount)
 
     def advance(self, at: float) -> None:
         """Advance time and expire old slots from the totals."""

@@ -15,7 +15,8 @@ MAX_UNCOMPRESSED = 20_000
 class HistogramSlot(Struct):
     """Unique sorted indices with their counts, and raw updates since (`added`, `taken`).
 
-    The sorted form is a pair of arrays, or for the past one compressed block (`delta_encoding.py`).
+    The sorted form is a pair of arrays, or for the past one compressed block (`delta_encoding.py`). `changes` counts
+    the updates, so that what is made of a slot can be kept until it changes.
     """
 
     index: Index
@@ -23,10 +24,16 @@ class HistogramSlot(Struct):
     added: list[Index]
     taken: list[Index]
     block: bytes = b""
+    changes: int = 0
 
     @classmethod
     def empty(cls) -> HistogramSlot:
         return cls(np.empty(0, np.uint32), np.empty(0, np.int32), [], [])
+
+    def add(self, index: Index) -> None:
+        """Count these indices."""
+        self.added.append(index)
+        self.changes += 1
 
     def sorted(self) -> tuple[Index, NDArray[np.int32]]:
         """Indices and counts, updates included."""
@@ -52,6 +59,7 @@ class HistogramSlot(Struct):
     def set_base(self, index: Index, count: NDArray[np.int32]) -> None:
         """Replace the sorted form."""
         self.index, self.count, self.block = index, count, b""
+        self.changes += 1
 
     def compress(self) -> HistogramSlot:
         """Compress a slot of the past, which is rarely queried."""

@@ -75,14 +75,14 @@ class Histograms:
     def _count(self, slot: int, index: Index) -> None:
         start = slot * FINE
         if start >= self.edges.short:
-            self._fine(slot).added.append(index)
+            self._fine(slot).add(index)
             self._count_once("5m", index)
             if start >= self.edges.open:
                 return
         elif self.edges.too_late(start):
             self.late += len(index)
             return
-        self._coarse(self.edges.coarse(start)).added.append(index)
+        self._coarse(self.edges.coarse(start)).add(index)
         for span in self._longer(start):
             self._count_once(span, index)
 
@@ -126,7 +126,7 @@ class Histograms:
     @staticmethod
     def _shift(slot: HistogramSlot, index: Index, to: Index) -> None:
         slot.taken.append(index)
-        slot.added.append(to)
+        slot.add(to)
 
     def _longer(self, start: int) -> list[str]:
         return ["30m", "24h"] if start // MINUTE * MINUTE >= self.edges.middle else ["24h"]
@@ -269,6 +269,13 @@ class Histograms:
         begin, end = number * width, (number + 1) * width
         slots += [s for n, s in self.fine.items() if n * FINE >= self.edges.open and begin <= n * FINE < end]
         return self._counts_of(slots, cells)
+
+    def changes(self, key: SlotKey) -> tuple[int, ...]:
+        """Numbers that differ whenever the counts of one minute or quarter have changed."""
+        width, number = key
+        first, last = max(number * width, self.edges.open) // FINE, (number + 1) * width // FINE
+        open_slots = (self.fine[n].changes for n in range(first, last) if n in self.fine)
+        return (self.coarse[key].changes if key in self.coarse else 0, *open_slots)
 
     def by_cell_over_time(self, keys: Iterable[SlotKey], metric: int, used: int) -> Histogram:
         """Counts [cell, bucket] of one metric in minutes and quarters that are over."""

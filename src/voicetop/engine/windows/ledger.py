@@ -22,6 +22,7 @@ from voicetop.engine.windows.buckets import BUCKETS, bucket_of
 from voicetop.engine.windows.cells import EVERYBODY, FOLDED, Cells, Key, SegmentColumns
 from voicetop.engine.windows.counts import Counts
 from voicetop.engine.windows.histograms import METRIC, METRICS, ROW, Histogram, Histograms
+from voicetop.engine.windows.past_ends import PastEnds
 from voicetop.engine.windows.slots import FINE, MINUTE, SlotKey, parts_of
 from voicetop.wire.codec import pack_durations
 from voicetop.wire.events import Turn
@@ -49,28 +50,45 @@ class Ledger:
         self.columns = SegmentColumns()
         self.windows = Histograms(config.max_cells)
         self.counts = Counts(config.max_cells)
+        self.past_ends = PastEnds()
         self.tick_counters = TickCounters()
         self._shared: dict[Key, dict[str, str]] = {}
 
     def advance(self, at: float) -> None:
         self.windows.advance(at)
         self.counts.advance(at)
+        self.past_ends.advance(at)
 
     def over_time(
         self, key: SlotKey, cells: NDArray[np.intp] | None, chosen: frozenset[int] | None
     ) -> tuple[Histogram, dict[str, int]]:
-        """Counts [metric, bucket] and sums of a minute or quarter; `cells` and `chosen` are the same cells, None: all.
+        """Counts [metric, bucket] and sums of a minute, quarter or hour, including slots that are still open.
 
-        Includes slots that are still open.
+        `cells` and `chosen` are the same cells, None: all.
         """
         table = np.zeros((len(METRICS), BUCKETS), np.int64)
         sums: dict[str, int] = {}
-        for part in parts_of(key):
-            if part[0] == MINUTE or part in self.windows.coarse or part in self.counts.slots:
-                table += self.windows.over_time(part, cells)
-                for kind, amount in self.counts.over_time(part, chosen).items():
-                    sums[kind] = sums.get(kind, 0) + amount
+        for part in self._parts(key):
+            table += self.windows.over_time(part, cells)
+            for kind, amount in self.counts.over_time(part, chosen).items():
+                sums[kind] = sums.get(kind, 0) + amount
         return table, sums
+
+    def changes(self, key: SlotKey) -> tuple[int, ...]:
+        """Numbers that differ whenever what `over_time` and `past_ends` tell of the same has changed."""
+        changes = [self.past_ends.changes((key[1] + 1) * key[0])]
+        for part in self._parts(key):
+            slot = self.counts.slots.get(part)
+            changes += [slot.changes if slot is not None else 0, *self.windows.changes(part)]
+        return tuple(changes)
+
+    def _parts(self, key: SlotKey) -> list[SlotKey]:
+        """The slots that hold a part of a minute, quarter or hour; minutes may have only 10-second slots."""
+        return [
+            part
+            for part in parts_of(key, self.windows.edges.quartered)
+            if part[0] == MINUTE or part in self.windows.coarse or part in self.counts.slots
+        ]
 
     # -- cells --------------------------------------------------------------------------------------------------
 
@@ -100,6 +118,7 @@ class Ledger:
             kind = name if ":" in name else name.partition("#")[0]
             self.counts.add(kind, call.cell, mark.ts, -mark.amount)
             self.counts.add(kind, cell, mark.ts, mark.amount)
+        self.past_ends.move(call.past_ends, call.cell, cell)
         if call.live:
             self.cells.live[call.cell] -= 1
             self.cells.live[cell] += 1
@@ -222,6 +241,18 @@ class Ledger:
         self.windows.add(np.array([slot], np.int64), index)
         if len(call.waits) < MAX_NOTED:
             call.waits += RECORD.pack(slot, 1) + rest.astype("<u2").tobytes()
+
+    def remember_wait(self, call: Call, since: float, until: float) -> None:
+        """A wait is over: remember it at the ends of minutes that it lasted across."""
+        notes = self.past_ends.add_wait(call.cell, since, until)
+        if len(call.past_ends) < MAX_NOTED:
+            call.past_ends += notes
+
+    def remember_error(self, call: Call, ts: float, until: float) -> None:
+        """The call's error at `ts` was its latest until another: remember it at the ends of minutes between them."""
+        notes = self.past_ends.add_error(call.cell, ts, until)
+        if len(call.past_ends) < MAX_NOTED:
+            call.past_ends += notes
 
 
 def note(notes: bytearray, record: bytes) -> None:

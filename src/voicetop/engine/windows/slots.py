@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-FINE, MINUTE, QUARTER = 10, 60, 900
+FINE, MINUTE, QUARTER, HOUR = 10, 60, 900, 3_600
 SPANS = {"5m": 300, "30m": 1_800, "24h": 86_400}
 MINUTES_FOR = 7_200
 SETTLE = 2
@@ -56,15 +56,23 @@ class Edges(Struct, frozen=True):
         return {"5m": self.short, "30m": self.middle, "24h": self.day}[span]
 
 
-def parts_of(key: SlotKey) -> list[SlotKey]:
-    """The slots that may hold a part of a minute or a quarter: a young quarter is still kept by the minute.
+def parts_of(key: SlotKey, quartered: int = 0) -> list[SlotKey]:
+    """The slots that may hold a part of a minute, a quarter or an hour; those from `quartered` on are minutes.
 
-    >>> parts_of((60, 7)), len(parts_of((900, 7)))
-    ([(60, 7)], 16)
+    >>> parts_of((60, 7)), len(parts_of((900, 7))), len(parts_of((3600, 7))), parts_of((900, 7), 7_200)
+    ([(60, 7)], 16, 65, [(900, 7)])
     """
     width, number = key
-    minutes = width // MINUTE
-    return [key, *((MINUTE, number * minutes + minute) for minute in range(minutes if minutes > 1 else 0))]
+    narrower = [QUARTER, *([MINUTE] if (number + 1) * width > quartered else [])]
+    return [
+        key,
+        *(
+            (narrow, number * width // narrow + part)
+            for narrow in narrower
+            if narrow < width
+            for part in range(width // narrow)
+        ),
+    ]
 
 
 def _up(at: float, width: int) -> int:

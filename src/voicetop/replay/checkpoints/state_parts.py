@@ -144,6 +144,7 @@ def split_state(
             alerts=b"",
             windows=msgspec.structs.replace(windows, fine=fine, coarse=coarse),
             counts=msgspec.structs.replace(counts, slots=named("count", counts.slots)),
+            past_ends=named("end", state.past_ends),
         ),
         calls=put("calls", pack_calls(calls)),
         live=len(state.live),
@@ -181,6 +182,7 @@ def join_state(
                 windows, fine=_found(windows.fine, parts), coarse=_found(windows.coarse, parts)
             ),
             counts=msgspec.structs.replace(counts, slots=_found(counts.slots, parts)),
+            past_ends=_found(made.state.past_ends, parts),
         )
         past = (made.past_until, parts.block(made.past)) if made.past else (0, b"")
         _give_events(made, calls, read, turns)

@@ -176,13 +176,19 @@ def spark(
     if not series or not known:
         return (("no history yet", "faint"),)
     low, high = (0.0 if zero else min(known)), max(known)
-    label = f" {_range(write(low), write(high))}".rstrip()
+    label = f" {_range(_least(series, low) + write(low), _least(series, high) + write(high))}".rstrip()
     columns_ = min(max(4, width - cells(label)), most)
     middle, reach = (low + high) / 2, max(high - low, abs(high) * 0.1, 1e-9)
     base = 0.0 if zero else middle - reach / 2
     first = int(series.start // series.step) if series.step else 0
     values = [value - base for value in columns(series.values, columns_, first)]
     return ((blocks.spark(values, reach, ascii_only=options.ascii), "chart"), (label, "faint"))
+
+
+def _least(series: Series, value: float) -> str:
+    """A sign in front of a value of the series that is a lower bound."""
+    marked = zip(series.values, series.at_least, strict=False)
+    return "≥" if any(of == value and at_least for of, at_least in marked) else ""
 
 
 def _range(low: str, high: str) -> str:

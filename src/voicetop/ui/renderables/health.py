@@ -107,7 +107,7 @@ def _latency_rule(snap: Snapshot, width: int) -> Line:
         width,
         one,
         shown_window(snap),
-        f"n {snap.latency.e2e.p50.n:,}",
+        f"n {numbers.counted(snap.latency.e2e.p50.n, 'turn')}",
     )
 
 
@@ -202,7 +202,7 @@ def errors_panel(snap: Snapshot, options: DisplayOptions, width: int, height: in
             "errors, % of calls",
             width,
             shown_window(snap),
-            f"n {panel.rate.n:,}",
+            f"n {numbers.counted(panel.rate.n, 'call')}",
         ),
         error_rate(panel.rate, width, bad=troubled(snap, "errors")),
     ]

@@ -60,7 +60,7 @@ def success_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[L
     escalation = write_figure(panel.escalation, numbers.percent)
     handed = Row(2).add("escalated ", "muted").add(escalation.value, "text").add(" ")
     return [
-        rule(labels.FIGURES["success"], width, f"n {panel.success.n:,}"),
+        rule(labels.FIGURES["success"], width, f"n {numbers.counted(panel.success.n, 'call')}"),
         headline(
             panel.success,
             numbers.percent,
@@ -86,7 +86,7 @@ def abandonment_panel(snap: Snapshot, options: DisplayOptions, width: int) -> li
         for step in panel.steps[:2]
     ]
     return [
-        rule("abandoned", width, f"n {panel.rate.n:,}"),
+        rule("abandoned", width, f"n {numbers.counted(panel.rate.n, 'call')}"),
         headline(
             panel.rate,
             numbers.percent,
@@ -111,7 +111,7 @@ def cost_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line
         f"estimated for {numbers.whole_percent(panel.estimated)}" if panel.estimated > 0 else "as reported"
     )
     return [
-        rule(labels.FIGURES["cost"], width, f"n {panel.per_call.n:,}"),
+        rule(labels.FIGURES["cost"], width, f"n {numbers.counted(panel.per_call.n, 'call')}"),
         headline(
             panel.per_call,
             numbers.dollars,
@@ -128,7 +128,7 @@ def cost_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line
 def sentiment_panel(snap: Snapshot, width: int) -> list[Line]:
     panel = snap.mood
     return [
-        rule(labels.FIGURES["sentiment"], width, f"n {panel.sentiment.n:,}"),
+        rule(labels.FIGURES["sentiment"], width, f"n {numbers.counted(panel.sentiment.n, 'call')}"),
         _mood("sentiment", panel.sentiment, numbers.plain, " of 5", width, low_is_bad=True),
         _mood("frustrated", panel.frustrated, numbers.percent, "", width),
         _mood("interrupted", panel.interruptions, numbers.plain, " per 100", width),

@@ -127,7 +127,14 @@ def _compact(
         *focused([capacity_line(snap.capacity, options, width)], focus == "calls"),
         *unknown_lines(snap.waiting, options, width),
         *focused(
-            [rule("response time", width, shown_window(snap), f"n {latency.e2e.p50.n:,}")],
+            [
+                rule(
+                    "response time",
+                    width,
+                    shown_window(snap),
+                    f"n {numbers.counted(latency.e2e.p50.n, 'turn')}",
+                )
+            ],
             focus == "latency",
         ),
         *_with_shape(latency_numbers(latency, width), latency.chart, options, width),

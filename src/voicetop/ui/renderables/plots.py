@@ -7,7 +7,7 @@ from math import isnan
 from typing import NamedTuple
 
 from voicetop.engine.snapshot import NAN, MarkerNote, Series, Snapshot
-from voicetop.formatting import labels, numbers
+from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import BLANK, Line, Row, fit, rule
 from voicetop.ui.renderables.chart import GUTTER, chart
 from voicetop.ui.style.display_options import DisplayOptions
@@ -29,7 +29,7 @@ EMPTY = {
 class Plot(NamedTuple):
     """One chart: its lines (the first is the one that is judged), how to write its figures, and where to worry.
 
-    `of` counts what a point rests on, where that is known.
+    `unit` is what the n of a point counts.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Plot(NamedTuple):
     warn: float = NAN
     normal: float = NAN
     low_is_bad: bool = False
-    of: Series | None = None
+    unit: str = "calls"
     note: str = ""
 
     @property
@@ -59,7 +59,7 @@ def overview_plots(snap: Snapshot) -> tuple[Plot, ...]:
     success, left, cost = snap.outcome.success, snap.abandonment.rate, snap.cost.per_call
     plots_shown = (
         Plot("latency", labels.latency("e2e"), _lines("P95", snap.latency.chart), numbers.milliseconds,
-             numbers.axis_ms, p95.warn, p95.normal.value),
+             numbers.axis_ms, p95.warn, p95.normal.value, unit="turns"),
         Plot("errors", "errors, % of calls", _lines("rate", snap.errors.chart), numbers.percent,
              numbers.axis_percent, error.warn, error.normal.value),
         Plot("success", labels.FIGURES["success"], _lines("success", snap.outcome.chart), numbers.percent,
@@ -121,12 +121,14 @@ def figures_line(plot: Plot, options: DisplayOptions, width: int, at: float = NA
     if not isnan(at) and plot.main is not None:
         row.add(f"{moment(plot.main, options, at)}  ", "accent")
     for index, (name, series) in enumerate(plot.lines):
-        value = value_at(series, at)
+        value, least = value_at(series, at), at_least(series, at)
         over = index == 0 and (value < plot.warn if plot.low_is_bad else value > plot.warn)
         label = f"{name} " if len(plot.lines) > 1 else ""
         row.add(label, "muted" if index == 0 else LINE_TONES[min(index, 2)])
         sign = ("▼ " if plot.low_is_bad else "▲ ") if over else ""
-        row.add(f"{sign}{plot.write(value)}  ", "degraded" if over else "strong" if index == 0 else "text")
+        row.add(
+            f"{sign}{least}{plot.write(value)}  ", "degraded" if over else "strong" if index == 0 else "text"
+        )
     for text in _notes(plot, at):
         if row.width + len(text) + 2 <= width:
             row.add(f"{text}  ", "muted")
@@ -134,30 +136,54 @@ def figures_line(plot: Plot, options: DisplayOptions, width: int, at: float = NA
 
 
 def _notes(plot: Plot, at: float) -> list[str]:
-    notes = [f"n {value_at(plot.of, at):,.0f}"] if plot.of is not None and value_at(plot.of, at) > 0 else []
+    notes = _basis(plot, at)
     notes += [f"normal {plot.write(plot.normal)}"] if not isnan(plot.normal) else []
     return notes + ([f"warn {plot.write(plot.warn)}"] if not isnan(plot.warn) else [])
 
 
+def _basis(plot: Plot, at: float) -> list[str]:
+    """What a point rests on: its n, and how much of its time is over, if not all is."""
+    if plot.main is None:
+        return []
+    n = _n_at(plot.main, at)
+    notes = [f"n {n:,} {plot.unit if n != 1 else plot.unit.removesuffix('s')}"] if n else []
+    return [*notes, *filter(None, [part_at(plot.main, at)])]
+
+
 def value_at(series: Series, at: float = NAN) -> float:
     """The value at a time; without one, the last known value."""
-    if isnan(at):
-        return next((value for value in reversed(series.values) if not isnan(value)), NAN)
     index = index_at(series, at)
     return series.values[index] if 0 <= index < len(series.values) else NAN
 
 
-def index_at(series: Series, at: float) -> int:
+def at_least(series: Series, at: float = NAN) -> str:
+    """A sign in front of that value if it is a lower bound, since callers were waiting."""
+    index = index_at(series, at)
+    return "≥ " if 0 <= index < len(series.at_least) and series.at_least[index] else ""
+
+
+def _n_at(series: Series, at: float) -> int:
+    index = index_at(series, at)
+    return series.n[index] if 0 <= index < len(series.n) else 0
+
+
+def part_at(series: Series, at: float = NAN) -> str:
+    """How much of the time of that value is over, if not all is: "2 of 15 min"."""
+    start = series.start + index_at(series, at) * series.step
+    return times.of_window(series.until - start, series.step)
+
+
+def index_at(series: Series, at: float = NAN) -> int:
+    """The place of a time among the values; without one, that of the last known value (-1: none is)."""
+    if isnan(at):
+        return next((i for i in range(len(series.values) - 1, -1, -1) if not isnan(series.values[i])), -1)
     return round((at - series.start) / series.step) if series.step else 0
 
 
 def moved(series: Series, at: float, steps: int) -> float:
     """The time of the point `steps` from `at`; without `at`, of the newest known point."""
-    if isnan(at):
-        known = [i for i, value in enumerate(series.values) if not isnan(value)]
-        index = (known[-1] if known else len(series.values) - 1) + min(steps, 0)
-    else:
-        index = index_at(series, at) + steps
+    index = index_at(series, at)
+    index = (len(series.values) - 1 if index < 0 else index) + (min(steps, 0) if isnan(at) else steps)
     return series.start + series.step * max(0, min(index, len(series.values) - 1))
 
 
@@ -176,7 +202,8 @@ def reading(plot: Plot, markers: tuple[MarkerNote, ...], options: DisplayOptions
     """The values at the cursor, in one line."""
     if plot.main is None:
         return "no data yet"
-    values = [f"{name} {plot.write(value_at(series, at))}" for name, series in plot.lines]
-    n = value_at(plot.of, at) if plot.of is not None else NAN
-    parts = [*values, f"n {n:,.0f}" if n > 0 else "", marker_near(markers, plot.main, at, options)]
+    values = [
+        f"{name} {at_least(series, at)}{plot.write(value_at(series, at))}" for name, series in plot.lines
+    ]
+    parts = [*values, *_basis(plot, at), marker_near(markers, plot.main, at, options)]
     return f"{moment(plot.main, options, at)}  " + " · ".join(part for part in parts if part)

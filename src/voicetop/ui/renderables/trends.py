@@ -15,6 +15,7 @@ from voicetop.ui.renderables.plots import (
     Plot,
     index_at,
     marker_near,
+    part_at,
     plot_panel,
     reading,
 )
@@ -108,20 +109,19 @@ def marked(head: Line) -> Line:
 def plots(snap: Snapshot) -> dict[str, Plot]:
     """The panels that are charts of lines."""
     lines = {name: (unit, series) for name, unit, series in (snap.trends or TrendsPanel()).lines}
-    of = lines.get("calls", ("", None))[1]
     p95, cost = snap.latency.e2e.p95, snap.cost.per_call
 
     def one(
         key: str, title: str, line: str, write: Callable[[float], str], axis: Callable[[float], str]
     ) -> Plot:
         shown = ((line, lines[line][1]),) if line in lines else ()
-        return Plot(key, title, shown, write, axis, note="24 h, by 15 min", of=of)
+        return Plot(key, title, shown, write, axis, note="24 h, by 15 min")
 
     latency = one("latency", "response time", "P95", numbers.milliseconds, numbers.axis_ms)
     more = tuple((name, lines[name][1]) for name in ("P50", "P99") if name in lines)
     made = (
-        latency._replace(lines=latency.lines + more, warn=p95.warn, normal=p95.normal.value),
-        one("errors", "errors, % of ended calls", "errors", numbers.percent, numbers.axis_percent),
+        latency._replace(lines=latency.lines + more, warn=p95.warn, normal=p95.normal.value, unit="turns"),
+        one("errors", "errors, % of calls", "errors", numbers.percent, numbers.axis_percent),
         one("success", labels.FIGURES["success"], "success", numbers.percent, numbers.axis_percent)._replace(
             warn=snap.outcome.success.warn, normal=snap.outcome.success.normal.value, low_is_bad=True
         ),
@@ -134,9 +134,7 @@ def plots(snap: Snapshot) -> dict[str, Plot]:
         one("cost", labels.FIGURES["cost"], "cost per call", numbers.dollars, numbers.axis_dollars)._replace(
             warn=cost.warn, normal=cost.normal.value
         ),
-        one("calls", "calls started per 15 min", "calls", numbers.count, numbers.axis_plain)._replace(
-            of=None
-        ),
+        one("calls", "calls started per 15 min", "calls", numbers.count, numbers.axis_plain),
         one("sentiment", "sentiment, of 5", "sentiment", numbers.plain, numbers.axis_plain)._replace(
             warn=snap.mood.sentiment.warn, normal=snap.mood.sentiment.normal.value, low_is_bad=True
         ),
@@ -167,7 +165,9 @@ def read(name: str, snap: Snapshot, options: DisplayOptions, at: float) -> str:
 
 
 def _columns(shown: HeatMap) -> Series:
-    return Series(shown.start, shown.step, tuple(float(sum(column)) for column in shown.counts))
+    return Series(
+        shown.start, shown.step, tuple(float(sum(column)) for column in shown.counts), until=shown.until
+    )
 
 
 def heat_panel(
@@ -235,13 +235,14 @@ def _scale(shades: str, shown: HeatMap, options: DisplayOptions, width: int, at:
 
 
 def heat_reading(shown: HeatMap, at: float) -> str:
-    """How many turns, and where they lie: "n 431 · 31 % at 840–1,000 ms · 12 % at 2.8–3.4 s"."""
-    index = index_at(_columns(shown), at)
+    """How many turns, and where they lie: "n 431 turns · 31 % at 840–1,000 ms · 12 % at 2.8–3.4 s"."""
+    quarters = _columns(shown)
+    index = index_at(quarters, at)
     if not 0 <= index < len(shown.counts) or not sum(shown.counts[index]):
         return "no turns"
     column = shown.counts[index]
     total = sum(column)
-    said = [f"n {total:,}"]
+    said = [f"n {numbers.counted(total, 'turn')}", *filter(None, [part_at(quarters, at)])]
     said += [
         f"{numbers.whole_percent(column[row] / total)} at {_band(shown, row)}" for row in humps(column)[:2]
     ]
