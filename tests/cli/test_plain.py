@@ -103,9 +103,12 @@ def test_too_few_calls_are_no_figure() -> None:
 
 def test_figures_of_a_young_feed_say_how_little_they_cover() -> None:
     said = line(synthetic.young())
-    assert re.search(r"p95 [\d,]+ ms n [\d,]+ \(2 of 5 min\) · errors .* n \d+ \(2 of 5 min\)", said)
     assert re.search(
-        r"success .* n \d+ \(2 of 30 min\) · .* n \d+ \(2 of 30 min\) · cost .*\(2 of 30 min\)", said
+        r"p95 [\d,]+ ms n [\d,]+ turns \(2 of 5 min\) · errors .* n \d+ calls \(2 of 5 min\)", said
+    )
+    assert re.search(
+        r"success .* n \d+ calls \(2 of 30 min\) · .* n \d+ calls \(2 of 30 min\) · cost .*\(2 of 30 min\)",
+        said,
     )
 
 

@@ -72,14 +72,18 @@ def segments_panel(view: View, *, bad: bool) -> SegmentsPanel | None:
     return SegmentsPanel(view.dimension, tuple(rows), 0)
 
 
-def _day(at: float, low: float, high: float, end: float = 0.0) -> Series:
+def _day(
+    at: float, low: float, high: float, end: float = 0.0, *, n: int = 0, waiting: bool = False
+) -> Series:
+    """`n` is that of each point; in the last one callers are `waiting`."""
     last = math.floor(at / QUARTER)
     values = []
     for i in range(96):
         share = (math.sin((last - 95 + i) / 9.0) + 1) / 2
         value = low + (high - low) * share
         values.append(end if end and i >= 93 else value)
-    return Series((last - 95) * QUARTER, QUARTER, tuple(values))
+    at_least = (*[False] * 95, waiting)
+    return Series((last - 95) * QUARTER, QUARTER, tuple(values), at_least, (n,) * 96 if n else (), at)
 
 
 def _heat(at: float, *, bad: bool) -> HeatMap:
@@ -103,12 +107,12 @@ def trends_panel(view: View, at: float, *, bad: bool) -> TrendsPanel | None:
         return None
     end = 1.0 if bad else 0.0
     lines = (
-        ("P50", "ms", _day(at, 700, 780)),
-        ("P95", "ms", _day(at, 1500, 1800, 3910 * end)),
-        ("P99", "ms", _day(at, 2600, 3100, 6204 * end)),
+        ("P50", "ms", _day(at, 700, 780, n=4_420)),
+        ("P95", "ms", _day(at, 1500, 1800, 3910 * end, n=4_420, waiting=bad)),
+        ("P99", "ms", _day(at, 2600, 3100, 6204 * end, n=4_420, waiting=bad)),
         ("calls", "calls", _day(at, 120, 640)),
-        ("errors", "%", _day(at, 0.008, 0.016, 0.041 * end)),
-        ("success", "%", _day(at, 0.9, 0.93, 0.86 * end)),
+        ("errors", "%", _day(at, 0.008, 0.016, 0.041 * end, n=612)),
+        ("success", "%", _day(at, 0.9, 0.93, 0.86 * end, n=353)),
         ("abandonment", "%", _day(at, 0.03, 0.05, 0.062 * end)),
         ("escalation", "%", _day(at, 0.05, 0.07)),
         ("cost per call", "$", _day(at, 0.08, 0.09)),

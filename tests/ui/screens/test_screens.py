@@ -219,7 +219,7 @@ async def test_space_freezes_the_picture_while_the_feed_goes_on() -> None:
         await until(pilot, lambda: "❄ FROZEN 14:07:32" in shown(app))
         feed.step(4 * 142)
         await until(pilot, lambda: "2 min 22 s behind" in shown(app))
-        assert "n 5,812 ─" in shown(app)
+        assert "n 5,812 turns ─" in shown(app)
         await pilot.press("w")
         assert "no data kept for that moment" in text_of(app.sheet.lines[-1])
         assert feed.asked[-1].span == "5m"
@@ -278,8 +278,8 @@ def test_the_cursor_names_value_n_and_the_change_beside_it() -> None:
     assert latency.main is not None
     at = plots.moved(latency.main, NAN, 0)
     said = plots.reading(latency, snap.markers, DisplayOptions(), at)
-    assert said.startswith("14:00  P95 3,910 ms · P50 ")
-    assert "n 353" in said
+    assert said.startswith("14:00  P95 ≥ 3,910 ms · P50 ")
+    assert "n 4,420 turns · 7 of 15 min" in said
     assert "▼ deploy v42 13:57:32" in said
 
 

@@ -40,7 +40,7 @@ class Plot(NamedTuple):
     warn: float = NAN
     normal: float = NAN
     low_is_bad: bool = False
-    unit: str = "calls"
+    unit: str = "call"
     note: str = ""
 
     @property
@@ -59,7 +59,7 @@ def overview_plots(snap: Snapshot) -> tuple[Plot, ...]:
     success, left, cost = snap.outcome.success, snap.abandonment.rate, snap.cost.per_call
     plots_shown = (
         Plot("latency", labels.latency("e2e"), _lines("P95", snap.latency.chart), numbers.milliseconds,
-             numbers.axis_ms, p95.warn, p95.normal.value, unit="turns"),
+             numbers.axis_ms, p95.warn, p95.normal.value, unit="turn"),
         Plot("errors", "errors, % of calls", _lines("rate", snap.errors.chart), numbers.percent,
              numbers.axis_percent, error.warn, error.normal.value),
         Plot("success", labels.FIGURES["success"], _lines("success", snap.outcome.chart), numbers.percent,
@@ -88,7 +88,7 @@ def plot_panel(
     at: float = NAN,
 ) -> list[Line]:
     """Title, figures and chart, in exactly `height` lines."""
-    head = rule(plot.title, width, plot.note)
+    head = rule(plot.title, width, part_at(plot.main, at) if plot.main else "", plot.note)
     if plot.empty or plot.main is None:
         return [head, Row(2).add(EMPTY.get(plot.id, "no data yet"), "faint").line(), *[BLANK] * (height - 2)][
             :height
@@ -136,18 +136,15 @@ def figures_line(plot: Plot, options: DisplayOptions, width: int, at: float = NA
 
 
 def _notes(plot: Plot, at: float) -> list[str]:
-    notes = _basis(plot, at)
+    notes = [_basis(plot, at)] if _basis(plot, at) else []
     notes += [f"normal {plot.write(plot.normal)}"] if not isnan(plot.normal) else []
     return notes + ([f"warn {plot.write(plot.warn)}"] if not isnan(plot.warn) else [])
 
 
-def _basis(plot: Plot, at: float) -> list[str]:
-    """What a point rests on: its n, and how much of its time is over, if not all is."""
-    if plot.main is None:
-        return []
-    n = _n_at(plot.main, at)
-    notes = [f"n {n:,} {plot.unit if n != 1 else plot.unit.removesuffix('s')}"] if n else []
-    return [*notes, *filter(None, [part_at(plot.main, at)])]
+def _basis(plot: Plot, at: float) -> str:
+    """The n of a point."""
+    n = _n_at(plot.main, at) if plot.main is not None else 0
+    return f"n {numbers.counted(n, plot.unit)}" if n else ""
 
 
 def value_at(series: Series, at: float = NAN) -> float:
@@ -205,5 +202,5 @@ def reading(plot: Plot, markers: tuple[MarkerNote, ...], options: DisplayOptions
     values = [
         f"{name} {at_least(series, at)}{plot.write(value_at(series, at))}" for name, series in plot.lines
     ]
-    parts = [*values, *_basis(plot, at), marker_near(markers, plot.main, at, options)]
+    parts = [*values, _basis(plot, at), part_at(plot.main, at), marker_near(markers, plot.main, at, options)]
     return f"{moment(plot.main, options, at)}  " + " · ".join(part for part in parts if part)

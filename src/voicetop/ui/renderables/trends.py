@@ -120,7 +120,7 @@ def plots(snap: Snapshot) -> dict[str, Plot]:
     latency = one("latency", "response time", "P95", numbers.milliseconds, numbers.axis_ms)
     more = tuple((name, lines[name][1]) for name in ("P50", "P99") if name in lines)
     made = (
-        latency._replace(lines=latency.lines + more, warn=p95.warn, normal=p95.normal.value, unit="turns"),
+        latency._replace(lines=latency.lines + more, warn=p95.warn, normal=p95.normal.value, unit="turn"),
         one("errors", "errors, % of calls", "errors", numbers.percent, numbers.axis_percent),
         one("success", labels.FIGURES["success"], "success", numbers.percent, numbers.axis_percent)._replace(
             warn=snap.outcome.success.warn, normal=snap.outcome.success.normal.value, low_is_bad=True
@@ -180,7 +180,8 @@ def heat_panel(
     at: float = NAN,
 ) -> list[Line]:
     """Turns by time and latency, each quarter in its own shades: two bands are two humps that a percentile hides."""
-    head = rule("response time by turns", width, "log scale", "24 h, by 15 min")
+    part = part_at(_columns(shown), at) if shown is not None else ""
+    head = rule("response time by turns", width, "log scale", part, "24 h, by 15 min")
     if shown is None or height < 5:
         return [
             head,
