@@ -233,7 +233,7 @@ class Oracle:
     def _turn(self, call: OracleCall, event: Turn, ts: Seconds) -> None:
         call.turn = max(call.turn, event.turn)
         if call.wait and (event.turn >= call.wait_turn or event.turn < 0):
-            if event.e2e_ms != event.e2e_ms and event.status != "cancelled":
+            if event.e2e_ms != event.e2e_ms and event.status not in ("cancelled", "noise"):
                 self._observe(call, ts, "waited", self._waited_ms(call, ts))
             call.wait = 0.0
         if event.step and event.step != call.step:

@@ -60,7 +60,9 @@ def test_a_hang_up_while_waiting_counts_as_at_least_this_long() -> None:
     assert line.see().waiting.waiting == 0
 
 
-@pytest.mark.parametrize(("status", "counts"), [("failed", True), ("no_reply", True), ("cancelled", False)])
+@pytest.mark.parametrize(
+    ("status", "counts"), [("failed", True), ("no_reply", True), ("cancelled", False), ("noise", False)]
+)
 def test_a_turn_that_fails_counts_as_at_least_this_long(status: str, counts: bool) -> None:
     line = busy(1)
     waiting(line, 1)

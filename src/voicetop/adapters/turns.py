@@ -1,7 +1,7 @@
 """The caller's turns of one call, and the stage that each one waits for, as events. Pure; for every framework.
 
-    caller speaks ─ falls silent ─────────────── the agent's first audio        turn, ok
-                    turn.start: the caller waits ├ speaks again, hangs up       turn, failed | cancelled | no_reply
+    caller speaks ─ falls silent ─────────────── the agent's first audio    turn, ok
+                    turn.start: the caller waits ├ speaks again, hangs up   turn, failed | cancelled | no_reply | noise
 
 An adapter reports to `Turns` when the caller speaks, services work and the agent speaks. A turn is released when
 the framework decides that the caller has finished; a caller who speaks again before that continues the same turn.
@@ -28,7 +28,7 @@ class UserTurn(Struct):
 
     `since`: the end of the caller's speech (epoch s); `announced`: turn.start was emitted; `waiting`: the caller waits
     now; `released_at`: when the framework decided that the caller had finished; `replying`: a service works on the
-    answer; `spoke_s`: seconds spoken, without pauses.
+    answer; `is_noise`: nothing was said; `spoke_s`: seconds spoken, without pauses.
     """
 
     index: int
@@ -39,6 +39,7 @@ class UserTurn(Struct):
     released_at: float = NAN
     replying: bool = False
     failed: bool = False
+    is_noise: bool = False
     user_texts: list[str] = []
     agent_texts: list[str] = []
     spoke_s: float = 0.0
@@ -57,7 +58,9 @@ class UserTurn(Struct):
     @property
     def unanswered_status(self) -> str:
         """The turn's status if no answer came."""
-        return "failed" if self.failed else "cancelled" if self.replying else "no_reply"
+        if self.failed or self.replying:
+            return "failed" if self.failed else "cancelled"
+        return "noise" if self.is_noise else "no_reply"
 
 
 class Stages:
@@ -122,11 +125,12 @@ class Turns:
             self.stages.enter("vad", at)
 
     def release(self, at: float) -> None:
-        """The framework decided that the caller has finished."""
+        """The framework decided that the caller has finished. Without words, the caller still waits for the STT."""
         turn = self.waiting
         if turn and not turn.is_released:
             turn.released_at = at
-            self.stages.leave(at)
+            if turn.user_texts or self.stages.current != "stt":
+                self.stages.leave(at)
 
     def work(self, stage: str, at: float, provider: str = "", model: str = "") -> None:
         """A service works on the answer that the caller waits for."""

@@ -22,6 +22,8 @@ from voicetop.wire.codec import Batch
 from voicetop.wire.events import Operator, Turn, TurnStart
 
 MARK_S = 5
+UNCOUNTED = ("cancelled", "noise")
+"""Turns without a reply that nobody waited for in the end: the caller spoke again, or had said nothing."""
 MAX_MARKS = 60
 """Most marks that one heartbeat may pass: after a longer gap, earlier ones are skipped."""
 
@@ -107,7 +109,7 @@ class Engine(EngineState):
                     if e2e == e2e:
                         call.e2e = e2e
                 if call.wait_since and (turn >= call.wait_turn or turn < 0):
-                    if e2e != e2e and event.status != "cancelled":
+                    if e2e != e2e and event.status not in UNCOUNTED:
                         self.ledger.observe_wait(call, ts, self.feed.waited_s(call.wait_since, ts) * 1000)
                     if call.wait_since < minute:
                         self.remember_wait(call, ts)

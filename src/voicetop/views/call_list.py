@@ -194,7 +194,11 @@ def row_of(call: Call, waits: Waits, stuck_after: float) -> CallRow:
         reason=call.reason,
         outcome=outcome_of(call),
         provider=call.provider,
-        recent=tuple([event.e2e_ms for event in call.story if type(event) is Turn][-RECENT:]),
+        recent=tuple(
+            [event.e2e_ms for event in call.story if type(event) is Turn and event.status != "noise"][
+                -RECENT:
+            ]
+        ),
         unknown_since=waits.unknown_since(call),
     )
 

@@ -144,7 +144,7 @@ class Turn(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
     """The agent's first audio of its reply, or its failure.
 
     `e2e_ms` runs from the caller's end of speech to that first audio; `measured_from` is vad_stop, turn_end or
-    transcript; `additive`: the stages sum to it. `status` is ok, failed, no_reply or cancelled.
+    transcript; `additive`: the stages sum to it. `status` is ok, failed, no_reply, cancelled or noise.
     """
 
     e2e_ms: Number = NAN

@@ -49,7 +49,9 @@ from voicetop.wire.events import (
 )
 
 NO_TRANSCRIPT_S = 5.0
-"""A turn that was released without a transcript is closed after this: after a cough nobody waits."""
+"""A turn that was released without a transcript is closed after this: nothing will come of it any more."""
+NOISE_S = 4.0
+"""An STT that works has had time for its words so long after the speech: there were none, and nobody waits."""
 
 KEEPALIVE_S = 60.0
 
@@ -78,6 +80,10 @@ class PipecatCall:
         self._interrupted = False
         self._has_vad = False
         self._has_turns = False
+        self._stt_works = False
+        """It had words for the last speech: a turn without words is noise. A second one in a row may be an STT that has
+        fallen silent, whose callers wait."""
+        self._noise_since = NAN
         self._breakdown: tuple[float, Latency] | None = None
         self._buffer = EventBuffer(facts.call_id)
         self._faults = Faults()
@@ -164,8 +170,10 @@ class PipecatCall:
     def _tick(self, at: float) -> None:
         """Only time has passed."""
         turn = self._turns.waiting
-        if turn and not turn.user_texts and not turn.replying and at - turn.released_at > NO_TRANSCRIPT_S:
-            self._abandon_turn(at)
+        if turn and turn.is_released and not turn.user_texts and not turn.replying:
+            over_at = turn.since + NOISE_S if self._stt_works else turn.released_at + NO_TRANSCRIPT_S
+            if at > over_at:
+                self._abandon_turn(at)
         if at - self._last_event_at > KEEPALIVE_S:
             self._add(CallUpdate, at)
 
@@ -177,7 +185,8 @@ class PipecatCall:
             return  # the copy that was sent the other way
         self._speaking_since = at - start_secs
         if self._turns.current and self._turns.current.is_released:
-            self._abandon_turn(at)
+            self._abandon_turn(at, spoke_again=True)
+        self._noise_since = NAN
         self._turns.resume_speech(at)
         self._open_turn()
 
@@ -206,7 +215,7 @@ class PipecatCall:
         self._has_turns = True
         if not self._has_vad:
             if self._turns.waiting:
-                self._abandon_turn(at)
+                self._abandon_turn(at, spoke_again=True)
             self._open_turn()
 
     def _user_turn_stop(self, at: float) -> None:
@@ -221,6 +230,9 @@ class PipecatCall:
     ) -> None:
         if not self._has_vad and not self._has_turns and text:
             self._wait(at, "transcript", "eou")
+        if text:
+            self._stt_works = True
+            self._recall_noise()
         turn = self._turns.current
         if turn is not None and text:
             turn.user_texts.append(text)
@@ -229,6 +241,12 @@ class PipecatCall:
                 self._turns.stages.enter("eou", at)
         if language and self.segments.get("language") is None:
             self._buffer.events += self.update(at, {"language": language})
+
+    def _recall_noise(self) -> None:
+        """Words came after all for what was taken for noise: the caller has been waiting since that speech."""
+        if self._turns.current is None and known(self._noise_since):
+            self._wait(self._noise_since, "vad_stop", "eou")
+        self._noise_since = NAN
 
     # The agent works.
 
@@ -273,10 +291,16 @@ class PipecatCall:
     def _bot_stop(self, _at: float) -> None:
         self._bot_since = NAN
 
-    def _abandon_turn(self, at: float) -> None:
-        if self._turns.current:
-            self._turns.abandon(at)
-            self._services.release()
+    def _abandon_turn(self, at: float, *, spoke_again: bool = False) -> None:
+        turn = self._turns.current
+        if turn is None:
+            return
+        if not turn.user_texts:
+            turn.is_noise = spoke_again or self._stt_works
+            self._noise_since = turn.since if turn.is_noise else NAN
+            self._stt_works = False
+        self._turns.abandon(at)
+        self._services.release()
 
     def _interruption(self, at: float) -> None:
         """Pipecat interrupts itself on every user turn; a barge-in is one while the agent speaks, once per speech."""
@@ -328,6 +352,7 @@ class PipecatCall:
 
     def _void_measurements(self, at: float, component: str, processor: str, *, final: bool) -> None:
         """Discard what the failed service claims to have measured, and fail the turn it worked for."""
+        self._stt_works &= component != "stt"
         self._services.void(component, processor)
         if final:
             self._turns.fail(component, at)

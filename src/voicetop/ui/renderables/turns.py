@@ -29,6 +29,7 @@ ALWAYS = ("tool", "error", "retry", "barge-in", "outcome", "end", "note")
 STATUS = {
     "failed": ("■ failed", "down"),
     "no_reply": ("■ no reply", "down"),
+    "noise": ("· noise", "muted"),
     "unknown": ("? unknown", "blind"),
     "cancelled": ("▲ interrupted", "degraded"),
 }
