@@ -56,6 +56,15 @@ def test_turn_start_is_dated_at_the_end_of_speech_and_belongs_to_the_turn() -> N
     assert [(event.ts, event.turn) for event in of(TurnStart, buffer)] == [(10.0, 0), (20.0, 1)]
 
 
+def test_a_turn_released_without_words_still_waits_for_the_stt() -> None:
+    buffer, turns = machine()
+    turns.wait(10.0, "vad_stop", "stt")
+    turns.release(15.0)
+    assert stages(buffer) == [("stt", "start", 10.0)]
+    turns.work("llm", 16.0)
+    assert stages(buffer)[1:] == [("stt", "end", 16.0), ("llm", "start", 16.0)]
+
+
 def test_a_breakdown_is_used_if_it_agrees_with_the_measured_time() -> None:
     for total, taken in ((1050.0, True), (1150.0, False)):
         buffer, turns = machine()
@@ -83,6 +92,7 @@ def test_speaking_again_before_the_release_continues_the_turn() -> None:
     ("action", "status"),
     [
         (lambda turns: None, "no_reply"),
+        (lambda turns: setattr(turns.current, "is_noise", True), "noise"),
         (lambda turns: turns.work("llm", 11.0), "cancelled"),
         (lambda turns: (turns.work("llm", 11.0), turns.fail("llm", 11.5)), "failed"),
     ],

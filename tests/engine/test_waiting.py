@@ -301,3 +301,10 @@ def test_waits_that_were_over_before_the_feed_began_keep_their_length() -> None:
     line.pass_(1)
     e2e = line.see().latency.e2e
     assert (e2e.p50.value, e2e.p99.value) == (middle(20_000), middle(40_000))
+
+
+def test_noise_leaves_no_gap_among_the_last_response_times() -> None:
+    line = Line()
+    for number, status in enumerate(("ok", "noise", "no_reply", "ok")):
+        line.tell(Turn, "c1", turn=number, status=status, **({"e2e_ms": 800.0} if status == "ok" else {}))
+    assert [value == value for value in line.row("c1").recent] == [True, False, True]

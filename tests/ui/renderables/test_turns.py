@@ -255,3 +255,12 @@ def test_words_are_wrapped_without_losing_any() -> None:
     assert wrapped("abcdefghij", 4) == ["abcd", "efgh", "ij"]
     assert wrapped("漢字漢字", 5) == ["漢字", "漢字"]
     assert wrapped("", 5) == [""]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("noise", "· noise"), ("unknown", "? unknown"), ("no_reply", "■ no reply")]
+)
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_turn_without_a_reply_says_why(status: str, words: str, width: int, height: int) -> None:
+    detail = msgspec.structs.replace(KINDS["bare"], turns=(turn(status=status),))
+    assert any(words in text for text in painted(detail, width, height))
