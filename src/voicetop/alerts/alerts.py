@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from voicetop.alerts.incidents.lifecycle import Incidents
 from voicetop.alerts.incidents.operator_actions import operate
@@ -69,9 +70,12 @@ class Alerts:
             self._config, self.incidents.policies = engine.config, policies_of(engine.config)
         effects = self._apply_operator_acts(engine, deployment)
         local = engine.feed.local
+        troubles = [replace(active.trouble, since=active.since) for active in engine.judge.standing.values()]
         for mark in marks:
             signals = [signal for detector in self.detectors for signal in detector.step(engine, float(mark))]
-            effects += self.incidents.step(signals, float(mark), deployment=deployment, local=local)
+            effects += self.incidents.step(
+                signals, float(mark), deployment=deployment, local=local, troubles=troubles
+            )
         urgent = [signal for detector in self.detectors for signal in detector.urgent(engine, engine.at)]
         if urgent:
             effects += self.incidents.step_urgent(urgent, engine.at, deployment=deployment, local=local)

@@ -25,10 +25,11 @@ class Signal(Struct, frozen=True):
 
     `rule` is the detector or rule ("errors", "latency.llm", "my_rule"), `where` the segment (() is all). `value`,
     `normal` and the threshold `line` are in the metric's `unit` (see `formatting.numbers`), over `n` observations.
-    `onset` is the estimated stamp time at which it began; `calls` the number affected. `text` is one line without the
-    blame, `because` the derivation of the threshold ("1.5 × normal P95 1,800 ms"). `metric` names `value` ("P95
-    response", "LLM errors") and begins the blame line. `stage_share` is the share of the excess in `stage`. `runbook`
-    defaults to the family's. `low_is_bad`: of a figure such as success a lower value is worse.
+    `onset` is the estimated stamp time at which it began, `earliest` and `latest` bound it (95 %). `marker` is a change
+    of the agent, `marker_lag_s` the time from it to the onset: 0 if that is the onset. `calls` is the number affected.
+    `text` is one line without the blame, `because` the derivation of the threshold ("1.5 × normal P95 1,800 ms").
+    `metric` names `value` ("P95 response", "LLM errors") and begins the blame line. `stage_share` is the share of the
+    excess in `stage`. `runbook` defaults to the family's. `low_is_bad`: a lower value is worse, as of success.
     """
 
     rule: str
@@ -56,6 +57,8 @@ class Signal(Struct, frozen=True):
     metric: str = ""
     stage_share: float = NAN
     low_is_bad: bool = False
+    earliest: float = NAN
+    latest: float = NAN
 
 
 class Effect(Struct, frozen=True):

@@ -104,4 +104,7 @@ def row_of(incident: Incident, ends: dict[int, float]) -> IncidentRow:
         at_firing=incident.at_firing,
         worst=incident.worst,
         last=incident.last,
+        earliest=incident.earliest,
+        latest=incident.latest,
+        marker=incident.marker,
     )

@@ -12,7 +12,7 @@ from voicetop.alerts.incidents.operator_actions import operate
 from voicetop.alerts.incidents.policy import AFTERMATH_S, WIDEN_S
 from voicetop.alerts.signals import Effect, Family, Signal, Tier
 from voicetop.engine.config import Policy
-from voicetop.engine.snapshot import NAN, Where
+from voicetop.engine.snapshot import NAN, Trouble, Where
 from voicetop.wire.events import Operator
 
 AT = 1_795_356_450.0
@@ -141,6 +141,54 @@ def test_time_to_detection_counts_from_the_estimated_onset() -> None:
     story = Story()
     story.mark(signal(onset=AT + 100))
     assert story.only.onset == AT, "nothing begins after it was seen"
+
+
+# -- onset -------------------------------------------------------------------------------------------------------
+
+
+def dated(trouble: Trouble, **signals: object) -> Incident:
+    """An incident that the verdict had a trouble for when it fired, and another one afterwards."""
+    story = Story()
+    found = msgspec.structs.replace(signal(onset=AT - 42), **signals)
+    story.incidents.step([found], AT, troubles=[trouble])
+    later = msgspec.structs.replace(trouble, since=AT - 500, marker="deploy v43")
+    story.incidents.step([found], AT + 5, troubles=[later])
+    return story.only
+
+
+def trouble(kind: str = "errors", where: Where = (), earliest: float = AT - 95) -> Trouble:
+    return Trouble(kind, AT - 90, "down", where=where, earliest=earliest, latest=AT - 70, marker="deploy v42")
+
+
+def test_the_verdict_and_the_incident_have_one_onset() -> None:
+    for where, its in (((), ()), (BILLING, ()), ((), BILLING), (BILLING_ES, BILLING)):
+        incident = dated(trouble(where=where), where=its)
+        assert (incident.onset, incident.marker) == (AT - 90, "deploy v42")
+        assert (incident.earliest, incident.latest) == (AT - 95, AT - 70)
+        assert incident.reported.marker == "deploy v42"
+
+
+def test_a_trouble_of_something_else_or_of_unknown_onset_dates_nothing() -> None:
+    for other in (trouble("latency"), trouble(where=GOLD), trouble(earliest=NAN)):
+        incident = dated(other, where=BILLING, earliest=AT - 50, latest=AT - 30)
+        assert (incident.onset, incident.marker) == (AT - 42, "")
+        assert (incident.earliest, incident.latest) == (AT - 50, AT - 30)
+
+
+def test_time_to_detection_is_told_from_the_deploy_that_an_alarm_began_with() -> None:
+    story = Story()
+    (fired,) = story.mark(
+        msgspec.structs.replace(signal(onset=AT - 42), marker="deploy v42", marker_lag_s=0.0)
+    )
+    assert fired.to_detect_s == 42
+    assert fired.blame.endswith("began with deploy v42")
+    assert story.only.marker == "deploy v42"
+
+
+def test_a_deploy_some_time_before_is_not_the_onset() -> None:
+    incident = dated(trouble("latency"), marker="deploy v42", marker_lag_s=40.0)
+    assert incident.marker == ""
+    assert incident.reported.marker_lag_s == 40
 
 
 # -- figures -------------------------------------------------------------------------------------------------------

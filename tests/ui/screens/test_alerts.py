@@ -142,6 +142,11 @@ def test_a_resolved_incident_keeps_the_figures_at_firing_at_its_worst_and_at_its
     assert "threshold 1.5×" in text
 
 
+def test_an_onset_has_its_bounds_or_the_change_that_it_was() -> None:
+    assert any("began 14:01:12 ± 20 s" in line for line in painted(ALERTING(), "", "i8", (120, 40)))
+    assert any("began with deploy v42, 08:16:30" in line for line in painted(ALERTING(), "", "i4", (120, 40)))
+
+
 def test_the_list_tells_what_became_of_the_figure() -> None:
     lines = painted(ALERTING(), "resolved", "", (200, 50))
     assert any("i4" in line and "worst 2.4×, last 1.3×" in line for line in lines)

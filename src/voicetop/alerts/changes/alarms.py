@@ -56,6 +56,12 @@ class Alarm(Struct, kw_only=True):
     explains: float = NAN
     version: str = ""
     """The affected version, if the change is confined to one version and to no other segment."""
+    began: float = NAN
+    earliest: float = NAN
+    latest: float = NAN
+    """The onset that is reported, with the bounds of its 95 % interval; `onset` is when the CUSUM was last 0."""
+    marker: str = ""
+    """The change that it began with, if one lies within the bounds: it is the onset then."""
 
     @property
     def scope(self) -> Where:

@@ -1,63 +1,80 @@
-"""Attributes a change to a deploy marker, by likelihood and by comparing versions.
+"""The change of the agent that an alarm began with: one within the bounds of its onset, or one of its version.
 
-A deploy is blamed if the change is at least eleven times as likely to have begun at the marker as at any other time of
-the last hours, and hits have grown more in the new version than in the others (z > 2). If the marker names no version,
-or only one version is seen, the first test decides alone, at a higher ratio.
+A change within the bounds is the onset (`snapped`) unless its version speaks against it: an outage of a provider hits
+all versions alike, so errors and response times must have grown more in the new version than in the others. What
+callers do and what calls cost seldom changes by itself, so there the time decides, as it does where no versions can be
+compared; the bounds must be narrow then, as wide ones contain some change by chance. A version that is beyond doubt is
+named even if its change lies before the bounds.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-import numpy as np
-
-from voicetop.alerts.changes.alarms import Alarm
+from voicetop.alerts.changes.alarms import VERSION, Alarm
 from voicetop.alerts.changes.evidence import Evidence
-from voicetop.alerts.changes.recent_sums import SLOTS
+from voicetop.alerts.changes.onset import Onset
 from voicetop.alerts.changes.signal_text import AttributedChange
 from voicetop.alerts.changes.streams import MonitoredRate
-from voicetop.engine.attribution.markers import changes_near
+from voicetop.alerts.signals import Family
+from voicetop.engine.attribution.markers import changes_near, name
+from voicetop.engine.attribution.snapping import snapped
 from voicetop.wire.events import Marker
 
-MIN_RATIO, MIN_RATIO_ALONE = 11.0, 40.0
-MIN_Z = 2.0
+FROM_OUTSIDE: frozenset[Family] = frozenset({"errors", "latency"})
+"""What providers can break for all versions."""
+MIN_Z, CERTAIN_Z = 2.0, 3.0
+MAX_BOUNDS_S = 600.0
+MAX_LAG_S = 600.0
+"""How long a new version may take to reach so many calls that its change shows."""
 
 
-def blame(alarm: Alarm, stream: MonitoredRate, markers: list[Marker], evidence: Evidence) -> AttributedChange:
-    """The marker that the change began with; empty if none convinces."""
-    for marker in changes_near(markers, alarm.onset):
-        ratio = _likelihood_ratio(alarm, stream, marker.ts, evidence)
-        z = _version_z(stream, marker, evidence)
-        if (ratio > MIN_RATIO and z > MIN_Z) or (math.isnan(z) and ratio > MIN_RATIO_ALONE):
-            return AttributedChange(marker.label, marker.version, alarm.onset - marker.ts)
+def date(
+    alarm: Alarm, stream: MonitoredRate, markers: Sequence[Marker], evidence: Evidence, onset: Onset
+) -> None:
+    """Set the onset of an alarm, with its bounds and the change that lies within them."""
+    alarm.earliest, alarm.latest = onset.earliest, onset.latest
+    narrow = onset.latest - onset.earliest <= MAX_BOUNDS_S
+    suspects = [
+        marker
+        for marker in changes_near(markers, onset.best)
+        if _is_suspect(stream, _version_z(alarm, stream, marker, evidence), narrow=narrow)
+    ]
+    alarm.began, marker = snapped(suspects, onset.earliest, onset.best, onset.latest)
+    alarm.marker = name(marker) if marker is not None else ""
+
+
+def blame(
+    alarm: Alarm, stream: MonitoredRate, markers: Sequence[Marker], evidence: Evidence
+) -> AttributedChange:
+    """The change that a dated alarm began with; empty if none convinces."""
+    near = changes_near(markers, alarm.began)
+    if alarm.marker:
+        version = next((marker.version for marker in near if name(marker) == alarm.marker), "")
+        return AttributedChange(alarm.marker, version, 0.0)
+    for marker in near:
+        if (
+            0 <= alarm.began - marker.ts <= MAX_LAG_S
+            and _version_z(alarm, stream, marker, evidence) > CERTAIN_Z
+        ):
+            return AttributedChange(name(marker), marker.version, alarm.began - marker.ts)
     return AttributedChange()
 
 
-def _likelihood_ratio(alarm: Alarm, stream: MonitoredRate, marker_ts: float, evidence: Evidence) -> float:
-    """The likelihood of a change at `marker_ts` against the mean over all times of the last hours."""
-    slots = evidence.by_slot(stream)
-    if len(slots) < 3:
-        return 0.0
-    starts = np.array([start for start, _, _ in slots])
-    hits = np.array([count for _, count, _ in slots])
-    expected = np.maximum(np.array([expected for _, _, expected in slots]), 1e-9)
-    scores = []
-    for first in range(len(slots)):
-        o, e = hits[first:].sum(), expected[first:].sum()
-        scores.append(o * math.log(o / e) - (o - e) if o > e else 0.0)
-    place = int(np.searchsorted(starts, marker_ts, side="right")) - 1
-    if place < 0:
-        return 0.0
-    here = max(scores[place : place + 2])
-    top = max(scores)
-    mean = float(np.exp(np.array(scores) - top).sum()) / SLOTS  # slots before the feed began count as zero
-    return math.exp(here - top) / mean if alarm.trials else 0.0
+def _is_suspect(stream: MonitoredRate, z: float, *, narrow: bool) -> bool:
+    if z > MIN_Z:
+        return True
+    acquitted = stream.family in FROM_OUTSIDE or z < -MIN_Z
+    return narrow and (math.isnan(z) or not acquitted)
 
 
-def _version_z(stream: MonitoredRate, marker: Marker, evidence: Evidence) -> float:
+def _version_z(alarm: Alarm, stream: MonitoredRate, marker: Marker, evidence: Evidence) -> float:
     """z-score of the marker version's growth against the others'; NaN if there is nothing to compare."""
     if not marker.version:
         return math.nan
+    if (VERSION, marker.version) in alarm.scope:
+        return math.inf
     new = evidence.version_since(stream, marker.ts, marker.version)
     if new is None:
         return math.nan

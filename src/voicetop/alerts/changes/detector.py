@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from voicetop.alerts.changes import cusum
+from voicetop.alerts.changes import cusum, recent_totals
 from voicetop.alerts.changes.alarms import Alarm, Alarms
 from voicetop.alerts.changes.array_codec import Floats
 from voicetop.alerts.changes.baseline import Baseline, Hour, learn
@@ -26,6 +26,7 @@ from voicetop.alerts.changes.expectations import (
 )
 from voicetop.alerts.changes.readings import TickReading, within
 from voicetop.alerts.changes.recent_sums import SLOTS, FiveMinuteSums, start_of
+from voicetop.alerts.changes.recent_totals import TenSeconds
 from voicetop.alerts.changes.streams import ARRIVALS, STAGES, MonitoredRate, of_kinds
 from voicetop.alerts.changes.traffic import Traffic
 from voicetop.alerts.signals import Family
@@ -63,6 +64,7 @@ class ChangeDetectorState(Struct, kw_only=True):
     rows: int = 0
     """Rows covered by the weights; newer ones count as unattributed until the next rebuild."""
     known_kinds: list[str] = field(default_factory=list)
+    recent: list[TenSeconds] = field(default_factory=list)
     left_out_s: float = 0.0
     """Seconds excluded from learning because something was broken before the first baseline."""
 
@@ -110,6 +112,7 @@ class ChangeDetector:
         if self.evidence is None or self.weights is None:
             return []
         parts = state.traffic.expect(within(reading.parts, state.rows), self.baseline, at)
+        recent_totals.add(state.recent, parts, at)
         cusum.update(state.gauges, self.weights, parts, at)
         if int(at) % cusum.SEGMENT_STEP_S == 0:
             cusum.update_segments(state.gauges, self.weights, self.segments, at)

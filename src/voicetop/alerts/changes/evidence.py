@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from voicetop.alerts.changes.array_codec import Floats, Ints
 from voicetop.alerts.changes.cusum import Weights
 from voicetop.alerts.changes.expectations import Expectation, at_time
 from voicetop.alerts.changes.recent_sums import FiveMinuteSums, summed
+from voicetop.alerts.changes.recent_totals import Slot
 from voicetop.alerts.changes.streams import MonitoredRate
 from voicetop.alerts.changes.traffic import Traffic
 from voicetop.engine.snapshot import Where
@@ -15,6 +19,20 @@ from voicetop.engine.windows.cells import Key
 
 Expected = tuple[Expectation, Floats]
 """One stream's expectation by row, and its hour-of-day factors."""
+
+
+class Usual(NamedTuple):
+    """What a trial normally brings: a share of hits, or a mean with its deviation (NaN: a rate)."""
+
+    mean: float
+    deviation: float = math.nan
+
+    def compared(self, slot: Slot) -> Slot:
+        """Hits against expected hits; of a mean, trials and deviations above it against trials."""
+        if math.isnan(self.deviation):
+            return slot._replace(trials=slot.trials * self.mean)
+        above = (slot.hits - slot.trials * self.mean) / self.deviation
+        return slot._replace(hits=slot.trials + max(-slot.trials, above))
 
 
 class Evidence:
@@ -49,6 +67,15 @@ class Evidence:
         inside = self.inside(where)
         hits, trials, expected_hits = self._by_row(stream, onset)
         return float(hits[inside].sum()), float(trials[inside].sum()), float(expected_hits[inside].sum())
+
+    def usual(self, stream: MonitoredRate, onset: float, where: Where) -> Usual | None:
+        """What a trial in a segment normally brings; None if there was none since `onset`."""
+        if stream.model == "arrivals":
+            return Usual(0.001)  # trials are thousandths of an expected call
+        _, trials, expected = self.measured(stream, onset, where)
+        if trials <= 0 or expected <= 0:
+            return None
+        return Usual(expected / trials, self._expected[stream.name][0].deviation)
 
     def by_slot(self, stream: MonitoredRate) -> list[tuple[int, float, float]]:
         """(start, hits, expected hits) of the fleet in each of the last five-minute slots."""

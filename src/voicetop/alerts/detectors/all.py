@@ -14,8 +14,9 @@ from msgspec import Struct, field
 
 from voicetop.alerts.changes import array_codec, readings
 from voicetop.alerts.changes.baseline import Baseline
-from voicetop.alerts.changes.deploy_attribution import blame
+from voicetop.alerts.changes.deploy_attribution import blame, date
 from voicetop.alerts.changes.detector import LEARN_S, ChangeDetector, ChangeDetectorState
+from voicetop.alerts.changes.onset import Counted, estimated
 from voicetop.alerts.changes.rows import Rows
 from voicetop.alerts.changes.signal_text import signal_of
 from voicetop.alerts.detectors import capacity, feed, presets, runaway, urgent, waiting
@@ -25,6 +26,7 @@ from voicetop.alerts.signals import Signal
 from voicetop.engine.engine import MARK_S, Engine
 from voicetop.engine.snapshot import Where
 from voicetop.engine.tick import Urgency
+from voicetop.formatting.numbers import known
 
 
 class DetectorSetState(Struct, kw_only=True):
@@ -87,7 +89,7 @@ class DetectorSet:
             *feed_signals,
             *self._stuck(engine, at),
             *capacity.signals(engine, at),
-            *(preset_signals if self._changes.evidence is None else self._alarms(engine)),
+            *(preset_signals if self._changes.evidence is None else self._alarms(engine, at)),
             *runaway.signals(state.runaway, reading.dearest, baseline, at),
             *state.intents.step(reading.parts.get("ended"), baseline.keys, baseline, at),
         ]
@@ -123,18 +125,16 @@ class DetectorSet:
 
     # -- words --------------------------------------------------------------------------------------------------
 
-    def _alarms(self, engine: Engine) -> list[Signal]:
+    def _alarms(self, engine: Engine, at: float) -> list[Signal]:
         evidence = self._changes.evidence
         assert evidence is not None
         by_name = {stream.name: stream for stream in evidence.weights.streams}
+        on = [(alarm, by_name[alarm.stream]) for alarm in self._state.watch.alarms if alarm.stream in by_name]
+        counted = Counted(self._state.watch.recent, engine.ledger, self.baseline.lines)
+        for alarm, stream in on:
+            if not known(alarm.began):
+                date(alarm, stream, engine.markers, evidence, estimated(alarm, stream, evidence, counted, at))
         return [
-            signal_of(
-                alarm,
-                by_name[alarm.stream],
-                engine,
-                blame(alarm, by_name[alarm.stream], engine.markers, evidence),
-                self.baseline,
-            )
-            for alarm in self._state.watch.alarms
-            if alarm.stream in by_name
+            signal_of(alarm, stream, engine, blame(alarm, stream, engine.markers, evidence), self.baseline)
+            for alarm, stream in on
         ]

@@ -12,7 +12,7 @@ from voicetop.alerts import trouble_text
 from voicetop.alerts.signals import Family, Signal
 from voicetop.engine import thresholds
 from voicetop.engine.engine import MARK_S, Engine
-from voicetop.engine.snapshot import Normal, Trouble
+from voicetop.engine.snapshot import NAN, Normal, Trouble
 
 _SIGNIFICANT = "significantly different from its normal"
 _BECAUSE = {
@@ -50,6 +50,10 @@ def _signal(trouble: Trouble, since: float) -> Signal:
         tier="critical" if trouble.severity == "down" else "warning",
         text=trouble_text.text(trouble),
         onset=since,
+        earliest=trouble.earliest,
+        latest=trouble.latest,
+        marker=trouble.marker,
+        marker_lag_s=0.0 if trouble.marker else NAN,
         where=trouble.where,
         value=trouble.value,
         normal=trouble.normal,

@@ -30,7 +30,8 @@ class Incident(Struct, kw_only=True):
     silenced), `told_tier` at which tier. `held`: it was resolved manually while its signal is still on.
 
     `at_firing` is the figure when it fired, `worst` the worst comparable one over enough observations; both are None
-    if they aren't known. The last one is the lead's.
+    if they aren't known. The last one is the lead's. `earliest` and `latest` bound the onset; `marker` is the change
+    that it began with, at the onset. Nothing of the onset changes once it fires.
     """
 
     family: Family
@@ -64,6 +65,9 @@ class Incident(Struct, kw_only=True):
     ticks: dict[int, IncidentNote] = field(default_factory=dict)
     at_firing: IncidentFigure | None = None
     worst: IncidentFigure | None = None
+    earliest: float = NAN
+    latest: float = NAN
+    marker: str = ""
 
     @property
     def id(self) -> str:
@@ -94,13 +98,22 @@ class Incident(Struct, kw_only=True):
     @property
     def reported(self) -> Signal:
         """The lead with the figure at firing: the cause as far as it is known by now."""
-        figure = self.at_firing
+        lead, figure = self.lead, self.at_firing
+        lag_s = lead.marker_lag_s + self.onset - lead.onset
+        if self.marker:
+            lead = replace(lead, marker=self.marker, marker_lag_s=0.0)
+        elif known(lag_s):
+            lead = replace(lead, marker_lag_s=lag_s)
         if figure is None:
-            return self.lead
+            return lead
         return replace(
-            self.lead, text=figure.text, metric=figure.metric, value=figure.value, normal=figure.normal,
+            lead, text=figure.text, metric=figure.metric, value=figure.value, normal=figure.normal,
             unit=figure.unit, n=figure.n, line=figure.line, because=figure.because,
         )  # fmt: skip
+
+    def date(self, onset: float, earliest: float, latest: float, marker: str) -> None:
+        """Set the onset, with its bounds and the change that it began with."""
+        self.onset, self.earliest, self.latest, self.marker = onset, earliest, latest, marker
 
     def fire(self, number: int, at: float) -> None:
         """It fires at mark `at`."""
@@ -117,8 +130,9 @@ class Incident(Struct, kw_only=True):
             self.also[signal.rule] = signal.text
         if first_of_mark or self._rank(signal) > self._rank(self.lead):
             self._promote(signal)
-        if self.phase == "pending":
-            self.onset = min(signal.onset, at) if known(signal.onset) else self.onset
+        if self.phase == "pending" and known(signal.onset):
+            exact = signal.marker if signal.marker_lag_s == 0 else ""
+            self.date(min(signal.onset, at), signal.earliest, signal.latest, exact)
         if RANK[signal.tier] > RANK[self.tier]:
             self.tier = signal.tier
         self.seen = at

@@ -28,7 +28,7 @@ from voicetop.alerts.incidents.policy import (
 )
 from voicetop.alerts.incidents.silences import Silence
 from voicetop.alerts.signals import Effect, Reason, Signal
-from voicetop.engine.snapshot import NAN
+from voicetop.engine.snapshot import NAN, Trouble
 from voicetop.formatting.numbers import known
 
 MAX_OPEN, MAX_CLOSED, MAX_FLAPS = 1_000, 200, 1_000
@@ -64,14 +64,24 @@ class Incidents(Struct, kw_only=True):
     crowded: int = 0
 
     def step(
-        self, signals: Sequence[Signal], at: float, *, deployment: str = "", local: bool = False
+        self,
+        signals: Sequence[Signal],
+        at: float,
+        *,
+        deployment: str = "",
+        local: bool = False,
+        troubles: Sequence[Trouble] = (),
     ) -> list[Effect]:
-        """Process a mark: `signals` are all active ones at `at`. `local`: the heartbeats are this console's own."""
+        """Process a mark: `signals` are all active ones at `at`, `troubles` those of the verdict, with their onsets.
+
+        `local`: the heartbeats are this console's own.
+        """
         self.blind = any(signal.family == "feed" and signal.tier == "critical" for signal in signals)
         if self.blind:
             self._freeze(at)
         self.crowded = 0
         self._assign(signals, at, local=local)
+        self._date(troubles, at)
         self.marked = at
         self._expire(at)
         return self._collect_effects(at, deployment)
@@ -165,7 +175,7 @@ class Incidents(Struct, kw_only=True):
             tier=signal.tier,
             began=at,
             seen=at,
-            onset=min(signal.onset, at) if known(signal.onset) else at,
+            onset=at,
             for_s=self._hold_time(signal),
             keep_s=min(MAX_KEEP_S, policy.keep_s * 2.0 ** min(times - 1, 16)),
             times=times,
@@ -185,6 +195,15 @@ class Incidents(Struct, kw_only=True):
             and within(incident.where, signal.where) and RANK[incident.tier] >= RANK[signal.tier]
             for incident in self.opened
         )  # fmt: skip
+
+    def _date(self, troubles: Sequence[Trouble], at: float) -> None:
+        """Until it fires, an incident has the onset of the verdict's trouble of its family in its segment."""
+        for incident in self.opened:
+            if incident.phase != "pending":
+                continue
+            trouble = _trouble_of(incident, troubles)
+            if trouble is not None:
+                incident.date(min(trouble.since, at), trouble.earliest, trouble.latest, trouble.marker)
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -258,6 +277,18 @@ class Incidents(Struct, kw_only=True):
                 incident for incident in self.opened if incident.phase != "resolved" or incident.held
             ]
             self.closed = [*self.closed, *over][-MAX_CLOSED:]
+
+
+def _trouble_of(incident: Incident, troubles: Sequence[Trouble]) -> Trouble | None:
+    """The trouble of the family whose segment is nearest: the same, else one that contains it or lies within it."""
+    candidates = [
+        trouble
+        for trouble in troubles
+        if trouble.kind == incident.family and known(trouble.earliest)
+        and (within(trouble.where, incident.segment) or within(incident.segment, trouble.where))
+    ]  # fmt: skip
+    size = len(incident.segment)
+    return min(candidates, key=lambda trouble: (abs(len(trouble.where) - size), trouble.key), default=None)
 
 
 def _reopens(incident: Incident, signal: Signal) -> bool:

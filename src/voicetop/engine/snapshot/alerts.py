@@ -46,7 +46,8 @@ class IncidentRow(Struct, frozen=True):
     `text` says what is wrong, in numbers; `blame` names segment, stage and marker; `because` explains the threshold:
     all three as of its firing, like `at_firing`. `worst` is its worst figure over enough observations, None without
     one; `last` is the one of the last mark at which it was on, which is `ended`.
-    `began` is the estimated onset. `muted` names the larger incident that it is part of, if any. `times` counts its
+    `began` is the estimated onset, `earliest` and `latest` bound it (95 %), and `marker` names the change that was made
+    then, if any. `muted` names the larger incident that it is part of, if any. `times` counts its
     recurrences; `due` is when a pending one fires. `also` are the other rules that joined it.
     """
 
@@ -90,6 +91,9 @@ class IncidentRow(Struct, frozen=True):
     at_firing: IncidentFigure | None = None
     worst: IncidentFigure | None = None
     last: IncidentFigure | None = None
+    earliest: float = NAN
+    latest: float = NAN
+    marker: str = ""
 
     @property
     def to_detect_s(self) -> float:

@@ -263,8 +263,10 @@ class Histograms:
         return counts.reshape(len(METRICS), BUCKETS)
 
     def over_time(self, key: SlotKey, cells: NDArray[np.intp] | None) -> Histogram:
-        """Counts [metric, bucket] of one minute or quarter, including open slots."""
+        """Counts [metric, bucket] of one minute or quarter with its open slots, or of ten of the last 300 seconds."""
         width, number = key
+        if width == FINE:
+            return self._counts_of([self.fine[number]] if number in self.fine else [], cells)
         slots = [self.coarse[key]] if key in self.coarse else []
         begin, end = number * width, (number + 1) * width
         slots += [s for n, s in self.fine.items() if n * FINE >= self.edges.open and begin <= n * FINE < end]

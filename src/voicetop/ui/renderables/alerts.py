@@ -214,6 +214,15 @@ def broken(text: str, width: int) -> list[str]:
     return [*lines, rest]
 
 
+def began(row: IncidentRow, options: DisplayOptions) -> str:
+    """Began with deploy v42, 14:01:30; or began 14:03:05 ± 20 s."""
+    at = options.clock(row.began)
+    if row.marker:
+        return f"began with {row.marker}, {at}"
+    off = max(row.began - row.earliest, row.latest - row.began) if known(row.earliest) else 0.0
+    return f"began {at} ± {times.span(off)}" if off >= 1 else f"began {at}"
+
+
 def course(row: IncidentRow, options: DisplayOptions) -> str:
     """Fired at 1.8× (2,930 ms) · worst 2.4× at 14:03:20 · last 1.3× · threshold 1.5×."""
     fired, worst, last = row.at_firing, row.worst, row.last
@@ -231,8 +240,8 @@ def course(row: IncidentRow, options: DisplayOptions) -> str:
 
 
 def history(row: IncidentRow, now: float, options: DisplayOptions) -> str:
-    """Began 14:00:38 · fired 14:01:20, 42 s to detect · taken 14:03:10 by ana, 2 min · over 14:20, 19 min."""
-    parts = [f"began {options.clock(row.began)}"]
+    """Began 14:00:38 ± 10 s · fired 14:01:20, 42 s to detect · acknowledged 14:03:10 by ana · resolved 14:20:05."""
+    parts = [began(row, options)]
     if not isnan(row.fired):
         parts.append(f"fired {options.clock(row.fired)}, {times.span(row.to_detect_s)} to detect")
     else:
