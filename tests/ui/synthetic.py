@@ -372,6 +372,15 @@ def recovering(view: View | None = None, tick: int = 0) -> Snapshot:
     )
 
 
+def catching_up(view: View | None = None, tick: int = 0) -> Snapshot:
+    """A publisher sends what happened up to 26 minutes ago."""
+    nothing = empty(view, tick)
+    loading = Verdict("catching_up", "history is loading, events are 26 min behind")
+    return msgspec.structs.replace(
+        nothing, verdict=loading, feed=msgspec.structs.replace(nothing.feed, lag_s=1574.8, behind_s=1574.8)
+    )
+
+
 def blind(view: View | None = None, tick: int = 0) -> Snapshot:
     """The hub fell silent eleven seconds ago."""
     calm = busy(view, tick)

@@ -43,6 +43,7 @@ KINDS = {
     "blind": synthetic.blind,
     "young": synthetic.young,
     "recovering": synthetic.recovering,
+    "loading": synthetic.catching_up,
 }
 
 
@@ -112,6 +113,14 @@ def test_figures_of_a_young_feed_say_how_little_they_cover(width: int, height: i
     assert young.count("2 of 5 min") == 2  # response time, errors
     assert " of 30 min" not in full
     assert " of 5 min" not in full
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_while_history_is_loading_nothing_is_asked_for(width: int, height: int) -> None:
+    text = "\n".join(painted(synthetic.catching_up(), width, height))
+    assert "◌ CATCHING UP  history is loading, events are 26 min behind" in text
+    assert "needs call." not in text
+    assert "appears when" not in text
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

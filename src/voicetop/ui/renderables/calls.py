@@ -266,6 +266,8 @@ def empty_line(snap: Snapshot, view: View) -> Line:
 
 def _no_calls(snap: Snapshot, *, ended: bool) -> str:
     """Why there are none."""
+    if snap.verdict.severity == "catching_up":
+        return "History is loading."
     kind, event = ("ended", "call.end") if ended else ("live", "call.start")
     if snap.view.where:
         return f"No {kind} calls in this segment."

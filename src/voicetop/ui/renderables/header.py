@@ -25,7 +25,8 @@ def top_line(scene: Scene, width: int) -> Line:
     room = width - width_of(right) - 3
     left, middle = _left_and_crumb(scene, room)
     row = Row(1).put(left)
-    middle = clip(middle, max(0, room - row.width - 2))
+    free = max(0, room - row.width - 2)
+    middle = clip(middle, free) if scene.view.where or cells(middle) <= free else ""
     start = max(row.width + 3, (width - cells(middle)) // 2)
     start = min(start, max(row.width + 2, room - cells(middle)))
     row.to(start).add(middle, "accent" if scene.view.where else "muted")

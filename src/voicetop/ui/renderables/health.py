@@ -54,6 +54,8 @@ def part_of_outcome_window(snap: Snapshot) -> str:
 
 def why_unknown(snap: Snapshot, figure: Figure, event: str, span: Span) -> str:
     """Why a figure of nothing has no value: the feed lacks the events, or there were none in the window."""
+    if snap.verdict.severity == "catching_up":
+        return "loading …"
     if not (snap.view.where or figure.normal.n):
         return f"needs {event} events"
     return f"no {COUNTED[event]} in {'that hour' if _of_an_hour(snap) else SPANS[span]}"
