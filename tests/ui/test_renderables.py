@@ -115,6 +115,12 @@ def test_figures_of_a_young_feed_say_how_little_they_cover(width: int, height: i
     assert " of 5 min" not in full
 
 
+@pytest.mark.parametrize("width", [120, 160, 200, 300])
+def test_every_small_panel_has_its_n(width: int) -> None:
+    titles = next(line for line in painted(synthetic.busy(), width, 40) if "task success" in line)
+    assert [int(n) for n in re.findall(r" n (\d+) ", titles)] == [402, 402, 402, 211]
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_while_history_is_loading_nothing_is_asked_for(width: int, height: int) -> None:
     text = "\n".join(painted(synthetic.catching_up(), width, height))

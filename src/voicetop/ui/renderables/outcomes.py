@@ -18,6 +18,8 @@ from voicetop.ui.renderables.health import (
 from voicetop.ui.renderables.written_figure import plus_minus, write_figure
 from voicetop.ui.style.display_options import DisplayOptions
 
+WORDY = 36
+"""From this width, every panel's title has room for "n 1,402 calls"."""
 LEAST_SHAPE = 20
 """The least room for a sparkline with its range."""
 
@@ -41,6 +43,11 @@ def headline(
     return row.add(normal if row.width + len(normal) <= width else "", "muted").line()
 
 
+def _title(name: str, n: int, width: int) -> Line:
+    """The title of a panel with the calls that it rests on; without the word if there is no room for it."""
+    return rule(name, width, f"n {numbers.counted(n, 'call') if width >= WORDY else f'{n:,}'}")
+
+
 def shape(
     series: Series | None, width: int, options: DisplayOptions, write: Callable[[float], str], window: str
 ) -> Line:
@@ -60,7 +67,7 @@ def success_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[L
     escalation = write_figure(panel.escalation, numbers.percent)
     handed = Row(2).add("escalated ", "muted").add(escalation.value, "text").add(" ")
     return [
-        rule(labels.FIGURES["success"], width, f"n {numbers.counted(panel.success.n, 'call')}"),
+        _title(labels.FIGURES["success"], panel.success.n, width),
         headline(
             panel.success,
             numbers.percent,
@@ -86,7 +93,7 @@ def abandonment_panel(snap: Snapshot, options: DisplayOptions, width: int) -> li
         for step in panel.steps[:2]
     ]
     return [
-        rule("abandoned", width, f"n {numbers.counted(panel.rate.n, 'call')}"),
+        _title("abandoned", panel.rate.n, width),
         headline(
             panel.rate,
             numbers.percent,
@@ -111,7 +118,7 @@ def cost_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line
         f"estimated for {numbers.whole_percent(panel.estimated)}" if panel.estimated > 0 else "as reported"
     )
     return [
-        rule(labels.FIGURES["cost"], width, f"n {numbers.counted(panel.per_call.n, 'call')}"),
+        _title(labels.FIGURES["cost"], panel.per_call.n, width),
         headline(
             panel.per_call,
             numbers.dollars,
@@ -128,7 +135,7 @@ def cost_panel(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line
 def sentiment_panel(snap: Snapshot, width: int) -> list[Line]:
     panel = snap.mood
     return [
-        rule(labels.FIGURES["sentiment"], width, f"n {numbers.counted(panel.sentiment.n, 'call')}"),
+        _title(labels.FIGURES["sentiment"], panel.sentiment.n, width),
         _mood("sentiment", panel.sentiment, numbers.plain, " of 5", width, low_is_bad=True),
         _mood("frustrated", panel.frustrated, numbers.percent, "", width),
         _mood("interrupted", panel.interruptions, numbers.plain, " per 100", width),
