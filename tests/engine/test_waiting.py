@@ -215,13 +215,15 @@ def test_an_unknown_wait_is_marked_in_the_list_and_on_the_page_of_its_call() -> 
 def test_a_lost_connection_never_opens_an_alert_about_stuck_callers() -> None:
     for before in (0.0, 1.0, 4.9):
         line = busy()
+        line.pass_(10)
         line.hear(*[TurnStart(ts=line.at - before, call_id=f"w{n}", source="cut", turn=0) for n in range(5)])
         for name in ("cut", "fine"):
             line.tell(SourceStatus, source=name)
         for _ in range(30):
-            line.pass_(5.0)
+            line.pass_(1.0)
             line.tell(SourceStatus, source="fine")
             assert not [one for one in line.session.alerts.incidents.opened if one.family == "waiting"]
+            assert "waiting" not in line.session.engine.judge.standing
 
 
 def test_a_publisher_that_is_heard_again_knows_who_is_waiting() -> None:

@@ -96,7 +96,7 @@ class Call:
             away = kind == "call.update" and event.get("state") in ("held", "transferring")
             if kind == "end" or spoke or away or (kind == "turn" and (turn >= of or turn < 0)):
                 if not isnan(since):
-                    excused = spoke or away or event.get("status") == "cancelled"
+                    excused = spoke or away or event.get("status") in ("cancelled", "noise")
                     yield since, ts, not excused and "e2e_ms" not in event
                 since = nan
             elif kind == "turn.start" and (turn > last or turn < 0):

@@ -186,6 +186,13 @@ class FeedTracker(Struct, kw_only=True):
             silent.setdefault("", max(heard.values()))
         return silent
 
+    def heard_at(self, name: str) -> float:
+        """When that publisher last reported its status; now if it never does. For "" when any publisher did."""
+        if not name:
+            return max((source.seen for source in self.sources.values() if source.status_at), default=self.at)
+        source = self.sources.get(name)
+        return source.seen if source is not None and source.status_at else self.at
+
     def reporting(self, at: float) -> tuple[int, int]:
         """(publishers that send their status, those of them that have been silent for 15 s)."""
         reporting = [source for source in self.sources.values() if source.status_at]

@@ -96,8 +96,10 @@ class _Mark:
 
     def stuck(self, over: float) -> list[Trouble]:
         """Callers who wait for longer than anybody should, `over` seconds."""
-        panel = self._waits.panel(self._waits.waiting_calls(self._live, None), over)
-        severity = thresholds.stuck(panel, len(self._live))
+        waiting_now = self._waits.waiting_calls(self._live, None)
+        panel = self._waits.panel(waiting_now, over)
+        confirmed = self._waits.confirmed(waiting_now, over)
+        severity = thresholds.stuck(self._waits.panel(confirmed, over), len(self._live))
         if severity == "ok":
             return []
         worst = panel.stages[0]

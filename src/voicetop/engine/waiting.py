@@ -47,6 +47,18 @@ class Waits:
             if call.wait_since and (wanted is None or call.cell in wanted) and call.source not in silent
         ]
 
+    def confirmed(self, waiting: list[Call], over_s: float) -> list[Call]:
+        """Those of these calls that aren't stuck, or whose publisher was heard since they were.
+
+        A problem is on only with these: in the first seconds after a connection was lost, its callers seem to be stuck.
+        """
+        return [
+            call
+            for call in waiting
+            if self.seconds(call) <= over_s
+            or self.at - self._feed.heard_at(call.source) <= self.seconds(call) - over_s
+        ]
+
     def unknown_calls(self, calls: Iterable[Call], cells: NDArray[np.intp] | None) -> list[Call]:
         """The live calls whose wait is unknown, in some cells (None: all)."""
         silent, wanted = self._silent, _wanted(cells)

@@ -25,8 +25,11 @@ def signals(engine: Engine, at: float, before: Where = ()) -> list[Signal]:
     waiting = waits.waiting_calls(engine.roster.live.values(), None)
     if len(waiting) < 2:
         return []
-    panel = waits.panel(waiting, engine.stuck_after_s)
-    severity = thresholds.stuck(panel, len(engine.roster.live))
+    over_s = engine.stuck_after_s
+    panel = waits.panel(waiting, over_s)
+    severity = thresholds.stuck(
+        waits.panel(waits.confirmed(waiting, over_s), over_s), len(engine.roster.live)
+    )
     if severity == "ok":
         return []
     stuck = (call for call in waiting if waits.seconds(call) > panel.over_s)
