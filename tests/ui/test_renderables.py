@@ -132,7 +132,9 @@ def test_while_history_is_loading_nothing_is_asked_for(width: int, height: int) 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_an_hour_of_the_day_is_not_a_part_of_the_last_minutes(width: int, height: int) -> None:
     snap = synthetic.young(View(where=(("hour", "13"),)))
-    assert "2 of " not in "\n".join(painted(snap, width, height))
+    text = "\n".join(painted(snap, width, height))
+    assert "2 of " not in text
+    assert re.search(r"response time ─.* 24 h ─ n 5,812", text)
 
 
 @pytest.mark.parametrize("level", get_args(Severity))

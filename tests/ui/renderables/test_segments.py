@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from ui import synthetic
 from ui.synthetic_panels import segment_row
+from voicetop.engine.snapshot import View
 from voicetop.ui.lines import text_of
-from voicetop.ui.renderables.segments import why_lines
+from voicetop.ui.renderables.segments import head, why_lines
 
 
 def test_a_p95_that_callers_still_wait_beyond_is_at_least_that_long_here_too() -> None:
@@ -16,3 +18,10 @@ def test_a_p95_that_callers_still_wait_beyond_is_at_least_that_long_here_too() -
     assert "5,810 ms" in text_of(measured)
     assert "≥" not in text_of(measured)
     assert "≥ 5,810 ms" in text_of(at_least)
+
+
+def test_the_title_says_how_much_of_the_window_there_is_data_for() -> None:
+    snap = synthetic.young(View(dimension="language"))
+    panel = snap.segments
+    assert panel is not None
+    assert "2 of 5 min, compared with its own normal" in text_of(head(snap, panel, 120))

@@ -14,7 +14,7 @@ KEYS, LABEL = 14, 16
 """Cells of the help's columns."""
 LEGEND = (
     ("●", "ok", "OK: within normal"),
-    ("△", "recovering", "RECOVERING: normal by now, but not over the whole five minutes"),
+    ("△", "recovering", "RECOVERING: normal again, but the last five minutes still contain the problem"),
     ("▲", "degraded", "DEGRADED, or a figure above its warning threshold (▼ below it)"),
     ("■", "down", "DOWN, or a caller stuck waiting"),
     ("?", "blind", "BLIND: the feed is silent, data is stale"),

@@ -39,7 +39,7 @@ def part_of_window(snap: Snapshot, span: Span) -> str:
 
 def shown_window(snap: Snapshot) -> str:
     """The view's window, and how much of it there is data for: "5 min", "2 of 5 min"."""
-    return part_of_window(snap, snap.view.span) or SPANS[snap.view.span]
+    return part_of_window(snap, snap.view.span) or SPANS["24h" if _of_an_hour(snap) else snap.view.span]
 
 
 def outcome_span(snap: Snapshot) -> Span:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from voicetop.engine.snapshot import SegmentRow, SegmentsPanel, Snapshot
 from voicetop.formatting import numbers
 from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected, width_of
+from voicetop.ui.renderables.health import shown_window
 from voicetop.ui.renderables.segment_columns import (
     GAP,
     MARK,
@@ -16,13 +17,12 @@ from voicetop.ui.renderables.segment_columns import (
     off_normal,
 )
 from voicetop.ui.renderables.written_figure import plus_minus
-from voicetop.ui.style.display_options import SPANS
 
 
 def head(snap: Snapshot, panel: SegmentsPanel, width: int) -> Line:
     """Dimension, window, and the number of values left out."""
     against = "compared with its own normal" if panel.dimension != "hour" else "24 h, compared with the day"
-    window = SPANS[snap.view.span] if panel.dimension != "hour" else ""
+    window = shown_window(snap) if panel.dimension != "hour" else ""
     folded = f"{panel.folded:,} calls are counted under other" if panel.folded else ""
     many = numbers.counted(len(panel.rows), "value")
     return rule(panel.dimension, width, folded, many, ", ".join(part for part in (window, against) if part))
