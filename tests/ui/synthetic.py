@@ -277,7 +277,13 @@ def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
     view = view or View()
     calm = busy(view, tick, n)
     rows = fleet(n, tick, (("stuck", 31), ("failing", 4), ("frustrated", 2)))
-    slow = dict(calm.latency.split) | {"llm_ttft": figure(2610.0, 5812, 214.0)}
+    llm = Latencies(
+        "llm_ttft",
+        figure(2610.0, 5812, 214.0, 321.0),
+        figure(3210.0, 5812, 428.0, 642.0),
+        figure(4380.0, 5812, 728.0, 1092.0),
+    )
+    slow = dict(calm.latency.split) | {"llm_ttft": llm.p50}
     return msgspec.structs.replace(
         calm,
         verdict=Verdict(
@@ -324,6 +330,7 @@ def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
                 msgspec.structs.replace(figure(3910.0, 5812, 1630.0, 2445.0), at_least=True),
                 figure(6204.0, 5812, 2950.0, 4425.0),
             ),
+            stages=tuple(llm if stage.name == "llm_ttft" else stage for stage in calm.latency.stages),
             split=tuple(slow.items()),
             chart=wave(60, 1450, 1900, end=3910.0, tick=tick),
             culprit="llm_ttft",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isnan
 
 from voicetop.charts import blocks
-from voicetop.engine.snapshot import ErrorKind, Figure, LatencyPanel, Snapshot, Span
+from voicetop.engine.snapshot import ErrorKind, Figure, Latencies, LatencyPanel, Snapshot, Span
 from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, Row, beside, cells, clip, fit, rule, width_of
 from voicetop.ui.renderables.chart import chart, spark
@@ -136,7 +136,7 @@ def _percentile(name: str, figure: Figure, width: int) -> Line:
 
 
 def stage_table(panel: LatencyPanel) -> list[Line]:
-    """Every stage with its percentiles, its P95 compared with normal."""
+    """Every stage with its percentiles, and what was judged of it."""
     head = Row().left(6, "stage", "faint")
     for title in ("P50", "P95", "P99"):
         head.right(head.width + 8, title, "faint")
@@ -145,8 +145,13 @@ def stage_table(panel: LatencyPanel) -> list[Line]:
         row = Row().left(6, labels.short_stage(stage.name), labels.stage_kind(stage.name))
         for value in (stage.p50, stage.p95, stage.p99):
             row.right(row.width + 8, "few" if value.few else numbers.bare_ms(value.value), "text")
-        lines.append(compared(row.add("  "), write_figure(stage.p95, numbers.bare_ms)).line())
+        lines.append(compared(row.add("  "), write_figure(speaking_for(stage), numbers.bare_ms)).line())
     return lines
+
+
+def speaking_for(stage: Latencies) -> Figure:
+    """The one figure that a stage is judged by wherever it is shown: its P95, unless only its P50 is off its normal."""
+    return stage.p50 if stage.p50.off and not stage.p95.off else stage.p95
 
 
 def measured(panel: LatencyPanel) -> Line:
@@ -174,17 +179,17 @@ def split_bar(panel: LatencyPanel, width: int) -> Line:
 
 
 def split_line(panel: LatencyPanel, width: int) -> Line:
-    """The split in figures: STT 140 │ EOU 310 │ LLM 2,610 ▲ │ tool 210 │ TTS 180 ms."""
+    """The split in figures: STT 140 │ EOU 310 │ LLM 2,610 ▲ │ tool 210 │ TTS 180 ms. Marks are those of the table."""
     parts = _parts(panel)
     if not parts:
         return Row(2).add(_no_split(panel), "faint").line()
-    row = Row(2)
+    row, off = Row(2), {stage.name for stage in panel.stages if speaking_for(stage).off}
     for index, (name, value) in enumerate(parts):
         row.add(" │ " if index else "", "rule").add(
             clip(labels.short_stage(name), 14), labels.stage_kind(name)
         )
-        late = bool(panel.culprit) and labels.stage_kind(panel.culprit) == labels.stage_kind(name)
-        row.add(f" {value:,.0f}", "degraded" if late else "text").add(" ▲" if late else "", "degraded")
+        row.add(f" {value:,.0f}", "degraded" if name in off else "text")
+        row.add(" ▲" if name in off else "", "degraded")
     return fit(row.add(" ms", "muted").line(), width)
 
 

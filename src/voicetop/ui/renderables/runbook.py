@@ -11,6 +11,7 @@ from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, Row, cells, clip, fit, rule, selected
 from voicetop.ui.renderables.alerts import broken
 from voicetop.ui.renderables.capacity import headcount
+from voicetop.ui.renderables.health import troubled
 from voicetop.ui.renderables.written_figure import write_figure
 from voicetop.ui.style.display_options import DisplayOptions
 
@@ -120,7 +121,7 @@ def _latency(snap: Snapshot, _: DisplayOptions) -> str:
 
 
 def _errors(snap: Snapshot, _: DisplayOptions) -> str:
-    written = write_figure(snap.errors.rate, numbers.percent)
+    written = write_figure(snap.errors.rate, numbers.percent, troubled=troubled(snap, "errors"))
     worst = "".join(
         f" · {labels.fault(kind.component, kind.category)} {numbers.percent(kind.rate.value)}"
         for kind in snap.errors.kinds[:1]
@@ -146,7 +147,7 @@ def _escalation(snap: Snapshot, _: DisplayOptions) -> str:
 
 
 def _abandonment(snap: Snapshot, _: DisplayOptions) -> str:
-    written = write_figure(snap.abandonment.rate, numbers.percent)
+    written = write_figure(snap.abandonment.rate, numbers.percent, troubled=troubled(snap, "abandonment"))
     steps = snap.abandonment.steps[:1]
     worst = f" · after {steps[0].step} {numbers.whole_percent(steps[0].share)}" if steps else ""
     return f"{written.value} {written.glyph} {written.ratio}".rstrip() + worst

@@ -342,10 +342,8 @@ def funnel_panel(
             .right(names + 10, f"{step.reached:,}", "strong")
         )
         dropped = step.abandoned / step.reached if step.reached else NAN
-        bad = step.abandoned > 0 and step.share == worst
-        line.right(
-            names + 21, f"{'▲ ' if bad else ''}{numbers.percent(dropped)}", "degraded" if bad else "muted"
-        ).add("  ")
+        most_left = step.abandoned > 0 and step.share == worst
+        line.right(names + 21, numbers.percent(dropped), "strong" if most_left else "muted").add("  ")
         line.add(
             blocks.strokes(step.reached / most, max(0, width - line.width - 2), ascii_only=options.ascii),
             "bar",
