@@ -57,10 +57,15 @@ def course_of(
 
 
 def brief(figure: IncidentFigure, fired: IncidentFigure) -> str:
-    """2.4×, or the value if there is no normal to compare with; in full if it measures something else."""
+    """2.4×, or the value if a multiple of its normal says little; in full if it measures something else."""
     if not figure.comparable(fired):
         return figure.text
-    return times_normal(figure) or written(figure.value, figure.unit)
+    return multiple(figure, fired) or written(figure.value, figure.unit)
+
+
+def multiple(figure: IncidentFigure, fired: IncidentFigure) -> str:
+    """2.4×, for figures that are the worse the higher; else empty."""
+    return times_normal(figure) if fired.value > fired.normal else ""
 
 
 def blame_line(signal: Signal) -> str:

@@ -68,7 +68,7 @@ def test_a_change_without_a_version_is_judged_by_its_time_alone() -> None:
 
 def test_a_change_without_a_version_needs_narrow_bounds() -> None:
     change = Marker(ts=START + FROM - 5, kind="config", label="new voice")
-    assert found("", change, unsure_s=400)[1] == AttributedChange()
+    assert found("", change, unsure_s=200)[1] == AttributedChange()
 
 
 def test_a_deploy_of_the_version_that_does_well_is_not() -> None:

@@ -239,6 +239,14 @@ def test_of_a_figure_that_should_be_high_the_lowest_is_the_worst() -> None:
     assert story.only.worst.value == 0.4
 
 
+def test_a_multiple_of_a_normal_that_it_fell_below_says_little() -> None:
+    story = Story()
+    for share in (0.7, 0.4, 0.6):
+        story.mark(msgspec.structs.replace(errors(share, low_is_bad=True), normal=0.9))
+    (resolved,) = story.quiet(310)
+    assert resolved.summary == "70 %, worst 40.0 %, last 60.0 %"
+
+
 def test_another_figure_that_leads_is_not_compared_but_named() -> None:
     story = Story()
     story.mark(errors(0.018))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from voicetop.engine.attribution.snapping import snapped
+import math
+
+import numpy as np
+
+from voicetop.engine.attribution.snapping import GUILTY_Z, snapped, version_z
 from voicetop.wire.events import Marker
 
 AT = 1_795_356_450.0
@@ -34,3 +38,23 @@ def test_a_marker_that_changes_nothing_is_no_cause() -> None:
 def test_unknown_bounds_leave_the_estimate() -> None:
     nan = float("nan")
     assert snapped([deploy(0)], nan, AT, nan) == (AT, None)
+
+
+KEYS = [(), None, (("intent", "billing"), ("version", "v42")), (("version", "v41"),), (("version", "v42"),)]
+TURNS = np.array([0, 0, 50, 150, 100])
+
+
+def test_a_version_that_became_worse_than_the_others_is_guilty() -> None:
+    assert version_z(KEYS, np.array([0, 0, 9, 1, 3]), TURNS, "v42") > GUILTY_Z
+
+
+def test_what_hits_all_versions_alike_acquits_each() -> None:
+    for version in ("v41", "v42"):
+        assert abs(version_z(KEYS, np.array([0, 0, 10, 31, 19]), TURNS, version)) < GUILTY_Z
+
+
+def test_without_another_version_there_is_nothing_to_compare() -> None:
+    alone = [(("version", "v42"),)]
+    assert math.isnan(version_z(alone, np.array([5]), np.array([50]), "v42"))
+    assert math.isnan(version_z(KEYS, np.array([0, 0, 9, 1, 3]), TURNS, "v43"))
+    assert math.isnan(version_z(KEYS, np.array([0, 0, 9, 1, 3]), TURNS, ""))

@@ -19,13 +19,13 @@ from voicetop.alerts.changes.signal_text import AttributedChange
 from voicetop.alerts.changes.streams import MonitoredRate
 from voicetop.alerts.signals import Family
 from voicetop.engine.attribution.markers import changes_near, name
-from voicetop.engine.attribution.snapping import snapped
+from voicetop.engine.attribution.snapping import GUILTY_Z, log_ratio_z, snapped
 from voicetop.wire.events import Marker
 
 FROM_OUTSIDE: frozenset[Family] = frozenset({"errors", "latency"})
 """What providers can break for all versions."""
-MIN_Z, CERTAIN_Z = 2.0, 3.0
-MAX_BOUNDS_S = 600.0
+CERTAIN_Z = 3.0
+MAX_BOUNDS_S = 300.0
 MAX_LAG_S = 600.0
 """How long a new version may take to reach so many calls that its change shows."""
 
@@ -63,9 +63,9 @@ def blame(
 
 
 def _is_suspect(stream: MonitoredRate, z: float, *, narrow: bool) -> bool:
-    if z > MIN_Z:
+    if z > GUILTY_Z:
         return True
-    acquitted = stream.family in FROM_OUTSIDE or z < -MIN_Z
+    acquitted = stream.family in FROM_OUTSIDE or z < -GUILTY_Z
     return narrow and (math.isnan(z) or not acquitted)
 
 
@@ -81,7 +81,4 @@ def _version_z(alarm: Alarm, stream: MonitoredRate, marker: Marker, evidence: Ev
     (hits, expected), (other_hits, other_expected) = new
     if expected <= 0 or other_expected <= 0:
         return math.nan
-    log_ratio = math.log((hits + 0.5) / (expected + 0.5)) - math.log(
-        (other_hits + 0.5) / (other_expected + 0.5)
-    )
-    return log_ratio / math.sqrt(1 / (hits + 0.5) + 1 / (other_hits + 0.5))
+    return log_ratio_z((hits, expected), (other_hits, other_expected))

@@ -17,7 +17,6 @@ from voicetop.engine.snapshot import NAN, Normal, Trouble
 _SIGNIFICANT = "significantly different from its normal"
 _BECAUSE = {
     "errors": f"significantly above its normal, or above {100 * thresholds.ERRORS.unlearned:.0f} % where none is known",
-    "latency": f"{thresholds.LATENCY.times:g} × normal P95",
     "cost": f"{thresholds.COST.times:g} × normal",
     "sentiment": f"{thresholds.SENTIMENT.more:g} below normal",
 }
@@ -35,6 +34,12 @@ def signals(engine: Engine, at: float) -> list[Signal]:
         for _, active in sorted(engine.judge.standing.items())
         if active.trouble.kind in trouble_text.MEASURES and active.last > at - MARK_S
     ]
+
+
+def _because(trouble: Trouble) -> str:
+    if trouble.kind == "latency":
+        return f"{_threshold(trouble).times:g} × normal P95"
+    return _BECAUSE.get(trouble.kind, _SIGNIFICANT)
 
 
 def _threshold(trouble: Trouble) -> thresholds.Threshold:
@@ -63,6 +68,6 @@ def _signal(trouble: Trouble, since: float) -> Signal:
         n=trouble.n,
         stage=trouble.stage,
         explains=trouble.explains,
-        because=f"{_BECAUSE.get(trouble.kind, _SIGNIFICANT)}: a preset threshold, until thresholds are learned",
+        because=f"{_because(trouble)}: a preset threshold, until thresholds are learned",
         metric=measure.metric,
     )

@@ -6,7 +6,7 @@ from math import isnan
 
 from msgspec.structs import replace
 
-from voicetop.alerts.incident_text import brief, course_of, times_normal
+from voicetop.alerts.incident_text import brief, course_of, multiple
 from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot
 from voicetop.formatting import times
 from voicetop.formatting.numbers import known, written
@@ -228,8 +228,8 @@ def course(row: IncidentRow, options: DisplayOptions) -> str:
     fired, worst, last = row.at_firing, row.worst, row.last
     if fired is None or last is None or not known(fired.value):
         return ""
-    value, multiple = written(fired.value, fired.unit), times_normal(fired)
-    parts = [f"fired at {multiple} ({value})" if multiple else f"fired at {value}"]
+    value, times_it = written(fired.value, fired.unit), multiple(fired, fired)
+    parts = [f"fired at {times_it} ({value})" if times_it else f"fired at {value}"]
     if worst is not None:
         parts.append(f"worst {brief(worst, fired)} at {options.clock(worst.at)}")
     if known(last.value):
