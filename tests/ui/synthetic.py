@@ -236,6 +236,7 @@ def busy(view: View | None = None, tick: int = 0, n: int = 388) -> Snapshot:
                 ErrorKind("tts", "no_output", figure(0.002, 631)),
             ),
             chart=wave(60, 0.008, 0.016, tick=tick),
+            chart_warn=0.03,
             hours=wave(24, 0.005, 0.02, step=3600.0, tick=tick),
             retried=12,
         ),

@@ -97,3 +97,8 @@ def test_a_past_hour_counts_who_waited_and_who_was_live_at_its_end() -> None:
     assert (past.errors.n, round(past.errors.value * 30)) == (30, 1)
     assert (now.p95.n, now.p95.at_least) == (10, False)
     assert (now.errors.n, round(now.errors.value * 30)) == (30, 1)
+    for row in (past, now):
+        panels = line.see(where=(("hour", row.value),))
+        shown, errors = panels.latency.e2e.p95, panels.errors.rate
+        assert (shown.value, shown.at_least, shown.n) == (row.p95.value, row.p95.at_least, row.p95.n)
+        assert (errors.value, errors.n) == (row.errors.value, row.errors.n)

@@ -38,9 +38,14 @@ def _times_normal(signal: Signal) -> str:
     return f"{times} " if times else ""
 
 
+def figure_text(signal: Signal) -> str:
+    """3,910 ms, or ≥ 3,910 ms."""
+    return f"{'≥ ' if signal.at_least else ''}{written(signal.value, signal.unit)}"
+
+
 def short_text(signal: Signal) -> str:
     """P95 response 3,910 ms (2.4× normal 1,630 ms): the figure alone, in short."""
-    figure = f"{signal.metric} {written(signal.value, signal.unit)}"
+    figure = f"{signal.metric} {figure_text(signal)}"
     if not known(signal.normal):
         return figure
     return f"{figure} ({_times_normal(signal)}normal {written(signal.normal, signal.unit)})"
@@ -73,7 +78,7 @@ def blame_line(signal: Signal) -> str:
 
     A figure without a comparison isn't repeated if the text has it.
     """
-    figure = written(signal.value, signal.unit) if known(signal.value) else ""
+    figure = figure_text(signal) if known(signal.value) else ""
     if not compared(signal) and figure in signal.text:
         figure = ""
     head = " ".join(part for part in (signal.metric, figure, compared(signal)) if part)

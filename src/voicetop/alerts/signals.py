@@ -30,6 +30,7 @@ class Signal(Struct, frozen=True):
     `text` is one line without the blame, `because` the derivation of the threshold ("1.5 × normal P95 1,800 ms").
     `metric` names `value` ("P95 response", "LLM errors") and begins the blame line. `stage_share` is the share of the
     excess in `stage`. `runbook` defaults to the family's. `low_is_bad`: a lower value is worse, as of success.
+    `at_least` marks a percentile raised by callers still waiting.
     """
 
     rule: str
@@ -59,6 +60,7 @@ class Signal(Struct, frozen=True):
     low_is_bad: bool = False
     earliest: float = NAN
     latest: float = NAN
+    at_least: bool = False
 
 
 class Effect(Struct, frozen=True):

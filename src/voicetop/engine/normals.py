@@ -176,7 +176,7 @@ class Normals:
         normal = normal_of(self.histograms.get("e2e"), 0.99)
         return float(math.ceil(3 * normal.value / 1000)) if normal.known else 0.0
 
-    def error_rate(self, kind: str, span: str, handling_s: float) -> Normal:
+    def error_rate(self, kind: str, span: str | int, handling_s: float) -> Normal:
         """The normal share of the calls active in a window that have an error in it."""
         usual = self.rate(kind, "ended")
         return Normal(usual.value * share_of_call(span, handling_s), n=usual.n)
@@ -201,13 +201,13 @@ def troubled_slots(ledger: Ledger, troubled: frozenset[int]) -> list[SlotKey]:
     return sorted(found)
 
 
-def share_of_call(span: str, handling_s: float) -> float:
+def share_of_call(span: str | int, handling_s: float) -> float:
     """The chance that what happens once in a call happens within the window, of calls active in it.
 
     Of calls that last H and err with probability e at some moment of it, a window W sees λ·(W + H) active and
     λ·W·e of them err within it: e·W/(W + H).
     """
-    width = SPANS[span]
+    width = SPANS[span] if isinstance(span, str) else span
     return width / (width + handling_s) if known(handling_s) else 1.0
 
 

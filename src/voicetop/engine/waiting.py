@@ -38,6 +38,10 @@ class Waits:
         """How long the caller has been waiting; 0 if that isn't known, or nobody waits."""
         return max(0.0, self._feed.waited_s(call.wait_since, self.at)) if self.known(call) else 0.0
 
+    def began(self, call: Call, now: float) -> bool:
+        """Whether the wait that still lasts `now` had begun before this moment."""
+        return call.wait_since > 0 and self._feed.wait_from(call.wait_since, now) < self.at
+
     def waiting_calls(self, calls: Iterable[Call], cells: NDArray[np.intp] | None) -> list[Call]:
         """The live calls with a waiting caller, in some cells (None: all)."""
         silent, wanted = self._silent, _wanted(cells)

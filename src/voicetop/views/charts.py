@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from voicetop.engine import normals
-from voicetop.engine.snapshot import Figure, Series
-from voicetop.engine.windows.slots import HOUR
+from voicetop.engine.snapshot import NAN, Figure, Series
+from voicetop.engine.windows.slots import HOUR, MINUTE
 from voicetop.views.over_time import Bucket, OverTime, live_at_ends, series
 from voicetop.views.scope import Scope
 
@@ -25,6 +25,17 @@ class Charts:
     def errors(self) -> Series:
         """Calls with an error over active calls."""
         return series(self._buckets, error_rates(self._buckets, self._scope.live_now))
+
+    def live_calls(self) -> Series:
+        """The most calls of the whole fleet at once."""
+        (width, count), at = self._scope.chart_slots, self._scope.at
+        first = int(at // width) - count + 1
+        peaks = [NAN] * count
+        for minute, calls in self._scope.engine.load.minutes[-count * width // MINUTE :]:
+            slot = minute * MINUTE // width - first
+            if 0 <= slot < count and not peaks[slot] >= calls:
+                peaks[slot] = float(calls)
+        return Series(float(first * width), float(width), tuple(peaks), until=at)
 
     def outcome(self, kind: str) -> Series:
         """One of `normals.OUTCOMES`."""

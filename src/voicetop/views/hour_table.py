@@ -25,6 +25,21 @@ _Sums: TypeAlias = tuple[Histogram, dict[str, int]]
 DIMENSION = "hour"
 
 
+def narrow(scope: Scope, over_time: OverTime) -> None:
+    """Let a scope that is filtered to an hour count what the row of that hour counts."""
+    if scope.hour is None:
+        return
+    hours = over_time.buckets(scope, HOUR, 25)
+    own = [
+        (bucket, live)
+        for bucket, live in zip(hours, live_at_ends(hours, scope.live_now), strict=True)
+        if _hour_of(bucket) == scope.hour
+    ]
+    scope.e2e_waits = np.sum([bucket.waits for bucket, _ in own], axis=0)
+    scope.active = sum(live for _, live in own) + scope.sums.get("ended", 0)
+    scope.sums["error"] = sum(bucket.failed for bucket, _ in own)
+
+
 def panel(over_time: OverTime, scope: Scope, troubled: Collection[int]) -> SegmentsPanel:
     """One row per hour of the day (UTC), the worst first; `troubled` minutes (since the epoch) had a problem."""
     hours = over_time.buckets(scope, HOUR, 25)

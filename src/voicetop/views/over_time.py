@@ -6,6 +6,7 @@ who were still waiting at its end, and error rates the calls live at its end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -63,16 +64,19 @@ class OverTime:
 
     def buckets(self, scope: Scope, width: int, count: int) -> list[Bucket]:
         """The last `count` minutes, quarters or hours (`width` in s) in the cells of `scope`, the one of now last."""
-        last = int(self._engine.at // width)
-        return [self._bucket(scope, (width, number)) for number in range(last - count + 1, last + 1)]
+        at, feed = self._engine.at, self._engine.feed
+        last = int(at // width)
+        began = min((feed.wait_from(call.wait_since, at) for call in scope.unanswered), default=math.inf)
+        return [self._bucket(scope, (width, number), began) for number in range(last - count + 1, last + 1)]
 
-    def _bucket(self, scope: Scope, slot: SlotKey) -> Bucket:
+    def _bucket(self, scope: Scope, slot: SlotKey, began: float) -> Bucket:
+        """A bucket; the first wait that still lasts `began` then."""
         bucket, at = self._settled(scope, slot), self._engine.at
-        end, feed = min(bucket.end, at), self._engine.feed
-        calls = [call for call in scope.unanswered if end == at or feed.wait_from(call.wait_since, at) < end]
-        if not calls and end == bucket.end:
+        end = min(bucket.end, at)
+        if end == bucket.end <= began:
             return bucket
-        waits = Waits(feed, end)
+        waits = Waits(self._engine.feed, end)
+        calls = [call for call in scope.unanswered if end == at or waits.began(call, at)]
         return bucket.waiting(waits.histogram(waits.waiting_calls(calls, None)), end)
 
     def _settled(self, scope: Scope, slot: SlotKey) -> Bucket:

@@ -25,12 +25,12 @@ from voicetop.engine.snapshot import (
     StepShare,
 )
 from voicetop.views.charts import Charts
-from voicetop.views.scope import CHART_POINTS, Scope
+from voicetop.views.scope import Scope
 
 NAMED_STEPS = 6
 
 
-def capacity(engine: Engine) -> CapacityPanel:
+def capacity(engine: Engine, chart: Series) -> CapacityPanel:
     """Live calls against the tested limit; always of the whole fleet, whatever the view's segment."""
     load, counts = engine.load, engine.ledger.counts
     sums, longer = (counts.sums(span, None) for span in ("5m", "30m"))
@@ -40,7 +40,6 @@ def capacity(engine: Engine) -> CapacityPanel:
     handling = handling_s(longer)
     live = len(engine.roster.live)
     peak, peak_at = load.peak(engine.at)
-    recent = load.minutes[-CHART_POINTS:]
     return CapacityPanel(
         live=live,
         limit=load.limit,
@@ -51,16 +50,17 @@ def capacity(engine: Engine) -> CapacityPanel:
         handling_s=handling,
         minutes_to_limit=minutes_to_limit(live, load.limit, arrivals, handling),
         severity=thresholds.capacity(live, load.limit),
-        chart=Series(recent[0][0] * 60.0, 60.0, tuple(float(n) for _, n in recent)) if recent else None,
+        chart=chart,
     )
 
 
 def latency(scope: Scope, charts: Charts) -> LatencyPanel:
     """Response times and stages (ms); callers still waiting count as censored values."""
     now, past = scope.histograms, scope.usual.histograms
-    waits = scope.waits.histogram(scope.waiting) + now.get("waited", 0)
     threshold = thresholds.SEGMENT_LATENCY if scope.view.where else thresholds.LATENCY
-    e2e = normals.latencies("e2e", now.get("e2e", normals.NOTHING), waits, past.get("e2e"), threshold)
+    e2e = normals.latencies(
+        "e2e", now.get("e2e", normals.NOTHING), scope.e2e_waits, past.get("e2e"), threshold
+    )
     stages = tuple(
         normals.latencies(name, counts, None, past.get(name))
         for name, counts in now.items()
@@ -97,7 +97,7 @@ def _with_rules(scope: Scope, e2e: Latencies) -> Latencies:
 
 def errors(scope: Scope, charts: Charts) -> ErrorPanel:
     """Calls with an error over active calls, by component and category."""
-    sums, active = scope.sums, scope.live + scope.sums.get("ended", 0)
+    sums, active = scope.sums, scope.active
     kinds = []
     for kind, hits in sums.items():
         if kind.startswith("error:"):
@@ -111,9 +111,19 @@ def errors(scope: Scope, charts: Charts) -> ErrorPanel:
         rate=scope.with_rule("errors", rate),
         kinds=tuple(kinds),
         chart=charts.errors(),
+        chart_warn=_chart_warning(scope, rate),
         hours=charts.error_hours(),
         retried=sums.get("retried", 0),
     )
+
+
+def _chart_warning(scope: Scope, rate: Figure) -> float:
+    """The threshold of a chart's buckets: the shorter a window, the fewer of the calls active in it have their error
+    in it. A rule's threshold is what it says.
+    """
+    if scope.with_rule("errors", rate).rule:
+        return scope.with_rule("errors", rate).warn
+    return thresholds.ERRORS.at(scope.usual.error_rate("error", scope.chart_slots[0], scope.handling))
 
 
 def outcome(scope: Scope, charts: Charts) -> OutcomePanel:

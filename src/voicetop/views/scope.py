@@ -10,7 +10,7 @@ from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals, handling_s
 from voicetop.engine.snapshot import Figure, View
 from voicetop.engine.windows.histograms import Histogram
-from voicetop.engine.windows.slots import MINUTE, QUARTER
+from voicetop.engine.windows.slots import HOUR, MINUTE, QUARTER
 
 CHART_POINTS = 30
 
@@ -27,10 +27,13 @@ class Scope:
         ledger = engine.ledger
         self.cells: NDArray[np.intp] | None = ledger.cells.matching(p for p in view.where if p[0] != "hour")
         self.chosen = None if self.cells is None else frozenset(self.cells.tolist())
-        hours = [int(value) for name, value in view.where if name == "hour" and value.isdigit()]
-        if hours:
-            self.histograms: dict[str, Histogram] = ledger.windows.hour(hours[0], self.cells)
-            self.sums = self.business = ledger.counts.hour(hours[0], self.chosen)
+        self.hour = next(
+            (int(value) for name, value in view.where if name == "hour" and value.isdigit()), None
+        )
+        """The hour of the day (UTC) that the view is filtered to, if it is."""
+        if self.hour is not None:
+            self.histograms: dict[str, Histogram] = ledger.windows.hour(self.hour, self.cells)
+            self.sums = self.business = ledger.counts.hour(self.hour, self.chosen)
         else:
             self.histograms = ledger.windows.histograms(view.span, self.cells, len(ledger.cells))
             self.sums = ledger.counts.sums(view.span, self.cells)
@@ -43,8 +46,13 @@ class Scope:
         self.live, self.waiting = self.live_now, self.waits.waiting_calls(calls, self.cells)
         self.unknown = self.waits.unknown_calls(calls, self.cells)
         self.unanswered = [*self.waiting, *self.unknown]
-        if hours and hours[0] != self.at // 3600 % 24:  # live callers don't belong to another hour
+        if (
+            self.hour is not None and self.hour != self.at // HOUR % 24
+        ):  # live callers don't belong to another hour
             self.live, self.waiting, self.unknown = 0, [], []
+        self.e2e_waits = self.waits.histogram(self.waiting) + self.histograms.get("waited", 0)
+        """The waits that count in the response time: those without a reply, and those in progress."""
+        self.active = self.live + self.sums.get("ended", 0)
         self.stuck_after = engine.stuck_after_s
         self.handling = handling_s(self.business)
 

@@ -67,6 +67,7 @@ class SnapshotBuilder:
         engine = self._engine
         acts = merged_acts(engine.operators, noted, engine.at)
         scope = Scope(engine, view, self._usual_for(view.where))
+        hour_table.narrow(scope, self._over_time)
         charts = Charts(self._over_time, scope)
         feed = feed_state(engine, self._stats, epoch, seq)
         alerts = panel_of(self._alerts.incidents, self._alerts.learning_s(engine))
@@ -77,7 +78,7 @@ class SnapshotBuilder:
             view=view,
             feed=feed,
             verdict=self._verdict(feed, alerts),
-            capacity=panels.capacity(engine),
+            capacity=panels.capacity(engine, charts.live_calls()),
             waiting=scope.waits.panel(scope.waiting, scope.stuck_after, scope.unknown),
             latency=panels.latency(scope, charts),
             errors=panels.errors(scope, charts),

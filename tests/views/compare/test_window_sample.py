@@ -107,6 +107,28 @@ def test_past_live_calls_are_reconstructed() -> None:
     assert after.live == told(line, line.see(moment=True).moment or made[0]).live
 
 
+def test_a_past_window_counts_who_waited_at_its_end_and_errors_before_later_ones() -> None:
+    line = Line(at=START)
+    steady(line, 230, e2e_ms=800)
+    for number in range(30):
+        line.begin(f"stuck{number}", intent="billing")
+        line.wait(f"stuck{number}")
+        line.tell(Error, f"stuck{number}", component="llm", category="timeout")
+    steady(line, 60, e2e_ms=800)
+    for number in range(29):
+        line.turn(f"stuck{number}", 60_000.0)
+        line.tell(Error, f"stuck{number}", component="llm", category="timeout")
+    steady(line, 100, e2e_ms=800)
+    made = window_sample.around(line.session.engine, START + 250, "5m", NaturalVariation(line.session.engine))
+    assert made is not None
+    rows = {row.name: row for row in compare(*made).rows}
+    p95, errors = rows["e2e P95"], rows["errors"]
+    assert (p95.least_a, p95.least_b) == (True, False)
+    assert p95.a == pytest.approx(10_000, rel=0.02)
+    assert (p95.n_a, errors.n_a) == (120 + 30, 120 + 30)
+    assert errors.a == pytest.approx(30 / errors.n_a)
+
+
 def test_a_deploy_of_this_minute_has_nothing_after_it_yet() -> None:
     line = Line(at=START)
     steady(line, 300, e2e_ms=800)

@@ -13,9 +13,10 @@ from voicetop.alerts.changes.baseline import Baseline
 from voicetop.alerts.changes.streams import STAGES, MonitoredRate
 from voicetop.alerts.incident_text import short_text
 from voicetop.alerts.signals import Signal
+from voicetop.engine import normals
 from voicetop.engine.attribution import stages
 from voicetop.engine.engine import Engine
-from voicetop.engine.snapshot import NAN
+from voicetop.engine.snapshot import NAN, Figure
 from voicetop.engine.windows.buckets import EDGES, censored_quantile
 from voicetop.engine.windows.histograms import METRIC, Histogram
 from voicetop.formatting import labels
@@ -48,6 +49,7 @@ def signal_of(
         latest=alarm.latest,
         where=alarm.where,
         value=figure.value,
+        at_least=figure.at_least,
         normal=figure.normal,
         unit=figure.unit,
         n=0 if stream.model == "arrivals" else round(alarm.trials),
@@ -71,6 +73,7 @@ class _Figure(NamedTuple):
     normal: float
     unit: str
     metric: str
+    at_least: bool = False
 
 
 def _figure(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Baseline) -> _Figure:
@@ -78,8 +81,9 @@ def _figure(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Basel
     n = alarm.trials
     if stream.family == "latency":
         now, normal = _current_p95(alarm, stream, engine), normal_p95(baseline.times, stream)
-        if known(now) and known(normal):
-            return _Figure(now, normal, "ms", labels.latency(stream.num.partition(":")[2]))
+        if not now.few and known(normal):
+            name = labels.latency(stream.num.partition(":")[2])
+            return _Figure(now.value, normal, "ms", name, now.at_least)
         limit = milliseconds(float(EDGES[baseline.lines[stream.num.partition(":")[2]]]))
         share, expected_share = (alarm.came / n, alarm.expected / n) if n > 0 else (NAN, NAN)
         return _Figure(share, expected_share, "rate", f"turns with {stream.metric} over {limit}")
@@ -91,11 +95,15 @@ def _figure(alarm: Alarm, stream: MonitoredRate, engine: Engine, baseline: Basel
     return _Figure(stream.scale(value), stream.scale(normal), stream.unit, stream.metric)
 
 
-def _current_p95(alarm: Alarm, stream: MonitoredRate, engine: Engine) -> float:
-    counts = _current_histograms(alarm, engine).get(stream.num.partition(":")[2])
-    if counts is None or int(counts.sum()) < MIN_TURNS:
-        return NAN
-    return censored_quantile(counts, None, 0.95)[0]
+def _current_p95(alarm: Alarm, stream: MonitoredRate, engine: Engine) -> Figure:
+    """As the panels show it: e2e with the callers who wait."""
+    name, now = stream.num.partition(":")[2], _current_histograms(alarm, engine)
+    waits = None
+    if name == "e2e":
+        cells = engine.ledger.cells.matching(alarm.scope)
+        waiting = engine.waits.waiting_calls(engine.roster.live.values(), cells)
+        waits = engine.waits.histogram(waiting) + now.get("waited", 0)
+    return normals.percentile(now.get(name, normals.NOTHING), waits, 0.95)
 
 
 def _current_histograms(alarm: Alarm, engine: Engine) -> dict[str, Histogram]:

@@ -118,6 +118,7 @@ def _signal(rule: Rule, metric: Metric, figure: Figure, since: float, culprit: C
         onset=since,
         where=rule.where or culprit.who.where,
         value=figure.value,
+        at_least=figure.at_least,
         normal=figure.normal.value,
         line=threshold_at(rule.fire, figure),
         unit=metric.unit,

@@ -33,11 +33,14 @@ class ErrorKind(Struct, frozen=True):
 
 
 class ErrorPanel(Struct, frozen=True):
-    """Share of active calls with a final error in the window; `hours` is the rate by hour, 24 h."""
+    """Share of active calls with a final error in the window; `hours` is the rate by hour, 24 h. `chart_warn` is the
+    threshold of the points of `chart`, which are of shorter or longer windows than `rate`.
+    """
 
     rate: Figure = Figure()
     kinds: tuple[ErrorKind, ...] = ()
     chart: Series | None = None
+    chart_warn: float = NAN
     hours: Series | None = None
     retried: int = 0
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from voicetop.engine.windows.buckets import BUCKETS, bucket_of
 from voicetop.engine.windows.counts import CountSlot, Sums
-from voicetop.engine.windows.delta_encoding import Index
 from voicetop.engine.windows.histograms import Histogram
 from voicetop.engine.windows.slots import MINUTE, QUARTER, SPANS, Edges
 
@@ -91,22 +90,28 @@ class PastEnds:
 
     def waits(self, end: float, cells: NDArray[np.intp] | None) -> Histogram:
         """The waits in progress at a past end (epoch s), by how long they had lasted; of some cells (None: all)."""
-        codes, amounts = self._entries(end, cells)
-        waits = codes < BUCKETS
-        return np.bincount(codes[waits], amounts[waits], BUCKETS).astype(np.int64)
+        _, buckets, amounts = self.waits_by_cell(end, cells)
+        return np.bincount(buckets, amounts, BUCKETS).astype(np.int64)
 
     def errors(self, start: float, end: float, cells: NDArray[np.intp] | None) -> int:
         """The calls with a later error whose latest one until `end` was at `start` or after (epoch s)."""
-        codes, amounts = self._entries(end, cells)
-        minutes = int((end - start) // MINUTE)
-        return int(amounts[(codes >= BUCKETS) & (codes < BUCKETS + minutes)].sum())
+        return int(self.errors_by_cell(start, end, cells)[1].sum())
 
-    def waits_by_cell(self, end: float) -> tuple[NDArray[np.int64], NDArray[np.int64], Sums]:
+    def waits_by_cell(
+        self, end: float, cells: NDArray[np.intp] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Sums]:
         """The same waits as (cells, buckets, amounts)."""
-        keys, amounts = self._slot(end).sums()
-        cells, codes = np.divmod(keys.astype(np.int64), CODES)
+        of, codes, amounts = self._entries(end, cells)
         waits = codes < BUCKETS
-        return cells[waits], codes[waits], amounts[waits]
+        return of[waits], codes[waits], amounts[waits]
+
+    def errors_by_cell(
+        self, start: float, end: float, cells: NDArray[np.intp] | None = None
+    ) -> tuple[NDArray[np.int64], Sums]:
+        """The same calls as (cells, amounts)."""
+        of, codes, amounts = self._entries(end, cells)
+        errors = (codes >= BUCKETS) & (codes < BUCKETS + (end - start) // MINUTE)
+        return of[errors], amounts[errors]
 
     def changes(self, end: float) -> int:
         """A number that differs whenever the entries of an end have changed."""
@@ -115,13 +120,16 @@ class PastEnds:
     def _slot(self, end: float) -> CountSlot:
         return self.slots.get(int(end // MINUTE)) or CountSlot({})
 
-    def _entries(self, end: float, cells: NDArray[np.intp] | None) -> tuple[Index, Sums]:
+    def _entries(
+        self, end: float, cells: NDArray[np.intp] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Sums]:
+        """(cells, codes, amounts)."""
         keys, amounts = self._slot(end).sums()
         of, codes = np.divmod(keys.astype(np.int64), CODES)
-        if cells is not None:
-            chosen = np.isin(of, cells)
-            codes, amounts = codes[chosen], amounts[chosen]
-        return codes, amounts
+        if cells is None:
+            return of, codes, amounts
+        chosen = np.isin(of, cells)
+        return of[chosen], codes[chosen], amounts[chosen]
 
     # -- state --------------------------------------------------------------------------------------------------
 

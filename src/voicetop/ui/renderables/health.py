@@ -9,6 +9,7 @@ from voicetop.engine.snapshot import ErrorKind, Figure, Latencies, LatencyPanel,
 from voicetop.formatting import labels, numbers, times
 from voicetop.ui.lines import Line, Row, beside, cells, clip, fit, rule, width_of
 from voicetop.ui.renderables.chart import chart, spark
+from voicetop.ui.renderables.plots import part_at
 from voicetop.ui.renderables.written_figure import WrittenFigure, derivation, plus_minus, write_figure
 from voicetop.ui.style.display_options import SPANS, SPANS_S, DisplayOptions
 
@@ -226,7 +227,13 @@ def errors_panel(snap: Snapshot, options: DisplayOptions, width: int, height: in
         lines += [
             *air,
             *chart(
-                panel.chart, width - 1, plot, options, numbers.axis_percent, name="rate", warn=panel.rate.warn
+                panel.chart,
+                width - 1,
+                plot,
+                options,
+                numbers.axis_percent,
+                name="rate",
+                warn=panel.chart_warn,
             ),
         ]
     lines += [()] * (height - len(lines) - len(day))
@@ -275,6 +282,8 @@ def day_strip(snap: Snapshot, options: DisplayOptions, width: int) -> list[Line]
         row.add("24 h ", "muted").put(
             spark(panel.hours, 24 + 15, options, numbers.percent, zero=True, most=24)
         )
+        part = part_at(panel.hours)
+        row.add(f", last {part}" if part and row.width + len(part) + 7 <= width else "", "faint")
     mended = f"{panel.retried:,} recovered on retry" if panel.retried else ""
     if mended and row.width + len(mended) + 3 <= width:
         row.add("   " if panel.hours else "").add(mended, "faint")

@@ -55,20 +55,20 @@ class Plot(NamedTuple):
 def overview_plots(snap: Snapshot) -> tuple[Plot, ...]:
     """The charts of the Overview, in Tab order."""
     window = "24 h" if snap.view.span == "24h" else "30 min"
-    p95, error = snap.latency.e2e.p95, snap.errors.rate
+    p95 = snap.latency.e2e.p95
     success, left, cost = snap.outcome.success, snap.abandonment.rate, snap.cost.per_call
     plots_shown = (
         Plot("latency", labels.latency("e2e"), _lines("P95", snap.latency.chart), numbers.milliseconds,
              numbers.axis_ms, p95.warn, p95.normal.value, unit="turn"),
         Plot("errors", "errors, % of calls", _lines("rate", snap.errors.chart), numbers.percent,
-             numbers.axis_percent, error.warn, error.normal.value),
+             numbers.axis_percent, snap.errors.chart_warn),
         Plot("success", labels.FIGURES["success"], _lines("success", snap.outcome.chart), numbers.percent,
              numbers.axis_percent, success.warn, success.normal.value, low_is_bad=True),
         Plot("abandonment", labels.FIGURES["abandonment"], _lines("left", snap.abandonment.chart), numbers.percent,
              numbers.axis_percent, left.warn, left.normal.value),
         Plot("cost", labels.FIGURES["cost"], _lines("cost", snap.cost.chart), numbers.dollars, numbers.axis_dollars,
              cost.warn, cost.normal.value),
-        Plot("calls", labels.FIGURES["live_calls"], _lines("calls", snap.capacity.chart), numbers.count,
+        Plot("calls", "live calls, most at once", _lines("calls", snap.capacity.chart), numbers.count,
              numbers.axis_plain, float(snap.capacity.limit or NAN)),
     )  # fmt: skip
     return tuple(plot._replace(note=window) for plot in plots_shown)
@@ -202,5 +202,5 @@ def reading(plot: Plot, markers: tuple[MarkerNote, ...], options: DisplayOptions
     values = [
         f"{name} {at_least(series, at)}{plot.write(value_at(series, at))}" for name, series in plot.lines
     ]
-    parts = [*values, _basis(plot, at), part_at(plot.main, at), marker_near(markers, plot.main, at, options)]
+    parts = [*values, _basis(plot, at), marker_near(markers, plot.main, at, options)]
     return f"{moment(plot.main, options, at)}  " + " · ".join(part for part in parts if part)

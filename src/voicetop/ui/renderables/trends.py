@@ -237,13 +237,12 @@ def _scale(shades: str, shown: HeatMap, options: DisplayOptions, width: int, at:
 
 def heat_reading(shown: HeatMap, at: float) -> str:
     """How many turns, and where they lie: "n 431 turns · 31 % at 840–1,000 ms · 12 % at 2.8–3.4 s"."""
-    quarters = _columns(shown)
-    index = index_at(quarters, at)
+    index = index_at(_columns(shown), at)
     if not 0 <= index < len(shown.counts) or not sum(shown.counts[index]):
         return "no turns"
     column = shown.counts[index]
     total = sum(column)
-    said = [f"n {numbers.counted(total, 'turn')}", *filter(None, [part_at(quarters, at)])]
+    said = [f"n {numbers.counted(total, 'turn')}"]
     said += [
         f"{numbers.whole_percent(column[row] / total)} at {_band(shown, row)}" for row in humps(column)[:2]
     ]

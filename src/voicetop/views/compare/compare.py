@@ -16,7 +16,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from voicetop.engine.normals import FEW, FEW_CALLS
+from voicetop.engine.normals import FEW, FEW_CALLS, percentile
 from voicetop.engine.snapshot.comparison import (
     NAN,
     Comparison,
@@ -27,7 +27,7 @@ from voicetop.engine.snapshot.comparison import (
     Unit,
     WindowSample,
 )
-from voicetop.engine.windows.buckets import MIDDLES, QUANTILES, censored_quantile
+from voicetop.engine.windows.buckets import MIDDLES, QUANTILES
 from voicetop.engine.windows.histograms import METRICS, Histogram
 from voicetop.formatting.numbers import known
 from voicetop.views.compare import intervals, segment_search
@@ -153,7 +153,9 @@ def _percentile(name: str, index: int, a: SamplePart, b: SamplePart) -> FigureCh
     if not in_a.n or not in_b.n:
         return row
     deviation = math.hypot(row.a, row.b) * _variation(a, b, row.name)
-    effective = [value.n / part.side.sample.design_effects[index] for value, part in ((in_a, a), (in_b, b))]
+    effective = [
+        value.ranked / part.side.sample.design_effects[index] for value, part in ((in_a, a), (in_b, b))
+    ]
 
     def interval(z: float) -> Interval:
         bounds_a = intervals.quantile_bounds(in_a.cumulative, q, effective[0], z)
@@ -164,14 +166,18 @@ def _percentile(name: str, index: int, a: SamplePart, b: SamplePart) -> FigureCh
 
 
 class _Percentile(NamedTuple):
-    """A percentile, whether it is a lower bound, and the cumulative counts by bucket it is based on."""
+    """A percentile, whether it is a lower bound, its n, and the cumulative counts by bucket for its interval.
+
+    `n` counts all turns and waits; the interval is that of the turns and those waits that raise the percentile.
+    """
 
     value: float
     least: bool
+    n: int
     cumulative: NDArray[np.int64]
 
     @property
-    def n(self) -> int:
+    def ranked(self) -> int:
         return int(self.cumulative[-1])
 
 
@@ -179,14 +185,14 @@ def _percentile_of(name: str, histograms: dict[str, Histogram], q: float) -> _Pe
     """A percentile; for e2e including waits at least as long as the value."""
     counts = histograms.get(name)
     if counts is None:
-        return _Percentile(NAN, least=False, cumulative=np.zeros(1, np.int64))
+        return _Percentile(NAN, least=False, n=0, cumulative=np.zeros(1, np.int64))
     waits = histograms.get("waited") if name == "e2e" else None
-    value, least = censored_quantile(counts, waits, q)
+    figure = percentile(counts, waits, q)
     if waits is not None:
-        from_here = int(np.searchsorted(MIDDLES, value))
+        from_here = int(np.searchsorted(MIDDLES, figure.value))
         counts = counts.copy()
         counts[from_here:] += waits[from_here:]
-    return _Percentile(value, least, np.cumsum(counts))
+    return _Percentile(figure.value, figure.at_least, figure.n, np.cumsum(counts))
 
 
 def _rate(name: str, a: Share, b: Share, variation: float) -> FigureChange:

@@ -18,6 +18,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from voicetop.engine.snapshot.comparison import Block, WindowSample
+from voicetop.engine.waiting import Waits
 from voicetop.engine.windows.buckets import BUCKETS, QUANTILES, bucket_of, quantile
 from voicetop.engine.windows.delta_encoding import summed
 from voicetop.engine.windows.histogram_slot import HistogramSlot as TurnSlot
@@ -138,7 +139,7 @@ def _packed(index: Index, amounts: Amounts) -> Block:
 
 
 def _turns(engine: Engine, window: Window, span: str) -> tuple[Index, Amounts]:
-    """Counts by position (cell × ROW + metric × BUCKETS + bucket), including current waits."""
+    """Counts by position (cell × ROW + metric × BUCKETS + bucket), including the waits in progress at its end."""
     windows, used = engine.ledger.windows, len(engine.ledger.cells)
     if span == "5m" or not window.now or window.start != windows.edges.start_of(span):
         parts = [pair for key in window.keys for pair in _pairs(_turn_slots(engine, key))]
@@ -147,23 +148,22 @@ def _turns(engine: Engine, window: Window, span: str) -> tuple[Index, Amounts]:
         index = np.flatnonzero(total).astype(np.uint32)
         parts = [(index, total[index].astype(np.int64))]
         parts += _pairs([s for n, s in windows.fine.items() if n * FINE >= windows.edges.open])
-    if window.now:
-        parts.append(_waits(engine))
-    if not parts:
-        return np.empty(0, np.uint32), np.empty(0, np.int64)
+    parts.append(_waits(engine, window))
     return summed(np.concatenate([i for i, _ in parts]), np.concatenate([a for _, a in parts]))
 
 
-def _waits(engine: Engine) -> tuple[Index, Amounts]:
-    waits = engine.waits
-    waiting = waits.waiting_calls(engine.roster.live.values(), None)
-    if not waiting:
-        return np.empty(0, np.uint32), np.empty(0, np.int64)
+def _waits(engine: Engine, window: Window) -> tuple[Index, Amounts]:
+    """The waits in progress at the end of the window: those of now, and of a past end those that are over."""
+    waits = Waits(engine.feed, window.end)
+    calls = [call for call in engine.roster.live.values() if window.now or waits.began(call, engine.at)]
+    waiting = waits.waiting_calls(calls, None)
     cells = np.array([call.cell for call in waiting], np.int64)
     buckets = bucket_of(np.array([waits.seconds(call) * 1000 for call in waiting]))
-    return (cells * ROW + METRIC["waited"] * BUCKETS + buckets).astype(np.uint32), np.ones(
-        len(waiting), np.int64
-    )
+    amounts = np.ones(len(waiting), np.int64)
+    if not window.now:
+        ended = engine.ledger.past_ends.waits_by_cell(window.end)
+        cells, buckets, amounts = map(np.concatenate, zip((cells, buckets, amounts), ended, strict=True))
+    return (cells * ROW + METRIC["waited"] * BUCKETS + buckets).astype(np.uint32), amounts
 
 
 def _turn_slots(engine: Engine, key: SlotKey) -> list[TurnSlot]:
@@ -227,6 +227,9 @@ def _sums(engine: Engine, window: Window) -> tuple[tuple[Index, Amounts], NDArra
             known = ~np.isin(kinds, late)
             keys, amounts = keys[known], amounts[known]
         parts.append((keys, amounts))
+    if not window.now:
+        failed, calls = engine.ledger.past_ends.errors_by_cell(window.start, window.end)
+        parts.append(((failed + (counts.kinds["error"] << CELL_BITS)).astype(np.uint32), calls))
     whole = summed(np.concatenate([k for k, _ in parts]), np.concatenate([a for _, a in parts]))
     return whole, np.concatenate(slotted)
 
