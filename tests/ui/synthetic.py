@@ -340,6 +340,7 @@ def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
         errors=msgspec.structs.replace(
             calm.errors,
             rate=figure(0.041, 631, 0.012, spread=0.015),
+            chart_warn=NAN,
             kinds=(
                 ErrorKind("llm", "overloaded", figure(0.029, 631)),
                 ErrorKind("stt", "timeout", figure(0.006, 631)),
