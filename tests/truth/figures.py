@@ -1,4 +1,4 @@
-"""The figures of a snapshot as claims."""
+"""The oracle's answers by the names of figures, and what a snapshot says under the same names."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from truth import oracle
-from truth.claims import Claim, Shown, claim, share
+from truth.claims import Said
 from truth.oracle import Answer, Call
-from voicetop.engine.snapshot import Figure, Snapshot, Where
+from voicetop.engine.snapshot import Figure, SegmentRow, Snapshot, Where
 
+PERCENTILES = ("P50", "P95", "P99")
 OUTCOMES = ("success", "escalation", "abandonment", "cost", "sentiment")
 
 
@@ -17,60 +18,87 @@ def chosen(calls: list[Call], where: Where) -> list[Call]:
     return [call for call in calls if all(call.segments.get(name, "") == value for name, value in where)]
 
 
-def true_figures(calls: list[Call], at: float, span: str = "5m") -> dict[str, Any]:
+def counted(calls: list[Call], at: float, span: str) -> dict[str, Any]:
     """The oracle's figures of a window that ends now."""
     outcomes = oracle.window(at, "24h" if span == "24h" else "30m")
     return oracle.figures(calls, at, oracle.window(at, span), outcomes)
 
 
-def figure(place: str, name: str, shown: Figure, truth: Answer) -> Iterator[Claim]:
-    """A figure and its n."""
-    yield Claim(place, name, Shown(shown.value, shown.at_least, 1e-9), truth)
-    yield claim(place, f"n of {name}", shown.n, truth.n)
+def answers(calls: list[Call], at: float, span: str, over_s: float) -> dict[str, Answer]:
+    """What is true of these calls now; those who wait for over `over_s` are stuck. What isn't in it is 0."""
+    true = counted(calls, at, span)
+    named = {
+        f"{name} {metric}": a
+        for metric, each in true["times"].items()
+        for name, a in zip(PERCENTILES, each, strict=True)
+    }
+    active = true["active"]
+    named["errors"] = _share(true["errors"]["error"], active)
+    named |= {f"errors {kind}": _share(n, active) for kind, n in true["errors"].items() if kind != "error"}
+    named |= {name: true[name] for name in OUTCOMES}
+    named |= {f"n of {name}": Answer(answer.n, 0) for name, answer in named.items()}
+    named |= {f"left at {step}": Answer(n, 0) for step, n in true["left"].items()}
+    named |= {f"reached {step}": Answer(n, 0) for step, n in true["reached"].items()}
+    named |= {
+        name: Answer(true[name], 0) for name in ("live", "active", "retried", "interruptions", "started")
+    }
+    return named | dict(_waiting(true["waiting"], over_s))
 
 
-def of_snapshot(snap: Snapshot, calls: list[Call]) -> Iterator[Claim]:
-    """Every figure of the panels."""
-    mine = chosen(calls, snap.view.where)
-    true, everybody = true_figures(mine, snap.at, snap.view.span), true_figures(calls, snap.at)
-    place = f"snapshot {snap.view.span}"
-    yield claim(place, "live", snap.capacity.live, everybody["live"])
-    yield from _waiting(place, snap, true["waiting"])
+def _share(hits: int, n: int) -> Answer:
+    return Answer(min(hits, n) / n if n else float("nan"), n)
+
+
+def _waiting(waiting: list[tuple[str, float]], over_s: float) -> Iterator[tuple[str, Answer]]:
+    stuck = [(stage, ms) for stage, ms in waiting if ms > over_s * 1000]
+    for name, some in (("waiting", waiting), ("stuck", stuck)):
+        yield name, Answer(len(some), 0)
+        for stage in {stage for stage, _ in some}:
+            yield f"{name} in {stage}", Answer(sum(here == stage for here, _ in some), 0)
+    yield "longest wait", Answer(max((ms for _, ms in waiting), default=0.0), 0)
+
+
+# -- a snapshot -----------------------------------------------------------------------------------------------------
+
+
+def of_snapshot(snap: Snapshot) -> Said:
+    """Every figure of the panels; `live` is the fleet's, and stands in no segment's."""
+    yield from _of_waiting(snap)
     for panel in (snap.latency.e2e, *snap.latency.stages):
-        figures = {"P50": panel.p50, "P95": panel.p95, "P99": panel.p99}
-        for (name, shown), answer in zip(figures.items(), true["times"][panel.name], strict=True):
-            yield from figure(place, f"{name} {panel.name}", shown, answer)
-    yield claim(
-        place, "stages", len(snap.latency.stages), sum(bool(a[0].n) for a in true["times"].values()) - 1
-    )
-    yield from _errors(place, snap, true)
+        for name, shown in zip(PERCENTILES, (panel.p50, panel.p95, panel.p99), strict=True):
+            yield from _figure(f"{name} {panel.name}", shown)
+    yield from _figure("errors", snap.errors.rate)
+    for kind in snap.errors.kinds:
+        yield from _figure(f"errors {kind.component}:{kind.category}", kind.rate)
     outcomes = (snap.outcome.success, snap.outcome.escalation, snap.abandonment.rate, snap.cost.per_call)
     for name, shown in zip(OUTCOMES, (*outcomes, snap.mood.sentiment), strict=True):
-        yield from figure(place, name, shown, true[name])
-    yield claim(place, "interruptions", snap.mood.interruptions.value, true["interruptions"])
-    for step in snap.abandonment.steps:
-        yield claim(place, f"left at {step.step}", step.abandoned, true["left"][step.step])
+        yield from _figure(name, shown)
+    yield "retried", snap.errors.retried
+    yield "interruptions", snap.mood.interruptions.value if snap.mood.interruptions.n else 0.0
+    yield from ((f"left at {step.step}", step.abandoned) for step in snap.abandonment.steps)
+    yield from ((f"reached {step.step}", step.reached) for step in snap.abandonment.funnel)
 
 
-def _waiting(place: str, snap: Snapshot, waiting: list[tuple[str, float]]) -> Iterator[Claim]:
-    over_ms = snap.waiting.over_s * 1000
-    yield claim(place, "waiting", snap.waiting.waiting, len(waiting))
-    yield claim(place, "stuck", snap.waiting.stuck, sum(ms > over_ms for _, ms in waiting))
-    yield claim(
-        place, "longest wait", snap.waiting.longest_s, max((ms for _, ms in waiting), default=0.0) / 1000
-    )
+def _figure(name: str, figure: Figure) -> Said:
+    yield name, f"≥ {figure.value:.9f}" if figure.at_least else figure.value
+    yield f"n of {name}", figure.n
+
+
+def _of_waiting(snap: Snapshot) -> Said:
+    yield "waiting", snap.waiting.waiting
+    yield "stuck", snap.waiting.stuck
+    yield "longest wait", snap.waiting.longest_s * 1000
     for row in snap.waiting.stages:
-        here = [ms for stage, ms in waiting if stage == row.stage]
-        yield claim(place, f"waiting in {row.stage}", row.waiting, len(here))
-        yield claim(place, f"stuck in {row.stage}", row.stuck, sum(ms > over_ms for ms in here))
+        yield f"waiting in {row.stage}", row.waiting
+        yield f"stuck in {row.stage}", row.stuck
 
 
-def _errors(place: str, snap: Snapshot, true: dict[str, Any]) -> Iterator[Claim]:
-    active = true["active"]
-    yield from figure(place, "errors", snap.errors.rate, share(true["errors"]["error"], active))
-    for kind in snap.errors.kinds:
-        name = f"{kind.component}:{kind.category}"
-        yield from figure(place, f"errors {name}", kind.rate, share(true["errors"][name], active))
-    kinds = sum(1 for name in true["errors"] if name != "error")
-    yield claim(place, "kinds of errors", len(snap.errors.kinds), kinds)
-    yield claim(place, "recovered on retry", snap.errors.retried, true["retried"])
+def of_segment_row(row: SegmentRow) -> Said:
+    """A row of Segments."""
+    yield "active", row.calls
+    yield "stuck", row.stuck
+    yield from _figure("P95 e2e", row.p95)
+    for name, figure in (("errors", row.errors), ("success", row.success), ("abandonment", row.abandonment)):
+        yield from _figure(name, figure)
+    yield from _figure("cost", row.cost)
+    yield from _figure("sentiment", row.sentiment)

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from truth import oracle
-from truth.claims import wrong
+from truth.claims import claims, wrong
 from truth.feeds import RECORDINGS, Look, looks, simulated
-from truth.figures import of_snapshot
+from truth.figures import answers, chosen, of_snapshot
 from voicetop.engine.snapshot import Span, View, Where
 from voicetop.simulator import SCENARIOS
 
@@ -31,7 +31,11 @@ def three_calls(look: Look) -> Where:
 
 def mistakes(look: Look, where: Where, span: Span) -> list[str]:
     snap = look.session.snapshot(View(span=span, where=where))
-    return [f"{words} ({where})" for words in wrong(of_snapshot(snap, look.calls))]
+    true = answers(chosen(look.calls, where), snap.at, span, snap.waiting.over_s)
+    shown = dict(of_snapshot(snap))
+    missing = [name for name, answer in true.items() if answer.n and name not in shown]
+    said = list(claims(f"snapshot of {where}", shown.items(), true))
+    return [*wrong(said), *missing]
 
 
 @pytest.mark.parametrize("name", MOMENTS)
