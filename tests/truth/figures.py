@@ -10,6 +10,7 @@ from truth.claims import Said
 from truth.oracle import Answer, Call
 from voicetop.engine.snapshot import Figure, SegmentRow, Snapshot, Where
 
+NAN = float("nan")
 PERCENTILES = ("P50", "P95", "P99")
 OUTCOMES = ("success", "escalation", "abandonment", "cost", "sentiment")
 
@@ -46,7 +47,7 @@ def answers(calls: list[Call], at: float, span: str, over_s: float) -> dict[str,
 
 
 def _share(hits: int, n: int) -> Answer:
-    return Answer(min(hits, n) / n if n else float("nan"), n)
+    return Answer(min(hits, n) / n if n else NAN, n)
 
 
 def _waiting(waiting: list[tuple[str, float]], over_s: float) -> Iterator[tuple[str, Answer]]:
@@ -102,3 +103,24 @@ def of_segment_row(row: SegmentRow) -> Said:
         yield from _figure(name, figure)
     yield from _figure("cost", row.cost)
     yield from _figure("sentiment", row.sentiment)
+
+
+# -- rows -----------------------------------------------------------------------------------------------------------
+
+
+def answers_of_call(call: Call, at: float) -> dict[str, Answer]:
+    """What is true of one call, with its id in each name."""
+    waits = [(at - since) * 1000 for since, until, _ in call.waits if until > at]
+    turns = call.of("turn")
+    e2e = [event["e2e_ms"] for _, event in turns if "e2e_ms" in event]
+    errors = [event for _, event in call.of("error") if event.get("final", True)]
+    true = {
+        "age": float(int(at - call.started)),
+        "turn": max((event.get("turn", -1) for _, event in turns), default=NAN),
+        "wait": waits[-1] if waits else NAN,
+        "response": e2e[-1] if e2e else NAN,
+        "errors": len(errors),
+        "cost": call.cost(),
+    }
+    named = {f"{name} of {call.id}": Answer(value, 0) for name, value in true.items()}
+    return named | {f"{call.id} at {call.step()}": Answer(1, 0)}
