@@ -8,7 +8,7 @@ from typing import Any
 from truth import oracle
 from truth.claims import Said
 from truth.oracle import Answer, Call
-from voicetop.engine.snapshot import Figure, SegmentRow, Snapshot, Where
+from voicetop.engine.snapshot import Figure, Series, Snapshot, Where
 
 NAN = float("nan")
 PERCENTILES = ("P50", "P95", "P99")
@@ -28,22 +28,40 @@ def counted(calls: list[Call], at: float, span: str) -> dict[str, Any]:
 def answers(calls: list[Call], at: float, span: str, over_s: float) -> dict[str, Answer]:
     """What is true of these calls now; those who wait for over `over_s` are stuck. What isn't in it is 0."""
     true = counted(calls, at, span)
-    named = {
-        f"{name} {metric}": a
-        for metric, each in true["times"].items()
-        for name, a in zip(PERCENTILES, each, strict=True)
-    }
-    active = true["active"]
-    named["errors"] = _share(true["errors"]["error"], active)
-    named |= {f"errors {kind}": _share(n, active) for kind, n in true["errors"].items() if kind != "error"}
-    named |= {name: true[name] for name in OUTCOMES}
-    named |= {f"n of {name}": Answer(answer.n, 0) for name, answer in named.items()}
-    named |= {f"left at {step}": Answer(n, 0) for step, n in true["left"].items()}
+    named = _named(true) | {f"left at {step}": Answer(n, 0) for step, n in true["left"].items()}
     named |= {f"reached {step}": Answer(n, 0) for step, n in true["reached"].items()}
     named |= {
-        name: Answer(true[name], 0) for name in ("live", "active", "retried", "interruptions", "started")
+        name: Answer(true[name], 0) for name in ("live", "active", "unknown", "retried", "interruptions")
     }
     return named | dict(_waiting(true["waiting"], over_s))
+
+
+def answers_over_time(calls: list[Call], at: float, shown: Series) -> dict[str, Answer]:
+    """What is true of each point of a chart."""
+    named: dict[str, Answer] = {}
+    for number in range(len(shown.values)):
+        start, end = (shown.start + (number + more) * shown.step for more in (0, 1))
+
+        def inside(ts: float, start: float = start, end: float = end) -> bool:
+            return start <= ts < end
+
+        true = oracle.figures(calls, min(end, at), inside, inside)
+        point = _named(true) | {"started": Answer(true["started"], 0)}
+        named |= {f"{name} at {start:.0f}": answer for name, answer in point.items()}
+    return named
+
+
+def _named(true: dict[str, Any]) -> dict[str, Answer]:
+    named = {
+        f"{name} {metric}": answer
+        for metric, each in true["times"].items()
+        for name, answer in zip(PERCENTILES, each, strict=True)
+    }
+    named["errors"] = _share(true["errors"]["error"], true["active"])
+    kinds = {f"errors {kind}": n for kind, n in true["errors"].items() if kind != "error"}
+    named |= {name: _share(n, true["active"]) for name, n in kinds.items()}
+    named |= {name: true[name] for name in OUTCOMES}
+    return named | {f"n of {name}": Answer(answer.n, 0) for name, answer in named.items()}
 
 
 def _share(hits: int, n: int) -> Answer:
@@ -94,15 +112,32 @@ def _of_waiting(snap: Snapshot) -> Said:
         yield f"stuck in {row.stage}", row.stuck
 
 
-def of_segment_row(row: SegmentRow) -> Said:
-    """A row of Segments."""
-    yield "active", row.calls
-    yield "stuck", row.stuck
-    yield from _figure("P95 e2e", row.p95)
-    for name, figure in (("errors", row.errors), ("success", row.success), ("abandonment", row.abandonment)):
-        yield from _figure(name, figure)
-    yield from _figure("cost", row.cost)
-    yield from _figure("sentiment", row.sentiment)
+def of_series(name: str, shown: Series, few: int = 0) -> Said:
+    """Every point of a chart; with `few`, those of which there is less are holes."""
+    for number, value in enumerate(shown.values):
+        at = f"at {shown.start + number * shown.step:.0f}"
+        n = shown.n[number] if shown.n else 0
+        yield f"n of {name} {at}", n
+        if not (few and n < few and value != value):
+            least = shown.at_least and shown.at_least[number]
+            yield f"{name} {at}", f"≥ {value:.9f}" if least else value
+
+
+def of_charts(snap: Snapshot) -> Said:
+    """The charts of the Overview, and those of Trends where they were asked for."""
+    charts = {"P95 e2e": snap.latency.chart, "errors": snap.errors.chart, "success": snap.outcome.chart}
+    charts |= {"abandonment": snap.abandonment.chart, "cost": snap.cost.chart}
+    for name, chart in charts.items():
+        if chart is not None and not snap.trends:
+            yield from of_series(name, chart)
+    few = {"P50 e2e": 5, "P95 e2e": 20, "P99 e2e": 100}
+    for title, _, chart in snap.trends.lines if snap.trends else ():
+        name = f"{title} e2e" if title.startswith("P") else {"cost per call": "cost"}.get(title, title)
+        if name == "calls":
+            starts = (chart.start + number * chart.step for number in range(len(chart.values)))
+            yield from ((f"started at {start:.0f}", n) for start, n in zip(starts, chart.values, strict=True))
+        else:
+            yield from of_series(name, chart, few.get(name, 10))
 
 
 # -- rows -----------------------------------------------------------------------------------------------------------

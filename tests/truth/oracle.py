@@ -6,19 +6,21 @@ import json
 import sys
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from math import ceil, inf, isnan, nan
 from typing import Any, NamedTuple, TypeAlias
 
 zstd = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 Event: TypeAlias = dict[str, Any]
+Told: TypeAlias = tuple[float, float, Event]  # received, ts, event
 Inside: TypeAlias = Callable[[float], bool]
 TRUST = ("human", "judge", "rule", "platform", "agent")
 TERMINAL = ("close", "closing", "goodbye", "farewell", "wrap_up", "end", "done", "completed", "confirmed")
 BEGIN = ("call.start", "call.update", "call.step", "turn", "turn.start", "tool", "error", "interruption")
 SPANS = {"5m": 300, "30m": 1_800, "24h": 86_400}
-GRACE_S, LOST_S, QUANTILES = 120.0, 180.0, (0.5, 0.95, 0.99)
+GRACE_S, LOST_S, UNKNOWN_S, QUANTILES = 120.0, 180.0, 7.0, (0.5, 0.95, 0.99)
 
 
 class Answer(NamedTuple):  # `low` and `high`: what a percentile is one rank lower and higher
@@ -54,20 +56,20 @@ def window(at: float, span: str) -> Inside:
 
 
 class Call:
-    def __init__(self, told: list[tuple[float, float, Event]], now: float) -> None:  # (received, ts, event)
-        self.id, self.told, self.now = told[0][2]["call_id"], told, now
-        self.asked: dict[tuple[str, ...], list[tuple[float, Event]]] = {}
+    def __init__(self, told: list[Told], now: float, heard: float, began: float) -> None:
+        """`heard` is when its publisher last was, `began` when the feed did."""
+        self.id, self.told, self.now, self.heard, self.began = told[0][2]["call_id"], told, now, heard, began
+        self.of = cache(self._of)
         ended, self.end = self._end()
         self.reason = self.end.get("reason", "")
         self.started = min([told[0][1], *(ts for ts, _ in self.of("call.start"))])
         self.ended = max(self.started, ended)
-        self.reached = dict(reversed(self.steps()))
+        self.steps = [(e["step"], ts) for ts, e in self.of("call.step", "turn", "call.end") if e.get("step")]
+        self.reached = dict(reversed(self.steps))
         self.segments, self.waits = dict(self._segments()), list(self._waits())
 
-    def of(self, *kinds: str) -> list[tuple[float, Event]]:
-        if kinds not in self.asked:
-            self.asked[kinds] = [(ts, event) for _, ts, event in self.told if event["type"] in kinds]
-        return self.asked[kinds]
+    def _of(self, *kinds: str) -> list[tuple[float, Event]]:
+        return [(ts, event) for _, ts, event in self.told if event["type"] in kinds]
 
     def _end(self) -> tuple[float, Event]:
         """When and how it ended. After three minutes without a record it is lost, until its end arrives after all."""
@@ -97,7 +99,8 @@ class Call:
             if kind == "end" or spoke or away or (kind == "turn" and (turn >= of or turn < 0)):
                 if not isnan(since):
                     excused = spoke or away or event.get("status") in ("cancelled", "noise")
-                    yield since, ts, not excused and "e2e_ms" not in event
+                    watched = since if ts < self.began else max(since, self.began)
+                    yield watched, ts, not excused and "e2e_ms" not in event
                 since = nan
             elif kind == "turn.start" and (turn > last or turn < 0):
                 since, of = ts, turn
@@ -115,11 +118,8 @@ class Call:
         noise = ("backchannel", "false_positive")
         return [ts for ts, e in self.of("interruption") if e["by"] == "user" and not any(map(e.get, noise))]
 
-    def steps(self) -> list[tuple[str, float]]:
-        return [(e["step"], ts) for ts, e in self.of("call.step", "turn", "call.end") if e.get("step")]
-
     def step(self, until: float = inf) -> str:
-        return next((step for step, ts in reversed(self.steps()) if ts <= until), "")
+        return next((step for step, ts in reversed(self.steps) if ts <= until), "")
 
     def judged(self, name: str, until: float = inf) -> Any:
         """What the highest evaluator that says something about it said last; NaN if none does."""
@@ -143,12 +143,9 @@ class Call:
                 spent[key] = event["cost_usd"] + (0 if event.get("cumulative") else spent.get(key, 0))
         return sum(spent.values()) if spent else nan
 
-    def errors(self) -> dict[str, float]:
-        """When each kind of final error was last, and any ("error")."""
-        errors = sorted(
-            (ts, f"{e['component']}:{e['category']}") for ts, e in self.of("error") if e.get("final", 1)
-        )
-        return {name: ts for ts, kind in errors for name in ("error", kind)}
+    def errors(self, inside: Inside, final: bool = True) -> set[str]:
+        told = [e for ts, e in self.of("error") if inside(ts) and e.get("final", True) is final]
+        return {name for e in told for name in ("error", f"{e['component']}:{e['category']}")}
 
 
 def read(path: str) -> list[tuple[float, Event]]:
@@ -156,22 +153,25 @@ def read(path: str) -> list[tuple[float, Event]]:
         return [(record["at"], record["raw"]) for record in map(json.loads, lines) if "raw" in record]
 
 
-def calls_at(now: float, records: Iterable[tuple[float, Event]]) -> list[Call]:
-    told: dict[str, list[tuple[float, float, Event]]] = {}
+def calls_at(now: float, records: list[tuple[float, Event]]) -> list[Call]:
+    told: dict[str, list[Told]] = {}
     ids: set[str] = set()
     for at, event in records:
         call, name = event.get("call_id", ""), event.get("event_id", "")
         if at <= now and name not in ids and call and (call in told or event["type"] in BEGIN):
             told.setdefault(call, []).append((at, min(at, event["ts"]), event))
         ids.update([name] if name else [])
-    return [Call(events, now) for events in told.values()]
+    began = next(at for at, event in records if event["type"] == "heartbeat")
+    heard = {e["source"]: at for at, e in records if e["type"] == "source.status" and at <= now}
+    return [Call(of, now, heard.get(of[0][2].get("source", ""), inf), began) for of in told.values()]
 
 
 def figures(calls: list[Call], until: float, inside: Inside, outcomes: Inside) -> dict[str, Any]:
     """The figures of a window or a chart's bucket that ends at `until`: what came of calls, of those in `outcomes`."""
     live = [c for c in calls if c.started <= until < c.ended]
     talked = [c for c in calls if outcomes(c.ended) and c.reason not in ("voicemail", "not_connected")]
-    waiting = [(c, (until - since) * 1000) for c in live for since, end, _ in c.waits if since <= until < end]
+    asking = [(c, (until - since) * 1000) for c in live for since, end, _ in c.waits if since <= until < end]
+    waiting = [(c, ms) for c, ms in asking if until - c.heard <= UNKNOWN_S]
     waits = [(end - since) * 1000 for c in calls for since, end, lost in c.waits if lost and inside(end)]
     waits += [ms for _, ms in waiting]
     times: dict[str, list[float]] = {"e2e": []}
@@ -181,10 +181,11 @@ def figures(calls: list[Call], until: float, inside: Inside, outcomes: Inside) -
     return {
         "live": len(live),
         "active": len(live) + sum(inside(c.ended) for c in calls),
+        "unknown": len(asking) - len(waiting),
         "waiting": [(c.stage(), ms) for c, ms in waiting],
         "times": {n: [percentile(ms, waits * (n == "e2e"), q) for q in QUANTILES] for n, ms in times.items()},
-        "errors": Counter(kind for c in calls for kind, ts in c.errors().items() if inside(ts)),
-        "retried": sum(any(inside(ts) for ts, e in c.of("error") if not e.get("final", True)) for c in calls),
+        "errors": Counter(kind for c in calls for kind in c.errors(inside)),
+        "retried": sum(bool(c.errors(inside, final=False)) for c in calls),
         "interruptions": 100
         * sum(inside(ts) for c in calls for ts in c.barge_ins())
         / max(1, len(times["e2e"])),

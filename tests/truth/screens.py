@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import Any
 
 from truth.claims import Said
-from voicetop.engine.snapshot import Snapshot, View
+from voicetop.engine.snapshot import Series, Snapshot, View
 from voicetop.session import Session
 from voicetop.sources import LinkState
 from voicetop.ui.actions.keymap import Keymap
 from voicetop.ui.hidden_columns import HiddenColumns
 from voicetop.ui.lines import text_of
+from voicetop.ui.renderables.plots import moved
 from voicetop.ui.renderables.scene import Scene
+from voicetop.ui.screens.chart_page import PanelPage
 from voicetop.ui.screens.page import Page
 from voicetop.ui.style.display_options import DisplayOptions
 
 COMPACT, WIDE = (80, 24), (200, 50)
 STAGES = {"VAD": "vad", "STT": "stt", "EOU": "eou", "LLM": "llm_ttft", "tool": "tool", "TTS": "tts_ttfb"}
 _VALUE = r"((?:≥ )?\$?[\d,.]+(?: m?s| %)?|too few \(n=[\d,]+\))"
+
+
+NOTHING = Series(0.0, 60.0, (math.nan,))
+PLOTS = {
+    "latency": "P95 e2e",
+    "errors": "errors",
+    "success": "success",
+    "abandonment": "abandonment",
+    "cost": "cost",
+}
+"""The panels with charts, and the figure of each."""
 
 
 class _Host:
@@ -36,10 +50,17 @@ class _Host:
 
 
 class Painted:
-    """A page as it is painted for a view, after `keys` were pressed on it."""
+    """A page as it is painted for a view, with its `state`: what has the focus, and whether it is zoomed."""
 
     def __init__(
-        self, session: Session, kind: Callable[[Any], Page], view: View, size: tuple[int, int], **state: Any
+        self,
+        session: Session,
+        kind: Callable[[Any], Page],
+        view: View,
+        size: tuple[int, int],
+        *,
+        reading: bool = False,
+        **state: Any,
     ) -> None:
         page = kind(_Host())
         for name, value in state.items():
@@ -48,9 +69,12 @@ class Painted:
             asked = page.view(view)
             self.snap: Snapshot = session.snapshot(asked)
             page.see(self.snap)
+        if reading:  # as if v was pressed
+            assert isinstance(page, PanelPage)
+            page.at = moved(page.series(self.snap) or NOTHING, math.nan, 0)
         scene = Scene(snap=self.snap, link=LinkState("live"), view=asked)
         self.page = page
-        self.lines = [text_of(line) for line in page.lines(scene, *size)[:-1]]  # without the keys
+        *self.lines, self.foot = [text_of(line) for line in page.lines(scene, *size)]
         self.text = "\n".join(self.lines)
 
 
@@ -209,3 +233,19 @@ def of_calls(lines: list[str]) -> Said:
         yield from found(r"  ([\d,.]+ m?s|–) *$", line[: at["LAST E2E"] + 8], f"response of {call}")
         yield from found(r" (\d+) *$", line[: at["ERR"] + 3], f"errors of {call}")
         yield from found(r" (\$[\d.]+|–) *$", line[: at["COST"] + 4], f"cost of {call}")
+
+
+def of_plot(painted: Painted, name: str) -> Said:
+    """The line of figures above a zoomed chart, and below it the values at a cursor: of its newest known point."""
+    assert isinstance(painted.page, PanelPage)
+    series = painted.page.series(painted.snap)
+    if series is None or all(value != value for value in series.values):
+        return
+    point = f"at {moved(series, math.nan, 0):.0f}"
+    rule = next(y for y, line in enumerate(painted.lines) if y >= 2 and re.match("(──|▸─) ", line))
+    for text in (painted.lines[rule + 1], painted.foot):
+        one = rf"^ *(?:v? ?\d\d:\d\d  )?(?:[a-zA-Z]+ )*(?:P95 )?(?:[▲▼] )?{_VALUE}(?:  | · |$)"
+        yield from found(one, text, f"{name} {point}")
+        yield from found(r" n ([\d,]+) (?:turns?|calls?)", text, f"n of {name} {point}")
+        for more in ("P50", "P99"):
+            yield from found(rf"{more} {_VALUE}", text, f"{more} e2e {point}")

@@ -1,17 +1,46 @@
-"""Every figure of a snapshot is what the raw records say."""
+"""Every figure on every screen is what the raw records say, and no two places show two values for one thing."""
 
 from __future__ import annotations
 
+import io
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from truth import oracle
-from truth.claims import claims, wrong
-from truth.feeds import RECORDINGS, Look, looks, simulated
-from truth.figures import answers, chosen, of_snapshot
+from truth.claims import Claim, claims, contradictions, wrong
+from truth.feeds import RECORDINGS, START, Look, looks, simulated
+from truth.figures import (
+    NAN,
+    answers,
+    answers_of_call,
+    answers_over_time,
+    chosen,
+    of_charts,
+    of_snapshot,
+)  # fmt: skip
+from truth.oracle import Answer, Call
+from truth.screens import (
+    COMPACT,
+    PLOTS,
+    WIDE,
+    Painted,
+    of_calls,
+    of_compact,
+    of_plain,
+    of_plot,
+    of_segments,
+    of_wide,
+)  # fmt: skip
+from voicetop.cli import plain
 from voicetop.engine.snapshot import Span, View, Where
+from voicetop.recording.export import to_openmetrics
 from voicetop.simulator import SCENARIOS
+from voicetop.ui.screens.calls import CallsPage
+from voicetop.ui.screens.overview import OverviewPage
+from voicetop.ui.screens.segments import SegmentsPage
+from voicetop.ui.screens.trends import TrendsPage
 
 MOMENTS = {"llm-outage": (60.0, 160.0, 240.0, 310.0, 475.0), "billing-es-v42": (60.0, 190.0, 410.0)}
 """Seconds into a recording: before its incident, during it, right after its end, and later."""
@@ -20,6 +49,7 @@ FILTERS: tuple[Where, ...] = (
     (("language", "es"),),
     (("intent", "billing"), ("language", "es"), ("version", "v42")),
 )
+DIMENSIONS = ("intent", "language", "version")
 
 
 def three_calls(look: Look) -> Where:
@@ -29,24 +59,125 @@ def three_calls(look: Look) -> Where:
     return min(counts, key=lambda where: (abs(counts[where] - 3), where))
 
 
-def mistakes(look: Look, where: Where, span: Span) -> list[str]:
+def of_panels(look: Look, where: Where, span: Span) -> Iterator[Claim]:
+    """What a snapshot says; the figures that are in it are all that there are."""
     snap = look.session.snapshot(View(span=span, where=where))
     true = answers(chosen(look.calls, where), snap.at, span, snap.waiting.over_s)
     shown = dict(of_snapshot(snap))
     missing = [name for name, answer in true.items() if answer.n and name not in shown]
-    said = list(claims(f"snapshot of {where}", shown.items(), true))
-    return [*wrong(said), *missing]
+    yield from claims(f"snapshot, {span}", [*shown.items(), *((name, 0.0) for name in missing)], true)
+
+
+def of_screens(look: Look, where: Where) -> Iterator[Claim]:
+    """What the Overview says on a small screen and on a large one, and `--plain`. "of all": of the whole fleet."""
+    compact = Painted(look.session, OverviewPage, View(where=where), COMPACT)
+    wide = Painted(look.session, OverviewPage, View(where=where), WIDE)
+    at, over_s = wide.snap.at, wide.snap.waiting.over_s
+    true = answers(chosen(look.calls, where), at, "5m", over_s)
+    true |= {f"{name} of all": answer for name, answer in answers(look.calls, at, "5m", over_s).items()}
+    yield from claims("overview 80×24", of_compact(compact.text), true)
+    yield from claims("overview 200×50", of_wide(wide.lines), true)
+    yield from claims("--plain", of_plain(plain.line(wide.snap)), true)
+
+
+def of_call_list(look: Look, where: Where) -> Iterator[Claim]:
+    """What the rows of Calls say."""
+    page = Painted(look.session, CallsPage, View(where=where), WIDE)
+    true = {name: a for call in look.calls for name, a in answers_of_call(call, page.snap.at).items()}
+    yield from claims("calls", of_calls(page.lines), true)
+
+
+def of_segment_table(look: Look, where: Where, dimension: str) -> Iterator[Claim]:
+    """What the rows of Segments say."""
+    page = Painted(look.session, SegmentsPage, View(where=where), WIDE, dimension=dimension)
+    at, over_s = page.snap.at, page.snap.waiting.over_s
+    for value, said in of_segments(page.lines):
+        mine: list[Call] = []
+        rest: list[Call] = []
+        for call in chosen(look.calls, where):
+            (mine if (call.segments.get(dimension) or "(unset)") == value else rest).append(call)
+        true = answers(mine, at, "5m", over_s)
+        true["rest P95"] = answers(rest, at, "5m", over_s).get("P95 e2e", Answer(NAN, 0))
+        yield from claims(f"segments, {dimension}={value}", said, true)
+
+
+def of_plots(look: Look, where: Where, *, trends: bool) -> Iterator[Claim]:
+    """What the charts of the Overview say, or those of Trends: every point, and the words around them."""
+    kind, page_name = (TrendsPage, "trends") if trends else (OverviewPage, "overview")
+    snap = Painted(look.session, kind, View(where=where), WIDE).snap
+    series = snap.trends.lines[0][2] if snap.trends else snap.latency.chart
+    assert series is not None
+    true = answers_over_time(chosen(look.calls, where), snap.at, series)
+    yield from claims(f"charts of {page_name}", of_charts(snap), true)
+    more = {"escalation": "escalation", "calls": "started", "sentiment": "sentiment"} if trends else {}
+    for panel, name in (PLOTS | more).items():
+        for reading in (False, True):
+            page = Painted(
+                look.session, kind, View(where=where), COMPACT, focus=panel, large=True, reading=reading
+            )
+            yield from claims(f"{page_name}, {panel} {reading=}", of_plot(page, name), true)
+
+
+def mistakes(said: Sequence[Claim], where: Where) -> list[str]:
+    if not where:
+        said = [claim._replace(name=claim.name.removesuffix(" of all")) for claim in said]
+    return [f"{words} ({where})" for words in (*wrong(said), *contradictions(said))]
+
+
+def check_screens(look: Look, where: Where) -> None:
+    """Those that everybody sees at once, and so have to agree."""
+    assert mistakes([*of_panels(look, where, "5m"), *of_screens(look, where)], where) == []
+
+
+def check_tables(look: Look, where: Where, dimensions: Sequence[str] = DIMENSIONS) -> None:
+    tables = [claim for dimension in dimensions for claim in of_segment_table(look, where, dimension)]
+    assert wrong([*of_call_list(look, where), *tables]) == []
+
+
+def check_plots(look: Look, where: Where, *, trends: bool) -> None:
+    assert mistakes(list(of_plots(look, where, trends=trends)), where) == []
 
 
 @pytest.mark.parametrize("name", MOMENTS)
 def test_a_recording_is_shown_as_it_was(name: str) -> None:
     for look in looks(oracle.read(str(RECORDINGS / f"{name}.vtr")), MOMENTS[name]):
         for where in (*FILTERS, three_calls(look)):
-            assert mistakes(look, where, "5m") == []
-        assert mistakes(look, (), "30m") + mistakes(look, (), "24h") == []
+            check_screens(look, where)
+        assert wrong([*of_panels(look, (), "30m"), *of_panels(look, (), "24h")]) == []
+        check_tables(look, ())
+        check_plots(look, (), trends=False)
+        check_plots(look, (("language", "es"),), trends=True)
 
 
 @pytest.mark.parametrize("incident", sorted(SCENARIOS))
 def test_a_simulated_incident_is_shown_as_it_was(incident: str) -> None:
-    for look in looks(simulated(incident, at=10.0, duration=120.0, until=220.0), (90.0, 140.0, 215.0)):
-        assert mistakes(look, (), "5m") + mistakes(look, three_calls(look), "5m") == []
+    records = simulated(incident, at=10.0, duration=120.0, until=220.0)
+    for look in looks(records, (90.0, 215.0)):
+        check_screens(look, ())
+        if look.session.at == START + 90.0:
+            check_screens(look, three_calls(look))
+            check_tables(look, (), ("intent",))
+        else:
+            check_plots(look, (), trends=False)
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_exported_metrics_end_where_the_recording_does(name: str) -> None:
+    records = oracle.read(str(RECORDINGS / f"{name}.vtr"))
+    out = io.StringIO()
+    to_openmetrics(((at, seq, False, "", event) for seq, (at, event) in enumerate(records)), out)
+    exported: Counter[str] = Counter()
+    for line in out.getvalue().splitlines():
+        if not line.startswith("#") and float(line.split()[-1]) > records[-1][0]:
+            exported[line.split("{")[0].split()[0]] += round(float(line.split()[-2]))
+    calls = oracle.calls_at(records[-1][0], records)
+    turns = [event for call in calls for _, event in call.of("turn")]
+    assert {
+        name: exported[f"voicetop_{name}"] for name in ("calls_live", "calls_ended_total", "turns_total")
+    } == {
+        "calls_live": sum(not call.reason for call in calls),
+        "calls_ended_total": sum(bool(call.reason) for call in calls),
+        "turns_total": len(turns),
+    }
+    assert exported["voicetop_errors_total"] == sum(len(call.of("error")) for call in calls)
+    assert exported["voicetop_turn_e2e_seconds_count"] == sum("e2e_ms" in event for event in turns)

@@ -116,12 +116,16 @@ def plot_panel(
 
 
 def figures_line(plot: Plot, options: DisplayOptions, width: int, at: float = NAN) -> Line:
-    """The figures of each line, now or at the cursor: P95 3,910 ms  P50 742 ms  ▲ warn 2,445 ms  normal 1,630."""
+    """The figures of each line, now or at the cursor: P95 3,910 ms  P50 742 ms  ▲ warn 2,445 ms  normal 1,630.
+
+    All are of one time: without a cursor, that of the newest known point of the line that is judged.
+    """
     row = Row(2)
+    newest = moved(plot.main, at, 0) if plot.main is not None else at
     if not isnan(at) and plot.main is not None:
         row.add(f"{moment(plot.main, options, at)}  ", "accent")
     for index, (name, series) in enumerate(plot.lines):
-        value, least = value_at(series, at), at_least(series, at)
+        value, least = value_at(series, newest), at_least(series, newest)
         over = index == 0 and (value < plot.warn if plot.low_is_bad else value > plot.warn)
         label = f"{name} " if len(plot.lines) > 1 else ""
         row.add(label, "muted" if index == 0 else LINE_TONES[min(index, 2)])
