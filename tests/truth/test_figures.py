@@ -95,7 +95,9 @@ def of_segment_table(look: Look, where: Where, dimension: str) -> Iterator[Claim
         mine: list[Call] = []
         rest: list[Call] = []
         for call in chosen(look.calls, where):
-            (mine if (call.segments.get(dimension) or "(unset)") == value else rest).append(call)
+            own = call.segments.get(dimension) or "(unset)"
+            here = own.startswith(value[:-1]) if value.endswith("…") else own == value
+            (mine if here else rest).append(call)
         true = answers(mine, at, "5m", over_s)
         true["rest P95"] = answers(rest, at, "5m", over_s).get("P95 e2e", Answer(NAN, 0))
         yield from claims(f"segments, {dimension}={value}", said, true)
