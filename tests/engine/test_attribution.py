@@ -70,6 +70,7 @@ def test_callers_who_wait_count_in_their_value_as_they_do_in_the_whole(line: Lin
     for number in range(40):
         line.begin(f"waits-{number}", language="es")
         line.tell(TurnStart, f"waits-{number}", turn=0)
+        line.begin(f"talks-{number}", language="en")
     line.pass_(30.0)
     found = shares(line)
     assert found["es"].p95.at_least
@@ -79,7 +80,7 @@ def test_callers_who_wait_count_in_their_value_as_they_do_in_the_whole(line: Lin
     assert found["en"].p95.value < 1000
     assert found["en"].rest_p95 >= 29_000
     assert found["es"].explains == pytest.approx(1.0)
-    assert "stuck" in found["es"].worse
+    assert "stuck" in found["es"].worse_in
 
 
 def test_a_cell_with_hardly_a_past_is_judged_by_the_rate_of_all() -> None:

@@ -16,6 +16,7 @@ from voicetop.engine.snapshot import (
     StepShare,
     TrendsPanel,
     View,
+    WorseFigure,
 )
 
 QUARTER = 900.0
@@ -38,6 +39,13 @@ def _figure(value: float, n: int, normal: float = NAN, spread: float = 0.0) -> F
     return Figure(value, n, low, high, known, warn=warn, few=n < 30, off=off)
 
 
+WORSE_FIGURES = (
+    WorseFigure("stuck", 29, 0, 2, "calls"),
+    WorseFigure("latency", 0.614, 0.05, 0.048),
+    WorseFigure("errors", 0.099, 0.014, 0.013),
+)
+
+
 def segment_row(value: str, calls: int, share: float, *, bad: bool) -> SegmentRow:
     few = calls < 30
     return SegmentRow(
@@ -52,7 +60,7 @@ def segment_row(value: str, calls: int, share: float, *, bad: bool) -> SegmentRo
         sentiment=_figure(3.1 if bad else 3.9, 0 if few else calls // 2, 3.9),
         stuck=29 if bad else 0,
         explains=0.91 if bad else 0.03,
-        worse=("stuck", "latency", "errors") if bad else (),
+        worse=WORSE_FIGURES if bad else (),
         rest_p95=1690.0 if bad else 2400.0,
         rest_errors=0.013 if bad else 0.03,
     )

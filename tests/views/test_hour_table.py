@@ -50,7 +50,7 @@ def test_a_slow_hour_comes_first_and_hours_are_compared_with_the_others() -> Non
     assert made.dimension == "hour"
     assert [row.value for row in made.rows][:2] == ["14", "00"]
     worst = made.rows[0]
-    assert set(worst.worse) >= {"latency", "errors"}
+    assert set(worst.worse_in) >= {"latency", "errors"}
     assert worst.p95.value > 1.5 * worst.p95.normal.value
     assert worst.calls == 400
     assert len(made.rows) == 24
@@ -73,7 +73,7 @@ def test_a_quarter_with_a_problem_is_shown_and_is_no_normal_for_other_hours() ->
     troubled = range(14 * 60, 15 * 60)
     spoilt, rows = ({row.value: row for row in day(minutes).rows} for minutes in ((), troubled))
     assert rows["14"].calls == 400
-    assert set(rows["14"].worse) >= {"latency", "errors"}
+    assert set(rows["14"].worse_in) >= {"latency", "errors"}
     assert spoilt["03"].errors.normal.value > 1.2 * rows["03"].errors.normal.value
     assert rows["03"].errors.normal.value == rows["03"].errors.value
 

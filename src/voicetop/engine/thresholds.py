@@ -87,8 +87,8 @@ DOWN_ERRORS = 0.25
 SLOW_SHARE = 0.07
 """Share of turns beyond the normal P95, of which 5 % would be normal, that counts as slow if significant."""
 
-SLOWER_THAN_REST = 1.2
-MIN_EXCESS, Z_EXCESS = 5.0, 3.0
+MUCH_SLOWER = 1.4
+"""By how many times the share of slow turns of one segment counts as much: the same 7 % where 5 % is normal."""
 
 STUCK_CALLS, STUCK_SHARE = 3, 0.5
 """The service is down with this many stuck callers, at this share of those waiting."""
@@ -113,21 +113,6 @@ def bucket_after(past: Histogram) -> int:
     """The bucket beyond which 5 % of the normal turns lie."""
     cumulative = past.cumsum()
     return int((cumulative < QUANTILES[1] * cumulative[-1]).sum()) + 1
-
-
-def more_stuck(stuck: int, others: int, share: float) -> bool:
-    """Whether a segment has more stuck callers than its share of calls explains."""
-    return stuck >= 2 and stuck > 2 * others * share
-
-
-def slower_than_rest(p95: Figure, rest_ms: float) -> bool:
-    """Whether a segment's slow replies are its own: a fifth slower than those of the rest."""
-    return not p95.value < SLOWER_THAN_REST * rest_ms
-
-
-def more_than_chance(seen: float, expected: float) -> bool:
-    """Whether an excess in one of many segments exceeds chance, given that turns of a call are correlated."""
-    return seen - expected > max(MIN_EXCESS, Z_EXCESS * math.sqrt(expected))
 
 
 def capacity(live: int, limit: int) -> Severity:

@@ -12,14 +12,17 @@ from typing import TypeAlias
 
 import numpy as np
 
+from voicetop.engine import thresholds
+from voicetop.engine.attribution.rows import counted
+from voicetop.engine.attribution.segments import Trials
 from voicetop.engine.normals import Normals
-from voicetop.engine.snapshot import NAN, SegmentsPanel
+from voicetop.engine.snapshot import SegmentsPanel
 from voicetop.engine.windows.buckets import BUCKETS
 from voicetop.engine.windows.histograms import Histogram
 from voicetop.engine.windows.slots import HOUR, MINUTE, QUARTER
 from voicetop.views.over_time import Bucket, OverTime, live_at_ends
 from voicetop.views.scope import Scope
-from voicetop.views.segment_table import KINDS, Group, row_of
+from voicetop.views.segment_table import KINDS, Group, rows_of
 
 _Sums: TypeAlias = tuple[Histogram, dict[str, int]]
 DIMENSION = "hour"
@@ -67,10 +70,31 @@ def table(
         group = Group(f"{hour:02d}", bucket.e2e, bucket.waits, normals, sums, sums, at_end)
         groups[group.value] = _joined(groups[group.value], group) if group.value in groups else group
     everyone = [group for group in groups.values() if group.sums["ended"] or group.now.any()]
-    all_calls = max(1, sum(group.active for group in everyone))
-    rows = [row_of(group, everyone, all_calls, NAN, "24h") for group in everyone]
+    _compare(everyone, thresholds.bucket_after(everything))
+    rows = rows_of(everyone, "24h")
     rows.sort(key=lambda row: (-len(row.worse), row.value))
     return SegmentsPanel(DIMENSION, tuple(rows))
+
+
+def _compare(hours: list[Group], slow_from: int) -> None:
+    """Count the slow turns and failed calls of each hour against those of the others."""
+    past = [hour.normals for hour in hours]
+    waits = [hour.waits[slow_from:].sum() for hour in hours]
+    slow = Trials(
+        np.array([hour.now[slow_from:].sum() for hour in hours], np.float64),
+        np.array([hour.now.sum() for hour in hours], np.float64),
+        np.array([usual.histograms["e2e"][slow_from:].sum() for usual in past], np.float64),
+        np.array([usual.histograms["e2e"].sum() for usual in past], np.float64),
+    ).also(np.array(waits, np.float64))
+    failed = Trials(
+        np.array([hour.sums["error"] for hour in hours], np.float64),
+        np.array([hour.active for hour in hours], np.float64),
+        np.array([usual.sums["error"] for usual in past], np.float64),
+        np.array([usual.sums["ended"] for usual in past], np.float64),
+    )
+    each = [[number] for number in range(len(hours))]
+    for hour, slow_turns, failed_calls in zip(hours, counted(slow, each), counted(failed, each), strict=True):
+        hour.slow, hour.failed = slow_turns, failed_calls
 
 
 def _hour_of(bucket: Bucket) -> int:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import msgspec
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from voicetop.engine import normals, thresholds
 from voicetop.engine.attribution import segments
+from voicetop.engine.attribution.rows import Counted, counted
 from voicetop.engine.calls import Call
 from voicetop.engine.engine import Engine
 from voicetop.engine.normals import Normals, handling_s, too_young, troubled_slots
-from voicetop.engine.snapshot import NAN, Normal, SegmentRow, SegmentsPanel, View
-from voicetop.engine.thresholds import more_than_chance
+from voicetop.engine.snapshot import NAN, Normal, SegmentRow, SegmentsPanel, Trouble, View, WorseFigure
 from voicetop.engine.waiting import Waits
 from voicetop.engine.windows.buckets import BUCKETS, censored_quantile
 from voicetop.engine.windows.cells import OTHER
 from voicetop.engine.windows.histograms import METRIC, Histogram
 from voicetop.formatting.numbers import known
+from voicetop.views.segment_marks import Marks, Tallies, blamed, explained
 
 UNSET = "(unset)"
 """The value of calls without one in this dimension."""
@@ -32,7 +36,7 @@ class Group(Struct):
     """The sums of one value's cells.
 
     `now` and `waits` count e2e and waiting or abandoned waits by bucket; `sums` are of the window, `business` of the
-    window for outcomes.
+    window for outcomes. `slow` and `failed` are its slow turns and failed calls against what is expected.
     """
 
     value: str
@@ -43,12 +47,16 @@ class Group(Struct):
     business: dict[str, int]
     live: int = 0
     stuck: int = 0
-    slow: float = 0.0
-    slow_expected: float = 0.0
+    slow: Counted = Counted()
+    failed: Counted = Counted()
 
     @property
     def active(self) -> int:
         return self.live + self.sums["ended"]
+
+    @property
+    def tallies(self) -> Tallies:
+        return Tallies(self.slow, self.failed, self.business, self.normals, self.live, self.stuck)
 
     def error_normal(self, span: str) -> Normal:
         return self.normals.error_rate("error", span, handling_s(self.business))
@@ -62,47 +70,37 @@ def panel(
     usual: Normals,
     *,
     stuck_after: float,
+    troubles: Sequence[Trouble] = (),
 ) -> SegmentsPanel:
-    """The rows of the view's dimension, within the cells of the scope (None: all)."""
-    dimension, span = view.dimension, view.span
+    """The rows of the view's dimension, within the cells of the scope (None: all).
+
+    `troubles` are those of the verdict that the figures of this window show: the values it names are marked, too.
+    """
     groups = _groups(engine, view, waits, cells, usual, stuck_after)
-    all_calls = max(1, sum(group.active for group in groups))
-    shares = _shares(groups, span)
+    shares = explained([group.tallies for group in groups], troubles)
+    by_value = dict(zip((group.value for group in groups), shares, strict=True))
     rows = [
-        row_of(group, groups, all_calls, share, span)
-        for group, share in zip(groups, shares, strict=True)
-        if group.active or group.live
+        replace(
+            row,
+            explains=by_value[row.value],
+            worse=_with(row.worse, blamed(view.dimension, row.value, view.where, troubles)),
+        )
+        for row in rows_of([group for group in groups if group.active], view.span)
     ]
     rows.sort(key=_worst_first)
-    return SegmentsPanel(dimension, tuple(rows), engine.ledger.cells.folded)
+    return SegmentsPanel(view.dimension, tuple(rows), engine.ledger.cells.folded)
 
 
-def _shares(groups: list[Group], span: str) -> list[float]:
-    """Each group's share of the excess slow turns and failed calls over those expected from its past.
-
-    A kind counts only if it is significant in some group; NaN if neither is.
-    """
-    failed = [group.error_normal(span).value * group.active for group in groups]
-    kinds = (
-        [(group.slow, group.slow_expected) for group in groups],
-        [
-            (float(group.sums["error"]), expected if known(expected) else float(group.sums["error"]))
-            for group, expected in zip(groups, failed, strict=True)
-        ],
-    )
-    excess = [0.0] * len(groups)
-    for kind in kinds:
-        if any(more_than_chance(observed, of) for observed, of in kind):
-            excess = [
-                total + max(0.0, observed - of) for total, (observed, of) in zip(excess, kind, strict=True)
-            ]
-    total_excess = sum(excess)
-    return [part / total_excess if total_excess else NAN for part in excess]
+def _with(own: tuple[WorseFigure, ...], blamed: tuple[WorseFigure, ...]) -> tuple[WorseFigure, ...]:
+    """The row's own figures, and those of the verdict that aren't among them."""
+    names = {figure.name for figure in own}
+    return (*own, *(figure for figure in blamed if figure.name not in names))
 
 
 def _worst_first(row: SegmentRow) -> tuple[float | str, ...]:
-    """By the number of worse figures; then by tenths of the share explained, stuck calls, and calls."""
-    return (-len(row.worse), -round(_or_zero(row.explains), 1), -row.stuck, -row.calls, row.value)
+    """Marked rows first; then by the share explained, stuck calls, and calls."""
+    explains = row.explains if known(row.explains) else 0.0
+    return (not row.worse, -round(explains, 2), -row.stuck, -row.calls, row.value)
 
 
 def _groups(
@@ -122,7 +120,7 @@ def _groups(
         members.setdefault(OTHER if ledger.cells.keys[cell] is None else value, []).append(cell)
     waiting = _waiting(engine, waits, values)
     tables = _Tables(engine, waits, span, usual.slow_from)
-    return [tables.group(value, own, waiting.get(value, []), stuck_after) for value, own in members.items()]
+    return tables.groups(members, waiting, stuck_after)
 
 
 class _Tables:
@@ -136,35 +134,61 @@ class _Tables:
         self._young = too_young(ledger)
         short = windows.by_cell("5m", e2e, used)
         self._now = short if span == "5m" else windows.by_cell(span, e2e, used)
-        self._past = windows.by_cell("24h", e2e, used) - short
-        self._past -= windows.by_cell_over_time(troubled, e2e, used)
+        excluded = windows.by_cell_over_time(troubled, e2e, used)
+        self._past = windows.by_cell("24h", e2e, used) - short - excluded
         self._abandoned_waits = windows.by_cell(span, METRIC["waited"], used)
-        past, now = self._past, self._now.sum(axis=1).astype(float)
-        slow, of = (part.sum(axis=1).clip(0).astype(float) for part in (past[:, slow_from:], past))
-        self._expected = segments.expected(now, slow, of)
         business = "24h" if span == "24h" else "30m"
         self._sums, self._business, day, recent = (
             {kind: counts.by_cell(window, kind)[:used] for kind in KINDS}
             for window in (span, business, "24h", "5m")
         )
-        left_out = counts.by_cell_over_time(troubled, KINDS)
-        self._past_sums = {kind: day[kind] - recent[kind] - left_out[kind][:used] for kind in KINDS}
+        left_out = {kind: sums[:used] for kind, sums in counts.by_cell_over_time(troubled, KINDS).items()}
+        self._past_sums = {kind: day[kind] - recent[kind] - left_out[kind] for kind in KINDS}
+        self._slow = segments.slow_turns(ledger, slow_from, span).without(
+            excluded[:, slow_from:].sum(axis=1).astype(float), excluded.sum(axis=1).astype(float)
+        )
+        self._failed = segments.failed_calls(ledger, span).without(
+            left_out["error"].astype(float), left_out["ended"].astype(float)
+        )
 
-    def group(self, value: str, own: list[int], waiting: list[Call], stuck_after: float) -> Group:
-        """The group of `value`: its cells, and its calls with a waiting caller."""
-        now, slow_from = self._now[own].sum(axis=0), self._slow_from
-        waits = self._waits.histogram(waiting) + self._abandoned_waits[own].sum(axis=0)
+    def groups(
+        self, members: dict[str, list[int]], waiting: dict[str, list[Call]], stuck_after: float
+    ) -> list[Group]:
+        """The group of each value: of its cells, and its calls with a waiting caller."""
+        slow = self._slow.also(self._slow_waits(waiting))
+        both = (counted(trials, list(members.values())) for trials in (slow, self._failed))
+        return [
+            self._group(value, own, waiting.get(value, []), stuck_after, *trials)
+            for (value, own), *trials in zip(members.items(), *both, strict=True)
+        ]
+
+    def _slow_waits(self, waiting: dict[str, list[Call]]) -> NDArray[np.float64]:
+        """Waits by cell, over or not, that are slow already."""
+        waits: NDArray[np.float64] = self._abandoned_waits[:, self._slow_from :].sum(axis=1).astype(float)
+        for call in itertools.chain.from_iterable(waiting.values()):
+            waits[call.cell] += self._waits.histogram([call])[self._slow_from :].sum()
+        return waits
+
+    def _group(
+        self,
+        value: str,
+        own: list[int],
+        waiting: list[Call],
+        stuck_after: float,
+        slow: Counted,
+        failed: Counted,
+    ) -> Group:
         return Group(
             value=value,
-            now=now,
-            waits=waits,
+            now=self._now[own].sum(axis=0),
+            waits=self._waits.histogram(waiting) + self._abandoned_waits[own].sum(axis=0),
             normals=self._normals(own),
             sums=_summed(self._sums, own),
             business=_summed(self._business, own),
+            slow=slow,
+            failed=failed,
             live=sum(self._ledger.cells.live[cell] for cell in own),
             stuck=sum(self._waits.seconds(call) > stuck_after for call in waiting),
-            slow=float(now[slow_from:].sum() + waits[slow_from:].sum()),
-            slow_expected=float(self._expected[own].sum()),
         )
 
     def _normals(self, own: list[int]) -> Normals:
@@ -188,14 +212,22 @@ def _waiting(engine: Engine, waits: Waits, values: dict[int, str]) -> dict[str, 
     return by_value
 
 
-def row_of(group: Group, groups: list[Group], all_calls: int, explains: float, span: str) -> SegmentRow:
+def rows_of(groups: list[Group], span: str) -> list[SegmentRow]:
+    """The rows of these values, in their order, with their marks."""
+    all_calls = max(1, sum(group.active for group in groups))
+    marks = Marks([group.tallies for group in groups])
+    rows = [_row_of(group, groups, all_calls, span) for group in groups]
+    return [replace(row, worse=marks.of(place, row)) for place, row in enumerate(rows)]
+
+
+def _row_of(group: Group, groups: list[Group], all_calls: int, span: str) -> SegmentRow:
     others = [other for other in groups if other is not group]
     nothing = np.zeros(BUCKETS, np.int64)
     rest_now = np.sum([nothing, *(other.now for other in others)], axis=0)
     rest_waits = np.sum([nothing, *(other.waits for other in others)], axis=0)
     sums, usual = group.business, group.normals
     past = usual.histograms.get("e2e")
-    row = SegmentRow(
+    return SegmentRow(
         value=group.value,
         calls=group.active,
         share=group.active / all_calls,
@@ -208,27 +240,11 @@ def row_of(group: Group, groups: list[Group], all_calls: int, explains: float, s
         cost=normals.outcome("cost", sums, usual),
         sentiment=normals.outcome("sentiment", sums, usual),
         stuck=group.stuck,
-        explains=explains,
         rest_p95=censored_quantile(rest_now, rest_waits, 0.95)[0],
         rest_errors=_rest(others, "error"),
     )
-    return msgspec.structs.replace(row, worse=_worse(row, group, others))
 
 
 def _rest(others: list[Group], kind: str) -> float:
     active = sum(other.active for other in others)
     return sum(other.sums[kind] for other in others) / active if active else NAN
-
-
-def _worse(row: SegmentRow, group: Group, others: list[Group]) -> tuple[str, ...]:
-    """The figures in which this value is significantly worse than its own past and than the rest."""
-    stuck = thresholds.more_stuck(group.stuck, sum(other.stuck for other in others), row.share)
-    slow = row.p95.off and thresholds.slower_than_rest(row.p95, row.rest_p95)
-    failing = row.errors.off and not row.errors.low < row.rest_errors
-    worse = {"stuck": stuck, "latency": slow, "errors": failing}
-    worse |= {"success": row.success.off, "abandonment": row.abandonment.off, "cost": row.cost.off}
-    return tuple(name for name, is_worse in worse.items() if is_worse)
-
-
-def _or_zero(value: float) -> float:
-    return value if known(value) else 0.0

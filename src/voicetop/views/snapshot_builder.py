@@ -16,6 +16,7 @@ from voicetop.engine.snapshot import (
     SegmentsPanel,
     Snapshot,
     TrendsPanel,
+    Trouble,
     Verdict,
     View,
     Where,
@@ -71,13 +72,14 @@ class SnapshotBuilder:
         charts = Charts(self._over_time, scope)
         feed = feed_state(engine, self._stats, epoch, seq)
         alerts = panel_of(self._alerts.incidents, self._alerts.learning_s(engine))
+        verdict = self._verdict(feed, alerts)
         listing = call_list.list_calls(engine, view, scope.waits, scope.cells, scope.stuck_after)
         abandonment = panels.abandonment(scope, charts)
         return Snapshot(
             at=scope.at,
             view=view,
             feed=feed,
-            verdict=self._verdict(feed, alerts),
+            verdict=verdict,
             capacity=panels.capacity(engine, charts.live_calls()),
             waiting=scope.waits.panel(scope.waiting, scope.stuck_after, scope.unknown),
             latency=panels.latency(scope, charts),
@@ -93,7 +95,7 @@ class SnapshotBuilder:
             dimensions=(*engine.ledger.cells.dimensions(), hour_table.DIMENSION),
             deployment=deployment,
             detail=self._detail(scope, acts),
-            segments=self._segments(scope),
+            segments=self._segments(scope, verdict.troubles),
             trends=self._trends_panel(scope, abandonment),
             moment=self._sample_of(view) if view.moment else None,
             comparison=self._comparison(view),
@@ -142,21 +144,28 @@ class SnapshotBuilder:
         about = [act for act in acts if act.call_id == call.call_id]
         return call_detail.detail(call, scope.waits, scope.stuck_after, about)
 
-    def _segments(self, scope: Scope) -> SegmentsPanel | None:
+    def _segments(self, scope: Scope, troubles: Sequence[Trouble]) -> SegmentsPanel | None:
         view = scope.view
         if not view.dimension:
             return None
         key = (view.dimension, view.span, view.where, int(scope.at))
         if self._segment_table is None or self._segment_table[0] != key:
-            self._segment_table = (key, self._make_segment_table(scope))
+            self._segment_table = (key, self._make_segment_table(scope, troubles))
         return self._segment_table[1]
 
-    def _make_segment_table(self, scope: Scope) -> SegmentsPanel:
+    def _make_segment_table(self, scope: Scope, troubles: Sequence[Trouble]) -> SegmentsPanel:
         view = scope.view
         if view.dimension == hour_table.DIMENSION:
             return hour_table.panel(self._over_time, scope, self._engine.judge.troubled)
+        judged = {active.trouble.kind for active in self._engine.judge.standing.values()}
         return segment_table.panel(
-            self._engine, view, scope.waits, scope.cells, self._usual_for(()), stuck_after=scope.stuck_after
+            self._engine,
+            view,
+            scope.waits,
+            scope.cells,
+            self._usual_for(()),
+            stuck_after=scope.stuck_after,
+            troubles=[trouble for trouble in troubles if trouble.kind in judged],
         )
 
     def _trends_panel(self, scope: Scope, abandonment: AbandonPanel) -> TrendsPanel | None:

@@ -107,14 +107,22 @@ def test_few_calls_are_said_to_be_too_few_and_the_worst_stands_first() -> None:
     assert "es" in lines[6]
     assert "3.4×" in lines[6]
     assert any("too few (n=12)" in line for line in lines)
-    assert any("worse" in line and "latency, errors" in line for line in lines)
+    assert "29 stuck, rest 2 +2" in lines[6], "why it is marked"
+    assert any("29 stuck, rest 2; slow 61 %, rest 4.8 %; errors 10 %" in line for line in lines)
 
 
 def test_columns_go_by_importance_and_intervals_come_with_room() -> None:
-    narrow, wide = segment_columns.fit_columns(80), segment_columns.fit_columns(300)
+    narrow, wide = segment_columns.fit_columns(80), segment_columns.fit_columns(300, marked=True)
     assert [fitted.column.id for fitted in narrow][:3] == ["value", "calls", "p95"]
     assert len(narrow) < len(wide) == len(segment_columns.COLUMNS)
     assert any("±" in line for line in painted("segments", synthetic.incident, 200, 50))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_why_rows_are_marked_is_said_at_every_width(width: int) -> None:
+    marked = [fitted.column.id for fitted in segment_columns.fit_columns(width, marked=True)]
+    assert {"p95", "explains", "why"} <= set(marked)
+    assert "why" not in [fitted.column.id for fitted in segment_columns.fit_columns(width)]
 
 
 # -- narrowing ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ answer is the one that is shown (`views/verdict.py`). Callers who are stuck now 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,22 +42,61 @@ def expected(n_now: Vector, hits_before: Vector, n_before: Vector) -> Vector:
     return n_now * (hits_before + PRIOR * rate) / (n_before + PRIOR)
 
 
+class Trials(NamedTuple):
+    """`hits` of `n` by cell, and those of the cells' own past."""
+
+    hits: Vector
+    n: Vector
+    past_hits: Vector
+    past_n: Vector
+
+    @property
+    def expected(self) -> Vector:
+        """How many hits each cell's past lets expect."""
+        return expected(self.n, self.past_hits, self.past_n)
+
+    def without(self, hits: Vector, n: Vector) -> Trials:
+        """Without a part of the past that was no healthy one."""
+        return self._replace(past_hits=self.past_hits - hits, past_n=self.past_n - n)
+
+    def also(self, hits: Vector) -> Trials:
+        """With hits that aren't counted yet."""
+        return self._replace(hits=self.hits + hits, n=self.n + hits)
+
+
+def failed_calls(ledger: Ledger, span: str = "5m") -> Trials:
+    """Calls with an error in a window, of those active in it."""
+
+    def by_cell(window: str, kind: str) -> Vector:
+        return ledger.counts.by_cell(window, kind)[: len(ledger.cells)].astype(float)
+
+    active = np.array(ledger.cells.live, float) + by_cell(span, "ended")
+    n = active * share_of_call(span, handling_s(ledger.counts.sums("30m", None)))
+    past, past_n = (by_cell("24h", kind) - by_cell("5m", kind) for kind in ("error", "ended"))
+    return Trials(by_cell(span, "error"), n, past, past_n)
+
+
+def slow_turns(ledger: Ledger, bucket: int, span: str = "5m") -> Trials:
+    """Turns from `bucket` on in a window."""
+    used = len(ledger.cells)
+    recent, recent_n = ledger.windows.slow_by_cell("5m", bucket, used)
+    day, day_n = ledger.windows.slow_by_cell("24h", bucket, used)
+    slow, n = (recent, recent_n) if span == "5m" else ledger.windows.slow_by_cell(span, bucket, used)
+    return Trials(slow, n, day - recent, day_n - recent_n)
+
+
 def of_errors(ledger: Ledger, convincing: float = CONVINCING) -> Attribution:
     """Calls with an error in the last 5 minutes, against how many of them each cell has always had."""
-    used, counts, sums = len(ledger.cells), ledger.counts, ledger.counts.sums("30m", None)
-    hits, ended = (counts.by_cell("5m", kind)[:used].astype(float) for kind in ("error", "ended"))
-    before, of = (counts.by_cell("24h", kind)[:used].astype(float) for kind in ("error", "ended"))
-    active = np.array(ledger.cells.live, float) + ended
-    expect = expected(active * share_of_call("5m", handling_s(sums)), before - hits, of - ended)
-    return beam_scan.scan(ledger.columns.update(ledger.cells), hits, expect, convincing)
+    return _of(ledger, failed_calls(ledger), convincing)
 
 
 def of_slow_turns(ledger: Ledger, bucket: int, convincing: float = CONVINCING) -> Attribution:
     """Turns from `bucket` on in the last 5 minutes, against how many of them each cell has always had."""
-    slow, n = ledger.windows.slow_by_cell("5m", bucket, len(ledger.cells))
-    slow_day, n_day = ledger.windows.slow_by_cell("24h", bucket, len(ledger.cells))
-    expect = expected(n, slow_day - slow, n_day - n)
-    return beam_scan.scan(ledger.columns.update(ledger.cells), slow, expect, convincing)
+    return _of(ledger, slow_turns(ledger, bucket), convincing)
+
+
+def _of(ledger: Ledger, trials: Trials, convincing: float) -> Attribution:
+    return beam_scan.scan(ledger.columns.update(ledger.cells), trials.hits, trials.expected, convincing)
 
 
 def of_stuck(

@@ -39,7 +39,7 @@ def scan(
     """
     total = int(stuck.sum())
     found = {
-        where: (_score(hits, total, of, int(live.sum())) - chances, hits)
+        where: (score(hits, total, of, int(live.sum())) - chances, hits)
         for where, hits, of, chances in _candidates(columns, stuck, live)
     }
     best = before if before in found else ()
@@ -49,8 +49,8 @@ def scan(
             best = top
     if not best or (best != before and found[best][0] < convincing):
         return Attribution()
-    score, hits = found[best]
-    return Attribution(best, hits / total, score)
+    clear, hits = found[best]
+    return Attribution(best, hits / total, clear)
 
 
 def _candidates(columns: SegmentColumns, stuck: Ints, live: Ints) -> Iterator[tuple[Where, int, int, float]]:
@@ -83,8 +83,8 @@ def _conjunctions(values: list[int], size: int) -> int:
     return sum(math.prod(several) for several in itertools.combinations(values, size))
 
 
-def _score(hits: int, drawn: int, marked: int, total: int) -> float:
-    """−log of the probability of `hits` or more of the `marked` among so many `drawn` from `total` at random."""
+def score(hits: int, drawn: int, marked: int, total: int) -> float:
+    """−log of the probability, in nats, that of so many `drawn` from `total` at random `hits` or more are `marked`."""
     first = _log_chance(hits, drawn, marked, total)
     tail = 1.0
     for more in range(hits + 1, min(drawn, marked) + 1):

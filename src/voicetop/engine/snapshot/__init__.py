@@ -35,7 +35,7 @@ from voicetop.engine.snapshot.overview import (
     SentimentPanel,
     StepShare,
 )
-from voicetop.engine.snapshot.segments import SegmentRow, SegmentsPanel
+from voicetop.engine.snapshot.segments import SegmentRow, SegmentsPanel, WorseFigure
 from voicetop.engine.snapshot.state import FeedState, StuckStage, Trouble, Verdict, WaitingPanel
 from voicetop.engine.snapshot.trends import Annotation, HeatMap, MarkerNote, MixRow, TrendsPanel
 from voicetop.engine.snapshot.view import NAN, Severity, Span, View, Where
@@ -84,4 +84,5 @@ __all__ = [
     "View",
     "WaitingPanel",
     "Where",
+    "WorseFigure",
 ]

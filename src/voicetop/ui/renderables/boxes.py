@@ -16,6 +16,7 @@ LEGEND = (
     ("●", "ok", "OK: within normal"),
     ("△", "recovering", "RECOVERING: normal again, but the last five minutes still contain the problem"),
     ("▲", "degraded", "DEGRADED, or a figure above its warning threshold (▼ below it)"),
+    ("≈", "degraded", "a segment that is off its normal, but no more than the rest"),
     ("■", "down", "DOWN, or a caller stuck waiting"),
     ("?", "blind", "BLIND: the feed is silent, data is stale"),
     ("◌", "learning", "LEARNING the baseline, or CATCHING UP with the feed: nothing is judged yet"),

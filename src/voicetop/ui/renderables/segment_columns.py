@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from voicetop.engine.snapshot import Figure, SegmentRow, SegmentsPanel
+from voicetop.engine.snapshot import Figure, SegmentRow, SegmentsPanel, WorseFigure
 from voicetop.formatting import numbers
 from voicetop.formatting.numbers import known
-from voicetop.ui.lines import Line
+from voicetop.ui.lines import Line, cells
 from voicetop.ui.renderables.written_figure import plus_minus, write_figure
 
 GAP = 2
@@ -96,8 +96,41 @@ def _explains(row: SegmentRow, _: bool) -> Line:
     return ((numbers.whole_percent(row.explains), "strong" if row.explains >= 0.5 else "text"),)
 
 
-def _worse(row: SegmentRow, _: bool) -> Line:
-    return ((", ".join(row.worse), "degraded"),) if row.worse else (("–", "faint"),)
+def _why(row: SegmentRow, wide: bool) -> Line:
+    if not row.worse:
+        return ((numbers.DASH, "faint"),)
+    if wide:
+        return ((" · ".join(map(reason, row.worse)), "degraded"),)
+    more = f" +{len(row.worse) - 1}" if len(row.worse) > 1 else ""
+    return ((_short_reason(row.worse[0], WHY.width - len(more)) + more, "degraded"),)
+
+
+NAMES = {"latency": "slow", "abandonment": "abandoned", "escalation": "escalated"}
+
+
+def reason(figure: WorseFigure) -> str:
+    """A figure that marks a row, in short: "errors 6.1 %, rest 1.4 %", "latency of billing × es"."""
+    if len(figure.where) > 1:
+        return f"{figure.name} of {' × '.join(value for _, value in figure.where)}"
+    name, value = NAMES.get(figure.name, figure.name), _short(figure.value, figure.unit)
+    if figure.name == "stuck":
+        return f"{value} stuck" if figure.where else f"{value} stuck, rest {_short(figure.rest, figure.unit)}"
+    if figure.unit == "ms":
+        name = "P95"
+    other, than = ("normal", figure.normal) if figure.where else ("rest", figure.rest)
+    return f"{name} {value}, {other} {_short(than, figure.unit)}" if known(than) else f"{name} {value}"
+
+
+def _short_reason(figure: WorseFigure, width: int) -> str:
+    """The reason in so many cells, if it can be said so: without "latency of", or without the rest."""
+    whole = reason(figure)
+    parts = (whole, whole.partition(" of ")[2] or whole.partition(", ")[0])
+    return next((part for part in parts if cells(part) <= width), parts[1])
+
+
+def _short(value: float, unit: str) -> str:
+    """A value without the decimals that nobody compares: 14 %, 1.4 %."""
+    return numbers.whole_percent(value) if unit == "rate" and value >= 0.095 else numbers.written(value, unit)
 
 
 def _rest(row: SegmentRow, _: bool) -> Line:
@@ -158,6 +191,10 @@ def off_normal(row: SegmentRow) -> tuple[str, ...]:
 
 
 VALUE = SegmentColumn("value", "VALUE", 12, 30, 0, _value, lambda _: 0.0, right=False)
+WHY = SegmentColumn("why", "WHY", 23, 60, 12, _why, lambda row: -len(row.worse), right=False)
+EXPLAINS = SegmentColumn(
+    "explains", "EXPLAINS", 8, 8, 4, _explains, lambda row: -(row.explains if row.explains > 0 else 0.0)
+)
 COLUMNS = (
     VALUE,
     SegmentColumn("calls", "CALLS", 6, 6, 1, _calls, lambda row: -row.calls),
@@ -178,9 +215,9 @@ COLUMNS = (
         _excess(_sentiment, low_is_bad=True),
     ),
     SegmentColumn("stuck", "STUCK", 5, 5, 7, _stuck, lambda row: -row.stuck),
-    SegmentColumn("explains", "EXPLAINS", 8, 8, 4, _explains, lambda row: -(row.explains if row.explains > 0 else 0.0)),
+    EXPLAINS,
     SegmentColumn("rest", "REST P95", 9, 9, 11, _rest, lambda row: -row.rest_p95),
-    SegmentColumn("worse", "WORSE IN", 26, 40, 12, _worse, lambda row: -len(row.worse), right=False),
+    WHY,
 )  # fmt: skip
 
 
@@ -193,19 +230,25 @@ class FittedSegmentColumns(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def fit_columns(width: int) -> tuple[FittedSegmentColumns, ...]:
-    """The columns that fit, by importance; spare room is used for intervals, then for names."""
-    room = width - MARK - 1
+def fit_columns(width: int, *, marked: bool = False) -> tuple[FittedSegmentColumns, ...]:
+    """The columns that fit, by importance; spare room is used for reasons and intervals, then for names.
+
+    If rows are `marked`, why they are comes right after the response time; else there is nothing to say.
+    """
+    room = width - MARK - 1 + GAP
+    ranks = {column: column.rank for column in COLUMNS if marked or column is not WHY}
+    if marked:
+        ranks |= {WHY: 2, EXPLAINS: 2}
     fitting: list[SegmentColumn] = []
-    for column in sorted(COLUMNS, key=lambda column: column.rank):
+    for column in sorted(ranks, key=lambda column: (ranks[column], column is EXPLAINS)):
         if column.width + GAP > room:
             break
         fitting.append(column)
         room -= column.width + GAP
     got = {column: column.width for column in fitting}
-    for column in sorted(fitting, key=lambda column: (column is VALUE, column.rank)):
+    for column in sorted(fitting, key=lambda column: (column is VALUE, ranks[column])):
         more = column.wide - column.width
-        if column is VALUE or more <= room:
+        if column in (VALUE, WHY) or more <= room:
             got[column] += min(more, room)
             room -= min(more, room)
     return tuple(
@@ -230,6 +273,6 @@ def _last_where_unknown(value: float) -> float:
     return value if known(value) else float("inf")
 
 
-def sorts(width: int) -> list[str]:
+def sorts(width: int, *, marked: bool = False) -> list[str]:
     """The sort keys from left to right; the engine's order first."""
-    return [WORST, *(fitted.column.id for fitted in fit_columns(width))]
+    return [WORST, *(fitted.column.id for fitted in fit_columns(width, marked=marked))]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from voicetop.engine.snapshot import SegmentRow, SegmentsPanel, Snapshot
+from voicetop.engine.snapshot import NAN, Figure, SegmentRow, SegmentsPanel, Snapshot
 from voicetop.formatting import numbers
+from voicetop.formatting.numbers import known
 from voicetop.ui.lines import BLANK, Line, Row, Span, cells, clip, fit, rule, selected, width_of
 from voicetop.ui.renderables.health import shown_window
 from voicetop.ui.renderables.segment_columns import (
@@ -15,6 +16,7 @@ from voicetop.ui.renderables.segment_columns import (
     FittedSegmentColumns,
     SegmentColumn,
     off_normal,
+    reason,
 )
 from voicetop.ui.renderables.written_figure import plus_minus
 
@@ -68,11 +70,13 @@ def _is_few(spans: Line) -> bool:
 
 
 def mark(row: SegmentRow) -> Span:
-    """The mark: stuck callers, worse than normal, too few, or fine."""
-    if "stuck" in row.worse:
+    """The mark: stuck callers, worse than normal and the rest, off its normal as the rest is, too few, or fine."""
+    if "stuck" in row.worse_in:
         return ("■", "down")
-    if row.worse or off_normal(row):
+    if row.worse:
         return ("▲", "degraded")
+    if off_normal(row):
+        return ("≈", "degraded")
     if row.p95.few and row.errors.few:
         return ("·", "faint")
     return ("●", "ok")
@@ -98,7 +102,7 @@ def _reasons(row: SegmentRow) -> tuple[str, ...]:
     if not row.worse and row.p95.few and row.errors.few:
         return (f"{row.calls:,} calls are too few to judge", "too few to judge")
     long, short = _stands_out(row)
-    stuck = f" · {row.stuck:,} stuck" if row.stuck else ""
+    stuck = f" · {row.stuck:,} stuck" if row.stuck and "stuck" not in row.worse_in else ""
     explains = f"explains {numbers.whole_percent(row.explains)}" if row.explains >= 0.005 else ""
     of = " of slow or failed turns beyond normal"
     whole = [
@@ -111,29 +115,58 @@ def _reasons(row: SegmentRow) -> tuple[str, ...]:
 
 def _stands_out(row: SegmentRow) -> tuple[str, str]:
     """In which figures it is worse, and than what; a long and a short wording."""
-    worse, off = ", ".join(row.worse), ", ".join(off_normal(row))
-    if worse:
-        return f"worse than its own normal and the rest: {worse}", f"worse: {worse}"
+    own, off = [figure for figure in row.worse if not figure.where], ", ".join(off_normal(row))
+    if own:
+        reasons = "; ".join(map(reason, own))
+        return f"worse than its own normal and the rest: {reasons}", reasons
+    if row.worse:
+        reasons = ", ".join(map(reason, row.worse))
+        return f"the verdict finds {reasons}", reasons
     if off:
-        return f"worse than its own normal, not than the rest: {off}", f"as bad as the rest: {off}"
+        return f"worse than its own normal, but no more than the rest: {off}", f"as bad as the rest: {off}"
     return "no difference from its normal and the rest", "nothing stands out"
 
 
 def _against(row: SegmentRow) -> list[Line]:
-    lines: list[Line] = []
-    if row.p95.known and not row.p95.few:
-        least = "≥ " if row.p95.at_least else ""
-        said = Row(3).left(8, "P95", "muted").add(least + numbers.milliseconds(row.p95.value), "text")
-        if row.p95.normal.known:
-            said.add(f"  normal {numbers.milliseconds(row.p95.normal.value)}", "muted")
-        lines.append(said.add(f"  the rest {numbers.milliseconds(row.rest_p95)}", "muted").line())
-    if row.errors.known and not row.errors.few:
-        said = Row(3).left(8, "errors", "muted").add(numbers.percent(row.errors.value), "text")
-        said.add(f" {plus_minus(row.errors)}", "faint")
-        if row.errors.normal.known:
-            said.add(f"  normal {numbers.percent(row.errors.normal.value)}", "muted")
-        lines.append(said.add(f"  the rest {numbers.percent(row.rest_errors)}", "muted").line())
+    """Response time and errors, or the figures that mark the row, against their normal and the rest."""
+    names = [name for name in row.worse_in if name in _FIGURES]
+    names += [name for name in ("latency", "errors") if name not in names]
+    lines = [line for name in names if (line := _FIGURES[name](row))]
     return [*lines, (), ()][:2]
+
+
+def _p95(row: SegmentRow) -> Line:
+    said = _compared("P95", row.p95, numbers.milliseconds, row.rest_p95)
+    slow = next((figure for figure in row.worse if figure.name == "latency" and not figure.where), None)
+    return said if slow is None or not said else (*said, (f"  {reason(slow)}", "muted"))
+
+
+def _compared(name: str, figure: Figure, write: Callable[[float], str], rest: float) -> Line:
+    if not figure.known or figure.few:
+        return ()
+    said = Row(3).left(8, name, "muted").add(("≥ " if figure.at_least else "") + write(figure.value), "text")
+    said.add(f" {plus_minus(figure)}".rstrip(), "faint")
+    if figure.normal.known:
+        said.add(f"  normal {write(figure.normal.value)}", "muted")
+    return said.add(f"  the rest {write(rest)}" if known(rest) else "", "muted").line()
+
+
+def _outcome(name: str, title: str, write: Callable[[float], str]) -> Callable[[SegmentRow], Line]:
+    def line(row: SegmentRow) -> Line:
+        rest = next((figure.rest for figure in row.worse if figure.name == name), NAN)
+        return _compared(title, getattr(row, name), write, rest)
+
+    return line
+
+
+_FIGURES: dict[str, Callable[[SegmentRow], Line]] = {
+    "latency": _p95,
+    "errors": lambda row: _compared("errors", row.errors, numbers.percent, row.rest_errors),
+    "success": _outcome("success", "success", numbers.percent),
+    "abandonment": _outcome("abandonment", "aband.", numbers.percent),
+    "cost": _outcome("cost", "cost", numbers.dollars),
+    "sentiment": _outcome("sentiment", "sentim.", numbers.plain),
+}
 
 
 def empty(snap: Snapshot, dimension: str) -> list[Line]:

@@ -86,6 +86,10 @@ class SegmentsPage(RowKeys):
         """The selected row; the first one before the cursor was moved."""
         return self.rows[self.place] if self.rows else None
 
+    @property
+    def _marked(self) -> bool:
+        return any(row.worse for row in self.rows)
+
     # -- painting -----------------------------------------------------------------------------------------------
 
     def body(self, scene: Scene, snap: Snapshot, width: int, height: int) -> list[Line]:  # noqa: ARG002 - no clocks here
@@ -97,7 +101,7 @@ class SegmentsPage(RowKeys):
         if panel is None or panel.dimension != self.dimension:
             waiting = segments.empty(snap, self.dimension) if not self.dimensions else [BLANK]
             return block([*lines, *waiting], height, width)
-        fitted = segment_columns.fit_columns(width)
+        fitted = segment_columns.fit_columns(width, marked=self._marked)
         lines += [
             segments.head(snap, panel, width),
             segments.heading(fitted, self.sort, width, reverse=self.reverse),
@@ -170,7 +174,7 @@ class SegmentsPage(RowKeys):
     # -- order --------------------------------------------------------------------------------------------------
 
     def _sort_by(self, step: int) -> None:
-        keys = segment_columns.sorts(self._width)
+        keys = segment_columns.sorts(self._width, marked=self._marked)
         at = keys.index(self.sort) if self.sort in keys else 0
         self.sort, self.reverse = keys[(at + step) % len(keys)], False
         self._reorder()
