@@ -94,6 +94,8 @@ class OracleCall:
     step: str = ""
     wait: Seconds = 0.0
     wait_turn: int = -1
+    watched: Seconds = 0.0
+    """When it was first heard of, if that was over 30 s after it began."""
     timed: list[tuple[Seconds, str, float]] = field(default_factory=list)
     """(when, metric, ms); "waited" are waits that ended without a reply."""
     errors: list[tuple[Seconds, str, str]] = field(default_factory=list)
@@ -147,7 +149,8 @@ class Oracle:
     def __init__(self) -> None:
         self.at = self.began = 0.0
         self.heard: dict[str, Seconds] = {}
-        """When each publisher that reports its status last did."""
+        self.back: dict[str, Seconds] = {}
+        """When each publisher that reports its status last did, and when it did again after a silence."""
         self.calls: dict[str, OracleCall] = {}
         self.ids: set[str] = set()
         self.duplicates = self.late = self.strangers = 0
@@ -161,7 +164,7 @@ class Oracle:
                 return
             self.ids.add(event.event_id)
         if isinstance(event, SourceStatus):
-            self.heard[event.source] = at
+            self._status(event.source, at)
         if not isinstance(event, CallEvent):
             return
         ts = min(event.ts, at)
@@ -170,12 +173,18 @@ class Oracle:
             if not isinstance(event, BEGINNERS):
                 self.strangers += 1
                 return
-            call = self.calls[event.call_id] = OracleCall(event.call_id, at, ts)
+            watched = at if at - ts > 30 else 0.0
+            call = self.calls[event.call_id] = OracleCall(event.call_id, at, ts, watched=watched)
         if not call.live and isinstance(event, CallStart):
             return
         if not isinstance(event, CallOutcome):
             call.seen = at if call.live or isinstance(event, BEGINNERS) else call.seen
         self._take(call, event, ts)
+
+    def _status(self, source: str, at: Seconds) -> None:
+        if at - self.heard.get(source, at) > 7:
+            self.back[source] = at
+        self.heard[source] = at
 
     def _take(self, call: OracleCall, event: AnyEvent, ts: Seconds) -> None:  # noqa: C901, PLR0912
         match event:
@@ -277,14 +286,15 @@ class Oracle:
         call.abandoned = None if call.looks_abandoned() else False
 
     def _waited_ms(self, call: OracleCall, until: Seconds) -> float:
-        """What was before the feed isn't waiting, unless it was over by then."""
-        before = until <= self.began
-        return (until - (call.wait if before else max(call.wait, self.began))) * 1000
+        """What was before the feed or the first word of a call isn't waiting, unless it was over by then."""
+        watched = max(self.began, call.watched)
+        return (until - (call.wait if until <= watched else max(call.wait, watched))) * 1000
 
     def beat(self, at: Seconds) -> None:
         """A heartbeat."""
         passed = at // 5 > self.at // 5
         self.at, self.began = at, self.began or at
+        self.back = {source: when for source, when in self.back.items() if self.heard[source] >= at - 600}
         self.heard = {source: seen for source, seen in self.heard.items() if seen >= at - 600}
         for call in self.calls.values():
             if not call.live and call.abandoned is None and call.ended + GRACE <= at:
@@ -327,7 +337,10 @@ class Oracle:
 
     def waiting(self, where: Where) -> list[OracleCall]:
         """The calls with a waiting caller: while nobody is heard, none is known to wait."""
-        if self.heard and all(seen < self.at - 7 for seen in self.heard.values()):
+        gone = [
+            seen < self.at - 7 or self.at < self.back.get(name, 0) + 5 for name, seen in self.heard.items()
+        ]
+        if gone and all(gone):
             return []
         return [call for call in self.present(where) if call.wait]
 

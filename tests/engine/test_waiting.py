@@ -229,11 +229,17 @@ def test_a_lost_connection_never_opens_an_alert_about_stuck_callers() -> None:
 def test_a_publisher_that_is_heard_again_knows_who_is_waiting() -> None:
     line = cut(30)
     line.tell(SourceStatus, source="cut")
-    line.hear(*[Turn(ts=line.at - 28, call_id=f"w{n}", turn=0, e2e_ms=2_000.0, source="cut") for n in (0, 1)])
     line.pass_(1)
+    line.hear(*[Turn(ts=line.at - 28, call_id=f"w{n}", turn=0, e2e_ms=2_000.0, source="cut") for n in (0, 1)])
+    line.pass_(3)
+    seen = line.see()
+    assert (seen.waiting.waiting, seen.waiting.unknown, seen.waiting.unknown_since) == (0, 3, line.at - 34)
+    assert "waiting" not in line.session.engine.judge.standing
+    line.pass_(1)
+    line.tell(SourceStatus, source="cut")
     seen = line.see()
     assert (seen.waiting.waiting, seen.waiting.stuck, seen.waiting.unknown) == (3, 3, 0)
-    assert seen.waiting.longest_s == 31
+    assert seen.waiting.longest_s == 35
     assert seen.waiting.unknown_since != seen.waiting.unknown_since
 
 
@@ -265,29 +271,40 @@ def test_a_filter_counts_its_own_unknown_waits() -> None:
 # -- what was before the feed ----------------------------------------------------------------------------------------
 
 
-def long_ago(callers: int = 5) -> Line:
-    """A hub that is 20 s old hears of callers who have been waiting for 30 hours."""
+def long_ago(age: float, callers: int = 5) -> Line:
+    """A hub hears of callers who have been waiting for 30 hours."""
     line = Line()
-    line.pass_(20)
+    line.pass_(age)
     line.hear(*[TurnStart(ts=line.at - 108_000, call_id=f"w{n}", turn=0) for n in range(callers)])
-    line.pass_(5)
     return line
 
 
-def test_a_wait_that_began_before_the_feed_counts_from_there() -> None:
-    line = long_ago()
+@pytest.mark.parametrize("age", [20, 600])
+def test_a_wait_of_a_call_from_before_the_feed_counts_from_when_it_was_heard_of(age: float) -> None:
+    line = long_ago(age)
+    heard_at = line.at
+    line.pass_(5)
+    assert line.see().waiting.stuck == 0
+    line.pass_(20)
     seen = line.see(call_id="w0")
-    assert seen.waiting.longest_s == 25
+    assert (seen.waiting.longest_s, seen.waiting.stuck) == (25, 5)
     assert line.row("w0").waiting_s == 25
     assert seen.detail is not None
     assert seen.detail.turns[0].waiting_s == 25
-    assert seen.verdict.since == START
+    assert (seen.verdict.severity, seen.verdict.since) == ("down", heard_at)
     assert line.rows(text="wait>26") == []
     line.tell(CallEnd, "w0", reason="user_hangup")
     line.tell(Turn, "w1", turn=0, status="failed")
     line.pass_(10)
     p99 = line.see().latency.e2e.p99
     assert (p99.n, p99.value) == (5, middle(35_000))
+
+
+def test_a_wait_from_just_before_the_feed_counts_from_its_beginning() -> None:
+    line = Line()
+    line.wait("c1", ts=START - 20)
+    line.pass_(9)
+    assert line.row("c1").waiting_s == 9
 
 
 def test_waits_that_were_over_before_the_feed_began_keep_their_length() -> None:

@@ -98,6 +98,8 @@ async def test_replies_that_come_after_a_reconnection_are_counted_as_they_were(f
         {"type": "turn", "call_id": f"cut-{n}", "turn": 0, "e2e_ms": 900.0, "ts": began + 1} for n in range(3)
     ]
     await fleet.tell("cut", {"type": "source.status", "active_calls": 5}, *told)
-    (seen,) = await fleet.pass_(1)
+    screens = await fleet.pass_(10)
+    assert screens[3].waiting.unknown == 2
+    seen = screens[-1]
     assert (seen.waiting.unknown, seen.waiting.waiting, seen.waiting.stuck) == (0, 2, 2)
     assert seen.latency.e2e.p50.value == pytest.approx(900, rel=0.01)

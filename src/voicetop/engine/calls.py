@@ -61,6 +61,8 @@ class Call(Struct, gc=False, kw_only=True):
 
     wait_since: float = 0.0
     """When the caller began to wait; 0 if not waiting."""
+    watched_from: float = 0.0
+    """When a call that had begun long before was first heard of (stamp time); 0 for a call heard of as it began."""
     wait_turn: int = -1
     stage: str = ""
     stage_since: float = 0.0

@@ -110,7 +110,7 @@ class Engine(EngineState):
                         call.e2e = e2e
                 if call.wait_since and (turn >= call.wait_turn or turn < 0):
                     if e2e != e2e and event.status not in UNCOUNTED:
-                        self.ledger.observe_wait(call, ts, self.feed.waited_s(call.wait_since, ts) * 1000)
+                        self.ledger.observe_wait(call, ts, self.feed.waited_s(call, ts) * 1000)
                     if call.wait_since < minute:
                         self.remember_wait(call, ts)
                     call.wait_since, call.stage = 0.0, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from voicetop.engine.calls import Call
 from voicetop.formatting.numbers import known
 from voicetop.wire.events import NAN, AnyEvent, SourceStatus
 
@@ -17,6 +18,8 @@ UNKNOWN_AFTER = 7.0
 """Seconds without a status after which the waits of a publisher's callers are unknown: statuses come every 5 s, and a
 caller is stuck after 8 s at the earliest, so that a lost connection doesn't look like an outage.
 """
+BACKLOG_S = 5.0
+"""How long a publisher that was silent takes to send the events that it kept back: its status comes before them."""
 BEHIND_FROM = 30.0
 """Lag in seconds from which events are the past: of calls that happen now they come within seconds."""
 BEHIND_LAGS, LEAST_LAGS = 8, 2
@@ -38,6 +41,19 @@ class SourceTracker(Struct, gc=False):
     dropped: int = 0
     active_calls: int = 0
     status_at: float = 0.0
+    lost_at: float = 0.0
+    back_at: float = 0.0
+    """The last silence: when the publisher was heard before it and after it (stamp time)."""
+
+    def hear(self, at: float) -> None:
+        """It is heard at `at`."""
+        if at - self.seen > UNKNOWN_AFTER:
+            self.lost_at, self.back_at = self.seen, at
+        self.seen = at
+
+    def last_heard(self, at: float) -> float:
+        """When it was heard before `at`; after a silence, not before it had time to send what it kept back."""
+        return self.lost_at if self.lost_at <= at < self.back_at + BACKLOG_S else self.seen
 
     def measure(self, delay: float) -> None:
         if not delay >= self.least:
@@ -87,7 +103,7 @@ class FeedTracker(Struct, kw_only=True):
             if len(self.sources) >= MAX_SOURCES:
                 return
             source = self.sources[event.source] = SourceTracker(at)
-        source.seen = at
+        source.hear(at)
         source.measure(at - event.ts)
         source.status_at = at
         source.dropped = event.dropped
@@ -163,16 +179,17 @@ class FeedTracker(Struct, kw_only=True):
         seen = max((source.seen for source in self.sources.values() if source.status_at), default=self.at)
         return self.at - seen if self.at - seen > SILENT_AFTER else 0.0
 
-    def waited_s(self, since: float, until: float) -> float:
-        """Seconds of a wait `since` a time `until` another, of which those before the feed began don't count."""
-        return until - self.wait_from(since, until)
+    def waited_s(self, call: Call, until: float) -> float:
+        """Seconds that a call's caller has been waiting at a time (corrected source time), as far as they count."""
+        return until - self.wait_from(call, until)
 
-    def wait_from(self, since: float, until: float) -> float:
-        """From when on that wait counts: from the feed's beginning at the earliest.
+    def wait_from(self, call: Call, until: float) -> float:
+        """From when on its wait counts: nobody watched what was before the feed began and the call was heard of.
 
         A wait that was over before (history, sent by a publisher that joins) counts in full.
         """
-        return since if until <= self.began else max(since, self.began)
+        watched = max(self.began, call.watched_from)
+        return call.wait_since if until <= watched else max(call.wait_since, watched)
 
     def silent(self, at: float) -> dict[str, float]:
         """The publishers that report their status and aren't heard, with the time when they last were.
@@ -180,7 +197,7 @@ class FeedTracker(Struct, kw_only=True):
         "" stands for events that name no source: their publisher is silent for sure if all are. A publisher that never
         sent a status is none of them.
         """
-        heard = {name: source.seen for name, source in self.sources.items() if source.status_at}
+        heard = {name: source.last_heard(at) for name, source in self.sources.items() if source.status_at}
         silent = {name: seen for name, seen in heard.items() if at - seen > UNKNOWN_AFTER}
         if silent and len(silent) == len(heard):
             silent.setdefault("", max(heard.values()))

@@ -11,7 +11,7 @@ from voicetop.engine import frustration, outcomes
 from voicetop.engine.calls import Call
 from voicetop.engine.capacity import CapacityLoad
 from voicetop.engine.config import EngineConfig
-from voicetop.engine.feed_state import FeedTracker
+from voicetop.engine.feed_state import BEHIND_FROM, FeedTracker
 from voicetop.engine.roster import Roster
 from voicetop.engine.windows.ledger import Ledger
 from voicetop.wire.events import Marker, Operator, Scalar, Security, Turn
@@ -69,6 +69,8 @@ class EngineState:
     def begin(self, call_id: str, source: str, ts: float, at: float) -> Call:
         """A new live call."""
         call = Call(call_id=call_id, started=ts, seen=at, source=intern(source))
+        if at - ts > BEHIND_FROM:
+            call.watched_from = at
         self.roster.live[call_id] = call
         self.ledger.place(call)
         self.ledger.mark(call, "started", ts)
@@ -108,11 +110,11 @@ class EngineState:
 
     def remember_wait(self, call: Call, until: float) -> None:
         """Remember a wait that is over at the ends of minutes that it lasted across."""
-        self.ledger.remember_wait(call, self.feed.wait_from(call.wait_since, until), until)
+        self.ledger.remember_wait(call, self.feed.wait_from(call, until), until)
 
     def end(self, call: Call, ts: float, reason: str) -> None:
         """The call is no longer live. `reason` "lost" means that it timed out."""
-        waited_s = self.feed.waited_s(call.wait_since, ts) if call.wait_since else 0.0
+        waited_s = self.feed.waited_s(call, ts) if call.wait_since else 0.0
         if waited_s > 0:
             self.ledger.observe_wait(call, ts, waited_s * 1000)
         frustration.end_wait(call, waited_s)

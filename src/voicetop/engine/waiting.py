@@ -18,7 +18,7 @@ class Waits:
     """The waits at one moment (`at`, stamp time): one definition for every figure, list and alert.
 
     A wait is unknown while its publisher is silent (`FeedTracker.silent`): the reply may have come long ago. It is then
-    neither waiting nor stuck. A wait that began before the feed did counts from there.
+    neither waiting nor stuck. A wait counts from when the feed began and the call was first heard of, at the earliest.
     """
 
     def __init__(self, feed: FeedTracker, at: float) -> None:
@@ -36,11 +36,11 @@ class Waits:
 
     def seconds(self, call: Call) -> float:
         """How long the caller has been waiting; 0 if that isn't known, or nobody waits."""
-        return max(0.0, self._feed.waited_s(call.wait_since, self.at)) if self.known(call) else 0.0
+        return max(0.0, self._feed.waited_s(call, self.at)) if self.known(call) else 0.0
 
     def began(self, call: Call, now: float) -> bool:
         """Whether the wait that still lasts `now` had begun before this moment."""
-        return call.wait_since > 0 and self._feed.wait_from(call.wait_since, now) < self.at
+        return call.wait_since > 0 and self._feed.wait_from(call, now) < self.at
 
     def waiting_calls(self, calls: Iterable[Call], cells: NDArray[np.intp] | None) -> list[Call]:
         """The live calls with a waiting caller, in some cells (None: all)."""
@@ -55,7 +55,10 @@ class Waits:
         """Those of these calls that aren't stuck, or whose publisher was heard since they were.
 
         A problem is on only with these: in the first seconds after a connection was lost, its callers seem to be stuck.
+        While the feed catches up, the replies are still to come.
         """
+        if self._feed.behind_s:
+            return [call for call in waiting if self.seconds(call) <= over_s]
         return [
             call
             for call in waiting

@@ -66,7 +66,7 @@ class OverTime:
         """The last `count` minutes, quarters or hours (`width` in s) in the cells of `scope`, the one of now last."""
         at, feed = self._engine.at, self._engine.feed
         last = int(at // width)
-        began = min((feed.wait_from(call.wait_since, at) for call in scope.unanswered), default=math.inf)
+        began = min((feed.wait_from(call, at) for call in scope.unanswered), default=math.inf)
         return [self._bucket(scope, (width, number), began) for number in range(last - count + 1, last + 1)]
 
     def _bucket(self, scope: Scope, slot: SlotKey, began: float) -> Bucket:
