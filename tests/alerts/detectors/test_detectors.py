@@ -83,6 +83,8 @@ def test_callers_whose_publishers_are_not_heard_are_not_known_to_sit_in_silence(
     line.pass_(12.0)
     assert waiting.signals(line.session.engine, line.at) == []
     line.hear(SourceStatus(ts=line.at, source="agent-1"))
+    line.pass_(4.0)
+    assert waiting.signals(line.session.engine, line.at) == [], "the replies may be on their way"
     line.pass_(1.0)
     assert [one.tier for one in waiting.signals(line.session.engine, line.at)] == ["critical"]
 
