@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ui import synthetic
 from ui.synthetic_panels import segment_row
-from voicetop.engine.snapshot import View, WorseFigure
+from voicetop.engine.snapshot import Normal, View, WorseFigure
 from voicetop.ui.lines import text_of
 from voicetop.ui.renderables.segment_columns import WHY, reason
 from voicetop.ui.renderables.segments import head, mark, why_lines
@@ -74,3 +74,14 @@ def test_what_a_row_is_marked_for_is_compared_below_the_table() -> None:
     ]
     assert "9.1 % ±2.0  normal 4.0 %  the rest 4.1 %" in lines[1]
     assert "P95" in lines[2]
+
+
+def test_nothing_is_compared_with_a_normal_that_is_not_known() -> None:
+    snap = synthetic.young(View(dimension="language"))
+    panel = snap.segments
+    assert panel is not None
+    calm = segment_row("en", 200, 0.4, bad=False)
+    row = replace(calm, p95=replace(calm.p95, normal=Normal()), errors=replace(calm.errors, normal=Normal()))
+    assert "no difference from its normal" in text_of(why_lines(calm, "language", 120)[0])
+    assert "its normal isn't known yet" in text_of(why_lines(row, "language", 120)[0])
+    assert "no normal known yet" in text_of(head(snap, replace(panel, rows=(row,)), 120))

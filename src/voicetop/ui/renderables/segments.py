@@ -23,7 +23,8 @@ from voicetop.ui.renderables.written_figure import plus_minus
 
 def head(snap: Snapshot, panel: SegmentsPanel, width: int) -> Line:
     """Dimension, window, and the number of values left out."""
-    against = "compared with its own normal" if panel.dimension != "hour" else "24 h, compared with the day"
+    own = "compared with its own normal" if any(map(_has_normal, panel.rows)) else "no normal known yet"
+    against = own if panel.dimension != "hour" else "24 h, compared with the day"
     window = shown_window(snap) if panel.dimension != "hour" else ""
     folded = f"{panel.folded:,} calls are counted under other" if panel.folded else ""
     many = numbers.counted(len(panel.rows), "value")
@@ -124,7 +125,13 @@ def _stands_out(row: SegmentRow) -> tuple[str, str]:
         return f"the verdict finds {reasons}", reasons
     if off:
         return f"worse than its own normal, but no more than the rest: {off}", f"as bad as the rest: {off}"
+    if not _has_normal(row):
+        return "no difference from the rest; its normal isn't known yet", "nothing stands out"
     return "no difference from its normal and the rest", "nothing stands out"
+
+
+def _has_normal(row: SegmentRow) -> bool:
+    return row.p95.normal.known or row.errors.normal.known
 
 
 def _against(row: SegmentRow) -> list[Line]:
