@@ -18,8 +18,8 @@ from engine.traffic import Traffic
 from voicetop.engine import checkpoint
 from voicetop.engine.checkpoint import VERSION, State
 from voicetop.engine.config import EngineConfig, Price
+from voicetop.engine.judge.mark import ActiveTrouble
 from voicetop.engine.snapshot import Trouble, View
-from voicetop.engine.verdict import ActiveTrouble
 from voicetop.errors import CheckpointError
 from voicetop.session import Session
 from voicetop.wire.events import (

@@ -71,8 +71,9 @@ def test_callers_who_wait_longer_already_are_slow_turns() -> None:
 
 @pytest.mark.parametrize(
     ("stuck", "waiting", "live", "severity"),
-    [(1, 9, 10, "ok"), (2, 9, 10, "degraded"), (3, 6, 10, "down"), (3, 7, 10, "degraded"), (5, 6, 600, "ok"),
-     (8, 9, 600, "degraded"), (12, 13, 600, "down")],
+    [(1, 9, 10, "ok"), (2, 9, 10, "degraded"), (2, 9, 60, "ok"), (3, 9, 60, "degraded"), (3, 6, 10, "down"),
+     (3, 7, 10, "degraded"), (5, 6, 600, "ok"), (8, 9, 600, "degraded"), (12, 13, 600, "degraded"),
+     (30, 33, 600, "down")],
 )  # fmt: skip
 def test_stuck_callers(stuck: int, waiting: int, live: int, severity: str) -> None:
     panel = WaitingPanel(waiting, stuck, 8.0, 20.0, (StuckStage("llm", stuck, waiting, 20.0),))

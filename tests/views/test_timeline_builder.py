@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from engine.feeding import START as AT
 from voicetop.engine.engine import Engine
+from voicetop.engine.judge.mark import ActiveTrouble
 from voicetop.engine.snapshot import Severity, Trouble
 from voicetop.engine.snapshot.timeline import GRAVITY, Note
-from voicetop.engine.verdict import ActiveTrouble
 from voicetop.views import timeline_builder as module
 from voicetop.views.timeline_builder import TimelineBuilder
 from voicetop.wire.codec import Batch

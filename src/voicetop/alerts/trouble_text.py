@@ -31,6 +31,7 @@ MEASURES = {
     "escalation": _Measure(FIGURES["escalation"], "rate"),
     "cost": _Measure(FIGURES["cost"], "usd", times=True),
     "sentiment": _Measure(FIGURES["sentiment"], "score"),
+    "traffic": _Measure(FIGURES["arrivals"], "calls", times=True),
 }
 """Troubles measured against a normal, by kind."""
 
@@ -46,10 +47,58 @@ def headline(trouble: Trouble) -> str:
         return stuck_text(int(trouble.value), trouble.n, trouble.stage, trouble.line)
     if trouble.kind == "capacity":
         return capacity_text(int(trouble.value), int(trouble.line))
-    metric, unit, times = MEASURES.get(trouble.kind, _Measure(trouble.kind, ""))
+    if known(trouble.over_s) and trouble.kind in COUNTED:
+        return _counted_text(trouble)
+    _, unit, times = MEASURES.get(trouble.kind, _Measure(trouble.kind, ""))
     of = f" of {' × '.join(value for _, value in trouble.where)}" if trouble.local else ""
     value = f"{'≥ ' if trouble.at_least else ''}{written(trouble.value, unit)}"
-    return f"{metric}{of} {value}{_against_normal(trouble, unit, times=times)} (n {trouble.n:,})"
+    lately = f" in the last {span(trouble.over_s)}" if known(trouble.over_s) else ""
+    n = f" (n {trouble.n:,})" if trouble.kind != "traffic" else ""
+    return f"{metric(trouble)}{of}{lately} {value}{_against_normal(trouble, unit, times=times)}{n}"
+
+
+def metric(trouble: Trouble) -> str:
+    """The name of the figure: "P95 response", "P50 TTS", "errors"."""
+    if trouble.kind == "latency":
+        return labels.latency(trouble.figure or "e2e", "P50" if trouble.quantile == 0.5 else "P95")
+    measure = MEASURES.get(trouble.kind)
+    return measure.metric if measure is not None else trouble.kind
+
+
+COUNTED = {
+    "errors": ("call with an error", "calls with an error"),
+    "traffic": ("call arrived", "calls arrived"),
+}
+"""What is counted while the figure itself doesn't show a change yet that is beyond doubt."""
+
+
+def _counted_text(trouble: Trouble) -> str:
+    """9 calls with an error in 20 s, 0.4 expected."""
+    of = f" of {' × '.join(value for _, value in trouble.where)}" if trouble.local else ""
+    what = numbers.counted(trouble.hits, *COUNTED[trouble.kind])
+    expected = f"{trouble.expected:.0f}" if trouble.expected >= 10 else f"{trouble.expected:.1f}"
+    return f"{what}{of} in {span(trouble.over_s)}, {expected} expected"
+
+
+def recovered_text(trouble: Trouble, at: float) -> str:
+    """What is normal again, since when, and what the longer figure still says."""
+    lasts = span(max(0.0, at - trouble.recovered))
+    if trouble.kind == "waiting":
+        return f"no caller stuck for {lasts}"
+    if trouble.kind == "errors":
+        what = "no error" if not trouble.hits else "errors normal again"
+        return f"{what} for {lasts} · {_still(trouble, '5-min error rate', 'rate')}"
+    if trouble.kind == "latency":
+        return f"replies normal again for {lasts} · {_still(trouble, f'5-min {metric(trouble)}', 'ms')}"
+    if trouble.kind == "traffic":
+        return f"calls arrive again for {lasts}"
+    name, unit = metric(trouble), MEASURES.get(trouble.kind, _Measure(trouble.kind, "")).unit
+    return f"{name} normal again for {lasts} · {_still(trouble, f'30-min {name}', unit)}"
+
+
+def _still(trouble: Trouble, name: str, unit: str) -> str:
+    normal = f", normal {written(trouble.normal, unit)}" if known(trouble.normal) else ""
+    return f"{name} still {'≥ ' if trouble.at_least else ''}{written(trouble.value, unit)}{normal}"
 
 
 def _against_normal(trouble: Trouble, unit: str, *, times: bool) -> str:

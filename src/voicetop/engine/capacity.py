@@ -29,6 +29,12 @@ class CapacityLoad(Struct, kw_only=True):
         if len(self.minutes) > MAX_MINUTES:
             del self.minutes[0]
 
+    def mean(self, at: float, minutes: int = 35, recent: int = 5) -> float:
+        """Mean of the last `minutes` but the most `recent` ones; 0 where nothing is known of them."""
+        now = int(at // 60)
+        found = [calls for minute, calls in self.minutes[-minutes - 1 :] if recent < now - minute <= minutes]
+        return sum(found) / len(found) if found else 0.0
+
     def peak(self, at: float) -> tuple[int, float]:
         """(most calls at once in the last 24 hours, epoch seconds of that minute)."""
         since = int(at // 60) - MAX_MINUTES

@@ -21,8 +21,8 @@ from voicetop.engine.capacity import CapacityLoad
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.engine import Engine
 from voicetop.engine.feed_state import FeedTracker
+from voicetop.engine.judge.judge import Judge
 from voicetop.engine.tick import TickCounters, TickState
-from voicetop.engine.verdict import Judge
 from voicetop.engine.windows.cells import Cells
 from voicetop.engine.windows.counts import Counts, CountState
 from voicetop.engine.windows.delta_encoding import planes_of

@@ -15,8 +15,8 @@ from msgspec.structs import force_setattr
 from voicetop.engine import frustration, outcomes
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.event_handlers import HANDLERS
+from voicetop.engine.judge.judge import Judge
 from voicetop.engine.state import EngineState
-from voicetop.engine.verdict import Judge
 from voicetop.engine.waiting import Waits
 from voicetop.wire.codec import Batch
 from voicetop.wire.events import Operator, Turn, TurnStart
@@ -63,11 +63,16 @@ class Engine(EngineState):
         if passed:
             self._end_lost_calls(at)
             self.roster.enforce_budget()
-            if self.config.verdict:
-                limit, least = self.load.limit, self.config.stuck_after_s
-                live = self.roster.live.values()
-                self.judge.step(self.ledger, live, self.waits, limit=limit, stuck_after_s=least)
+            if self.config.verdict and not (self.feed.blind or self.feed.behind_s):
+                self._judge(at)
         return [number * MARK_S for number in passed]
+
+    def _judge(self, at: float) -> None:
+        """What is wrong at this mark. While nothing is heard, nothing begins and nothing is over."""
+        self.judge.step(
+            self.ledger, self.roster.live.values(), self.waits, load=self.load,
+            stuck_after_s=self.config.stuck_after_s, markers=self.markers, silent=len(self.feed.silent(at)),
+        )  # fmt: skip
 
     def _decide_abandonment(self, at: float) -> None:
         """Count hang-ups as abandoned if their grace time ended without a good outcome."""

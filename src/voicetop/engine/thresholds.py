@@ -50,7 +50,7 @@ class Threshold(Struct, frozen=True):
         if not normal.known:
             return self.unlearned
         if self.low_is_bad:
-            return normal.value - self.more
+            return self.times * normal.value - self.more
         return max(self.times * normal.value, normal.value + self.more)
 
     def judge(self, figure: Figure) -> Figure:
@@ -76,6 +76,8 @@ SEGMENT_LATENCY = Threshold(times=1.3)
 """Of the percentiles of e2e, in ms; `many_slow` turns have to be there besides. A segment's are looked at more closely:
 it varies less from hour to hour than a whole fleet, whose mix of segments changes.
 """
+STAGE = Threshold(times=1.5, more=100.0)
+"""Of a stage's percentiles, in ms: half as much again of a few milliseconds is nothing that a caller hears."""
 SUCCESS = Threshold(more=0.03, z=3.0, low_is_bad=True)
 ABANDONMENT = ESCALATION = Threshold(times=1.5, more=0.02, z=3.0)
 COST = Threshold(times=1.5)
@@ -90,10 +92,16 @@ SLOW_SHARE = 0.07
 MUCH_SLOWER = 1.4
 """By how many times the share of slow turns of one segment counts as much: the same 7 % where 5 % is normal."""
 
-STUCK_CALLS, STUCK_SHARE = 3, 0.5
-"""The service is down with this many stuck callers, at this share of those waiting."""
-STUCK_BY_CHANCE, DOWN_BY_CHANCE = 100, 50
-"""One live call in `STUCK_BY_CHANCE` may be stuck by chance; a large fleet needs one in `DOWN_BY_CHANCE` to be down."""
+STUCK_CALLS, STUCK_OF_WAITING, STUCK_OF_LIVE = 3, 0.5, 0.05
+"""The service is down with this many stuck callers, at these shares of those waiting and of the live calls."""
+STUCK_BY_CHANCE, SMALL_FLEET = 100, 20
+"""One live call in `STUCK_BY_CHANCE` may be stuck by chance, and two at once in a fleet that isn't small."""
+
+FEW_CALLS, HARDLY_A_CALL = 0.4, 0.15
+"""Shares of the expected calls: fewer are a drop in traffic; of hardly any, nearly nobody gets through."""
+
+TRAFFIC = Threshold(times=FEW_CALLS, least_n=0, low_is_bad=True)
+"""Of calls per minute, against those expected at this hour."""
 
 NEAR_CAPACITY = 0.9
 """Share of the tested capacity that counts as near."""
@@ -124,7 +132,7 @@ def capacity(live: int, limit: int) -> Severity:
 
 def stuck(panel: WaitingPanel, live: int) -> Severity:
     """Severity of the stuck callers among `live` calls; "ok" if chance explains them."""
-    if panel.stuck < max(2, 1 + live // STUCK_BY_CHANCE):
+    if panel.stuck < (2 if live < SMALL_FLEET else max(3, 1 + live // STUCK_BY_CHANCE)):
         return "ok"
-    many = panel.stuck >= max(STUCK_CALLS, live // DOWN_BY_CHANCE)
-    return "down" if many and panel.stuck >= STUCK_SHARE * panel.waiting else "degraded"
+    many = panel.stuck >= max(STUCK_CALLS, STUCK_OF_LIVE * live)
+    return "down" if many and panel.stuck >= STUCK_OF_WAITING * panel.waiting else "degraded"

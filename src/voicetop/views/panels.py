@@ -32,12 +32,9 @@ NAMED_STEPS = 6
 
 def capacity(engine: Engine, chart: Series) -> CapacityPanel:
     """Live calls against the tested limit; always of the whole fleet, whatever the view's segment."""
-    load, counts = engine.load, engine.ledger.counts
-    sums, longer = (counts.sums(span, None) for span in ("5m", "30m"))
-    first_at = min((width * number for width, number in counts.slots), default=engine.at)
-    covered = max(60.0, min(engine.at - counts.edges.short, engine.at - first_at))
-    arrivals = sums.get("started", 0) / covered * 60
-    handling = handling_s(longer)
+    load = engine.load
+    arrivals = arrivals_per_min(engine)
+    handling = handling_s(engine.ledger.counts.sums("30m", None))
     live = len(engine.roster.live)
     peak, peak_at = load.peak(engine.at)
     return CapacityPanel(
@@ -54,17 +51,40 @@ def capacity(engine: Engine, chart: Series) -> CapacityPanel:
     )
 
 
-def latency(scope: Scope, charts: Charts) -> LatencyPanel:
-    """Response times and stages (ms); callers still waiting count as censored values."""
+def arrivals_per_min(engine: Engine) -> float:
+    """Calls that began per minute of the last five, or of what the feed covers of them."""
+    counts = engine.ledger.counts
+    first_at = min((width * number for width, number in counts.slots), default=engine.at)
+    covered = max(60.0, min(engine.at - counts.edges.short, engine.at - first_at))
+    return counts.sums("5m", None).get("started", 0) / covered * 60
+
+
+def response_times(scope: Scope) -> Latencies:
+    """Response times (ms); callers still waiting count as censored values."""
     now, past = scope.histograms, scope.usual.histograms
     threshold = thresholds.SEGMENT_LATENCY if scope.view.where else thresholds.LATENCY
-    e2e = normals.latencies(
+    return normals.latencies(
         "e2e", now.get("e2e", normals.NOTHING), scope.e2e_waits, past.get("e2e"), threshold
     )
+
+
+def stage_times(scope: Scope, name: str) -> Latencies | None:
+    """Times of one stage (ms); None where it wasn't measured."""
+    counts = scope.histograms.get(name)
+    if counts is None:
+        return None
+    threshold = thresholds.STAGE if name in SPLIT else None
+    return normals.latencies(name, counts, None, scope.usual.histograms.get(name), threshold)
+
+
+def latency(scope: Scope, charts: Charts) -> LatencyPanel:
+    """Response times and stages."""
+    now, past = scope.histograms, scope.usual.histograms
+    e2e = response_times(scope)
     stages = tuple(
-        normals.latencies(name, counts, None, past.get(name))
-        for name, counts in now.items()
-        if name not in ("e2e", "waited")
+        times
+        for name in now
+        if name not in ("e2e", "waited") and (times := stage_times(scope, name)) is not None
     )
     by_name = {stage.name: stage for stage in stages}
     split = tuple((name, by_name[name].p50) for name in SPLIT if name in by_name)
@@ -95,6 +115,13 @@ def _with_rules(scope: Scope, e2e: Latencies) -> Latencies:
     )
 
 
+def error_rate(scope: Scope) -> Figure:
+    """Calls with an error over active calls."""
+    sums = scope.sums
+    normal = scope.usual.error_rate("error", scope.view.span, scope.handling)
+    return thresholds.ERRORS.judge(normals.rate(sums.get("error", 0), scope.active, normal))
+
+
 def errors(scope: Scope, charts: Charts) -> ErrorPanel:
     """Calls with an error over active calls, by component and category."""
     sums, active = scope.sums, scope.active
@@ -105,8 +132,7 @@ def errors(scope: Scope, charts: Charts) -> ErrorPanel:
             normal = scope.usual.error_rate(kind, scope.view.span, scope.handling)
             kinds.append(ErrorKind(component, category or "other", normals.rate(hits, active, normal)))
     kinds.sort(key=lambda kind: (-kind.rate.value, kind.component, kind.category))
-    normal = scope.usual.error_rate("error", scope.view.span, scope.handling)
-    rate = thresholds.ERRORS.judge(normals.rate(sums.get("error", 0), active, normal))
+    rate = error_rate(scope)
     return ErrorPanel(
         rate=scope.with_rule("errors", rate),
         kinds=tuple(kinds),

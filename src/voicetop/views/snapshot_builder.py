@@ -103,9 +103,9 @@ class SnapshotBuilder:
         )
 
     def _verdict(self, feed: FeedState, alerts: AlertsPanel) -> Verdict:
-        plain = plain_verdict(self._engine, feed, self._usual_for(()))
+        plain = plain_verdict(self._engine, feed, self._usual_for)
         opened = self._alerts.incidents.opened
-        return verdict_of(plain, opened, self._engine.at, alerts.last_resolved)
+        return verdict_of(plain, opened, self._engine.at, alerts.last_resolved, self._engine.judge)
 
     def _sample_of(self, view: View) -> WindowSample | None:
         if not (view.moment or view.against):

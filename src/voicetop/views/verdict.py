@@ -1,45 +1,60 @@
-"""Is everything working? One verdict from the open incidents and the engine's own judgement.
+"""Is everything working? One verdict from the engine's judge and the open incidents.
 
-It states firing incidents, each for its whole family, and the judge's troubles in families without a firing incident:
-these are on the screen and true, though nobody was alerted. So there is one sentence, no figure appears twice, and it
-is never "ok" while something fires. A silence affects notifications, not the verdict. A trouble whose family has an
-open incident, firing or not, is attributed like that incident.
+The judge decides what is wrong now and what has recovered. Incidents add what it doesn't look at, and attribute the
+troubles of their family, firing or not. An incident whose trouble has recovered, or that an outage which is over
+explains, stays open for a while and doesn't change the verdict. A silence affects notifications, not the verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
 from voicetop.alerts.incident_text import segment_text, verdict_parts
 from voicetop.alerts.incidents.incident import Incident
 from voicetop.alerts.incidents.lifecycle import Incidents
-from voicetop.alerts.incidents.policy import UPSTREAM
+from voicetop.alerts.incidents.policy import AFTERMATH_S, DOWNSTREAM, UPSTREAM
+from voicetop.alerts.trouble_text import recovered_text
 from voicetop.engine.engine import Engine
 from voicetop.engine.feed_state import BLIND_AFTER
-from voicetop.engine.normals import Normals
+from voicetop.engine.judge.judge import CLEAR_S, ONE_OUTAGE_S, Judge
+from voicetop.engine.judge.outcomes import SETTLED_S
 from voicetop.engine.snapshot import NAN, FeedState, Severity, Trouble, Verdict
-from voicetop.engine.verdict import CLEAR_S
 from voicetop.formatting.numbers import counted, known, whole_percent
 from voicetop.formatting.times import span
+from voicetop.views import troubles as judged
+from voicetop.views.troubles import UsualFor
 from voicetop.views.verdict_text import Statement, of_trouble, ranked_statements, sentence
 
 
-def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
-    """The verdict of the engine's judge, without incidents; `usual` are the whole fleet's normals."""
-    at = engine.at
-    troubles = tuple(replace(active.trouble, since=active.since) for active in engine.judge.standing.values())
+def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdict:
+    """The verdict of the engine's judge, without incidents; `usual_for` gives the normals of a segment."""
+    at, usual = engine.at, usual_for(())
+    on, recovering = judged.current(engine, usual_for)
+    statements = ranked_statements([of_trouble(trouble) for trouble in on])
+    on = [statement.trouble for statement in statements]
+    verdict = Verdict("ok", "", troubles=tuple(on), recovering=tuple(recovering))
     if feed.silent_s >= BLIND_AFTER:
-        return Verdict("blind", f"feed silent for {span(feed.silent_s)}", feed.last_at, troubles)
-    if feed.publishers and feed.publishers == feed.publishers_silent:
-        return Verdict(
-            "blind", f"hub is up, but {_publishers(feed)} sending", at - feed.publishers_silent_s, troubles
+        return replace(
+            verdict, severity="blind", text=f"feed silent for {span(feed.silent_s)}", since=feed.last_at
         )
-    if troubles:
-        worst = ranked_statements([of_trouble(trouble) for trouble in troubles])
-        severity, since = worst[0].trouble.severity, min(trouble.since for trouble in troubles)
-        return Verdict(severity, sentence(worst), since, tuple(statement.trouble for statement in worst))
+    if feed.publishers and feed.publishers == feed.publishers_silent:
+        return replace(
+            verdict,
+            severity="blind",
+            text=f"hub is up, but {_publishers(feed)} sending",
+            since=at - feed.publishers_silent_s,
+        )
+    if feed.behind_s > 0:
+        text = f"history is loading, events are {span(feed.behind_s)} behind"
+        return replace(verdict, severity="catching_up", text=text)
+    if on:
+        since = onset_of(on, (*on, *recovering))
+        return replace(verdict, severity=on[0].severity, text=sentence(statements), since=since)
+    if recovering:
+        since = onset_of(recovering, recovering)
+        return replace(verdict, severity="recovering", text=_recovery(recovering, at), since=since)
     live = len(engine.roster.live)
     calls = counted(live, "call") if live else "no calls right now"
     if not usual.learned:
@@ -48,45 +63,88 @@ def plain_verdict(engine: Engine, feed: FeedState, usual: Normals) -> Verdict:
         return Verdict("learning", text, learning_s=left)
     capacity = engine.load.limit
     share = f" · {whole_percent(live / capacity)} of tested limit" if capacity else ""
-    return Verdict("ok", f"{calls} · all figures normal{share}")
+    return Verdict("ok", f"{calls} · {_all_figures(engine, usual_for)}{share}")
 
 
-def verdict_of(plain: Verdict, opened: Iterable[Incident], at: float, last_resolved: float = NAN) -> Verdict:
+def onset_of(worst: Sequence[Trouble], known_troubles: Sequence[Trouble]) -> float:
+    """Since when: the onset of the worst trouble, and of what began with it; a change that is named is exact."""
+    lead = worst[0]
+    together = [one for one in known_troubles if abs(one.since - lead.since) <= ONE_OUTAGE_S]
+    named = [one.since for one in together if one.marker]
+    return min(named or [one.since for one in together])
+
+
+def _recovery(recovering: Sequence[Trouble], at: float) -> str:
+    """What is normal again, the last to recover first."""
+    last_first = sorted(recovering, key=lambda trouble: -trouble.recovered)
+    return " · ".join(recovered_text(trouble, at) for trouble in last_first[:2])
+
+
+def _all_figures(engine: Engine, usual_for: UsualFor) -> str:
+    """That all figures are normal; or which are not, because of what is over."""
+    late = judged.leftovers(engine, usual_for)
+    if not late:
+        return "all figures normal"
+    return f"normal now, {' and '.join(late[:2])} still off"
+
+
+def verdict_of(
+    plain: Verdict,
+    opened: Iterable[Incident],
+    at: float,
+    last_resolved: float = NAN,
+    judge: Judge | None = None,
+) -> Verdict:
     """The combined verdict of judge and open incidents at stamp time `at`.
 
     If all is well, it gives the time since the last incident was resolved (stamp time `last_resolved`).
     """
     opened = list(opened)
     plain = _attributed(plain, opened)
-    open_incidents = [incident for incident in opened if incident.firing]
-    firing = [incident for incident in open_incidents if at - incident.seen < CLEAR_S]
-    plain = _with_quiet_alerts(
-        plain, [incident for incident in open_incidents if at - incident.seen >= CLEAR_S], at
-    )
-    down = {trouble.kind for trouble in plain.troubles if trouble.severity == "down"}
-    statements = [_statement_of(incident, down) for incident in firing if not incident.part_of]
-    families = {incident.family for incident in firing}
-    others = [of_trouble(trouble) for trouble in plain.troubles if trouble.kind not in families]
-    ranked = ranked_statements([*statements, *others])
-    troubles = tuple(statement.trouble for statement in ranked)
-    if plain.severity == "blind":
-        return replace(plain, troubles=troubles)
+    active = [incident for incident in opened if incident.firing and not _is_over(incident, plain, judge, at)]
+    firing = [incident for incident in active if at - incident.seen < CLEAR_S]
+    plain = _with_quiet_alerts(plain, [incident for incident in active if at - incident.seen >= CLEAR_S], at)
+    judged_kinds = {trouble.kind for trouble in plain.troubles}
+    statements = [
+        _statement_of(incident)
+        for incident in firing
+        if not incident.part_of and incident.tier != "info" and incident.family not in judged_kinds
+    ]
+    if plain.severity in ("blind", "catching_up"):
+        return plain
     if not statements:
         return _all_well(plain, at - last_resolved) if plain.severity == "ok" else plain
-    since = min(trouble.since for trouble in troubles)
-    return Verdict(troubles[0].severity, sentence(ranked), min(since, at), troubles)
+    ranked = ranked_statements([*(of_trouble(trouble) for trouble in plain.troubles), *statements])
+    found = tuple(statement.trouble for statement in ranked)
+    since = onset_of(found, (*found, *plain.recovering))
+    return replace(
+        plain, severity=found[0].severity, text=sentence(ranked), since=min(since, at), troubles=found
+    )
+
+
+def _is_over(incident: Incident, plain: Verdict, judge: Judge | None, at: float) -> bool:
+    """Whether what an incident is about has recovered, though its evidence fades more slowly."""
+    if judge is None or incident.family in {trouble.kind for trouble in plain.troubles}:
+        return False
+    over = judge.over.get(incident.family, 0.0)
+    if at - over < AFTERMATH_S and incident.onset <= over:
+        return True
+    explained = at - judge.upstream_until < AFTERMATH_S and incident.onset <= judge.upstream_until + SETTLED_S
+    return incident.family in DOWNSTREAM and explained
 
 
 def severity_of(engine: Engine, incidents: Incidents, at: float) -> Severity:
     """The severity of that verdict for the whole fleet; "learning" counts as ok."""
     if engine.feed.blind:
         return "blind"
-    if not engine.judge.standing and not incidents.opened:
+    standing = engine.judge.standing.values()
+    if not standing and not incidents.opened:
         return "ok"
-    ranked = ranked_statements([of_trouble(active.trouble) for active in engine.judge.standing.values()])
-    troubles = tuple(statement.trouble for statement in ranked)
-    plain = Verdict(troubles[0].severity if troubles else "ok", "", troubles=troubles)
-    return verdict_of(plain, incidents.opened, at).severity
+    ranked = ranked_statements([of_trouble(active.trouble) for active in standing if active.on])
+    on = tuple(statement.trouble for statement in ranked)
+    severity: Severity = on[0].severity if on else "recovering" if standing else "ok"
+    plain = Verdict(severity, "", troubles=on)
+    return verdict_of(plain, incidents.opened, at, judge=engine.judge).severity
 
 
 def _attributed(plain: Verdict, opened: Iterable[Incident]) -> Verdict:
@@ -128,14 +186,14 @@ def _with_quiet_alerts(plain: Verdict, quiet: list[Incident], at: float) -> Verd
     return replace(plain, text=f"{plain.text} · {named[0]}{more}")
 
 
-def _statement_of(incident: Incident, down: Collection[str]) -> Statement:
-    """An incident as a statement; down also if the judge sees its family as down, as the screen's figures show."""
+def _statement_of(incident: Incident) -> Statement:
+    """An incident as a statement."""
     lead = incident.lead
     page = incident.tier == "critical" and incident.family in UPSTREAM and not incident.segment
     trouble = Trouble(
         kind=incident.family,
         since=incident.onset,
-        severity="down" if page or incident.family in down else "degraded",
+        severity="down" if page else "degraded",
         value=lead.value,
         normal=lead.normal,
         n=lead.n,

@@ -82,7 +82,7 @@ class DetectorSet:
         if any(signal.tier == "critical" for signal in feed_signals):
             return [*urgent.signals(state.urgent), *feed_signals]  # without data there is no evidence
         reading = readings.read(engine.ledger.tick_counters.drain(), self._rows.of, baseline.lines)
-        preset_signals = presets.signals(engine, at) if self._changes.learning else []
+        preset_signals = presets.signals(engine) if self._changes.learning else []
         self._changes.step(reading, at, down=any(signal.tier == "critical" for signal in preset_signals))
         return [
             *urgent.signals(state.urgent),

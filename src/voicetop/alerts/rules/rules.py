@@ -14,11 +14,12 @@ from voicetop.alerts.incidents.policy import Policies
 from voicetop.alerts.rules import metrics
 from voicetop.alerts.rules.metrics import Metric, Readings
 from voicetop.alerts.signals import Signal, Tier
-from voicetop.engine import thresholds, verdict
+from voicetop.engine import thresholds
 from voicetop.engine.attribution import markers, onset, segments, stages
 from voicetop.engine.attribution.likelihood import Attribution
 from voicetop.engine.config import EngineConfig, Policy, Rule, ThresholdPair
 from voicetop.engine.engine import Engine
+from voicetop.engine.judge import errors
 from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import NAN, Figure
 from voicetop.formatting.numbers import written
@@ -164,7 +165,7 @@ def culprit_of(engine: Engine, rule: Rule, metric: Metric, figure: Figure, since
         who, stage, share = _slow(engine, figure)
     elif metric.family == "errors" and short:
         sums = engine.ledger.counts.sums("5m", None)
-        who, component = segments.of_errors(engine.ledger), verdict.worst_component(sums)
+        who, component = segments.of_errors(engine.ledger), errors.worst_component(sums)
     last = markers.last_before(engine.markers, since)
     if last is None:
         return Culprit(who, stage, share, component)

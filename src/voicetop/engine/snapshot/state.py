@@ -20,7 +20,8 @@ class Trouble(Struct, frozen=True):
 
     `since` is the estimated onset, `earliest` and `latest` bound it (95 %); `marker` names the change that it began
     with ("deploy v42"), if one lies within these bounds. `recovered` is since when recent data has been normal again
-    (stamp time); NaN while it is not.
+    (stamp time); NaN while it is not. `figure` and `quantile` tell which time a latency is of ("e2e", "tts_ttfb").
+    `hits` came in the last `over_s` seconds where `expected` do normally: what it was found by.
     """
 
     kind: str
@@ -42,6 +43,11 @@ class Trouble(Struct, frozen=True):
     latest: float = NAN
     marker: str = ""
     recovered: float = NAN
+    figure: str = ""
+    quantile: float = NAN
+    hits: int = 0
+    expected: float = NAN
+    over_s: float = NAN
 
     @property
     def key(self) -> str:
@@ -50,13 +56,17 @@ class Trouble(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """Is everything working right now? `text` is the sentence behind the severity word, worst trouble first."""
+    """Is everything working right now? `text` is the sentence behind the severity word, worst trouble first.
+
+    `troubles` are on; `recovering` are those that recent data no longer shows, while longer windows still hold them.
+    """
 
     severity: Severity
     text: str
     since: float = NAN
     troubles: tuple[Trouble, ...] = ()
     learning_s: float = 0.0
+    recovering: tuple[Trouble, ...] = ()
 
 
 class FeedState(Struct, frozen=True):

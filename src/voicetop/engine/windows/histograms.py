@@ -248,9 +248,9 @@ class Histograms:
         open_slots = [slot for number, slot in self.fine.items() if number * FINE >= self.edges.open]
         if not open_slots:
             return None
-        return self._counts_of(open_slots, cells)
+        return self.counts_of(open_slots, cells)
 
-    def _counts_of(self, slots: list[HistogramSlot], cells: NDArray[np.intp] | None) -> Histogram:
+    def counts_of(self, slots: list[HistogramSlot], cells: NDArray[np.intp] | None) -> Histogram:
         counts = np.zeros(ROW, np.int64)
         for slot in slots:
             slot.join()
@@ -266,11 +266,11 @@ class Histograms:
         """Counts [metric, bucket] of one minute or quarter with its open slots, or of ten of the last 300 seconds."""
         width, number = key
         if width == FINE:
-            return self._counts_of([self.fine[number]] if number in self.fine else [], cells)
+            return self.counts_of([self.fine[number]] if number in self.fine else [], cells)
         slots = [self.coarse[key]] if key in self.coarse else []
         begin, end = number * width, (number + 1) * width
         slots += [s for n, s in self.fine.items() if n * FINE >= self.edges.open and begin <= n * FINE < end]
-        return self._counts_of(slots, cells)
+        return self.counts_of(slots, cells)
 
     def changes(self, key: SlotKey) -> tuple[int, ...]:
         """Numbers that differ whenever the counts of one minute or quarter have changed."""
@@ -299,7 +299,7 @@ class Histograms:
         slots += [
             s for n, s in self.fine.items() if n * FINE >= self.edges.open and n * FINE // 3600 % 24 == hour
         ]
-        table = self._counts_of(slots, cells)
+        table = self.counts_of(slots, cells)
         return {name: table[metric] for metric, name in enumerate(METRICS) if table[metric].any()}
 
     def idle_cells(self, used: int) -> NDArray[np.intp]:

@@ -23,6 +23,7 @@ from voicetop.engine.windows.cells import EVERYBODY, FOLDED, Cells, Key, Segment
 from voicetop.engine.windows.counts import Counts
 from voicetop.engine.windows.histograms import METRIC, METRICS, ROW, Histogram, Histograms
 from voicetop.engine.windows.past_ends import PastEnds
+from voicetop.engine.windows.recent_slots import RecentSlots
 from voicetop.engine.windows.slots import FINE, MINUTE, SlotKey, parts_of
 from voicetop.wire.codec import pack_durations
 from voicetop.wire.events import Turn
@@ -53,6 +54,14 @@ class Ledger:
         self.past_ends = PastEnds()
         self.tick_counters = TickCounters()
         self._shared: dict[Key, dict[str, str]] = {}
+        self._recent: RecentSlots | None = None
+
+    @property
+    def recent(self) -> RecentSlots:
+        """The last five minutes of the windows, slot by slot."""
+        if self._recent is None or not self._recent.reads(self.windows, self.counts):
+            self._recent = RecentSlots(self.windows, self.counts)
+        return self._recent
 
     def advance(self, at: float) -> None:
         self.windows.advance(at)
