@@ -102,11 +102,11 @@ def test_the_values_that_the_verdict_names_are_marked_with_its_segment(line: Lin
     line.pass_(5.0)
     trouble = line.session.engine.judge.standing.get("local latency")
     assert trouble is None
-    for number in range(12):
+    for number in range(14):
         line.begin(f"bad{number}", language="fr", intent="billing", tier="gold")
         for turn in range(TURNS):
             line.turn(f"bad{number}", 5000.0, turn=turn)
-    line.pass_(5.0)
+        line.pass_(5.0)
     verdict = line.see().verdict
     where = next(trouble.where for trouble in verdict.troubles if trouble.kind == "latency")
     for dimension, value in where:

@@ -8,7 +8,7 @@ from voicetop.engine import normals
 from voicetop.engine.attribution.change_point import Change, began
 from voicetop.engine.judge.errors import over_since
 from voicetop.engine.judge.mark import ActiveTrouble, Finding, Mark
-from voicetop.engine.snapshot import NAN, Trouble
+from voicetop.engine.snapshot import NAN, Figure, Trouble
 from voicetop.formatting.numbers import known
 
 RATES = {
@@ -33,7 +33,8 @@ def find(mark: Mark, kind: str, floor: float) -> list[Finding]:
     if not (figure.off and figure.normal.known):
         return []
     change = _change(mark, kind)
-    if known(_over_since(mark, kind, change.onset, change.ratio)):
+    since = change.onset if known(change.onset) else -np.inf
+    if known(_over_since(mark, kind, since, _ratio(kind, figure))):
         return []
     return [Finding(Trouble(kind, mark.at, "degraded", figure.value, figure.normal.value, figure.n), change)]
 
@@ -44,7 +45,14 @@ def recovered(mark: Mark, active: ActiveTrouble) -> float:
     figure = normals.outcome(kind, mark.ledger.counts.sums("30m", None), mark.usual)
     if not figure.off and figure.known:
         return mark.at
-    return _over_since(mark, kind, active.since, active.ratio)
+    return _over_since(mark, kind, active.since, max(_ratio(kind, figure), active.ratio))
+
+
+def _ratio(kind: str, figure: Figure) -> float:
+    """How many times more calls ended badly over 30 minutes than normal."""
+    if kind == "success":
+        return (1 - figure.value) / max(1e-3, 1 - figure.normal.value)
+    return figure.value / max(1e-3, figure.normal.value)
 
 
 def _over_since(mark: Mark, kind: str, since: float, ratio: float) -> float:
