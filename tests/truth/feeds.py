@@ -52,11 +52,13 @@ def _frames(records: Records) -> Iterator[bytes]:
             seq += len(part)
 
 
-def simulated(incident: str, *, at: float, duration: float, until: float, calls: int = 60) -> Records:
-    """A seeded run of the simulator with one incident, from a quarter of an hour before START on, a beat a second."""
+def simulated(
+    incident: str, *, at: float, duration: float, until: float, calls: int = 60, source: str = "fleet"
+) -> Records:
+    """A seeded run of the simulator with one incident, from 25 minutes before START on, a beat a second."""
     fleet = Fleet(
         FleetConfig(
-            start=START, seed=20, calls=calls, history=1_500.0, full=200.0, old_calls=120, detail=BRIEF,
+            start=START, seed=20, calls=calls, source=source, history=1_500.0, full=200.0, old_calls=120, detail=BRIEF,
             incidents=(SimulatedIncident(incident, at=at, duration=duration),),
         )
     )  # fmt: skip
@@ -65,3 +67,8 @@ def simulated(incident: str, *, at: float, duration: float, until: float, calls:
         now = START + second
         told += [(now, event) for event in [*fleet.until(now), Heartbeat(ts=now, seq=0)]]
     return [(stamp, msgspec.json.decode(msgspec.json.encode(event))) for stamp, event in told]
+
+
+def together(*feeds: Records) -> Records:
+    """Feeds of several publishers as one hub sends them."""
+    return sorted((record for feed in feeds for record in feed), key=lambda record: record[0])

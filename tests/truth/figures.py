@@ -106,6 +106,7 @@ def _figure(name: str, figure: Figure) -> Said:
 def _of_waiting(snap: Snapshot) -> Said:
     yield "waiting", snap.waiting.waiting
     yield "stuck", snap.waiting.stuck
+    yield "unknown", snap.waiting.unknown
     yield "longest wait", snap.waiting.longest_s * 1000
     for row in snap.waiting.stages:
         yield f"waiting in {row.stage}", row.waiting

@@ -104,8 +104,14 @@ def of_top(text: str) -> Said:
         stuck = re.search(r"■ ([\d,]+) stuck", waiting[0])
         yield "stuck", stuck[1] if stuck else "0"
         yield from found(r"longest ([\d.]+ s)", waiting[0], "longest wait")
+    yield from _unknown(text)
     yield from found(r"─ needs attention ─.* ([\d,]+) stuck", text, "stuck")
     yield from found(r"─ needs attention ─.* ([\d,]+) live ─", text, "live")
+
+
+def _unknown(text: str) -> Said:
+    unknown = re.search(r"([\d,]+) repl(?:y|ies) unknown since", text)
+    yield "unknown", unknown[1] if unknown else "0"
 
 
 def of_percentiles(text: str) -> Said:
@@ -163,6 +169,7 @@ def of_plain(line: str) -> Said:
     yield from found(r"\blive ([\d,]+)", figures, "live of all")
     yield from found(rf"p50 {_VALUE}", figures, "P50 e2e")
     yield from found(r"stuck ([\d,]+)/([\d,]+)", figures, "stuck", "waiting")
+    yield from _unknown(figures)
     names = {
         "p95": "P95 e2e",
         "errors": "errors",

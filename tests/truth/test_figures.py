@@ -10,7 +10,7 @@ import pytest
 
 from truth import oracle
 from truth.claims import Claim, claims, contradictions, wrong
-from truth.feeds import RECORDINGS, START, Look, looks, simulated
+from truth.feeds import RECORDINGS, START, Look, looks, simulated, together
 from truth.figures import (
     NAN,
     answers,
@@ -161,6 +161,20 @@ def test_a_simulated_incident_is_shown_as_it_was(incident: str) -> None:
             check_tables(look, (), ("intent",))
         else:
             check_plots(look, (), trends=False)
+
+
+def test_the_callers_of_a_silent_publisher_are_unknown() -> None:
+    one, other = (
+        simulated("healthy", at=0.0, duration=0.0, until=100.0, source=source) for source in ("one", "other")
+    )
+    cut = [record for record in other if record[0] <= START + 60.0]
+    unknown: list[int] = []
+    for look in looks(together(one, cut), (55.0, 66.0, 69.0, 90.0)):
+        check_screens(look, ())
+        check_plots(look, (), trends=False)
+        unknown.append(look.session.snapshot(View()).waiting.unknown)
+    assert unknown[:2] == [0, 0]
+    assert unknown[2] == unknown[3] > 0
 
 
 @pytest.mark.parametrize("name", MOMENTS)
