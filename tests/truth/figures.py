@@ -45,7 +45,8 @@ def answers_over_time(calls: list[Call], at: float, shown: Series) -> dict[str, 
         def inside(ts: float, start: float = start, end: float = end) -> bool:
             return start <= ts < end
 
-        true = oracle.figures(calls, min(end, at), inside, inside)
+        touched = [c for c in calls if c.started < end and max(c.ended, c.told[-1][1]) >= start]
+        true = oracle.figures(touched, min(end, at), inside, inside)
         point = _named(true) | {"started": Answer(true["started"], 0)}
         named |= {f"{name} at {start:.0f}": answer for name, answer in point.items()}
     return named

@@ -131,7 +131,7 @@ def check_screens(look: Look, where: Where) -> None:
     assert mistakes([*of_panels(look, where, "5m"), *of_screens(look, where)], where) == []
 
 
-def check_tables(look: Look, where: Where, dimensions: Sequence[str] = DIMENSIONS) -> None:
+def check_tables(look: Look, where: Where, dimensions: Sequence[str]) -> None:
     tables = [claim for dimension in dimensions for claim in of_segment_table(look, where, dimension)]
     assert wrong([*of_call_list(look, where), *tables]) == []
 
@@ -142,13 +142,12 @@ def check_plots(look: Look, where: Where, *, trends: bool) -> None:
 
 @pytest.mark.parametrize("name", MOMENTS)
 def test_a_recording_is_shown_as_it_was(name: str) -> None:
-    for look in looks(oracle.read(str(RECORDINGS / f"{name}.vtr")), MOMENTS[name]):
+    for number, look in enumerate(looks(oracle.read(str(RECORDINGS / f"{name}.vtr")), MOMENTS[name])):
         for where in (*FILTERS, three_calls(look)):
             check_screens(look, where)
-        assert wrong([*of_panels(look, (), "30m"), *of_panels(look, (), "24h")]) == []
-        check_tables(look, ())
-        check_plots(look, (), trends=False)
-        check_plots(look, (("language", "es"),), trends=True)
+        check_tables(look, (), DIMENSIONS[number % 3 :][:1])
+        check_plots(look, FILTERS[number % 3], trends=number % 3 == 1)
+    assert wrong([*of_panels(look, (), "30m"), *of_panels(look, (), "24h")]) == []
 
 
 @pytest.mark.parametrize("incident", sorted(SCENARIOS))
