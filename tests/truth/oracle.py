@@ -57,13 +57,13 @@ def window(at: float, span: str) -> Inside:
 
 class Call:
     def __init__(self, told: list[Told], now: float, heard: float, began: float) -> None:
-        """`heard` is when its publisher last was, `began` when the feed did."""
-        self.id, self.told, self.now, self.heard, self.began = told[0][2]["call_id"], told, now, heard, began
+        self.id, self.told, self.now = told[0][2]["call_id"], told, now
         self.of = cache(self._of)
         ended, self.end = self._end()
         self.reason = self.end.get("reason", "")
         self.started = min([told[0][1], *(ts for ts, _ in self.of("call.start"))])
-        self.ended = max(self.started, ended)
+        self.heard, unwatched = heard, told[0][0] > self.started + 30  # its publisher was heard last
+        self.began, self.ended = max(began, told[0][0] * unwatched), max(self.started, ended)
         self.steps = [(e["step"], ts) for ts, e in self.of("call.step", "turn", "call.end") if e.get("step")]
         self.reached = dict(reversed(self.steps))
         self.segments, self.waits = dict(self._segments()), list(self._waits())

@@ -223,6 +223,7 @@ def _of_segment(line: str, at: dict[str, int]) -> Said:
         yield from found(rf"^ *{_VALUE}", line[at[title] :], name)
     yield from found(r"([\d,]+) *$", line[: at["CALLS"] + 5], "active")
     yield from found(r"■ ([\d,]+) *$", line[: at["STUCK"] + 5], "stuck")
+    yield from found(r"  ((?:≥ )?[\d,.]+ m?s|–) *$", line[: at["REST P95"] + 8], "rest P95")
 
 
 def of_calls(lines: list[str]) -> Said:

@@ -225,6 +225,7 @@ def _row_of(group: Group, groups: list[Group], all_calls: int, span: str) -> Seg
     nothing = np.zeros(BUCKETS, np.int64)
     rest_now = np.sum([nothing, *(other.now for other in others)], axis=0)
     rest_waits = np.sum([nothing, *(other.waits for other in others)], axis=0)
+    rest_p95, rest_at_least = censored_quantile(rest_now, rest_waits, 0.95)
     sums, usual = group.business, group.normals
     past = usual.histograms.get("e2e")
     return SegmentRow(
@@ -240,8 +241,9 @@ def _row_of(group: Group, groups: list[Group], all_calls: int, span: str) -> Seg
         cost=normals.outcome("cost", sums, usual),
         sentiment=normals.outcome("sentiment", sums, usual),
         stuck=group.stuck,
-        rest_p95=censored_quantile(rest_now, rest_waits, 0.95)[0],
+        rest_p95=rest_p95,
         rest_errors=_rest(others, "error"),
+        rest_at_least=rest_at_least,
     )
 
 

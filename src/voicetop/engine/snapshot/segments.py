@@ -44,6 +44,8 @@ class SegmentRow(Struct, frozen=True):
     worse: tuple[WorseFigure, ...] = ()
     rest_p95: float = NAN
     rest_errors: float = NAN
+    rest_at_least: bool = False
+    """Whether `rest_p95` is a lower bound, since callers still wait."""
 
     @property
     def worse_in(self) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ def _short(value: float, unit: str) -> str:
 
 
 def _rest(row: SegmentRow, _: bool) -> Line:
-    return ((numbers.milliseconds(row.rest_p95), "muted"),)
+    return (("≥ " * row.rest_at_least + numbers.milliseconds(row.rest_p95), "muted"),)
 
 
 def _excess(
@@ -216,7 +216,7 @@ COLUMNS = (
     ),
     SegmentColumn("stuck", "STUCK", 5, 5, 7, _stuck, lambda row: -row.stuck),
     EXPLAINS,
-    SegmentColumn("rest", "REST P95", 9, 9, 11, _rest, lambda row: -row.rest_p95),
+    SegmentColumn("rest", "REST P95", 10, 10, 11, _rest, lambda row: -row.rest_p95),
     WHY,
 )  # fmt: skip
 

@@ -143,19 +143,19 @@ def _against(row: SegmentRow) -> list[Line]:
 
 
 def _p95(row: SegmentRow) -> Line:
-    said = _compared("P95", row.p95, numbers.milliseconds, row.rest_p95)
+    said = _compared("P95", row.p95, numbers.milliseconds, row.rest_p95, "≥ " * row.rest_at_least)
     slow = next((figure for figure in row.worse if figure.name == "latency" and not figure.where), None)
     return said if slow is None or not said else (*said, (f"  {reason(slow)}", "muted"))
 
 
-def _compared(name: str, figure: Figure, write: Callable[[float], str], rest: float) -> Line:
+def _compared(name: str, figure: Figure, write: Callable[[float], str], rest: float, least: str = "") -> Line:
     if not figure.known or figure.few:
         return ()
     said = Row(3).left(8, name, "muted").add(("≥ " if figure.at_least else "") + write(figure.value), "text")
     said.add(f" {plus_minus(figure)}".rstrip(), "faint")
     if figure.normal.known:
         said.add(f"  normal {write(figure.normal.value)}", "muted")
-    return said.add(f"  the rest {write(rest)}" if known(rest) else "", "muted").line()
+    return said.add(f"  the rest {least}{write(rest)}" if known(rest) else "", "muted").line()
 
 
 def _outcome(name: str, title: str, write: Callable[[float], str]) -> Callable[[SegmentRow], Line]:
