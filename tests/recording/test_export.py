@@ -75,6 +75,27 @@ def test_time_series_count_what_happened(recording: Path, capsys: pytest.Capture
     assert len(stamps) == 3
 
 
+def test_time_series_tell_who_waits_while_no_reply_comes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends: list[dict[str, object]] = [
+        {"type": "turn", "turn": 0, "e2e_ms": 900.0},
+        {"type": "call.end", "reason": "user_hangup"},
+        {"type": "stage", "name": "vad", "state": "start"},
+        {"type": "call.update", "state": "held"},
+        {"type": "stage", "name": "llm", "state": "start"},
+    ]
+    calls = [f"c{number}" for number in range(len(ends))]
+    begin = [{"type": "turn.start", "ts": 10.0, "call_id": call, "turn": 0} for call in calls]
+    end = [{**event, "ts": 70.0, "call_id": call} for call, event in zip(calls, ends, strict=True)]
+    path = record(tmp_path / "a.vtr", [batch(1, 10.0, *begin), batch(6, 70.0, *end)])
+    text = exported(path, "openmetrics", capsys)
+    assert re.findall(r"^voicetop_callers_waiting (\S+) (\S+)$", text, re.MULTILINE) == [
+        ("5", "60"),
+        ("1", "120"),
+    ]
+
+
 def test_labels_are_bounded_and_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ends = [
         {"type": "call.end", "ts": 1.0, "call_id": str(n), "reason": f'a "reason"\\\n{n}'} for n in range(200)

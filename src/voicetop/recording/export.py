@@ -144,12 +144,16 @@ Sample = tuple[str, float, float]
 """Labels, stamp, value."""
 
 HISTOGRAM = "turn_e2e_seconds"
+"""Of completed turns: in an outage it is `callers_waiting` that rises."""
+GAUGES = ("calls_live", "callers_waiting")
 
 
 class _Counters:
-    """Counts by name and labels, sampled once a minute of stamp time."""
+    """Counts by name and labels, and the calls live and waiting for a reply, sampled once a minute of stamp time."""
 
     def __init__(self) -> None:
+        self.live: set[str] = set()
+        self.waiting: set[str] = set()
         self.now: dict[tuple[str, str], float] = {}
         self.samples: dict[str, list[Sample]] = {}
         self._values: dict[tuple[str, str], set[str]] = {}
@@ -159,6 +163,7 @@ class _Counters:
         self.now[name, text] = self.now.get((name, text), 0.0) + value
 
     def sample(self, at: float) -> None:
+        self.now["calls_live", ""], self.now["callers_waiting", ""] = len(self.live), len(self.waiting)
         for (name, labels), value in self.now.items():
             self.samples.setdefault(name, []).append((labels, at, value))
 
@@ -173,17 +178,17 @@ class _Counters:
 
 def to_openmetrics(rows: Rows, out: TextIO) -> None:
     """Counters once a minute, with their stamps, as `promtool tsdb create-blocks-from openmetrics` reads them."""
-    counters, live, due = _Counters(), set[str](), 0.0
+    counters, due = _Counters(), 0.0
     reached = 0.0
     for at, _, _, _, event in rows:
         if reached and at >= due:
-            _sample(counters, live, due)
+            counters.sample(due)
         if at >= due:
             due = (math.floor(at / STEP_S) + 1) * STEP_S
         reached = max(reached, at)
-        _count(counters, live, event)
+        _count(counters, event)
     if reached:
-        _sample(counters, live, due)
+        counters.sample(due)
     histogram = [name for name in counters.samples if name.startswith(HISTOGRAM)]
     for name in sorted(counters.samples.keys() - set(histogram)):
         _write_family(name, counters.samples[name], out)
@@ -192,20 +197,19 @@ def to_openmetrics(rows: Rows, out: TextIO) -> None:
     out.write("# EOF\n")
 
 
-def _sample(counters: _Counters, live: set[str], at: float) -> None:
-    counters.now["calls_live", ""] = len(live)
-    counters.sample(at)
-
-
-def _count(counters: _Counters, live: set[str], event: dict[str, Any]) -> None:
+def _count(counters: _Counters, event: dict[str, Any]) -> None:
     kind = str(event.get("type"))
     counters.add("events", type=kind if kind in EVENT_TYPES else "unknown")
     call = str(event.get("call_id", ""))
-    if kind == "call.start":
-        live.add(call)
+    if _ends_wait(kind, event):
+        counters.waiting.discard(call)
+    if kind == "turn.start":
+        counters.waiting.add(call)
+    elif kind == "call.start":
+        counters.live.add(call)
         counters.add("calls_started")
     elif kind == "call.end":
-        live.discard(call)
+        counters.live.discard(call)
         counters.add("calls_ended", reason=event.get("reason"))
     elif kind == "error":
         final = "true" if event.get("final", True) else "false"
@@ -213,6 +217,13 @@ def _count(counters: _Counters, live: set[str], event: dict[str, Any]) -> None:
     elif kind == "turn":
         counters.add("turns", status=event.get("status", "ok"))
         _count_latency(counters, event.get("e2e_ms"))
+
+
+def _ends_wait(kind: str, event: dict[str, Any]) -> bool:
+    """Whether the caller doesn't wait for a reply any more."""
+    if kind == "stage":
+        return event.get("name") == "vad" and event.get("state") == "start"
+    return kind in ("turn", "call.end") or event.get("state") in ("held", "transferring")
 
 
 def _count_latency(counters: _Counters, e2e_ms: Any) -> None:
@@ -228,7 +239,7 @@ def _count_latency(counters: _Counters, e2e_ms: Any) -> None:
 
 def _write_family(name: str, samples: list[Sample], out: TextIO) -> None:
     """The samples of one metric, series by series."""
-    gauge = name == "calls_live"
+    gauge = name in GAUGES
     out.write(f"# TYPE voicetop_{name} {'gauge' if gauge else 'counter'}\n")
     for sample in sorted(samples, key=lambda sample: sample[:2]):
         _write_sample(name if gauge else f"{name}_total", sample, out)
