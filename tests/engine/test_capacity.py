@@ -57,6 +57,17 @@ def test_the_screen_tells_load_limit_peak_and_arrivals() -> None:
     assert math.isnan(panel.minutes_to_limit)
 
 
+def test_how_fast_calls_arrive_is_unknown_to_who_has_just_joined() -> None:
+    line = Line()
+    line.tell(Capacity, limit=150)
+    for n in range(100):
+        line.begin(f"c{n}")
+    line.pass_(60)
+    assert math.isnan(line.see().capacity.arrivals_per_min)
+    line.pass_(300, every=15)
+    assert line.see().capacity.arrivals_per_min < 1
+
+
 def test_a_full_line_is_a_trouble() -> None:
     line = Line()
     line.tell(Capacity, limit=10)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from engine.feeding import START as AT
 from voicetop.engine.engine import Engine
 from voicetop.engine.judge.mark import ActiveTrouble
-from voicetop.engine.snapshot import Severity, Trouble
+from voicetop.engine.snapshot import NAN, Severity, Trouble
 from voicetop.engine.snapshot.timeline import GRAVITY, Note
 from voicetop.views import timeline_builder as module
 from voicetop.views.timeline_builder import TimelineBuilder
@@ -109,6 +109,21 @@ def test_troubles_begin_and_clear() -> None:
     assert kinds(builder) == [
         ("trouble", 5.0, "9 of 12 waiting callers stuck for over 8 s"),
         ("cleared", 15.0, "9 of 12 waiting callers stuck for over 8 s"),
+    ]
+
+
+def test_what_recovered_is_over_though_the_five_minutes_still_contain_it() -> None:
+    builder, engine = TimelineBuilder(), Engine()
+    step(builder, engine, AT)
+    active = ActiveTrouble(Trouble("errors", AT, "degraded", 0.2, n=100), AT, AT)
+    engine.judge.standing["errors"] = active
+    for second, recovered in ((5, NAN), (10, AT + 8), (15, AT + 8), (20, NAN)):
+        active.recovered = recovered
+        builder.step(engine, AT + second)
+    assert [(kind, at) for kind, at, _ in kinds(builder)] == [
+        ("trouble", 5.0),
+        ("cleared", 10.0),
+        ("trouble", 20.0),
     ]
 
 

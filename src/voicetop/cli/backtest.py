@@ -139,10 +139,10 @@ class _ShownTroubles:
         session.on_beat.append(self._update)
 
     def _update(self, beat: Beat) -> None:
-        standing = self._session.engine.judge.standing
-        for kind in [kind for kind in self._on if kind not in standing]:
+        on = {key: active for key, active in self._session.engine.judge.standing.items() if active.on}
+        for kind in [kind for kind in self._on if kind not in on]:
             self._over.append(self._on.pop(kind)._replace(over=beat.at))
-        for kind, current in standing.items():
+        for kind, current in on.items():
             if kind not in self._on:
                 text, since = trouble_text.text(current.trouble), min(current.since, beat.at)
                 self._on[kind] = Fired(kind, "the verdict", current.trouble.kind, beat.at, since, NAN, text)

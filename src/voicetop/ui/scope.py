@@ -16,8 +16,9 @@ def narrowed(where: Where, name: str, value: str) -> Where:
 
 
 def blamed(snap: Snapshot) -> Trouble | None:
-    """The worst trouble that is limited to a segment."""
-    return next((trouble for trouble in snap.verdict.troubles if trouble.where), None)
+    """The worst trouble that is limited to a segment; of those that are over, if none is left."""
+    known_troubles = (*snap.verdict.troubles, *snap.verdict.recovering)
+    return next((trouble for trouble in known_troubles if trouble.where), None)
 
 
 class Scope:
@@ -52,8 +53,8 @@ class Scope:
         """Narrow to the segment the verdict blames; returns a message if there is none."""
         trouble = blamed(snap) if snap is not None else None
         if trouble is None:
-            troubles = snap.verdict.troubles if snap is not None else ()
-            return "no segment explains it: all segments are affected" if troubles else "nothing is wrong now"
+            wrong = snap is not None and (snap.verdict.troubles or snap.verdict.recovering)
+            return "no segment explains it: all segments are affected" if wrong else "nothing is wrong now"
         if self.where == trouble.where:
             return "already filtered to the affected segment: Backspace widens"
         self.where = trouble.where

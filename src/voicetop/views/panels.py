@@ -52,11 +52,15 @@ def capacity(engine: Engine, chart: Series) -> CapacityPanel:
 
 
 def arrivals_per_min(engine: Engine) -> float:
-    """Calls that began per minute of the last five, or of what the feed covers of them."""
+    """Calls that began per minute of the last five; NaN while the feed is younger.
+
+    Who joins a running fleet meets all its calls at once, and for a while can't tell when they began.
+    """
     counts = engine.ledger.counts
     first_at = min((width * number for width, number in counts.slots), default=engine.at)
-    covered = max(60.0, min(engine.at - counts.edges.short, engine.at - first_at))
-    return counts.sums("5m", None).get("started", 0) / covered * 60
+    if first_at > counts.edges.short:
+        return NAN
+    return counts.sums("5m", None).get("started", 0) / (engine.at - counts.edges.short) * 60
 
 
 def response_times(scope: Scope) -> Latencies:

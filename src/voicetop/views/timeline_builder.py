@@ -178,17 +178,17 @@ class TimelineBuilder:
             self.add_act(event, when)
 
     def _add_troubles(self, engine: Engine, at: float) -> None:
-        """Add troubles that began or cleared at this mark."""
-        standing = engine.judge.standing
-        if standing.keys() == self._troubles.keys():
+        """Add troubles that began, came back or recovered at this mark."""
+        on = {key: active.trouble for key, active in engine.judge.standing.items() if active.on}
+        if on.keys() == self._troubles.keys():
             return
-        for kind, held in standing.items():
-            if kind not in self._troubles:
-                self.add(Note(at, "trouble", trouble_text.text(held.trouble), held.trouble.severity))
-        for kind, text in self._troubles.items():
-            if kind not in standing:
+        for key, trouble in on.items():
+            if key not in self._troubles:
+                self.add(Note(at, "trouble", trouble_text.text(trouble), trouble.severity))
+        for key, text in self._troubles.items():
+            if key not in on:
                 self.add(Note(at, "cleared", text))
-        self._troubles = {kind: trouble_text.text(held.trouble) for kind, held in standing.items()}
+        self._troubles = {key: trouble_text.text(trouble) for key, trouble in on.items()}
 
     def _add_silence(self, engine: Engine, at: float) -> None:
         """Add a gap when the hub falls silent."""

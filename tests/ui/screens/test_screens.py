@@ -201,6 +201,15 @@ def test_blame_says_so_where_it_is_nobody_s() -> None:
     assert scope.where == ()
 
 
+def test_what_recovers_can_still_be_looked_at() -> None:
+    scope, base = Scope(), synthetic.incident()
+    over = msgspec.structs.replace(
+        base.verdict, severity="recovering", troubles=(), recovering=base.verdict.troubles
+    )
+    assert scope.blame(msgspec.structs.replace(base, verdict=over)) == ""
+    assert scope.where == base.verdict.troubles[0].where
+
+
 async def test_the_cursor_stays_on_its_value_and_the_order_can_be_changed() -> None:
     feed = FakeFeed()
     app = ConsoleApp(feed)
