@@ -29,11 +29,10 @@ class CapacityLoad(Struct, kw_only=True):
         if len(self.minutes) > MAX_MINUTES:
             del self.minutes[0]
 
-    def mean(self, at: float, minutes: int = 35, recent: int = 5) -> float:
-        """Mean of the last `minutes` but the most `recent` ones; 0 where nothing is known of them."""
-        now = int(at // 60)
-        found = [calls for minute, calls in self.minutes[-minutes - 1 :] if recent < now - minute <= minutes]
-        return sum(found) / len(found) if found else 0.0
+    def recent_peak(self, at: float, minutes: int = 35) -> int:
+        """Most calls at once in the last `minutes`; 0 where nothing is known of them."""
+        since = int(at // 60) - minutes
+        return max((calls for minute, calls in self.minutes[-minutes - 1 :] if minute >= since), default=0)
 
     def peak(self, at: float) -> tuple[int, float]:
         """(most calls at once in the last 24 hours, epoch seconds of that minute)."""

@@ -61,7 +61,7 @@ def _told_at_once(mark: Mark, rate: float) -> bool:
     Some publishers tell of a call when it has ended. The last minutes of such a feed never have a beginning.
     """
     handling = handling_s(mark.ledger.counts.sums("30m", None))
-    return mark.usual_live >= LIVE_SHARE * rate * handling / 60
+    return mark.recent_peak >= LIVE_SHARE * rate * handling / 60
 
 
 def expected_per_min(mark: Mark) -> float:

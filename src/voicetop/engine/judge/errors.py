@@ -98,7 +98,8 @@ def figure_of(mark: Mark, cells: Cells, usual: Normals) -> Figure:
 def series_of(mark: Mark, cells: Cells) -> Series:
     """Calls with an error by slot, against those expected of its turns."""
     hits, turns = mark.counts("error", cells), mark.turns(cells)
-    turns = np.maximum(turns + hits, turns.mean())  # as many in a slot in which no reply came
+    seconds = np.diff(mark.edges())
+    turns = np.maximum(turns + hits, turns.sum() / seconds.sum() * seconds)  # as many where no reply came
     rate = _rate(mark.usual, UNKNOWN_RATE)
     if cells is not None:
         rate = _rate(mark.usual_of(cells), rate)

@@ -80,7 +80,7 @@ class Judge(Struct, kw_only=True):
         at = waits.at
         mark = Mark(
             ledger, live, waits, troubled=troubled, limit=load.limit, stuck_after_s=stuck_after_s,
-            usual_live=load.mean(at),
+            recent_peak=load.recent_peak(at),
         )  # fmt: skip
         self.long_wait_s = mark.usual.long_wait_s
         if silent:

@@ -51,15 +51,15 @@ class Mark:
     """The windows and live calls at stamp time `at`.
 
     `troubled` are the minutes to be left out of normals, `over` the seconds from which on a caller is stuck, `limit`
-    the tested capacity in calls (0: not known), `usual_live` the mean number of live calls of the last half-hour.
+    the tested capacity in calls (0: not known), `recent_peak` the most live calls of the last half-hour.
     """
 
     def __init__(
         self, ledger: Ledger, live: Collection[Call], waits: Waits, *, troubled: frozenset[int], limit: int,
-        stuck_after_s: float, usual_live: float = 0.0,
+        stuck_after_s: float, recent_peak: int = 0,
     ) -> None:  # fmt: skip
         self.ledger, self.live, self.troubled, self.limit = ledger, live, troubled, limit
-        self.usual_live = usual_live
+        self.recent_peak = recent_peak
         self.now, self.at = waits, waits.at
         self.usual = Normals.of(ledger, None, troubled)
         self.over = max(stuck_after_s, self.usual.long_wait_s)
