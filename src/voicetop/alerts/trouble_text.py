@@ -43,6 +43,8 @@ def text(trouble: Trouble) -> str:
 
 def headline(trouble: Trouble) -> str:
     """What is wrong, in figures."""
+    if trouble.kind == "waiting" and not trouble.value:
+        return "callers were stuck until a moment ago"
     if trouble.kind == "waiting":
         return stuck_text(int(trouble.value), trouble.n, trouble.stage, trouble.line)
     if trouble.kind == "capacity":

@@ -145,11 +145,17 @@ class Fleet:
         self._plan_arrivals(self.begin)
 
     def _capacity(self) -> Capacity:
-        limit = self.config.capacity or _round_up(1.5 * self.config.calls)
+        limit = self.config.capacity or _round_up(1.5 * self._busiest())
         tested = self.start - _DAYS_SINCE_TEST * 86_400.0
         return Capacity(
             ts=self.begin, event_id=self._own_id(), source=self.config.source, limit=limit, tested_at=tested
         )
+
+    def _busiest(self) -> float:
+        """Calls at once in the busiest hour of the coming day, and in what is planned for: capacity is tested for it."""
+        hours = [self.level(self.start + 3600.0 * hour) for hour in range(24)]
+        planned = [SCENARIOS[one.name].max_arrivals for one in self.config.incidents]
+        return max(self.config.calls, *hours) * max(planned, default=1.0)
 
     def _populate(self, t: float, calls: int) -> None:
         """Calls that began before the fleet did; a long call is more likely to be live than a short one."""

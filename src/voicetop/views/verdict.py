@@ -28,6 +28,9 @@ from voicetop.views.troubles import UsualFor
 from voicetop.views.verdict_text import Statement, of_trouble, ranked_statements, sentence
 
 
+DOWN_STAYS_S = 60.0
+
+
 def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdict:
     """The verdict of the engine's judge, without incidents; `usual_for` gives the normals of a segment."""
     at, usual = engine.at, usual_for(())
@@ -51,7 +54,8 @@ def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdi
         return replace(verdict, severity="catching_up", text=text)
     if on:
         since = onset_of(on, (*on, *recovering))
-        return replace(verdict, severity=on[0].severity, text=sentence(statements), since=since)
+        severity = "down" if _was_down(on[0], recovering, at) else on[0].severity
+        return replace(verdict, severity=severity, text=sentence(statements), since=since)
     if recovering:
         since = onset_of(recovering, recovering)
         return replace(verdict, severity="recovering", text=_recovery(recovering, at), since=since)
@@ -72,6 +76,16 @@ def onset_of(worst: Sequence[Trouble], known_troubles: Sequence[Trouble]) -> flo
     together = [one for one in known_troubles if abs(one.since - lead.since) <= ONE_OUTAGE_S]
     named = [one.since for one in together if one.marker]
     return min(named or [one.since for one in together])
+
+
+def _was_down(lead: Trouble, recovering: Sequence[Trouble], at: float) -> bool:
+    """Whether a part of the same outage that was as bad as down has been over for less than a minute."""
+    return any(
+        one.severity == "down"
+        and at - one.recovered < DOWN_STAYS_S
+        and abs(one.since - lead.since) <= ONE_OUTAGE_S
+        for one in recovering
+    )
 
 
 def _recovery(recovering: Sequence[Trouble], at: float) -> str:

@@ -76,3 +76,4 @@ def test_a_series_can_be_cut_and_held_against_a_higher_rate() -> None:
     assert half.hits.tolist() == [5, 6, 7, 8, 9]
     assert half.scaled(1.5).expected.tolist() == [3.0] * 5
     assert half.scaled(1.5, 4.0).expected.tolist() == [6.0] * 5
+    assert half.scaled(0.5).expected.tolist() == [1.0] * 5

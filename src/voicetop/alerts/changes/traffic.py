@@ -18,6 +18,7 @@ MIN_FACTOR, MAX_FACTOR = 0.3, 1.0
 WEEKDAY_CALLS = 30.0
 TODAY_CALLS = 20.0
 BIN_S = 86_400 // BINS
+MAX_TREND = 3.0
 MIN_SEEN = 1.2
 """Exposure, in half-hours, above which a time of the week was seen more than once."""
 MIN_EXPOSED = 0.3
@@ -46,6 +47,17 @@ class Traffic(Struct, kw_only=True):
             return {kind: part for kind, part in parts.items() if kind != "started"}
         amount = round(1000 * usual * self._today_factor(at))
         return {**parts, "expected": (_FIRST, np.array([amount], np.int64))}
+
+    def trend(self, baseline: Baseline, at: float) -> float:
+        """How calls usually change from the last half-hour to now, as a factor; 1 while these hours aren't learned."""
+        if self.fitted != baseline.exposed.sum():
+            self._fit(baseline)
+        before = [self._seasonal_rate(at - 60.0 * minutes) for minutes in (10, 15, 20, 25, 30)]
+        known = min(
+            baseline.exposed[:, int(when // BIN_S) % BINS].sum() for when in (at - 1800, at, at + 900)
+        )
+        mean = sum(before) / len(before)
+        return min(MAX_TREND, self._seasonal_rate(at) / mean) if known > MIN_EXPOSED and mean > 0 else 1.0
 
     def seen_before(self, baseline: Baseline, at: float) -> bool:
         """Whether this time of this weekday was seen before the current one."""

@@ -83,6 +83,7 @@ class DetectorSet:
             return [*urgent.signals(state.urgent), *feed_signals]  # without data there is no evidence
         reading = readings.read(engine.ledger.tick_counters.drain(), self._rows.of, baseline.lines)
         preset_signals = presets.signals(engine) if self._changes.learning else []
+        engine.judge.arrivals_trend = self._state.watch.traffic.trend(baseline, at)
         self._changes.step(reading, at, down=any(signal.tier == "critical" for signal in preset_signals))
         return [
             *urgent.signals(state.urgent),

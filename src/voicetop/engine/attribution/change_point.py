@@ -37,8 +37,9 @@ class Series(NamedTuple):
         return Series(self.edges[first:], self.hits[first:], self.expected[first:])
 
     def scaled(self, times: float, more: float = 0.0) -> Series:
-        """The same hits against `times` what is expected, and at least `more` per slot on top of it."""
-        return Series(self.edges, self.hits, np.maximum(self.expected * times, self.expected + more))
+        """The same hits against `times` what is expected; with `more`, at least as many per slot on top of it."""
+        least = self.expected + more if more else 0.0
+        return Series(self.edges, self.hits, np.maximum(self.expected * times, least))
 
 
 class Change(NamedTuple):
