@@ -27,7 +27,6 @@ from voicetop.views import troubles as judged
 from voicetop.views.troubles import UsualFor
 from voicetop.views.verdict_text import Statement, of_trouble, ranked_statements, sentence
 
-
 DOWN_STAYS_S = 60.0
 
 
