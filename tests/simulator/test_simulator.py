@@ -223,7 +223,7 @@ def test_an_intent_is_often_known_late(five_minutes: list[Event]) -> None:
 
 def test_capacity_comes_first_and_live_calls_are_announced(five_minutes: list[Event]) -> None:
     capacity = next(e for e in five_minutes if isinstance(e, Capacity))
-    assert capacity.limit == 300
+    assert capacity.limit == 310, "half as much again as the busiest hour of the coming day"
     announced = [e for e in five_minutes if isinstance(e, CallStart) and e.ts < START]
     assert len(announced) == 200
     assert all(e.ts >= START - 500 for e in announced)

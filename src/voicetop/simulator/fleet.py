@@ -152,7 +152,7 @@ class Fleet:
         )
 
     def _busiest(self) -> float:
-        """Calls at once in the busiest hour of the coming day, with what is planned for: what capacity is tested for."""
+        """Calls at once in the busiest hour of the coming day, with what is planned: capacity is tested for that."""
         hours = [self.level(self.start + 3600.0 * hour) for hour in range(24)]
         planned = [SCENARIOS[one.name].max_arrivals for one in self.config.incidents]
         return max(self.config.calls, *hours) * max(planned, default=1.0)

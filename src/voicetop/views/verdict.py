@@ -53,7 +53,7 @@ def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdi
         return replace(verdict, severity="catching_up", text=text)
     if on:
         since = onset_of(on, (*on, *recovering))
-        severity = "down" if _was_down(on[0], recovering, at) else on[0].severity
+        severity = _severity(on, recovering, at)
         return replace(verdict, severity=severity, text=sentence(statements), since=since)
     if recovering:
         since = onset_of(recovering, recovering)
@@ -77,14 +77,18 @@ def onset_of(worst: Sequence[Trouble], known_troubles: Sequence[Trouble]) -> flo
     return min(named or [one.since for one in together])
 
 
-def _was_down(lead: Trouble, recovering: Sequence[Trouble], at: float) -> bool:
-    """Whether a part of the same outage that was as bad as down has been over for less than a minute."""
-    return any(
+def _severity(on: Sequence[Trouble], recovering: Sequence[Trouble], at: float) -> Severity:
+    """That of the worst trouble; still down for a minute after a part of the same outage that was has recovered."""
+    if not on:
+        return "recovering" if recovering else "ok"
+    lead = on[0]
+    was_down = any(
         one.severity == "down"
         and at - one.recovered < DOWN_STAYS_S
         and abs(one.since - lead.since) <= ONE_OUTAGE_S
         for one in recovering
     )
+    return "down" if was_down else lead.severity
 
 
 def _recovery(recovering: Sequence[Trouble], at: float) -> str:
@@ -150,13 +154,15 @@ def severity_of(engine: Engine, incidents: Incidents, at: float) -> Severity:
     """The severity of that verdict for the whole fleet; "learning" counts as ok."""
     if engine.feed.blind:
         return "blind"
+    if engine.feed.behind_s:
+        return "catching_up"
     standing = engine.judge.standing.values()
     if not standing and not incidents.opened:
         return "ok"
     ranked = ranked_statements([of_trouble(active.trouble) for active in standing if active.on])
     on = tuple(statement.trouble for statement in ranked)
-    severity: Severity = on[0].severity if on else "recovering" if standing else "ok"
-    plain = Verdict(severity, "", troubles=on)
+    recovering = [active.trouble for active in standing if not active.on]
+    plain = Verdict(_severity(on, recovering, at), "", troubles=on)
     return verdict_of(plain, incidents.opened, at, judge=engine.judge).severity
 
 
