@@ -36,7 +36,7 @@ def line() -> Line:
     """After a quiet past of some hours."""
     line = Line()
     for hour in range(6):
-        calls(line, f"past{hour}", failed={"en": 1, "es": 1}, slow={"en": 14, "es": 10, "fr": 5})
+        calls(line, f"past{hour}", failed={"en": 2, "es": 2}, slow={"en": 14, "es": 10, "fr": 5})
         line.pass_(3600, every=60)
     return line
 
@@ -79,6 +79,16 @@ def test_what_all_rows_have_marks_none_of_them(line: Line) -> None:
     assert [row.worse for row in found.rows] == [()] * 3
     assert found.rows[0].errors.off
     assert found.rows[0].explains == pytest.approx(0.5, abs=0.1)
+
+
+def test_calls_without_a_value_are_no_segment(line: Line) -> None:
+    for number in range(40):
+        line.begin(f"new{number}", intent="billing")
+        line.tell(Error, f"new{number}", component="llm", category="timeout", final=True)
+    calls(line, "now", slow={"en": 14, "es": 10, "fr": 5})
+    unset = row(line, "(unset)")
+    assert (unset.errors.value, unset.worse) == (1.0, ())
+    assert panel(line, "intent").rows[0].worse_in == ("errors",)
 
 
 def test_callers_stuck_in_one_row_mark_it(line: Line) -> None:

@@ -213,11 +213,17 @@ def _waiting(engine: Engine, waits: Waits, values: dict[int, str]) -> dict[str, 
 
 
 def rows_of(groups: list[Group], span: str) -> list[SegmentRow]:
-    """The rows of these values, in their order, with their marks."""
+    """The rows of these values, in their order, with their marks.
+
+    Calls without a value are no segment: in an outage many of them are stuck before a value is known.
+    """
     all_calls = max(1, sum(group.active for group in groups))
     marks = Marks([group.tallies for group in groups])
     rows = [_row_of(group, groups, all_calls, span) for group in groups]
-    return [replace(row, worse=marks.of(place, row)) for place, row in enumerate(rows)]
+    return [
+        row if row.value == UNSET else replace(row, worse=marks.of(place, row))
+        for place, row in enumerate(rows)
+    ]
 
 
 def _row_of(group: Group, groups: list[Group], all_calls: int, span: str) -> SegmentRow:

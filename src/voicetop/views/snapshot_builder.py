@@ -157,7 +157,7 @@ class SnapshotBuilder:
         view = scope.view
         if view.dimension == hour_table.DIMENSION:
             return hour_table.panel(self._over_time, scope, self._engine.judge.troubled)
-        judged = {active.trouble.kind for active in self._engine.judge.standing.values()}
+        judged = {active.trouble.kind for active in self._engine.judge.standing.values() if active.on}
         return segment_table.panel(
             self._engine,
             view,

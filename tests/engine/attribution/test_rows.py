@@ -71,3 +71,7 @@ def test_chance_marks_hardly_any_table() -> None:
         now = dice.binomial(sizes, rates)
         marked += bool(standing_out(rows(now.tolist(), sizes.tolist(), past.tolist(), (sizes * 6).tolist())))
     assert marked <= 2_000 * 0.05 / FIGURES
+
+
+def test_a_row_that_is_now_as_bad_as_the_others_always_were_does_not_stand_out() -> None:
+    assert standing_out(rows([15, 30, 30], [100, 200, 200], [10, 600, 600], [2_000, 4_000, 4_000])) == []

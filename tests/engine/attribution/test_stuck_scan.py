@@ -30,9 +30,9 @@ class Fleet:
         parts = set(wanted.items())
         return [number for number, cell in enumerate(self.calls) if parts <= set(self.cells.keys[cell] or ())]
 
-    def blame(self, stuck: Iterable[int], before: Where = ()) -> Attribution:
+    def blame(self, stuck: Iterable[int], before: Where = (), *suspects: Where) -> Attribution:
         hits, live = self._count(self.calls[number] for number in stuck), self._count(self.calls)
-        return stuck_scan.scan(self.columns, hits, live, before)
+        return stuck_scan.scan(self.columns, hits, live, before, frozenset(suspects))
 
     def _count(self, cells: Iterable[int]) -> np.ndarray:
         return np.bincount(np.array(list(cells), np.intp), minlength=len(self.cells))
@@ -66,6 +66,15 @@ def test_five_callers_in_a_language_that_every_fifth_speaks_are_no_chance() -> N
 def test_two_callers_name_nobody_though_they_share_everything() -> None:
     fleet = mixed()
     assert fleet.blame(fleet.of(language="es", intent="billing")[:2]) == Attribution()
+
+
+def test_three_callers_are_enough_in_a_segment_that_something_else_names() -> None:
+    fleet = mixed()
+    speakers = fleet.of(language="es")
+    assert fleet.blame(speakers[:3]).where == ()
+    assert fleet.blame(speakers[:3], (), ES).where == ES
+    assert fleet.blame(speakers[:2], (), ES).where == (), "two are no evidence"
+    assert fleet.blame(fleet.of(language="en")[::31], (), ES).where == ()
 
 
 def test_nobody_stuck_is_nobodys_fault() -> None:

@@ -33,7 +33,7 @@ def signals(engine: Engine, at: float, before: Where = ()) -> list[Signal]:
     if severity == "ok":
         return []
     stuck = (call for call in waiting if waits.seconds(call) > panel.over_s)
-    who = segments.of_stuck(engine.ledger, stuck, before)
+    who = segments.of_stuck(engine.ledger, stuck, before, engine.judge.suspects)
     return [_signal(panel, at, "critical" if severity == "down" else "warning", who)]
 
 

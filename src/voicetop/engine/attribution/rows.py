@@ -52,7 +52,12 @@ class Counted(Struct, frozen=True):
         return excess_inside(self.hits, self.n, *both)
 
     def over_rest(self, whole: Counted) -> float:
-        """The log-likelihood ratio of being worse than the others of `whole`, each against its own past."""
+        """The log-likelihood ratio of being worse than the others of `whole`, each against its own past.
+
+        0 if it is no worse as it stands: to have been better once is no trouble.
+        """
+        if self.hits * (whole.n - self.n) <= (whole.hits - self.hits) * self.n:
+            return 0.0
         return excess_inside(self.hits, self.expected, whole.hits, whole.expected)
 
 

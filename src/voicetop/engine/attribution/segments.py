@@ -100,13 +100,21 @@ def _of(ledger: Ledger, trials: Trials, convincing: float) -> Attribution:
 
 
 def of_stuck(
-    ledger: Ledger, stuck: Iterable[Call], before: Where = (), convincing: float = stuck_scan.CONVINCING
+    ledger: Ledger,
+    stuck: Iterable[Call],
+    before: Where = (),
+    suspects: Iterable[Where] = (),
+    convincing: float = stuck_scan.CONVINCING,
 ) -> Attribution:
-    """Callers who are stuck now, against all live calls; `before` is what was found at the last mark."""
+    """Callers who are stuck now, against all live calls; `before` is what was found at the last mark.
+
+    `suspects` are the segments of other troubles at this mark: they take fewer callers to be convincing.
+    """
     cells = [call.cell for call in stuck]
     hits = np.bincount(np.array(cells, np.intp), minlength=len(ledger.cells))
     live = np.array(ledger.cells.live, np.int64)
-    return stuck_scan.scan(ledger.columns.update(ledger.cells), hits, live, before, convincing)
+    columns, named = ledger.columns.update(ledger.cells), frozenset(suspects)
+    return stuck_scan.scan(columns, hits, live, before, named, convincing)
 
 
 def of_change(hits: Vector, expect: Vector, conjunctions: Conjunctions) -> Attribution:

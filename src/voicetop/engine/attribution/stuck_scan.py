@@ -30,16 +30,26 @@ CLEARER = 3.0
 
 
 def scan(
-    columns: SegmentColumns, stuck: Ints, live: Ints, before: Where = (), convincing: float = CONVINCING
+    columns: SegmentColumns,
+    stuck: Ints,
+    live: Ints,
+    before: Where = (),
+    suspects: frozenset[Where] = frozenset(),
+    convincing: float = CONVINCING,
 ) -> Attribution:
     """The conjunction to blame for `stuck` of the `live` calls, cell by cell.
 
     `before` is what was found at the last look: it stays while it has most of the stuck callers, and until another
     conjunction is clearer. So the answer doesn't change with every caller, nor as the last ones get their replies.
+    `suspects` are named by something else already, so they aren't found among many and need fewer callers.
     """
     total = int(stuck.sum())
     found = {
-        where: (score(hits, total, of, int(live.sum())) - chances, hits)
+        where: (
+            score(hits, total, of, int(live.sum()))
+            - (math.log(len(suspects)) if where in suspects else chances),
+            hits,
+        )
         for where, hits, of, chances in _candidates(columns, stuck, live)
     }
     best = before if before in found else ()

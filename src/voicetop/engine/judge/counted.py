@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from voicetop.engine import thresholds
 from voicetop.engine.attribution import segments
 from voicetop.engine.attribution.change_point import Change
@@ -12,10 +14,10 @@ NEAR_STILL = 0.95
 """Share of the capacity threshold below which it is no longer near."""
 
 
-def stuck(mark: Mark, before: Where, *, on: bool) -> list[Finding]:
+def stuck(mark: Mark, before: Where, suspects: Sequence[Where], *, on: bool) -> list[Finding]:
     """Callers who wait for longer than anybody should; `on`: it is a trouble already, and a few are enough.
 
-    `before` is the segment that explained them at the last mark.
+    `before` is the segment that explained them at the last mark, `suspects` are those of other troubles.
     """
     panel = mark.panel
     confirmed = mark.now.panel(mark.now.confirmed(mark.waiting, mark.over), mark.over)
@@ -24,7 +26,7 @@ def stuck(mark: Mark, before: Where, *, on: bool) -> list[Finding]:
         return []
     worst, first = panel.stages[0], mark.at - panel.longest_s
     calls = [call for call in mark.waiting if mark.now.seconds(call) > mark.over]
-    who = segments.of_stuck(mark.ledger, calls, before)
+    who = segments.of_stuck(mark.ledger, calls, before, suspects)
     trouble = Trouble(
         "waiting", first, "down" if severity == "down" else "degraded", float(panel.stuck), 0.0, panel.waiting,
         line=mark.over, stage=worst.stage, provider=worst.provider, where=who.where, explains=who.explains,

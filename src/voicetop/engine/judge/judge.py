@@ -20,7 +20,7 @@ from voicetop.engine.calls import Call
 from voicetop.engine.capacity import CapacityLoad
 from voicetop.engine.judge import arrivals, counted, errors, latency, outcomes
 from voicetop.engine.judge.mark import ActiveTrouble, Finding, Mark
-from voicetop.engine.snapshot import NAN, Trouble
+from voicetop.engine.snapshot import NAN, Trouble, Where
 from voicetop.engine.waiting import Waits
 from voicetop.engine.windows.ledger import Ledger
 from voicetop.formatting.numbers import known
@@ -97,9 +97,8 @@ class Judge(Struct, kw_only=True):
 
     def _findings(self, mark: Mark) -> Iterator[Finding]:
         waiting = self.standing.get("waiting")
-        yield from counted.stuck(
-            mark, waiting.trouble.where if waiting is not None else (), on=self._is_on("waiting")
-        )
+        before = waiting.trouble.where if waiting is not None else ()
+        yield from counted.stuck(mark, before, self.suspects, on=self._is_on("waiting"))
         yield from counted.near_capacity(mark, on=self._is_on("capacity"))
         for check, kind in ((errors, "errors"), (latency, "latency")):
             floor = max(self._floor(kind), self._floor(f"local {kind}"))
@@ -112,6 +111,16 @@ class Judge(Struct, kw_only=True):
             since = self.upstream_until + outcomes.SETTLED_S
             for kind in OUTCOMES:
                 yield from outcomes.find(mark, kind, since)
+
+    @property
+    def suspects(self) -> list[Where]:
+        """The segments in which something else than stuck callers is wrong."""
+        others = (active for active in self.standing.values() if active.on)
+        return [
+            active.trouble.where
+            for active in others
+            if active.trouble.kind != "waiting" and active.trouble.where
+        ]
 
     def _is_on(self, key: str) -> bool:
         return key in self.standing and self.standing[key].on
