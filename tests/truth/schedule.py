@@ -178,7 +178,7 @@ class Watched:
     def not_ok_s(self) -> float:
         return EVERY_S * sum(moment.severity != "ok" for moment in self.moments)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """The changes of state with what was said: for a test that fails."""
         told, before = [], ""
         for moment in self.moments:
