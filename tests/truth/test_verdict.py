@@ -25,8 +25,8 @@ def fleet(*incidents: SimulatedIncident, history: float = 1_800.0, calls: int = 
     )
 
 
-def incident(name: str, at: float = LEAD, lasts: float = LASTS, **segment: str) -> SimulatedIncident:
-    return SimulatedIncident(name, at, lasts, segment=segment)
+def incident(name: str, at: float = LEAD, lasts: float = LASTS, where: Where = ()) -> SimulatedIncident:
+    return SimulatedIncident(name, at, lasts, segment=dict(where))
 
 
 def told_truly(seen: Watched, found: float = FOUND) -> None:
@@ -52,7 +52,7 @@ def test_a_sudden_incident_is_told_in_time_with_its_part_and_onset_until_it_is_o
 @pytest.mark.parametrize("name", ["seg_errors", "seg_latency"])
 def test_an_incident_of_a_segment_names_it_and_the_deploy_that_it_began_with(name: str) -> None:
     where: Where = (("language", "es"), ("version", "v42"))
-    seen = watched(fleet(incident(name, **dict(where)), calls=150), LEAD + LASTS + AFTER)
+    seen = watched(fleet(incident(name, where=where), calls=150), LEAD + LASTS + AFTER)
     told_truly(seen, 2 * FOUND)
     assert tuple(sorted(seen.segment)) == where, seen
     assert seen.deploys, seen
