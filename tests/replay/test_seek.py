@@ -168,7 +168,7 @@ def test_a_cache_of_an_earlier_format_is_built_anew(tmp_path: Path) -> None:
     seeker.build()
     cache = seeker.checkpoints.path
     built = cache.read_bytes()
-    cache.write_bytes(built.replace(b'"form":5', b'"form":4', 1))
+    cache.write_bytes(built.replace(b'"form":7', b'"form":6', 1))
     old = Seeker(path, Session, share=5.0)
     assert old.checkpoints.saved == []
     old.build()

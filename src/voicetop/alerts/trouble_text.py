@@ -117,7 +117,7 @@ def _against_normal(trouble: Trouble, unit: str, *, times: bool) -> str:
 
 def details(trouble: Trouble) -> list[str]:
     """The known details: most frequent error, stage with its growth, provider."""
-    parts = []
+    parts = [f"began with {trouble.marker}"] if trouble.marker else []
     if trouble.kind == "errors" and trouble.category:
         parts.append(f"mostly {labels.fault(trouble.stage, trouble.category)}")
     if trouble.stage_more_ms > 0:

@@ -19,6 +19,7 @@ from voicetop.alerts.trouble_text import recovered_text
 from voicetop.engine.engine import Engine
 from voicetop.engine.feed_state import BLIND_AFTER
 from voicetop.engine.judge.judge import CLEAR_S, ONE_OUTAGE_S, Judge
+from voicetop.engine.judge.judge import UPSTREAM as JUDGED_UPSTREAM
 from voicetop.engine.judge.outcomes import SETTLED_S
 from voicetop.engine.snapshot import NAN, FeedState, Severity, Trouble, Verdict
 from voicetop.formatting.numbers import counted, known, whole_percent
@@ -34,7 +35,8 @@ def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdi
     """The verdict of the engine's judge, without incidents; `usual_for` gives the normals of a segment."""
     at, usual = engine.at, usual_for(())
     on, recovering = judged.current(engine, usual_for)
-    statements = ranked_statements([of_trouble(trouble) for trouble in on])
+    stated = [one for one in on if one.kind != "waiting" or one.value] or on
+    statements = ranked_statements([of_trouble(trouble) for trouble in stated])
     on = [statement.trouble for statement in statements]
     verdict = Verdict("ok", "", troubles=tuple(on), recovering=tuple(recovering))
     if feed.silent_s >= BLIND_AFTER:
@@ -54,7 +56,10 @@ def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdi
     if on:
         since = onset_of(on, (*on, *recovering))
         severity = _severity(on, recovering, at)
-        return replace(verdict, severity=severity, text=sentence(statements), since=since)
+        text = sentence(statements)
+        if recovering and on[0].kind not in JUDGED_UPSTREAM:
+            text = f"{text} · {_recovery(recovering[:1], at)}"
+        return replace(verdict, severity=severity, text=text, since=since)
     if recovering:
         since = onset_of(recovering, recovering)
         return replace(verdict, severity="recovering", text=_recovery(recovering, at), since=since)
@@ -72,7 +77,13 @@ def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdi
 def onset_of(worst: Sequence[Trouble], known_troubles: Sequence[Trouble]) -> float:
     """Since when: the onset of the worst trouble, and of what began with it; a change that is named is exact."""
     lead = worst[0]
-    together = [one for one in known_troubles if abs(one.since - lead.since) <= ONE_OUTAGE_S]
+    if lead.kind not in JUDGED_UPSTREAM:
+        return lead.since
+    together = [
+        one
+        for one in known_troubles
+        if one.kind in JUDGED_UPSTREAM and abs(one.since - lead.since) <= ONE_OUTAGE_S
+    ]
     named = [one.since for one in together if one.marker]
     return min(named or [one.since for one in together])
 
@@ -82,7 +93,7 @@ def _severity(on: Sequence[Trouble], recovering: Sequence[Trouble], at: float) -
     if not on:
         return "recovering" if recovering else "ok"
     lead = on[0]
-    was_down = any(
+    was_down = lead.kind in JUDGED_UPSTREAM and any(
         one.severity == "down"
         and at - one.recovered < DOWN_STAYS_S
         and abs(one.since - lead.since) <= ONE_OUTAGE_S
@@ -120,8 +131,9 @@ def verdict_of(
     plain = _attributed(plain, opened)
     active = [incident for incident in opened if incident.firing and not _is_over(incident, plain, judge, at)]
     firing = [incident for incident in active if at - incident.seen < CLEAR_S]
-    plain = _with_quiet_alerts(plain, [incident for incident in active if at - incident.seen >= CLEAR_S], at)
-    judged_kinds = {trouble.kind for trouble in plain.troubles}
+    judged_kinds = {trouble.kind for trouble in (*plain.troubles, *plain.recovering)}
+    quiet = [one for one in active if at - one.seen >= CLEAR_S and one.family not in judged_kinds]
+    plain = _with_quiet_alerts(plain, quiet, at)
     statements = [
         _statement_of(incident)
         for incident in firing

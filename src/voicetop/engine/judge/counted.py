@@ -10,9 +10,6 @@ from voicetop.engine.attribution.change_point import Change
 from voicetop.engine.judge.mark import Finding, Mark
 from voicetop.engine.snapshot import Trouble, Where
 
-NEAR_STILL = 0.95
-"""Share of the capacity threshold below which it is no longer near."""
-
 
 def stuck(mark: Mark, before: Where, suspects: Sequence[Where], *, on: bool) -> list[Finding]:
     """Callers who wait for longer than anybody should; `on`: it is a trouble already, and a few are enough.
@@ -22,7 +19,7 @@ def stuck(mark: Mark, before: Where, suspects: Sequence[Where], *, on: bool) -> 
     panel = mark.panel
     confirmed = mark.now.panel(mark.now.confirmed(mark.waiting, mark.over), mark.over)
     severity = thresholds.stuck(confirmed, len(mark.live))
-    if severity == "ok" and not (on and panel.stuck > len(mark.live) // thresholds.STUCK_BY_CHANCE):
+    if severity == "ok" and not (on and panel.stuck > max(1, len(mark.live) // thresholds.STUCK_BY_CHANCE)):
         return []
     worst, first = panel.stages[0], mark.at - panel.longest_s
     calls = [call for call in mark.waiting if mark.now.seconds(call) > mark.over]
@@ -34,10 +31,9 @@ def stuck(mark: Mark, before: Where, suspects: Sequence[Where], *, on: bool) -> 
     return [Finding(trouble, Change(1.0, first, first - mark.over, first + 1.0))]
 
 
-def near_capacity(mark: Mark, *, on: bool) -> list[Finding]:
+def near_capacity(mark: Mark) -> list[Finding]:
     """Live calls near or over the tested limit."""
     live, limit = len(mark.live), mark.limit
-    near = thresholds.capacity(live, limit) != "ok"
-    if not near and not (on and limit and live >= NEAR_STILL * thresholds.NEAR_CAPACITY * limit):
+    if thresholds.capacity(live, limit) == "ok":
         return []
     return [Finding(Trouble("capacity", mark.at, "degraded", float(live), n=live, line=float(limit)))]

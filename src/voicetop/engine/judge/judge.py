@@ -40,8 +40,8 @@ KEPT_S = 300.0
 """How long a trouble that recovered is kept: what the five-minute figures hold."""
 DOWN_S = 300.0
 """How long a trouble stays as bad as down after it was last seen to be."""
-STUCK_AGAIN_S = 15.0
-"""How long nobody has to be stuck: callers get stuck one after the other."""
+AGAIN_S = 15.0
+"""How long nobody has to be stuck, or the limit not to be near: callers come one after the other."""
 ONE_OUTAGE_S = 300.0
 """Troubles that began within so many seconds of each other are one outage."""
 STEADY_MARKS = 4
@@ -88,8 +88,8 @@ class Judge(Struct, kw_only=True):
         found = {finding.trouble.key: finding for finding in self._findings(mark)}
         for key, finding in found.items():
             self.standing[key] = self._noted(self.standing.get(key), finding, at, markers)
-        for key, active in self.standing.items():
-            self._follow(active, found.get(key), mark)
+        for active in self.standing.values():
+            self._follow(active, mark)
         self._forget(at)
         self._record_minute(int(at // 60))
 
@@ -99,7 +99,7 @@ class Judge(Struct, kw_only=True):
         waiting = self.standing.get("waiting")
         before = waiting.trouble.where if waiting is not None else ()
         yield from counted.stuck(mark, before, self.suspects, on=self._is_on("waiting"))
-        yield from counted.near_capacity(mark, on=self._is_on("capacity"))
+        yield from counted.near_capacity(mark)
         for check, kind in ((errors, "errors"), (latency, "latency")):
             floor = max(self._floor(kind), self._floor(f"local {kind}"))
             yield from check.find(mark, floor, on=self._is_on(kind)) or check.find_local(mark, floor)
@@ -168,10 +168,10 @@ class Judge(Struct, kw_only=True):
 
     # -- whether it is over -------------------------------------------------------------------------------------
 
-    def _follow(self, active: ActiveTrouble, finding: Finding | None, mark: Mark) -> None:
+    def _follow(self, active: ActiveTrouble, mark: Mark) -> None:
         if not active.on:
             return
-        since = self._recovered(active, finding, mark)
+        since = self._recovered(active, mark)
         if not known(since):
             return
         active.recovered = max(since, active.since)
@@ -180,11 +180,11 @@ class Judge(Struct, kw_only=True):
         if active.trouble.kind in UPSTREAM:
             self.upstream_until = max(self.upstream_until, mark.at)
 
-    def _recovered(self, active: ActiveTrouble, finding: Finding | None, mark: Mark) -> float:
+    def _recovered(self, active: ActiveTrouble, mark: Mark) -> float:
         kind = active.trouble.kind
         if kind in ("waiting", "capacity"):
-            still = kind == "waiting" and (self._is_on("errors") or mark.at - active.last < STUCK_AGAIN_S)
-            return NAN if still or finding is not None else mark.at
+            still = kind == "waiting" and self._is_on("errors")
+            return NAN if still or mark.at - active.last < AGAIN_S else mark.at
         if kind == "errors":
             return errors.recovered(mark, active)
         if kind == "latency":

@@ -43,7 +43,7 @@ class _Head(Struct, frozen=True, kw_only=True):
     key: str
     recording: str
     voicetop: str = "checkpoints"
-    form: int = 6
+    form: int = 7
 
 
 class SeenIds(Struct, frozen=True):
