@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
 from alerts.planted import START, Change, baseline, readings
 from voicetop.alerts.changes.detector import ChangeDetector, ChangeDetectorState
 from voicetop.alerts.changes.onset import Counted, Onset, estimated
+from voicetop.alerts.incidents.incident import Incident
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.windows.ledger import Ledger
+from voicetop.session import Session
+from voicetop.simulator import Fleet, FleetConfig, SimulatedIncident
+from voicetop.wire.events import Heartbeat
 
 FROM = 1_507.0
 
@@ -64,3 +69,40 @@ def test_what_is_clearer_is_dated_better() -> None:
 def test_the_bounds_hold_the_onset_in_nineteen_of_twenty_cases() -> None:
     onsets = [onset_of(since(FROM, "fault:llm:server", 30.0), "errors", seed=seed) for seed in range(20)]
     assert sum(onset.earliest <= FROM <= onset.latest for onset in onsets) >= 18
+
+
+# -- in a segment, from the engine's windows ----------------------------------------------------------------------
+
+LEARNED_S, LASTS_S, BEAT_S = 1_057.0, 300.0, 5.0
+SEGMENT = {"intent": "billing", "language": "es", "version": "v42"}
+
+
+def first_incident(incident: SimulatedIncident, family: str) -> Incident:
+    """The first incident of a family after the baseline was learned, of a fleet of 150 calls."""
+    config = FleetConfig(
+        start=START, seed=5, calls=150, history=6 * 3_600.0, old_calls=200, incidents=(incident,)
+    )
+    fleet, session, seq, at = Fleet(config), Session(EngineConfig(verdict=False)), 1, START
+    while at < START + incident.at + LASTS_S:
+        events = [*fleet.until(at), Heartbeat(ts=at, seq=seq)]
+        head = f'{{"type":"batch","seq":{seq},"at":[[{at:.3f},{len(events)}]],"events":'
+        session.feed(head.encode() + msgspec.json.encode(events) + b"}")
+        seq, at = seq + len(events), at + BEAT_S
+        for found in session.alerts.incidents.opened:
+            if found.firing and found.family == family and found.fired_at > START + incident.at:
+                return found
+    raise AssertionError(f"no incident about {family}")
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "strength"), [("seg_latency", "latency", 2.5), ("seg_errors", "errors", 4.0)]
+)
+def test_a_change_in_a_segment_is_dated_by_its_own_counts_and_named_by_its_deploy(
+    name: str, family: str, strength: float
+) -> None:
+    incident = first_incident(
+        SimulatedIncident(name, at=LEARNED_S, duration=3_600.0, segment=SEGMENT, magnitude=strength), family
+    )
+    assert incident.onset == START + LEARNED_S
+    assert incident.marker == "deploy v42"
+    assert incident.latest - incident.earliest <= 200

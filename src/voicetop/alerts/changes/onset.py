@@ -19,10 +19,9 @@ from voicetop.alerts.changes.recent_sums import SLOT_S
 from voicetop.alerts.changes.recent_totals import Slot, TenSeconds, slots_of
 from voicetop.alerts.changes.streams import MonitoredRate
 from voicetop.engine.normals import handling_s
-from voicetop.engine.snapshot import Where
 from voicetop.engine.windows.histograms import METRIC
 from voicetop.engine.windows.ledger import Ledger
-from voicetop.engine.windows.slots import FINE, MINUTE, SPANS, SlotKey
+from voicetop.engine.windows.slots import FINE, MINUTE, MINUTES_FOR, SPANS, SlotKey
 from voicetop.formatting.numbers import known
 
 PLAUSIBLE = 3.0
@@ -32,6 +31,8 @@ BEFORE_S = 1_200.0
 """How long before the last time that its CUSUM was 0 a change may have begun: by chance, it falls back to 0."""
 AT_END = frozenset({"cost", "known", "sentiments", "ended"})
 """Trials that are counted when a call ends: what changed them may have begun up to a call's length earlier."""
+REPEAT_S = 20.0
+"""The windows count a call at its last error: the one before, a turn earlier, may have been the first."""
 LEAST = 1e-9
 
 
@@ -63,6 +64,8 @@ def estimated(alarm: Alarm, stream: MonitoredRate, evidence: Evidence, counted: 
     best, earliest, latest = _likeliest(slots, low=stream.model == "arrivals")
     if not known(best):
         return Onset(alarm.onset, math.nan, math.nan)
+    if alarm.scope and stream.family == "errors":
+        earliest -= REPEAT_S
     if stream.den in AT_END and not stream.num.startswith("hangup"):
         earliest -= _call_s(counted.ledger)
     return Onset(min(best, at), earliest, min(latest, at))
@@ -100,8 +103,7 @@ def _fine(alarm: Alarm, stream: MonitoredRate, counted: Counted, at: float) -> l
         return slots_of(counted.recent, stream.num, stream.den)
     if stream.family not in ("errors", "latency"):
         return []
-    since = max(alarm.onset - BEFORE_S, at - SPANS["24h"] / 12)
-    return [_in_window(stream, counted, alarm.scope, key) for key in _keys(since, at)]
+    return _in_windows(alarm, stream, counted, at)
 
 
 def _five_minutes(stream: MonitoredRate, evidence: Evidence) -> list[Slot]:
@@ -120,17 +122,19 @@ def _keys(since: float, at: float) -> Iterable[SlotKey]:
     yield from ((FINE, number) for number in range(int(short // FINE), int(at // FINE) + 1))
 
 
-def _in_window(stream: MonitoredRate, counted: Counted, where: Where, key: SlotKey) -> Slot:
-    """Hits and trials of an error or latency stream in a segment; the trials of errors are turns."""
-    ledger, (width, number) = counted.ledger, key
-    cells = ledger.cells.matching(where)
-    times = ledger.windows.over_time(key, cells)
-    metric = stream.num.partition(":")[2] if stream.family == "latency" else "e2e"
-    counts = times[METRIC[metric]]
-    if stream.family == "latency":
-        hits = int(counts[counted.limits[metric] :].sum())
-    else:
-        chosen = None if cells is None else frozenset(cells.tolist())
-        kind = stream.num.replace("fault", "error", 1)
-        hits = ledger.counts.over_time(key, chosen).get(kind, 0)
-    return Slot(number * width, (number + 1) * width, hits, int(counts.sum()))
+def _in_windows(alarm: Alarm, stream: MonitoredRate, counted: Counted, at: float) -> list[Slot]:
+    """Hits and trials of an error or latency stream in the alarm's segment; the trials of errors are turns."""
+    ledger = counted.ledger
+    cells = ledger.cells.matching(alarm.scope)
+    chosen = None if cells is None else frozenset(cells.tolist())
+    metric, kind = stream.num.partition(":")[2], stream.num.replace("fault", "error", 1)
+    slots = []
+    for key in _keys(max(alarm.onset - BEFORE_S, at - MINUTES_FOR), at):
+        start, times = float(key[0] * key[1]), ledger.windows.over_time(key, cells)
+        if stream.family == "latency":
+            counts = times[METRIC[metric]]
+            hits, trials = int(counts[counted.limits[metric] :].sum()), int(counts.sum())
+        else:
+            hits, trials = ledger.counts.over_time(key, chosen).get(kind, 0), int(times[METRIC["e2e"]].sum())
+        slots.append(Slot(start, start + key[0], hits, trials))
+    return slots
