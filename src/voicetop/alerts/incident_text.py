@@ -38,7 +38,7 @@ def _times_normal(signal: Signal) -> str:
     return f"{times} " if times else ""
 
 
-def figure_text(signal: Signal) -> str:
+def figure_text(signal: Signal | IncidentFigure) -> str:
     """3,910 ms, or ≥ 3,910 ms."""
     return f"{'≥ ' if signal.at_least else ''}{written(signal.value, signal.unit)}"
 
@@ -65,7 +65,7 @@ def brief(figure: IncidentFigure, fired: IncidentFigure) -> str:
     """2.4×, or the value if a multiple of its normal says little; in full if it measures something else."""
     if not figure.comparable(fired):
         return figure.text
-    return multiple(figure, fired) or written(figure.value, figure.unit)
+    return multiple(figure, fired) or figure_text(figure)
 
 
 def multiple(figure: IncidentFigure, fired: IncidentFigure) -> str:

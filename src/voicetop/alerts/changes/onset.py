@@ -18,22 +18,19 @@ from voicetop.alerts.changes.evidence import Evidence
 from voicetop.alerts.changes.recent_sums import SLOT_S
 from voicetop.alerts.changes.recent_totals import Slot, TenSeconds, slots_of
 from voicetop.alerts.changes.streams import MonitoredRate
+from voicetop.engine.attribution.change_point import Series, began
 from voicetop.engine.normals import handling_s
 from voicetop.engine.windows.histograms import METRIC
 from voicetop.engine.windows.ledger import Ledger
 from voicetop.engine.windows.slots import FINE, MINUTE, MINUTES_FOR, SPANS, SlotKey
 from voicetop.formatting.numbers import known
 
-PLAUSIBLE = 3.0
-"""Nats below the best fit at which an onset is still within its 95 % interval. χ² would give 1.9, but the likelihood of
-a change point has no parabola at its top: in simulations, 2 nats hold the onset in 85 % of cases, 3 nats in 95 %."""
 BEFORE_S = 1_200.0
 """How long before the last time that its CUSUM was 0 a change may have begun: by chance, it falls back to 0."""
 AT_END = frozenset({"cost", "known", "sentiments", "ended"})
 """Trials that are counted when a call ends: what changed them may have begun up to a call's length earlier."""
 REPEAT_S = 20.0
 """The windows count a call at its last error: the one before, a turn earlier, may have been the first."""
-LEAST = 1e-9
 
 
 class Onset(NamedTuple):
@@ -61,9 +58,10 @@ def estimated(alarm: Alarm, stream: MonitoredRate, evidence: Evidence, counted: 
     else:
         slots = [usual.compared(slot) for slot in fine]
     slots = [slot for slot in slots if slot.end > alarm.onset - BEFORE_S]
-    best, earliest, latest = _likeliest(slots, low=stream.model == "arrivals")
-    if not known(best):
+    change = began(_series(slots), low=stream.model == "arrivals")
+    if not known(change.onset):
         return Onset(alarm.onset, math.nan, math.nan)
+    best, earliest, latest = change.onset, change.earliest, change.latest
     if alarm.scope and stream.family == "errors":
         earliest -= REPEAT_S
     if stream.den in AT_END and not stream.num.startswith("hangup"):
@@ -71,22 +69,14 @@ def estimated(alarm: Alarm, stream: MonitoredRate, evidence: Evidence, counted: 
     return Onset(min(best, at), earliest, min(latest, at))
 
 
-def _likeliest(slots: Sequence[Slot], *, low: bool) -> Onset:
-    """The start of the slot since which there are most likely more hits than expected (`trials`), or fewer if `low`."""
-    if not slots:
-        return Onset(math.nan, math.nan, math.nan)
-    hits = np.cumsum([slot.hits for slot in reversed(slots)])[::-1]
-    expected = np.maximum(np.cumsum([slot.trials for slot in reversed(slots)])[::-1], LEAST)
-    logs = np.log(np.maximum(hits, LEAST) / expected)
-    off = hits < expected if low else hits > expected
-    scores = np.where(off, hits * logs - (hits - expected), 0.0)
-    best = int(scores.argmax())
-    if scores[best] <= 0:
-        return Onset(math.nan, math.nan, math.nan)
-    plausible = np.flatnonzero(scores >= scores[best] - PLAUSIBLE)
-    first, last = int(plausible[0]), int(plausible[-1])
-    before = slots[first].start - (slots[first].end - slots[first].start)
-    return Onset(float(slots[best].start), float(before), float(slots[last].end))
+def _series(slots: Sequence[Slot]) -> Series:
+    """Slots of hits and expected hits, of which later ones start where earlier ones end."""
+    edges = [slot.start for slot in slots] + [slot.end for slot in slots[-1:]]
+    return Series(
+        np.array(edges, float),
+        np.array([slot.hits for slot in slots], float),
+        np.array([slot.trials for slot in slots], float),
+    )
 
 
 def _call_s(ledger: Ledger) -> float:

@@ -64,6 +64,7 @@ def _signal(trouble: Trouble, since: float) -> Signal:
         marker_lag_s=0.0 if trouble.marker else NAN,
         where=trouble.where,
         value=trouble.value,
+        at_least=trouble.at_least,
         normal=trouble.normal,
         line=threshold.at(Normal(trouble.normal)),
         low_is_bad=threshold.low_is_bad,

@@ -109,6 +109,7 @@ class Incident(Struct, kw_only=True):
         return replace(
             lead, text=figure.text, metric=figure.metric, value=figure.value, normal=figure.normal,
             unit=figure.unit, n=figure.n, line=figure.line, because=figure.because,
+            at_least=figure.at_least,
         )  # fmt: skip
 
     def date(self, onset: float, earliest: float, latest: float, marker: str) -> None:
@@ -177,7 +178,7 @@ class Incident(Struct, kw_only=True):
 def _figure(signal: Signal, at: float) -> IncidentFigure:
     return IncidentFigure(
         at, signal.text, signal.rule, signal.metric, signal.value, signal.normal, signal.unit, signal.n,
-        line=signal.line, because=signal.because,
+        line=signal.line, because=signal.because, at_least=signal.at_least,
     )  # fmt: skip
 
 

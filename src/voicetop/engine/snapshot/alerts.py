@@ -20,7 +20,7 @@ class IncidentFigure(Struct, frozen=True):
     """An incident's figure at mark `at`: `text` in words, `value` and `normal` in `unit`, over `n` observations.
 
     Two figures compare if they are of one `rule` in one `unit`. `line` is the threshold, if there is one, and `because`
-    where it comes from.
+    where it comes from. `at_least` marks a percentile raised by callers still waiting.
     """
 
     at: float
@@ -33,6 +33,7 @@ class IncidentFigure(Struct, frozen=True):
     n: int = 0
     line: float = NAN
     because: str = ""
+    at_least: bool = False
 
     def comparable(self, other: IncidentFigure) -> bool:
         """Whether it measures the same as another figure."""

@@ -6,10 +6,10 @@ from math import isnan
 
 from msgspec.structs import replace
 
-from voicetop.alerts.incident_text import brief, course_of, multiple
+from voicetop.alerts.incident_text import brief, course_of, figure_text, multiple
 from voicetop.engine.snapshot import AlertsPanel, IncidentRow, SilenceRow, Snapshot
 from voicetop.formatting import times
-from voicetop.formatting.numbers import known, written
+from voicetop.formatting.numbers import known
 from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, selected
 from voicetop.ui.renderables.tabs import tabs
 from voicetop.ui.style.display_options import DisplayOptions
@@ -228,7 +228,7 @@ def course(row: IncidentRow, options: DisplayOptions) -> str:
     fired, worst, last = row.at_firing, row.worst, row.last
     if fired is None or last is None or not known(fired.value):
         return ""
-    value, times_it = written(fired.value, fired.unit), multiple(fired, fired)
+    value, times_it = figure_text(fired), multiple(fired, fired)
     parts = [f"fired at {times_it} ({value})" if times_it else f"fired at {value}"]
     if worst is not None:
         parts.append(f"worst {brief(worst, fired)} at {options.clock(worst.at)}")
