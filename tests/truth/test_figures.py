@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import inf
 
 import pytest
 
@@ -176,6 +177,18 @@ def test_the_callers_of_a_silent_publisher_are_unknown() -> None:
     assert unknown[2] == unknown[3] > 0
 
 
+def test_noise_on_the_line_is_no_wait() -> None:
+    records = simulated("healthy", at=0.0, duration=0.0, until=100.0)
+    turns = [event for _, event in records if event["type"] == "turn" and event["ts"] > START]
+    for turn in turns[::18]:
+        turn["status"] = "noise"
+        turn.pop("e2e_ms", None)
+        turn.pop("latency", None)
+    for look in looks(records, (45.0, 100.0)):
+        check_screens(look, ())
+        check_plots(look, (), trends=False)
+
+
 @pytest.mark.parametrize("name", MOMENTS)
 def test_exported_metrics_end_where_the_recording_does(name: str) -> None:
     records = oracle.read(str(RECORDINGS / f"{name}.vtr"))
@@ -187,10 +200,10 @@ def test_exported_metrics_end_where_the_recording_does(name: str) -> None:
             exported[line.split("{")[0].split()[0]] += round(float(line.split()[-2]))
     calls = oracle.calls_at(records[-1][0], records)
     turns = [event for call in calls for _, event in call.of("turn")]
-    assert {
-        name: exported[f"voicetop_{name}"] for name in ("calls_live", "calls_ended_total", "turns_total")
-    } == {
+    names = ("calls_live", "callers_waiting", "calls_ended_total", "turns_total")
+    assert {name: exported[f"voicetop_{name}"] for name in names} == {
         "calls_live": sum(not call.reason for call in calls),
+        "callers_waiting": sum(until == inf for call in calls for _, until, _ in call.waits),
         "calls_ended_total": sum(bool(call.reason) for call in calls),
         "turns_total": len(turns),
     }
