@@ -19,6 +19,7 @@ from voicetop.engine.attribution.snapping import snapped
 from voicetop.engine.calls import Call
 from voicetop.engine.capacity import CapacityLoad
 from voicetop.engine.judge import arrivals, counted, errors, latency, outcomes
+from voicetop.engine.judge.blame import may_blame
 from voicetop.engine.judge.mark import ActiveTrouble, Finding, Mark
 from voicetop.engine.snapshot import NAN, Trouble, Where
 from voicetop.engine.waiting import Waits
@@ -87,7 +88,7 @@ class Judge(Struct, kw_only=True):
             self.deaf_until = at
         found = {finding.trouble.key: finding for finding in self._findings(mark)}
         for key, finding in found.items():
-            self.standing[key] = self._noted(self.standing.get(key), finding, at, markers)
+            self.standing[key] = self._noted(self.standing.get(key), finding, mark, markers)
         for active in self.standing.values():
             self._follow(active, mark)
         self._forget(at)
@@ -131,9 +132,9 @@ class Judge(Struct, kw_only=True):
         return active.recovered if active is not None and not active.on else -math.inf
 
     def _noted(
-        self, active: ActiveTrouble | None, finding: Finding, at: float, markers: Sequence[Marker]
+        self, active: ActiveTrouble | None, finding: Finding, mark: Mark, markers: Sequence[Marker]
     ) -> ActiveTrouble:
-        trouble, change = finding.trouble, finding.change
+        trouble, change, at = finding.trouble, finding.change, mark.at
         trouble = replace(trouble, hits=int(change.hits), expected=change.expected)
         other = self._counterpart(trouble)
         if active is None and other is not None:
@@ -141,7 +142,8 @@ class Judge(Struct, kw_only=True):
         if active is None:
             began = change.onset if known(change.onset) else at
             trouble = replace(trouble, earliest=change.earliest, latest=change.latest)
-            began, marker = snapped(markers, change.earliest, began, change.latest)
+            possible = [marker for marker in markers if may_blame(marker, trouble, mark)]
+            began, marker = snapped(possible, change.earliest, began, change.latest)
             trouble = replace(trouble, marker=changes.name(marker) if marker is not None else "")
             active = ActiveTrouble(trouble, began, at, at)
         if trouble.severity == "down":
