@@ -32,6 +32,7 @@ from truth.screens import (
     of_plain,
     of_plot,
     of_segments,
+    of_verdict,
     of_wide,
 )  # fmt: skip
 from voicetop.cli import plain
@@ -79,6 +80,7 @@ def of_screens(look: Look, where: Where) -> Iterator[Claim]:
     yield from claims("overview 80×24", of_compact(compact.text), true)
     yield from claims("overview 200×50", of_wide(wide.lines), true)
     yield from claims("--plain", of_plain(plain.line(wide.snap)), true)
+    yield from claims("verdict", of_verdict(wide.snap.verdict.text), true)
 
 
 def of_call_list(look: Look, where: Where) -> Iterator[Claim]:
