@@ -94,6 +94,8 @@ class OracleCall:
     step: str = ""
     wait: Seconds = 0.0
     wait_turn: int = -1
+    waited: list[tuple[Seconds, Seconds]] = field(default_factory=list)
+    """(since, until) of the waits that are over, whichever way."""
     watched: Seconds = 0.0
     """When it was first heard of, if that was over 30 s after it began."""
     timed: list[tuple[Seconds, str, float]] = field(default_factory=list)
@@ -134,14 +136,6 @@ class OracleCall:
         good = self.verdict() is True or self.escalated()
         return self.reason == "user_hangup" and not left and not good
 
-    def latest_errors(self) -> dict[str, Seconds]:
-        """When each kind of final error was last, and any at all (the empty name)."""
-        latest: dict[str, Seconds] = {}
-        for ts, component, category in self.errors:
-            for kind in ("", f"{component}:{category}"):
-                latest[kind] = max(ts, latest.get(kind, 0.0))
-        return latest
-
 
 class Oracle:
     """Hears what the engine hears."""
@@ -150,7 +144,8 @@ class Oracle:
         self.at = self.began = 0.0
         self.heard: dict[str, Seconds] = {}
         self.back: dict[str, Seconds] = {}
-        """When each publisher that reports its status last did, and when it did again after a silence."""
+        self.lost: dict[str, Seconds] = {}
+        """When each publisher that reports its status last did, when it did again after a silence, and before it."""
         self.calls: dict[str, OracleCall] = {}
         self.ids: set[str] = set()
         self.duplicates = self.late = self.strangers = 0
@@ -183,7 +178,7 @@ class Oracle:
 
     def _status(self, source: str, at: Seconds) -> None:
         if at - self.heard.get(source, at) > 7:
-            self.back[source] = at
+            self.lost[source], self.back[source] = self.heard[source], at
         self.heard[source] = at
 
     def _take(self, call: OracleCall, event: AnyEvent, ts: Seconds) -> None:  # noqa: C901, PLR0912
@@ -195,16 +190,17 @@ class Oracle:
                 if call.live and event.state:
                     call.state = event.state
                 if call.live and event.state in ("held", "transferring"):
-                    call.wait = 0.0
+                    self._end_wait(call, ts)
                 self._patch(call, event.segments)
             case TurnStart():
                 if call.live and (event.turn > call.turn or event.turn < 0):
+                    self._end_wait(call, ts)
                     call.wait, call.wait_turn = ts, event.turn
             case Turn():
                 self._turn(call, event, ts)
             case Stage():
                 if call.live and event.name == "vad" and event.state == "start":
-                    call.wait = 0.0
+                    self._end_wait(call, ts)
             case CallStep():
                 self._reach(call, event.step, ts)
             case Error():
@@ -244,7 +240,7 @@ class Oracle:
         if call.wait and (event.turn >= call.wait_turn or event.turn < 0):
             if event.e2e_ms != event.e2e_ms and event.status not in ("cancelled", "noise"):
                 self._observe(call, ts, "waited", self._waited_ms(call, ts))
-            call.wait = 0.0
+            self._end_wait(call, ts)
         if event.step and event.step != call.step:
             self._reach(call, event.step, ts)
         told = msgspec.structs.asdict(event.latency) if event.latency is not None else {}
@@ -279,11 +275,16 @@ class Oracle:
     def _end(self, call: OracleCall, ts: Seconds, reason: str) -> None:
         if call.wait and self._waited_ms(call, ts) > 0:
             self._observe(call, ts, "waited", self._waited_ms(call, ts))
-        call.wait = 0.0
+        self._end_wait(call, ts)
         call.state = "lost" if reason == "lost" else "ended"
         call.left_at = call.step
         call.reason, call.ended = reason, max(ts, call.started)
         call.abandoned = None if call.looks_abandoned() else False
+
+    def _end_wait(self, call: OracleCall, ts: Seconds) -> None:
+        if call.wait:
+            call.waited.append((ts - self._waited_ms(call, ts) / 1000, ts))
+        call.wait = 0.0
 
     def _waited_ms(self, call: OracleCall, until: Seconds) -> float:
         """What was before the feed or the first word of a call isn't waiting, unless it was over by then."""
@@ -315,6 +316,23 @@ class Oracle:
             return held(ts, self.at, span)
         return held(ts, self.at, "24h") and ts // 3600 % 24 == int(hour)
 
+    def ends(self, where: Where) -> list[Seconds]:
+        """When the windows of a figure end: now; by hour of day each such hour of the last 24 at its own end."""
+        hour = dict(where).get("hour")
+        if hour is None:
+            return [self.at]
+        first, last = int((self.at - 86_400) // 3600), int(self.at // 3600)
+        return [min(self.at, (n + 1) * 3600.0) for n in range(first, last + 1) if n % 24 == int(hour)]
+
+    def active(self, span: str, where: Where) -> int:
+        """The calls that were live at those ends, and those that ended before."""
+        live = sum(
+            call.live if end == self.at else call.started < end and (call.live or call.ended >= end)
+            for end in self.ends(where)
+            for call in self.chosen(where)
+        )
+        return live + len(self.ended(span, where))
+
     def present(self, where: Where) -> list[OracleCall]:
         """The live calls; in a figure by hour of day only where that hour is now."""
         hour = dict(where).get("hour")
@@ -331,30 +349,52 @@ class Oracle:
         ]
 
     def waits(self, span: str, where: Where) -> list[float]:
-        """Waits that ended without a reply, and those that go on."""
-        going_on = [self._waited_ms(call, self.at) for call in self.waiting(where)]
+        """Waits that ended without a reply, and those that went on at the end."""
+        going_on = [ms for end in self.ends(where) for ms in self._waits_at(end, where)]
         return [*self.times("waited", span, where), *going_on]
+
+    def _waits_at(self, end: Seconds, where: Where) -> list[float]:
+        if end == self.at:
+            return [self._waited_ms(call, end) for call in self.waiting(where)]
+        over = [wait for call in self.chosen(where) for wait in call.waited]
+        waiting = [call for call in self.chosen(where) if call.wait]
+        if self._nobody_is_heard() and end > max(map(self._last_heard, self.heard)) + 7:
+            waiting = []
+        still = [(self.at - self._waited_ms(call, self.at) / 1000, math.inf) for call in waiting]
+        return [(end - since) * 1000 for since, until in [*over, *still] if since < end <= until]
 
     def waiting(self, where: Where) -> list[OracleCall]:
         """The calls with a waiting caller: while nobody is heard, none is known to wait."""
-        gone = [
-            seen < self.at - 7 or self.at < self.back.get(name, 0) + 5 for name, seen in self.heard.items()
-        ]
-        if gone and all(gone):
-            return []
-        return [call for call in self.present(where) if call.wait]
+        return [] if self._nobody_is_heard() else [call for call in self.present(where) if call.wait]
+
+    def _nobody_is_heard(self) -> bool:
+        return bool(self.heard) and all(self._last_heard(name) < self.at - 7 for name in self.heard)
+
+    def _last_heard(self, name: str) -> Seconds:
+        """Who was silent sends its backlog first."""
+        return self.lost[name] if self.at < self.back.get(name, 0) + 5 else self.heard[name]
 
     def ended(self, span: str, where: Where) -> list[OracleCall]:
         gone = [call for call in self.chosen(where) if not call.live]
         return [call for call in gone if self.within(call.ended, span, where)]
 
     def with_error(self, kind: str, span: str, where: Where) -> int:
-        latest = [call.latest_errors().get(kind) for call in self.chosen(where)]
-        return sum(1 for ts in latest if ts is not None and self.within(ts, span, where))
+        """The calls with such an error (any for the empty name) in a window; each hour of a day is one of its own."""
+        width = 3600 if "hour" in dict(where) else math.inf
+        return len(
+            {
+                (call.call_id, ts // width)
+                for call in self.chosen(where)
+                for ts, component, category in call.errors
+                if kind in ("", f"{component}:{category}") and self.within(ts, span, where)
+            }
+        )
 
     def error_kinds(self, span: str, where: Where) -> set[str]:
-        kinds = {kind for call in self.chosen(where) for kind in call.latest_errors()}
-        return {kind for kind in kinds if kind and self.with_error(kind, span, where)}
+        errors = [error for call in self.chosen(where) for error in call.errors]
+        return {
+            f"{component}:{category}" for ts, component, category in errors if self.within(ts, span, where)
+        }
 
     def reached(self, span: str, where: Where) -> dict[str, int]:
         counts: dict[str, int] = {}

@@ -101,7 +101,7 @@ def _share(figure: Figure, hits: int, n: int) -> None:
 
 def _errors(seen: Snapshot, oracle: Oracle) -> None:
     span, where = seen.view.span, seen.view.where
-    active = len(oracle.present(where)) + len(oracle.ended(span, where))
+    active = oracle.active(span, where)
     _share(seen.errors.rate, oracle.with_error("", span, where), active)
     kinds = {f"{kind.component}:{kind.category}": kind.rate for kind in seen.errors.kinds}
     assert set(kinds) == oracle.error_kinds(span, where)

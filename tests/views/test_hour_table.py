@@ -7,11 +7,11 @@ from collections.abc import Collection
 import numpy as np
 
 from engine.feeding import START, Line
-from voicetop.engine.snapshot import SegmentsPanel
+from voicetop.engine.snapshot import Figure, SegmentsPanel
 from voicetop.engine.windows.buckets import BUCKETS
 from voicetop.views import hour_table
 from voicetop.views.over_time import Bucket
-from voicetop.wire.events import Error
+from voicetop.wire.events import CallUpdate, Error
 
 NOBODY = np.zeros(BUCKETS, np.int64)
 
@@ -102,3 +102,32 @@ def test_a_past_hour_counts_who_waited_and_who_was_live_at_its_end() -> None:
         shown, errors = panels.latency.e2e.p95, panels.errors.rate
         assert (shown.value, shown.at_least, shown.n) == (row.p95.value, row.p95.at_least, row.p95.n)
         assert (errors.value, errors.n) == (row.errors.value, row.errors.n)
+
+
+def test_each_kind_of_error_counts_in_every_hour_that_has_one() -> None:
+    line = Line(at=START // 3600 * 3600 + 3_570)
+    for number in range(30):
+        line.begin(f"c{number}")
+    for category in ("timeout", "timeout", "rate_limit"):
+        line.tell(Error, "c1", component="llm", category=category)
+    line.pass_(40.0)
+    line.tell(Error, "c1", component="llm", category="timeout")
+    line.tell(Error, "c2", component="llm", category="timeout")
+    line.tell(Error, "c2", component="llm", category="timeout", ts=line.at - 35)  # one that arrives late
+    line.tell(CallUpdate, "c1", segments={"tier": "gold"})
+    line.beat(line.at + 1)
+    past, now = (f"{int(line.at) // 3600 % 24 - back:02d}" for back in (1, 0))
+    assert failed(line, ("hour", past)) == (2, {"timeout": 2, "rate_limit": 1})
+    assert failed(line, ("hour", now)) == (2, {"timeout": 2})
+    assert failed(line, ("hour", past), ("tier", "gold")) == (1, {"timeout": 1, "rate_limit": 1})
+    assert failed(line) == (2, {"timeout": 2, "rate_limit": 1})
+
+
+def failed(line: Line, *where: tuple[str, str]) -> tuple[int, dict[str, int]]:
+    """Calls with an error, and of each category."""
+    panel = line.see(where=where).errors
+    return calls(panel.rate), {kind.category: calls(kind.rate) for kind in panel.kinds}
+
+
+def calls(rate: Figure) -> int:
+    return round(rate.value * rate.n)

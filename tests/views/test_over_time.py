@@ -8,7 +8,7 @@ from engine.feeding import START, Line
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.snapshot import Series, View
 from voicetop.session import Session
-from voicetop.wire.events import CallEnd, CallUpdate, Error
+from voicetop.wire.events import CallEnd, CallUpdate, Error, SourceStatus, TurnStart
 
 MINUTE = START + 60.0
 """The end of the first minute."""
@@ -143,6 +143,29 @@ def test_a_call_counts_in_every_minute_in_which_it_has_an_error() -> None:
     assert [errors(line, START + 60 * n)[0] for n in range(3)] == [1 / 20] * 3
     assert trend(line, "errors", START) == (2 / 20, False, 20)
     assert line.see().errors.rate.value == 2 / 20
+
+
+def test_an_error_that_becomes_known_after_a_later_one_counts_in_its_own_minute() -> None:
+    line = fleet()
+    for minutes in (4, 2, 1, 2):
+        line.beat(START + 60 * 4 + 30)
+        line.tell(Error, "c0", component="llm", category="timeout", ts=START + 60 * minutes + 5)
+    line.beat(START + 60 * 4 + 31)
+    assert [round(20 * errors(line, START + 60 * n)[0]) for n in range(5)] == [0, 1, 1, 0, 1]
+
+
+def test_a_wait_that_goes_on_counts_where_its_publisher_was_silent_for_a_while() -> None:
+    line = fleet()
+    line.tell(SourceStatus, source="agent-1")
+    line.hear(TurnStart(ts=line.at, call_id="c0", turn=1))
+    line.pass_(60)
+    assert p95(line, START)[2] == 20
+    line.tell(SourceStatus, source="agent-1")
+    line.pass_(6)
+    assert p95(line, START)[2] == 21
+    line.turn("c0", 66_000.0, turn=1)
+    line.pass_(1)
+    assert p95(line, START)[2] == 21
 
 
 def test_error_rates_are_of_the_calls_live_at_the_end_and_those_that_ended() -> None:

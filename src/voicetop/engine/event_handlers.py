@@ -118,13 +118,15 @@ def error(state: EngineState, event: Error, ts: float, at: float) -> None:
     call.errors += 1
     state.failures += 1
     before = call.marks.get("error")
-    if before is not None and before.ts < ts:
+    if before is not None and before.ts != ts:
         state.ledger.remember_error(call, before.ts, ts)
     state.ledger.tick_counters.add(f"fault:{event.component}:{event.category}", call.cell, 1)
-    for kind in ("error", f"error:{event.component}:{event.category}"):
-        mark = call.marks.get(kind)
+    kind = f"{event.component}:{event.category}"
+    state.ledger.mark_hour(call, kind, ts)
+    for name in ("error", f"error:{kind}"):
+        mark = call.marks.get(name)
         if mark is None or mark.ts <= ts:
-            state.ledger.mark(call, kind, ts)
+            state.ledger.mark(call, name, ts)
     if not call.live:
         state.roster.refile(call)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicetop.engine.calls import Call
-from voicetop.engine.feed_state import FeedTracker
+from voicetop.engine.feed_state import UNKNOWN_AFTER, FeedTracker
 from voicetop.engine.snapshot import NAN, StuckStage, WaitingPanel
 from voicetop.engine.windows.buckets import BUCKETS, bucket_of
 from voicetop.engine.windows.histograms import Histogram
@@ -19,12 +19,16 @@ class Waits:
 
     A wait is unknown while its publisher is silent (`FeedTracker.silent`): the reply may have come long ago. It is then
     neither waiting nor stuck. A wait counts from when the feed began and the call was first heard of, at the earliest.
+
+    Of a moment of the past it is known what is known `now`: a wait that goes on was one then, unless its publisher has
+    been silent since.
     """
 
-    def __init__(self, feed: FeedTracker, at: float) -> None:
+    def __init__(self, feed: FeedTracker, at: float, now: float = 0.0) -> None:
         self.at = at
         self._feed = feed
-        self._silent = feed.silent(at)
+        silent = feed.silent(max(at, now))
+        self._silent = {name: seen for name, seen in silent.items() if at - seen > UNKNOWN_AFTER}
 
     def known(self, call: Call) -> bool:
         """Whether the caller is waiting for a reply."""

@@ -18,6 +18,7 @@ from voicetop.engine.attribution.segments import Trials
 from voicetop.engine.normals import Normals
 from voicetop.engine.snapshot import SegmentsPanel
 from voicetop.engine.windows.buckets import BUCKETS
+from voicetop.engine.windows.counts import PAST
 from voicetop.engine.windows.histograms import Histogram
 from voicetop.engine.windows.slots import HOUR, MINUTE, QUARTER
 from voicetop.views.over_time import Bucket, OverTime, live_at_ends
@@ -41,6 +42,9 @@ def narrow(scope: Scope, over_time: OverTime) -> None:
     scope.e2e_waits = np.sum([bucket.waits for bucket, _ in own], axis=0)
     scope.active = sum(live for _, live in own) + scope.sums.get("ended", 0)
     scope.sums["error"] = sum(bucket.failed for bucket, _ in own)
+    for past in [kind for kind in scope.sums if kind.startswith(PAST)]:
+        kind = f"error:{past.removeprefix(PAST)}"
+        scope.sums[kind] = scope.sums.get(kind, 0) + scope.sums[past]
 
 
 def panel(over_time: OverTime, scope: Scope, troubled: Collection[int]) -> SegmentsPanel:

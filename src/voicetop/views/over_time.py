@@ -16,7 +16,7 @@ from voicetop.engine import normals
 from voicetop.engine.snapshot import Figure, Series
 from voicetop.engine.waiting import Waits
 from voicetop.engine.windows.histograms import METRIC, Histogram
-from voicetop.engine.windows.slots import SlotKey
+from voicetop.engine.windows.slots import QUARTER, SlotKey
 
 if TYPE_CHECKING:
     from voicetop.engine.engine import Engine
@@ -75,13 +75,13 @@ class OverTime:
         end = min(bucket.end, at)
         if end == bucket.end <= began:
             return bucket
-        waits = Waits(self._engine.feed, end)
+        waits = Waits(self._engine.feed, end, at)
         calls = [call for call in scope.unanswered if end == at or waits.began(call, at)]
         return bucket.waiting(waits.histogram(waits.waiting_calls(calls, None)), end)
 
     def _settled(self, scope: Scope, slot: SlotKey) -> Bucket:
         """A bucket without the waits that are still in progress."""
-        changes = self._engine.ledger.changes(slot)
+        changes = (self._held_from(slot), *self._engine.ledger.changes(slot))
         cached = self._cache.get((scope.chosen, slot))
         if cached is not None and cached[0] == changes:
             return cached[1]
@@ -98,8 +98,13 @@ class OverTime:
         failed = sums.get("error", 0)
         if end <= self._engine.at:
             waits += ledger.past_ends.waits(end, scope.cells)
-            failed += ledger.past_ends.errors(start, end, scope.cells)
+            failed += ledger.past_ends.errors(self._held_from(slot), end, scope.cells)
         return Bucket(start, end, e2e, waits, sums, failed)
+
+    def _held_from(self, slot: SlotKey) -> int:
+        """From when on the day holds a bucket: quarters of its first hour are gone."""
+        first = -(-self._engine.ledger.windows.edges.day // QUARTER) * QUARTER
+        return max(slot[0] * slot[1], min(first, slot[0] * (slot[1] + 1)))
 
 
 def live_at_ends(buckets: Sequence[Bucket], live: int) -> list[int]:

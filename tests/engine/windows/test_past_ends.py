@@ -33,6 +33,18 @@ def test_an_error_counts_in_windows_that_hold_it_and_end_before_the_next_one() -
     assert [ends.errors(AT + 60 * n, AT + 300, None) for n in range(5)] == [1, 1, 1, 0, 0]
 
 
+def test_an_error_that_arrives_late_takes_the_place_of_earlier_ones_only() -> None:
+    ends = past()
+    notes = ends.add_error(1, AT + 10, AT + 500)
+    for ts in (AT + 250, AT + 130, AT + 255):
+        notes, more = ends.add_late_error(1, ts, AT + 500, notes)
+        notes += more
+    assert [ends.errors(AT + 60 * n, AT + 60 * n + 60, None) for n in range(8)] == [1, 0, 1, 0, 1, 0, 0, 0]
+    assert ends.errors(AT, AT + 480, None) == 1
+    ends.move(notes, 1, 5)
+    assert ends.errors(AT, AT + 480, np.array([1])) == 0
+
+
 def test_entries_move_to_another_cell() -> None:
     ends = past()
     notes = ends.add_wait(1, AT + 50, AT + 130) + ends.add_error(1, AT + 10, AT + 70)

@@ -21,7 +21,10 @@ FIXED_KINDS = (
     "started", "ended", "handled_ms", "talked", "known", "succeeded", "escalated", "decided", "abandoned", "moody",
     "sentiment_centi", "sentiments", "priced", "cost_micro", "guessed", "error", "retried", "barge_ins",
 )  # fmt: skip
-MAX_PER_FAMILY = {"step": 160, "left": 160, "error": 128, "cost": 24, "from": 8}
+MAX_PER_FAMILY = {"step": 160, "left": 160, "error": 128, "cost": 24, "from": 8, "past": 128}
+PAST = "past:"
+"""The family of the calls with a kind of error in an hour of the clock, of which they had another in a later hour:
+"error:…" counts those."""
 MAX_KINDS = len(FIXED_KINDS) + sum(MAX_PER_FAMILY.values())
 _CELL_BITS = 16
 _CELLS = 1 << _CELL_BITS
@@ -109,7 +112,7 @@ class Counts:
         """The row of a new kind; the last one of a family is its "other"."""
         family = kind.partition(":")[0]
         if sum(name.startswith(f"{family}:") for name in self.kinds) >= MAX_PER_FAMILY[family] - 1:
-            kind = "error:other:other" if family == "error" else f"{family}:other"
+            kind = f"{family}:other:other" if family in ("error", "past") else f"{family}:other"
         return self.kinds.setdefault(kind, len(self.kinds))
 
     def _put(self, slot: SlotKey, key: int, amount: int) -> None:

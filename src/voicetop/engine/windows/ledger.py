@@ -20,11 +20,11 @@ from voicetop.engine.config import EngineConfig
 from voicetop.engine.tick import TickCounters
 from voicetop.engine.windows.buckets import BUCKETS, bucket_of
 from voicetop.engine.windows.cells import EVERYBODY, FOLDED, Cells, Key, SegmentColumns
-from voicetop.engine.windows.counts import Counts
+from voicetop.engine.windows.counts import PAST, Counts
 from voicetop.engine.windows.histograms import METRIC, METRICS, ROW, Histogram, Histograms
 from voicetop.engine.windows.past_ends import PastEnds
 from voicetop.engine.windows.recent_slots import RecentSlots
-from voicetop.engine.windows.slots import FINE, MINUTE, SlotKey, parts_of
+from voicetop.engine.windows.slots import FINE, HOUR, MINUTE, SlotKey, parts_of
 from voicetop.wire.codec import pack_durations
 from voicetop.wire.events import Turn
 
@@ -124,7 +124,8 @@ class Ledger:
             return
         self._move_observations(call, cell)
         for name, mark in call.marks.items():
-            kind = name if ":" in name else name.partition("#")[0]
+            kind = name.rpartition("#")[0] if name.startswith(PAST) else name
+            kind = kind if ":" in kind else kind.partition("#")[0]
             self.counts.add(kind, call.cell, mark.ts, -mark.amount)
             self.counts.add(kind, cell, mark.ts, mark.amount)
         self.past_ends.move(call.past_ends, call.cell, cell)
@@ -207,6 +208,26 @@ class Ledger:
         self.counts.add(kind, call.cell, ts, 1)
         self.tick_counters.add(kind, call.cell, 1)
 
+    def mark_hour(self, call: Call, kind: str, ts: float) -> None:
+        """Count a call with a kind of error at `ts` in that hour of the clock, too, if its latest one isn't in it.
+
+        The mark of the kind itself is that of the latest error, and must be moved only after this.
+        """
+        latest = call.marks.get(f"error:{kind}")
+        if latest is None or latest.ts // HOUR == ts // HOUR:
+            return
+        earlier = min(latest.ts, ts)
+        name = f"{PAST}{kind}#{int(earlier // HOUR)}"
+        counted = call.marks.get(name)
+        if counted is not None and counted.ts < earlier:
+            self.counts.add(PAST + kind, call.cell, counted.ts, -1)
+            counted.ts = earlier
+        elif counted is None and len(call.marks) < MAX_MARKS:
+            call.marks[name] = WindowMark(earlier, 1)
+        else:
+            return
+        self.counts.add(PAST + kind, call.cell, earlier, 1)
+
     def unmark(self, call: Call, kind: str) -> None:
         """The call no longer counts under `kind`."""
         counted = call.marks.pop(kind, None)
@@ -257,9 +278,12 @@ class Ledger:
         if len(call.past_ends) < MAX_NOTED:
             call.past_ends += notes
 
-    def remember_error(self, call: Call, ts: float, until: float) -> None:
-        """The call's error at `ts` was its latest until another: remember it at the ends of minutes between them."""
-        notes = self.past_ends.add_error(call.cell, ts, until)
+    def remember_error(self, call: Call, latest: float, ts: float) -> None:
+        """Another error than the latest, at `latest`: remember the earlier one at the ends of minutes between them."""
+        if ts > latest:
+            notes = self.past_ends.add_error(call.cell, latest, ts)
+        else:
+            call.past_ends, notes = self.past_ends.add_late_error(call.cell, ts, latest, call.past_ends)
         if len(call.past_ends) < MAX_NOTED:
             call.past_ends += notes
 

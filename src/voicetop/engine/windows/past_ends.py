@@ -50,6 +50,25 @@ class PastEnds:
         codes = [(end, BUCKETS + end - first) for end in self._ends(ts, until) if end - first < DAY]
         return self._add(cell, codes)
 
+    def add_late_error(self, cell: int, ts: float, latest: float, notes: bytes) -> tuple[bytes, bytes]:
+        """An error at `ts` became known after a later one, the call's latest. Returns the call's `notes` that still
+        hold, and more.
+        """
+        ends, first = set(self._ends(ts, latest)), int(ts // MINUTE) + 1
+        kept = b""
+        for end, code in NOTE.iter_unpack(notes):
+            known = (
+                BUCKETS + end - first
+            )  # the code of an error in the same minute; those of later ones are lower
+            if end in ends and code > known:
+                self.slots[end].add(cell * CODES + code, -1)
+                continue
+            if code >= BUCKETS:
+                ends.discard(end)
+            kept += NOTE.pack(end, code)
+        codes = [(end, BUCKETS + end - first) for end in sorted(ends) if end - first < DAY]
+        return kept, self._add(cell, codes)
+
     def move(self, notes: bytes, cell: int, to: int) -> None:
         """Move a call's entries to another cell."""
         for end, code in NOTE.iter_unpack(notes):

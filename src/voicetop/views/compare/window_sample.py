@@ -154,7 +154,7 @@ def _turns(engine: Engine, window: Window, span: str) -> tuple[Index, Amounts]:
 
 def _waits(engine: Engine, window: Window) -> tuple[Index, Amounts]:
     """The waits in progress at the end of the window: those of now, and of a past end those that are over."""
-    waits = Waits(engine.feed, window.end)
+    waits = Waits(engine.feed, window.end, engine.at)
     calls = [call for call in engine.roster.live.values() if window.now or waits.began(call, engine.at)]
     waiting = waits.waiting_calls(calls, None)
     cells = np.array([call.cell for call in waiting], np.int64)
