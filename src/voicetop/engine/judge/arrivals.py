@@ -68,7 +68,7 @@ def expected_per_min(mark: Mark) -> float:
     """Mean of calls per minute in the half-hour before the last five minutes; NaN of too few healthy minutes."""
     now = int(mark.at // MINUTE)
     minutes = [now - ago for ago in LOOK_BACK if now - ago not in mark.troubled]
-    counts = [mark.ledger.counts.over_time((MINUTE, minute), None).get("started", 0) for minute in minutes]
+    counts = [mark.ledger.recent.sum((MINUTE, minute)).get("started", 0) for minute in minutes]
     if len(counts) < LEAST_MINUTES or sum(counts) < LEAST_CALLS:
         return NAN
     return min(float(np.mean(counts)), MOST_BURSTY * float(np.median(counts)))

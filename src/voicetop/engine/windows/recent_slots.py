@@ -6,32 +6,21 @@ is added to them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voicetop.engine.windows.buckets import BUCKETS
-from voicetop.engine.windows.counts import Counts
-from voicetop.engine.windows.delta_encoding import Index
+from voicetop.engine.windows.counts import Counts, CountSlot
 from voicetop.engine.windows.histogram_slot import HistogramSlot
 from voicetop.engine.windows.histograms import METRICS, Histograms
-from voicetop.engine.windows.slots import FINE, SPANS
+from voicetop.engine.windows.slots import FINE, SPANS, SlotKey
 
 Table = NDArray[np.int64]
 Cells = NDArray[np.intp] | None
+MAX_KEPT = 100
 _SHAPE = (len(METRICS), BUCKETS)
-
-
-class _Version(NamedTuple):
-    """What a slot's counts were taken from: a merged or compressed slot has other objects, updates are only added."""
-
-    block: bytes
-    indices: Index
-    updates: int
-
-    def is_of(self, slot: HistogramSlot) -> bool:
-        return self.block is slot.block and self.indices is slot.index and self.updates == slot.uncompressed
 
 
 class RecentSlots:
@@ -39,7 +28,9 @@ class RecentSlots:
 
     def __init__(self, windows: Histograms, counts: Counts) -> None:
         self._windows, self._counts = windows, counts
-        self._tables: dict[int, tuple[_Version, Table]] = {}
+        self._tables: dict[int, tuple[HistogramSlot, int, Table]] = {}
+        """The whole fleet's, with the slot and the number of its changes that they are of."""
+        self._sums: dict[SlotKey, tuple[CountSlot, int, dict[str, int]]] = {}
 
     def reads(self, windows: Histograms, counts: Counts) -> bool:
         """Whether these are its windows: loading a checkpoint replaces them."""
@@ -56,8 +47,10 @@ class RecentSlots:
 
     def sums(self, at: float, cells: Cells) -> list[dict[str, int]]:
         """Counts by kind, for each slot, of some cells (None: all)."""
-        chosen = None if cells is None else frozenset(cells.tolist())
-        return [self._sum(number, chosen) for number in self._numbers(at)]
+        if cells is None:
+            return [self.sum((FINE, number)) for number in self._numbers(at)]
+        chosen = frozenset(cells.tolist())
+        return [self._counts.over_time((FINE, number), chosen) for number in self._numbers(at)]
 
     def _numbers(self, at: float) -> range:
         last = int(at // FINE)
@@ -70,16 +63,25 @@ class RecentSlots:
         if cells is not None:
             return self._windows.counts_of([slot], cells)
         held = self._tables.get(number)
-        if held is None or not held[0].is_of(slot):
-            self._drop_old(number)
+        if held is None or held[0] is not slot or held[1] != slot.changes:
             counts = self._windows.counts_of([slot], None)
-            held = self._tables[number] = (_Version(slot.block, slot.index, slot.uncompressed), counts)
-        return held[1]
+            held = self._tables[number] = (slot, slot.changes, counts)
+            _drop_old(self._tables)
+        return held[2]
 
-    def _sum(self, number: int, chosen: frozenset[int] | None) -> dict[str, int]:
-        return self._counts.over_time((FINE, number), chosen)
+    def sum(self, key: SlotKey) -> dict[str, int]:
+        """Counts by kind of the whole fleet in one slot, also in a minute before the last five."""
+        slot = self._counts.slots.get(key)
+        if slot is None:
+            return {}
+        held = self._sums.get(key)
+        if held is None or held[0] is not slot or held[1] != slot.changes:
+            held = self._sums[key] = (slot, slot.changes, self._counts.over_time(key, None))
+            _drop_old(self._sums)
+        return held[2]
 
-    def _drop_old(self, newest: int) -> None:
-        oldest = newest - SPANS["5m"] // FINE - 1
-        for number in [number for number in self._tables if number < oldest]:
-            del self._tables[number]
+
+def _drop_old(kept: dict[Any, Any]) -> None:
+    """Forget what was kept longest."""
+    if len(kept) > MAX_KEPT:
+        del kept[next(iter(kept))]
