@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voicetop.engine.attribution import segments
 from voicetop.engine.attribution.segments import Vector
-from voicetop.engine.attribution.snapping import GUILTY_Z, version_z
+from voicetop.engine.attribution.snapping import GUILTY_Z, VERSION, version_z
 from voicetop.engine.judge.mark import Mark
 from voicetop.engine.judge.outcomes import RATES
 from voicetop.engine.snapshot import Trouble
@@ -18,7 +18,7 @@ def may_blame(marker: Marker, trouble: Trouble, mark: Mark) -> bool:
     A provider's outage that happens to begin with a deploy hits all versions alike. Neither the first stuck callers nor
     calls that don't come can be compared by version.
     """
-    if not marker.version:
+    if not marker.version or (VERSION, marker.version) in trouble.where:
         return True
     counted = _counted(trouble.kind, mark)
     if counted is None:

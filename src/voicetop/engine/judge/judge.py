@@ -45,7 +45,8 @@ AGAIN_S = 15.0
 """How long nobody has to be stuck, or the limit not to be near: callers come one after the other."""
 ONE_OUTAGE_S = 300.0
 """Troubles that began within so many seconds of each other are one outage."""
-STEADY_MARKS = 4
+BLAME_S = 120.0
+"""How long after it was found a trouble's counts may tell which deploy it began with."""
 MAX_MINUTES = 1_500
 
 
@@ -142,10 +143,9 @@ class Judge(Struct, kw_only=True):
         if active is None:
             began = change.onset if known(change.onset) else at
             trouble = replace(trouble, earliest=change.earliest, latest=change.latest)
-            possible = [marker for marker in markers if may_blame(marker, trouble, mark)]
-            began, marker = snapped(possible, change.earliest, began, change.latest)
-            trouble = replace(trouble, marker=changes.name(marker) if marker is not None else "")
             active = ActiveTrouble(trouble, began, at, at)
+        if not active.trouble.marker and at - active.first <= BLAME_S:
+            _blame(active, trouble, mark, markers)
         if trouble.severity == "down":
             active.down_at = at
         active.ratio = max(active.ratio, change.ratio) if known(active.ratio) else change.ratio
@@ -212,6 +212,20 @@ class Judge(Struct, kw_only=True):
             self.troubled = [*self.troubled[-MAX_MINUTES:], minute]
         if self.troubled and self.troubled[0] < minute - MAX_MINUTES:
             self.troubled = [m for m in self.troubled if m >= minute - MAX_MINUTES]
+
+
+def _blame(active: ActiveTrouble, trouble: Trouble, mark: Mark, markers: Sequence[Marker]) -> None:
+    """Name the change that a trouble began with, as soon as the counts by version tell; its onset is then exact.
+
+    Later than at first sight it is named, too, but the onset doesn't move forward.
+    """
+    known_so_far, best = active.trouble, active.since
+    near = [one for one in markers if known_so_far.earliest <= one.ts <= known_so_far.latest]
+    possible = [one for one in near if may_blame(one, trouble, mark)]
+    began, marker = snapped(possible, known_so_far.earliest, best, known_so_far.latest)
+    if marker is not None:
+        active.since = began if mark.at == active.first else min(best, began)
+        active.trouble = replace(known_so_far, marker=changes.name(marker))
 
 
 def _is_readable(trouble: Trouble) -> bool:
