@@ -58,10 +58,19 @@ def test_an_incident_of_a_segment_names_it_and_the_deploy_that_it_began_with(nam
     assert seen.deploys, seen
 
 
-@pytest.mark.parametrize("name", ["latency_blip", "deploy_noop", "campaign", "traffic_double"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "latency_blip",
+        "traffic_double",
+        pytest.param("campaign", marks=pytest.mark.soak),
+        pytest.param("deploy_noop", marks=pytest.mark.soak),
+    ],
+)
 def test_nothing_is_told_where_nothing_is_wrong(name: str) -> None:
     lasts = 45.0 if name == "latency_blip" else LASTS
-    assert watched(fleet(incident(name, lasts=lasts)), LEAD + LASTS).not_ok_s == 0.0
+    seen = watched(fleet(incident(name, lasts=lasts)), LEAD + LASTS)
+    assert seen.not_ok_s == 0.0, seen
 
 
 def test_an_outage_in_the_first_minute_of_a_feed_is_told_and_no_older_than_the_feed() -> None:
