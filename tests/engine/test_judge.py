@@ -125,7 +125,7 @@ def test_a_trouble_goes_only_once_its_figure_was_back_for_a_while() -> None:
     line.pass_(CLEAR_S - 6)
     verdict = line.see().verdict
     assert (verdict.severity, verdict.since) == ("down", since)
-    line.pass_(11)
+    line.pass_(21)
     verdict = line.see().verdict
     assert (verdict.severity, verdict.since) == ("recovering", since)
     assert "no caller stuck for" in verdict.text

@@ -60,6 +60,14 @@ def test_an_excess_has_ended_once_the_normal_rate_explains_the_last_slots_better
     assert ended(series([1] * 10 + [20] * 20), 10.0) == (0.0, 290.0)
 
 
+def test_a_few_seconds_without_a_hit_are_no_end() -> None:
+    just_begun = Series(
+        np.array([0.0, 10.0, 20.0, 25.0]), np.array([50.0, 50.0, 0.0]), np.array([1.0, 1.0, 0.5])
+    )
+    assert ended(just_begun, 30.0)[0] == 0.0
+    assert ended(just_begun._replace(edges=np.array([0.0, 10.0, 20.0, 30.0])), 30.0)[0] > 10
+
+
 def test_a_fall_has_ended_once_calls_come_again() -> None:
     nats, since = ended(series([0] * 20 + [10] * 10, 10.0), 0.4)
     assert since == 200.0

@@ -41,10 +41,12 @@ KEPT_S = 300.0
 """How long a trouble that recovered is kept: what the five-minute figures hold."""
 DOWN_S = 300.0
 """How long a trouble stays as bad as down after it was last seen to be."""
-AGAIN_S = 15.0
+AGAIN_S = 10.0
 """How long nobody has to be stuck, or the limit not to be near: callers come one after the other."""
 ONE_OUTAGE_S = 300.0
 """Troubles that began within so many seconds of each other are one outage."""
+YOUNG_S = 60.0
+"""Callers who were stuck for less than this are awaited for three times as long: more of them may tell of an outage."""
 BLAME_S = 120.0
 """How long after it was found a trouble's counts may tell which deploy it began with."""
 MAX_MINUTES = 1_500
@@ -139,7 +141,7 @@ class Judge(Struct, kw_only=True):
         trouble = replace(trouble, hits=int(change.hits), expected=change.expected)
         other = self._counterpart(trouble)
         if active is None and other is not None:
-            active = replace(other, trouble=replace(other.trouble), first=at, last=at)
+            active = replace(other, trouble=replace(other.trouble), first=at, last=at, score=0.0)
         if active is None:
             began = change.onset if known(change.onset) else at
             trouble = replace(trouble, earliest=change.earliest, latest=change.latest)
@@ -148,7 +150,8 @@ class Judge(Struct, kw_only=True):
             _blame(active, trouble, mark, markers)
         if trouble.severity == "down":
             active.down_at = at
-        active.ratio = max(active.ratio, change.ratio) if known(active.ratio) else change.ratio
+        if change.score >= active.score or active.trouble.figure != trouble.figure:
+            active.score, active.ratio = change.score, change.ratio
         active.last, active.recovered = at, NAN
         active.trouble = replace(
             trouble, since=active.since, severity=self._severity(active, at), earliest=active.trouble.earliest,
@@ -186,7 +189,8 @@ class Judge(Struct, kw_only=True):
         kind = active.trouble.kind
         if kind in ("waiting", "capacity"):
             still = kind == "waiting" and self._is_on("errors")
-            return NAN if still or mark.at - active.last < AGAIN_S else mark.at
+            young = kind == "waiting" and active.last - active.first < YOUNG_S
+            return NAN if still or mark.at - active.last < (3 if young else 1) * AGAIN_S else mark.at
         if kind == "errors":
             return errors.recovered(mark, active)
         if kind == "latency":

@@ -30,7 +30,8 @@ class ActiveTrouble(Struct, gc=False):
     """A trouble that is on or recovering. Times are stamp times.
 
     `since` is its onset, `last` the last mark at which it was on, `first` the mark at which it was found, `down_at` the
-    last one at which it was severe enough for DOWN. `ratio` is how many times the normal rate was seen since the onset.
+    last one at which it was severe enough for DOWN. `ratio` is how many times the normal rate was seen since the onset
+    when that was clearest (`score`, in nats): the first seconds make it look large, and those after its end small.
     `recovered` is since when recent data has been normal; NaN while it is on.
     """
 
@@ -41,6 +42,7 @@ class ActiveTrouble(Struct, gc=False):
     ratio: float = NAN
     recovered: float = NAN
     down_at: float = NAN
+    score: float = 0.0
 
     @property
     def on(self) -> bool:
