@@ -35,6 +35,7 @@ def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdi
     """The verdict of the engine's judge, without incidents; `usual_for` gives the normals of a segment."""
     at, usual = engine.at, usual_for(())
     on, recovering = judged.current(engine, usual_for)
+    everything = (*on, *recovering)
     stated = [one for one in on if one.kind != "waiting" or one.value] or on
     statements = ranked_statements([of_trouble(trouble) for trouble in stated])
     on = [statement.trouble for statement in statements]
@@ -54,7 +55,7 @@ def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdi
         text = f"history is loading, events are {span(feed.behind_s)} behind"
         return replace(verdict, severity="catching_up", text=text)
     if on:
-        since = onset_of(on, (*on, *recovering))
+        since = onset_of(on, everything)
         severity = _severity(on, recovering, at)
         text = sentence(statements)
         if recovering and on[0].kind not in JUDGED_UPSTREAM:
@@ -146,6 +147,8 @@ def verdict_of(
     ranked = ranked_statements([*(of_trouble(trouble) for trouble in plain.troubles), *statements])
     found = tuple(statement.trouble for statement in ranked)
     since = onset_of(found, (*found, *plain.recovering))
+    if plain.troubles and abs(plain.since - since) <= ONE_OUTAGE_S:
+        since = min(since, plain.since)
     return replace(
         plain, severity=found[0].severity, text=sentence(ranked), since=min(since, at), troubles=found
     )
