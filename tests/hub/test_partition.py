@@ -85,6 +85,7 @@ async def test_replies_of_a_publisher_that_was_cut_off_are_unknown_not_stuck(
     assert (last.waiting.unknown, last.waiting.waiting, last.latency.e2e.p95.n) == (5, 0, 0)
     assert last.waiting.unknown_since <= screens[0].at
     assert " · 5 replies unknown since " in line(last)
+    assert "5 replies unknown for " in last.verdict.text
 
 
 async def test_replies_that_come_after_a_reconnection_are_counted_as_they_were(fleet: Fleet) -> None:

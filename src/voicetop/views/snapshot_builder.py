@@ -32,7 +32,7 @@ from voicetop.views.feed import feed_state
 from voicetop.views.incidents import panel_of
 from voicetop.views.over_time import OverTime
 from voicetop.views.scope import Scope
-from voicetop.views.verdict import plain_verdict, verdict_of
+from voicetop.views.verdict import plain_verdict, verdict_of, with_unknown
 from voicetop.wire.codec import WireStats
 from voicetop.wire.events import Operator
 
@@ -105,7 +105,8 @@ class SnapshotBuilder:
     def _verdict(self, feed: FeedState, alerts: AlertsPanel) -> Verdict:
         plain = plain_verdict(self._engine, feed, self._usual_for)
         opened = self._alerts.incidents.opened
-        return verdict_of(plain, opened, self._engine.at, alerts.last_resolved, self._engine.judge)
+        verdict = verdict_of(plain, opened, self._engine.at, alerts.last_resolved, self._engine.judge)
+        return with_unknown(verdict, self._engine)
 
     def _sample_of(self, view: View) -> WindowSample | None:
         if not (view.moment or view.against):

@@ -22,6 +22,7 @@ from voicetop.engine.judge.judge import CLEAR_S, ONE_OUTAGE_S, Judge
 from voicetop.engine.judge.judge import UPSTREAM as JUDGED_UPSTREAM
 from voicetop.engine.judge.outcomes import SETTLED_S
 from voicetop.engine.snapshot import NAN, FeedState, Severity, Trouble, Verdict
+from voicetop.formatting import labels
 from voicetop.formatting.numbers import counted, known, whole_percent
 from voicetop.formatting.times import span
 from voicetop.views import troubles as judged
@@ -243,6 +244,17 @@ def _all_well(plain: Verdict, resolved_s: float) -> Verdict:
     if not known(resolved_s):
         return plain
     return replace(plain, text=f"{plain.text} · last alert {span(max(0.0, resolved_s))} ago, resolved")
+
+
+def with_unknown(verdict: Verdict, engine: Engine) -> Verdict:
+    """The verdict, saying how many callers nobody knows of because their publisher is silent."""
+    waits = engine.waits
+    unknown = waits.unknown_calls(engine.roster.live.values(), None)
+    if not unknown or verdict.severity == "blind":
+        return verdict
+    lasts = engine.at - min(waits.unknown_since(call) for call in unknown)
+    replies = labels.unknown_replies(len(unknown), f"for {span(lasts)}")
+    return replace(verdict, text=f"{verdict.text} · {replies}")
 
 
 def _publishers(feed: FeedState) -> str:

@@ -36,7 +36,6 @@ KINDS = (
 UPSTREAM = frozenset({"waiting", "errors", "latency", "traffic"})
 """Kinds whose troubles show in what comes of calls, minutes later."""
 OUTCOMES = ("success", "abandonment", "escalation", "cost", "sentiment")
-AFTERMATH_S = 1_800.0
 KEPT_S = 300.0
 """How long a trouble that recovered is kept: what the five-minute figures hold."""
 DOWN_S = 300.0
