@@ -46,7 +46,9 @@ DEFAULT_POLICIES: Policies = {
     "security": Policy(keep_s=3600.0),
     "feed": Policy(keep_s=10.0),
     "intent": Policy(keep_s=6 * 3600.0),
-    # the latency detectors apply their own hold time
+    # the latency detectors and the verdict apply their own hold time
+    "preset.latency": Policy(),
+    "preset.local_latency": Policy(),
     **{f"latency.{stage or metric}": Policy() for metric, stage in STAGES.items()},
 }
 
