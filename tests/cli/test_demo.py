@@ -41,6 +41,8 @@ def test_it_shows_a_busy_fleet_and_takes_all_of_it_along_when_it_ends(started: D
     assert started.stdout
     assert started.stderr
     said = started.stdout.readline()
+    while "CATCHING UP" in said:
+        said = started.stdout.readline()
     live = int(said.partition("| live ")[2].partition("/")[0])
     assert 100 < live < 300
     children = descendants(started.pid)

@@ -64,7 +64,7 @@ async def test_a_terminal_rings_pops_up_and_is_named_after_the_verdict(hub: Hub,
     }
     with Terminal(hub.url, **env) as terminal:
         await until(lambda: "● LIVE" in terminal.text, terminal.pump)
-        await until(lambda: "\x1b]2;● OK · acme-prod\x07".encode() in terminal.raw, terminal.pump)
+        await until(lambda: "\x1b]2;◌ LEARNING · acme-prod\x07".encode() in terminal.raw, terminal.pump)
         before = len(terminal.raw)
         await leak(hub)
         await until(
