@@ -52,7 +52,7 @@ def test_a_burst_goes_out_in_few_frames() -> None:
 
 def test_the_first_frame_after_hello_is_the_status() -> None:
     with stub_hub() as hub, Publisher(hub.url) as publisher:
-        until(lambda: bool(hub.statuses))
+        until(lambda: bool(hub.statuses and publisher.report.epoch))
         assert hub.frames[0]["type"] == "source.status"
         assert publisher.report.epoch == "e1"
         assert abs(publisher.report.clock_offset_ms) < 1000

@@ -46,7 +46,7 @@ ONE_OUTAGE_S = 300.0
 """Troubles that began within so many seconds of each other are one outage."""
 YOUNG_S = 60.0
 """Callers who were stuck for less than this are awaited for three times as long: more of them may tell of an outage."""
-BLAME_S = 120.0
+BLAME_S = 600.0
 """How long after it was found a trouble's counts may tell which deploy it began with."""
 MAX_MINUTES = 1_500
 
