@@ -99,7 +99,12 @@ async def test_a_hub_gets_every_event_once_in_frames_of_at_most_512() -> None:
 async def test_the_history_comes_first_and_the_present_follows() -> None:
     async with running(StubHub()) as hub:
         fleet = make_fleet(calls=300, history=3600.0, full=30.0, old_calls=50)
-        await feed(hub, fleet)
+        feeding = asyncio.create_task(feed(hub, fleet, 15.0))
+        while not (feeding.done() or any(event.ts > fleet.start for event in hub.events.values())):
+            await asyncio.sleep(0.05)
+        feeding.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await feeding
     times = [event.ts for event in hub.events.values()]
     assert times == sorted(times)
     assert min(times) < fleet.start - 3500
