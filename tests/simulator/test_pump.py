@@ -97,11 +97,16 @@ async def test_a_hub_gets_every_event_once_in_frames_of_at_most_512() -> None:
 
 
 async def test_the_history_comes_first_and_the_present_follows() -> None:
-    async with running(StubHub()) as hub:
-        fleet = make_fleet(calls=300, history=3600.0, full=30.0, old_calls=50)
+    fleet, present = make_fleet(calls=300, history=3600.0, full=30.0, old_calls=50), asyncio.Event()
+
+    async def look(number: int, frames: int, connection: ServerConnection) -> None:
+        if any(event.ts > fleet.start for event in hub.events.values()):
+            present.set()
+
+    async with running(StubHub(look)) as hub:
         feeding = asyncio.create_task(feed(hub, fleet, 15.0))
-        while not (feeding.done() or any(event.ts > fleet.start for event in hub.events.values())):
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(20):
+            await present.wait()
         feeding.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await feeding
