@@ -278,7 +278,8 @@ class LiveFeed:
         """Wait for a request, at most `seconds`."""
         assert self._view_requested is not None
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._view_requested.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._view_requested.wait()
 
     def _make_snapshot(self, session: Session) -> None:
         """Make a snapshot, but none before the first data has arrived."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ import pytest
 
 from notify.receivers import Receiver, effect
 from voicetop.clock import Clock, WallClock
-from voicetop.notify.delivery import Delivery
+from voicetop.notify.delivery import Delivery, run_in_thread
 from voicetop.notify.queue import DeliveryQueue
 from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import NotifyConfig, PagerDutyTarget, SlackTarget
@@ -210,3 +211,17 @@ async def test_a_rejected_message_waits_far_longer_than_a_failed_one(
             assert due is not None
             waits[failure] = due - time.time()
     assert waits["400"] > 3 * waits["500"]
+
+
+async def test_a_delivery_that_is_cancelled_as_its_answer_arrives_ends() -> None:
+    """A stopping watcher must not go on because a target answered in the same moment."""
+    may_answer = threading.Event()
+    sending = asyncio.create_task(run_in_thread(lambda: str(may_answer.wait(20))))
+    await asyncio.sleep(0)  # the thread has started
+    may_answer.set()
+    for thread in threading.enumerate():
+        if thread.name == "voicetop notify":
+            thread.join()  # its answer is the loop's next step, the cancellation the one after
+    asyncio.get_running_loop().call_soon(sending.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await sending

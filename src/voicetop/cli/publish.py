@@ -210,7 +210,8 @@ async def _chunks(file: int) -> AsyncGenerator[bytes | None, None]:
     threading.Thread(target=read, name="voicetop-lines", daemon=True).start()
     while True:
         try:
-            chunk = await asyncio.wait_for(queue.get(), POLL_S)
+            async with asyncio.timeout(POLL_S):
+                chunk = await queue.get()
         except TimeoutError:
             yield None
             continue

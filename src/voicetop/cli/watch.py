@@ -90,7 +90,8 @@ async def _run(args: argparse.Namespace, settings: Config, hub: HubChoice) -> in
     with _locked(path) as lock:
         while not lock.taken and not stop.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await stop.wait()
             lock.try_lock()
         return 0 if stop.is_set() else await _watch(args, settings, hub, path, stop)
 

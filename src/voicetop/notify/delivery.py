@@ -206,6 +206,7 @@ async def run_in_thread(call: Callable[[], str]) -> str:
 
     threading.Thread(target=work, name="voicetop notify", daemon=True).start()
     try:
-        return await asyncio.wait_for(answer, STUCK_S)
+        async with asyncio.timeout(STUCK_S):
+            return await answer
     except TimeoutError:
         raise DeliveryFailed(f"no response within {STUCK_S:.0f} s", unsure=True) from None

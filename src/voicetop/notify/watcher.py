@@ -120,7 +120,8 @@ class Watcher:
     async def _deliver(self) -> None:
         """Wait for the hub first, if it is up: another watcher may have delivered what is still pending."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._joined.wait(), HUB_WAIT_S)
+            async with asyncio.timeout(HUB_WAIT_S):
+                await self._joined.wait()
         await self._delivery.run()
 
     # -- the feed -----------------------------------------------------------------------------------------------

@@ -94,7 +94,8 @@ class PublisherLink:
             if self._clock.monotonic() - began > STABLE_S:
                 self._backoff.reset()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._backoff.next())
+                async with asyncio.timeout(self._backoff.next()):
+                    await self._closing.wait()
 
     def _note_failure(self, failure: FeedLost | FeedRefused) -> None:
         why = str(failure)

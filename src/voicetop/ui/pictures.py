@@ -99,7 +99,8 @@ async def _run(words: list[str], png: Path) -> str:
     except OSError as error:
         return f"no PNG: {words[0]} can't be run ({error.strerror})"
     try:
-        await asyncio.wait_for(child.wait(), TIMEOUT_S)
+        async with asyncio.timeout(TIMEOUT_S):
+            await child.wait()
     except TimeoutError:
         pass
     finally:  # also if the console exits first

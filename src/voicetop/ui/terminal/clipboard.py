@@ -52,7 +52,8 @@ async def _into_tmux(text: str) -> bool:
     except OSError:
         return False
     try:
-        await asyncio.wait_for(child.communicate(text.encode()), TMUX_S)
+        async with asyncio.timeout(TMUX_S):
+            await child.communicate(text.encode())
     except TimeoutError:
         child.kill()
         await child.wait()
