@@ -49,8 +49,14 @@ class Fleet:
                 await self.clock.advance(0.25)
             for source in self.agents if second % 5 == 4 else ():
                 await self.tell(source, {"type": "source.status", "active_calls": 5})
+            await until(self.folded)
             screens.append(self.session.snapshot(View()))
         return screens
+
+    def folded(self) -> bool:
+        """Whether the session, on its own thread, has caught up with the hub's last heartbeat."""
+        queued = self.hub.feed.everybody.session.queued
+        return not queued and self.session.engine.at > self.clock.now - 0.3
 
 
 @pytest.fixture

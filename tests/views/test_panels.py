@@ -6,6 +6,7 @@ from pathlib import Path
 
 from voicetop.engine.config import EngineConfig, Rule, ThresholdPair
 from voicetop.engine.snapshot import Snapshot, View
+from voicetop.formatting.numbers import known
 from voicetop.recording import read
 from voicetop.session import Session
 
@@ -41,3 +42,9 @@ def test_a_segments_rule_applies_only_to_its_panels() -> None:
     own = rule("errors", 0.125, where=BILLING)
     assert snapshot(own, where=BILLING).errors.rate.warn == 0.125
     assert snapshot(own).errors.rate.rule == ""
+
+
+def test_a_session_that_has_heard_nothing_yet_has_a_snapshot() -> None:
+    capacity = Session().snapshot(View()).capacity
+    assert capacity.live == 0
+    assert not known(capacity.arrivals_per_min)

@@ -58,9 +58,10 @@ def arrivals_per_min(engine: Engine) -> float:
     """
     counts = engine.ledger.counts
     first_at = min((width * number for width, number in counts.slots), default=engine.at)
-    if first_at > counts.edges.short:
+    span_s = engine.at - counts.edges.short
+    if first_at > counts.edges.short or not span_s:
         return NAN
-    return counts.sums("5m", None).get("started", 0) / (engine.at - counts.edges.short) * 60
+    return counts.sums("5m", None).get("started", 0) / span_s * 60
 
 
 def response_times(scope: Scope) -> Latencies:
