@@ -57,7 +57,7 @@ def started(source: Source, recorder: Recorder | None = None) -> LiveFeed:
     return feed
 
 
-def until(true: Callable[[], object], seconds: float = 5.0) -> None:
+def until(true: Callable[[], object], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

@@ -150,7 +150,7 @@ def hub() -> Iterator[str]:
     done = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(30)
     try:
         yield url[0]
     finally:

@@ -46,7 +46,7 @@ class Printing:
     async def end(self, number: signal.Signals | None = None) -> tuple[int, str]:
         if number is not None:
             self.process.send_signal(number)
-        _, said = await asyncio.wait_for(self.process.communicate(), 15)
+        _, said = await asyncio.wait_for(self.process.communicate(), 40)
         assert self.process.returncode is not None
         return self.process.returncode, said.decode()
 
@@ -192,7 +192,7 @@ async def test_a_reader_that_leaves_ends_it_quietly() -> None:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        said, error = await asyncio.wait_for(process.communicate(), 15)
+        said, error = await asyncio.wait_for(process.communicate(), 40)
     assert LINE.match(said.decode())
     assert error == b""
 

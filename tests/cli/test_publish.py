@@ -119,7 +119,7 @@ async def test_a_cut_connection_costs_no_line_and_repeats_none(start_hub: StartH
         for publisher in list(hub.publishers):
             publisher.transport.abort()
     os.close(writing)
-    told = await asyncio.wait_for(pump, 10)
+    told = await asyncio.wait_for(pump, 40)
     os.close(reading)
     assert (told.events, told.bad) == (1_000, 0)
     await watcher.read_until(lambda it: len(it.ids) == 1_000)

@@ -59,7 +59,7 @@ async def test_a_signal_closes_the_file_cleanly(hub: Hub, tmp_path: Path, number
     await send(connection, *(turn(n) for n in range(20)))
     await until(lambda: recorded(path, b"e2e_ms") == 20, 15)
     process.send_signal(number)
-    _, said = await asyncio.wait_for(process.communicate(), 15)
+    _, said = await asyncio.wait_for(process.communicate(), 40)
     await connection.close()
     assert process.returncode == 0
     assert f"records in {path}" in said.decode()
@@ -78,7 +78,7 @@ async def test_standard_output_gets_the_recording_as_it_grows(hub: Hub, tmp_path
         while b"\x28\xb5\x2f\xfd" not in data[8:]:
             data += await recorder.stdout.read(65_536)
     recorder.terminate()
-    rest, _ = await asyncio.wait_for(recorder.communicate(), 15)
+    rest, _ = await asyncio.wait_for(recorder.communicate(), 40)
     path = tmp_path / "piped.vtr"
     path.write_bytes(data + rest)
     records, notes = read_all(path)
@@ -92,7 +92,7 @@ async def test_a_reader_that_goes_away_ends_it_with_one_line(hub: Hub) -> None:
     os.close(writing)
     assert await asyncio.to_thread(os.read, reading, 10)
     os.close(reading)
-    _, said = await asyncio.wait_for(process.communicate(), 15)
+    _, said = await asyncio.wait_for(process.communicate(), 40)
     assert process.returncode == 1
     assert b"its reader is gone" in said
     assert b"Traceback" not in said
@@ -110,7 +110,7 @@ async def test_a_folder_gets_shards_that_replay_as_one(hub: Hub, tmp_path: Path)
 
     await until(enough, 20)
     process.terminate()
-    await asyncio.wait_for(process.communicate(), 15)
+    await asyncio.wait_for(process.communicate(), 40)
     await connection.close()
     records, notes = read_all(folder)
     seqs = [record[0] for record in records if not isinstance(record, Welcome) and not record[2]]
@@ -160,7 +160,7 @@ async def test_a_second_recorder_of_the_same_file_is_refused(tmp_path: Path) -> 
 
     with Recorder(tmp_path / "a.vtr"):
         process = await recording("-o", str(tmp_path / "a.vtr"))
-        _, said = await asyncio.wait_for(process.communicate(), 15)
+        _, said = await asyncio.wait_for(process.communicate(), 40)
     assert process.returncode == 2
     assert b"is being written by another recorder: record to another file" in said
 

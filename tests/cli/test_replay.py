@@ -166,7 +166,7 @@ async def test_what_is_recorded_to_a_pipe_is_replayed_while_it_grows() -> None:
         await hub.close()
     finally:
         os.killpg(piped.pid, 15)
-        said = await asyncio.wait_for(piped.communicate(), 15)
+        said = await asyncio.wait_for(piped.communicate(), 40)
     assert b"Traceback" not in said[1]
 
 

@@ -42,7 +42,7 @@ class Served:
     async def end(self, number: signal.Signals) -> tuple[int, str]:
         self.process.send_signal(number)
         assert self.process.stderr
-        rest = (await asyncio.wait_for(self.process.stderr.read(), 10)).decode()
+        rest = (await asyncio.wait_for(self.process.stderr.read(), 40)).decode()
         return await self.process.wait(), rest
 
 
@@ -55,7 +55,7 @@ async def serving(*options: str, **env: str) -> AsyncIterator[Served]:
     )
     assert process.stderr
     try:
-        line = await asyncio.wait_for(process.stderr.readline(), 20)
+        line = await asyncio.wait_for(process.stderr.readline(), 40)
         yield Served(process, [line.decode()])
     finally:
         if process.returncode is None:

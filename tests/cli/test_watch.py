@@ -132,7 +132,7 @@ def violation() -> list[dict[str, object]]:
 
 async def ended(process: Process, number: signal.Signals = signal.SIGTERM) -> str:
     process.send_signal(number)
-    _, said = await asyncio.wait_for(process.communicate(), 20)
+    _, said = await asyncio.wait_for(process.communicate(), 40)
     return said.decode()
 
 
@@ -328,7 +328,7 @@ async def test_notify_test_proves_each_target_and_says_what_to_do(
     watchers: Watchers, receiver: Receiver
 ) -> None:
     process = await watchers.start("notify", "test", "pagerduty.p", "slack.s", SSH_CONNECTION="1")
-    out, err = await asyncio.wait_for(process.communicate(), 20)
+    out, err = await asyncio.wait_for(process.communicate(), 40)
     assert process.returncode == 0, err
     assert [line.split()[:2] for line in out.decode().splitlines()] == [
         ["ok", "pagerduty.p"],
@@ -338,7 +338,7 @@ async def test_notify_test_proves_each_target_and_says_what_to_do(
     assert len(receiver.messages) == 1
     receiver.fails = ["400", '{"ok": false, "error": "not_in_channel"}']
     process = await watchers.start("notify", "test", SSH_CONNECTION="1")
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    out, _ = await asyncio.wait_for(process.communicate(), 40)
     assert process.returncode == 1
     lines = out.decode().splitlines()
     assert "skipped: the desktop is on another machine" in lines[0]
@@ -376,7 +376,7 @@ async def test_a_hub_that_refuses_is_one_line_and_exit_2(watchers: Watchers) -> 
     await hub.start()
     try:
         process = await watchers.start("watch", hub.url, VOICETOP_TOKEN="a-viewers-secret-token")
-        _, said = await asyncio.wait_for(process.communicate(), 20)
+        _, said = await asyncio.wait_for(process.communicate(), 40)
     finally:
         await hub.close()
     assert process.returncode == 2

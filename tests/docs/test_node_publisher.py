@@ -162,7 +162,7 @@ async def test_the_example_tells_a_hub_everything_it_means_to(
 async def test_events_wait_for_a_hub_that_comes_later(node_folder: Path, port: int) -> None:
     process = await node(node_folder, "publish.mjs", port, "5")
     assert process.stderr is not None
-    assert b"calls go on" in await asyncio.wait_for(process.stderr.readline(), 20)
+    assert b"calls go on" in await asyncio.wait_for(process.stderr.readline(), 40)
     hub = await run_hub(port)
     try:
         assert "55 events of 5 calls published, 0 dropped" in await output(process)

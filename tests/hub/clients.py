@@ -78,7 +78,7 @@ class Watcher:
 
     async def read(self) -> Json:
         """The next frame, checked to follow the last one."""
-        frame: Json = msgspec.json.decode(await asyncio.wait_for(self.connection.recv(), 10))
+        frame: Json = msgspec.json.decode(await asyncio.wait_for(self.connection.recv(), 40))
         self.frames.append(frame)
         if frame["type"] == "welcome":
             self.epoch, self.seq = frame["epoch"], frame["seq"]
@@ -118,7 +118,7 @@ async def send(connection: ClientConnection, *events: object) -> None:
     await connection.send(msgspec.json.encode(list(events)), text=True)
 
 
-async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 5.0) -> None:
+async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
     """Wait until a condition holds."""
     async with asyncio.timeout(seconds):
         while True:

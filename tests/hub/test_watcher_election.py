@@ -93,7 +93,7 @@ async def test_a_delivery_report_from_another_role_closes_the_connection(
     client = await Watcher.open(hub.url, role=role)
     await client.connection.send(msgspec.json.encode(frame), text=True)
     with pytest.raises(ConnectionClosed, match="only an operator may act"):
-        await asyncio.wait_for(client.read_until(lambda _: False), 10)
+        await asyncio.wait_for(client.read_until(lambda _: False), 40)
 
 
 class Slow:

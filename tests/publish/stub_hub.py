@@ -52,7 +52,7 @@ class StubHub:
 
     def start(self) -> StubHub:
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(30)
         return self
 
     async def _run(self) -> None:

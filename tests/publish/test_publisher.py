@@ -170,7 +170,7 @@ def test_closing_waits_until_the_hub_has_read_everything() -> None:
         publisher = Publisher(hub.url)
         for number in range(3_000):
             publisher.emit(turn(number))
-        assert publisher.close(timeout=5.0)
+        assert publisher.close(timeout=30.0)
         assert len(hub.events) == 3_000
 
 

@@ -57,7 +57,7 @@ class Console:
         return [frame for frame in self.frames if frame.get("local")]
 
     async def refused(self) -> str:
-        await asyncio.wait_for(self._task, 10)
+        await asyncio.wait_for(self._task, 40)
         return str(self.error)
 
     async def close(self) -> None:
@@ -176,7 +176,7 @@ async def test_a_slow_console_yields_a_gap_and_everything_after_it(
     await until(lambda: hub.feed.validator.events == total, seconds=20)
     seen: list[Json] = []
     while not (seen and f"e{total - 1}" in _known(seen[-1])):
-        seen.append(msgspec.json.decode(await asyncio.wait_for(anext(frames), 10)))
+        seen.append(msgspec.json.decode(await asyncio.wait_for(anext(frames), 40)))
     kinds = [frame["events"][0]["type"] if frame.get("local") else frame["type"] for frame in seen]
     gap, welcome = seen[kinds.index("gap")]["events"][0], seen[kinds.index("gap") + 1]
     assert gap["why"] == "slow"

@@ -96,10 +96,10 @@ async def test_lines_in_a_pipe_have_no_bells(hub: Hub, tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
     )
     assert process.stdout is not None
-    said = await asyncio.wait_for(process.stdout.readline(), 20)
+    said = await asyncio.wait_for(process.stdout.readline(), 40)
     await leak(hub)
     while b"security" not in said:
-        said += await asyncio.wait_for(process.stdout.readline(), 20)
+        said += await asyncio.wait_for(process.stdout.readline(), 40)
     process.terminate()
     out, err = await process.communicate()
     assert b"\x07" not in said + out + err

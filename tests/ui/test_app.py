@@ -45,7 +45,7 @@ def reach(app: ConsoleApp, place: Place) -> None:
 
 
 async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not true():
             await pilot.pause(0.02)
 

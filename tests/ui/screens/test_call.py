@@ -30,7 +30,7 @@ def call_page(app: ConsoleApp) -> CallPage:
 
 
 async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not true():
             await pilot.pause(0.02)
 

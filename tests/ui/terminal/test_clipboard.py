@@ -108,7 +108,7 @@ def outgoing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not true():
             await pilot.pause(0.02)
 
