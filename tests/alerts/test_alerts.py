@@ -41,7 +41,7 @@ def console(hub: Hub) -> Iterator[Open]:
         feed.close()
 
 
-async def until(true: Callable[[], object], seconds: float = 15.0) -> None:
+async def until(true: Callable[[], object], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 - another thread's
             await asyncio.sleep(0.01)

@@ -94,7 +94,7 @@ def test_a_fleet_that_cannot_start_says_why() -> None:
     )
     feed = LiveFeed(lambda: (demo.DemoSource(child), None))
     feed.start()
-    end = time.monotonic() + 15
+    end = time.monotonic() + 30
     while not feed.ended and time.monotonic() < end:
         time.sleep(0.02)
     demo._end(child)

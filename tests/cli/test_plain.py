@@ -33,11 +33,11 @@ class Printing:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
 
-    async def line(self, seconds: float = 15.0) -> str:
+    async def line(self, seconds: float = 30.0) -> str:
         assert self.process.stdout
         return (await asyncio.wait_for(self.process.stdout.readline(), seconds)).decode()
 
-    async def until(self, true: Callable[[str], object], seconds: float = 15.0) -> str:
+    async def until(self, true: Callable[[str], object], seconds: float = 30.0) -> str:
         async with asyncio.timeout(seconds):
             while not true(said := await self.line()):
                 assert said, "it ended"

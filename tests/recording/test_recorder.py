@@ -280,7 +280,7 @@ def test_a_disk_slower_than_the_feed_is_reported_and_leaves_a_gap(
 
 
 def _wait_until(condition: object) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition() and time.monotonic() < deadline:  # type: ignore[operator]
         time.sleep(0.002)
     assert condition()  # type: ignore[operator]

@@ -83,7 +83,7 @@ def player_of(path: Path, **start: float | bool) -> Player:
     )
 
 
-def until(true: Callable[[], object], seconds: float = 15.0) -> None:
+def until(true: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait for something that another thread does."""
     end = time.monotonic() + seconds
     while not true():

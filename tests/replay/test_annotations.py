@@ -32,7 +32,7 @@ def noted(path: Path, *texts: str, call_id: str = "") -> RecordingNotes:
     return annotations
 
 
-def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+def until(true: Callable[[], object], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

@@ -60,7 +60,7 @@ async def hub() -> AsyncIterator[Hub]:
     await hub.close()
 
 
-async def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(true: Callable[[], object], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 - another thread's
             await asyncio.sleep(0.01)

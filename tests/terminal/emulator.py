@@ -98,7 +98,7 @@ class Terminal:
         os.close(self._fd)
         self._fd = -1
 
-    def ended(self, seconds: float = 10.0) -> int:
+    def ended(self, seconds: float = 30.0) -> int:
         """The exit code. A program that writes while nobody reads never ends."""
         end = time.monotonic() + seconds
         while (code := self.process.poll()) is None:

@@ -61,7 +61,7 @@ async def meanwhile(terminal: Terminal, true: Callable[[str], Any], seconds: flo
         return text
 
 
-async def ended(terminal: Terminal, seconds: float = 10.0) -> int:
+async def ended(terminal: Terminal, seconds: float = 30.0) -> int:
     async with asyncio.timeout(seconds):
         while (code := terminal.process.poll()) is None:
             terminal.pump()

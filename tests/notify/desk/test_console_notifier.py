@@ -18,7 +18,7 @@ from voicetop.notify.desk.grouping import Notice
 from voicetop.notify.settings import NotifyConfig
 
 
-def until(true: Callable[[], object], seconds: float = 10.0) -> None:
+def until(true: Callable[[], object], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
