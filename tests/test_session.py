@@ -185,7 +185,7 @@ class AlwaysOne(random.Random):
         return 1
 
 
-async def until(holds: object, seconds: float = 20.0) -> None:
+async def until(holds: object, seconds: float = 60.0) -> None:
     """Wait until `holds()` is true."""
     assert callable(holds)
     clock = WallClock()

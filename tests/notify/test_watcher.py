@@ -95,7 +95,7 @@ async def watcher(
         delivery.queue.close()
 
 
-async def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 - what it waits for is elsewhere
             await asyncio.sleep(0.02)

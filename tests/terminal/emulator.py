@@ -74,7 +74,7 @@ class Terminal:
     def text(self) -> str:
         return "\n".join(self.lines)
 
-    def until(self, true: Callable[[str], bool], seconds: float = 20.0) -> str:
+    def until(self, true: Callable[[str], bool], seconds: float = 60.0) -> str:
         """Read until what is on the screen is as wanted."""
         end = time.monotonic() + seconds
         while not true(text := self.text):
@@ -83,7 +83,7 @@ class Terminal:
             self.pump(0.05)
         return text
 
-    def shows(self, words: str, seconds: float = 20.0) -> str:
+    def shows(self, words: str, seconds: float = 60.0) -> str:
         return self.until(lambda text: words in text, seconds)
 
     def press(self, keys: str) -> None:

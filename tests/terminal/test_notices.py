@@ -37,7 +37,7 @@ async def hub() -> AsyncIterator[Hub]:
     await hub.close()
 
 
-async def until(true: Callable[[], object], pump: Callable[[float], None], seconds: float = 20.0) -> None:
+async def until(true: Callable[[], object], pump: Callable[[float], None], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

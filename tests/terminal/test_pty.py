@@ -53,7 +53,7 @@ async def busy() -> AsyncIterator[Busy]:
         await hub.close()
 
 
-async def meanwhile(terminal: Terminal, true: Callable[[str], Any], seconds: float = 20.0) -> str:
+async def meanwhile(terminal: Terminal, true: Callable[[str], Any], seconds: float = 60.0) -> str:
     """Read the terminal until it shows what is wanted, while the hub goes on."""
     async with asyncio.timeout(seconds):
         while not true(text := terminal.text):  # noqa: ASYNC110 - a terminal tells nobody

@@ -62,7 +62,7 @@ class Tmux:
     def press(self, *keys: str) -> None:
         self._run("send-keys", *keys)
 
-    def until(self, true: Callable[[str], object], seconds: float = 20.0) -> str:
+    def until(self, true: Callable[[str], object], seconds: float = 60.0) -> str:
         end = time.monotonic() + seconds
         while not true(text := self.text):
             assert time.monotonic() < end, text

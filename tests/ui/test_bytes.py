@@ -69,7 +69,7 @@ def console(
         os.close(master)
 
 
-def read(master: int, until: bytes, seconds: float = 20.0) -> bytes:
+def read(master: int, until: bytes, seconds: float = 60.0) -> bytes:
     """Bytes from the terminal until a text has come and half a second of calm has passed."""
     got = b""
     end = time.monotonic() + seconds

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from voicetop.formatting import times
 from voicetop.formatting.numbers import known
 from voicetop.locations import pictures_dir
+from voicetop.ui.terminal.programs import run_program
 
 TIMEOUT_S = 15.0
 MOST = 1000
@@ -89,25 +90,10 @@ async def _convert(svg: Path, png: Path) -> str:
 
 async def _run(words: list[str], png: Path) -> str:
     try:
-        child = await asyncio.create_subprocess_exec(
-            *words,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        failed = await run_program(words, timeout_s=TIMEOUT_S)
     except OSError as error:
         return f"no PNG: {words[0]} can't be run ({error.strerror})"
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            await child.wait()
-    except TimeoutError:
-        pass
-    finally:  # also if the console exits first
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    return _finished(png) or (f"no PNG: {words[0]} failed" if child.returncode else "")
+    return _finished(png) or (f"no PNG: {words[0]} failed" if failed else "")
 
 
 def _by_cairo(svg: Path, png: Path) -> str:

@@ -6,11 +6,11 @@ of the terminal outside (tmux 3.2 and later). Where that fails, OSC 52 goes thro
 
 from __future__ import annotations
 
-import asyncio
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 
 from voicetop.ui.renderables.plain_text import bounded
+from voicetop.ui.terminal.programs import run_program
 from voicetop.wire.text import safe_text
 
 TMUX_S = 3.0
@@ -42,19 +42,8 @@ async def copy(text: str, write: Callable[[str], None], env: Mapping[str, str]) 
 
 async def _into_tmux(text: str) -> bool:
     try:
-        child = await asyncio.create_subprocess_exec(
-            *("tmux", "load-buffer", "-w", "-"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
+        return not await run_program(
+            ("tmux", "load-buffer", "-w", "-"), given=text.encode(), timeout_s=TMUX_S
         )
     except OSError:
         return False
-    try:
-        async with asyncio.timeout(TMUX_S):
-            await child.communicate(text.encode())
-    except TimeoutError:
-        child.kill()
-        await child.wait()
-    return child.returncode == 0
