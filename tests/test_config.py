@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from voicetop.config import Config, LinkTemplates, load, parse
+from voicetop.config import HUB_KEYS, Config, LinkTemplates, load, parse, read
 from voicetop.engine.config import EngineConfig, Price
 from voicetop.errors import ConfigError
 
@@ -39,6 +40,40 @@ def test_the_file_at_its_usual_place_is_read(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "voicetop").mkdir()
     (tmp_path / "voicetop/config.toml").write_text("capacity = 12\n")
     assert load().capacity == 12
+
+
+def folder(file: Path) -> None:
+    file.mkdir()
+
+
+def link_to_nothing(file: Path) -> None:
+    file.symlink_to("not-mounted-yet.toml")
+
+
+def link_to_itself(file: Path) -> None:
+    file.symlink_to(file.name)
+
+
+def file_in_place_of_its_folder(file: Path) -> None:
+    file.parent.rmdir()
+    file.parent.write_text("theme = 'light'\n")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [folder, link_to_nothing, link_to_itself, file_in_place_of_its_folder],
+    ids=lambda make: make.__name__,
+)
+def test_a_file_that_cannot_be_read_is_a_mistake_and_not_no_file(
+    make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "voicetop").mkdir()
+    make(tmp_path / "voicetop/config.toml")
+    [mistake] = load().mistakes
+    assert "cannot read the config" in str(mistake)
+    with pytest.raises(ConfigError, match="cannot read the config"):
+        load(*HUB_KEYS)
 
 
 def test_every_key_arrives_and_the_engine_gets_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,10 +141,10 @@ def test_a_key_like_no_other_lists_what_there_is() -> None:
 
 def test_a_named_file_has_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.toml: cannot read the config: No such file"):
-        load(tmp_path / "gone.toml")
+        read(tmp_path / "gone.toml")
     (tmp_path / "latin.toml").write_bytes(b'theme = "\xff"')
     with pytest.raises(ConfigError, match=r"latin\.toml: cannot read the config: it is not UTF-8"):
-        load(tmp_path / "latin.toml")
+        read(tmp_path / "latin.toml")
 
 
 def test_the_token_is_what_its_file_holds(tmp_path: Path) -> None:

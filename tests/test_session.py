@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import force_setattr
 
 from voicetop.clock import WallClock
 from voicetop.engine.checkpoint import VERSION
@@ -30,7 +31,9 @@ from voicetop.simulator import Fleet, FleetConfig, SimulatedIncident
 from voicetop.simulator.pump import pump
 from voicetop.sources.socket import SocketSource
 from voicetop.wire.codec import Beat
+from voicetop.wire.events import AnyEvent, Heartbeat, Latency, Turn
 from voicetop.wire.frames import RawBatch, Welcome
+from wire_events import frame_of
 
 Digests = dict[int, str]
 """By the hub's sequence number of the heartbeat."""
@@ -200,7 +203,7 @@ def test_a_frame_that_is_no_frame_is_counted_and_kept_for_a_look() -> None:
     session.feed(b"\x00 not JSON")
     session.feed(b'{"type":"batch"}')
     assert session.codec.stats.malformed == 2
-    assert len(session.codec.stats.oddities) == 2
+    assert session.codec.stats.faults[""]["refused"].count == 2
 
 
 def test_a_damaged_state_leaves_the_session_as_it_was() -> None:
@@ -251,3 +254,37 @@ def test_feeds_that_begin_at_the_same_moment_on_threads_of_their_own_all_begin(t
     state.write_bytes(Session().checkpoint())
     done = subprocess.run([sys.executable, "-c", FOUR_AT_ONCE, str(state)], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_absurd_stage_times_of_a_recording_are_neither_counted_nor_shown() -> None:
+    session = Session()
+    latency = Latency(stt=-5.0, llm_ttft=9e8, tts_ttfb=70.0)
+    turns: list[AnyEvent] = [
+        Turn(ts=999.0, call_id=f"c{number}", turn=0, e2e_ms=500.0, latency=latency) for number in range(3)
+    ]
+    session.feed(frame_of([*turns, Heartbeat(ts=1_000.0, seq=3)]))
+    for call in session.engine.roster.live.values():
+        (turn,) = call.story
+        assert isinstance(turn, Turn)
+        assert turn.latency is not None
+        assert (turn.latency.tts_ttfb, turn.latency.stt == turn.latency.stt) == (70.0, False)
+        assert turn.latency.llm_ttft != turn.latency.llm_ttft
+    counted, _ = session.engine.ledger.over_time((60, int(999.0 // 60)), None, None)
+    assert counted.sum() == 6
+
+
+def test_a_state_from_a_time_without_bounds_for_durations_still_loads() -> None:
+    session = Session()
+    turns: list[AnyEvent] = [Turn(ts=999.0, call_id="c", turn=number, e2e_ms=500.0) for number in range(2)]
+    session.feed(frame_of([*turns, Heartbeat(ts=1_000.0, seq=3)]))
+    old = session.engine.roster.live["c"].story[0]
+    force_setattr(old, "e2e_ms", -1.0)
+    force_setattr(old, "latency", Latency(stt=float("nan"), tts_ttfb=70.0))
+    restored = Session()
+    restored.load(session.checkpoint())
+    first, second = restored.engine.roster.live["c"].story
+    assert isinstance(first, Turn)
+    assert first.e2e_ms != first.e2e_ms
+    assert first.latency is not None
+    assert first.latency.tts_ttfb == 70.0
+    assert second == turns[1]

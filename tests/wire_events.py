@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from voicetop.wire.codec import Batch, Beat, Codec, Step
 from voicetop.wire.events import EVENT_TYPES, Agent, Durations, Event, Latency
+from voicetop.wire.values import ResponseTime, Segments
 
 HOSTILE = [
     "\x1b[2J\x1b[31mred",
@@ -45,9 +46,12 @@ def values(hint: Any, texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
         return st.none() | structs(Latency, texts)
     if hint == Agent | None:
         return st.none() | structs(Agent, texts)
-    if getattr(hint, "__origin__", None) is dict:
+    if hint == Segments:
         scalars = st.one_of(texts, st.none(), st.booleans(), st.integers(-9, 9), st.floats(-1e9, 1e9))
         return st.dictionaries(texts, scalars, max_size=5)
+    if (bounds := bounds_of(hint)) is not None:
+        return st.floats(*bounds)
+    hint = getattr(hint, "__origin__", hint)
     plain: dict[Any, st.SearchStrategy[Any]] = {
         str: texts,
         bool: st.booleans(),
@@ -58,9 +62,19 @@ def values(hint: Any, texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
     return plain.get(hint, st.none() | st.booleans())
 
 
+def bounds_of(hint: Any) -> tuple[float, float] | None:
+    """The bounds of a measured number, at most those of a recent time; None for anything else."""
+    metas = getattr(hint, "__metadata__", ())
+    if not metas or hint.__origin__ is not float:
+        return None
+    return max(metas[0].ge, -1e6), min(metas[0].le, 1e6)
+
+
 def structs(kind: type[Struct], texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
     """Structs of one kind: required fields always told, the others sometimes."""
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
+    if issubclass(kind, Durations):
+        hints = dict.fromkeys(hints, ResponseTime)
     fields = {field.name: values(hints[field.name], texts) for field in msgspec.structs.fields(kind)}
     needed = {f.name: fields.pop(f.name) for f in msgspec.structs.fields(kind) if f.required}
     return st.fixed_dictionaries(needed, optional=fields).map(lambda told: kind(**told))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 import uuid
@@ -119,11 +120,14 @@ async def run(args: argparse.Namespace) -> None:
             await caller.talk()
             await worker.queue_frame(EndFrame(reason=args.reason))
 
-        runner = WorkerRunner(handle_sigint=False)
+        runner = WorkerRunner(handle_sigint=False, handle_sigterm=True)
         await runner.add_workers(worker)
         conversation = asyncio.create_task(call())
         await asyncio.wait_for(runner.run(), 120)
-        await conversation
+        if not conversation.done():  # stopped in the middle of the call
+            conversation.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await conversation
     report = {
         "call_id": args.call_id,
         "said": [exchange.says for exchange in plan.exchanges],

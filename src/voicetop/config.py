@@ -45,9 +45,9 @@ import math
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from voicetop.connection.address import DEFAULT_URL
 from voicetop.engine.config import EngineConfig, Price
@@ -55,6 +55,9 @@ from voicetop.errors import ConfigError, nearest
 from voicetop.locations import config_file, rules_dir
 from voicetop.notify.settings import NotifyConfig, parse_notify
 from voicetop.toml_reader import TomlFile, TomlTable, read_text
+
+if TYPE_CHECKING:
+    from voicetop.alerts.rules.rule_files import RuleSet
 
 _DEFAULT = EngineConfig()
 
@@ -111,18 +114,16 @@ class Config(Struct, frozen=True):
     keys: tuple[KeyEntry, ...] = ()
     links: LinkTemplates = LinkTemplates()
     notify: NotifyConfig = NotifyConfig()
+    mistakes: tuple[ConfigError, ...] = ()
+    """Each costs only its own value, which has its default."""
 
     def token(self) -> str:
         """The content of `token_file`; empty without one. Raises ConfigError."""
         return _token_in(self.token_file)
 
     def engine(self) -> EngineConfig:
-        """The engine's settings, with the user's own rules. Raises ConfigError for an invalid rule."""
-        from voicetop.alerts.rules.rule_files import files_in, read  # noqa: PLC0415 - behind the first frame
-
-        book = read(files_in(rules_dir()))
-        if book.mistakes:
-            raise book.mistakes[0]
+        """The engine's settings, with those of the user's own rules that are valid."""
+        book = user_rules()
         return EngineConfig(
             rules=book.rules,
             policies=book.policies,
@@ -134,15 +135,47 @@ class Config(Struct, frozen=True):
         )
 
 
+def user_rules() -> RuleSet:
+    """The user's own alert rules, and the mistakes in them."""
+    from voicetop.alerts.rules.rule_files import files_in, read  # noqa: PLC0415 - behind the first frame
+
+    return read(files_in(rules_dir()))
+
+
+WHOLE_FILE = ""
+HUB_KEYS = (WHOLE_FILE, "url", "token_file", "feeds")
+"""What decides which hub a program connects to, and with which token."""
 TABLES = ("prices", "feeds", "keys", "links", "notify")
 
 
-def load(path: Path | str | None = None) -> Config:
-    """The config at `path`; without `path` the default file, which may be missing. Raises ConfigError."""
-    file = Path(path) if path is not None else config_file()
-    if path is None and not file.is_file():
+def load(*needed: str) -> Config:
+    """The valid part of the default file, with its `mistakes`.
+
+    Raises ConfigError for a mistake in a `needed` key or table, or in the whole file if WHOLE_FILE is needed: where a
+    default instead of what was meant would be unsafe.
+    """
+    file = config_file()
+    if not is_there(file):
         return Config()
-    return parse(read(file), str(file))
+    try:
+        config, mistakes = examine(read(file), str(file))
+    except ConfigError as error:
+        config, mistakes = Config(), [error]
+    for mistake in mistakes:
+        if (mistake.path or (WHOLE_FILE,))[0] in needed:
+            raise mistake
+    return structs.replace(config, mistakes=tuple(mistakes))
+
+
+def is_there(file: Path) -> bool:
+    """Whether there is a config file. Reading one that is a folder, or a link to nothing, says so."""
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def read(file: Path) -> str:
@@ -164,7 +197,7 @@ def examine(text: str, where: str) -> tuple[Config, list[ConfigError]]:
     root = file.root
     prices = root.tables("prices", '[prices."openai/gpt-4o"]')
     config = Config(
-        **_expanded(root.fields(Config, but=TABLES)),
+        **_expanded(root.fields(Config, but=TABLES, computed=("mistakes",))),
         prices={name: _price(table) for name, table in prices.items()},
         feeds={
             name: _feed(name, table) for name, table in root.tables("feeds", "[feeds.production]").items()

@@ -27,7 +27,14 @@ class UsageError(VoicetopError):
 
 
 class ConfigError(VoicetopError):
-    """A config file that cannot be understood; the text names file, line and key."""
+    """A config file that cannot be understood; the text names file, line and key.
+
+    `path` is that of the key in its file, empty if the whole file is wrong.
+    """
+
+    def __init__(self, text: str, path: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.path = path
 
 
 class FeedError(VoicetopError):

@@ -120,7 +120,7 @@ class LiveFeed:
     @property
     def notes(self) -> list[str]:
         """Messages for the user that don't end the feed, such as a recording that stopped."""
-        recorder = self._recorder.error if self._recorder is not None else ""
+        recorder = self._recorder.error or self._recorder.loss if self._recorder is not None else ""
         history_note = self._history.note if self._history is not None else self._history_error
         return [note for note in (recorder, history_note, self._end_note, *self._send_errors) if note]
 

@@ -20,8 +20,10 @@ from voicetop.engine.call_events import load_all
 from voicetop.engine.checkpoint import State
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.engine import Engine
-from voicetop.engine.snapshot import Severity, Snapshot, View
+from voicetop.engine.snapshot import FeedHealthPanel, Severity, Snapshot, View
 from voicetop.errors import CheckpointError, WireError
+from voicetop.views.feed import sources_without_calls
+from voicetop.views.feed_health import feed_health
 from voicetop.views.snapshot_builder import SnapshotBuilder
 from voicetop.views.verdict import severity_of
 from voicetop.wire.codec import Batch, Beat, Codec, Step
@@ -65,6 +67,14 @@ class Session:
     def live_calls(self) -> int:
         """Number of live calls; much cheaper than a snapshot."""
         return len(self.engine.roster.live)
+
+    def feed_health(self, most: int) -> FeedHealthPanel:
+        """What each source sends, and what is wrong with it: the `most` worst."""
+        return feed_health(self.engine, self.codec.stats.faults, most)
+
+    def sources_without_calls(self, sources: set[str]) -> list[str]:
+        """Those of these sources that have no live calls and haven't said goodbye."""
+        return sources_without_calls(self.engine, sources)
 
     def feed(self, frame: bytes) -> None:
         """Fold one wire frame. Invalid frames are counted and otherwise ignored."""

@@ -36,9 +36,9 @@ _PLAIN = {
 
 
 def read_text(file: Path | str, what: str) -> str:
-    """The text of a file; `what` names it in the error. Raises ConfigError."""
+    """The text of a file, without a byte order mark; `what` names it in the error. Raises ConfigError."""
     try:
-        return Path(file).read_text(encoding="utf-8")
+        return Path(file).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"{file}: cannot read {what}: it is not UTF-8") from None
     except OSError as error:
@@ -89,10 +89,15 @@ class TomlTable:
             return default
         return value
 
-    def fields(self, kind: type[Struct], but: Iterable[str] = ()) -> dict[str, Any]:
-        """The values given for a Struct's fields; the keys in `but` are valid too, but read elsewhere."""
+    def fields(
+        self, kind: type[Struct], but: Iterable[str] = (), computed: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """The values given for a Struct's fields; the keys in `but` are valid too, but read elsewhere.
+
+        Fields in `computed` are no keys.
+        """
         hints = get_type_hints(kind, include_extras=True)
-        hints = {key: hints[key] for key in kind.__struct_fields__ if key not in but}
+        hints = {key: hints[key] for key in kind.__struct_fields__ if key not in (*but, *computed)}
         self.only([*hints, *but])
         read = {key: self.value(key, hint, UNSET) for key, hint in hints.items()}
         return {key: value for key, value in read.items() if value is not UNSET}
@@ -126,7 +131,7 @@ class TomlTable:
     def wrong(self, key: str, why: str) -> None:
         """Report a mistake about a key, or about this table if `key` is empty."""
         path = (*self.path, key) if key else self.path
-        self.file.mistakes.append(ConfigError(f"{self.place(key)}: {'.'.join(path)!r} {why}"))
+        self.file.mistakes.append(ConfigError(f"{self.place(key)}: {'.'.join(path)!r} {why}", path))
 
     def place(self, key: str = "") -> str:
         """File and line of a key, or of this table if the key is missing; the file alone if the line is unknown."""

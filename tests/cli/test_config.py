@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from voicetop.cli import run
-from voicetop.config import load
+from voicetop.config import parse
 
 BAD = """\
 theem = "light"
@@ -60,6 +60,12 @@ def test_a_right_config_is_said_to_be_right(home: Path, capsys: pytest.CaptureFi
     assert "note: action 'ended' no longer has a key" in out
 
 
+def test_an_empty_file_is_found(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home.write_text("")
+    assert run(["config", "check"]) == 0
+    assert "no mistakes" in capsys.readouterr().out
+
+
 def test_a_theme_with_a_mistake_is_one_of_the_config(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home.parent / "themes").mkdir()
     (home.parent / "themes/mine.toml").write_text('[tones]\n\nacent = "red"\n')
@@ -101,7 +107,7 @@ def test_what_is_shown_can_be_read_again(
     copy = tmp_path / "copy.toml"
     copy.write_text(capsys.readouterr().out)
     assert run(["config", "check", str(copy)]) == 0
-    assert load(copy).theme == "voicetop"
+    assert parse(copy.read_text(), str(copy)).theme == "voicetop"
 
 
 def test_another_word_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

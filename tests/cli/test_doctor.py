@@ -123,10 +123,55 @@ def test_what_was_malformed_or_unknown_is_told_with_why() -> None:
     text = "\n".join(written("feed", told))
     assert "responds in" in text
     assert "voicetop 0.1.0" in text
-    assert "2 malformed payloads" in text
-    assert "not JSON" in text
+    text = " ".join(text.split())
+    assert "1 event refused: not JSON" in text
+    assert "1 value left out: `e2e_ms` is text, not a number" in text
+    assert 'latest at 08:00:00Z: "much"' in text
     assert "call.strat: 1 time; did you mean 'call.start'?" in text
     assert "docs/protocol.md" in text
+
+
+def told_of(*events: dict[str, object]) -> str:
+    """What is told of a feed with these events, received at their own time; silent before and after."""
+    at = 1_800_000_000.0
+    hello = msgspec.json.encode({"type": "welcome", "epoch": "e", "seq": 0, "at": at})
+    frames = [hello]
+    for number, event in enumerate(events):
+        stamp = at + number
+        pair = [{"ts": stamp, **event}, {"type": "heartbeat", "ts": stamp, "seq": 2 * number + 1}]
+        batch = {"type": "batch", "seq": 2 * number + 1, "at": [[stamp, 2]], "events": pair}
+        frames.append(msgspec.json.encode(batch))
+    return "\n".join(written("feed", feed_findings(Told(*frames), Session())))
+
+
+def test_what_is_wrong_with_a_source_is_told_with_its_name_and_remedy() -> None:
+    status = {"type": "source.status", "source": "agent-7", "dropped": 12}
+    text = told_of(status, {"type": "call.start", "call_id": "c", "source": "agent-8"}, status)
+    assert "FIX   source          agent-7: 12 events dropped before they could be sent" in text
+    assert "agent-8: no source.status, so nobody notices when it falls silent" in text
+
+
+def test_a_long_name_of_a_source_is_clipped() -> None:
+    text = told_of({"type": "call.start", "call_id": "c", "source": "agent" + "x" * 500})
+    assert "agent" + "x" * 30 in text
+    assert "x" * 60 not in text.replace("\n", "").replace(" ", "")
+
+
+def test_what_makes_a_live_feed_useless_is_told() -> None:
+    of = {"call_id": "c1", "source": "a"}
+    turns = [{"type": "turn", **of, "turn": number, "e2e_ms": 0.9} for number in range(6)]
+    text = told_of({"type": "call.start", **of}, *turns)
+    assert "have no turn.start, so nobody can be seen waiting" in text
+    assert "have times that look like seconds" in text
+    assert "never end" not in text
+
+
+def test_a_hub_whose_publishers_have_left_has_no_problem() -> None:
+    text = told_of(
+        {"type": "source.status", "source": "a"}, {"type": "source.status", "source": "a", "leaving": True}
+    )
+    assert "note  publishers      no publisher connected: the last one left at 08:00Z" in text
+    assert "FIX" not in text
 
 
 @contextmanager

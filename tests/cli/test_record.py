@@ -74,7 +74,7 @@ async def test_standard_output_gets_the_recording_as_it_grows(hub: Hub, tmp_path
     recorder = await recording(hub.url, "-o", "-")
     assert recorder.stdout is not None
     data = b""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while b"\x28\xb5\x2f\xfd" not in data[8:]:
             data += await recorder.stdout.read(65_536)
     recorder.terminate()
@@ -179,7 +179,7 @@ async def test_a_full_disk_ends_it_loudly_with_what_was_recorded_whole(hub: Hub,
     await until(lambda: recorded(path, b"heartbeat") > 0, 15)
     connection = await publisher(hub.url)
     rng = random.Random(1)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while process.returncode is None:
             await send(connection, *(turn(rng.getrandbits(40), note=str(rng.random())) for _ in range(20)))
             await asyncio.sleep(0.01)
@@ -190,3 +190,33 @@ async def test_a_full_disk_ends_it_loudly_with_what_was_recorded_whole(hub: Hub,
     records, notes = read_all(path)
     assert notes == []
     assert len(records) > 1
+
+
+@pytest.mark.parametrize("output", ["a.vtr", "folder/"])
+async def test_a_file_that_is_deleted_is_followed_by_one_that_begins_with_the_state_of_the_hub(
+    hub: Hub, tmp_path: Path, output: str
+) -> None:
+    process = await recording(hub.url, "-o", f"{tmp_path}/{output}")
+    folder = tmp_path / output if output.endswith("/") else tmp_path
+    await until(lambda: any(recorded(path, b"heartbeat") for path in folder.glob("*.vtr")), 30)
+    [first] = folder.glob("*.vtr")
+    first.unlink()
+    connection = await publisher(hub.url)
+    numbers = iter(range(10_000))
+
+    async def records_turns() -> bool:
+        await send(connection, turn(next(numbers)))
+        return any(recorded(path, b"e2e_ms") for path in folder.glob("*.vtr"))
+
+    await until(records_turns, 30)
+    process.terminate()
+    _, said = await process.communicate()
+    await connection.close()
+    [second] = folder.glob("*.vtr")
+    records, notes = read_all(second)
+    assert notes == []
+    assert isinstance(records[0], Welcome)
+    assert records[0].state
+    assert said.decode().count(f"{first} was deleted with all its records: from ") == 1
+    assert f"the recording continues in {second}\n" in said.decode()
+    assert process.returncode == 0

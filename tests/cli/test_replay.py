@@ -7,9 +7,12 @@ import math
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import Raw
 
 from hub.clients import publisher, send, turn
 from recording.recording_samples import feed, record
@@ -18,7 +21,12 @@ from voicetop.cli import run
 from voicetop.cli.replay import parse_speed
 from voicetop.errors import UsageError
 from voicetop.hub import Hub, HubConfig
+from voicetop.recording.extents import extent
+from voicetop.recording.index import scan_frames
 from voicetop.session import Session
+from voicetop.wire.events import Heartbeat
+from voicetop.wire.frames import RawBatch, Welcome
+from zones import machine_zone
 
 Captured = pytest.CaptureFixture[str]
 
@@ -28,14 +36,14 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_sample(tmp_path_factory.mktemp("film") / "a.vtr", sample_frames(30))
 
 
-def replay(*words: str, stdin: bytes | None = None) -> tuple[int, list[str], str]:
+def replay(*words: str, stdin: bytes | None = None, zone: str = "UTC") -> tuple[int, list[str], str]:
     """Exit code, the lines that were printed, and what was said on stderr."""
     ran = subprocess.run(
         [sys.executable, "-m", "voicetop", "replay", *words, "--plain"],
         input=stdin,
         capture_output=True,
         check=False,
-        env=os.environ | {"TZ": "UTC"},
+        env=os.environ | {"TZ": zone},
         timeout=60,
     )
     return ran.returncode, ran.stdout.decode().splitlines(), ran.stderr.decode()
@@ -48,11 +56,91 @@ def test_it_plays_to_the_end_and_says_so(recording: Path) -> None:
     assert error == f"voicetop: {recording}: end of recording\n"
 
 
+def test_lines_show_no_timeline_and_so_fold_the_recording_once(
+    recording: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    folded: list[bytes] = []
+    monkeypatch.setattr(Session, "feed", lambda _, frame: folded.append(frame))
+    assert run(["replay", str(recording), "--plain", "--speed", "max"]) == 0
+    assert "end of recording" in capsys.readouterr().err
+    assert len(folded) == len(set(folded)) > 30
+
+
 def test_it_begins_where_it_is_told_and_pauses_where_it_is_told(recording: Path) -> None:
     code, lines, error = replay(str(recording), "--at", "08:53:30", "--until", "-15s", "--speed", "50")
     assert code == 0
     assert "08:53:30Z" <= lines[0][:9] <= lines[-1][:9] == "08:53:35Z"
     assert error == f"voicetop: {recording}: paused as requested\n"
+
+
+def quiet_day(path: Path, begins: str, ends: str) -> Path:
+    """A recording with nothing but a heartbeat every five minutes."""
+    at, last = (datetime.fromisoformat(text).timestamp() for text in (begins, ends))
+    frames, seq = [msgspec.json.encode(Welcome(epoch="day", seq=0, at=at))], 0
+    while at <= last:
+        seq += 1
+        beat = Raw(msgspec.json.encode(Heartbeat(ts=at, seq=seq)))
+        frames.append(msgspec.json.encode(RawBatch(seq=seq, at=[(at, 1)], events=[beat])))
+        at += 300
+    return write_sample(path, iter(frames))
+
+
+@pytest.mark.parametrize(
+    ("zone", "words", "last"),
+    [
+        ("Europe/Berlin", ["--at", "23:50", "--until", "+10m"], "22:00:00Z"),
+        ("Europe/Berlin", ["--at", "04:30", "--until", "05:00"], "04:00:00Z"),
+        ("Europe/Berlin", ["--at", "23:50", "--until", "04:30"], "03:30:00Z"),
+        ("Europe/Berlin", ["--at", "23:50", "--until", "+10m", "--utc"], "00:00:00Z"),
+        ("Asia/Kolkata", ["--at", "2026-10-24T23:50", "--until", "+10m"], "18:30:00Z"),
+    ],
+)
+def test_times_are_those_of_the_zone_across_a_change_of_the_clocks(
+    tmp_path: Path, zone: str, words: list[str], last: str
+) -> None:
+    day = quiet_day(tmp_path / "day.vtr", "2026-10-24T12:00+02:00", "2026-10-25T10:00+01:00")
+    code, lines, error = replay(str(day), *words, "--speed", "max", zone=zone)
+    assert (code, lines[-1][:9]) == (0, last), error
+
+
+def test_the_end_of_a_cut_counts_from_its_start(tmp_path: Path) -> None:
+    day = quiet_day(tmp_path / "day.vtr", "2026-10-24T12:00+02:00", "2026-10-25T10:00+01:00")
+    for words, expected in (
+        (["--from", "23:50", "--to", "+10m"], ("2026-10-24T23:50+02:00", "2026-10-25T00:00+02:00")),
+        (["--from", "23:50", "--to", "04:30"], ("2026-10-24T23:50+02:00", "2026-10-25T04:30+01:00")),
+        (["--from", "23:50", "--to", "+10m", "--utc"], ("2026-10-24T23:50+00:00", "2026-10-25T00:00+00:00")),
+    ):
+        out = tmp_path / "part.vtr"
+        with machine_zone("Europe/Berlin"):
+            assert run(["cut", str(day), *words, "-o", str(out)]) == 0
+        assert extent(out) == tuple(datetime.fromisoformat(text).timestamp() for text in expected)
+        out.unlink()
+
+
+def test_the_first_part_of_a_recording_says_that_the_rest_is_missing(
+    recording: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    whole = recording.read_bytes()
+    part, out = tmp_path / "part.vtr", str(tmp_path / "out.vtr")
+    part.write_bytes(whole[: len(whole) // 2])
+    code, _, error = replay(str(part), "--speed", "max")
+    assert code == 0
+    assert error.startswith(
+        f"voicetop: {part}: the rest of the recording is missing · {part} is incomplete: its records"
+    )
+    assert run(["cut", str(part), "-o", out]) == 0
+    assert f"voicetop: {part} is incomplete: its records end at 2025-10-09T08:53:" in capsys.readouterr().err
+    header = next(scan_frames(memoryview(whole)))[1]
+    part.write_bytes(whole[: header + 9])
+    missing = f"{part} has no records; {part} is incomplete: it has no complete record, and anything later is missing"
+    for command in (
+        ["cut", str(part), "-o", out],
+        ["cut", str(part), "--from", "14:05", "--to", "+1m", "-o", out],
+        ["replay", str(part), "--at", "14:05", "--plain"],
+    ):
+        assert run(command) == 2
+        assert missing in (said := capsys.readouterr().err)
+        assert ("1970" in said, said.count("\n")) == (False, 1)
 
 
 def test_a_folder_is_played_as_one(tmp_path: Path) -> None:
@@ -67,7 +155,7 @@ def test_a_dash_is_standard_input_and_one_can_begin_anywhere_in_it(recording: Pa
     code, lines, error = replay(
         "-", "--at", "+1s", "--until", "+5s", "--speed", "max", stdin=recording.read_bytes()
     )
-    assert (code, lines[-1][:9]) == (0, "08:53:25Z")
+    assert (code, lines[-1][:9]) == (0, "08:53:26Z"), "5 s after --at"
     assert error == "voicetop: standard input: paused as requested\n"
 
 
@@ -78,10 +166,13 @@ def test_a_dash_is_standard_input_and_one_can_begin_anywhere_in_it(recording: Pa
         (["{}", "--at", "tomorrow"], "'tomorrow' is not a time"),
         (
             ["{}", "--at", "2020-01-01T00:00Z"],
-            "--at 2020-01-01T00:00Z: the recording covers 2025-10-09T08:53:20.000Z to 2025-10-09T08:53:50.000Z",
+            "a.vtr covers 2025-10-09T08:53:20.000Z to 2025-10-09T08:53:50.000Z",
         ),
-        (["{}", "--until", "+10m"], "--until +10m: the recording covers"),
-        (["{}", "--at", "+9s", "--until", "+3s"], "--until +3s is not after --at +9s"),
+        (["{}", "--until", "+10m"], "a.vtr covers"),
+        (
+            ["{}", "--at", "+9s", "--until", "2025-10-09T08:53:23Z"],
+            "--until 2025-10-09T08:53:23Z is not after --at +9s",
+        ),
         (["{}", "--speed", "5000"], "--speed 5000: give a number from 0.25 to 1000, or max"),
         (["{}", "--sped", "5"], "unknown option --sped; did you mean '--speed'?"),
         (["/no/such.vtr"], "cannot read /no/such.vtr: No such file or directory"),

@@ -88,6 +88,22 @@ async def test_a_signal_ends_it_with_goodbyes_and_a_whole_recording(
     assert b'"limit":250' in recorded
 
 
+async def test_the_capacity_of_the_config_is_that_of_the_hub(tmp_path: Path) -> None:
+    (tmp_path / "voicetop").mkdir()
+    (tmp_path / "voicetop" / "config.toml").write_text("capacity = 300\n")
+    async with serving(XDG_CONFIG_HOME=str(tmp_path)) as served:
+        agent = await publisher(served.url)
+        await send(agent, {"type": "capacity", "ts": time.time(), "source": "fleet", "limit": 40})
+        session, source = Session(), SocketSource(served.url)
+        async with contextlib.aclosing(source.frames()) as frames, asyncio.timeout(30):
+            async for frame in frames:
+                session.feed(frame)
+                if session.engine.load.published == 40:
+                    break
+        assert session.engine.load.limit == 300
+        await agent.close()
+
+
 def test_the_service_file_calls_it_as_it_is() -> None:
     service = Path(__file__).parents[2] / "examples" / "voicetop-serve.service"
     line = next(line for line in service.read_text().splitlines() if line.startswith("ExecStart="))
@@ -171,7 +187,7 @@ async def test_incidents_are_kept_in_a_history(tmp_path: Path) -> None:
         await send(
             agent, {"type": "security", "ts": 1.0, "kind": "leak", "label": "a token", "severity": "critical"}
         )
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not _kept(path):  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.1)
         await agent.close()

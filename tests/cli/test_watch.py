@@ -103,7 +103,7 @@ async def says(process: Process, words: str) -> str:
     """The first line on its standard error that has these words."""
     assert process.stderr is not None
     heard = ""
-    async with asyncio.timeout(25):
+    async with asyncio.timeout(60):
         while line := (await process.stderr.readline()).decode():
             heard += line
             if words in line:

@@ -12,25 +12,27 @@ import pytest
 
 from voicetop.hub.config import HubConfig
 from voicetop.hub.stamping import MAX_BATCH_BYTES
-from voicetop.wire import events
+from voicetop.hub.validation import MAX_REFUSED
+from voicetop.wire import values
 from voicetop.wire.codec import MAX_FRAME
 from voicetop.wire.duplicates import GENERATION
 from voicetop.wire.events import EVENT_TYPES, Agent, AnyEvent, CallEvent, Durations, Event
+from voicetop.wire.faults import MEANINGS
 from voicetop.wire.frames import Hello, RawBatch, Welcome
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(\w+)`(\*?) \| (\w+) \| (.+) \|$", re.MULTILINE)
 KINDS = {
-    "name": events.Label,
-    "text": events.Text,
-    "time": events.Time,
-    "ms": events.Number,
-    "s": events.Number,
-    "number": events.Number,
-    "USD": events.Dollars,
-    "count": events.Count,
-    "index": events.Index,
-    "segments": events.Segments,
+    "name": values.Label,
+    "text": values.Text,
+    "time": values.Time,
+    "ms": values.Milliseconds,
+    "s": values.Seconds,
+    "number": values.Number,
+    "USD": values.Dollars,
+    "count": values.Count,
+    "index": values.Index,
+    "segments": values.Segments,
     "base64": bytes,
 }
 
@@ -42,9 +44,15 @@ def section(title: str) -> str:
     return found[1]
 
 
-def rows(title: str) -> dict[str, tuple[bool, str]]:
-    """Of a section's table: field → (needed, type)."""
-    return {name: (bool(star), kind) for name, star, kind, _ in ROW.findall(section(title))}
+def rows(title: str) -> dict[str, tuple[bool, str, str]]:
+    """Of a section's table: field → (needed, type, meaning)."""
+    return {name: (bool(star), kind, meaning) for name, star, kind, meaning in ROW.findall(section(title))}
+
+
+def has_bounds(hint: Any, meaning: str) -> bool:
+    """Whether a number's narrower bounds are told with its meaning."""
+    (meta,) = hint.__metadata__
+    return hint.__origin__ is float and f"{meta.ge:,.10g} to {meta.le:,.10g}".replace("-", "−") in meaning
 
 
 def own_fields(kind: type[msgspec.Struct]) -> dict[str, tuple[bool, Any]]:
@@ -61,13 +69,15 @@ def same(title: str, kind: type[msgspec.Struct], *, but: frozenset[str] = frozen
     assert set(told) - but == set(real)
     for name, (needed, hint) in real.items():
         assert told[name][0] == needed, f"{title}.{name} is {'' if needed else 'not '}needed"
-        word = told[name][1]
+        _, word, meaning = told[name]
         if word == "bool":
             assert hint is bool or bool in hint.__args__
         elif word == "object":
             assert name in ("agent", "latency")
         else:
-            assert KINDS[word] == hint or (title, hint) == ("latency", float), f"{title}.{name} is no {word}"
+            special = hint == {"latency": float, "source.status": values.Number}.get(title)
+            fits = KINDS[word] == hint or special or has_bounds(hint, meaning)
+            assert fits, f"{title}.{name} is no {word}"
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)
@@ -88,9 +98,14 @@ def test_nothing_is_told_that_is_not_there() -> None:
     assert titles == {*EVENT_TYPES, "envelope", "call events", "agent", "latency"}
 
 
+def test_every_kind_of_bad_value_is_told() -> None:
+    kinds = re.findall(r"^\| `(\w+)` \| \w[^|]+ \| \w[^|]+ \|$", section("Bad values"), re.MULTILINE)
+    assert kinds == list(MEANINGS)
+
+
 def test_durations_and_money_carry_their_units() -> None:
     for name in EVENT_TYPES:
-        for field, (_, kind) in rows(name).items():
+        for field, (_, kind, _) in rows(name).items():
             assert (kind == "ms") == field.endswith("_ms")
             assert (kind == "USD") == field.endswith("_usd")
             assert (kind == "s") == field.endswith("_s")
@@ -102,8 +117,10 @@ def test_the_limits_are_those_of_the_code() -> None:
     for figure in (
         f"{MAX_FRAME // 2**20} MiB",
         f"{MAX_BATCH_BYTES // 2**10} KiB",
-        f"{events.MAX_LABEL} characters",
-        f"{events.MAX_TEXT:,} characters",
+        f"{values.MAX_LABEL} characters",
+        f"{values.MAX_TEXT:,} characters",
+        f"{values.MAX_SEGMENTS} |",
+        f"{MAX_REFUSED:,} |",
         f"{config.max_publishers:,} and {config.max_consoles:,}",
         f"within {config.hello_s:g} seconds",
     ):

@@ -56,15 +56,6 @@ def test_the_names_that_the_snippets_import_exist(snippet: str) -> None:
             assert all(hasattr(module, name.name) for name in node.names)
 
 
-def test_the_publisher_of_the_readme_runs_though_no_hub_is_there() -> None:
-    snippet = next(text for text in SNIPPETS if "Publisher(" in text)
-    code = snippet.replace("8377", "1") + "\npublisher.close(timeout=0)\n"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=90, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize(
     "verb", sorted(set(re.findall(r"voicetop (demo|serve|publish|replay|simulate)\b", README)))
 )

@@ -51,6 +51,13 @@ class Line:
         self.at = at
         self.beat(at)
 
+    def fork(self) -> Line:
+        """Another one with the same past."""
+        line = Line(at=self.at)
+        line.session = Session()
+        line.session.load(self.session.checkpoint())
+        return line
+
     def hear(self, *events: AnyEvent) -> None:
         """One frame of events, received now."""
         self.session.feed(frame(self.session.seq + 1, [(self.at, event) for event in events]))

@@ -36,14 +36,19 @@ def shares(line: Line) -> dict[str, SegmentRow]:
     return {row.value: row for row in panel.rows}
 
 
-@pytest.fixture
-def line() -> Line:
-    """After a quiet past of some hours."""
+@pytest.fixture(scope="module")
+def past() -> Line:
+    """A quiet past of some hours."""
     line = Line()
     for hour in range(6):
         calls(line, f"past{hour}", failed={"en": 1}, slow={"en": 6, "es": 3})
         line.pass_(3600, every=60)
     return line
+
+
+@pytest.fixture
+def line(past: Line) -> Line:
+    return past.fork()
 
 
 def test_failed_calls_count_as_the_verdict_counts_them(line: Line) -> None:

@@ -11,6 +11,7 @@ from voicetop.engine.config import EngineConfig
 from voicetop.wire.events import (
     CallEnd,
     CallOutcome,
+    CallStart,
     CallStep,
     CallUpdate,
     Error,
@@ -101,14 +102,166 @@ def test_a_lost_call_that_ends_after_all_has_its_true_reason() -> None:
     assert line.see().outcome.coverage.n == 0  # a voicemail is no conversation
 
 
-def test_an_end_that_is_told_twice_counts_once_and_the_first_reason_stays() -> None:
+@pytest.mark.parametrize(
+    ("first", "second", "later_s", "reason"),
+    [
+        ("completed", "error", 1, "completed"),
+        ("completed", "completed", 1, "completed"),
+        ("unknown", "completed", 1, "completed"),
+        ("completed", "user_hangup", 90, "user_hangup"),
+        ("completed", "user_hangup", 150, "completed"),
+        ("user_hangup", "cancelled", 1, "user_hangup"),
+        ("agent_hangup", "transferred", 5, "transferred"),
+    ],
+)
+def test_of_two_ends_the_better_reason_counts_once(
+    first: str, second: str, later_s: int, reason: str
+) -> None:
+    line = Line()
+    line.begin("c1")
+    line.tell(CallEnd, "c1", reason=first)
+    line.pass_(later_s)
+    line.tell(CallEnd, "c1", reason=second)
+    line.pass_(200, every=5)
+    assert line.row("c1", ended=True).reason == reason
+    assert sums(line)["ended"] == 1
+    assert line.see().abandonment.rate.value == (reason == "user_hangup")
+    assert line.see().outcome.escalation.value == (reason == "transferred")
+
+
+def test_an_id_used_again_after_its_end_is_another_call() -> None:
+    line = Line()
+    for intent in ("billing", "sales"):
+        line.begin("c1", intent=intent)
+        line.turn("c1", 700, turn=0)
+        line.wait("c1", 1)
+        line.pass_(2)
+        assert line.row("c1").waiting_s == 2
+        assert dict(line.row("c1").segments) == {"intent": intent}
+        line.tell(CallEnd, "c1", reason="user_hangup")
+        line.pass_(15)
+    line.pass_(200, every=5)
+    assert (sums(line)["started"], sums(line)["ended"], sums(line)["abandoned"]) == (2, 2, 2)
+    assert line.session.engine.feed.ignored[""] == {"call id used again": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (TurnStart, {"turn": 3}),
+        (Turn, {"turn": 3, "e2e_ms": 700.0}),
+        (CallUpdate, {"state": "ringing"}),
+    ],
+)
+def test_whoever_goes_on_talking_long_after_the_end_is_seen(kind: type[Any], fields: dict[str, Any]) -> None:
     line = Line()
     line.begin("c1")
     line.tell(CallEnd, "c1", reason="completed")
-    line.tell(CallEnd, "c1", reason="error")
+    line.pass_(30)
+    line.tell(kind, "c1", **fields)
+    line.pass_(1)
+    assert line.rows() == ["c1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (CallStart, {"segments": {"intent": "billing"}}),
+        (CallUpdate, {"state": "ringing"}),
+        (CallUpdate, {"segments": {"intent": "billing"}}),
+        (TurnStart, {"turn": 0}),
+        (Tool, {"name": "lookup", "state": "start"}),
+    ],
+)
+@pytest.mark.parametrize("known_before", [True, False])
+def test_what_comes_after_the_end_makes_no_ghost(
+    kind: type[Any], fields: dict[str, Any], known_before: bool
+) -> None:
+    line = Line()
+    if known_before:
+        line.tell(CallUpdate, "c1", state="ringing", ts=line.at - 60)
+    line.tell(CallEnd, "c1", reason="user_hangup", duration_s=50.0)
+    line.pass_(2)
+    line.tell(kind, "c1", **fields)
+    line.pass_(1)
+    assert line.rows() == []
+    assert sums(line)["ended"] == sums(line)["started"] == 1
+    if "segments" in fields:
+        assert dict(line.row("c1", ended=True).segments) == {"intent": "billing"}
+
+
+def test_an_id_used_again_in_the_moment_of_its_end_is_another_call() -> None:
+    line = Line()
+    line.begin("c1")
+    line.turn("c1", 700, turn=0)
     line.pass_(5)
-    assert line.row("c1", ended=True).reason == "completed"
-    assert sums(line)["ended"] == 1
+    line.tell(CallEnd, "c1", reason="completed")
+    line.begin("c1")
+    line.wait("c1", 0)
+    line.pass_(2)
+    assert line.row("c1").waiting_s == 2
+    assert (sums(line)["started"], sums(line)["ended"]) == (2, 1)
+
+
+def test_a_call_that_is_announced_again_after_its_end_stays_ended() -> None:
+    line = Line()
+    line.begin("c1")
+    line.tell(CallEnd, "c1", reason="not_connected")
+    line.tell(CallStart, "c1")
+    line.pass_(1)
+    assert line.rows() == []
+
+
+@pytest.mark.parametrize("state", ["ended", "lost"])
+def test_no_update_makes_a_call_neither_live_nor_ended(state: str) -> None:
+    line = Line()
+    line.begin("c1")
+    line.tell(CallUpdate, "c1", state=state)
+    line.wait("c1", 0)
+    line.pass_(9)
+    assert (line.row("c1").state, line.row("c1").eyes) == ("waiting", "stuck")
+    assert line.session.engine.feed.ignored[""] == {"not a state": 1}
+    line.tell(CallEnd, "c1", reason="completed")
+    line.pass_(1)
+    assert line.rows() == []
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_a_call_that_is_connected_does_not_ring_any_more(in_order: bool) -> None:
+    line = Line()
+    line.pass_(10)
+    told: list[tuple[type[Any], dict[str, Any]]]
+    told = [(CallUpdate, {"state": "ringing", "ts": line.at - 5}), (CallStart, {"ts": line.at})]
+    for kind, fields in told if in_order else reversed(told):
+        line.tell(kind, "c1", **fields)
+    assert line.row("c1").state == "active"
+
+
+def test_a_start_without_a_true_time_is_not_told_and_counted() -> None:
+    line = Line()
+    line.tell(CallStart, "c1", ts=12.0)
+    line.pass_(60)
+    line.begin("c2")
+    line.wait("c1", 0)
+    line.pass_(9)
+    row = line.row("c1")
+    assert row.age_s != row.age_s
+    assert (row.waiting_s, row.eyes) == (9, "stuck")
+    assert line.rows(sort="age") == ["c2", "c1"]
+    assert line.session.engine.feed.ignored[""] == {"late": 1}
+    for call_id in ("c1", "c2"):
+        line.tell(CallEnd, call_id, reason="completed")
+    line.pass_(1)
+    assert sums(line)["ended"] == 2
+    assert line.see().capacity.handling_s < 60
+    assert line.row("c2", ended=True).age_s == 9
+
+
+def test_ends_of_calls_that_nobody_knows_cost_bounded_memory() -> None:
+    line = Line()
+    line.hear(*[CallEnd(ts=line.at, call_id=f"c{n}", reason="completed") for n in range(1_500)])
+    line.pass_(1)
+    assert len(line.session.engine.roster.early_ends) == 1_000
 
 
 def test_ended_calls_are_a_bounded_ring_and_failures_are_kept_longest() -> None:

@@ -57,6 +57,30 @@ def test_the_screen_tells_load_limit_peak_and_arrivals() -> None:
     assert math.isnan(panel.minutes_to_limit)
 
 
+def test_the_limit_that_an_operator_set_counts_whatever_publishers_report() -> None:
+    line = Line()
+    line.tell(Capacity, limit=300, source="hub")
+    line.tell(Capacity, limit=40, tested_at=START, source="fleet")
+    line.pass_(10)
+    panel = line.see().capacity
+    assert (panel.limit, panel.published) == (300, 40)
+    assert math.isnan(panel.tested_at)
+    line.tell(Capacity, limit=300, source="fleet")
+    line.pass_(10)
+    assert line.see().capacity.published == 0, "nothing to show where they agree"
+    line.tell(Capacity, limit=400, source="hub")
+    line.pass_(10)
+    assert line.see().capacity.limit == 400
+
+
+def test_without_an_operator_the_last_publisher_counts() -> None:
+    line = Line()
+    for limit in (40, 50):
+        line.tell(Capacity, limit=limit, source="fleet")
+    line.pass_(10)
+    assert (line.see().capacity.limit, line.see().capacity.published) == (50, 0)
+
+
 def test_how_fast_calls_arrive_is_unknown_to_who_has_just_joined() -> None:
     line = Line()
     line.tell(Capacity, limit=150)

@@ -24,11 +24,13 @@ from voicetop.errors import CheckpointError
 from voicetop.session import Session
 from voicetop.wire.events import (
     Audio,
+    CallEnd,
     CallOutcome,
     CallStart,
     Capacity,
     Gap,
     Heartbeat,
+    Marker,
     Operator,
     Security,
     SourceStatus,
@@ -58,6 +60,9 @@ def complete() -> Session:
         (at, Security(ts=at, kind="leak", label="a key in a transcript")),
         (at, Operator(ts=at, act="ack", by="ann")),
         (at, Capacity(limit=12, tested_at=START, ts=at)),
+        (at, Marker(ts=at, kind="deploy", label="v2")),
+        (at, CallEnd(ts=at, call_id="nobody", reason="completed")),
+        (at, SourceStatus(ts=at, source="agent-1")),
         (at, Gap(ts=at, from_seq=1, to_seq=3, why="slow")),
         (at, CallStart(ts=at, call_id="w", caller="+49", segments={"intent": "billing"})),
         (at, Audio(ts=at, call_id="w", role="user", speech_rate_wpm=100.0, loudness_dbfs=-20.0)),
@@ -254,7 +259,7 @@ def other(value: Any) -> Any:  # noqa: C901
             return dict(list(value.items())[1:]) if value else {"x": 0}
         case tuple():
             return (*value, "x")
-        case None:
+        case None | msgspec.UnsetType():
             return 1
     raise AssertionError(type(value))
 
@@ -283,7 +288,8 @@ DERIVED = {
     "Roster": set[str](),
     "Histograms": {"totals", "everyone"},  # of its slots
     "Counts": {"totals"},
-    "Engine": {"replies", "failures"},  # what this engine folded itself, for a timeline
+    # what this engine folded itself, for a timeline; `amended` is read from the calls where it isn't at hand
+    "Engine": {"replies", "failures", "amended"},
 }
 
 STATE_NAMES = {"stored_events": "told", "tick_counters": "taps"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.feeding import START, Line, Stamped, frames
-from voicetop.wire.events import CallStart, Gap, Heartbeat, Operator, SourceStatus, Turn
+from voicetop.engine.source_tracker import SourceTracker
+from voicetop.wire.events import CallEnd, CallStart, Gap, Heartbeat, Operator, Repaired, SourceStatus, Turn
 
 HOUR = 3_600.0
 
@@ -94,8 +95,21 @@ def test_publishers_that_fall_silent_are_counted_and_forgotten_after_a_while() -
         "blind",
         "hub is up, but none of its 2 publishers is sending",
     )
+
+
+def test_a_silent_publisher_is_forgotten_after_a_while_unless_nobody_is_heard() -> None:
+    line = Line()
+    for name in ("a", "b"):
+        line.tell(SourceStatus, source=name)
     line.pass_(700, every=5)
-    assert line.see().feed.publishers == 0
+    seen = line.see()
+    assert (seen.feed.publishers, seen.feed.publishers_silent, seen.verdict.severity) == (2, 2, "blind")
+    for _ in range(2):
+        line.tell(SourceStatus, source="c")
+        line.pass_(5)
+    seen = line.see()
+    assert (seen.feed.publishers, seen.feed.publishers_silent) == (1, 0)
+    assert seen.verdict.severity != "blind"
 
 
 def test_a_silent_hub_is_blind_since_its_last_word() -> None:
@@ -239,3 +253,211 @@ def test_publishers_that_are_gone_are_silent_since_the_last_status() -> None:
     seen = line.see()
     assert seen.feed.publishers_silent_s == 22
     assert (seen.verdict.severity, seen.verdict.since) == ("blind", START)
+
+
+# -- ignored events ---------------------------------------------------------------------------------------------------
+
+
+def test_ignored_events_are_counted_by_source_and_kind_within_bounds() -> None:
+    line = Line()
+    feed = line.session.engine.feed
+    for n in range(10_000):
+        feed.ignore(f"s{n}", "unknown call")
+    feed.ignore("s0", "late")
+    assert feed.ignored["s0"] == {"unknown call": 1, "late": 1}
+    assert len(feed.ignored) == 2_001
+    assert feed.ignored["other sources"] == {"unknown call": 8_000}
+
+
+# -- sources ----------------------------------------------------------------------------------------------------------
+
+
+def source(line: Line, name: str) -> SourceTracker:
+    return line.session.engine.feed.sources[name]
+
+
+def test_events_are_counted_by_source_with_their_rate_over_the_last_10_s() -> None:
+    line = Line()
+    for _ in range(40):
+        line.hear(*[CallStart(ts=line.at, call_id="c1", source="busy")] * 6)
+        line.tell(CallStart, "c2", source="quiet")
+        line.pass_(1)
+    feed = line.session.engine.feed
+    assert (source(line, "busy").events, source(line, "quiet").events) == (240, 40)
+    assert source(line, "busy").rate(feed.rate_times, line.at) == pytest.approx(6)
+    line.pass_(20)
+    assert source(line, "busy").rate(feed.rate_times, line.at) == 0
+    assert (source(line, "busy").heard, source(line, "busy").since) == (START + 40, START + 1)
+
+
+def test_at_a_high_rate_events_are_counted_by_source_from_a_sample() -> None:
+    line = Line()
+    for _ in range(20):
+        line.hear(*[CallStart(ts=line.at, call_id="c1", source="ab"[n % 3 == 0]) for n in range(3_000)])
+        line.pass_(1)
+    assert source(line, "a").events == pytest.approx(40_000, rel=0.02)
+    assert source(line, "b").events == pytest.approx(20_000, rel=0.02)
+    line.pass_(20)
+    line.tell(CallStart, "c1", source="b")
+    before = source(line, "b").events
+    line.pass_(1)
+    assert source(line, "b").events == before + 1
+
+
+def test_a_source_whose_events_come_is_not_silent_though_its_statuses_are_missing() -> None:
+    line = Line()
+    line.tell(SourceStatus, source="a")
+    for _ in range(30):
+        line.turn("c1", 800, source="a")
+        line.pass_(1)
+    assert line.see().feed.publishers_silent == 0
+    assert line.see().verdict.severity != "blind"
+
+
+def test_sources_without_a_status_leave_room_for_those_with_one() -> None:
+    line = Line()
+    line.hear(*[CallStart(ts=line.at, call_id="c", source=f"s{n}") for n in range(10_000)])
+    line.pass_(1)
+    line.tell(SourceStatus, source="told")
+    feed = line.session.engine.feed
+    assert len(feed.sources) == 1_001
+    assert line.see().feed.publishers == 1
+
+
+@pytest.mark.parametrize("sizes", [(), (1,), (2, 3), (1, 1, 1, 1)])
+def test_sources_are_the_same_however_the_feed_is_cut(sizes: tuple[int, ...]) -> None:
+    digests = set()
+    for cut in ((), sizes):
+        line = Line()
+        told: list[Stamped] = [
+            (START, CallStart(ts=START, call_id="c1", source="b")),
+            (START, SourceStatus(ts=START, source="a")),
+            (START, CallStart(ts=START, call_id="c2", source="c")),
+            (START, SourceStatus(ts=START, source="b", leaving=True)),
+            (START + 0.25, Heartbeat(ts=START + 0.25, seq=4)),
+        ]
+        for each in frames(told, cut, seq=line.session.seq + 1):
+            line.session.feed(each)
+        digests.add(line.session.digest())
+    assert len(digests) == 1
+
+
+def test_what_the_hub_says_of_bad_events_is_no_measure_of_the_lag() -> None:
+    line = Line()
+    for _ in range(4):
+        line.tell(CallStart, "c1", source="a", ts=line.at - 40)
+        line.hear(Repaired(ts=line.at, source="a", kind="cut", count=1, why="w"))
+        line.pass_(1)
+    assert line.see().feed.lag_s == 40
+
+
+# -- leaving ----------------------------------------------------------------------------------------------------------
+
+
+def goodbye(line: Line, name: str, active_calls: int = 0) -> None:
+    line.tell(SourceStatus, source=name, leaving=True, active_calls=active_calls)
+
+
+def test_a_publisher_that_left_is_not_missed() -> None:
+    line = Line()
+    for name in ("a", "b"):
+        line.tell(SourceStatus, source=name)
+    goodbye(line, "a")
+    for _ in range(12):
+        line.tell(SourceStatus, source="b")
+        line.pass_(5)
+    seen = line.see()
+    assert (seen.feed.publishers, seen.feed.publishers_silent, seen.feed.left) == (1, 0, 1)
+    assert seen.alerts.incidents == ()
+
+
+def test_when_all_have_left_it_is_idle_says_since_when_and_stays_so() -> None:
+    line = Line()
+    line.tell(SourceStatus, source="a")
+    line.turn("c1", 800, source="a")
+    line.tell(CallEnd, "c1", source="a", reason="completed")
+    line.pass_(4)
+    goodbye(line, "a")
+    for seconds in (1, 30, 900):
+        line.pass_(seconds)
+        seen = line.see()
+        assert (seen.verdict.severity, seen.verdict.since) == ("idle", START + 4)
+        assert seen.verdict.text == "no publisher connected: the last one has left"
+        assert line.session.severity == "idle"
+        assert seen.alerts.incidents == ()
+
+
+def test_whatever_it_sends_later_brings_it_back() -> None:
+    line = Line()
+    line.tell(SourceStatus, source="a")
+    goodbye(line, "a")
+    line.pass_(60)
+    line.turn("c1", 800, source="a")
+    line.pass_(1)
+    assert line.see().feed.publishers == 1
+    assert line.see().verdict.severity != "idle"
+    assert source(line, "a").since == START + 61
+    line.pass_(20)
+    assert line.see().verdict.severity == "blind"
+
+
+def test_what_it_sends_with_its_goodbye_does_not_bring_it_back() -> None:
+    line = Line()
+    line.hear(
+        SourceStatus(ts=START, source="a"),
+        CallStart(ts=START, call_id="c1", source="a"),
+        CallEnd(ts=START, call_id="c1", source="a", reason="completed"),
+        SourceStatus(ts=START, source="a", leaving=True),
+    )
+    line.pass_(60)
+    assert line.see().verdict.severity == "idle"
+
+
+def test_one_that_leaves_with_calls_is_missed_after_15_s() -> None:
+    line = Line()
+    goodbye(line, "a", active_calls=2)
+    line.pass_(20)
+    assert line.see().verdict.severity == "blind"
+
+
+def test_one_that_leaves_with_a_call_has_left_once_that_call_is_over() -> None:
+    line = Line()
+    line.tell(CallStart, "c1", source="a")
+    line.tell(SourceStatus, source="a", active_calls=1)
+    line.pass_(5)
+    goodbye(line, "a", active_calls=1)
+    line.pass_(60)
+    assert line.see().verdict.severity == "blind"
+    line.pass_(300)  # nothing was heard of the call: it is lost
+    seen = line.see()
+    assert (seen.verdict.severity, seen.feed.left) == ("idle", 1)
+
+
+def test_one_that_left_beside_one_that_vanished_is_no_reason_to_be_calm() -> None:
+    line = Line()
+    line.tell(SourceStatus, source="gone")
+    goodbye(line, "left")
+    line.pass_(20)
+    seen = line.see()
+    assert (seen.verdict.severity, seen.feed.publishers, seen.feed.publishers_silent) == ("blind", 1, 1)
+
+
+def test_a_call_that_its_publisher_left_behind_is_not_stuck() -> None:
+    line = Line()
+    line.tell(SourceStatus, source="a")
+    line.wait("c1", source="a")
+    line.pass_(2)
+    goodbye(line, "a")
+    line.pass_(60)
+    seen = line.see()
+    assert (seen.waiting.waiting, seen.waiting.unknown) == (0, 1)
+    assert [one for one in seen.alerts.incidents if one.family == "waiting"] == []
+
+
+def test_another_source_that_is_heard_is_not_idle() -> None:
+    line = Line()
+    goodbye(line, "a")
+    for _ in range(30):
+        line.turn("c1", 800, source="without a status")
+        line.pass_(1)
+    assert line.see().verdict.severity != "idle"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 
 from engine.feeding import Line
 from voicetop.alerts.detectors import waiting
+from voicetop.engine.engine import MARK_S
 from voicetop.engine.judge.judge import CLEAR_S
 from voicetop.engine.snapshot import Trouble
 from voicetop.wire.events import (
@@ -121,6 +123,7 @@ def test_a_trouble_goes_only_once_its_figure_was_back_for_a_while() -> None:
     line.hear(*[TurnStart(ts=line.at, call_id=f"c{n}", turn=0) for n in range(5)])
     line.pass_(20)
     since = line.see().verdict.since
+    answered = line.at
     line.hear(*[Turn(ts=line.at, call_id=f"c{n}", turn=0, e2e_ms=20_000.0) for n in range(5)])
     line.pass_(CLEAR_S - 6)
     verdict = line.see().verdict
@@ -128,7 +131,9 @@ def test_a_trouble_goes_only_once_its_figure_was_back_for_a_while() -> None:
     line.pass_(21)
     verdict = line.see().verdict
     assert (verdict.severity, verdict.since) == ("recovering", since)
-    assert "no caller stuck for" in verdict.text
+    told = re.search(r"no caller stuck for (\d+) s", verdict.text)
+    assert told
+    assert 0 <= int(told[1]) - (line.at - answered) <= MARK_S
     line.pass_(300, every=5)
     assert line.see().verdict.severity == "learning"
 

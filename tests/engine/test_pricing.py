@@ -64,6 +64,23 @@ def test_usage_adds_up_and_a_cumulative_one_replaces_its_own() -> None:
     assert not line.row("c1").estimated
 
 
+def test_a_cumulative_cost_that_falls_began_again_and_an_older_one_is_ignored() -> None:
+    line = spent(
+        usage("llm", model="a", cost_usd=0.3, cumulative=True),
+        usage("llm", model="a", cost_usd=0.1, cumulative=True),
+        usage("llm", model="a", cost_usd=0.2, cumulative=True),
+    )
+    assert line.row("c1").cost_usd == pytest.approx(0.5)
+    line.tell(Usage, "c1", ts=0.5, component="llm", model="a", cost_usd=0.15, cumulative=True)
+    assert line.row("c1").cost_usd == pytest.approx(0.5)
+
+
+def test_a_cumulative_cost_below_zero_takes_nothing_back() -> None:
+    told = (0.3, -0.2, 0.1)
+    line = spent(*[usage("llm", model="a", cost_usd=cost, cumulative=True) for cost in told])
+    assert line.row("c1").cost_usd == pytest.approx(0.4)
+
+
 def test_a_price_from_the_table_is_marked_estimated() -> None:
     line = spent(usage("tts", characters=2_000), usage("llm", cost_usd=0.1))
     assert line.row("c1").estimated

@@ -28,6 +28,7 @@ from voicetop.wire.events import (
     SourceStatus,
     Stage,
     Tool,
+    Transcript,
     Turn,
     TurnStart,
     Usage,
@@ -44,6 +45,7 @@ ERRORS = (("llm", "timeout"), ("llm", "rate_limit"), ("tts", "server"), ("stt", 
 MIX = {
     "begin": 9, "turn": 40, "wait": 16, "update": 6, "stage": 5, "step": 6, "error": 5, "tool": 4, "usage": 8,
     "interruption": 3, "outcome": 9, "end": 8, "late": 8, "again": 3, "stranger": 2, "status": 1, "marker": 1,
+    "amendment": 12, "handoff": 2, "transcript": 3, "reuse": 1, "other_end": 2,
 }  # fmt: skip
 
 
@@ -126,6 +128,10 @@ class Traffic:
                 fields["e2e_ms"] = round(dice.lognormvariate(6.8, 0.6), 1)
         else:
             fields["status"] = dice.choice(("failed", "no_reply", "cancelled", "ok"))
+        if dice.random() < 0.2:
+            fields["agent_text"] = dice.choice(
+                ("Hello, this is Acme.", "What can I do for you?", "Let me see.")
+            )
         if dice.random() < 0.1:
             fields["step"] = dice.choice(STEPS)
         if dice.random() < 0.3:
@@ -134,6 +140,46 @@ class Traffic:
             )
         fields["measured_from"] = dice.choice(("", "vad_stop", "transcript"))
         return self._of(call_id, Turn, turn=number, latency=Latency(**told) if told else None, **fields)
+
+    def _amendment(self) -> AnyEvent | None:
+        """A turn told again: its words, its exact times, or that it failed; now, or as of its reply."""
+        dice = self.dice
+        turns = [event for event in self.told if isinstance(event, Turn) and event.turn >= 0]
+        if not turns:
+            return None
+        turn = dice.choice(turns)
+        e2e = dice.choice(({}, {"e2e_ms": turn.e2e_ms}, {"e2e_ms": round(dice.lognormvariate(6.8, 0.6), 1)}))
+        words = dice.choice(({}, {"agent_text": "Let me see."}, {"user_text": f"no, {turn.user_text}"}))
+        failure = {"status": dice.choice(("failed", "noise"))} if dice.random() < 0.1 else {}
+        stages = Latency(tool=round(dice.lognormvariate(5, 1), 1)) if dice.random() < 0.2 else None
+        when = {"ts": turn.ts} if dice.random() < 0.5 else {}
+        return self._of(turn.call_id, Turn, turn=turn.turn, latency=stages, **when, **e2e, **words, **failure)
+
+    def _handoff(self) -> AnyEvent:
+        """Another agent takes over, and numbers its turns from 0."""
+        call_id = self._some()
+        self.live[call_id] = -1
+        if self.dice.random() < 0.5:
+            return self._of(call_id, TurnStart, turn=0)
+        self.live[call_id] = 0
+        return self._of(call_id, Turn, turn=0, e2e_ms=round(self.dice.lognormvariate(6.8, 0.6), 1))
+
+    def _transcript(self) -> AnyEvent:
+        role, final = self.dice.choice(("user", "agent")), self.dice.random() < 0.5
+        return self._of(self._some(), Transcript, role=role, text="and then", final=final)
+
+    def _reuse(self) -> AnyEvent | None:
+        """A call with the id of one that has ended."""
+        if not self.gone:
+            return None
+        call_id = self.dice.choice(self.gone[-10:])
+        self.live[call_id] = -1
+        return self._of(call_id, self.dice.choice((CallStart, CallUpdate, TurnStart)))
+
+    def _other_end(self) -> AnyEvent | None:
+        if not self.gone:
+            return None
+        return self._of(self.dice.choice(self.gone[-10:]), CallEnd, reason=self.dice.choice(REASONS))
 
     def _wait(self) -> AnyEvent:
         call_id = self._some()
@@ -146,7 +192,9 @@ class Traffic:
         patch = self._patch()
         if dice.random() < 0.1:
             patch[dice.choice(list(SEGMENTS))] = None
-        state = dice.choice(("", "", "", "", "held", "active"))
+        state = dice.choice(
+            ("", "", "", "", "", "", "held", "active", "active", "transferring", "ringing", "ended")
+        )
         return self._of(self._some(), CallUpdate, segments=patch, state=state)
 
     def _stage(self) -> AnyEvent:
@@ -167,7 +215,8 @@ class Traffic:
 
     def _usage(self) -> AnyEvent:
         dice = self.dice
-        fields: dict[str, Any] = {"cost_usd": round(dice.random() / 10, 5)} if dice.random() < 0.8 else {}
+        cost = round((dice.random() - 0.05) / 10, 5)
+        fields: dict[str, Any] = {"cost_usd": cost} if dice.random() < 0.8 else {}
         return self._of(
             dice.choice([*self.gone[-5:], self._some()]), Usage, component=dice.choice(("llm", "tts")),
             provider="acme", cumulative=dice.random() < 0.3, output_tokens=dice.randint(0, 900), **fields,

@@ -171,6 +171,7 @@ async def test_viewers_can_be_denied_transcripts_in_batches_states_and_malformed
     await send(agent, turn(1, **spoken, latency={"llm_ttft": 12.5}))
     await agent.send('{"type":"turn","ts":3,"call_id":"c","event_id":"u","user\\u005ftext":"SECRET"}')
     await send(agent, {"type": "words", "ts": 1.0, "event_id": "w", "said": "SECRET"})
+    await send(agent, {"type": "transcript", **call, "role": "user", "text": "SECRET"})
     await send(agent, {"type": "turn", "ts": "SECRET"})
     await send(
         agent,
@@ -208,6 +209,13 @@ def test_an_alert_named_after_an_evaluators_text_is_the_same_without_it() -> Non
     assert reasons[0] == reasons[2] != reasons[1] == reasons[3]
     assert events[4] == {**outcome, "label": "no consent"}
     assert "SECRET" not in str(events)
+
+
+def test_a_number_that_nobody_can_hold_costs_viewers_without_transcripts_no_event() -> None:
+    turn = b'{"type":"turn","ts":1.0,"call_id":"c","e2e_ms":900,"mine":1e999,"user_text":"SECRET"}'
+    frame = b'{"type":"batch","seq":1,"at":[[1.0,1]],"events":[%b]}' % turn
+    [event] = msgspec.json.decode(without_transcripts(frame))["events"]
+    assert event == {"type": "turn", "ts": 1.0, "call_id": "c", "e2e_ms": 900}
 
 
 @pytest.mark.parametrize(

@@ -73,10 +73,16 @@ async def test_a_console_that_joins_late_has_the_same_digest_at_every_heartbeat(
             late.append(Follower(hub.url))
     head = hub.feed.stamper.seq
     followers = [first, *late]
-    await until(lambda: all(max(each.digests, default=0) >= head for each in followers))
+
+    def shared_by(follower: Follower) -> set[int]:
+        return first.digests.keys() & follower.digests.keys()
+
+    def followed(each: Follower) -> bool:
+        return max(each.digests, default=0) >= head and len(shared_by(each)) >= 2
+
+    await until(lambda: all(map(followed, followers)))
     for follower in late:
-        shared = first.digests.keys() & follower.digests.keys()
-        assert len(shared) >= 2
+        shared = shared_by(follower)
         assert {seq: first.digests[seq] for seq in shared} == {seq: follower.digests[seq] for seq in shared}
     for follower in followers:
         await follower.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -112,3 +113,55 @@ async def test_a_full_disk_is_shown_on_every_console(
     assert "stopped: the disk is full" in note["text"]
     for each in (watcher.connection, agent):
         await each.close()
+
+
+@pytest.mark.parametrize("whole_folder", [True, False])
+async def test_a_recording_that_is_deleted_under_a_hub_is_followed_by_another_and_everybody_is_told(
+    tmp_path: Path, whole_folder: bool
+) -> None:
+    folder, log = tmp_path / "recordings", list[str]()
+    hub = Hub(HubConfig(port=0, record=f"{folder}/"), new_session=Session, log=log.append)
+    await hub.start()
+    watcher = await Watcher.open(hub.url)
+    agent = await publisher(hub.url)
+    await send(agent, turn(1))
+    [first] = shard_files(folder)
+    if whole_folder:
+        shutil.rmtree(folder)
+    else:
+        first.unlink()
+    frame = await watcher.read_until(lambda it: any(event["type"] == "operator" for event in it.events))
+    [note] = [event for event in frame.events if event["type"] == "operator"]
+    [second] = shard_files(folder)
+    said = f"{first} was deleted with all its records: from "
+    assert note["text"].startswith(said)
+    assert note["text"].endswith(f"the recording continues in {second}")
+    assert [line for line in log if line.startswith(said)] == [note["text"]]
+    health = hub._measure()
+    assert (health.status, health.why, health.recording_lost) == ("ok", [], note["text"])
+    for each in (watcher.connection, agent):
+        await each.close()
+    await hub.close()
+    first_record = read_all(second)[0][0]
+    assert isinstance(first_record, Welcome)
+    assert first_record.state
+    assert folded(second).digest()
+
+
+async def test_the_health_of_a_hub_is_degraded_until_another_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = hub_on(tmp_path)
+    await hub.start()
+    assert hub.feed.sink is not None
+    recorder = hub.feed.sink.recorder
+    # no state comes, so that it waits for one
+    monkeypatch.setattr(hub.feed.sink, "heartbeat", lambda _: None)
+    [first] = shard_files(tmp_path)
+    first.unlink()
+    await until(lambda: bool(recorder.lost_file), 30)
+    health = hub._measure()
+    assert (health.status, health.why) == ("degraded", [f"{first} was deleted with all its records"])
+    await until(lambda: bool(recorder.loss), 30)
+    assert (hub._measure().status, shard_files(tmp_path) != []) == ("ok", True)
+    await hub.close()

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from hub.clients import turn
 from voicetop.hub.stamping import MAX_BATCH_BYTES, OpenBatch
-from voicetop.hub.validation import MAX_PAYLOAD, ValidatedPart, Validator
+from voicetop.hub.validation import MAX_PAYLOAD, Sender, ValidatedPart, Validator
 from voicetop.wire.codec import Batch, Codec
-from voicetop.wire.events import Malformed
+from voicetop.wire.events import Malformed, Repaired
 
 
 def admit(validator: Validator, frame: bytes, *, may_operate: bool = False) -> list[ValidatedPart]:
-    return validator.admit(frame, sender="test", may_operate=may_operate, at=1_000.0)
+    parts = list(validator.admit(frame, Sender("test", may_operate), at=1_000.0))
+    return parts + list(validator.repaired(1_000.0))
 
 
 def as_batch(pieces: list[ValidatedPart]) -> bytes:
@@ -39,11 +40,12 @@ def test_a_line_break_between_tokens_becomes_a_space() -> None:
     assert piece.text.strip() == b'{"type":"turn", "ts":1,"call_id":"c\\n"}'
 
 
-def test_invalid_utf8_is_malformed_even_in_unknown_fields() -> None:
+def test_invalid_utf8_is_repaired_even_in_unknown_fields() -> None:
     validator = Validator()
-    [piece] = admit(validator, b'{"type":"turn","ts":1,"call_id":"c","unknown":"\xff"}')
-    assert msgspec.json.decode(piece.text, type=Malformed).payload.endswith(b'"\xff"}')
-    assert validator.malformed == 1
+    event, repaired = admit(validator, b'{"type":"turn","ts":1,"call_id":"c","unknown":"\xff"}')
+    assert msgspec.json.decode(event.text)["unknown"] == "\ufffd"
+    assert msgspec.json.decode(repaired.text, type=Repaired).kind == "character"
+    assert validator.malformed == 0
 
 
 def test_one_bad_event_does_not_affect_the_others() -> None:
@@ -54,29 +56,32 @@ def test_one_bad_event_does_not_affect_the_others() -> None:
     assert (validator.events, validator.malformed, validator.duplicates) == (5, 3, 1)
 
 
-def test_an_oversize_event_is_malformed_and_its_payload_cut() -> None:
+def test_an_oversize_event_loses_what_is_too_large() -> None:
     frame = msgspec.json.encode([turn(1), {**turn(2), "extra": "x" * MAX_BATCH_BYTES}])
-    good, bad = admit(Validator(), frame)
-    assert good.text == msgspec.json.encode(turn(1))
-    malformed = msgspec.json.decode(bad.text, type=Malformed)
-    assert "the maximum is 196,608" in malformed.error
-    assert len(malformed.payload) == MAX_PAYLOAD
+    passed, repaired = admit(Validator(), frame)
+    assert msgspec.json.decode(b"[%b]" % passed.text) == [turn(1), turn(2)]
+    assert "`extra` has 196,610 bytes" in msgspec.json.decode(repaired.text, type=Repaired).why
+
+
+def test_the_payload_of_a_malformed_event_is_cut() -> None:
+    (part,) = admit(Validator(), b'{"type":"turn","x":"%b"}' % (b"x" * MAX_BATCH_BYTES))
+    assert len(msgspec.json.decode(part.text, type=Malformed).payload) == MAX_PAYLOAD
 
 
 def test_a_frame_larger_than_a_batch_is_split() -> None:
     events = [turn(number, agent_text="x" * 2_000) for number in range(300)]
     pieces = admit(Validator(), msgspec.json.encode(events))
-    assert [msgspec.json.decode(piece.text) for piece in pieces] == events
+    assert all(len(piece.text) <= MAX_BATCH_BYTES for piece in pieces)
+    assert [event for piece in pieces for event in msgspec.json.decode(b"[%b]" % piece.text)] == events
 
 
-def test_deep_nesting_is_malformed() -> None:
-    for frame in (
-        b"[" * 100_000,
-        b'{"type":"turn","ts":1,"call_id":"c","x":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
-    ):
-        validator = Validator()
-        admit(validator, frame)
-        assert validator.malformed == 1
+def test_deep_nesting_costs_the_field_or_the_event() -> None:
+    validator = Validator()
+    (part,) = admit(validator, b"[" * 100_000)
+    assert msgspec.json.decode(part.text)["type"] == "malformed"
+    parts = admit(validator, b'{"type":"turn","ts":1,"call_id":"c","x":' + b"[" * 9_000 + b"]" * 9_000 + b"}")
+    assert [msgspec.json.decode(part.text)["type"] for part in parts] == ["turn", "repaired"]
+    assert validator.malformed == 1
 
 
 @settings(max_examples=300, deadline=None)

@@ -126,6 +126,6 @@ async def test_a_watcher_with_a_full_queue_still_gets_its_duty_frame() -> None:
             )
         await leave.aclose()
         second.goes_on.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while {"type": "duty", "on": True} not in second.frames:  # noqa: ASYNC110 - told by a task of its own
                 await asyncio.sleep(0)

@@ -96,7 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._do({})
 
     def do_POST(self) -> None:
-        text = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        text = self.rfile.read(length)
+        if len(text) < length:
+            self.close_connection = True  # the sender was killed between its headers and the end of its body
+            return
         kind = self.headers.get("Content-Type", "")
         if "form" in kind:
             self._do({key: value[0] for key, value in parse_qs(text.decode()).items()})

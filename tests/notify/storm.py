@@ -95,23 +95,26 @@ async def storm(
     with TemporaryDirectory() as folder, receiving() as receiver:
         receiver.chance = lambda: dice.choice(FAILURES)
         hub = Hub(HubConfig(port=0, deployment="storm"), new_session=StormySession)
-        await hub.start()
-        every = [_Watcher(Path(folder) / str(number), hub.url, receiver.url) for number in range(watchers)]
-        for watcher in every:
-            await watcher.start()
-            await watcher.sees()
-        weather = asyncio.create_task(_blow(hub, incidents, seconds))
-        for _ in range(kills):
-            await asyncio.sleep(dice.uniform(0.3, 2.5))
-            watcher = dice.choice(every)
-            await watcher.kill()
-            await watcher.start()
-        await weather
-        receiver.chance = lambda: ""
-        await _settle(receiver, incidents)
-        for watcher in every:
-            await watcher.end()
-        await hub.close()
+        every: list[_Watcher] = []
+        async with contextlib.AsyncExitStack() as ending:
+            await hub.start()
+            ending.push_async_callback(hub.close)
+            for number in range(watchers):
+                watcher = _Watcher(Path(folder) / str(number), hub.url, receiver.url)
+                await watcher.start()
+                ending.push_async_callback(watcher.end)
+                await watcher.sees()
+                every.append(watcher)
+            weather = asyncio.create_task(_blow(hub, incidents, seconds))
+            ending.callback(weather.cancel)
+            for _ in range(kills):
+                await asyncio.sleep(dice.uniform(0.3, 2.5))
+                watcher = dice.choice(every)
+                await watcher.kill()
+                await watcher.start()
+            await weather
+            receiver.chance = lambda: ""
+            await _settle(receiver, incidents)
         repeats = sum(watcher.repeats() for watcher in every)
         return _report(receiver, incidents, kills, time.monotonic() - began, repeats)
 

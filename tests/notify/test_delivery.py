@@ -47,7 +47,12 @@ class Shifted(WallClock):
 
 @asynccontextmanager
 async def delivering(
-    receiver: Receiver, path: Path, log: list[str] | None = None, clock: Clock | None = None, quiet: str = ""
+    receiver: Receiver,
+    path: Path,
+    log: list[str] | None = None,
+    clock: Clock | None = None,
+    quiet: str = "",
+    first_wait_s: float = 0.05,
 ) -> AsyncIterator[Delivery]:
     """To PagerDuty and Slack, both played by `receiver`."""
     config = NotifyConfig(
@@ -57,7 +62,8 @@ async def delivering(
     )
     targets = targets_of(config, SecretStore({"A": "secret-secret"}), utc=True)
     said = [] if log is None else log
-    delivery = Delivery(DeliveryQueue(path), targets, clock or WallClock(), said.append, first_wait_s=0.05)
+    queue = DeliveryQueue(path)
+    delivery = Delivery(queue, targets, clock or WallClock(), said.append, first_wait_s=first_wait_s)
     running = asyncio.create_task(delivery.run())
     try:
         yield delivery
@@ -203,8 +209,8 @@ async def test_a_rejected_message_waits_far_longer_than_a_failed_one(
 ) -> None:
     waits = {}
     for failure in ("500", "400"):
-        receiver.fails = [failure] * 2
-        async with delivering(receiver, tmp_path / f"{failure}.db") as delivery:
+        receiver.fails = [failure] * 100  # for all that is sent to either target
+        async with delivering(receiver, tmp_path / f"{failure}.db", first_wait_s=10) as delivery:
             delivery.enqueue([effect()])
             await until(partial(delivery.failing.get, "pagerduty.p"))
             due = delivery.queue.next_due("pagerduty.p")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import datetime
 
 import pytest
 
@@ -12,6 +12,7 @@ from voicetop.notify.quiet_hours import QuietHours
 from voicetop.notify.secrets import SecretStore
 from voicetop.notify.settings import SlackTarget
 from voicetop.notify.targets.registry import targets_of
+from zones import machine_zone
 
 WHOLE = """\
 [notify]
@@ -140,13 +141,25 @@ def test_quiet_hours_end_on_time(said: str, now: str, until: str) -> None:
     assert hours.until(seconds(now)) == (seconds(until) if until else 0.0)
 
 
-def test_local_quiet_hours_follow_daylight_saving_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    try:
-        hours = QuietHours.of("22:00-07:00")
-        assert hours is not None
-        assert hours.until(1_774_738_800.0) == 1_774_760_400.0, "a night of an hour less"
-    finally:
-        monkeypatch.undo()
-        time.tzset()
+@pytest.mark.parametrize(
+    ("zone", "quiet", "now", "until"),
+    [
+        ("Europe/Berlin", "22:00-07:00", "2026-03-29T00:00+01:00", "2026-03-29T07:00+02:00"),
+        ("Europe/Berlin", "22:00-07:00", "2026-10-25T00:00+02:00", "2026-10-25T07:00+01:00"),
+        ("Europe/Berlin", "22:00-02:30", "2026-03-29T01:50+01:00", "2026-03-29T03:00+02:00"),
+        ("Europe/Berlin", "22:00-02:30", "2026-10-25T02:10+02:00", "2026-10-25T02:30+02:00"),
+        ("Europe/Berlin", "22:00-02:30", "2026-10-25T02:10+01:00", "2026-10-25T02:30+01:00"),
+        ("America/New_York", "22:00-07:00", "2026-03-07T23:00-05:00", "2026-03-08T07:00-04:00"),
+        ("America/New_York", "22:00-07:00", "2026-10-31T23:00-04:00", "2026-11-01T07:00-05:00"),
+        ("Australia/Lord_Howe", "22:00-07:00", "2026-10-03T23:00+10:30", "2026-10-04T07:00+11:00"),
+        ("Australia/Lord_Howe", "22:00-07:00", "2026-04-04T23:00+11:00", "2026-04-05T07:00+10:30"),
+        ("Asia/Kolkata", "22:00-07:00", "2026-10-24T23:00+05:30", "2026-10-25T07:00+05:30"),
+    ],
+)
+def test_local_quiet_hours_follow_daylight_saving_time(zone: str, quiet: str, now: str, until: str) -> None:
+    hours = QuietHours.of(quiet)
+    assert hours is not None
+    with machine_zone(zone):
+        assert (
+            hours.until(datetime.fromisoformat(now).timestamp()) == datetime.fromisoformat(until).timestamp()
+        )

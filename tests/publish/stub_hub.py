@@ -18,7 +18,10 @@ from websockets.http11 import Request, Response
 
 
 class StubHub:
-    """Runs in its own thread. `events` holds every event except statuses, `frames` every raw frame."""
+    """Runs in its own thread. `events` holds every event except statuses, `frames` every raw frame.
+
+    `closed` are the codes with which publishers closed.
+    """
 
     def __init__(self, port: int = 0, epoch: str = "e1", token: str = "") -> None:
         self.port = port
@@ -28,6 +31,7 @@ class StubHub:
         self.frames: list[Any] = []
         self.hellos: list[dict[str, Any]] = []
         self.paths: list[str] = []
+        self.closed: list[int | None] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._connections: set[ServerConnection] = set()
@@ -85,6 +89,7 @@ class StubHub:
                 if self.hung:
                     connection.transport.pause_reading()
                     await self._stop.wait()  # type: ignore[union-attr]
+            self.closed.append(connection.close_code)
         self._connections.discard(connection)
 
     def stop(self) -> None:

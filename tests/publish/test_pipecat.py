@@ -14,8 +14,14 @@ with warnings.catch_warnings():
     pytest.importorskip("pipecat.transports.base_transport")
 
 from pipecat.frames import frames
-from pipecat.metrics.metrics import STTUsage, STTUsageMetricsData, TTFBMetricsData, TTSUsageMetricsData
-from pipecat.observers.base_observer import FramePushed
+from pipecat.metrics.metrics import (
+    ProcessingMetricsData,
+    STTUsage,
+    STTUsageMetricsData,
+    TTFBMetricsData,
+    TTSUsageMetricsData,
+)
+from pipecat.observers.base_observer import FramePushed, ProcessorSetUp
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 
@@ -31,7 +37,12 @@ from voicetop.wire.events import (
     CallUpdate,
     Error,
     Event,
+    Interruption,
+    Service,
+    Stage,
+    Transcript,
     Turn,
+    TurnStart,
     Usage,
 )
 
@@ -40,6 +51,21 @@ START = 1_700_000_000.0
 
 class LLMService(FrameProcessor):
     """An LLM by its name."""
+
+    _settings: Any = None
+    _full_model_name: str = ""
+
+
+class STTService(FrameProcessor):
+    """An STT by its name."""
+
+
+class BaseOutputTransport(FrameProcessor):
+    """An output by its name."""
+
+
+class LLMUserAggregator(FrameProcessor):
+    """What reports turns, by its name."""
 
 
 class KokoroVoice(FrameProcessor):
@@ -58,16 +84,45 @@ class Bench:
         self.events: list[Event] = []
         self.observer = VoicetopObserver(self, "c1", clock=self.clock, **options)
         self.llm, self.tts = LLMService(name="brain"), TTSService(name="voice")
+        self.stt, self.output = STTService(name="ears"), BaseOutputTransport(name="speaker")
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
 
     async def show(
-        self, frame: frames.Frame, source: FrameProcessor | None = None, *, up: bool = False
+        self,
+        frame: frames.Frame,
+        source: FrameProcessor | None = None,
+        to: FrameProcessor | None = None,
+        *,
+        up: bool = False,
+        again: bool = False,
     ) -> None:
         direction = FrameDirection.UPSTREAM if up else FrameDirection.DOWNSTREAM
         where = source or self.llm
-        await self.observer.on_push_frame(FramePushed(where, where, frame, direction, 0))
+        data = FramePushed(where, to or where, frame, direction, 0, first_push=not again)
+        await self.observer.on_push_frame(data)
+
+    async def set_up(self, *processors: FrameProcessor) -> None:
+        for processor in processors:
+            await self.observer.on_processor_setup(ProcessorSetUp(processor, 0, 0))
+
+    async def leave(self, frame: frames.Frame) -> None:
+        """First pushed by the TTS, then passed on by the output."""
+        await self.show(frame, self.tts)
+        await self.show(frame, self.output, again=True)
+
+    async def say(self, text: str, context: str, kind: str = "sentence") -> None:
+        """The agent speaks a sentence of its own context."""
+        announced = frames.AggregatedTextFrame(text, kind, context_id=context)
+        announced.will_be_spoken = True
+        await self.leave(announced)
+        await self.leave(frames.TTSStartedFrame(context_id=context))
+        await self.show(frames.BotStartedSpeakingFrame(), self.output)
+        await self.show(frames.TTSAudioRawFrame(b"00", 16_000, 1), self.output)
+        self.clock.now += 1.0
+        await self.leave(frames.TTSTextFrame(text, kind, context_id=context))
+        await self.show(frames.BotStoppedSpeakingFrame(), self.output)
 
     async def speak(self, loud: int = 0) -> None:
         """The caller speaks for two seconds."""
@@ -81,6 +136,12 @@ class Bench:
         self.clock.now += 2.0
         await self.show(frames.VADUserStoppedSpeakingFrame(stop_secs=0.2, timestamp=self.clock.now))
         await self.show(frames.TranscriptionFrame("please help me", "u", "", finalized=True))
+
+    async def speak_over(self, text: str) -> None:
+        """The caller says something while the agent speaks, which Pipecat takes for an acknowledgment."""
+        await self.show(frames.VADUserStartedSpeakingFrame(start_secs=0.2, timestamp=self.clock.now))
+        await self.show(frames.VADUserStoppedSpeakingFrame(stop_secs=0.2, timestamp=self.clock.now + 0.5))
+        await self.show(frames.UserBackchannelFrame(text, "u", ""))
 
     def of(self, kind: type[Event]) -> list[Any]:
         return [event for event in self.events if type(event) is kind]
@@ -101,6 +162,130 @@ async def test_a_reply_is_measured_as_pipecat_measures_it() -> None:
     assert turn.latency.vad == pytest.approx(200.0, abs=0.01)
     assert (turn.user_text, turn.agent_text) == ("please help me", "Of course.")
     assert bench.of(CallStart)[0].segments == {"intent": "billing"}
+
+
+async def test_the_text_of_a_turn_is_what_left_the_output() -> None:
+    bench = Bench()
+    await bench.speak()
+    await bench.say("One.", "a")
+    await bench.say("Two.", "b")
+    held_back = frames.TTSTextFrame("Three.", "sentence", context_id="c")
+    await bench.show(held_back, bench.tts)
+    await bench.observer.cleanup()
+    assert [turn.agent_text for turn in bench.of(Turn)] == ["One.", "One. Two."]
+
+
+async def test_a_model_that_no_tts_speaks_is_not_the_one_that_answers() -> None:
+    bench = Bench()
+    shadow = LLMService(name="shadow")
+    await bench.set_up(bench.llm, shadow, bench.tts)
+    await bench.speak()
+    start, text = frames.LLMFullResponseStartFrame(), frames.LLMTextFrame("Never heard.")
+    for frame in (start, text):
+        await bench.show(frame, shadow, bench.output)
+    assert bench.of(Stage)[-1].name == "eou"
+    await bench.show(frames.LLMFullResponseStartFrame(), bench.llm, bench.tts)
+    assert bench.of(Stage)[-1].name == "llm"
+    await bench.say("Heard.", "a")
+    assert [turn.agent_text for turn in bench.of(Turn)] == ["Heard."]
+
+
+async def test_a_response_that_passes_other_parts_is_read_when_it_reaches_the_tts() -> None:
+    bench = Bench()
+    await bench.set_up(bench.llm, LLMService(name="shadow"), bench.tts)
+    await bench.speak()
+    start = frames.LLMFullResponseStartFrame()
+    await bench.show(start, bench.llm, bench.output)
+    assert bench.of(Stage)[-1].name == "eou"
+    await bench.show(start, bench.output, bench.tts, again=True)
+    assert (bench.of(Stage)[-1].name, bench.of(Stage)[-1].provider) == ("llm", "brain")
+
+
+async def test_a_backchannel_of_the_agent_is_no_reply() -> None:
+    bench = Bench()
+    await bench.speak()
+    await bench.show(frames.BotBackchannelFrame("Mm-hmm."))
+    await bench.say("Mm-hmm.", "m", kind="backchannel")
+    assert bench.of(Turn) == []
+    await bench.say("Of course.", "a")
+    assert [(turn.agent_text, turn.e2e_ms) for turn in bench.of(Turn)] == [("Of course.", 1_200.0)]
+
+
+async def test_the_models_name_is_that_of_the_response() -> None:
+    bench = Bench()
+    bench.llm._settings = type("Settings", (), {"model": "asked-for"})()
+    for answering in ("", "answered"):
+        if answering:
+            bench.llm._full_model_name = answering
+        await bench.speak()
+        await bench.show(frames.LLMFullResponseStartFrame())
+        metric = TTFBMetricsData(processor="brain", model="asked-for", value=0.2)
+        await bench.show(frames.MetricsFrame(data=[metric]))
+        await bench.show(frames.BotStartedSpeakingFrame())
+        await bench.show(frames.BotStoppedSpeakingFrame())
+    assert [each.model for each in bench.of(Service) if each.component == "llm"] == ["", "answered"]
+
+
+async def test_an_stt_that_finishes_without_words_makes_a_sound_noise() -> None:
+    bench = Bench()
+    await bench.set_up(LLMUserAggregator(name="user"), bench.stt)
+    await bench.show(frames.STTMetadataFrame(service_name="ears", ttfs_p99_latency=0.5), bench.stt)
+    await bench.show(frames.VADUserStartedSpeakingFrame(start_secs=0.2, timestamp=bench.clock.now))
+    bench.clock.now += 0.5
+    await bench.show(frames.VADUserStoppedSpeakingFrame(stop_secs=0.2, timestamp=bench.clock.now))
+    done = ProcessingMetricsData(processor="ears", value=0.1)
+    await bench.show(frames.MetricsFrame(data=[done]), bench.stt)
+    bench.clock.now += 0.6
+    await bench.show(frames.InputAudioRawFrame(b"", 16_000, 1))
+    assert [turn.status for turn in bench.of(Turn)] == ["noise"]
+
+
+async def test_words_of_the_caller_are_told_as_they_become_known() -> None:
+    bench = Bench()
+    await bench.show(frames.VADUserStartedSpeakingFrame(start_secs=0.2, timestamp=bench.clock.now))
+    await bench.show(frames.InterimTranscriptionFrame("please", "u", ""), bench.stt)
+    await bench.show(frames.VADUserStoppedSpeakingFrame(stop_secs=0.2, timestamp=bench.clock.now + 1))
+    await bench.show(frames.TranscriptionFrame("please help", "u", "", finalized=True), bench.stt)
+    told = [(each.text, each.final, each.turn) for each in bench.of(Transcript)]
+    assert told == [("please", False, 0), ("please help", True, 0)]
+
+
+async def test_mhm_that_pipecat_recognizes_is_a_backchannel() -> None:
+    bench = Bench()
+    await bench.set_up(LLMUserAggregator(name="user"))
+    await bench.show(frames.ClientConnectedFrame())
+    await bench.show(frames.BotStartedSpeakingFrame())
+    await bench.speak_over("mhm")
+    assert [(each.by, each.backchannel) for each in bench.of(Interruption)] == [("user", True)]
+    assert bench.of(TurnStart) == []
+
+
+async def test_words_to_a_muted_agent_are_in_no_turn() -> None:
+    bench = Bench()
+    await bench.speak()
+    await bench.show(frames.LLMFullResponseStartFrame())
+    await bench.show(frames.UserMuteStartedFrame())
+    await bench.say("One.", "a")
+    await bench.show(frames.TranscriptionFrame("stop it", "u", "", finalized=True))
+    await bench.show(frames.UserMuteStoppedFrame())
+    await bench.observer.cleanup()
+    assert {turn.user_text for turn in bench.of(Turn)} == {"please help me"}
+    assert {words.text for words in bench.of(Transcript)} == {"please help me"}
+
+
+async def test_a_realtime_model_gets_its_callers_late_words_into_their_turn() -> None:
+    bench = Bench()
+    ready = frames.LLMServiceMetadataFrame(service_name=bench.llm.name, is_realtime_service=True)
+    await bench.show(ready)
+    await bench.show(frames.UserStartedSpeakingFrame())
+    await bench.show(frames.UserStoppedSpeakingFrame())
+    await bench.show(frames.LLMFullResponseStartFrame())
+    await bench.say("One.", "a")
+    await bench.show(frames.TranscriptionFrame("help me", "", ""), up=True)
+    await bench.show(frames.UserStartedSpeakingFrame())
+    await bench.observer.cleanup()
+    assert bench.of(Turn)[-1].user_text == "help me"
+    assert {turn.turn for turn in bench.of(Turn)} == {0}
 
 
 async def test_the_callers_loudness_is_measured_during_speech() -> None:
@@ -207,6 +392,28 @@ async def test_a_failure_in_the_observer_is_logged_once_and_does_not_affect_the_
     await bench.observer.cleanup()
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "the call is not affected" in caplog.text
+
+
+async def test_a_frame_that_cannot_be_read_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    for _ in range(3):
+        await bench.show(frames.TranscriptionFrame(None, "u", ""))  # type: ignore[arg-type]
+    await bench.speak()
+    await bench.say("One.", "a")
+    await bench.observer.cleanup()
+    assert [turn.agent_text for turn in bench.of(Turn)][-1] == "One."
+    assert len(caplog.records) == 1
+
+
+async def test_an_observer_that_watches_a_second_call_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    await bench.observer.on_pipeline_started()
+    await bench.observer.cleanup()
+    assert caplog.records == []
+    for _ in range(2):
+        await bench.observer.on_pipeline_started()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "one call" in caplog.text
 
 
 def test_calls_of_one_process_share_a_publisher_and_a_bad_address_is_refused() -> None:

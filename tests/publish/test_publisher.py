@@ -17,7 +17,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from publish.stub_hub import stub_hub, until
 from voicetop import AsyncPublisher, Publisher
 from voicetop.errors import UsageError
-from voicetop.publish.outbox import KEEP_S, Outbox, encode_event
+from voicetop.publish.encoding import encode_event
+from voicetop.publish.outbox import KEEP_S, Outbox
 from voicetop.wire.events import CallEnd, CallStart, CallUpdate, Error, Latency, Turn, TurnStart
 
 
@@ -151,7 +152,9 @@ def test_a_hanging_hub_blocks_nobody_and_is_dropped() -> None:
 def test_a_refused_token_is_logged_once_and_retried(caplog: pytest.LogCaptureFixture) -> None:
     with stub_hub(token="right") as hub:
         with Publisher(hub.url, token="wrong") as publisher:
-            until(lambda: len(hub.paths) >= 2)
+            until(lambda: bool(caplog.records), within=20)
+            tries = len(hub.paths)
+            until(lambda: len(hub.paths) > tries, within=20)
             assert publisher.report.why == f"{publisher.url} refused: no"
         assert len([record for record in caplog.records if "refused: no;" in record.message]) == 1
         with Publisher(hub.url, token="right") as publisher:
@@ -228,7 +231,7 @@ async def test_a_server_without_a_welcome_is_retried(answer: str, why: str) -> N
     async with serve(answers, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with AsyncPublisher(f"ws://127.0.0.1:{port}") as publisher:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while came < 2:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             assert publisher.report.why == why
@@ -279,6 +282,48 @@ def test_a_call_by_hand_emits_all_its_events() -> None:
         assert [event["type"] for event in hub.events].count("call.end") == 1
 
 
+def test_a_turn_is_told_at_its_first_audio_and_amended_with_its_words() -> None:
+    with stub_hub() as hub, Publisher(hub.url) as publisher:
+        call = publisher.call("c1")
+        call.transcript("user", "why was", final=False)
+        assert call.turn_start() == 0
+        call.transcript("user", "why was I charged twice?")
+        assert call.turn(e2e_ms=840.0) == 0
+        call.transcript("agent", "I see")
+        call.amend(agent_text="I see two charges.", interrupted=True)
+        call.transcript("user", "no")
+        call.turn_start()
+        call.turn(e2e_ms=500.0)
+        call.amend(turn=0, user_text="why was I charged twice?")
+        until(lambda: len(hub.events) == 11)
+        words = [(event["role"], event["turn"]) for event in hub.events if event["type"] == "transcript"]
+        assert words == [("user", 0), ("user", 0), ("agent", 0), ("user", 1)]
+        first, second, other, third = [event for event in hub.events if event["type"] == "turn"]
+        assert second | {"event_id": ""} == {
+            "type": "turn", "ts": first["ts"], "event_id": "", "source": publisher.source, "call_id": "c1",
+            "turn": 0, "agent_text": "I see two charges.", "interrupted": True,
+        }  # fmt: skip
+        assert len({event["event_id"] for event in hub.events}) == 11
+        assert (other["turn"], third["turn"], third["ts"]) == (1, 0, first["ts"])
+
+
+def test_turns_counted_by_the_agent_may_restart_and_are_amended_by_their_index() -> None:
+    with stub_hub() as hub, Publisher(hub.url) as publisher:
+        call = publisher.call("c1")
+        call.turn_start(turn=7)
+        call.turn(ts=10.0, e2e_ms=1.0)
+        call.turn(turn=7, user_text="hello")
+        call.turn_start(turn=0)
+        call.turn(ts=20.0, turn=0)
+        call.tool("lookup", "start")
+        call.turn(turn=7, agent_text="hi")
+        assert call.turn_start() == 1
+        until(lambda: len(hub.events) == 9)
+        told = [(event["turn"], event["ts"]) for event in hub.events if event["type"] == "turn"]
+        assert told == [(7, 10.0), (7, 10.0), (0, 20.0), (7, 10.0)]
+        assert next(event["turn"] for event in hub.events if event["type"] == "tool") == 0
+
+
 def test_unknown_numbers_are_left_out() -> None:
     event = Turn(
         call_id="c",
@@ -310,7 +355,7 @@ def test_read_events_are_forgotten_and_unread_ones_kept() -> None:
     for number in range(20):
         outbox.put(turn(number))
         outbox.next_frame(now=2.0)
-    assert len(msgspec.json.decode(outbox.resend()[0])) == 10
+    assert len(msgspec.json.decode(next(outbox.resend()))) == 10
     assert outbox.dropped == 11
 
 

@@ -9,12 +9,14 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from recording.fleet_samples import START, record_fleet
 from recording.recording_samples import batch, beat, read_all, record, welcome
 from voicetop.cli import run
 from voicetop.recording import export, read
+from voicetop.recording.redact import Redactor
 from voicetop.wire.frames import Welcome
 
 
@@ -48,6 +50,27 @@ def test_a_table_has_a_row_per_record_and_a_column_per_field(
     assert any(row["latency.stt"] for row in turns)
     start = next(row for row in rows if row["type"] == "call.start")
     assert isinstance(json.loads(start["segments"]), dict)
+
+
+HUGE = b'{"type":"turn","ts":1.0,"call_id":"a","mine":1e999,"e2e_ms":900}'
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_number_that_nobody_can_hold_in_a_field_of_ones_own_costs_that_field(
+    tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = b'{"type":"batch","seq":1,"at":[[1.0,1]],"events":[%b]}' % HUGE
+    text = exported(record(tmp_path / "a.vtr", [frame]), form, capsys)
+    assert "900" in text
+    assert "mine" not in text
+
+
+def test_so_it_does_in_a_redacted_recording(tmp_path: Path) -> None:
+    redacted = msgspec.json.decode(
+        Redactor(b"key").frame(b'{"type":"batch","seq":1,"at":[[1.0,1]],"events":[%b]}' % HUGE)
+    )
+    assert redacted["events"][0]["e2e_ms"] == 900
+    assert "mine" not in redacted["events"][0]
 
 
 @pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-1+2", "@SUM(A1)", "\tx"])
@@ -94,6 +117,26 @@ def test_time_series_tell_who_waits_while_no_reply_comes(
         ("5", "60"),
         ("1", "120"),
     ]
+
+
+def test_time_series_count_a_turn_once_however_often_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[dict[str, object]] = [
+        {"type": "turn.start", "turn": 0},
+        {"type": "turn", "turn": 0, "e2e_ms": 900.0},
+        {"type": "turn", "turn": 0, "agent_text": "Let me see."},
+        {"type": "turn.start", "turn": 1},
+        {"type": "turn", "turn": 0, "interrupted": True},
+        {"type": "turn.start", "turn": 0},
+        {"type": "turn", "turn": 0, "e2e_ms": 800.0},
+    ]
+    events = [{**event, "ts": 10.0, "call_id": "a"} for event in told]
+    text = exported(record(tmp_path / "a.vtr", [batch(1, 10.0, *events)]), "openmetrics", capsys)
+    assert (
+        'voicetop_turns_total{status="ok"} 2.0 60' in text or 'voicetop_turns_total{status="ok"} 2 60' in text
+    )
+    assert re.search(r"^voicetop_turn_e2e_seconds_count 2(\.0)? 60$", text, re.MULTILINE)
 
 
 def test_labels_are_bounded_and_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

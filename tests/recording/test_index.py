@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 from pathlib import Path
@@ -177,3 +178,19 @@ def test_with_stamps_that_step_back_a_time_is_where_they_first_pass_it(tmp_path:
 def test_the_index_of_a_busy_day_is_small(tmp_path: Path) -> None:
     path = record(tmp_path / "a.vtr", feed(3_000, each=20))
     assert len(without_index(path.read_bytes())) > 0.99 * path.stat().st_size
+
+
+def test_a_file_that_takes_the_place_of_another_is_indexed_from_its_beginning(tmp_path: Path) -> None:
+    path = record(tmp_path / "a.vtr", feed(50))
+    index = BlockIndex(path)
+    other = record(tmp_path / "b.vtr", feed(3, start=1.77e9))
+    other.rename(path)
+    index.refresh()
+    assert (index.first_at, index.end) == (1.77e9, path.stat().st_size)
+    whole = path.read_bytes()
+    os.truncate(path, 0)
+    index.refresh()
+    assert index.blocks == []
+    path.write_bytes(whole)
+    index.refresh()
+    assert index.blocks == BlockIndex(path).blocks

@@ -28,6 +28,8 @@ from recording.recording_samples import (
 from voicetop.errors import RecordingError
 from voicetop.recording import Reader, read
 from voicetop.recording.compression import compressor
+from voicetop.recording.extents import ending
+from voicetop.recording.index import scan_frames
 from voicetop.wire.frames import RawBatch, Welcome
 
 pack = compressor(3)
@@ -80,7 +82,8 @@ def test_a_file_cut_at_every_byte_of_its_last_blocks_is_read_up_to_there(tmp_pat
             assert notes == []
         else:
             assert len(notes) == 1
-            assert all(words in notes[0] for words in ("the end of", "is truncated", "at most 1 s"))
+            assert " is incomplete: its records end at 2025-10-09T08:53:" in notes[0]
+            assert "and anything later is missing (its last " in notes[0]
 
 
 def test_a_block_damaged_at_any_byte_becomes_a_gap_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -129,7 +132,48 @@ def test_zeros_at_the_end_after_a_power_loss_are_a_torn_end(tmp_path: Path) -> N
     path.write_bytes(path.read_bytes() + b"\0" * 5000)
     records, notes = read_all(path)
     assert records == stamped(feed(3))
-    assert "is truncated: 5,000 bytes of a block after 2025-10-09T08:53:20.200Z" in notes[0]
+    assert (
+        "incomplete: its records end at 2025-10-09T08:53:20.200Z, and anything later is missing (its last"
+        in notes[0]
+    )
+    assert "5,000 bytes are skipped)" in notes[0]
+
+
+def test_a_part_of_a_copy_says_what_is_missing(tmp_path: Path) -> None:
+    whole = record(tmp_path / "a.vtr", feed(30)).read_bytes()
+    header, block, index, table = [offset for offset, _ in scan_frames(memoryview(whole))]
+    part, missing = tmp_path / "part.vtr", "and anything later is missing"
+    for size, records, said in (
+        (len(whole), True, ""),
+        (table + 20, True, ""),
+        (
+            index + 20,
+            True,
+            f"its records end at 2025-10-09T08:53:22.900Z, {missing} (its last 20 bytes are skipped)",
+        ),
+        (
+            index - 1,
+            False,
+            f"it has no complete record, {missing} (its last {index - 1 - block:,} bytes are skipped)",
+        ),
+        (block + 5, False, f"it has no complete record, {missing} (its last 5 bytes are skipped)"),
+        (block, False, f"it has no complete record, {missing}"),
+    ):
+        part.write_bytes(whole[:size])
+        assert (read_all(part)[0] != []) == records
+        assert ending(part) == (f"{part} is incomplete: {said}" if said else "")
+        assert read_all(part)[1] == ([ending(part)] if said else [])
+    assert header == 0
+
+
+def test_two_parts_joined_say_where_the_first_is_damaged_and_what_the_second_lacks(tmp_path: Path) -> None:
+    whole = record(tmp_path / "a.vtr", feed(30)).read_bytes()
+    both = tmp_path / "both.vtr"
+    both.write_bytes(whole + whole[:-9])
+    assert read_all(both)[1] == []
+    both.write_bytes(whole[:-200] + whole[:-200])
+    notes = read_all(both)[1]
+    assert ["is damaged at byte" in notes[0], "is incomplete: " in notes[-1]] == [True, True]
 
 
 def test_skippable_frames_are_skipped_anywhere(tmp_path: Path) -> None:
@@ -139,7 +183,10 @@ def test_skippable_frames_are_skipped_anywhere(tmp_path: Path) -> None:
     path.write_bytes(SKIPPABLE + huge.join(SKIPPABLE + block for block in blocks) + SKIPPABLE)
     assert read_all(path) == (stamped_all(parts), [])
     path.write_bytes(b"".join(blocks) + SKIPPABLE[:-2])
-    assert read_all(path) == (stamped_all(parts), [])
+    records, notes = read_all(path)
+    assert records == stamped_all(parts)
+    assert len(notes) == 1
+    assert notes[0].startswith(f"{path} is incomplete: its records end at 2025-10-09T08:53:21.900Z, and")
     record(path, [beat(901, 1_760_000_900.0)])
     assert read_all(path)[0][-1][0] == 901  # type: ignore[index]
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shutil import which
 
@@ -24,9 +26,23 @@ from voicetop.clock import ManualClock
 from voicetop.engine import checkpoint
 from voicetop.errors import RecordingError
 from voicetop.recording import Recorder, files, read
+from voicetop.recording.index import BlockIndex
+from voicetop.recording.shards import Shards
+from voicetop.replay.recording_set import begins_with_state
 from voicetop.session import Session
 from voicetop.wire.codec import Batch, Beat, Codec, Step, WireStats
 from voicetop.wire.frames import RawBatch, Welcome
+
+START = 1_760_000_000.0
+
+
+def until(true: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait for a condition, at most `seconds`."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -102,7 +118,7 @@ def test_the_codec_decodes_a_recording_to_the_same_steps(tmp_path: Path) -> None
     assert flat[0] == flat[1]
     assert live.stats.events == replayed.stats.events
     assert live.stats.unknown_types == replayed.stats.unknown_types
-    assert live.stats.oddities == replayed.stats.oddities
+    assert live.stats.faults == replayed.stats.faults
 
 
 def _flat(steps: Sequence[Step]) -> list[str]:
@@ -250,6 +266,139 @@ def test_a_full_disk_stops_the_recording_loudly_at_a_whole_block(tmp_path: Path)
     assert notes == []
     assert records == stamped(feed(400))[: len(records)]
     assert 15_000 < path.stat().st_size <= 20_000
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def delete_the_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def move(path: Path) -> None:
+    path.rename(path.with_name("moved.vtr"))
+
+
+def put_a_foreign_file_there(path: Path) -> None:
+    path.unlink()
+    path.write_text("not a recording\n")
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def truncate_in_a_block(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 7)
+
+
+LOSSES: dict[Callable[[Path], None], str] = {
+    delete: "was deleted with all its records",
+    delete_the_folder: "was deleted with all its records",
+    move: "was moved away",
+    put_a_foreign_file_there: "was replaced by another file",
+    empty: "was truncated by another program",
+    truncate_in_a_block: "was truncated by another program",
+}
+
+
+@pytest.mark.parametrize("sharded", [True, False])
+@pytest.mark.parametrize("lose", LOSSES)
+def test_a_file_that_goes_away_is_followed_by_one_that_stands_alone(
+    tmp_path: Path, lose: Callable[[Path], None], sharded: bool
+) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    shards = Shards(folder) if sharded else None
+    beats = itertools.count(1)
+
+    def after_a_beat(true: object) -> object:
+        number = next(beats)
+        recorder.write(beat(number, START + number / 4))
+        return true
+
+    with Recorder(
+        folder if sharded else folder / "a.vtr", epoch="e1", shards=shards, flush_s=0.01, lost_wait_s=1e9
+    ) as recorder:
+        recorder.write(welcome(0, START))
+        after_a_beat(None)
+        until(lambda: recorder.events > 0)
+        [first] = folder.glob("*.vtr")
+        lose(first)
+        until(lambda: after_a_beat(recorder.wants_state))
+        assert recorder.lost_file == f"{first} {LOSSES[lose]}"
+        assert recorder.loss == ""
+        state_at = next(beats)
+        recorder.write(welcome(state_at, START + state_at / 4, state=b"state"))
+        until(lambda: after_a_beat(recorder.loss))
+        after_a_beat(None)
+        assert recorder.lost_file == ""
+        assert not recorder.wants_state
+    assert recorder.error == ""
+    continued = Path(recorder.loss.rpartition(" the recording continues in ")[2])
+    assert recorder.loss.startswith(f"{first} {LOSSES[lose]}: from 2025-10-09T")
+    index = BlockIndex(continued)
+    assert index.last_at == START + (next(beats) - 1) / 4
+    records, notes = read_all(continued)
+    states = [record for record in records if isinstance(record, Welcome)]
+    assert (notes, states[-1].state) == ([], b"state")
+    if lose is not truncate_in_a_block or sharded:
+        assert records[0] == states[0]
+        assert begins_with_state(index)
+    if lose is move:
+        assert read_all(first.with_name("moved.vtr"))[1] == []
+        assert BlockIndex(first.with_name("moved.vtr")).last_at == START + (state_at - 1) / 4, (
+            "nothing is lost"
+        )
+    if lose is put_a_foreign_file_there:
+        assert first.read_text() == "not a recording\n"
+
+
+def test_without_anybody_who_has_a_state_the_next_file_begins_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.vtr"
+    with Recorder(path, epoch="e1", flush_s=0.01) as recorder:
+        recorder.write(welcome(0, START))
+        recorder.write(beat(1, START))
+        until(lambda: recorder.events > 0)
+        path.unlink()
+        for number in itertools.count(2):
+            recorder.write(beat(number, START + number))
+            if recorder.loss:
+                break
+            time.sleep(0.01)
+        recorder.write(beat(number + 1, START + number + 1))
+    records, notes = read_all(path)
+    assert notes == []
+    assert isinstance(records[0], Welcome)
+    assert records[-1][0] == number + 1  # type: ignore[index]
+
+
+def test_a_folder_that_was_deleted_is_locked_again(tmp_path: Path) -> None:
+    folder = tmp_path / "day"
+    with Recorder(folder, epoch="e1", shards=Shards(folder), flush_s=0.01) as recorder:
+        shutil.rmtree(folder)
+        for number in itertools.count(1):
+            recorder.write(beat(number, START + number))
+            if recorder.loss:
+                break
+            time.sleep(0.01)
+        with pytest.raises(RecordingError, match="is being written by another recorder"):
+            Shards(folder).open(START)
+
+
+def test_a_folder_that_is_now_a_file_stops_the_recording_loudly(tmp_path: Path) -> None:
+    folder = tmp_path / "day"
+    with Recorder(folder, epoch="e1", shards=Shards(folder), flush_s=0.01) as recorder:
+        shutil.rmtree(folder)
+        folder.write_text("another program's\n")
+        for number in itertools.count(1):
+            recorder.write(beat(number, START + number))
+            if recorder.stopped or number > 5_000:
+                break
+            time.sleep(0.01)
+    assert f"cannot record to {folder}: File exists" in recorder.error
+    assert folder.read_text() == "another program's\n"
 
 
 def test_a_disk_slower_than_the_feed_is_reported_and_leaves_a_gap(

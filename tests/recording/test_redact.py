@@ -12,7 +12,7 @@ import pytest
 from msgspec import Raw
 
 from recording.fleet_samples import fleet_frames
-from recording.recording_samples import batch, beat, read_all, record, welcome
+from recording.recording_samples import batch, beat, feed, read_all, record, welcome
 from voicetop.cli import run
 from voicetop.recording.redact import Redactor
 from voicetop.session import Session
@@ -151,12 +151,26 @@ def test_data_that_cannot_be_parsed_is_removed() -> None:
     assert redactor.report()[-2:] == ["checkpoints left out: 1", "invalid payloads left out: 2"]
 
 
+def test_the_sample_of_a_bad_value_is_removed() -> None:
+    event = {
+        "type": "repaired",
+        "ts": 1.0,
+        "kind": "cut",
+        "count": 2,
+        "why": "`user_text` is too long",
+        "sample": "Ann",
+    }
+    assert redacted(event) == [{name: value for name, value in event.items() if name != "sample"}]
+
+
 def test_drop_text_removes_transcripts_and_unknown_fields() -> None:
-    turn, odd = redacted(
+    turn, words, odd = redacted(
         {"type": "turn", "ts": 1.0, "call_id": "a", "user_text": "hello", "e2e_ms": 5.0, "note": "hello"},
+        {"type": "transcript", "ts": 1.0, "call_id": "a", "role": "user", "text": "hello"},
         {"type": "new.kind", "ts": 1.0, "text": "hello"},
         drop_text=True,
     )
+    assert words == {"type": "transcript", "ts": 1.0, "call_id": "a", "role": "user"}
     assert turn == {"type": "turn", "ts": 1.0, "call_id": "a", "e2e_ms": 5.0}
     assert odd == {"type": "new.kind", "ts": 1.0}
 
@@ -212,3 +226,46 @@ def test_a_whole_file_is_redacted_and_reported_without_an_original(
     first, second = read_all(tmp_path / "b.vtr"), read_all(tmp_path / "c.vtr")
     assert first == second
     assert [record[:3] for record in first[0][1:]] == [record[:3] for record in read_all(path)[0][1:]]  # type: ignore[index]
+
+
+def folder_of(path: Path, *names: str) -> Path:
+    path.mkdir()
+    for number, name in enumerate(names):
+        record(path / name, feed(3, start=1.76e9 + 100 * number))
+    return path
+
+
+def test_a_folder_is_redacted_file_by_file_into_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = folder_of(tmp_path / "day", "a.vtr", "b.vtr"), tmp_path / "shareable"
+    assert run(["redact", str(source), "-o", f"{out}/"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.vtr", "b.vtr"]
+    assert all(read_all(out / name)[1] == [] for name in ("a.vtr", "b.vtr"))
+    assert capsys.readouterr().err.count(" records in ") == 2
+    assert run(["redact", str(source), "-o", f"{out}/"]) == 2, "nothing is overwritten"
+    assert "a.vtr already exists" in capsys.readouterr().err
+    assert run(["redact", str(source), "-o", str(source)]) == 2
+    assert "is the folder of the recordings" in capsys.readouterr().err
+
+
+def test_a_folder_is_redacted_into_one_file_where_a_file_is_named(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "day", "a.vtr", "b.vtr")
+    assert run(["redact", str(source), "-o", str(tmp_path / "one.vtr")]) == 0
+    assert (tmp_path / "one.vtr").is_file()
+
+
+def test_a_bad_file_of_a_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = folder_of(tmp_path / "day", "a.vtr", "c.vtr"), tmp_path / "out.vtr"
+    (source / "b.vtr").write_text("not a recording")
+    assert run(["redact", str(source), "-o", f"{tmp_path}/shareable/"]) == 2
+    assert f"{source / 'b.vtr'} is not a recording" in capsys.readouterr().err
+    assert not (tmp_path / "shareable").exists()
+    assert run(["redact", str(source), "-o", str(out)]) == 0, "as a replay does"
+    assert f"voicetop: {source / 'b.vtr'} is not a recording" in capsys.readouterr().err
+    (source / "b.vtr").unlink()
+    data = bytearray((source / "c.vtr").read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (source / "c.vtr").write_bytes(data)
+    assert run(["export", str(source), "-o", str(tmp_path / "day.jsonl")]) == 0
+    assert f"voicetop: {source / 'c.vtr'} is damaged at byte " in capsys.readouterr().err

@@ -16,10 +16,13 @@ import pytest
 from recording.recording_samples import read_all
 from voicetop import config
 from voicetop.cli.replay import open_player
+from voicetop.engine.snapshot import View
 from voicetop.formatting.times import parse_time
 from voicetop.recording.index import BlockIndex, is_closed
 from voicetop.replay.options import PlaybackStart
 from voicetop.replay.player import Player
+from voicetop.replay.seek import Seeker
+from voicetop.session import Session
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.lines import text_of
 
@@ -60,7 +63,7 @@ async def go(player: Player, moment: str) -> None:
     index = BlockIndex(HERE / player.link.where)
     at = parse_time(moment, first=index.first_at, last=index.last_at)
     player.seek(at)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (math.isnan(player.position.seeking) and abs(player.position.at - at) < 0.5):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -71,7 +74,7 @@ async def find(player: Player, row: Find) -> None:
     async with app.run_test(size=(124, 44)) as pilot:
         await pilot.press(*row.keys)
         missing = row.words
-        for _ in range(100):
+        for _ in range(600):
             screen = " ".join(" ".join(map(text_of, app.sheet.lines)).split())
             missing = [words for words in row.words if words not in screen]
             if not missing:
@@ -85,6 +88,7 @@ def test_the_readme_describes_every_recording() -> None:
     assert sorted(NAMES) == sorted(path.name for path in HERE.glob("*.vtr"))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", NAMES)
 async def test_the_keys_in_the_readme_lead_to_what_it_describes(name: str) -> None:
     with playing(name) as player:
@@ -111,3 +115,18 @@ def test_the_script_reproduces_a_simulated_recording_record_by_record(tmp_path: 
     name = "billing-es-v42.vtr"
     assert read_all(tmp_path / name) == read_all(HERE / name)
     assert (tmp_path / name).stat().st_mode & 0o777 == 0o644
+
+
+def test_the_verdict_counts_the_stuck_callers_of_the_same_moment() -> None:
+    """Second by second through an outage, with moments in which nobody is stuck between those with many."""
+    seeker = Seeker(HERE / "llm-outage.vtr", Session)
+    start = seeker.index.first_at + 90
+    cursor, told = seeker.seek(start), []
+    for second in range(300):
+        cursor.advance_to(start + second)
+        snap = cursor.session.snapshot(View())
+        found = re.search(r"(\d+) of (\d+) waiting callers stuck", snap.verdict.text)
+        if found:
+            assert (int(found[1]), int(found[2])) == (snap.waiting.stuck, snap.waiting.waiting), second
+            told.append(snap.waiting.stuck)
+    assert len(set(told)) > 3

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw
 
+from voicetop.clock import Clock
 from voicetop.engine.snapshot import Snapshot, View
 from voicetop.recording.files import RecordingFile
 from voicetop.recording.format import Header
@@ -72,7 +73,7 @@ def digests(frames: Iterator[bytes]) -> dict[float, str]:
     return found
 
 
-def player_of(path: Path, **start: float | bool) -> Player:
+def player_of(path: Path, *, clock: Clock | None = None, **start: float | bool) -> Player:
     annotations = RecordingNotes(lambda: Notebook(path), author="ada")
     return Player(
         lambda new_session: RecordingSet(path, new_session),
@@ -80,6 +81,7 @@ def player_of(path: Path, **start: float | bool) -> Player:
         timeline_source=TimelineScan(annotations=annotations),
         annotations=annotations,
         start=PlaybackStart(**start),  # type: ignore[arg-type]
+        clock=clock,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import random
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from replay.replay_samples import START, arrive, asked, digests, player_of, sample_frames, until, write_sample
+from voicetop.clock import WallClock
 from voicetop.engine.snapshot import View
 from voicetop.recording.compression import compressor
 from voicetop.recording.recorder import Recorder
@@ -74,6 +76,25 @@ def test_a_time_shows_the_same_state_from_any_start(player: Player, played: dict
         assert arrive(player, at).at == beat
         assert player.position.at == beat
         assert digest(player) == played[beat]
+
+
+def test_it_pauses_where_it_is_told_on_a_machine_that_is_too_slow(tmp_path: Path) -> None:
+    class Slow(WallClock):
+        """A second passes between any two looks at the clock."""
+
+        def __init__(self) -> None:
+            self.ticks = itertools.count()
+
+        def monotonic(self) -> float:
+            return float(next(self.ticks))
+
+    path = write_sample(tmp_path / "a.vtr", sample_frames(60), per_block=40)
+    player = player_of(path, clock=Slow(), until=START + 25.5, speed=math.inf)
+    player.start()
+    until(lambda: player.ended)
+    assert player.latest is not None
+    assert (player.position.at, player.latest.at) == (START + 25.5, START + 25.5)
+    player.close()
 
 
 def test_a_seek_is_clamped_to_the_recording(player: Player) -> None:
@@ -313,7 +334,8 @@ def test_a_torn_end_is_reported_when_reached(tmp_path: Path) -> None:
     player.start()
     until(lambda: player.ended)
     assert player.position.at == START + 5
-    assert any("is truncated" in note for note in player.notes)
+    assert player.position.why == "the rest of the recording is missing"
+    assert any("is incomplete: its records end at" in note for note in player.notes)
     player.close()
 
 

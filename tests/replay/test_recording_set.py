@@ -10,7 +10,8 @@ import pytest
 
 from replay.replay_samples import START, digests, sample_frames, write_sample
 from voicetop.errors import RecordingError
-from voicetop.recording.reader import Place, extent
+from voicetop.recording.extents import extent
+from voicetop.recording.reader import Place
 from voicetop.replay.frame_cursor import FrameCursor
 from voicetop.replay.recording_set import RecordingSet
 from voicetop.replay.seek import Seeker
@@ -94,7 +95,7 @@ def test_a_block_that_is_being_written_is_read_once_complete(tmp_path: Path) -> 
     path.write_bytes(whole[: len(whole) // 2])
     frames = FrameCursor(lambda: [path], path, Place(0, 0))
     session = folded(*(frame for _, frame in frames))
-    assert any("truncated" in note for note in frames.notes)
+    assert any("incomplete" in note for note in frames.notes)
     path.write_bytes(whole)
     for _, frame in frames:
         session.feed(frame)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from recording.fleet_samples import START, fleet_frames, record_fleet
 from recording.recording_samples import record_in_blocks
+from replay.replay_samples import write_sample
 from voicetop.engine.config import EngineConfig
+from voicetop.engine.snapshot import FeedHealthPanel, View
 from voicetop.errors import RecordingError
 from voicetop.recording import read
 from voicetop.recording.format import Header
@@ -215,3 +219,66 @@ def test_a_file_that_is_not_a_recording_is_rejected(tmp_path: Path) -> None:
 def _with_header(path: Path, header: Header) -> Path:
     write_recording(path, [], header)
     return path
+
+
+# -- feed health ------------------------------------------------------------------------------------------------------
+
+
+def troubled_frames(seconds: int) -> Iterator[bytes]:
+    """A hub's frames in which publishers send bad values, are refused, say goodbye, and fall silent."""
+    seq = 0
+    yield msgspec.json.encode({"type": "welcome", "epoch": "film", "seq": 0, "at": START})
+    for step in range(seconds):
+        at, events = START + step, list[dict[str, Any]]()
+        kind = ("cut", "dropped", "json")[step % 3]
+        events.append({"type": "repaired", "source": "a", "kind": kind, "count": 1 + step, "why": f"w{step}"})
+        if step % 4 == 0:
+            events.append({"type": "malformed", "source": "b", "payload": "YQ==", "error": f"bad {step}"})
+        events.append({"type": "turn", "source": "c", "call_id": "c1", "turn": 0, "e2e_ms": f"text {step}"})
+        events.append({"type": "turn.start", "source": "c", "call_id": "c1", "turn": 0})
+        for name in ("a", "live") if step < 20 else ("a",):
+            events.append({"type": "source.status", "source": name, "active_calls": int(name == "live")})
+        if step == 2:
+            events.append({"type": "call.start", "source": "live", "call_id": "c2"})
+        if step == 20:
+            events.append({"type": "source.status", "source": "live", "active_calls": 1, "leaving": True})
+        if step == 50:
+            events.append({"type": "call.end", "source": "", "call_id": "c2", "reason": "completed"})
+        told = [{"ts": at, **event} for event in events]
+        told.append({"type": "heartbeat", "ts": at, "seq": seq + len(told)})
+        yield msgspec.json.encode({"type": "batch", "seq": seq + 1, "at": [[at, len(told)]], "events": told})
+        seq += len(told)
+
+
+def health_of(session: Session, frames: Iterable[bytes]) -> dict[float, FeedHealthPanel | None]:
+    """The health of the feed at every heartbeat."""
+    found = dict[float, FeedHealthPanel | None]()
+    view = View(limit=0, health=True)
+    session.on_beat.append(lambda beat: found.update({beat.at: session.snapshot(view).health}))
+    for frame in frames:
+        session.feed(frame)
+    session.on_beat.clear()
+    return found
+
+
+def test_the_health_of_the_feed_is_the_same_from_any_point(tmp_path: Path) -> None:
+    recording = write_sample(tmp_path / "a.vtr", troubled_frames(90))
+    with read(recording) as frames:
+        played = health_of(Session(), frames)
+    last = played[START + 89]
+    assert last is not None
+    kinds = {source.name: dict(source.kinds) for source in last.sources}
+    assert kinds["a"] == {"cut": 1335, "dropped": 1365, "json": 1395}
+    assert kinds["b"] == {"refused": 23}
+    assert kinds["c"]["dropped"] == 90
+    assert (last.left, last.silent) == (1, 0)
+    for cached in (False, True):
+        seeker = Seeker(recording, Session)
+        if cached:
+            seeker.build()
+        for moment in (0.5, 5.0, 20.0, 33.3, 51.0, 60.0, 89.0):
+            found = seeker.seek(START + moment)
+            view = View(limit=0, health=True)
+            assert found.session.snapshot(view).health == played[found.session.at], (cached, moment)
+            rest = health_of(found.session, (frame for _, frame in found.remaining()))
+            assert rest == {at: health for at, health in played.items() if at > START + moment}

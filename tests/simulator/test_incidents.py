@@ -76,8 +76,10 @@ def figures(events: tuple[Event, ...], **segment: str) -> Figures:
     started = [e.call_id for e in events if isinstance(e, CallStart) and e.ts >= START and e.call_id in mine]
     of = [e for e in events if getattr(e, "call_id", "") in mine]
     turns = [e for e in of if isinstance(e, Turn)]
+    errors = [e for e in of if isinstance(e, Error) and e.final]
     ok = [e for e in turns if e.latency is not None]
-    ends = [e for e in of if isinstance(e, CallEnd) and e.call_id in set(started)]
+    began = set(started)
+    ends = [e for e in of if isinstance(e, CallEnd) and e.call_id in began]
     costs: Counter[str] = Counter()
     for event in of:
         if isinstance(event, Usage):
@@ -90,7 +92,7 @@ def figures(events: tuple[Event, ...], **segment: str) -> Figures:
         llm=statistics.median(e.latency.llm_ttft for e in ok if e.latency),
         tts=statistics.median(e.latency.tts_ttfb for e in ok if e.latency),
         failed={
-            part: sum(isinstance(e, Error) and e.final and e.component == part for e in of) / len(turns)
+            part: sum(e.component == part for e in errors) / len(turns)
             for part in ("stt", "llm", "tool", "tts")
         },
         arrivals=len(started),

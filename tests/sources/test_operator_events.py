@@ -25,7 +25,7 @@ from voicetop.session import Session
 from voicetop.sources import Act, LinkState
 from voicetop.sources.operator_events import author
 from voicetop.sources.socket import SocketSource
-from voicetop.wire.events import MAX_TEXT
+from voicetop.wire.values import MAX_TEXT
 
 TOKENS = (Token("operator", "the-operators-secret"), Token("viewer", "the-viewers-secret"))
 AT_ONCE = 0.05

@@ -336,7 +336,7 @@ async def test_a_gateway_without_its_hub_is_tried_again(open_console: Open) -> N
     async with await asyncio.start_server(gateway, "127.0.0.1", 0) as server:
         console = open_console(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         await until(lambda: console.source.link.tries >= 2)
-        assert console.source.link.why == "HTTP status 502"
+        assert console.source.link.why == "HTTP status 502: a proxy answers, but no hub behind it"
         await console.close()
 
 

@@ -87,7 +87,12 @@ class Terminal:
         return self.until(lambda text: words in text, seconds)
 
     def press(self, keys: str) -> None:
-        os.write(self._fd, keys.encode())
+        self.press_bytes(keys.encode())
+
+    def press_bytes(self, keys: bytes) -> None:
+        """Write all of them, as the program reads them."""
+        while keys:
+            keys = keys[os.write(self._fd, keys[:1024]) :]
 
     def modes(self) -> list[int | list[bytes | int]]:
         """How the terminal is set: as it was before, where the program has put it back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -67,6 +68,33 @@ def simulated(
         now = START + second
         told += [(now, event) for event in [*fleet.until(now), Heartbeat(ts=now, seq=0)]]
     return [(stamp, msgspec.json.decode(msgspec.json.encode(event))) for stamp, event in told]
+
+
+def as_they_are(records: Records, dice: random.Random) -> Records:
+    """The same calls as real publishers tell them: turns again once more is known of them, numbers from 0 after a
+    handoff, a late duplicate of a `turn.start`, words before their turn.
+    """
+    told: Records = []
+    handed_over = {event["call_id"] for _, event in records if "call_id" in event and dice.random() < 0.3}
+    for at, event in records:
+        turn, call_id = event.get("turn", -1), event.get("call_id")
+        event = {**event, "turn": turn - 2} if call_id in handed_over and turn >= 2 else event  # noqa: PLW2901
+        told.append((at, event))
+        later = at + dice.uniform(0.5, 6.0)
+        if event["type"] == "turn.start":
+            words = {"type": "transcript", "role": "user", "text": "my card"}
+            told.append((at, {**event, "event_id": f"{event['event_id']}-words", **words}))
+        elif event["type"] == "turn" and dice.random() < 0.6:
+            more: list[oracle.Event] = [{"agent_text": "Let me see."}, {"interrupted": True}]
+            if "e2e_ms" in event:
+                more.append({"e2e_ms": event["e2e_ms"] + 300.0, "latency": {"tool": 300.0}})
+            head = {key: event[key] for key in ("type", "ts", "call_id", "turn", "source")}
+            told.append((later, {**head, "event_id": f"{event['event_id']}-more", **dice.choice(more)}))
+            if dice.random() < 0.3:
+                early = {"type": "turn.start", "ts": event["ts"] - 0.5}
+                told.append((later, {**head, "event_id": f"{event['event_id']}-late", **early}))
+    last = max(at for at, event in records if event["type"] == "heartbeat")
+    return sorted((record for record in told if record[0] <= last), key=lambda record: record[0])
 
 
 def together(*feeds: Records) -> Records:

@@ -39,7 +39,8 @@ def percentile(done: list[float], waits: list[float], q: float) -> Answer:
         shorter, longer = bisect_right(done, value), len(waits) - bisect_left(waits, value)
         rank = ceil(q * (len(done) + longer) - 1e-9)
         if shorter + waits.count(value) >= rank:
-            close = [any(abs(ms - value) * 64 < value for ms in some) for some in (done, waits)]
+            low, high = value * 63 / 64, value * 65 / 64
+            close = [bisect_right(some, low) < bisect_left(some, high) for some in (done, waits)]
             at_least = None if all(close) else shorter < rank  # None: either may decide
             return Answer(value, n, at_least, values[max(0, index - 1)], values[min(n - 1, index + 1)])
     return Answer(nan, n)
@@ -55,9 +56,54 @@ def window(at: float, span: str) -> Inside:
     return lambda ts: ts // (w := 900 if ts < quarters else fine) * w >= at - SPANS[span]
 
 
+def told_once(told: list[Told]) -> list[Told]:
+    """The records with each turn once, as amended, and without a `turn.start` that comes after its reply.
+
+    Time decides which turn a number means: it begins again with a `turn.start` after the last reply, and then goes on
+    here.
+    """
+    turns: dict[int, int] = {}  # the place of each turn, by number, since numbers began again
+    before: dict[int, int] = {}  # those before they did, at `begun`
+    kept: list[Told] = []
+    replied = since = begun = 0.0
+    base = 0
+    for at, ts, event in told:
+        kind, turn, last = event["type"], event.get("turn", -1), max(turns, default=-1)
+        answered = turn <= last and (ts < replied or (ts == replied and turn == last))
+        if kind == "turn.start" and (ts < since or answered):
+            continue
+        known_turns = before if ts <= begun else turns
+        if kind == "turn" and turn in turns and ts > begun:
+            earlier, spoke_at = kept[turns[turn]][2], ts - event.get("e2e_ms", inf) / 1000
+            words, others = event.get("user_text", ""), earlier.get("user_text", "")
+            differ = words and others and not (words.startswith(others) or others.startswith(words))
+            if spoke_at > replied and (differ or (turn < last and event["e2e_ms"] != earlier.get("e2e_ms"))):
+                before, begun, turns, base = {**before, **turns}, replied, {}, base + last + 1 - turn
+                known_turns = turns
+        if kind == "turn" and turn in known_turns:
+            place = known_turns[turn]
+            kept[place] = (*kept[place][:2], amended(kept[place][2], event))
+            continue
+        if kind == "turn.start":
+            if turn in turns:
+                before, begun, turns, base = {**before, **turns}, ts, {}, base + last + 1 - turn
+            since = ts
+        elif kind == "turn":
+            turns, replied, since = {**turns, turn: len(kept)} if turn >= 0 else turns, max(replied, ts), 0.0
+        numbered = kind in ("turn", "turn.start") and turn >= 0
+        kept.append((at, ts, {**event, "turn": base + turn} if numbered else event))
+    return kept
+
+
+def amended(turn: Event, by: Event) -> Event:
+    stages = {**turn.get("latency", {}), **by.get("latency", {})}
+    merged = {**turn, **{k: v for k, v in by.items() if k not in ("ts", "event_id", "turn")}}
+    return merged | {"latency": stages} if stages else merged
+
+
 class Call:
     def __init__(self, told: list[Told], now: float, heard: float, began: float) -> None:
-        self.id, self.told, self.now = told[0][2]["call_id"], told, now
+        self.id, self.told, self.now = told[0][2]["call_id"], told_once(told), now
         self.of = cache(self._of)
         ended, self.end = self._end()
         self.reason = self.end.get("reason", "")
@@ -75,7 +121,7 @@ class Call:
         """When and how it ended. After three minutes without a record it is lost, until its end arrives after all."""
         ends, seen = [event for _, event in self.of("call.end")], inf
         for at, ts, event in [*self.told, (self.now, self.now, {"type": "now"})]:
-            if at // 5 * 5 - seen > LOST_S:
+            if at // 5 * 5 - seen > LOST_S and event["type"] in ("now", "call.end"):
                 return seen, ends[0] if ends else {"reason": "lost"}
             if event["type"] == "call.end":
                 return ts, event
@@ -90,21 +136,21 @@ class Call:
 
     def _waits(self) -> Iterator[tuple[float, float, bool]]:
         """(since `turn.start`, until reply, speech, hold, transfer or end, whether for want of a reply), in order."""
-        since, of, last = nan, -1, -1
+        since, of = nan, -1
         events = self.of("turn.start", "turn", "stage", "call.update")
         for ts, event in [*events, (self.ended, {"type": "end"})]:
             kind, turn = event["type"], event.get("turn", -1)
             spoke = kind == "stage" and (event["name"], event["state"]) == ("vad", "start")
             away = kind == "call.update" and event.get("state") in ("held", "transferring")
-            if kind == "end" or spoke or away or (kind == "turn" and (turn >= of or turn < 0)):
+            reply = kind == "turn" and (turn in (of, -1) or (turn > of and ts >= since))
+            if kind == "end" or spoke or away or reply:
                 if not isnan(since):
                     excused = spoke or away or event.get("status") in ("cancelled", "noise")
                     watched = since if ts < self.began else max(since, self.began)
                     yield watched, ts, not excused and "e2e_ms" not in event
                 since = nan
-            elif kind == "turn.start" and (turn > last or turn < 0):
+            elif kind == "turn.start":
                 since, of = ts, turn
-            last = max(last, turn) if kind == "turn" else last
 
     def stage(self) -> str:  # the one that has started since the caller began to wait, and not ended
         stage = ""

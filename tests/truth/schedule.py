@@ -35,7 +35,16 @@ BATCH = 2_000
 EVERY_S = 5.0
 QUICK_S = 30.0
 """A state that lasts for less flickers."""
-_RANKS = {"ok": 0, "learning": 0, "catching_up": 0, "blind": 0, "recovering": 1, "degraded": 2, "down": 3}
+_RANKS = {
+    "ok": 0,
+    "idle": 0,
+    "learning": 0,
+    "catching_up": 0,
+    "blind": 0,
+    "recovering": 1,
+    "degraded": 2,
+    "down": 3,
+}
 
 
 class Moment(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import inf
@@ -11,7 +12,7 @@ import pytest
 
 from truth import oracle
 from truth.claims import Claim, claims, contradictions, wrong
-from truth.feeds import RECORDINGS, START, Look, looks, simulated, together
+from truth.feeds import RECORDINGS, START, Look, as_they_are, looks, simulated, together
 from truth.figures import (
     NAN,
     answers,
@@ -44,6 +45,18 @@ from voicetop.ui.screens.overview import OverviewPage
 from voicetop.ui.screens.segments import SegmentsPage
 from voicetop.ui.screens.trends import TrendsPage
 
+OFTEN = frozenset(
+    {
+        "abandon_step",
+        "asr_timeouts",
+        "cost_double",
+        "llm_outage",
+        "seg_errors",
+        "sentiment_deploy",
+        "traffic_drop",
+    }
+)
+"""Simulated incidents that are looked at in every run: one of each kind of figure."""
 MOMENTS = {"llm-outage": (60.0, 160.0, 240.0, 310.0, 475.0), "billing-es-v42": (60.0, 190.0, 410.0)}
 """Seconds into a recording: before its incident, during it, right after its end, and later."""
 FILTERS: tuple[Where, ...] = (
@@ -153,7 +166,10 @@ def test_a_recording_is_shown_as_it_was(name: str) -> None:
     assert wrong([*of_panels(look, (), "30m"), *of_panels(look, (), "24h")]) == []
 
 
-@pytest.mark.parametrize("incident", sorted(SCENARIOS))
+@pytest.mark.parametrize(
+    "incident",
+    [pytest.param(name, marks=[] if name in OFTEN else pytest.mark.soak) for name in sorted(SCENARIOS)],
+)
 def test_a_simulated_incident_is_shown_as_it_was(incident: str) -> None:
     records = simulated(incident, at=10.0, duration=120.0, until=220.0)
     for look in looks(records, (90.0, 215.0)):
@@ -189,6 +205,19 @@ def test_noise_on_the_line_is_no_wait() -> None:
     for look in looks(records, (45.0, 100.0)):
         check_screens(look, ())
         check_plots(look, (), trends=False)
+
+
+def test_calls_are_shown_as_they_were_however_their_publishers_tell_them() -> None:
+    records = as_they_are(simulated("llm_outage", at=10.0, duration=60.0, until=150.0), random.Random(4))
+    for look in looks(records, (60.0, 150.0)):
+        check_screens(look, ())
+        check_screens(look, three_calls(look))
+        check_tables(look, (), ("intent",))
+        check_plots(look, (), trends=False)
+    ignored = look.session.engine.feed.ignored["fleet"]
+    assert ignored.keys() == {"late turn.start"}
+    assert len([call for call in look.session.engine.roster.live.values() if call.turn_base]) >= 5
+    assert len([call for call in look.session.engine.roster.live.values() if call.amendments]) >= 20
 
 
 @pytest.mark.parametrize("name", MOMENTS)

@@ -25,6 +25,10 @@ def fleet(*incidents: SimulatedIncident, history: float = 1_800.0, calls: int = 
     )
 
 
+OFTEN = frozenset({"llm_outage", "traffic_drop"})
+"""Sudden incidents that are watched in every run."""
+
+
 def incident(name: str, at: float = LEAD, lasts: float = LASTS, where: Where = ()) -> SimulatedIncident:
     return SimulatedIncident(name, at, lasts, segment=dict(where))
 
@@ -40,7 +44,10 @@ def told_truly(seen: Watched, found: float = FOUND) -> None:
     assert seen.ok <= OK, seen
 
 
-@pytest.mark.parametrize("name", SUDDEN)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in OFTEN else pytest.mark.soak) for name in SUDDEN],
+)
 def test_a_sudden_incident_is_told_in_time_with_its_part_and_onset_until_it_is_over(name: str) -> None:
     seen = watched(fleet(incident(name)), LEAD + LASTS + AFTER)
     told_truly(seen)

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -42,6 +43,14 @@ AT = 1_795_356_452.0  # 2026-11-22 14:07:32 UTC
 STEPS = ("greeting", "verify", "ask_account", "lookup", "resolve", "confirm")
 INTENTS = ("billing", "orders", "refund", "support", "cancel")
 LANGUAGES = ("en", "es", "de", "hi")
+
+
+Make = TypeVar("Make", bound=Callable[..., Snapshot])
+
+
+def kept(make: Make) -> Make:
+    """A picture is made once: consoles ask again and again for the same."""
+    return cast("Make", lru_cache(maxsize=200)(make))
 
 
 def figure(value: float, n: int, normal: float = NAN, warn: float = NAN, spread: float = 0.0) -> Figure:
@@ -177,6 +186,7 @@ def empty(view: View | None = None, tick: int = 0) -> Snapshot:
     )
 
 
+@kept
 def busy(view: View | None = None, tick: int = 0, n: int = 388) -> Snapshot:
     """All is well."""
     view = view or View()
@@ -273,6 +283,7 @@ def busy(view: View | None = None, tick: int = 0, n: int = 388) -> Snapshot:
     )
 
 
+@kept
 def incident(view: View | None = None, tick: int = 0, n: int = 412) -> Snapshot:
     """The sketch's incident: an LLM provider is overloaded, for Spanish billing calls on v42."""
     view = view or View()

@@ -83,7 +83,14 @@ async def test_every_key_of_the_registry_does_its_action(monkeypatch: pytest.Mon
         assert not done
 
 
-@pytest.mark.parametrize("make", [synthetic.incident, synthetic.empty, synthetic.blind, None])
+@pytest.mark.parametrize(
+    "make",
+    [
+        synthetic.incident,
+        None,
+        *(pytest.param(m, marks=pytest.mark.soak) for m in (synthetic.empty, synthetic.blind)),
+    ],
+)
 async def test_every_action_may_be_done_twice_on_every_screen_and_in_every_box(make: Maker | None) -> None:
     app = ConsoleApp(FakeFeed(make))
     async with app.run_test(size=(100, 30)) as pilot:

@@ -151,7 +151,7 @@ def drawn_in(folder: Path, name: str) -> str:
 async def said(pilot: Pilot[None], text: str) -> str:
     app = pilot.app
     assert isinstance(app, ConsoleApp)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while text not in app.message:
             await pilot.pause(0.02)
     return app.message

@@ -11,27 +11,34 @@ import pytest
 from ui import synthetic
 from voicetop.engine.snapshot import (
     NAN,
+    CapacityPanel,
     ErrorKind,
     Figure,
     Latencies,
     SentimentPanel,
+    Series,
     Severity,
     Snapshot,
     Verdict,
     View,
     WaitingPanel,
 )
+from voicetop.formatting import numbers
 from voicetop.sources import LinkState
+from voicetop.ui.actions.keymap import USUAL
 from voicetop.ui.actions.registry import ACTIONS
 from voicetop.ui.lines import text_of, width_of
 from voicetop.ui.renderables.calls import ENDED_COLUMNS, LIVE_COLUMNS, fit_columns
 from voicetop.ui.renderables.capacity import capacity_line
-from voicetop.ui.renderables.footer import entry_line, footer, message_lines
+from voicetop.ui.renderables.chart import spark
+from voicetop.ui.renderables.footer import entry_line, footer, keys_line, message_lines
 from voicetop.ui.renderables.header import header, verdict
 from voicetop.ui.renderables.overview import overview
 from voicetop.ui.renderables.scene import Scene
 from voicetop.ui.renderables.waiting import waiting_screen
+from voicetop.ui.silence_entry import HINT as SILENCE_HINT
 from voicetop.ui.style.display_options import DisplayOptions, to_ascii
+from voicetop.ui.time.entry import HINT as TIME_HINT
 from voicetop.wire.text import safe_text
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -68,6 +75,31 @@ def test_the_overview_looks_as_it_was_last_approved(kind: str, width: int, heigh
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(made, encoding="utf-8")
     assert made == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 20), (50, 15)])
+def test_small_screens_look_as_they_were_last_approved(width: int, height: int) -> None:
+    test_the_overview_looks_as_it_was_last_approved("incident", width, height)
+
+
+@pytest.mark.parametrize("stuck", [1, 3, 6])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 20), (50, 15), (40, 12), (200, 12)])
+def test_stuck_callers_with_their_waits_are_the_last_thing_to_go(width: int, height: int, stuck: int) -> None:
+    snap = synthetic.incident()
+    needing_eyes = [row for row in snap.needing_eyes if row.eyes == "stuck"][:stuck]
+    snap = msgspec.structs.replace(snap, needing_eyes=needing_eyes, calls=synthetic.busy().calls)
+    lines = painted(snap, width, height)
+    shown = [line for line in lines if line.startswith(" ■ ")]
+    assert len(shown) == stuck
+    for row, line in zip(needing_eyes, shown, strict=True):
+        assert row.call_id in line
+        assert f"{row.waiting_s:.1f} s" in line
+    assert "▲ DEGRADED" in lines[1]
+
+
+def test_figures_come_before_calls_that_are_not_stuck() -> None:
+    lines = painted(synthetic.busy(), 60, 20)
+    assert any("P99" in line for line in lines)
 
 
 @pytest.mark.parametrize("width", [1, 7, 20, 39, 60, 79, 80, 99, 100, 119, 159, 160, 300])
@@ -198,7 +230,7 @@ def test_every_severity_has_a_glyph_and_a_word() -> None:
         snap = msgspec.structs.replace(snap, verdict=msgspec.structs.replace(snap.verdict, severity=level))
         words.append(text_of(header(Scene(snap, LinkState("live")), 120)[1]).split()[:2])
     assert words == [
-        *(["●", "OK"], ["◌", "LEARNING"], ["◌", "CATCHING"], ["△", "RECOVERING"]),
+        *(["●", "OK"], ["○", "IDLE"], ["◌", "LEARNING"], ["◌", "CATCHING"], ["△", "RECOVERING"]),
         *(["▲", "DEGRADED"], ["■", "DOWN"], ["?", "BLIND"]),
     ]
 
@@ -277,6 +309,13 @@ def test_columns_drop_by_importance() -> None:
     }
 
 
+def test_the_limit_that_counts_and_the_one_that_a_publisher_reports_are_both_shown() -> None:
+    panel = CapacityPanel(live=20, limit=300, published=40)
+    shown = text_of(capacity_line(panel, DisplayOptions(), 120))
+    assert "300 tested (set at the hub; a publisher says 40)" in shown
+    assert "300 tested" in text_of(capacity_line(panel, DisplayOptions(), 80))
+
+
 def test_capacity_at_its_line_says_so_in_words() -> None:
     panel = msgspec.structs.replace(synthetic.busy().capacity, live=612, severity="down")
     assert "■ over limit, 102 %" in text_of(capacity_line(panel, DisplayOptions(), 120))
@@ -349,6 +388,39 @@ def test_what_is_typed_is_not_cut_for_the_sake_of_a_hint(note: str) -> None:
         assert "█ " in said
         assert width_of(entry_line("silence i2", text, note, 80)) == 80
     assert "y" * 60 + "█" in text_of(entry_line("note", "x" * 80 + "y" * 60, note, 80))
+
+
+def test_where_a_hint_has_no_room_its_keys_are_the_last_to_go() -> None:
+    hint = "14:05 · 3m ago · -90s   Enter goes, Esc cancels"
+    assert text_of(entry_line("go to", "", hint, 80)).endswith(f"{hint} ")
+    assert text_of(entry_line("go to", "14:0", hint, 50)).endswith(
+        "14:0█              Enter goes, Esc cancels "
+    )
+
+
+@pytest.mark.parametrize(("prompt", "hint"), [("silence i12", SILENCE_HINT), ("go to", TIME_HINT)])
+def test_an_empty_entry_shows_its_whole_hint_at_80_columns(prompt: str, hint: str) -> None:
+    assert hint in text_of(entry_line(prompt, "", hint, 80))
+
+
+def test_help_and_quit_come_last_and_the_least_important_keys_go_first() -> None:
+    ids = ("back", "open", "next_call", "help", "quit", "previous_call", "copy")
+    whole, narrow = (text_of(keys_line("call", ids, width, USUAL, {})).rstrip() for width in (120, 56))
+    assert whole.endswith("J next call  K previous call  y copy  ? help  q quit")
+    assert narrow.endswith("J next call  ? help  q quit")
+
+
+def test_a_range_of_one_value_is_that_value() -> None:
+    series = Series(0.0, 60.0, (11_300.0, 11_300.0), at_least=(True, True))
+    drawn = text_of(spark(series, 30, DisplayOptions(), numbers.milliseconds))
+    assert drawn.endswith(" ≥ 11.3 s")
+    assert drawn.count("≥") == 1
+
+
+@pytest.mark.parametrize("width", range(52, 80))
+def test_how_much_of_a_window_there_is_is_told_whole_or_not_at_all(width: int) -> None:
+    [errors] = [line for line in painted(synthetic.young(), width, 24) if line.startswith("  errors")]
+    assert "…" not in errors
 
 
 @pytest.mark.parametrize("width", [80, 40, 20, 1])

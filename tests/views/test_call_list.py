@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.feeding import Line
-from voicetop.engine.snapshot import CallRow
+from voicetop.engine.snapshot import CallRow, View
 from voicetop.views.call_list import SORTS
 from voicetop.wire.events import (
     CallEnd,
@@ -17,12 +17,12 @@ from voicetop.wire.events import (
     CallStep,
     Error,
     Interruption,
-    Segments,
     Stage,
     Turn,
     TurnStart,
     Usage,
 )
+from voicetop.wire.values import Segments
 
 CALLS = 300
 
@@ -153,3 +153,21 @@ def test_a_row_has_its_recent_turns() -> None:
     line.hear(*[Turn(ts=line.at, call_id="c-last", turn=n, e2e_ms=100.0 * (n + 1)) for n in range(3)])
     row = line.row("c-last")
     assert (row.turn, row.e2e_ms) == (2, 300.0)
+
+
+def test_a_wait_between_two_stages_is_not_that_for_the_provider_of_the_first() -> None:
+    line = Line()
+    line.tell(CallStart, "c1")
+    line.tell(TurnStart, "c1", turn=1)
+    line.tell(Stage, "c1", name="stt", state="start", provider="hark-stt")
+    line.beat(line.at + 1)
+    before = line.session.snapshot(View())
+    line.tell(Stage, "c1", name="stt", state="end", provider="hark-stt")
+    line.beat(line.at + 1)
+    after = line.session.snapshot(View())
+    shown = [
+        (row.stage, row.provider, stage.stage, stage.provider)
+        for snap in (before, after)
+        for row, stage in zip(snap.calls.rows, snap.waiting.stages, strict=True)
+    ]
+    assert shown == [("stt", "hark-stt", "stt", "hark-stt"), ("", "", "", "")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from voicetop.engine.config import EngineConfig, Rule, ThresholdPair
@@ -15,12 +16,20 @@ FRAMES = 200
 BILLING = (("intent", "billing"),)
 
 
-def snapshot(*rules: Rule, where: tuple[tuple[str, str], ...] = ()) -> Snapshot:
-    session = Session(EngineConfig(rules=rules))
+@cache
+def state() -> bytes:
+    """Some minutes of a recording."""
+    session = Session()
     with read(RECORDING) as frames:
         for frame, _ in zip(frames, range(FRAMES), strict=False):
             session.feed(frame)
-    session.engine.config = EngineConfig(rules=rules)  # the recording begins with a state and the rules in it
+    return session.checkpoint()
+
+
+def snapshot(*rules: Rule, where: tuple[tuple[str, str], ...] = ()) -> Snapshot:
+    session = Session()
+    session.load(state())
+    session.engine.config = EngineConfig(rules=rules)  # a state holds the rules that it was made with
     return session.snapshot(View(where=where))
 
 

@@ -31,14 +31,19 @@ def calls(
     line.pass_(15.0)
 
 
-@pytest.fixture
-def line() -> Line:
-    """After a quiet past of some hours."""
+@pytest.fixture(scope="module")
+def past() -> Line:
+    """A quiet past of some hours."""
     line = Line()
     for hour in range(6):
         calls(line, f"past{hour}", failed={"en": 2, "es": 2}, slow={"en": 14, "es": 10, "fr": 5})
         line.pass_(3600, every=60)
     return line
+
+
+@pytest.fixture
+def line(past: Line) -> Line:
+    return past.fork()
 
 
 def panel(line: Line, dimension: str = "language", **view: object) -> SegmentsPanel:

@@ -27,7 +27,7 @@ def step(builder: TimelineBuilder, engine: Engine, at: float, events: Sequence[A
 
 
 def turns(count: int, at: float) -> list[AnyEvent]:
-    return [Turn(ts=at, call_id="c1", turn=number, e2e_ms=800.0) for number in range(count)]
+    return [Turn(ts=at, call_id="c1", e2e_ms=800.0) for _ in range(count)]
 
 
 def failed(at: float) -> Error:

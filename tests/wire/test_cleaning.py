@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voicetop.wire.cleaning import clean_events, is_plain
-from voicetop.wire.events import EVENT_TYPES, MAX_LABEL, MAX_TEXT, AnyEvent, CallStart, Error, Event
+from voicetop.wire.events import EVENT_TYPES, AnyEvent, CallStart, Error, Event
 from voicetop.wire.text import safe_text
+from voicetop.wire.values import MAX_LABEL, MAX_TEXT
 from wire_events import HOSTILE, any_texts, events, texts_in, told
 
 decoder = msgspec.json.Decoder(AnyEvent)

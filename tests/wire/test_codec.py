@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from voicetop.errors import WireError
 from voicetop.wire import codec as codec_module
 from voicetop.wire.codec import (
-    KEPT_MALFORMED,
     KEPT_TYPES,
     MAX_FRAME,
     SAMPLE_EVERY,
@@ -147,28 +146,26 @@ def test_unknown_fields_are_skipped_and_sampled() -> None:
     assert codec.stats.unknown_fields == {"turn.start.aura": 3, "turn.start.mood_ring": 3}
 
 
-def test_malformed_events_are_counted_and_the_first_few_kept_safe_to_print() -> None:
+def test_malformed_events_are_counted_and_the_latest_kept_safe_to_print() -> None:
     codec = Codec()
-    bad = b'{"type":"turn","ts":"\\u001b]0;pwned\\u0007","call_id":"c"}'
+    bad = b'{"type":"turn","ts":1,"source":"a","text":"\\u001b]0;pwned\\u0007"}'
     seen = folded(codec, [frame([bad, START] * 50, at=7.0)])
     assert len(seen) == 50
     assert codec.stats.malformed == 50
-    assert len(codec.stats.oddities) == KEPT_MALFORMED
-    first = codec.stats.oddities[0]
-    assert first.at == 7.0
-    assert "$.ts" in first.why
-    assert first.sample.startswith('{"type":"turn"')
-    assert all(
-        malformed.sample.isprintable() and malformed.why.isprintable() for malformed in codec.stats.oddities
-    )
+    latest = codec.stats.faults["a"]["refused"]
+    assert latest.count == 50
+    assert latest.at == 7.0
+    assert "no `call_id`" in latest.why
+    assert latest.sample.startswith('{"type":"turn"')
+    assert latest.sample.isprintable()
 
 
 def test_events_the_hub_found_malformed_are_counted() -> None:
     codec = Codec()
     codec.decode(frame_of([Malformed(ts=1.0, payload=b"\x1b[2J{{{", error="JSON is malformed")], at=3.0))
     assert codec.stats.malformed == 1
-    assert codec.stats.oddities[0].sample == "[2J{{{"
-    assert codec.stats.oddities[0].at == 3.0
+    found = codec.stats.faults[""]["refused"]
+    assert (found.sample, found.at) == ("[2J{{{", 3.0)
 
 
 @pytest.mark.parametrize(
@@ -246,10 +243,29 @@ def test_plain_and_cleaned_frames_bound_segments_equally() -> None:
         assert start.segments == many
 
 
-def test_more_than_64_segments_are_malformed() -> None:
+def test_of_more_than_64_segments_the_first_are_kept() -> None:
     codec = Codec()
-    codec.decode(frame_of([CallStart(ts=1.0, call_id="c", segments={str(i): 1 for i in range(65)})]))
-    assert codec.stats.malformed == 1
+    start = CallStart(ts=1.0, call_id="c", segments={str(i): 1 for i in range(65)})
+    (batch,) = codec.decode(frame_of([start]))
+    assert isinstance(batch, Batch)
+    assert batch.events == [CallStart(ts=1.0, call_id="c", segments={str(i): 1 for i in range(64)})]
+    assert codec.stats.malformed == 0
+
+
+def test_events_with_a_bad_value_in_an_old_recording_are_repaired_as_a_hub_does() -> None:
+    codec = Codec()
+    stream = [
+        START,
+        b'{"type":"turn","ts":1,"call_id":"c1","e2e_ms":-1,"user_text":"hi","source":"agent-7"}',
+        b'{"type":"call.end","ts":2,"call_id":"c1","duration_s":-1.7e9,"source":"agent-7"}',
+    ]
+    seen = [event for _, event in folded(codec, [frame(stream, at=7.0)])]
+    assert [event[""] for event in seen] == ["call.start", "turn", "call.end"]
+    assert seen[1]["user_text"] == "hi"
+    assert "e2e_ms" not in seen[1]
+    dropped = codec.stats.faults["agent-7"]["dropped"]
+    assert (dropped.count, dropped.at, dropped.sample) == (2, 7.0, "-1.7e9")
+    assert codec.stats.malformed == 0
 
 
 @given(

@@ -11,7 +11,7 @@ import pytest
 
 from voicetop.errors import WireError
 from voicetop.wire.cleaning import is_plain
-from voicetop.wire.codec import KEPT_MALFORMED, KEPT_TYPES, Batch, Beat, Codec
+from voicetop.wire.codec import KEPT_TYPES, Batch, Beat, Codec
 from voicetop.wire.events import EVENT_TYPES
 from voicetop.wire.text import safe_text
 from wire_events import HOSTILE, frame, texts_of_steps
@@ -105,10 +105,10 @@ def run(seed: int, count: int) -> Codec:
 
 def check(codec: Codec) -> None:
     stats = codec.stats
-    assert len(stats.oddities) == KEPT_MALFORMED
     assert len(stats.unknown_types) <= KEPT_TYPES + 1
     assert len(stats.unknown_fields) <= KEPT_TYPES + 1
-    kept = [malformed.sample + malformed.why for malformed in stats.oddities]
+    kept = [fault.sample + fault.why for kinds in stats.faults.values() for fault in kinds.values()]
+    assert kept
     assert all(text.isprintable() for text in [*kept, *stats.unknown_types, *stats.unknown_fields])
     assert stats.malformed > 0
     msgspec.msgpack.encode(stats)

@@ -5,22 +5,26 @@
 
 An adapter reports to `Turns` when the caller speaks, services work and the agent speaks. A turn is released when
 the framework decides that the caller has finished; a caller who speaks again before that continues the same turn.
+Words that become known after the first audio amend the turn: it is emitted again, as a whole, with the same time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import astuple, replace
 
 from voicetop.adapters.event_buffer import EventBuffer
 from voicetop.formatting.numbers import known
-from voicetop.wire.events import MAX_TEXT, NAN, Audio, Latency, Stage, Turn, TurnStart
+from voicetop.wire.events import NAN, Audio, Latency, Stage, Turn, TurnStart
+from voicetop.wire.values import MAX_TEXT
 
 SHORTEST_SPEECH_S = 0.3
 E2E_TOLERANCE_MS = 100.0
 """A breakdown belongs to a reply if its sum is this close to the measured response time."""
+
+ROUNDING_MS = 0.05
 
 
 class UserTurn(Struct):
@@ -44,6 +48,7 @@ class UserTurn(Struct):
     agent_texts: list[str] = []
     spoke_s: float = 0.0
     loudness_dbfs: float = NAN
+    opened_at: float = NAN
 
     @property
     def is_released(self) -> bool:
@@ -93,6 +98,8 @@ class Turns:
 
     def __init__(self, buffer: EventBuffer, *, texts: bool = True) -> None:
         self.current: UserTurn | None = None
+        self.answered: Turn | None = None
+        """The last turn that wasn't noise, if it has been answered, as last emitted."""
         self.stages = Stages(buffer)
         self._buffer = buffer
         self._texts = texts
@@ -109,14 +116,14 @@ class Turns:
             self.current = UserTurn(self._buffer.turn)
         return self.current
 
-    def wait(self, since: float, measured_from: str, stage: str) -> None:
+    def wait(self, since: float, measured_from: str, stage: str, stage_since: float = NAN) -> None:
         """The caller waits from `since`, the end of speech, which a detector reports a little later."""
         turn = self.open()
         turn.since, turn.measured_from = since, measured_from
         turn.announced = turn.waiting = True
         self.stages.clear()
         self._buffer.add(TurnStart, since, turn=turn.index)
-        self.stages.enter(stage, since)
+        self.stages.enter(stage, stage_since if known(stage_since) else since)
 
     def resume_speech(self, at: float) -> None:
         """The caller hadn't finished: they speak again before the turn was released."""
@@ -146,7 +153,7 @@ class Turns:
                 self.stages.leave(at, "failed")
 
     def reply(self, at: float, breakdown: tuple[float, Latency] | None = None) -> None:
-        """The agent's first audio. `breakdown` is the framework's own: (e2e in ms, stages that add up to it)."""
+        """The agent's first audio. `breakdown` is the framework's own: (e2e in ms, its stages as far as it knows)."""
         turn = self.waiting
         if turn is None:
             return
@@ -154,35 +161,66 @@ class Turns:
         e2e_ms, latency = round((at - turn.since) * 1000.0, 3), None
         if breakdown and abs(breakdown[0] - e2e_ms) < E2E_TOLERANCE_MS:
             e2e_ms, latency = breakdown
-        agent_texts = self._text(turn.agent_texts, "")
         self._finish(
             turn,
             at,
             "ok",
-            agent_text=agent_texts,
+            agent_text=self._text("".join(turn.agent_texts)),
             e2e_ms=e2e_ms,
             latency=latency,
-            additive=latency is not None,
+            additive=latency is not None and abs(_sum_of(latency) - e2e_ms) < ROUNDING_MS,
         )
 
-    def abandon(self, at: float) -> None:
-        """The turn ends without an answer; one that was never announced ends silently."""
+    def amend(self, *, user_text: str = "", agent_text: str = "", interrupted: bool = False) -> None:
+        """Tell more of the last answer; what is left out stays. Emits nothing if nothing changed."""
+        was = self.answered
+        if was is None:
+            return
+        now = replace(
+            was,
+            user_text=self._text(user_text) or was.user_text,
+            agent_text=self._text(agent_text) or was.agent_text,
+            interrupted=interrupted or was.interrupted,
+        )
+        told = (was.user_text, was.agent_text, was.interrupted)
+        if (now.user_text, now.agent_text, now.interrupted) != told:
+            self.answered = now
+            self._buffer.events.append(now)
+
+    def abandon(self, at: float, *, over: bool = False) -> None:
+        """The turn ends without an answer; one that was never announced ends silently. `over`: so does the call."""
         turn = self.current
         if turn is None:
             return
         self.stages.leave(at)
         if turn.announced:
-            self._finish(turn, at, turn.unanswered_status)
+            status = turn.unanswered_status
+            self._finish(turn, at, "no_reply" if over and status == "cancelled" else status)
         self.current = None
 
     def _finish(self, turn: UserTurn, at: float, status: str, **fields: Any) -> None:
         rate, loudness = turn.speech_rate_wpm, turn.loudness_dbfs
         if known(rate) or known(loudness):
             self._buffer.add(Audio, at, role="user", speech_rate_wpm=rate, loudness_dbfs=loudness)
-        user_texts = self._text(turn.user_texts)
-        about = {"turn": turn.index, "status": status, "measured_from": turn.measured_from}
-        self._buffer.add(Turn, at, **about, user_text=user_texts, **fields)
+        if status != "noise":
+            self.answered = None
+        self._buffer.add(
+            Turn,
+            at,
+            turn=turn.index,
+            status=status,
+            measured_from=turn.measured_from,
+            user_text=self._text(" ".join(turn.user_texts)),
+            **fields,
+        )
+        told = self._buffer.events[-1]
+        if status == "ok" and isinstance(told, Turn):
+            self.answered = told
         self.current = None
 
-    def _text(self, parts: Iterable[str], separator: str = " ") -> str:
-        return separator.join(parts).strip()[:MAX_TEXT] if self._texts else ""
+    def _text(self, text: str) -> str:
+        return text.strip()[:MAX_TEXT] if self._texts else ""
+
+
+def _sum_of(latency: Latency) -> float:
+    return float(sum(ms for ms in astuple(latency) if known(ms)))

@@ -109,7 +109,7 @@ class RunbookLibrary:
             path = folder / f"{name}.md"
             try:
                 if path.is_file():
-                    text = path.read_bytes()[:MAX_BYTES].decode("utf-8")
+                    text = path.read_bytes()[:MAX_BYTES].decode("utf-8-sig")
                     return parse(text, name, str(path))
             except (OSError, UnicodeDecodeError) as error:
                 return Runbook(name, path=str(path), why=f"{path}: cannot be read: {_why(error)}")

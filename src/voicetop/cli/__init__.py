@@ -12,7 +12,9 @@ import sys
 from collections.abc import Iterable
 
 from voicetop import __version__
+from voicetop.cli.log import say
 from voicetop.cli.parser import Parser
+from voicetop.cli.streams import drop_unwritten, give_up_output, open_closed_streams, print_lookalikes
 from voicetop.errors import UsageError, VoicetopError, nearest
 
 CONSOLE = ("console", "the console")
@@ -57,17 +59,30 @@ top for voice AI agents: is everything working right now?
 
 def run(argv: list[str]) -> int:
     """Run one command; without a command, or with a URL first, the console."""
+    open_closed_streams()
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        return give_up_output(error)
+    finally:
+        drop_unwritten()
+
+
+def _run(argv: list[str]) -> int:
+    print_lookalikes(ascii_only="--ascii" in argv)
     try:
         args = parse(argv)
+        if getattr(args, "ascii", False):  # it may have been abbreviated
+            print_lookalikes(ascii_only=True)
         return int(importlib.import_module(f"voicetop.cli.{args.module}").run(args))
     except VoicetopError as error:
-        sys.stderr.write(f"voicetop: {error}\n")
+        say(error)
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -97,7 +112,7 @@ def _check_first_word(word: str) -> None:
 
 
 def _feeds() -> Iterable[str]:
-    """The named feeds of the config. Raises ConfigError."""
+    """The named feeds of the config."""
     from voicetop import config
 
     return config.load().feeds

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
+from voicetop.cli.log import say
 from voicetop.clock import WallClock
 from voicetop.live import LiveFeed
 
@@ -111,4 +112,4 @@ class ConsoleAlerts:
         if self._app is not None:
             self._app.call_soon(partial(self._app.say, text))
         elif self._stream is not None:
-            sys.stderr.write(f"voicetop: {text}\n")
+            say(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,8 @@ import numpy as np
 from voicetop import config as configuration
 from voicetop.alerts.changes.baseline import FORMAT
 from voicetop.cli import baseline_store
+from voicetop.cli.config_warnings import warn
+from voicetop.cli.log import say
 from voicetop.engine.windows.buckets import quantile
 from voicetop.engine.windows.histograms import METRICS
 from voicetop.errors import UsageError, VoicetopError, nearest
@@ -75,13 +76,15 @@ def run(args: argparse.Namespace) -> int:
 def _learn(args: argparse.Namespace, store: Path) -> int:
     if not args.names:
         raise UsageError("name a recording: voicetop baseline learn FILE")
-    session = Session(configuration.load().engine())
+    settings = configuration.load()
+    warn(settings)
+    session = Session(settings.engine())
     for name in args.names:
         with read(name) as frames:
             for frame in frames:
                 session.feed(frame)
             for note in frames.notes:
-                sys.stderr.write(f"voicetop: {name}: {note}\n")
+                say(f"{name}: {note}")
     baseline = baseline_store.desk_of(session).baseline
     if not baseline.healthy_s:
         raise UsageError(

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from msgspec import Struct
 
 from voicetop import config as configuration
 from voicetop.alerts.rules import rule_files
+from voicetop.cli.log import say
 from voicetop.config import TABLES, Config, LinkTemplates
 from voicetop.errors import ConfigError, UsageError, VoicetopError, nearest
 from voicetop.formatting import numbers
@@ -33,6 +33,7 @@ class Checked(NamedTuple):
     config: Config
     mistakes: list[VoicetopError]
     notes: list[str]
+    found: bool = True
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"voicetop config {args.what}: unknown command{nearest(args.what, WHAT)}")
     checked = check(args.file)
     for mistake in checked.mistakes:
-        sys.stderr.write(f"voicetop: {mistake}\n")
+        say(mistake)
     if args.what == "show":
         print("\n".join(shown(checked)))
     elif not checked.mistakes:
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _in_words(checked: Checked) -> str:
-    if not checked.text:
+    if not checked.found:
         return "not found; using defaults"
     feeds, keys = len(checked.config.feeds), len(checked.config.keys)
     parts = [numbers.counted(feeds, "feed")] if feeds else []
@@ -72,8 +73,8 @@ def check(file: str | None = None) -> Checked:
     """Read a config and everything it refers to. Raises ConfigError if `file` can't be read."""
     path = Path(file) if file else config_file()
     rules = [*rule_files.read(rule_files.files_in(rules_dir())).mistakes] if not file else []
-    if not file and not path.is_file():
-        return Checked(path, "", Config(), [*rules], [])
+    if not file and not configuration.is_there(path):
+        return Checked(path, "", Config(), [*rules], [], found=False)
     text = configuration.read(path)
     config, mistakes = configuration.examine(text, str(path))
     from voicetop.ui.actions import keymap
@@ -121,9 +122,9 @@ def _elsewhere(config: Config, file: Path, text: str) -> Iterator[VoicetopError]
 def shown(checked: Checked) -> Iterator[str]:
     """The effective config as TOML, each value with its source."""
     config = checked.config
-    yield f"# {checked.file}" + ("" if checked.text else " (not found)")
+    yield f"# {checked.file}" + ("" if checked.found else " (not found)")
     for key in Config.__struct_fields__:
-        if key not in TABLES:
+        if key not in (*TABLES, "mistakes"):
             yield _line(checked, (), key, getattr(config, key))
     if os.environ.get("VOICETOP_TOKEN"):
         yield "# the token comes from VOICETOP_TOKEN"

@@ -14,6 +14,7 @@ from msgspec.structs import asdict
 
 from voicetop import config as configuration
 from voicetop.cli.alerting import ConsoleAlerts
+from voicetop.cli.config_warnings import in_one, print_warnings, usable_theme, warn, warnings_of
 from voicetop.cli.exit_notes import print_exit_notes
 from voicetop.cli.hubs import hubs_of
 from voicetop.cli.retention_options import is_folder, retention_options, shards_of
@@ -98,9 +99,11 @@ def frames_a_second(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Open the console. Raises UsageError, ConfigError or FeedRefused before the screen opens."""
-    settings = configuration.load()
+    named = [word for word in args.urls if "://" not in word]
+    needed = configuration.HUB_KEYS if named or not args.urls else ("token_file",)
+    settings = configuration.load(*needed)
     hubs = hubs_of(args.urls, settings)
-    check_screen(args, settings)
+    check_screen(args)
     if args.record and len(hubs) > 1:
         raise UsageError("--record works with one feed: name one hub")
     sources = [
@@ -131,13 +134,13 @@ def open_recorder(args: argparse.Namespace, url: str) -> Recorder | None:
     folder = is_folder(args, args.record, "--record")
     if not args.record:
         return None
-    from voicetop.recording import Recorder
+    from voicetop.recording import LOST_WAIT_S, Recorder
 
     shards = shards_of(args, args.record, state_wait_s=STATE_WAIT_S) if folder else None
-    return Recorder(args.record, source=url, shards=shards)
+    return Recorder(args.record, source=url, shards=shards, lost_wait_s=LOST_WAIT_S)
 
 
-def check_screen(args: argparse.Namespace, settings: Config) -> None:
+def check_screen(args: argparse.Namespace) -> None:
     """Raises UsageError if there is no suitable terminal, or no such theme."""
     if args.plain:
         return
@@ -147,10 +150,9 @@ def check_screen(args: argparse.Namespace, settings: Config) -> None:
         raise UsageError(
             "according to TERM, this terminal cannot position the cursor: set TERM, or add --plain"
         )
-    theme = args.theme or settings.theme
     themes = sorted({path.stem for folder in theme_dirs() for path in folder.glob("*.toml")})
-    if theme not in themes:
-        raise UsageError(f"unknown theme {theme!r}{nearest(theme, themes)}")
+    if args.theme and args.theme not in themes:
+        raise UsageError(f"unknown theme {args.theme!r}{nearest(args.theme, themes)}")
 
 
 def show_feed(
@@ -184,6 +186,7 @@ def show_feeds(
     if args.plain:
         from voicetop.cli.plain import print_lines
 
+        warn(settings)
         alerts.show_beside(sys.stdout, sys.stderr)
         try:
             return print_lines(feeds)
@@ -198,7 +201,8 @@ def show_feeds(
     if waits and not first.wait_for_answer(answer_wait_s):
         raise FeedRefused(first.error or first.link.why)
     alerts.show_on(app, title)
-    app.on_first_paint = lambda: _start(feeds, alerts)
+    warnings = warnings_of(settings)
+    app.on_first_paint = lambda: _start(feeds, alerts, app, warnings)
     if tour:
         app.begin_tour()
     _handle_signals(lambda limit: _close(feeds, limit), app.leave)
@@ -207,6 +211,7 @@ def show_feeds(
     finally:
         _close(feeds)
         alerts.end()
+    print_warnings(warnings)
     return print_exit_notes(feeds) or app.return_code or 0
 
 
@@ -214,7 +219,7 @@ def _app(
     feeds: Sequence[tuple[str, RunningFeed]], args: argparse.Namespace, settings: Config, *, utc: bool
 ) -> ConsoleApp:
     from voicetop.alerts.runbooks import RunbookLibrary
-    from voicetop.ui.actions.keymap import keymap_of
+    from voicetop.ui.actions import keymap
     from voicetop.ui.app import ConsoleApp
     from voicetop.ui.feeds import NamedFeed
     from voicetop.ui.hidden_columns import HiddenColumns
@@ -222,11 +227,11 @@ def _app(
     title, first = feeds[0]
     return ConsoleApp(
         first,
-        theme=args.theme or settings.theme,
+        theme=args.theme or usable_theme(settings),
         ascii=args.ascii or not speaks_utf8(),
         title=title,
         utc=utc,
-        keymap=keymap_of(settings.keys),
+        keymap=keymap.examine(settings.keys)[0],
         others=[NamedFeed(name, feed) for name, feed in feeds[1:]],
         fps=args.fps,
         links=asdict(settings.links),
@@ -235,10 +240,14 @@ def _app(
     )
 
 
-def _start(feeds: Sequence[tuple[str, RunningFeed]], alerts: ConsoleAlerts) -> None:
+def _start(
+    feeds: Sequence[tuple[str, RunningFeed]], alerts: ConsoleAlerts, app: ConsoleApp, warnings: Sequence[str]
+) -> None:
     for _, feed in feeds:
         feed.start()
     alerts.begin()
+    if warnings:
+        app.say(in_one(warnings))
 
 
 def _close(feeds: Sequence[tuple[str, RunningFeed]], limit: float = 5.0) -> None:
@@ -247,7 +256,9 @@ def _close(feeds: Sequence[tuple[str, RunningFeed]], limit: float = 5.0) -> None
 
 
 def speaks_utf8() -> bool:
-    """Whether the locale uses UTF-8."""
+    """Whether the locale and the output use UTF-8."""
+    if "utf" not in (sys.stdout.encoding or "").lower():
+        return False
     locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
     return "utf-8" in locale.lower() or "utf8" in locale.lower()
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
+from datetime import UTC
+from math import nan
 from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
 from voicetop.cli import redact
+from voicetop.cli.config_warnings import warn
+from voicetop.cli.log import say
 from voicetop.errors import UsageError
 from voicetop.formatting import times
-from voicetop.formatting.times import parse_time
+from voicetop.formatting.times import parse_end, parse_time
 from voicetop.recording import read
+from voicetop.recording.extents import covered, ending
 from voicetop.recording.format import Header
 from voicetop.recording.merge import write_recording
 from voicetop.recording.notes import notes_about
@@ -24,7 +28,8 @@ if TYPE_CHECKING:
     from voicetop.recording.redact import Redactor
 
 _EPILOG = """\
-times: 14:05, 14:05:30, 3m ago (before the end), -90s, +10m (after the beginning), 2026-11-22T14:05Z
+times: 14:05, 14:05:30, 3m ago (before the end), -90s, 2026-11-22T14:05Z,
++10m (after the beginning; with --to, after --from)
   voicetop cut day.vtr --from 14:00 --to 14:20 -o incident.vtr --share
 --share replaces phone numbers, e-mail addresses, card and account numbers and names, like voicetop redact.
 """
@@ -38,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("file", metavar="FILE", help="the recording")
     add("--from", dest="start", metavar="MOMENT", default="", help="start (default: its beginning)")
     add("--to", dest="end", metavar="MOMENT", default="", help="end (default: its end)")
+    add("--utc", action="store_true", help="times are UTC, not this machine's time zone")
     add("-o", "--output", metavar="OUT", default="", help="the new recording")
     add("--share", action="store_true", help="remove personal data, before sharing outside your company")
     redact.what_options(parser)
@@ -50,16 +56,17 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--drop-text and --fields require --share")
     from voicetop.session import Session
 
-    engine = configuration.load().engine()
+    settings = configuration.load()
+    warn(settings)
+    engine = settings.engine()
     seeker = Seeker(args.file, lambda: Session(engine))
     first, last = seeker.index.first_at, seeker.index.last_at
-    start = parse_time(args.start, first=first, last=last) if args.start else 0.0
-    end = parse_time(args.end, first=first, last=last) if args.end else last
+    zone = UTC if args.utc or settings.utc else None
+    start = parse_time(args.start, first=first, last=last, zone=zone) if args.start else 0.0
+    end = parse_end(args.end, start=start or nan, first=first, last=last, zone=zone) if args.end else last
     if start >= end or start > last or end < first:
-        raise UsageError(
-            f"nothing recorded from {times.iso(start or first)} to {times.iso(end)}: "
-            f"{args.file} goes from {times.iso(first)} to {times.iso(last)}"
-        )
+        part = f" from {times.iso(start or first)} to {times.iso(end)}" if last else ""
+        raise UsageError(f"nothing recorded{part}: {covered(args.file, first, last)}")
     redactor = redact.redactor(args) if args.share else None
     cursor = _shared(seeker, start, redactor) if redactor else seeker.seek(start)
     with read(args.file) as reader:
@@ -73,7 +80,9 @@ def run(args: argparse.Namespace) -> int:
         note.redacted(redactor) if redactor else note for note in notes_about(args.file, start or first, end)
     ]
     events = write_recording(args.output, cut_frames(cursor, end), header, notes)
-    sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")
+    if end >= last and (missing := ending(args.file)):
+        say(missing)
+    say(f"{events:,} records in {args.output}")
     if redactor:
         redact.print_report(redactor)
     return 0

@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the console at once, while hub and fleet start in another process."""
     settings = configuration.load()
-    console.check_screen(args, settings)
+    console.check_screen(args)
     if args.tour and args.plain:
         raise UsageError("--tour needs screens and --plain has none: use only one of them")
     if _words(args) != args.usual:

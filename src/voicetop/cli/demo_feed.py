@@ -21,6 +21,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from voicetop.cli.fleet import fleet_arguments, fleet_options
+from voicetop.cli.serve import GC_THRESHOLDS
 from voicetop.clock import WallClock
 from voicetop.errors import FeedError
 
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve and simulate until standard input ends. Raises FeedError where the fleet ends before."""
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(*GC_THRESHOLDS)
     asyncio.run(_run(fleet_arguments(args)))
     return 0
 
@@ -67,7 +68,7 @@ async def _run(words: list[str]) -> None:
             raise FeedError(await _last_words(fleet))
     finally:
         with contextlib.suppress(ProcessLookupError):
-            fleet.terminate()
+            fleet.kill()  # no farewell: its hub ends, too
         await hub.close()
 
 

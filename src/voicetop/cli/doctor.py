@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import platform
 import shutil
@@ -29,12 +28,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Which feeds to try."""
     parser.add_argument("urls", metavar="URL", nargs="*", help="hub URLs, or feed names from the config")
     parser.add_argument("--cafile", metavar="PEM", help="CA certificates for wss:// (default: the system's)")
+    parser.add_argument("--ascii", action="store_true", help="use only ASCII characters")
 
 
 def run(args: argparse.Namespace) -> int:
     """0 where all is well, 1 where something is to be mended. Raises UsageError for a URL that is none."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
     problems = 0
     config, findings = _config()
     hubs = hubs_of(args.urls, config)
@@ -84,7 +82,7 @@ def _config() -> tuple[Config, list[Finding]]:
     findings = [Finding("FIX", "mistake", str(mistake)) for mistake in checked.mistakes]
     findings += [Finding("note", "keys", note) for note in checked.notes]
     if not findings:
-        text = f"{checked.file}" if checked.text else f"{checked.file} not found; using defaults"
+        text = f"{checked.file}" if checked.found else f"{checked.file} not found; using defaults"
         findings = [Finding("ok", "file", text), Finding("ok", "theme", checked.config.theme)]
     return checked.config, findings
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from voicetop.cli.findings import Finding
+from voicetop.cli.publish_check import findings_of
 from voicetop.clock import Clock, WallClock
 from voicetop.engine.snapshot import FeedState, Snapshot, View
 from voicetop.errors import FeedLost, VoicetopError, nearest
 from voicetop.formatting import numbers, times
 from voicetop.formatting.numbers import known
 from voicetop.sources import Source
+from voicetop.ui.lines import clip
 from voicetop.ui.style.display_options import SIGNS
+from voicetop.wire.codec import Batch
+from voicetop.wire.feed_lint import FeedLint
 from voicetop.wire.frames import WelcomeHead
 
 if TYPE_CHECKING:
@@ -25,13 +30,14 @@ if TYPE_CHECKING:
     from voicetop.wire.codec import WireStats
 
 PATIENCE_S = 5.0
-LISTEN_S = 2.0
+LISTEN_S = 4.0
 TRIES = 2
 SLOW_S = 2.0
 """Lag or clock difference (s) that is reported."""
 
 MAX_SHOWN = 5
-PROTOCOL = "docs/protocol.md describes every event and field"
+MAX_SOURCES = 10
+NAME_WIDTH = 60
 
 
 class Received(Struct):
@@ -44,6 +50,7 @@ class Received(Struct):
     before: int = 0
     ahead_s: float = float("nan")
     listened_s: float = 0.0
+    lint: FeedLint = field(default_factory=lambda: FeedLint(joined=True))
 
 
 def feed_findings(source: Source, session: Session, clock: Clock | None = None) -> list[Finding]:
@@ -62,6 +69,7 @@ async def _listen(source: Source, session: Session, clock: Clock) -> Received:
         received.after_s = clock.monotonic() - started
         received.before = session.codec.stats.events
         started = clock.monotonic()
+        session.on_batch.append(partial(_look_at, received.lint))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LISTEN_S):
                 async for frame in frames:
@@ -73,6 +81,11 @@ async def _listen(source: Source, session: Session, clock: Clock) -> Received:
     except VoicetopError as error:
         received.why = str(error)
     return received
+
+
+def _look_at(lint: FeedLint, batch: Batch) -> None:
+    for event, at in zip(batch.events, batch.at, strict=True):
+        lint.see(event, at)
 
 
 async def _until_live(
@@ -95,7 +108,7 @@ def _findings(received: Received, session: Session) -> Iterator[Finding]:
         remedy = "run `voicetop serve` to start a hub here, or `voicetop URL` to open one elsewhere"
         yield Finding("FIX", "connection", why, remedy if "refused:" not in why else "")
         return
-    snap = session.snapshot(View(limit=0))
+    snap = session.snapshot(View(limit=0, health=True))
     hello = received.greeting
     named = (
         [f"voicetop {hello.server.removeprefix('voicetop ').removeprefix('voicetop/')}"]
@@ -106,10 +119,15 @@ def _findings(received: Received, session: Session) -> Iterator[Finding]:
     text = f"responds in {1000 * received.after_s:.0f} ms · protocol {hello.protocol}"
     yield Finding("ok", "connection", " · ".join([text, *named]))
     yield _events(received, session, snap)
+    if published := snap.capacity.published:
+        text = f"the limit set at the hub, {snap.capacity.limit:,}, counts; a publisher says {published:,}"
+        yield Finding("note", "capacity", text)
     yield from _figures(received, snap.feed)
+    yield from _sources(snap)
+    yield from findings_of(received.lint)
     yield _verdict(snap)
     yield from _rules(session)
-    yield from _oddities(session.codec.stats)
+    yield from _unknown_names(session.codec.stats)
 
 
 def _events(received: Received, session: Session, snap: Snapshot) -> Finding:
@@ -119,6 +137,9 @@ def _events(received: Received, session: Session, snap: Snapshot) -> Finding:
         f"{count_received / max(received.listened_s, 0.1):,.0f} events/s · {snap.capacity.live:,} live calls · "
         f"{numbers.counted(feed.publishers, 'publisher')}"
     )
+    if known(feed.idle_since):
+        at = times.clock(feed.idle_since, seconds=False)
+        return Finding("note", "publishers", f"no publisher connected: the last one left at {at}Z")
     if not feed.publishers and not snap.capacity.live:
         return Finding(
             "FIX",
@@ -143,19 +164,28 @@ def _figures(received: Received, feed: FeedState) -> Iterator[Finding]:
         way = "behind" if received.ahead_s < 0 else "ahead of"
         text = f"this machine's is {times.seconds(abs(received.ahead_s))} {way} the hub's, or the link is that slow"
         yield Finding("note", "clocks", text, "the screen shows the hub's time")
-    for name, off in feed.skewed[:MAX_SHOWN]:
-        way = "behind" if off > 0 else "ahead"
-        text = f"{name}'s is {times.seconds(abs(off))} {way}; its times are corrected by that"
-        yield Finding("FIX", "clocks", text, "set it with NTP")
-    if feed.dropped:
-        text = f"{feed.dropped:,} events were dropped by publishers with a slow or broken connection"
-        yield Finding(
-            "FIX", "dropped", text, "the figures lack them; check the network and that the hub stays up"
-        )
     if feed.missed:
         yield Finding(
             "note", "gaps", f"{feed.missed:,} events are missing in {feed.gaps} gap{'s' * (feed.gaps != 1)}"
         )
+
+
+def _sources(snap: Snapshot) -> Iterator[Finding]:
+    """What is wrong with single sources, the worst first."""
+    panel = snap.health
+    assert panel is not None
+    troubled = [source for source in panel.sources if source.troubles]
+    for source in troubled[:MAX_SOURCES]:
+        name = clip(source.name, NAME_WIDTH) or "without a source"
+        for trouble in source.troubles[:MAX_SHOWN]:
+            text = f"{name}: {trouble.text}"
+            yield Finding("FIX" if trouble.now else "note", "source", text, trouble.remedy)
+            if trouble.sample:
+                yield Finding("note", "", f"latest at {times.clock(trouble.at)}Z: {trouble.sample}")
+    if len(troubled) > MAX_SOURCES:
+        yield Finding("note", "source", f"{len(troubled) - MAX_SOURCES:,} more: press H in the console")
+    if panel.of and not troubled:
+        yield Finding("ok", "sources", f"all is well with {numbers.counted(panel.of, 'source')}")
 
 
 def _verdict(snap: Snapshot) -> Finding:
@@ -178,17 +208,8 @@ def _rules(session: Session) -> Iterator[Finding]:
             yield Finding("note", "rules", text, "fix it where `voicetop serve` reads its rules")
 
 
-def _oddities(stats: WireStats) -> Iterator[Finding]:
-    """Malformed payloads, then unknown types and fields."""
-    if stats.malformed:
-        yield Finding(
-            "FIX",
-            "malformed",
-            f"{stats.malformed:,} malformed payload{'s' * (stats.malformed != 1)}; the first:",
-            PROTOCOL,
-        )
-    for odd in stats.oddities[:MAX_SHOWN]:
-        yield Finding("note", "", f"{times.clock(odd.at)}Z {odd.why}: {odd.sample}")
+def _unknown_names(stats: WireStats) -> Iterator[Finding]:
+    """Unknown types and fields."""
     for what, counts, names in (
         ("unknown types", stats.unknown_types, _types()),
         ("unknown fields", stats.unknown_fields, []),
@@ -197,7 +218,7 @@ def _oddities(stats: WireStats) -> Iterator[Finding]:
             hint = nearest(name, names) if names else ""
             likely = hint if "did you mean" in hint else ""
             yield Finding("note", what, f"{name}: {count:,} time{'s' * (count != 1)}{likely}")
-    if not (stats.malformed or stats.unknown_types or stats.unknown_fields):
+    if not (stats.faults or stats.unknown_types or stats.unknown_fields):
         yield Finding("ok", "payloads", f"all {stats.events:,} were well formed")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from voicetop.cli.log import say
 
 if TYPE_CHECKING:
     from voicetop.ui.feed import RunningFeed
@@ -16,7 +17,7 @@ def print_exit_notes(feeds: Sequence[tuple[str, RunningFeed]]) -> int:
     for name, feed in feeds:
         prefix = f"{name}: " if len(feeds) > 1 else ""
         for note in [*feed.notes, *([feed.error] if feed.error else [])]:
-            sys.stderr.write(f"voicetop: {prefix}{note}\n")
+            say(f"{prefix}{note}")
         if feed.error:
             code = max(code, 1 if feed.latest else 2)
     return code

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
+from voicetop.cli.log import say
 from voicetop.errors import RecordingError, UsageError, nearest
 from voicetop.recording import export, read
 
@@ -37,11 +41,18 @@ def run(args: argparse.Namespace) -> int:
         elif args.format == "parquet":
             raise UsageError("parquet needs a file: add -o OUT.parquet")
         else:
-            WRITERS[args.format](rows, sys.stdout)
-            sys.stdout.flush()
+            _to_stdout(WRITERS[args.format], rows)
         for note in reader.notes:
-            sys.stderr.write(f"voicetop: {note}\n")
+            say(note)
     return 0
+
+
+def _to_stdout(write: Callable[[export.Rows, TextIO], None], rows: export.Rows) -> None:
+    """UTF-8 in every locale, as in a file: data must not become lookalikes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    write(rows, sys.stdout)
+    sys.stdout.flush()
 
 
 def _to_file(args: argparse.Namespace, rows: export.Rows) -> None:

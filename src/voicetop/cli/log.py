@@ -1,4 +1,4 @@
-"""The log of long-running commands: lines on stderr with UTC times."""
+"""What commands tell on stderr. A closed stderr or a full disk must not stop the hub, the watcher or the recording."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from voicetop.formatting import times
 
 
 def log(line: str) -> None:
-    """Write a line. A closed stderr must not stop the hub, the watcher or the recording."""
+    """A line of the log of a long-running command, with its UTC time."""
+    _write(f"{times.iso(WallClock().time(), 'seconds')} {line}\n")
+
+
+def say(note: object) -> None:
+    """A line that a command tells its user beside its output."""
+    _write(f"voicetop: {note}\n")
+
+
+def _write(line: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"{times.iso(WallClock().time(), 'seconds')} {line}\n")
+        sys.stderr.write(line)
         sys.stderr.flush()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
+from voicetop.cli.log import say
 from voicetop.cli.redact import check_output
 from voicetop.recording import read
 from voicetop.recording.format import Header
@@ -34,6 +34,6 @@ def run(args: argparse.Namespace) -> int:
     )
     events = write_recording(args.output, merge, header)
     for note in merge.notes:
-        sys.stderr.write(f"voicetop: {note}\n")
-    sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")
+        say(note)
+    say(f"{events:,} records in {args.output}")
     return 0

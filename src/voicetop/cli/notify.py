@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """0 where all of them were told, else 1; a line each. Raises UsageError, ConfigError."""
     if args.what not in WHAT:
         raise UsageError(f"voicetop notify {args.what}: unknown command{nearest(args.what, WHAT)}")
-    tests = dict(_tests(configuration.load().notify))
+    tests = dict(_tests(configuration.load(configuration.WHOLE_FILE, "notify").notify))
     for name in args.targets:
         if name not in tests:
             raise UsageError(f"unknown target {name!r}{nearest(name, tests)}")

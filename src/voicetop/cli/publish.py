@@ -7,14 +7,17 @@ import asyncio
 import contextlib
 import math
 import os
-import sys
+import stat
 import threading
+from collections import Counter
 from collections.abc import AsyncGenerator
 from typing import Any
 
 from msgspec import Raw, Struct
-from websockets.exceptions import ConnectionClosed
 
+from voicetop.cli.ending import run_until_signal
+from voicetop.cli.log import say
+from voicetop.cli.publish_check import check
 from voicetop.cli.replay import parse_speed
 from voicetop.clock import Clock, WallClock
 from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
@@ -28,6 +31,8 @@ READ_AHEAD = 4
 POLL_S = 0.5
 NAMED_BAD_LINES = 20
 PATIENCE_S = 60.0
+STATUS_S = 5.0
+MAX_CALLS = 100_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="speed relative to the events' ts (0.5, 10, ...), or max",
     )
+    add("--check", action="store_true", help="only say what is wrong with the events; needs no hub")
     add("--now", action="store_true", help="shift times so that the first event happens now")
     add(
         "--source",
@@ -54,6 +60,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Publish all lines; returns 1 if some were invalid."""
+    if args.check:
+        return _check(args.file)
     speed = parse_speed(args.speed)
     token = check_token(args.token or os.environ.get("VOICETOP_TOKEN"))
     tls = client_tls(check_url(args.url), args.cafile)
@@ -61,12 +69,21 @@ def run(args: argparse.Namespace) -> int:
     clock = WallClock()
     sender = LineSender(args.url, token, args.source, clock, ssl=tls)
     try:
-        told = asyncio.run(Pump(sender, clock, speed=speed, now=args.now).run(file))
+        told = run_until_signal(Pump(sender, clock, speed=speed, now=args.now).run(file))
     finally:
         if file:
             os.close(file)
-    sys.stderr.write(f"voicetop: {told.in_words()}\n")
+    say(told.in_words())
     return 1 if told.bad else 0
+
+
+def _check(name: str) -> int:
+    file = _open(name)
+    try:
+        return check(file, "standard input" if name == "-" else name)
+    finally:
+        if file:
+            os.close(file)
 
 
 def _open(name: str) -> int:
@@ -86,38 +103,75 @@ class PublishCounts(Struct):
     events: int = 0
     bad: int = 0
     ignored: int = 0
+    repaired: int = 0
 
     def in_words(self) -> str:
         words = f"published {counted(self.events, 'event')}"
+        if self.repaired:
+            words += f", {self.repaired:,} of them repaired"
         if self.ignored:
             words += f", ignored {counted(self.ignored, 'line')} that only a hub may send"
         return words + (f", skipped {counted(self.bad, 'bad line')}" if self.bad else "")
 
 
 class LineSender(LosslessPublisher):
-    """A publisher that knows when all it sent has been read."""
+    """A publisher of lines, which also says how it is: on connecting, every 5 s, and when it leaves.
+
+    Where lines are statuses of other sources, as in a recording, these leave with it: nobody else speaks for them.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._reported = 0.0
+        self._live: dict[str, str] = {}
+        self._others: set[str] = set()
+
+    async def open(self) -> None:
+        await super().open()
+        await self._report()
 
     async def keep_connected(self) -> None:
         """Come back where the connection was lost. Raises FeedLost where the hub stays away."""
-        if not self.lost:
-            return
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self.reconnect(())
-        except TimeoutError:
-            raise FeedLost(
-                f"no hub at {self.url} for {PATIENCE_S:.0f} s: gave up, the rest was not sent"
-            ) from None
-
-    async def flush(self) -> None:
-        """Wait until the hub has read everything, over as many connections as it takes."""
-        while self._unread:
-            await self.keep_connected()
+        if self.lost:
             try:
-                await self._ping()
-                await self._await_pong()
-            except ConnectionClosed:
-                await self._clock.sleep(0.01)  # until the loss is noticed everywhere
+                async with asyncio.timeout(PATIENCE_S):
+                    await self.reconnect(())
+            except TimeoutError:
+                raise FeedLost(
+                    f"no hub at {self.url} for {PATIENCE_S:.0f} s: gave up, the rest was not sent"
+                ) from None
+        elif self._clock.monotonic() - self._reported >= STATUS_S:
+            await self._report()
+
+    async def _report(self) -> None:
+        self._reported = self._clock.monotonic()
+        await self.send_status()
+
+    def count(self, line: JsonLine) -> None:
+        """Keep account of the calls and sources that the lines speak of, as far as they can be many."""
+        if line.kind == "call.start" and len(self._live) < MAX_CALLS:
+            self._live[line.call_id] = line.source
+        elif line.kind == "call.end":
+            self._live.pop(line.call_id, None)
+        elif line.kind == "source.status" and line.source not in ("", self._source):
+            self._others.discard(line.source)
+            if not line.leaving and len(self._others) < MAX_CALLS:
+                self._others.add(line.source)
+        self.active_calls = len(self._live)
+
+    def end_of_file(self) -> None:
+        """A file that ends within calls says no more of them: nobody is on the line."""
+        self._live.clear()
+        self.active_calls = 0
+
+    async def _leave(self) -> None:
+        calls = Counter(self._live.values())
+        farewells = [
+            self._status(source=name, active_calls=calls[name], leaving=True) for name in sorted(self._others)
+        ]
+        await self.send(farewells)
+        await self.flush()
+        await super()._leave()
 
 
 class Pump:
@@ -144,6 +198,8 @@ class Pump:
                     for line in lines.end() if chunk == b"" else lines.feed(chunk or b""):
                         await self._take(line)
                     await self._send()
+            if stat.S_ISREG(os.fstat(file).st_mode):
+                self._sender.end_of_file()
             await self._sender.flush()
         finally:
             self.told.ignored = lines.ignored
@@ -152,8 +208,13 @@ class Pump:
 
     async def _take(self, line: JsonLine | InvalidLine) -> None:
         if isinstance(line, InvalidLine):
+            self.told.bad += 1
             self._name(line)
             return
+        if line.why:
+            self.told.repaired += 1
+            self._name(line)
+        self._sender.count(line)
         wait = self._wait_for(line)
         if wait > 0 or len(self._due) >= FRAME_EVENTS:
             await self._send()
@@ -179,12 +240,12 @@ class Pump:
     def _moved_ts(self, line: JsonLine) -> float:
         return round(self._began_at + (line.ts - self._first_ts) / self._speed, 3)
 
-    def _name(self, line: InvalidLine) -> None:
-        self.told.bad += 1
-        if self.told.bad <= NAMED_BAD_LINES:
-            sys.stderr.write(f"voicetop: line {line.number:,}: {line.why}\n")
-        elif self.told.bad == NAMED_BAD_LINES + 1:
-            sys.stderr.write("voicetop: further bad lines are only counted\n")
+    def _name(self, line: InvalidLine | JsonLine) -> None:
+        named = self.told.bad + self.told.repaired
+        if named <= NAMED_BAD_LINES:
+            say(f"line {line.number:,}: {line.why}")
+        elif named == NAMED_BAD_LINES + 1:
+            say("further bad lines are only counted")
 
 
 async def _chunks(file: int) -> AsyncGenerator[bytes | None, None]:

@@ -13,7 +13,7 @@ from voicetop.cli.log import log
 from voicetop.cli.retention_options import is_folder, retention_options, shards_of
 from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.errors import UsageError
-from voicetop.recording import Recorder
+from voicetop.recording import LOST_WAIT_S, Recorder
 from voicetop.sources.socket import SocketSource
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -65,8 +65,9 @@ def open_recorder(args: argparse.Namespace, url: str) -> Recorder:
             )
         return Recorder(FileIO(os.dup(1), "wb"), source=url)
     if is_folder(args, args.output, "-o"):
-        return Recorder(args.output, source=url, shards=shards_of(args, args.output))
-    return Recorder(args.output, source=url)
+        shards = shards_of(args, args.output)
+        return Recorder(args.output, source=url, shards=shards, lost_wait_s=LOST_WAIT_S)
+    return Recorder(args.output, source=url, lost_wait_s=LOST_WAIT_S)
 
 
 async def _record(source: SocketSource, recorder: Recorder) -> int:
@@ -97,12 +98,16 @@ def _refusal(pumping: asyncio.Task[None]) -> BaseException | None:
 
 async def _pump(source: SocketSource, recorder: Recorder) -> None:
     """Record every frame, until the disk is full. Raises FeedRefused."""
-    last_why, lost = "", 0
+    last_why, last_loss, lost = "", "", 0
     async with contextlib.aclosing(source.frames()) as frames:
         async for frame in frames:
             recorder.write(frame)
             if recorder.stopped:
                 return
+            source.wants_state = recorder.wants_state
+            if recorder.loss != last_loss:
+                last_loss = recorder.loss
+                log(last_loss)
             if source.link.why != last_why:
                 last_why = source.link.why
                 log(f"{source.link.phase}: {last_why}" if last_why else "reconnected")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
+from voicetop.cli.log import say
 from voicetop.errors import UsageError
 from voicetop.recording import read
 from voicetop.recording.format import Header
 from voicetop.recording.merge import write_recording
 from voicetop.recording.notes import with_notes
+from voicetop.recording.reader import shard_files
 from voicetop.recording.redact import FIELDS, Redactor
 
 _EPILOG = f"""\
@@ -26,7 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument("file", metavar="FILE", help="the recording, or a folder of them")
-    parser.add_argument("-o", "--output", metavar="OUT", default="", help="the new recording")
+    what = "the new recording; a folder (OUT/) gets one for each recording in FILE"
+    parser.add_argument("-o", "--output", metavar="OUT", default="", help=what)
     what_options(parser)
 
 
@@ -42,22 +46,48 @@ def run(args: argparse.Namespace) -> int:
     """Redact. Raises UsageError and RecordingError."""
     check_output(args)
     removing = redactor(args)
-    with read(args.file) as frames:
-        header = Header(voicetop="recording", epoch=frames.header.epoch, at=frames.header.at)
-        frames_out = (removing.frame(frame) for _, frame in with_notes(frames, args.file))
-        events = write_recording(args.output, frames_out, header)
-        notes = frames.notes
-    for note in notes:
-        sys.stderr.write(f"voicetop: {note}\n")
-    sys.stderr.write(f"voicetop: {events:,} records in {args.output}\n")
+    for recording, output in _outputs(Path(args.file), args.output):
+        _redact(recording, output, removing)
     print_report(removing)
     return 0
 
 
+def _redact(recording: str | Path, output: str | Path, removing: Redactor) -> None:
+    with read(recording) as frames:
+        header = Header(voicetop="recording", epoch=frames.header.epoch, at=frames.header.at)
+        frames_out = (removing.frame(frame) for _, frame in with_notes(frames, recording))
+        events = write_recording(output, frames_out, header)
+        notes = frames.notes
+    for note in notes:
+        say(note)
+    say(f"{events:,} records in {output}")
+
+
+def _outputs(source: Path, output: str) -> list[tuple[str | Path, str | Path]]:
+    """What is written where: with a folder as output (OUT/), a file for each of the recordings. Raises UsageError."""
+    if not (output.endswith("/") or Path(output).is_dir()):
+        return [(source, output)]
+    folder = Path(output)
+    files = shard_files(source) if source.is_dir() else [source]
+    if source.is_dir() and folder.exists() and folder.samefile(source):
+        raise UsageError(f"{output} is the folder of the recordings: name another with -o")
+    for file in files:
+        read(file).close()  # before anything is written
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror}") from None
+    return [(file, folder / file.name) for file in files if file.stat().st_size]
+
+
 def check_output(args: argparse.Namespace) -> None:
-    """Raises UsageError where no output is named."""
+    """Raises UsageError where no output is named, or standard output: nobody wants a file that is called -."""
     if not args.output:
         raise UsageError("name the output: add -o OUT")
+    if args.output == "-":
+        raise UsageError(
+            "a recording that is made of others can't go to standard output: name a file with -o"
+        )
 
 
 def redactor(args: argparse.Namespace) -> Redactor:

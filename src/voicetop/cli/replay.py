@@ -7,6 +7,7 @@ import contextlib
 import math
 import os
 from collections.abc import Callable
+from datetime import UTC
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,8 @@ from typing import TYPE_CHECKING
 from voicetop import config as configuration
 from voicetop.cli import console
 from voicetop.errors import UsageError
-from voicetop.formatting import times
-from voicetop.formatting.numbers import known
-from voicetop.formatting.times import parse_time
-from voicetop.recording.reader import extent
+from voicetop.formatting.times import parse_end, parse_time
+from voicetop.recording.extents import covered, extent
 from voicetop.replay.options import PlaybackStart
 from voicetop.replay.pacing import FASTEST, SLOWEST
 from voicetop.replay.pipe_spool import PipeSpool
@@ -25,7 +24,9 @@ from voicetop.replay.pipe_spool import PipeSpool
 if TYPE_CHECKING:
     from voicetop.config import Config
     from voicetop.recording.notes import Notebook
+    from voicetop.replay.annotations import RecordingNotes
     from voicetop.replay.memory_checkpoints import MemoryCheckpoints
+    from voicetop.replay.playback_thread import TimelineSource
     from voicetop.replay.player import Player
     from voicetop.replay.recording_set import RecordingSet
     from voicetop.session import Session
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "standard input"
 
 _EPILOG = """\
-times: 14:05, 14:05:30, -90s or "3m ago" (before its end), +10m (after its beginning) or
+times: 14:05, 14:05:30, -90s or "3m ago" (before its end), +10m (after its beginning; with --until, after --at) or
 2026-11-22T14:05Z. On the screen: space pauses, [ ] { } move, g goes to a time, e E to events, ? lists all keys.
 
 a pipe is replayed while it grows, and you can move through it like a file:
@@ -61,40 +62,64 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         if args.file == "-":
             stream = _standard_input(keys_from_terminal=not args.plain)
-            console.check_screen(args, settings)
+            console.check_screen(args)
             spool = PipeSpool(stream, STANDARD_INPUT)
             stack.callback(spool.close)
             path, where, problem = spool.path, STANDARD_INPUT, lambda: spool.note
         else:
             path, where, problem = Path(args.file), args.file, lambda: ""
             extent(path)
-            console.check_screen(args, settings)
-        start, author = start_of(args, path, speed), args.user or settings.user
-        player = open_player(path, where, start, settings, author=author, problem=problem)
+            console.check_screen(args)
+        utc = settings.utc if args.utc is None else args.utc
+        start, author = start_of(args, path, speed, utc=utc), args.user or settings.user
+        player = open_player(
+            path, where, start, settings, author=author, problem=problem, timeline=not args.plain
+        )
         stack.callback(player.close)
         return console.show_feed(player, args, settings, where)
 
 
 def open_player(
-    path: Path, where: str, start: PlaybackStart, settings: Config, *, author: str, problem: Callable[[], str]
+    path: Path,
+    where: str,
+    start: PlaybackStart,
+    settings: Config,
+    *,
+    author: str,
+    problem: Callable[[], str],
+    timeline: bool = True,
 ) -> Player:
-    """A player for the recording at `path`. Raises RecordingError."""
+    """A player for the recording at `path`; without a `timeline` the recording is folded only once.
+
+    Raises RecordingError.
+    """
     from voicetop.replay.annotations import RecordingNotes
     from voicetop.replay.memory_checkpoints import MemoryCheckpoints
     from voicetop.replay.player import Player
-    from voicetop.replay.timeline_scan import TimelineScan
 
     states = MemoryCheckpoints()
     annotations = RecordingNotes(lambda: _notebook(path, piped=where == STANDARD_INPUT), author=author)
     return Player(
         lambda new_session: _recording_set(path, new_session, states),
         where=where,
-        timeline_source=TimelineScan(settings.engine, annotations, states),
+        timeline_source=_scan(settings, annotations, states) if timeline else _no_timeline(),
         config=settings.engine,
         start=start,
         problem=problem,
         annotations=annotations,
     )
+
+
+def _scan(settings: Config, annotations: RecordingNotes, states: MemoryCheckpoints) -> TimelineSource:
+    from voicetop.replay.timeline_scan import TimelineScan
+
+    return TimelineScan(settings.engine, annotations, states)
+
+
+def _no_timeline() -> TimelineSource:
+    from voicetop.replay.live_history import LiveTimeline
+
+    return LiveTimeline()
 
 
 def _recording_set(path: Path, new_session: Callable[[], Session], states: MemoryCheckpoints) -> RecordingSet:
@@ -113,26 +138,22 @@ def _notebook(path: Path, *, piped: bool) -> Notebook:
         return Notebook(reader.header)
 
 
-def start_of(args: argparse.Namespace, path: Path, speed: float) -> PlaybackStart:
+def start_of(args: argparse.Namespace, path: Path, speed: float, *, utc: bool) -> PlaybackStart:
     """The start of the replay from the options. Raises UsageError for times outside the recording."""
     first, last = extent(path)
-    at = _parse_time("--at", args.at, first, last)
-    until = _parse_time("--until", args.until, first, math.inf if args.file == "-" else last, end=last)
+    zone = UTC if utc else None
+    at = parse_time(args.at, first=first, last=last, zone=zone) if args.at else math.nan
+    until = parse_end(args.until, start=at, first=first, last=last, zone=zone) if args.until else math.nan
+    reached = math.inf if args.file == "-" else last
+    for option, text, moment, latest in (
+        ("--at", args.at, at, last),
+        ("--until", args.until, until, reached),
+    ):
+        if moment < first - 1 or moment > latest + 1:
+            raise UsageError(f"{option} {text}: {covered(path, first, last)}")
     if until <= at:
         raise UsageError(f"--until {args.until} is not after --at {args.at}")
     return PlaybackStart(at=at, until=until, speed=speed, loop=args.loop)
-
-
-def _parse_time(option: str, text: str, first: float, last: float, *, end: float = math.nan) -> float:
-    """Parse a typed time; NaN for "". Raises UsageError."""
-    if not text:
-        return math.nan
-    at = parse_time(text, first=first, last=end if known(end) else last)
-    if not first - 1 <= at <= last + 1:
-        raise UsageError(
-            f"{option} {text}: the recording covers {times.iso(first)} to {times.iso(end if known(end) else last)}"
-        )
-    return at
 
 
 def _standard_input(*, keys_from_terminal: bool) -> FileIO:

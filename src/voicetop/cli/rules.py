@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,9 +11,11 @@ from voicetop.alerts import runbooks
 from voicetop.alerts.rules.rule_files import PRESETS, RuleSet, files_in, read
 from voicetop.cli import backtest
 from voicetop.cli.backtest import Match, Result
+from voicetop.cli.config_warnings import warn
+from voicetop.cli.log import say
 from voicetop.cli.segments import Segments, nearest_segment
 from voicetop.engine.config import EngineConfig, Rule
-from voicetop.errors import ConfigError, UsageError, nearest
+from voicetop.errors import UsageError, nearest
 from voicetop.formatting.numbers import counted, known
 from voicetop.formatting.times import clock, iso, span
 from voicetop.locations import rules_dir
@@ -60,7 +61,7 @@ def _check(names: Sequence[str], recording: str) -> int:
         return 0
     book = read(files)
     for mistake in book.mistakes:
-        sys.stderr.write(f"voicetop: {mistake}\n")
+        say(mistake)
     notes = list(_warnings(book, files))
     if recording:
         result = backtest.run(recording, book.rules, _config())
@@ -140,11 +141,10 @@ def _rules(name: str) -> RuleSet:
 
 
 def _config() -> EngineConfig:
-    """The config; defaults if the user's rules, which aren't under test, have mistakes."""
-    try:
-        return configuration.load().engine()
-    except ConfigError:
-        return EngineConfig()
+    """The engine's settings; the user's own rules aren't under test."""
+    settings = configuration.load()
+    warn(settings, rules=False)
+    return settings.engine()
 
 
 def _report(result: Result, rules: Sequence[Rule]) -> Iterator[str]:

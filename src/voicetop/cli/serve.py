@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
+from voicetop.cli.config_warnings import warn
 from voicetop.cli.log import log
 from voicetop.cli.retention_options import is_folder, keep_bytes, keep_s, retention_options, shard_s
 from voicetop.errors import UsageError
@@ -20,10 +22,14 @@ from voicetop.hub.config import DEFAULT_PORT, parse_tokens, read_tokens
 from voicetop.locations import history_file
 
 if TYPE_CHECKING:
+    from voicetop.config import Config
     from voicetop.session import Session
 
 SWITCH_S = 0.001
 """Thread switch interval (s): the hub's session shares the interpreter with the event loop."""
+
+GC_THRESHOLDS = (50_000, 20, 50)
+"""The state has millions of objects and hardly a cycle: looking for one less often saves a tenth of the work."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -75,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"keep normals and incidents in this store and restore them at start (default FILE {history_file()})",
     )
     add("--baseline", metavar="FILE", default="", help="start with these normals (voicetop baseline export)")
-    add("--capacity", metavar="N", type=int, default=0, help="the tested limit, in simultaneous calls")
+    add("--capacity", metavar="N", type=int, default=0, help="the tested limit; overrides that of publishers")
     add(
         "--deployment",
         metavar="NAME",
@@ -100,7 +106,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal arrives. Raises UsageError before it starts."""
     sys.setswitchinterval(SWITCH_S)
-    asyncio.run(_serve(hub_config(args), _sessions(args)))
+    gc.set_threshold(*GC_THRESHOLDS)
+    settings = configuration.load()
+    warn(settings)
+    args.capacity = args.capacity or settings.capacity
+    asyncio.run(_serve(hub_config(args), _sessions(args, settings)))
     return 0
 
 
@@ -161,7 +171,7 @@ async def _serve(config: HubConfig, new_session: Callable[[], Session]) -> None:
     log("stopped")
 
 
-def _sessions(args: argparse.Namespace) -> Callable[[], Session]:
+def _sessions(args: argparse.Namespace, settings: Config) -> Callable[[], Session]:
     """A factory for the hub's sessions: each starts with the stored baseline; the first one writes the history.
     Raises HistoryError for an unusable --baseline.
     """
@@ -169,7 +179,6 @@ def _sessions(args: argparse.Namespace) -> Callable[[], Session]:
     from voicetop.history.incidents import open_log
     from voicetop.session import Session
 
-    settings = configuration.load()
     incident_log = open_log(args.history, "serve", log)
     name = args.deployment or baseline_store.USUAL_NAME
     first = baseline_store.first_of(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 
+from voicetop.cli.ending import run_until_signal
 from voicetop.cli.fleet import fleet_config, fleet_options, number
+from voicetop.cli.log import say
 from voicetop.clock import WallClock
 from voicetop.connection.address import DEFAULT_URL, check_token, check_url, client_tls
 from voicetop.simulator import SCENARIOS, Fleet
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     duration = None if args.duration is None else number("--duration", args.duration, 0.0)
     words = f"voicetop: publishing {config.calls:,} simultaneous calls to {url}, seed {config.seed}; Ctrl-C stops\n"
     fleet = Fleet(config)
-    sent = asyncio.run(
+    sent = run_until_signal(
         pump(
             url,
             token,
@@ -55,5 +56,5 @@ def run(args: argparse.Namespace) -> int:
             opened=lambda: print(words, end="", file=sys.stderr),
         )
     )
-    sys.stderr.write(f"voicetop: sent {sent.events:,} events\n")
+    say(f"sent {sent.events:,} events")
     return 0

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicetop import config as configuration
+from voicetop.cli.config_warnings import warn
 from voicetop.cli.hubs import HubChoice, hubs_of
 from voicetop.cli.log import log
 from voicetop.clock import WallClock
@@ -70,7 +71,10 @@ def queue_file() -> Path:
 
 def run(args: argparse.Namespace) -> int:
     """Watch until a signal arrives. Raises UsageError, ConfigError, NotifyError or FeedRefused before it starts."""
-    settings = configuration.load()
+    settings = configuration.load(*configuration.HUB_KEYS, "notify")
+    for mistake in configuration.user_rules().mistakes:
+        raise mistake
+    warn(settings)
     hubs = hubs_of([args.url] if args.url else [], settings)
     if len(hubs) != 1:
         raise UsageError("watch one hub per process: name one, and start another voicetop watch for the next")

@@ -13,12 +13,18 @@ OPEN_S, CLOSE_S = 10.0, 1.0
 """Seconds for the handshake, and for the goodbye."""
 
 
+class _Connect(connect):
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
 def connect_to(url: str, token: str | None, tls: ssl.SSLContext | None, **options: Any) -> connect:
     """A connection to await or to enter; `options` are those of websockets. Raises `refusals.FAILURES`.
 
-    Compression is off: it would cost a hub one compressor per console.
+    Compression is off: it would cost a hub one compressor per console. A redirect is not followed, so that a token
+    reaches only the address that a person gave.
     """
-    return connect(
+    return _Connect(
         url,
         additional_headers={"Authorization": f"Bearer {token}"} if token else None,
         proxy=None if is_local(url) else True,

@@ -8,6 +8,8 @@ from voicetop.formatting.numbers import known
 from voicetop.wire.events import NAN, AnyEvent
 
 TERMINAL_STATES = ("ended", "lost")
+MAX_CALL_S = 2_592_000.0
+"""No call lasts longer than 30 days."""
 NOT_A_CONVERSATION = frozenset({"voicemail", "not_connected"})
 
 
@@ -37,6 +39,13 @@ class VoiceLevels(Struct, gc=False):
     loud_start: float = NAN
     loud_now: float = NAN
     told: int = 0
+
+
+class RunningTotal(Struct, gc=False):
+    """A cumulative figure of one model: its latest value in micro-dollars, and when it was told."""
+
+    micro: int
+    at: float
 
 
 class Call(Struct, gc=False, kw_only=True):
@@ -69,7 +78,6 @@ class Call(Struct, gc=False, kw_only=True):
     provider: str = ""
 
     errors: int = 0
-    retries: int = 0
     barge_ins: int = 0
     repeats: int = 0
     last_words: str = ""
@@ -103,9 +111,35 @@ class Call(Struct, gc=False, kw_only=True):
     past_ends: bytes = b""
     """What it counts for in windows that ended earlier, as `past_ends.NOTE`s."""
 
+    announced: bool = False
+    """Whether its `call.start` came: another one after its end is that of another call."""
+    replied: float = 0.0
+    """When the agent last answered."""
+    untold: list[int] = field(default_factory=list)
+    """Turns below `turn` that were skipped: when one is told after all, it is new."""
+    turn_base: int = 0
+    """What to add to turn numbers so that they go on where they began again."""
+    numbered_from: float = 0.0
+    """When turn numbers began again, as after a handoff; 0 if they never did."""
+    amendments: list[tuple[int, int]] = field(default_factory=list)
+    """Positions in `story` of turns that amend an earlier one, with that one's position."""
+    heard: str = ""
+    """What the caller said that isn't answered yet, as far as a transcript tells."""
+    totals: dict[str, RunningTotal] = field(default_factory=dict)
+    """Cumulative costs by component/provider/model, to notice when one begins again at zero."""
+    waited_from: float = 0.0
+    """Of a lost call: since when its caller had been waiting; 0 if nobody was."""
+    state_at: float = 0.0
+    """When its state was last told: what comes late doesn't change it."""
+
     @property
     def live(self) -> bool:
         return self.state not in TERMINAL_STATES
+
+    def lasted_s(self, at: float) -> float:
+        """Seconds from its start to its end, or to `at`; NaN of over `MAX_CALL_S`: its start has no true time."""
+        seconds = (self.ended or at) - self.started
+        return max(0.0, seconds) if seconds <= MAX_CALL_S else NAN
 
     @property
     def failing(self) -> bool:

@@ -6,17 +6,33 @@ import math
 
 from msgspec import Struct, field
 
-from voicetop.wire.events import NAN
+from voicetop.wire.events import NAN, Capacity
 
 MAX_MINUTES = 1_440
+HUB = "hub"
+"""The source of what an operator set at the hub."""
 
 
 class CapacityLoad(Struct, kw_only=True):
-    """The most calls at once in each of the last 1,440 minutes, as (minute, calls)."""
+    """The most calls at once in each of the last 1,440 minutes, as (minute, calls), and the tested limit.
+
+    `by_operator`: the limit was set at the hub, and counts whatever publishers report; `published` is what they did.
+    """
 
     limit: int = 0
     tested_at: float = NAN
     minutes: list[tuple[int, int]] = field(default_factory=list)
+    by_operator: bool = False
+    published: int = 0
+
+    def set_limit(self, event: Capacity) -> None:
+        """Take over a limit, unless it is a publisher's and the operator has set one."""
+        if event.source == HUB:
+            self.by_operator = True
+        elif self.by_operator:
+            self.published = event.limit
+            return
+        self.limit, self.tested_at = event.limit, event.tested_at
 
     def beat(self, at: float, live: int) -> None:
         """Record `live` calls at a heartbeat."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -31,7 +32,8 @@ from voicetop.engine.windows.past_ends import PastEnds
 from voicetop.errors import CheckpointError
 from voicetop.formatting.numbers import known
 from voicetop.wire.codec import WireStats
-from voicetop.wire.events import NAN, Marker, Operator, Security
+from voicetop.wire.events import NAN, CallEnd, Marker, Operator, Security
+from voicetop.wire.repair import repair
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -70,6 +72,7 @@ class State(Struct, frozen=True):
     operated: int = 0
     past_ends: list[tuple[int, int, bytes]] = []
     """Slots as in `CountState`, of `PastEnds`."""
+    early_ends: list[tuple[float, CallEnd]] = []
     alerts: bytes = b""
     """The encoded `alerts.AlertState`, opaque to the engine."""
 
@@ -115,6 +118,7 @@ def state_of(
         taps=ledger.tick_counters.dump(),
         operated=engine.operated,
         past_ends=ledger.past_ends.dump(),
+        early_ends=list(roster.early_ends.values()),
         alerts=alerts,
     )
 
@@ -136,6 +140,7 @@ def engine_of(state: State, past: tuple[int, bytes] = (0, b"")) -> Engine:
     roster.ended.update((call.call_id, call) for call in state.ended)
     roster.failed.update((call.call_id, call) for call in state.failed)
     roster.deciding = SortedList(state.deciding)
+    roster.early_ends.update((ended.call_id, (ts, ended)) for ts, ended in state.early_ends)
     roster.stored_events, roster.full = state.told, state.full
     engine.feed, engine.load, engine.judge = state.feed, state.load, state.judge
     engine.judge.drop_unreadable()
@@ -178,9 +183,22 @@ def unpack(data: bytes) -> State:
             f"a checkpoint of version {data[4]}; this voicetop reads version {VERSION}: upgrade it"
         )
     try:
-        return _decoder.decode(zstd.decompress(data[5:]))
-    except (zstd.ZstdError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        block = zstd.decompress(data[5:])
+        try:
+            return _decoder.decode(block)
+        except msgspec.ValidationError:
+            return _decoder.decode(_with_values_in_bounds(block))
+    except (zstd.ZstdError, msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
         raise CheckpointError(f"a damaged checkpoint: {error}") from None
+
+
+def _with_values_in_bounds(block: bytes) -> bytes:
+    """A state whose calls have events from a time without bounds for durations: these are repaired like any other."""
+    state = msgspec.msgpack.decode(block)
+    for call in (*state["live"], *state["ended"], *state["failed"]):
+        repaired = (repair(msgspec.json.encode(event), 0.0).raw for event in call.get("story", ()))
+        call["story"] = [msgspec.json.decode(raw) for raw in repaired if raw]
+    return msgspec.msgpack.encode(state)
 
 
 def digest(state: State) -> str:
@@ -201,7 +219,9 @@ def _plain(slots: list[tuple[int, int, bytes]]) -> list[tuple[Any, ...]]:
     return [tuple(_hash(part) if isinstance(part, bytes) else part for part in slot) for slot in slots]
 
 
+@lru_cache(maxsize=1_000)
 def _hash(block: bytes) -> bytes:
+    """Of the content of a slot; most slots are the same at the next heartbeat."""
     try:
         return hashlib.blake2b(planes_of(block)).digest()
     except zstd.ZstdError:

@@ -6,14 +6,17 @@ Every handler gets the event, its corrected time `ts` and its stamp `at` (epoch 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from msgspec.structs import force_setattr
 
 from voicetop.engine import frustration
-from voicetop.engine.calls import Evaluation, VoiceLevels
+from voicetop.engine.calls import TERMINAL_STATES, Call, Evaluation, RunningTotal, VoiceLevels
+from voicetop.engine.lifecycle.lost_calls import PARKED
+from voicetop.engine.lifecycle.turn_order import begins_wait
 from voicetop.engine.pricing import micro_dollars
-from voicetop.engine.state import EngineState
+from voicetop.engine.state import AGAIN_S, EngineState
 from voicetop.engine.tick import Urgency
 from voicetop.formatting.numbers import known
 from voicetop.wire.events import (
@@ -32,11 +35,14 @@ from voicetop.wire.events import (
     Malformed,
     Marker,
     Operator,
+    Repaired,
     Security,
     Service,
     SourceStatus,
     Stage,
     Tool,
+    Transcript,
+    TurnStart,
     Usage,
 )
 
@@ -48,15 +54,17 @@ MAX_MICRO = 10**12
 
 
 def start(state: EngineState, event: CallStart, ts: float, at: float) -> None:
-    call = state.roster.find(event.call_id)
-    if call is None:
-        call = state.begin(event.call_id, event.source, ts, at)
-    elif not call.live:
-        return
-    call.seen = at
+    earlier = state.roster.find(event.call_id)
+    again = earlier is not None and earlier.announced and ts > earlier.started
+    call = state.call_of(event, ts, at, 0.0 if again else inf)
+    call.seen, call.announced = at, True
+    if call.live and ts >= call.state_at:
+        call.state, call.state_at = "active" if call.state == "ringing" else call.state, ts
     if ts < call.started:
         call.started = ts
         state.ledger.mark(call, "started", ts)
+        if not call.live:
+            state.settle(call)
     call.caller = event.caller or call.caller
     patch = dict(event.segments)
     if event.agent is not None and event.agent.version:
@@ -66,11 +74,13 @@ def start(state: EngineState, event: CallStart, ts: float, at: float) -> None:
 
 
 def update(state: EngineState, event: CallUpdate, ts: float, at: float) -> None:
-    call = state.call_of(event, ts, at)
+    call = state.call_of(event, ts, at, AGAIN_S if event.state else inf)
     call.seen = at
-    if event.state and call.live:
-        call.state = event.state
-        if event.state in ("held", "transferring"):
+    if event.state in TERMINAL_STATES:
+        state.feed.ignore(event.source, "not a state")
+    elif event.state and call.live and ts >= call.state_at:
+        call.state, call.state_at = event.state, ts
+        if event.state in PARKED:
             state.end_wait(call, ts)
     state.patch(call, event.segments, ts)
     state.roster.record(call, event)
@@ -83,16 +93,28 @@ def step(state: EngineState, event: CallStep, ts: float, at: float) -> None:
     state.roster.record(call, event)
 
 
+def turn_start(state: EngineState, event: TurnStart, ts: float, at: float) -> None:
+    call = state.roster.live.get(event.call_id) or state.call_of(event, ts, at, AGAIN_S)
+    call.seen = at
+    if begins_wait(state, call, event, ts):
+        if 0.0 < call.wait_since < at // 60 * 60:
+            state.remember_wait(call, ts)
+        call.wait_since, call.wait_turn = ts, event.turn
+        call.stage = call.provider = ""
+        call.state, call.state_at = "active", ts
+
+
 def stage(state: EngineState, event: Stage, ts: float, at: float) -> None:
-    call = state.roster.live.get(event.call_id)
+    call = state.live_call(event)
     if call is None:
-        state.find_call(event)
         return
     call.seen = at
+    if event.name == "vad" and event.state == "start":  # the caller speaks again and no longer waits
+        if ts < call.wait_since:
+            return
+        state.end_wait(call, ts)
     if event.state == "start":
         call.stage, call.stage_since, call.provider = event.name, ts, event.provider
-        if event.name == "vad":  # the caller speaks again and no longer waits
-            state.end_wait(call, ts)
     elif call.stage == event.name and event.state == "end":
         call.stage = ""
 
@@ -100,10 +122,11 @@ def stage(state: EngineState, event: Stage, ts: float, at: float) -> None:
 def tool(state: EngineState, event: Tool, ts: float, at: float) -> None:
     call = state.call_of(event, ts, at)
     call.seen = at
-    if event.state == "start" and call.live:
-        call.stage, call.stage_since, call.provider = "tool", ts, event.name
-    elif call.stage == "tool":
-        call.stage = ""
+    if event.state == "start":
+        if call.live and ts >= call.stage_since:
+            call.stage, call.stage_since, call.provider = "tool", ts, event.name
+    elif call.stage in ("tool", ""):
+        call.stage, call.stage_since = "", max(call.stage_since, ts)
     state.roster.record(call, event)
 
 
@@ -112,7 +135,6 @@ def error(state: EngineState, event: Error, ts: float, at: float) -> None:
     call.seen = at
     state.roster.record(call, event)
     if not event.final:
-        call.retries += 1
         state.ledger.mark(call, "retried", ts)
         return
     call.errors += 1
@@ -142,9 +164,8 @@ def interruption(state: EngineState, event: Interruption, ts: float, at: float) 
 
 
 def audio(state: EngineState, event: Audio, ts: float, at: float) -> None:
-    call = state.roster.live.get(event.call_id)
+    call = state.live_call(event)
     if call is None:
-        state.find_call(event)
         return
     call.seen = at
     state.roster.record(call, event)
@@ -166,7 +187,7 @@ def usage(state: EngineState, event: Usage, ts: float, at: float) -> None:
         key = f"{event.component}/{event.provider}/{event.model}"
         if key not in call.spent and len(call.spent) >= MAX_SPENT:
             key = "other//"
-        spent = micro + (0 if event.cumulative else call.spent.get(key, 0))
+        spent = call.spent.get(key, 0) + (_increase(call, key, micro, ts) if event.cumulative else micro)
         call.spent[key] = max(-MAX_MICRO, min(spent, MAX_MICRO))
         call.guessed |= estimated
         call.priced = True
@@ -174,6 +195,19 @@ def usage(state: EngineState, event: Usage, ts: float, at: float) -> None:
         call.seen = at
     else:
         state.settle(call)
+
+
+def _increase(call: Call, key: str, micro: int, ts: float) -> int:
+    """What a cumulative cost adds. One that falls began again at zero, as in a restarted agent."""
+    before, micro = call.totals.get(key), max(0, micro)
+    if before is None:
+        call.totals[key] = RunningTotal(micro, ts)
+        return micro - call.spent.get(key, 0)
+    if ts < before.at:
+        return 0
+    added = micro - before.micro if micro >= before.micro else micro
+    before.micro, before.at = micro, ts
+    return added
 
 
 def service(state: EngineState, event: Service, ts: float, at: float) -> None:
@@ -186,26 +220,33 @@ def service(state: EngineState, event: Service, ts: float, at: float) -> None:
 
 
 def call_end(state: EngineState, event: CallEnd, ts: float, at: float) -> None:
-    call = state.roster.live.get(event.call_id)
+    call = state.find_call(event)
     if call is None:
-        _end_lost_call(state, event)
+        state.roster.note_early_end(event, ts)
+        return
+    if call.state == "lost":
+        state.revive(call)
+    if call.live:
+        state.end_by(event, call, ts)
+    else:
+        _end_again(state, call, event, ts)
+
+
+_VAGUE = {"": 0, "unknown": 0, "completed": 1, "cancelled": 1, "error": 1}
+"""How much a reason says that isn't as good as the others, of which the later is better."""
+
+
+def _end_again(state: EngineState, call: Call, event: CallEnd, ts: float) -> None:
+    """A better reason for a call that ended: a platform's own comes after the agent's."""
+    new, old = _VAGUE.get(event.reason, 2), _VAGUE.get(call.reason, 2)
+    better = new > old or (new == old == 2 and event.reason != call.reason)
+    if not better or ts > call.ended + state.config.grace_s:
         return
     state.roster.record(call, event)
-    call.party = event.party
-    if event.step:
-        state.reach(call, event.step, ts)
-    if known(event.duration_s) and event.duration_s >= 0:
-        call.started = min(call.started, ts - event.duration_s)
-    state.end(call, ts, event.reason)
-
-
-def _end_lost_call(state: EngineState, event: CallEnd) -> None:
-    """Give a lost call its true reason when its end arrives after all."""
-    call = state.find_call(event)
-    if call is not None and call.state == "lost":
-        call.state, call.reason, call.party = "ended", event.reason, event.party
-        state.decide_abandonment(call)
-        state.settle(call)
+    call.reason = event.reason
+    call.party = event.party or call.party
+    state.decide_abandonment(call)
+    state.settle(call)
 
 
 def outcome(state: EngineState, event: CallOutcome, ts: float, at: float) -> None:
@@ -250,7 +291,7 @@ def operator(state: EngineState, event: Operator, ts: float, at: float) -> None:
 
 
 def capacity(state: EngineState, event: Capacity, ts: float, at: float) -> None:
-    state.load.limit, state.load.tested_at = event.limit, event.tested_at
+    state.load.set_limit(event)
 
 
 def source_status(state: EngineState, event: SourceStatus, ts: float, at: float) -> None:
@@ -260,6 +301,15 @@ def source_status(state: EngineState, event: SourceStatus, ts: float, at: float)
 def gap(state: EngineState, event: Gap, ts: float, at: float) -> None:
     state.feed.gaps += 1
     state.feed.missed += max(0, event.to_seq - event.from_seq + 1)
+
+
+def transcript(state: EngineState, event: Transcript, ts: float, at: float) -> None:
+    call = state.call_of(event, ts, at)
+    call.seen = at
+    if event.role == "user" and ts > call.replied:
+        call.heard = event.text
+    if event.final:
+        state.roster.record(call, event)
 
 
 def ignore(state: EngineState, event: Event, ts: float, at: float) -> None:
@@ -284,7 +334,9 @@ HANDLERS: dict[type[Event], Callable[[EngineState, Any, float, float], None]] = 
     CallStart: start,
     CallUpdate: update,
     CallStep: step,
+    TurnStart: turn_start,
     Stage: stage,
+    Transcript: transcript,
     Tool: tool,
     Error: error,
     Interruption: interruption,
@@ -301,4 +353,5 @@ HANDLERS: dict[type[Event], Callable[[EngineState, Any, float, float], None]] = 
     SourceStatus: source_status,
     Gap: gap,
     Malformed: ignore,
+    Repaired: ignore,
 }

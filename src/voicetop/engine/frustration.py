@@ -86,6 +86,16 @@ def count_wait(call: Call, e2e_ms: float) -> None:
     update(call)
 
 
+def correct_wait(call: Call, before_ms: float, after_ms: float) -> None:
+    """A wait that was counted turns out to have been another; NaN is none."""
+    call.slow_ms += _beyond_patience_ms(_s(after_ms)) - _beyond_patience_ms(_s(before_ms))
+    update(call)
+
+
+def _s(ms: float) -> float:
+    return ms / 1000 if ms == ms else 0.0
+
+
 def end_wait(call: Call, waited_s: float) -> None:
     """Count a wait of `waited_s` when the call ends."""
     call.slow_ms += _beyond_patience_ms(waited_s)

@@ -196,7 +196,7 @@ def troubled_slots(ledger: Ledger, troubled: frozenset[int]) -> list[SlotKey]:
     for key in ledger.windows.coarse:
         width, number = key
         minutes = range(number * width // MINUTE, (number + 1) * width // MINUTE)
-        if (number + 1) * width <= ledger.windows.edges.short and any(m in troubled for m in minutes):
+        if (number + 1) * width <= ledger.windows.edges.short and not troubled.isdisjoint(minutes):
             found.append(key)
     return sorted(found)
 

@@ -26,12 +26,19 @@ _CONVERSATION = frozenset(
     ]
 )
 
+_SETTLED = _CONVERSATION | {"ended", "handled_ms", "priced", "cost_micro", "guessed"}
+_SETTLED_BY = ("cost:", "from:", "left:")
+
 
 def settle(call: Call, ledger: Ledger) -> None:
     """Count an ended call, in its last cell, at the time of its end."""
     ts = call.ended
     ledger.mark(call, "ended", ts)
-    ledger.mark(call, "handled_ms", ts, max(0, round((ts - call.started) * 1000)))
+    lasted_s = call.lasted_s(ts)
+    if known(lasted_s):
+        ledger.mark(call, "handled_ms", ts, round(lasted_s * 1000))
+    else:
+        ledger.unmark(call, "handled_ms")
     _cost(call, ledger, ts)
     if call.measured_from:
         ledger.mark(call, f"from:{call.measured_from}", ts)
@@ -50,6 +57,12 @@ def settle(call: Call, ledger: Ledger) -> None:
     if known(sentiment):
         ledger.mark(call, "sentiment_centi", ts, round(sentiment * 100))
         ledger.mark(call, "sentiments", ts)
+
+
+def unsettle(call: Call, ledger: Ledger) -> None:
+    """Take back what a call counts for that has not ended after all."""
+    for kind in [kind for kind in call.marks if kind in _SETTLED or kind.startswith(_SETTLED_BY)]:
+        ledger.unmark(call, kind)
 
 
 def _mark_if(call: Call, ledger: Ledger, kind: str, condition: bool) -> None:

@@ -12,7 +12,9 @@ from voicetop.engine.call_events import turn_records
 from voicetop.engine.calls import Call
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.windows.ledger import note, packed_turns
-from voicetop.wire.events import AnyEvent, Turn
+from voicetop.wire.events import AnyEvent, CallEnd, Turn
+
+MAX_EARLY_ENDS = 1_000
 
 
 class Roster:
@@ -25,6 +27,8 @@ class Roster:
         self.failed: OrderedDict[str, Call] = OrderedDict()
         self.deciding: SortedList[tuple[float, str]] = SortedList()
         """(when the grace time ends, call id) of undecided hang-ups, sorted."""
+        self.early_ends: OrderedDict[str, tuple[float, CallEnd]] = OrderedDict()
+        """Ends of calls that nothing else was heard of yet: they are over when the rest of them comes, late."""
         self.stored_events = 0
         """Events stored with live and ended calls."""
         self.full = False
@@ -38,10 +42,28 @@ class Roster:
         """The ended calls still in a ring."""
         return itertools.chain(self.ended.values(), self.failed.values())
 
+    def note_early_end(self, event: CallEnd, ts: float) -> None:
+        """The end of a call came before anything else of it."""
+        self.early_ends[event.call_id] = (ts, event)
+        while len(self.early_ends) > MAX_EARLY_ENDS:
+            self.early_ends.popitem(last=False)
+
     def retire(self, call: Call) -> None:
         """Move a call from live to ended, evicting the oldest of a full ring."""
         self.live.pop(call.call_id, None)
         self._file(call)
+
+    def revive(self, call: Call) -> None:
+        """A call that had been lost is live again."""
+        self.ended.pop(call.call_id, None)
+        self.failed.pop(call.call_id, None)
+        self.live[call.call_id] = call
+
+    def forget(self, call: Call) -> None:
+        """Make room for another call with the id of this ended one."""
+        self.ended.pop(call.call_id, None)
+        self.failed.pop(call.call_id, None)
+        self.stored_events -= len(call.story)
 
     def refile(self, call: Call) -> None:
         """Move an ended call to the other ring if it became a failure, or no longer is one."""
@@ -92,7 +114,7 @@ class Roster:
                 cut.append((call, turns))
                 note(call.observed, notes)
                 self.stored_events -= len(call.story)
-                call.story = []
+                call.story, call.amendments = [], []
         _note_turns(cut)
 
 

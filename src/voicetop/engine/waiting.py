@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicetop.engine.calls import Call
-from voicetop.engine.feed_state import UNKNOWN_AFTER, FeedTracker
+from voicetop.engine.feed_state import FeedTracker
 from voicetop.engine.snapshot import NAN, StuckStage, WaitingPanel
+from voicetop.engine.source_tracker import UNKNOWN_AFTER
 from voicetop.engine.windows.buckets import BUCKETS, bucket_of
 from voicetop.engine.windows.histograms import Histogram
 
@@ -17,8 +18,9 @@ from voicetop.engine.windows.histograms import Histogram
 class Waits:
     """The waits at one moment (`at`, stamp time): one definition for every figure, list and alert.
 
-    A wait is unknown while its publisher is silent (`FeedTracker.silent`): the reply may have come long ago. It is then
-    neither waiting nor stuck. A wait counts from when the feed began and the call was first heard of, at the earliest.
+    A wait is unknown while its publisher is silent (`FeedTracker.silent`) or has left: the reply may have come long
+    ago. It is then neither waiting nor stuck. A wait counts from when the feed began and the call was first heard of,
+    at the earliest.
 
     Of a moment of the past it is known what is known `now`: a wait that goes on was one then, unless its publisher has
     been silent since.
@@ -29,6 +31,7 @@ class Waits:
         self._feed = feed
         silent = feed.silent(max(at, now))
         self._silent = {name: seen for name, seen in silent.items() if at - seen > UNKNOWN_AFTER}
+        self._silent.update(feed.departed(at))
 
     def known(self, call: Call) -> bool:
         """Whether the caller is waiting for a reply."""
@@ -106,7 +109,9 @@ class Waits:
 
     def _stage(self, name: str, calls: list[Call], over_s: float) -> StuckStage:
         waits = [self.seconds(call) for call in calls]
-        providers = [call.provider for call in calls if call.provider]
+        providers = [
+            call.provider for call in calls if name and call.provider
+        ]  # else of a stage that is over
         most = max(sorted(set(providers)), key=providers.count) if providers else ""
         return StuckStage(name, sum(w > over_s for w in waits), len(calls), max(waits), most)
 

@@ -5,8 +5,10 @@ Times are epoch seconds, durations are seconds; an unknown one (NaN) is a dash.
 
 from __future__ import annotations
 
+import math
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from bisect import bisect_left
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from voicetop.errors import UsageError
 from voicetop.formatting.numbers import DASH, known
@@ -131,6 +133,7 @@ def parse_time(text: str, *, first: float, last: float, zone: tzinfo | None = No
 
     "14:05" and "14:05:30" are the last such time of day in it, in this machine's time zone (or `zone`); "-90s" and
     "3m ago" count back from its end, "+90s" forward from its start; "2026-11-22T14:05Z" and "1760000000" are absolute.
+    Of a local time that occurs twice, "2026-10-25T02:30", the later one in the recording is meant.
     """
     word = text.strip()
     if re.fullmatch(r"\d{9,11}(\.\d+)?", word):
@@ -140,39 +143,66 @@ def parse_time(text: str, *, first: float, last: float, zone: tzinfo | None = No
     if word.startswith("-") or word.endswith("ago"):
         return last - parse_span(word.removeprefix("-").removesuffix("ago"))
     if _CLOCK.fullmatch(word):
-        at = _on_that_day(word, last, zone)
-        return (at if at.timestamp() <= last else at - timedelta(days=1)).timestamp()
+        return max(at for at in _times_of_day(word, last, zone) if at <= last)
     try:
         when = datetime.fromisoformat(word.replace(" ", "T"))
-    except ValueError:
+        found = [when.timestamp()] if when.tzinfo else occurrences(when, zone)
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{text!r} is not a time: type it like 14:05, 3m ago, -90s, +10m or 2026-11-22T14:05Z"
         ) from None
-    return when.timestamp() if when.tzinfo else _in_zone(when, zone).timestamp()
+    return next((at for at in reversed(found) if first <= at <= last), found[0])
+
+
+def parse_end(text: str, *, start: float, first: float, last: float, zone: tzinfo | None = None) -> float:
+    """Parse the end of a part that begins at `start` (NaN: nowhere yet). Raises UsageError.
+
+    As `parse_time`, but "+10m" counts from `start`, and "14:05" is the next such time after it.
+    """
+    if not known(start):
+        return parse_time(text, first=first, last=last, zone=zone)
+    at = parse_time_of_day(text, start, zone=zone)
+    return parse_time(text, first=start, last=last, zone=zone) if at is None else at
 
 
 def parse_time_of_day(text: str, now: float, *, zone: tzinfo | None = None) -> float | None:
     """The next time at which a clock shows "15:00"; None if it isn't a time of day. Raises UsageError for 25:00."""
     if not _CLOCK.fullmatch(text.strip()):
         return None
-    at = _on_that_day(text.strip(), now, zone)
-    return (at if at.timestamp() > now else at + timedelta(days=1)).timestamp()
+    return min(at for at in _times_of_day(text.strip(), now, zone) if at > now)
 
 
-def _on_that_day(text: str, day_of: float, zone: tzinfo | None) -> datetime:
-    """That time of day, on the day of `day_of` (epoch s)."""
+def occurrences(when: datetime, zone: tzinfo | None = None) -> list[float]:
+    """When (epoch s) a clock in this machine's zone (or `zone`) shows a time: twice after the clocks went back.
+
+    A time that they skip is the moment at which they go forward.
+    """
+    before, after = (when.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1))
+    return sorted({before, after}) if before <= after else [_change(after, before, zone)]
+
+
+def in_zone(at: float, zone: tzinfo | None = None) -> datetime:
+    """The date and time that a clock shows in this machine's zone (or `zone`)."""
+    return datetime.fromtimestamp(at, UTC).astimezone(zone)
+
+
+def _change(before: float, after: float, zone: tzinfo | None) -> float:
+    """When the clocks of a zone changed between two times."""
+    seconds = range(math.floor(before), math.ceil(after) + 1)
+    offset = in_zone(before, zone).utcoffset()
+    return float(seconds[bisect_left(seconds, True, key=lambda at: in_zone(at, zone).utcoffset() != offset)])
+
+
+def _times_of_day(text: str, near: float, zone: tzinfo | None) -> list[float]:
+    """When (epoch s) a clock shows that time on the day of `near` (epoch s) and on the days around it."""
     hour, minute, second = text.split(":") if text.count(":") == 2 else (*text.split(":"), "0")
     if int(hour) > 23 or int(minute) > 59 or float(second) >= 60:
         raise UsageError(f"{text!r} is not a time of day: type it like 14:05 or 14:05:30")
-    day = datetime.fromtimestamp(day_of, UTC).astimezone(zone)
-    microsecond = int(float(second) % 1 * 1e6)
-    return day.replace(hour=int(hour), minute=int(minute), second=int(float(second)), microsecond=microsecond)
+    shown = time(int(hour), int(minute), int(float(second)), int(float(second) % 1 * 1e6))
+    today = in_zone(near, zone).date()
+    days = (today + timedelta(days=number) for number in (-2, -1, 0, 1, 2))  # a zone may skip a whole day
+    return [at for day in days for at in occurrences(datetime.combine(day, shown), zone)]
 
 
 def _local(at: float, *, utc: bool) -> datetime:
-    when = datetime.fromtimestamp(at, UTC)
-    return when if utc else when.astimezone()
-
-
-def _in_zone(when: datetime, zone: tzinfo | None) -> datetime:
-    return when.replace(tzinfo=zone) if zone else when.astimezone()
+    return in_zone(at, UTC if utc else None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -38,9 +39,13 @@ class Grant(Struct, frozen=True):
 
 
 class Client(ServerConnection):
-    """A connection that remembers its grant."""
+    """A connection that remembers its grant, and for which sources it speaks."""
 
     grant = Grant()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.sources: set[str] = set()
 
 
 class AccessControl:

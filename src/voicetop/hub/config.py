@@ -105,7 +105,7 @@ def _short(error: OSError) -> str:
 def read_tokens(path: str) -> tuple[Token, ...]:
     """The tokens of a file with lines `role token`; `#` begins a comment. Raises UsageError with file and line."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(f"{path}: cannot read the tokens ({why})") from None

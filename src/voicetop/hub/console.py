@@ -20,6 +20,7 @@ from voicetop.hub.access import Client
 from voicetop.hub.config import Role
 from voicetop.hub.feed import Audience, Feed
 from voicetop.hub.hub_session import JoinPoint
+from voicetop.hub.validation import Sender
 from voicetop.wire.batches import after_seq
 from voicetop.wire.events import Gap, Operator
 from voicetop.wire.frames import DeliveryReport, Resume, StateRequest
@@ -162,7 +163,7 @@ class ConsoleConnection:
                 if refusal:
                     await self.client.close(CloseCode.POLICY_VIOLATION, refusal)
                     return
-                self._feed.receive(frame, sender=self.name, may_operate=True)
+                await self._feed.receive(frame, Sender(self.name, may_operate=True))
 
     def _handle_control(self, frame: bytes) -> bool:
         """Whether a frame was a message between console and hub that is not part of the feed."""

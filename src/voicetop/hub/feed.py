@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,10 +16,11 @@ from voicetop.hub.config import HubConfig
 from voicetop.hub.hub_session import HubSession
 from voicetop.hub.recording_sink import RecordingSink
 from voicetop.hub.stamping import OpenBatch, Stamper
-from voicetop.hub.validation import Validator
+from voicetop.hub.validation import Sender, Validator
 from voicetop.wire.events import AnyEvent, Capacity, Heartbeat, Operator
+from voicetop.wire.field_rules import Fault
 from voicetop.wire.frames import Welcome
-from voicetop.wire.text import safe_text
+from voicetop.wire.text import safe_label, safe_text
 
 if TYPE_CHECKING:
     from voicetop.session import Session
@@ -53,7 +54,7 @@ class Feed:
         self.validator = Validator()
         self.backlog = Backlog(config.backlog_bytes, config.backlog_events)
         self.sink = (
-            RecordingSink(config, self.stamper.epoch, clock, on_failure=self._report_recording_failure)
+            RecordingSink(config, self.stamper.epoch, clock, report=self._report_recording_trouble)
             if config.record
             else None
         )
@@ -80,11 +81,19 @@ class Feed:
         counts, spans = self._event_counts, len(self._event_counts) - 1
         return (counts[-1] - counts[0]) / (spans * self._config.heartbeat_s) if spans else 0.0
 
-    def receive(self, frame: bytes, *, sender: str, may_operate: bool) -> None:
-        """Validate and stamp what a client sent."""
+    async def receive(self, frame: bytes, sender: Sender) -> None:
+        """Validate and stamp what a client sent; others get their turn meanwhile if it takes long."""
         at = self.stamper.now()
-        for piece in self.validator.admit(frame, sender=sender, may_operate=may_operate, at=at):
-            self._add(piece.text, piece.count, at)
+        for number, part in enumerate(self.validator.admit(frame, sender, at), 1):
+            if number > 1:
+                await asyncio.sleep(0)
+                at = self.stamper.now()
+            self._add(part.text, part.count, at)
+
+    async def without_calls(self, sources: set[str]) -> list[str]:
+        """Those of these sources that have no live calls and haven't said goodbye themselves."""
+        self.seal()
+        return await self.everybody.session.without_calls(sources)
 
     def emit(self, event: AnyEvent) -> None:
         """Stamp an event of the hub's own."""
@@ -93,6 +102,7 @@ class Feed:
     def heartbeat(self) -> None:
         """Stamp a heartbeat, and send it at once with everything before it."""
         at = self.stamper.now()
+        self._tell_repairs(at)
         self._add(msgspec.json.encode(Heartbeat(ts=at, seq=self.stamper.seq)), 1, at)
         self.seal()
         if self.sink:
@@ -134,9 +144,27 @@ class Feed:
             due = max(due + self._config.heartbeat_s, now)
             await self._clock.sleep(due - now)
 
+    def refuse(self, why: str, sender: Sender) -> None:
+        """Tell of something of a publisher that could not be read at all."""
+        part = self.validator.refuse(why, sender, self.stamper.now())
+        self._add(part.text, part.count, self.stamper.now())
+
+    def note_faults(self, faults: Iterable[Fault], source: str) -> None:
+        """Count what is wrong with something that isn't an event."""
+        self.validator.note(faults, safe_label(source), self.stamper.now())
+
+    def _tell_repairs(self, at: float) -> None:
+        for part in self.validator.repaired(at):
+            self._add(part.text, part.count, at)
+
+    def end(self) -> None:
+        """Deliver what is left: the open batch, and what was repaired since the last heartbeat."""
+        self._tell_repairs(self.stamper.now())
+        self.seal()
+
     async def close(self) -> None:
         """Send what is left, let the sessions finish, flush the recording."""
-        self.seal()
+        self.end()
         for audience in self.audiences:
             await audience.session.close()
         if self.sink:
@@ -162,8 +190,8 @@ class Feed:
         self._batch.add(self.stamper.allocate(count), text, count, at)
         self._has_events.set()
 
-    def _report_recording_failure(self, why: str) -> None:
-        """A recording failure doesn't stop the feed: log it and tell all consoles."""
+    def _report_recording_trouble(self, why: str) -> None:
+        """Trouble with the recording doesn't stop the feed: log it and tell all consoles."""
         self._log(why)
         at = self.stamper.now()
         self._loop.call_soon(self.emit, Operator(ts=at, act="note", by="hub", text=safe_text(why)))

@@ -11,13 +11,16 @@ import asyncio
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from voicetop.engine.snapshot import SourceHealth
     from voicetop.session import Session
 
+MAX_SOURCES = 50
+LOOK_S = 1.0
 MAX_QUEUED = 32 * 1024 * 1024
 """Bytes that may wait for the session; beyond this, publishers are slowed down, since nothing may be lost here."""
 
@@ -37,6 +40,13 @@ class _Batch(Struct, frozen=True):
     at: float
 
 
+class _Question(Struct, frozen=True):
+    """Asks which of these sources have no live calls and haven't left."""
+
+    sources: set[str]
+    answer: asyncio.Future[list[str]]
+
+
 class HubSession:
     """Feeds the session in order and makes join points on demand; concurrent requests share one.
 
@@ -51,11 +61,14 @@ class HubSession:
         log: Callable[[str], None],
     ) -> None:
         self.failures = 0
+        self.sources: tuple[SourceHealth, ...] = ()
+        """The worst sources, as of the last second."""
+        self._looked_at = 0.0
         self._session = session
         self._encode = encode
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._jobs: SimpleQueue[bytes | _Batch | asyncio.Future[JoinPoint] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[bytes | _Batch | _Question | asyncio.Future[JoinPoint] | None] = SimpleQueue()
         self._bytes_fed = 0
         self._bytes_folded = 0
         self._has_room = asyncio.Event()
@@ -89,6 +102,12 @@ class HubSession:
     async def keep_up(self) -> None:
         """Wait while too much is queued."""
         await self._has_room.wait()
+
+    async def without_calls(self, sources: set[str]) -> list[str]:
+        """Those of these sources that have no live calls after the last batch that was fed, and haven't left."""
+        question = _Question(sources, self._loop.create_future())
+        self._jobs.put(question)
+        return await question.answer
 
     async def join_point(self, oldest_index: int, max_age_s: float = 1.0) -> JoinPoint:
         """A join point from which all later batches are still in the backlog."""
@@ -129,14 +148,24 @@ class HubSession:
                 self._mark_folded(len(job.frame))
             elif isinstance(job, bytes):
                 self._fold(job)
+            elif isinstance(job, _Question):
+                found = self._session.sources_without_calls(job.sources)
+                self._loop.call_soon_threadsafe(_resolve, job.answer, found)
             else:
                 self._answer(job, index, last, at)
 
     def _fold(self, frame: bytes) -> None:
         try:
             self._session.feed(frame)
+            self._look(self._session.at)
         except Exception as error:  # noqa: BLE001 - a hub whose own session fails still serves everybody
             self._failed("its own session failed on a batch", error)
+
+    def _look(self, at: float) -> None:
+        """Look at the sources once a second of stamp time."""
+        if at - self._looked_at >= LOOK_S:
+            self._looked_at = at
+            self.sources = self._session.feed_health(MAX_SOURCES).sources
 
     def _mark_folded(self, size: int) -> None:
         self._bytes_folded += size
@@ -161,5 +190,9 @@ class HubSession:
         self._latest = join_point
         if request is self._pending:
             self._pending = None
-        if not request.done():
-            request.set_result(join_point)
+        _resolve(request, join_point)
+
+
+def _resolve(future: asyncio.Future[Any], result: object) -> None:
+    if not future.done():
+        future.set_result(result)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -21,6 +20,8 @@ FREE_TEXT = {
     "operator": frozenset({"text"}),
     "call.outcome": frozenset({"reason"}),
     "error": frozenset({"message"}),
+    "transcript": frozenset({"text"}),
+    "repaired": frozenset({"sample"}),
 }
 NUMERIC_ACT = "runbook_tick"
 """The only act whose text is not prose: the number of a step."""
@@ -31,6 +32,8 @@ _ALLOWED = {
 _ENVELOPE = frozenset({"type", "ts", "event_id", "source"})
 _KEY = secrets.token_bytes(16)
 _batch = msgspec.json.Decoder(RawBatch)
+_members = msgspec.json.Decoder(dict[str, Raw])
+"""Values pass as they are: one that no decoder can hold, in a field that isn't ours, costs no event."""
 
 
 def without_transcripts(frame: bytes) -> bytes:
@@ -42,17 +45,29 @@ def without_transcripts(frame: bytes) -> bytes:
 
 def _strip(raw: Raw) -> bytes:
     try:
-        event: dict[str, Any] = msgspec.json.decode(raw)
-        fields = {name: event[name] for name in event.keys() & _ALLOWED.get(event["type"], _ENVELOPE)}
-        if event.get("act") == NUMERIC_ACT and _is_step(event.get("text")):
+        event = _members.decode(raw)
+        name = _text(event["type"])
+        fields = {field: event[field] for field in event.keys() & _ALLOWED.get(name, _ENVELOPE)}
+        del fields["type"]
+        if "act" in event and _text(event["act"]) == NUMERIC_ACT and _is_step(_text(event.get("text"))):
             fields["text"] = event["text"]
-        if event.get("compliance_violation") and event.get("reason") and not event.get("label"):
-            fields["reason"] = _placeholder(str(event["reason"]))
-        if fields["type"] == "malformed":
-            fields["payload"] = ""
-        return msgspec.json.encode({"type": fields.pop("type"), **fields})
-    except (msgspec.MsgspecError, OverflowError, RecursionError):  # a number that no decoder here can hold
+        violates, reason = (
+            bytes(event.get("compliance_violation", b"")) == b"true",
+            _text(event.get("reason")),
+        )
+        if violates and reason and not _text(event.get("label")):
+            fields["reason"] = Raw(msgspec.json.encode(_placeholder(reason)))
+        if name == "malformed":
+            fields["payload"] = Raw(b'""')
+        return msgspec.json.encode({"type": name, **fields})
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return b'{"type":"withheld"}'
+
+
+def _text(raw: Raw | None) -> str:
+    """A text; empty for anything else."""
+    value = msgspec.json.decode(raw) if raw is not None else ""
+    return value if isinstance(value, str) else ""
 
 
 def _placeholder(text: str) -> str:
@@ -60,6 +75,6 @@ def _placeholder(text: str) -> str:
     return f"withheld {hashlib.blake2b(text.encode(), key=_KEY, digest_size=4).hexdigest()}"
 
 
-def _is_step(text: object) -> bool:
+def _is_step(text: str) -> bool:
     """Whether a text is an integer and nothing else."""
-    return isinstance(text, str) and len(text) < 8 and text.strip().removeprefix("-").isdecimal()
+    return len(text) < 8 and text.strip().removeprefix("-").isdecimal()

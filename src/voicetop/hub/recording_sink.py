@@ -1,4 +1,4 @@
-"""The hub's recording: everything it stamps, with the current state at the start of each file of a folder.
+"""The hub's recording: everything it stamps, with the current state at the start of each later file.
 
 So each file can be replayed alone, and any time in it found without the files before. The state comes from the hub's
 own session, which lags a little behind the stamps: when a new file is due, frames are held until it arrives.
@@ -24,14 +24,15 @@ PATIENCE_S = 10.0
 
 
 class RecordingSink:
-    """Raises RecordingError if it can't start. Later failures don't stop the feed; `on_failure` is called once."""
+    """Raises RecordingError if it can't start. Later failures don't stop the feed: `report` is called with one line
+    for the first, and for each file that was lost and replaced by another.
+    """
 
-    def __init__(
-        self, config: HubConfig, epoch: str, clock: Clock, *, on_failure: Callable[[str], None]
-    ) -> None:
+    def __init__(self, config: HubConfig, epoch: str, clock: Clock, *, report: Callable[[str], None]) -> None:
         self.recorder = _recorder(config, epoch, clock)
-        self._on_failure = on_failure
+        self._report = report
         self._failure_reported = False
+        self._reported_loss = ""
         self._held: list[bytes] | None = None
 
     def write(self, frame: bytes) -> None:
@@ -69,16 +70,19 @@ class RecordingSink:
         self.recorder.write(frame)
         if self.recorder.failed and not self._failure_reported:
             self._failure_reported = True
-            self._on_failure(self.recorder.error)
+            self._report(self.recorder.error)
+        if self.recorder.loss != self._reported_loss:
+            self._reported_loss = self.recorder.loss
+            self._report(self._reported_loss)
 
 
 def _recorder(config: HubConfig, epoch: str, clock: Clock) -> Recorder:
-    from voicetop.recording import Recorder  # noqa: PLC0415 - a hub that doesn't record needs no zstd
+    from voicetop.recording import LOST_WAIT_S, Recorder  # noqa: PLC0415 - a hub that doesn't record needs no zstd
     from voicetop.recording.shards import Shards  # noqa: PLC0415
 
     source = config.deployment or "hub"
     if not (config.record.endswith("/") or Path(config.record).is_dir()):
-        return Recorder(config.record, epoch=epoch, source=source, clock=clock)
+        return Recorder(config.record, epoch=epoch, source=source, clock=clock, lost_wait_s=LOST_WAIT_S)
     shards = Shards(
         config.record,
         shard_s=config.record_shard_s,
@@ -87,4 +91,6 @@ def _recorder(config: HubConfig, epoch: str, clock: Clock) -> Recorder:
         state_wait_s=PATIENCE_S,
         clock=clock,
     )
-    return Recorder(config.record, epoch=epoch, source=source, clock=clock, shards=shards)
+    return Recorder(
+        config.record, epoch=epoch, source=source, clock=clock, shards=shards, lost_wait_s=LOST_WAIT_S
+    )

@@ -20,21 +20,25 @@ from voicetop.errors import UsageError, VoicetopError
 from voicetop.hub.access import AccessControl, Client
 from voicetop.hub.config import HubConfig, Role, check_bind, offered_roles, server_tls
 from voicetop.hub.console import ConsoleConnection, peer_name
+from voicetop.hub.departures import Departures
 from voicetop.hub.feed import Feed
 from voicetop.hub.health import measure, status_line
+from voicetop.hub.hello import mended_hello, read_hello, refusal_of
+from voicetop.hub.validation import Sender
 from voicetop.hub.watcher_election import WatcherElection
-from voicetop.wire.batches import UNDECODABLE
 from voicetop.wire.codec import MAX_FRAME
-from voicetop.wire.events import PROTOCOL_VERSION
 from voicetop.wire.frames import Hello
+from voicetop.wire.text import safe_label
 
 if TYPE_CHECKING:
     from voicetop.session import Session
 
 LAST_BATCH_S = 0.5
 FAREWELL_S = 1.0
+TOO_LARGE = (
+    f"a frame of over {MAX_FRAME:,} bytes closed the connection: send at most 500 events and 192 KiB in each"
+)
 
-_hello_decoder = msgspec.json.Decoder(Hello)
 _websockets_log = logging.getLogger("voicetop.hub.websockets")
 _websockets_log.addHandler(logging.NullHandler())
 _websockets_log.propagate = False  # a port scan must not disturb a console in the same terminal
@@ -56,6 +60,7 @@ class Hub:
         self.consoles: set[ConsoleConnection] = set()
         self.publishers: set[Client] = set()
         self._election = WatcherElection()
+        self._departures: Departures
         self._clock = clock or WallClock()
         self._log = log
         self._new_session = new_session or _new_session
@@ -83,6 +88,7 @@ class Hub:
             self._server.close()
             await self._server.wait_closed()
             raise
+        self._departures = Departures(self.feed)
         await self._server.start_serving()
         self._tasks = [
             asyncio.create_task(job())
@@ -126,7 +132,7 @@ class Hub:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.feed.seal()
+        self.feed.end()
         await self._flush_consoles()
         await self._farewell()
         await self._server.wait_closed()
@@ -174,8 +180,8 @@ class Hub:
                 f"no hello within {self.config.hello_s:g} s; publishers connect to /publish",
             )
             return
-        hello = _hello(frame)
-        refusal = _refusal(hello, client.grant.roles)
+        hello = read_hello(frame)
+        refusal = refusal_of(hello, client.grant.roles)
         if refusal or hello is None:
             await client.close(CloseCode.POLICY_VIOLATION, refusal)
         elif hello.role == "publisher":
@@ -208,21 +214,42 @@ class Hub:
             await self._receive_all(client, hello)
         finally:
             self.publishers.discard(client)
+            await self._departures.detach(client)
 
     async def _receive_all(self, client: Client, hello: Hello | None) -> None:
         """Receive from a publisher until it disconnects; one that says hello gets epoch and time in a welcome."""
-        sender = peer_name(client)
-        may_operate = not self.config.tokens
+        sender = Sender(peer_name(client), may_operate=not self.config.tokens)
         while True:
             if hello:
-                sender = hello.source or sender
+                sender.source = safe_label(hello.source)
+                self._departures.attach(client, {sender.source})
                 welcome = self.feed.welcome(self.feed.stamper.seq, self.feed.stamper.now())
                 await client.send(welcome, text=True)
-            frame = await client.recv(decode=False)
-            hello = _hello(frame)
+            frame = await self._next_frame(client, sender)
+            hello = read_hello(frame) or self._mended_hello(frame, sender)
             if not hello:
-                self.feed.receive(frame, sender=sender, may_operate=may_operate)
+                await self.feed.receive(frame, sender)
+                self._departures.attach(client, sender.reporting)
+                sender.reporting.clear()
                 await self.feed.keep_up()
+
+    async def _next_frame(self, client: Client, sender: Sender) -> bytes:
+        """Raises ConnectionClosed; tells the feed if that is because a frame was too large."""
+        try:
+            return await client.recv(decode=False)
+        except ConnectionClosed as closed:
+            if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
+                self.feed.refuse(TOO_LARGE, sender)
+            raise
+
+    def _mended_hello(self, frame: bytes, sender: Sender) -> Hello | None:
+        """A publisher's hello that has a bad value."""
+        found = mended_hello(frame) if b"hello" in frame else None
+        if found is None:
+            return None
+        hello, faults = found
+        self.feed.note_faults(faults, hello.source or sender.name)
+        return hello
 
     async def _report_periodically(self) -> None:
         while True:
@@ -247,25 +274,6 @@ async def _is_full(client: Client, connected: Sized, limit: int, name: str) -> b
         return False
     await client.close(CloseCode.TRY_AGAIN_LATER, f"{limit} {name} are connected, the maximum of this hub")
     return True
-
-
-def _hello(frame: bytes) -> Hello | None:
-    """The hello in `frame`, None if it is something else."""
-    try:
-        return _hello_decoder.decode(frame)
-    except UNDECODABLE:
-        return None
-
-
-def _refusal(hello: Hello | None, roles: frozenset[Role]) -> str:
-    """Why `hello` can't be accepted; empty if it can."""
-    if hello is None:
-        return 'send {"type":"hello","role":"viewer"} first; publishers connect to /publish'
-    if hello.protocol != PROTOCOL_VERSION:
-        return f"this hub uses protocol {PROTOCOL_VERSION}, not {hello.protocol}: update one side"
-    if hello.role not in roles:
-        return f"no role {hello.role[:20]!a} for this token; it allows {', '.join(sorted(roles))}"
-    return ""
 
 
 def _new_session() -> Session:

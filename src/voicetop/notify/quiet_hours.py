@@ -5,11 +5,12 @@ All times are epoch seconds; the hours are in this machine's time zone, or in UT
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 
 from msgspec import Struct
 
 from voicetop.alerts.signals import Effect
+from voicetop.formatting.times import in_zone, parse_time_of_day
 from voicetop.notify.settings import parse_quiet_hours
 
 
@@ -32,17 +33,13 @@ class QuietHours(Struct, frozen=True):
         >>> QuietHours(1320, 420, utc=True).until(23 * 3600.0)
         111600.0
         """
-        at = datetime.fromtimestamp(now, UTC)
-        if not self.utc:
-            at = at.astimezone().replace(tzinfo=None)
+        zone = UTC if self.utc else None
+        at = in_zone(now, zone)
         minute = at.hour * 60 + at.minute
         same_day = self.begin <= self.end
         if not (self.begin <= minute < self.end if same_day else minute >= self.begin or minute < self.end):
             return 0.0
-        ends = at.replace(hour=self.end // 60, minute=self.end % 60, second=0, microsecond=0)
-        if ends <= at:
-            ends += timedelta(days=1)
-        return ends.timestamp()
+        return parse_time_of_day(f"{self.end // 60}:{self.end % 60:02d}", now, zone=zone) or 0.0
 
 
 def held_until(quiet: QuietHours | None, effect: Effect, now: float) -> float:

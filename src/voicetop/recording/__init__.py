@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from voicetop.recording.reader import Reader, read
-from voicetop.recording.recorder import Recorder
+from voicetop.recording.recorder import LOST_WAIT_S, Recorder
 
-__all__ = ["Reader", "Recorder", "read"]
+__all__ = ["LOST_WAIT_S", "Reader", "Recorder", "read"]

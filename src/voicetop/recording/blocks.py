@@ -20,6 +20,8 @@ from voicetop.recording.compression import (
 )
 
 CHUNK = 256 * 1024
+IN_INDEX = 14
+"""An index is zstd itself, from its byte 13 on: no block begins there."""
 MAX_HELD = 8 * 1024 * 1024
 
 
@@ -57,6 +59,8 @@ class Blocks:
         self._ended = False
         self.offset = offset
         self.start = offset
+        self.after_index = False
+        """Whether the last thing read was an index or another whole skippable frame, as at the end of a closed file."""
 
     def begins_with_frame(self) -> bool:
         """Whether the stream starts with a zstd frame."""
@@ -106,9 +110,11 @@ class Blocks:
         left = 8 + int.from_bytes(self._data[4:8], "little")
         while left and (self._data or self._fill()):
             left -= len(self._consume(min(left, len(self._data))))
+        self.after_index = not left
 
     def _unpack(self, packed: bytes) -> Iterator[Piece]:
         start, first = self.offset - len(packed), packed
+        self.after_index = False
         decoder = ZstdDecompressor()
         try:
             while not decoder.eof:
@@ -139,7 +145,7 @@ class Blocks:
     def _resync(self) -> Iterator[Piece]:
         """Not at a frame: skip to the next magic number. If there is none, the end is torn."""
         start = self.offset
-        magic_at = self._data.find(DATA_MAGIC, 1)
+        magic_at = self._data.find(DATA_MAGIC, IN_INDEX if is_skippable(self._data) else 1)
         while magic_at < 0 and not self._ended:
             self._consume(max(0, len(self._data) - len(DATA_MAGIC) + 1))
             self._fill()
@@ -148,7 +154,7 @@ class Blocks:
             self._consume(magic_at)
             yield Damaged(start)
             return
-        only_an_index = start == self.offset and is_skippable(self._data)
+        only_a_table = self.after_index and start == self.offset and is_skippable(self._data)
         self._consume(len(self._data))
-        if not only_an_index:
+        if not only_a_table:
             yield Torn(start, self.offset - start)

@@ -14,6 +14,8 @@ import msgspec
 
 from voicetop.errors import UsageError
 from voicetop.formatting import times
+from voicetop.recording.call_tally import CallTally
+from voicetop.recording.format import event_of
 from voicetop.recording.notes import with_notes
 from voicetop.recording.reader import Reader
 from voicetop.wire.batches import UNDECODABLE, expand_stamps
@@ -43,7 +45,7 @@ def records(reader: Reader, recording: str | os.PathLike[str] | None = None) -> 
         ats = expand_stamps(batch.at, len(batch.events))
         for number, (at, raw) in enumerate(zip(ats, batch.events, strict=True)):
             try:
-                event = msgspec.json.decode(raw)
+                event = event_of(raw)
             except (msgspec.MsgspecError, RecursionError):
                 continue
             if isinstance(event, dict):
@@ -152,8 +154,7 @@ class _Counters:
     """Counts by name and labels, and the calls live and waiting for a reply, sampled once a minute of stamp time."""
 
     def __init__(self) -> None:
-        self.live: set[str] = set()
-        self.waiting: set[str] = set()
+        self.calls = CallTally()
         self.now: dict[tuple[str, str], float] = {}
         self.samples: dict[str, list[Sample]] = {}
         self._values: dict[tuple[str, str], set[str]] = {}
@@ -163,7 +164,8 @@ class _Counters:
         self.now[name, text] = self.now.get((name, text), 0.0) + value
 
     def sample(self, at: float) -> None:
-        self.now["calls_live", ""], self.now["callers_waiting", ""] = len(self.live), len(self.waiting)
+        self.now["calls_live", ""] = len(self.calls.live)
+        self.now["callers_waiting", ""] = len(self.calls.waiting)
         for (name, labels), value in self.now.items():
             self.samples.setdefault(name, []).append((labels, at, value))
 
@@ -200,16 +202,11 @@ def to_openmetrics(rows: Rows, out: TextIO) -> None:
 def _count(counters: _Counters, event: dict[str, Any]) -> None:
     kind = str(event.get("type"))
     counters.add("events", type=kind if kind in EVENT_TYPES else "unknown")
-    call = str(event.get("call_id", ""))
-    if _ends_wait(kind, event):
-        counters.waiting.discard(call)
-    if kind == "turn.start":
-        counters.waiting.add(call)
-    elif kind == "call.start":
-        counters.live.add(call)
+    if not counters.calls.counts(event):
+        return
+    if kind == "call.start":
         counters.add("calls_started")
     elif kind == "call.end":
-        counters.live.discard(call)
         counters.add("calls_ended", reason=event.get("reason"))
     elif kind == "error":
         final = "true" if event.get("final", True) else "false"
@@ -217,13 +214,6 @@ def _count(counters: _Counters, event: dict[str, Any]) -> None:
     elif kind == "turn":
         counters.add("turns", status=event.get("status", "ok"))
         _count_latency(counters, event.get("e2e_ms"))
-
-
-def _ends_wait(kind: str, event: dict[str, Any]) -> bool:
-    """Whether the caller doesn't wait for a reply any more."""
-    if kind == "stage":
-        return event.get("name") == "vad" and event.get("state") == "start"
-    return kind in ("turn", "call.end") or event.get("state") in ("held", "transferring")
 
 
 def _count_latency(counters: _Counters, e2e_ms: Any) -> None:

@@ -33,6 +33,7 @@ class RecordingFile:
         self.path = Path(path)
         self._durable = durable
         self.index = IndexWriter()
+        self._truncated = False
         self._fd = _open(self.path)
         try:
             self._regular = stat.S_ISREG(os.fstat(self._fd).st_mode)
@@ -41,6 +42,24 @@ class RecordingFile:
         except BaseException:
             os.close(self._fd)
             raise
+
+    def lost(self) -> str:
+        """What has happened to the file, in words, if it isn't any more what stands under its name; else empty.
+
+        Nothing is written to a truncated file any more: it would not begin with a header.
+        """
+        if not self._regular:
+            return ""
+        try:
+            named = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return "was moved away" if os.fstat(self._fd).st_nlink else "was deleted with all its records"
+        except OSError:  # it can't be seen, but maybe it can be written
+            return ""
+        if not os.path.samestat(named, os.fstat(self._fd)):
+            return "was replaced by another file"
+        self._truncated = named.st_size < self.size
+        return "was truncated by another program" if self._truncated else ""
 
     def _cut_torn_tail(self) -> int:
         """Truncate an existing recording after its last whole block; returns its size."""
@@ -59,7 +78,7 @@ class RecordingFile:
 
     def append(self, block: bytes) -> None:
         """Write one block. On OSError a partly written block is removed again."""
-        rest = memoryview(block)
+        rest = memoryview(b"" if self._truncated else block)
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
@@ -79,7 +98,44 @@ class RecordingFile:
             os.fsync(self._fd)
 
     def close(self) -> None:
-        os.close(self._fd)
+        """Close and unlock; may be called again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class OneFile:
+    """A recorder's only file. Another one begins only if it is deleted, moved or truncated."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def is_full(self, _at: float, _size: int, /) -> bool:
+        """Never."""
+        return False
+
+    def may_wait(self, _at: float, /) -> bool:
+        """It is never full."""
+        return False
+
+    def open(self, _at: float, /) -> RecordingFile:
+        """The file under its own name again, or beside what stands there now. Raises RecordingError."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecordingError(f"cannot record to {self._path}: {error.strerror}") from None
+        try:
+            return RecordingFile(self._path)
+        except RecordingError:  # what stands there is no recording, or another recorder's
+            return RecordingFile(free_path(self._path))
+
+
+def free_path(path: Path) -> Path:
+    """`path`, or if that exists, the first of a-2.vtr, a-3.vtr, … that doesn't."""
+    free, number = path, 2
+    while free.exists():
+        free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+    return free
 
 
 class StreamFile:
@@ -88,7 +144,12 @@ class StreamFile:
     def __init__(self, stream: BinaryIO) -> None:
         self.index = IndexWriter()
         self.size = 0
+        self.path = "standard output"
         self._stream = stream
+
+    def lost(self) -> str:
+        """A stream has no name to be lost under."""
+        return ""
 
     def append(self, block: bytes) -> None:
         """Write one block and flush it."""

@@ -44,6 +44,8 @@ What survives:
   found by their magic number and verified by their checksums.
 - A damaged block in the middle costs only that block: the reader resumes at the next magic number and puts a gap
   event (why "damaged") in its place.
+- A file that is deleted, moved, replaced or truncated while it is written is followed by another, which begins with a
+  state if the recorder can get one within 3 s (`files.py`). What a deleted file held is lost.
 - A full disk stops the recording at the end of the last whole block, and the recorder reports it. The console keeps
   running.
 - A disk slower than the feed: up to 64 MiB of frames wait in memory; then frames are dropped and counted, the
@@ -52,8 +54,9 @@ What survives:
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -160,3 +163,16 @@ def parse_header(line: bytes, name: str) -> Header:
             "update voicetop"
         )
     return header
+
+
+def event_of(raw: Raw) -> Any:
+    """A recorded event as plain values, without fields of its own that hold what no decoder can. Raises as msgspec."""
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.ValidationError:  # a number out of range
+        fields: dict[str, Raw] = msgspec.json.decode(raw, type=dict[str, Raw])
+    event = {}
+    for name, value in fields.items():
+        with contextlib.suppress(msgspec.ValidationError):
+            event[name] = msgspec.json.decode(value)
+    return event

@@ -14,6 +14,7 @@ tool) the frame headers are scanned, and the first lines of blocks that no index
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import math
 import mmap
 import os
@@ -155,6 +156,7 @@ class BlockIndex:
         self.path = path
         self.blocks: list[IndexedBlock] = []
         self.end = 0
+        self._inode = -1
         self._reached: list[float] = []
         self.refresh()
 
@@ -171,8 +173,13 @@ class BlockIndex:
     def refresh(self) -> None:
         """Read what was appended since the last call. Raises OSError."""
         with open(self.path, "rb") as file:  # noqa: PTH123 - a path of any kind
-            size = os.fstat(file.fileno()).st_size
-            if size <= self.end:
+            found = os.fstat(file.fileno())
+            if (
+                found.st_ino != self._inode or found.st_size < self.end
+            ):  # another file, or truncated: begin again
+                self._inode, self.end = found.st_ino, 0
+                self.blocks, self._reached = [], []
+            if found.st_size <= self.end:
                 return
             with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as data:
                 self._read(data)
@@ -245,6 +252,23 @@ def is_closed(path: str | os.PathLike[str]) -> bool:
             for offset, size in scan_frames(data):
                 end, magic = offset + size, bytes(data[offset : offset + 4])
             return end == len(data) and magic in (INDEX_MAGIC, TABLE_MAGIC)
+
+
+def is_locked(path: str | os.PathLike[str]) -> bool:
+    """Whether a recorder is writing the file: it holds an exclusive lock."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        return False
+    finally:
+        os.close(fd)
 
 
 def scan_frames(data: memoryview, position: int = 0) -> Iterator[tuple[int, int]]:

@@ -31,7 +31,7 @@ from voicetop.recording.format import (
     gap_frame,
     parse_header,
 )
-from voicetop.recording.index import BlockIndex
+from voicetop.recording.index import is_locked
 from voicetop.wire.batches import UNDECODABLE, batch_frame
 
 MAX_BATCH = 512
@@ -66,13 +66,13 @@ class Reader(Iterator[bytes]):
     """
 
     def __init__(self, recording: str | os.PathLike[str] | BinaryIO, *, span_s: float = math.inf) -> None:
-        self.notes: list[str] = []
+        self.ending = ""
+        """If the end is missing: until when the records go, in one line; known once all is read."""
+        self._notes: list[str] = []
         self.header = Header(voicetop="recording")
         self.at = 0.0
         self.seq = 0
         self.epoch = ""
-        self.torn = False
-        """Whether the file ended within a block; the last note says so."""
         self._span_s = span_s
         self._carry = b""
         self._gap_pending = False
@@ -80,6 +80,8 @@ class Reader(Iterator[bytes]):
         self._count = 0
         self._enterable = False
         self._stream, self.name = _open(recording)
+        if isinstance(self._stream, _Folder):
+            self._notes += self._stream.notes
         try:
             self._blocks = Blocks(self._stream)
             self._pieces = self._begin(self._blocks)
@@ -98,6 +100,11 @@ class Reader(Iterator[bytes]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be read so far, one line each."""
+        return [*self._notes, self.ending] if self.ending else self._notes
 
     def close(self) -> None:
         """Close the file. A stream stays open: it belongs to the caller."""
@@ -118,6 +125,8 @@ class Reader(Iterator[bytes]):
             if self._carry:
                 self._enterable = False
                 yield from self._frames_of(self._carry)
+            if not (self.at or self.ending or self._blocks.after_index or self._is_growing()):
+                self._note_missing_end("")
         finally:
             self.close()
 
@@ -165,17 +174,26 @@ class Reader(Iterator[bytes]):
     def _note_unreadable(self, piece: Damaged | Torn) -> None:
         self._carry = b""
         if isinstance(piece, Torn):
-            self.torn = True
-            self.notes.append(
-                f"the end of {self.name} is truncated: {piece.size:,} bytes of a block after {self._when()}, "
-                "at most 1 s of the feed, are skipped"
-            )
+            self._note_missing_end(f" (its last {piece.size:,} bytes are skipped)")
         elif not self._gap_pending:
             self._gap_pending = True
-            self.notes.append(
-                f"{self.name} is damaged at byte {piece.offset:,}: data after {self._when()} is skipped "
+            name, offset = self._place(piece.offset)
+            self._notes.append(
+                f"{name} is damaged at byte {offset:,}: data after {self._when()} is skipped "
                 "up to the next complete block"
             )
+
+    def _place(self, offset: int) -> tuple[str, int]:
+        """The file that is meant by an offset, and the offset in it."""
+        return self._stream.place(offset) if isinstance(self._stream, _Folder) else (self.name, offset)
+
+    def _is_growing(self) -> bool:
+        return not isinstance(self._stream, _Pipe) and is_locked(self._place(self._blocks.offset)[0])
+
+    def _note_missing_end(self, skipped: str) -> None:
+        until = f"its records end at {times.iso(self.at)}" if self.at else "it has no complete record"
+        name, _ = self._place(self._blocks.offset)
+        self.ending = f"{name} is incomplete: {until}, and anything later is missing{skipped}"
 
     def _when(self) -> str:
         return times.iso(self.at) if self.at else "its beginning"
@@ -224,7 +242,7 @@ class Reader(Iterator[bytes]):
                 yield from self._frames_of(b"\n".join(run))
             else:
                 self._gap_pending = True
-                self.notes.append(
+                self._notes.append(
                     f"{self.name} has lines that are not records, after {self._when()}: skipped"
                 )
 
@@ -247,7 +265,7 @@ class Reader(Iterator[bytes]):
 
     def _take_header(self, header: Header) -> None:
         if header.protocol > OURS:
-            self.notes.append(
+            self._notes.append(
                 f"{self.name} uses protocol {header.protocol}, this voicetop {OURS}: "
                 "newer fields are not shown"
             )
@@ -320,19 +338,44 @@ def _open(recording: str | os.PathLike[str] | BinaryIO) -> tuple[FileIO | _Folde
 
 
 class _Folder:
-    """The recordings of a folder, concatenated as by `cat`."""
+    """The recordings of a folder, concatenated as by `cat`. `notes` names the files that are not recordings."""
 
     def __init__(self, path: str) -> None:
-        self._files = shard_files(path)
+        self.notes: list[str] = []
+        self._files = [file for file in shard_files(path) if self._is_recording(file)]
         if not self._files:
-            raise RecordingError(f"cannot read {path}: it contains no recordings (*.vtr)")
-        self._file = FileIO(self._files.pop(0))
+            why = self.notes[0] if self.notes else "it contains no recordings (*.vtr)"
+            raise RecordingError(f"cannot read {path}: {why}")
+        self._read = 0
+        self._starts: list[tuple[int, Path]] = []
+        self._open_next()
 
     def read(self, size: int) -> bytes:
         while not (chunk := self._file.read(size)) and self._files:
             self._file.close()
-            self._file = FileIO(self._files.pop(0))
+            self._open_next()
+        self._read += len(chunk or b"")
         return chunk or b""
+
+    def place(self, offset: int) -> tuple[str, int]:
+        """The file that holds a byte of the whole, and its offset in there."""
+        start, file = next(part for part in reversed(self._starts) if part[0] <= offset)
+        return str(file), offset - start
+
+    def _is_recording(self, file: Path) -> bool:
+        """An empty one isn't either, but nobody needs to know: its recorder has just begun."""
+        try:
+            if file.stat().st_size:
+                Reader(file).close()
+                return True
+        except (RecordingError, OSError) as error:
+            self.notes.append(str(error))
+        return False
+
+    def _open_next(self) -> None:
+        file = self._files.pop(0)
+        self._starts.append((self._read, file))
+        self._file = FileIO(file)
 
     def close(self) -> None:
         self._file.close()
@@ -355,14 +398,3 @@ class _Pipe:
 
     def __init__(self, stream: BinaryIO) -> None:
         self.read = getattr(stream, "read1", stream.read)
-
-
-def extent(path: str | os.PathLike[str]) -> tuple[float, float]:
-    """The first and last stamp of a recording or a folder; 0.0 if it has none. Raises RecordingError."""
-    Reader(path).close()
-    files = shard_files(path) if Path(path).is_dir() else [Path(path)]
-    try:
-        first, last = BlockIndex(files[0]), BlockIndex(files[-1])
-    except (OSError, ValueError) as error:  # ValueError: an empty file can't be mapped
-        raise RecordingError(f"cannot read {path}: {error}") from None
-    return first.first_at, max(first.last_at, last.last_at)

@@ -11,19 +11,22 @@ import os
 import queue
 import threading
 from enum import Enum
+from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TypeAlias
 
 from voicetop.clock import Clock, WallClock
 from voicetop.errors import RecordingError
 from voicetop.formatting import times
-from voicetop.recording.files import RecordingFile, StreamFile, explain
+from voicetop.recording.files import OneFile, RecordingFile, StreamFile, explain
 from voicetop.recording.format import Header
 from voicetop.recording.shards import Shards
-from voicetop.recording.writer import FrameWriter, Sink
+from voicetop.recording.writer import FrameWriter, Retention, Sink
 
 QUEUE_BYTES = 64 * 1024 * 1024
 SYNC_S = 5.0
+LOST_WAIT_S = 3.0
+"""How long a file that takes the place of a lost one may wait for a state to begin with."""
 COALESCE_S = 0.1
 """Frames that arrive faster than this are processed together: waking for each of them would take the interpreter from
 the feed fifty times a second."""
@@ -46,6 +49,9 @@ class Recorder:
     describes them in one line. A full or broken disk stops the recording (`stopped`). With a slow one, frames that find
     `queue_bytes` already waiting are dropped: `lost_frames` counts them and a gap in the file marks the place.
     With `shards`, `path` is a folder of files by time. `path` may also be an open binary stream.
+
+    If the file is deleted, moved or truncated, another one takes its place and `loss` says so. It begins with a state
+    if one is written within `lost_wait_s` after `wants_state` turns true.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class Recorder:
         flush_s: float = 0.5,
         queue_bytes: int = QUEUE_BYTES,
         shards: Shards | None = None,
+        lost_wait_s: float = 0.0,
     ) -> None:
         clock = clock or WallClock()
         self.is_stream = not isinstance(path, (str, os.PathLike))
@@ -75,7 +82,8 @@ class Recorder:
         header = Header(voicetop="recording", epoch=epoch, source=source, at=clock.time())
         self._shards = shards
         try:
-            self._writer = _open_writer(path, header, clock, level=level, flush_s=flush_s, shards=shards)
+            frames = _open(path, header, level=level, shards=shards, lost_wait_s=lost_wait_s)
+            self._writer = _Writer(frames, clock, flush_s)
         except BaseException:
             self._unlock_folder()
             raise
@@ -95,6 +103,16 @@ class Recorder:
         if self.lost_frames:
             return f"the disk of {self.path} is too slow: {self.lost_frames:,} frames were not recorded"
         return ""
+
+    @property
+    def lost_file(self) -> str:
+        """What has happened to the file, in one line, until another one takes its place; else empty."""
+        return self._writer.frames.lost_file
+
+    @property
+    def loss(self) -> str:
+        """Which file was lost last, and where the recording continues; empty if none was."""
+        return self._writer.frames.loss
 
     @property
     def wants_state(self) -> bool:
@@ -171,24 +189,24 @@ class Recorder:
         self.stopped = True
 
 
-def _open_writer(
+def _open(
     path: str | os.PathLike[str] | BinaryIO,
     header: Header,
-    clock: Clock,
     *,
     level: int,
-    flush_s: float,
     shards: Shards | None,
-) -> _Writer:
+    lost_wait_s: float,
+) -> FrameWriter:
     file: Sink
+    retention: Retention | None = shards
     if shards is not None:
-        file = shards.open(clock.time())
+        file = shards.open(header.at)
     elif isinstance(path, (str, os.PathLike)):
-        file = RecordingFile(path)
+        file, retention = RecordingFile(path), OneFile(Path(path))
     else:
         file = StreamFile(path)
     try:
-        return _Writer(FrameWriter(file, header, level=level, retention=shards), clock, flush_s)
+        return FrameWriter(file, header, level=level, retention=retention, lost_wait_s=lost_wait_s)
     except OSError as error:
         file.close()
         raise RecordingError(f"cannot record to {path}: {explain(error)}") from None
@@ -216,8 +234,7 @@ class _Writer:
             try:
                 frame = frames.get(timeout=self._timeout())
             except queue.Empty:
-                self.frames.flush()
-                self._sync()
+                self._flush()
                 continue
             if not self.frames.is_waiting:
                 self._due = self._clock.monotonic() + self._flush_s
@@ -237,8 +254,7 @@ class _Writer:
         while frame is not _Signal.CLOSE:
             self._process(frame)
             if self.frames.is_full or (self.frames.is_waiting and self._clock.monotonic() >= self._due):
-                self.frames.flush()
-                self._sync()
+                self._flush()
                 self._due = self._clock.monotonic() + self._flush_s
             if frames.empty():
                 return True
@@ -257,6 +273,11 @@ class _Writer:
             return
         self.processed_bytes += len(frame)
         self.frames.add(frame)
+
+    def _flush(self) -> None:
+        self.frames.look()
+        self.frames.flush()
+        self._sync()
 
     def _sync(self) -> None:
         if self.frames.unsynced and self._clock.monotonic() >= self._sync_at:

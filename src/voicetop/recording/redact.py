@@ -21,9 +21,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from voicetop.recording.format import event_of
 from voicetop.wire.batches import UNDECODABLE
-from voicetop.wire.events import EVENT_TYPES, MAX_LABEL, MAX_TEXT, SPOKEN_FIELDS, Agent, Durations, Gap
+from voicetop.wire.events import EVENT_TYPES, SPOKEN_FIELDS, Agent, Durations, Gap
 from voicetop.wire.frames import RawBatch, Welcome
+from voicetop.wire.values import MAX_LABEL, MAX_TEXT
 
 FIELDS = (
     "caller", "caller_name", "caller_id", "customer", "customer_name", "customer_id", "user_name", "first_name",
@@ -31,8 +33,8 @@ FIELDS = (
 )  # fmt: skip
 """Fields that identify a person, at any depth."""
 
-_WRITTEN = SPOKEN_FIELDS | {"text"}
-"""Text written by an operator may quote a transcript."""
+_SPOKEN = SPOKEN_FIELDS | {"text", "sample"}
+"""The words of a transcript, and what may quote some: an operator's text, a value that a hub couldn't take."""
 _MOST_NAMES = 100_000
 _IDS = frozenset(
     {"call_id", "event_id", "trace_id", "span_id", "provider_call_id", "request_id", "source", "id"}
@@ -127,7 +129,7 @@ class Redactor:
 
     def _raw(self, raw: Raw) -> bytes:
         try:
-            event = msgspec.json.decode(raw)
+            event = event_of(raw)
             if not isinstance(event, dict):
                 return msgspec.json.encode(self._value("", event, frozenset()))
             return msgspec.json.encode(self._event(event))
@@ -145,6 +147,8 @@ class Redactor:
             self.withheld += 1
             event["payload"] = base64.b64encode(b"withheld").decode()
             known = known | {"payload"}
+        if kind == "repaired" and event.pop("sample", ""):
+            self.withheld += 1
         if self._drop_text:
             event = self._without_text(event, known)
         out = self._dict(event, known)
@@ -153,8 +157,7 @@ class Redactor:
         return out
 
     def _without_text(self, event: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-        left_out = _WRITTEN if self._in_operator_act else SPOKEN_FIELDS
-        rest = {name: value for name, value in event.items() if name in known - left_out}
+        rest = {name: value for name, value in event.items() if name in known - _SPOKEN}
         self.dropped += len(event) - len(rest)
         return rest
 

@@ -18,7 +18,7 @@ from voicetop.clock import Clock, WallClock
 from voicetop.errors import RecordingError
 from voicetop.formatting import times
 from voicetop.formatting.numbers import known
-from voicetop.recording.files import RecordingFile
+from voicetop.recording.files import RecordingFile, free_path
 from voicetop.recording.reader import shard_files
 
 PATTERN = re.compile(r"voicetop-\d{8}T\d{6}Z(-\d+)?\.vtr")
@@ -76,7 +76,8 @@ class Shards:
             ) from None
         except OSError as error:
             raise RecordingError(f"cannot record to {self.folder}: {error.strerror}") from None
-        file = RecordingFile(self._free_name(at), durable=self._durable)
+        name = f"voicetop-{times.file_stamp(at)}.vtr"
+        file = RecordingFile(free_path(self.folder / name), durable=self._durable)
         self._full_at = math.nan
         self._ends_at = (math.floor(at / self._shard_s) + 1) * self._shard_s
         self._delete_old(file.path)
@@ -89,8 +90,9 @@ class Shards:
             self._lock = -1
 
     def _lock_folder(self) -> None:
-        if self._lock >= 0:
+        if self._lock >= 0 and os.path.samestat(os.fstat(self._lock), self.folder.stat()):
             return
+        self.close()  # of a folder that was deleted or moved
         lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,13 +102,6 @@ class Shards:
         except OSError:  # the file system can't lock folders: each file still has its own lock
             pass
         self._lock = lock
-
-    def _free_name(self, at: float) -> Path:
-        stem = f"voicetop-{times.file_stamp(at)}"
-        path, number = self.folder / f"{stem}.vtr", 2
-        while path.exists():
-            path, number = self.folder / f"{stem}-{number}.vtr", number + 1
-        return path
 
     def _delete_old(self, newest: Path) -> None:
         """Delete the oldest files while they are too old or the total is too large."""

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import math
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
 from msgspec import Raw, Struct
 
+from voicetop.formatting import times
 from voicetop.recording.compression import compressor
 from voicetop.recording.format import (
     BLOCK_BYTES,
@@ -38,7 +40,12 @@ class Sink(Protocol):
     index: IndexWriter
 
     @property
+    def path(self) -> Path | str: ...
+
+    @property
     def size(self) -> int: ...
+
+    def lost(self) -> str: ...
 
     def append(self, block: bytes) -> None: ...
 
@@ -48,13 +55,13 @@ class Sink(Protocol):
 
 
 class Retention(Protocol):
-    """Opens the next file when one is full: see `shards.Shards`."""
+    """Opens the next file when one is full or lost: see `shards.Shards` and `files.OneFile`."""
 
-    def is_full(self, at: float, size: int) -> bool: ...
+    def is_full(self, at: float, size: int, /) -> bool: ...
 
-    def may_wait(self, at: float) -> bool: ...
+    def may_wait(self, at: float, /) -> bool: ...
 
-    def open(self, at: float) -> Sink: ...
+    def open(self, at: float, /) -> Sink: ...
 
 
 class _WelcomeHead(Struct, frozen=True, tag_field="type", tag="welcome"):
@@ -73,12 +80,18 @@ _batch_decoder = msgspec.json.Decoder(RawBatch)
 class FrameWriter:
     """Writes a recording to `file`, one block per `flush`; call it when `is_full`.
 
-    With `retention` it continues in the next file when one is full; a frame is never split between two. Not
-    thread-safe. Raises OSError if writing fails.
+    With `retention` it continues in the next file when one is full, or lost, then waiting up to `lost_wait_s` for a
+    state; a frame is never split between two. Not thread-safe. Raises OSError if writing fails.
     """
 
     def __init__(
-        self, file: Sink, header: Header, *, level: int = 3, retention: Retention | None = None
+        self,
+        file: Sink,
+        header: Header,
+        *,
+        level: int = 3,
+        retention: Retention | None = None,
+        lost_wait_s: float = 0.0,
     ) -> None:
         self.file = file
         self.events = 0
@@ -90,7 +103,13 @@ class FrameWriter:
         self.missing = False
         """Frames were dropped before the next one: write a gap first."""
         self.wants_state = False
-        """A file is full and the next one should begin with a state: add a welcome that carries one now."""
+        """A file is full or lost and the next one should begin with a state: add a welcome that carries one now."""
+        self.lost_file = ""
+        """What has happened to the file, until the next one begins."""
+        self.loss = ""
+        """What happened to the file before the current one, and what that costs; empty if nothing did."""
+        self._lost_at = 0.0
+        self._lost_wait_s = lost_wait_s
         self._header = header
         self._epoch = header.epoch
         self._welcome: _WelcomeHead | None = None
@@ -144,6 +163,12 @@ class FrameWriter:
         self.written_at = self.at
         if self.file.index.due:
             self._append_optional(self.file.index.index_frame())
+
+    def look(self) -> None:
+        """Notice that the file was deleted, moved or truncated: then the next frame begins another."""
+        if self._retention is not None and not self.lost_file and (why := self.file.lost()):
+            self.lost_file = f"{self.file.path} {why}"
+            self._lost_at = self.at
 
     def sync(self) -> None:
         """Flush the file to the disk."""
@@ -204,21 +229,29 @@ class FrameWriter:
         self._put(record_lines(_batch_decoder.decode(gap)))
 
     def _rotate(self, *, fresh: bool = False) -> None:
-        """Switch to the next file if this one is full. With `fresh` a state follows for it to begin with;
+        """Switch to the next file if this one is full or lost. With `fresh` a state follows for it to begin with;
         otherwise it begins as for a resuming console, with a welcome that has no state.
         """
-        if self._retention is None or not self._retention.is_full(
-            self.at, self.file.size + self._text_bytes // 8
+        if self._retention is None or not (
+            self.lost_file or self._retention.is_full(self.at, self.file.size + self._text_bytes // 8)
         ):
             return
-        if not fresh and self._retention.may_wait(self.at):
+        if not fresh and self._may_wait(self._retention):
             self.wants_state = True
             return
         self.wants_state = False
-        following = self._retention.open(self.at)
         self.finish()
         self.file.close()
-        self.file = following
+        self.file = self._retention.open(self.at)
+        self._begin_file(fresh=fresh)
+
+    def _may_wait(self, retention: Retention) -> bool:
+        """Whether to wait for a state before the next file begins."""
+        if self.lost_file:
+            return self.at - self._lost_at < self._lost_wait_s
+        return retention.may_wait(self.at)
+
+    def _begin_file(self, *, fresh: bool) -> None:
         self._put(header_line(msgspec.structs.replace(self._header, epoch=self._epoch, at=self.at)))
         if self._welcome is not None and not fresh:
             last = self._welcome
@@ -228,6 +261,10 @@ class FrameWriter:
             self._span.note(self.seq, self.seq, self.at, self.at)
             self._put(msgspec.json.encode(resumed) + b"\n")
         self.flush()
+        if self.lost_file:
+            at = times.iso(self.at, "seconds")
+            self.loss = f"{self.lost_file}: from {at} the recording continues in {self.file.path}"
+            self.lost_file = ""
 
     def _put(self, lines: bytes) -> None:
         self._text.append(lines)

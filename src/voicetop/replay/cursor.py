@@ -70,6 +70,11 @@ class Cursor:
         notes = [load_error, *self.recordings.notes, *self._notes, *frame_notes]
         return list(dict.fromkeys(note for note in notes if note))
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether the end is missing of what has been read so far."""
+        return self._frames is not None and self._frames.incomplete
+
     def seek(self, at: float) -> None:
         """Move to the last heartbeat stamped by `at`, forward from here if that is cheaper. Raises RecordingError.
 

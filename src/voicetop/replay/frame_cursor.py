@@ -53,6 +53,11 @@ class FrameCursor(Iterator[Stamped]):
         """What could not be read so far."""
         return [*self._notes, *(self._reader.notes if self._reader else [])]
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether the end is missing of what has been read so far."""
+        return bool(self._reader and self._reader.ending)
+
     def close(self) -> None:
         """Close the file."""
         if self._reader is not None:
@@ -92,8 +97,7 @@ class FrameCursor(Iterator[Stamped]):
     def _collect_notes(self, *, torn: bool) -> None:
         """Keep the last reader's notes, except for a torn end that is complete by now."""
         if self._reader is not None:
-            notes = self._reader.notes
-            self._notes += notes if torn or not self._reader.torn else notes[:-1]
+            self._notes += [note for note in self._reader.notes if torn or note != self._reader.ending]
             self._reader = None
 
 

@@ -183,7 +183,7 @@ class LiveHistory:
 
 
 class LiveTimeline:
-    """A `playback_thread.TimelineSource` filled by the feed itself."""
+    """A `playback_thread.TimelineSource` filled by the feed itself, if at all: lines of text show none."""
 
     def __init__(self) -> None:
         self.builder = TimelineBuilder()

@@ -34,6 +34,7 @@ FLUSHED_S = 0.8
 """A running recorder has written a frame to the file within this time."""
 
 AT_END = "end of recording"
+AT_CUT = "the rest of the recording is missing"
 AT_UNTIL = "paused as requested"
 
 NewSession: TypeAlias = "Callable[[], Session]"
@@ -264,8 +265,9 @@ class PlaybackThread:
         while (coming := session_cursor.next_ends_at()) <= due and coming < math.inf:
             self._snapshot_stale = True
             session_cursor.fold()
-            if self._clock.monotonic() >= stop:
-                return session_cursor.next_ends_at() <= due and session_cursor.next_ends_at() < math.inf
+            coming = session_cursor.next_ends_at()
+            if coming <= due and coming < math.inf and self._clock.monotonic() >= stop:
+                return True
         if coming < math.inf and due < math.inf:
             self._snapshot_stale = True
             session_cursor.fold_until(due)
@@ -286,7 +288,7 @@ class PlaybackThread:
             self._advanced = True
             self._controls.restart(recordings.first_at)
         elif self.cursor.session_cursor is not None and self.cursor.session_cursor.next_ends_at() == math.inf:
-            self._controls.stop(self.cursor.at, AT_END)
+            self._controls.stop(self.cursor.at, AT_CUT if self.cursor.incomplete else AT_END)
 
     def _make_snapshot(self) -> None:
         """Make a snapshot of the current position."""

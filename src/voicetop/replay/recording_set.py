@@ -7,7 +7,6 @@ and new ones appear during a replay. A file that begins with a state is independ
 from __future__ import annotations
 
 import bisect
-import fcntl
 import math
 import os
 import threading
@@ -19,7 +18,7 @@ from msgspec import Struct
 
 from voicetop.errors import RecordingError
 from voicetop.recording.files import identity
-from voicetop.recording.index import STATE, BlockIndex
+from voicetop.recording.index import STATE, BlockIndex, is_locked
 from voicetop.recording.reader import Place, Reader, shard_files
 from voicetop.replay.frame_cursor import FrameCursor
 from voicetop.replay.seek import SHARE, Seeker
@@ -95,7 +94,7 @@ class RecordingSet:
     @property
     def growing(self) -> bool:
         """Whether a recorder is writing the last file: it holds an exclusive lock."""
-        return bool(self.parts) and _is_locked(self.parts[-1].path)
+        return bool(self.parts) and is_locked(self.parts[-1].path)
 
     def files(self) -> list[Path]:
         """The files, in playing order."""
@@ -178,19 +177,3 @@ def _refresh(part: Seeker) -> None:
         part.index.refresh()
     except OSError:  # deleted in the meantime
         return
-
-
-def _is_locked(file: Path) -> bool:
-    try:
-        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    else:
-        fcntl.flock(fd, fcntl.LOCK_UN)
-        return False
-    finally:
-        os.close(fd)

@@ -120,6 +120,8 @@ class SimulatedCall(CallState):
         tools_done = generated + reply.tool / 1000.0
         failure = reply.failure
         failing = failure.component if failure else ""
+        if self.texts and self.detail.waits and failing != "stt":
+            events.append(self.words(transcribed, self.next_text))
         if self.stages:
             self._stage(events, "stt", t, transcribed, failed=failing == "stt")
             self._stage(events, "llm", transcribed, generated, failed=failing == "llm")

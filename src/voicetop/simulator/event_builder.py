@@ -24,13 +24,14 @@ from voicetop.wire.events import (
     Error,
     Interruption,
     Latency,
-    Scalar,
     Stage,
     Tool,
+    Transcript,
     Turn,
     TurnStart,
     Usage,
 )
+from voicetop.wire.values import Scalar
 
 LLM_USD_PER_TOKEN = 2.0e-6
 LLM_USD_PER_OUTPUT_TOKEN = 8.0e-6
@@ -75,6 +76,9 @@ class EventBuilder:
 
     def waiting(self, ts: float) -> TurnStart:
         return self._event(TurnStart, ts, self.index)
+
+    def words(self, ts: float, text: str) -> Transcript:
+        return self._event(Transcript, ts, self.index, role="user", text=text)
 
     def utterance(self, ts: float, words_per_minute: float, dbfs: float) -> Audio:
         rate, loudness = round(words_per_minute, 1), round(dbfs, 1)

@@ -78,7 +78,7 @@ class FleetConfig(Struct, frozen=True, kw_only=True):
 
 
 class Fleet:
-    """The generator. `live` has the live calls at the last cut, `event_count` counts the events returned."""
+    """The generator. `live` has the live calls at the last cut."""
 
     def __init__(self, config: FleetConfig) -> None:
         for incident in config.incidents:
@@ -87,7 +87,6 @@ class Fleet:
         self.begin = round(config.start - config.history, 3)
         self.start = round(config.start, 3)
         self.now = self.begin
-        self.event_count = 0
         self.live: dict[str, SimulatedCall] = {}
         self._detail = config.detail or Detail.for_calls(config.calls)
         self._salt = zlib.crc32(f"{config.seed} {self.start} {config.source}".encode())
@@ -119,9 +118,7 @@ class Fleet:
             self._climate.advance_to(at)
             wake(at)
         self.now = max(self.now, t)
-        events = self._queue.take(t)
-        self.event_count += len(events)
-        return events
+        return self._queue.take(t)
 
     def announcements(self) -> list[CallStart]:
         """call.start of each live call again, with the same ids: for a hub that has forgotten them."""

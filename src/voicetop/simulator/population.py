@@ -17,7 +17,8 @@ from msgspec import Struct
 
 from voicetop.errors import UsageError, nearest
 from voicetop.simulator.words import BOOKS, Phrases
-from voicetop.wire.events import Agent, Scalar
+from voicetop.wire.events import Agent
+from voicetop.wire.values import Scalar
 
 
 class Intent(Struct, frozen=True):

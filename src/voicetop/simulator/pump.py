@@ -53,5 +53,6 @@ async def pump(
             if target >= now:
                 await clock.sleep(TICK_S)
     finally:
+        sender.active_calls = len(fleet.live)
         await sender.close()
     return sender.sent

@@ -14,8 +14,9 @@ import msgspec
 
 from voicetop.errors import UsageError
 from voicetop.sources import Act
-from voicetop.wire.events import MAX_LABEL, MAX_TEXT, Operator
+from voicetop.wire.events import Operator
 from voicetop.wire.text import safe_label, safe_text
+from voicetop.wire.values import MAX_LABEL, MAX_TEXT
 
 MAX_PENDING = 100
 _checker: msgspec.json.Decoder[Operator] = msgspec.json.Decoder(Operator)

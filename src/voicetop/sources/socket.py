@@ -97,6 +97,8 @@ class SocketSource:
         self._heard_at = self._clock.monotonic()
         self._has_local_time = False
         self._state_asked_at = -ASK_EVERY_S
+        self.wants_state = False
+        """Whether to ask the hub for its state, for a recording's next file to begin with."""
 
     @property
     def link(self) -> LinkState:
@@ -215,7 +217,7 @@ class SocketSource:
         in case the hub is too busy to answer in time.
         """
         now = self._clock.monotonic()
-        if self._has_local_time and now >= self._state_asked_at + ASK_EVERY_S:
+        if (self._has_local_time or self.wants_state) and now >= self._state_asked_at + ASK_EVERY_S:
             self._state_asked_at = now
             await connection.send(msgspec.json.encode(StateRequest()), text=True)
 

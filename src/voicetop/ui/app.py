@@ -33,6 +33,7 @@ from voicetop.ui.scope import Scope
 from voicetop.ui.screens.alerts import AlertsPage
 from voicetop.ui.screens.boxes import HelpBox, PaletteBox
 from voicetop.ui.screens.calls import CallsPage
+from voicetop.ui.screens.feed_health import FeedHealthPage
 from voicetop.ui.screens.overview import OverviewPage
 from voicetop.ui.screens.page import Page
 from voicetop.ui.screens.segments import SegmentsPage
@@ -91,6 +92,7 @@ class ConsoleApp(TerminalApp):
             "calls": CallsPage(self),
             "segments": SegmentsPage(self),
             "trends": TrendsPage(self),
+            "feed": FeedHealthPage(self),
         }
         self.stack = Stack(self.screens["overview"])
         self.appearance = Appearance(self, switch, options, self.sheet)
@@ -114,6 +116,7 @@ class ConsoleApp(TerminalApp):
             **self.appearance.handlers(),
             "next_feed": self._next_feed,
             "repaint": self.repaint,
+            "suspend": self._suspend,
             "help": lambda: self.push(HelpBox(self)),
             "palette": lambda: self.push(PaletteBox(self)),
             "back": self.close,
@@ -133,7 +136,7 @@ class ConsoleApp(TerminalApp):
             self.call_after_refresh(self.on_first_paint)
         self.set_interval(1 / FRAMES_PER_S, self.tick)
         self.set_interval(POLL_S, self.appearance.check_theme_file)
-        self.app_resume_signal.subscribe(self, lambda _: self.forget_screen())
+        self.app_resume_signal.subscribe(self, lambda _: self.take_terminal_again())
 
     def tick(self) -> None:
         """Paint a frame, unless the terminal is still busy with the last one."""
@@ -235,6 +238,10 @@ class ConsoleApp(TerminalApp):
     def handlers(self) -> Handlers:
         """The handlers in effect: the console's, overridden by the page's, then by the way back to a runbook."""
         return {**self._own_handlers, **self.page.handlers(), **self.incidents.handlers()}
+
+    def _suspend(self) -> None:
+        if why_not := self.suspend_process():
+            self.say(f"cannot suspend: {why_not}")
 
     def _next_feed(self) -> None:
         if not self.feeds.several:

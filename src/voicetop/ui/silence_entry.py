@@ -10,7 +10,7 @@ from voicetop.alerts.incidents.silences import MAX_S, format_matcher, matcher_of
 from voicetop.errors import UsageError
 from voicetop.formatting.times import parse_span, parse_time_of_day
 
-HINT = "duration and reason: 30m · 2h · until 15:00 · 1h family=latency maintenance"
+HINT = "30m reason · until 15:00 · 1h family=latency   Enter silences"
 
 
 class SilenceEntry(NamedTuple):

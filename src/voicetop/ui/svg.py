@@ -15,7 +15,7 @@ from typing import NamedTuple
 from rich.style import Style
 
 from voicetop.ui.lines import Line, cells
-from voicetop.ui.style.display_options import to_ascii
+from voicetop.ui.style.display_options import line_to_ascii
 from voicetop.ui.style.theme import Theme
 from voicetop.wire.text import safe_text
 
@@ -51,10 +51,10 @@ def picture(lines: Iterable[Line], theme: Theme, *, title: str = "", ascii_only:
 
 
 def _cells(line: Line, theme: Theme, *, ascii_only: bool) -> Iterator[Cell]:
-    for text, tone in line:
+    line = tuple((safe_text(text), tone) for text, tone in line)
+    for text, tone in line_to_ascii(line) if ascii_only else line:
         fore, back, bold = _colours(theme.style(tone), theme)
-        safe = to_ascii(safe_text(text)) if ascii_only else safe_text(text)
-        for char in _characters(safe):
+        for char in _characters(text):
             yield Cell(char, fore, back, bold)
             for _ in range(cells(char) - 1):
                 yield Cell("", fore, back, bold)

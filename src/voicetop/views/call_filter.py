@@ -86,7 +86,7 @@ def text_of(call: Call, name: str) -> str:
 def number_of(call: Call, name: str, waits: Waits) -> float:
     """A number of a call: seconds for age and wait, ms for e2e, dollars for cost; NaN compares false."""
     if name == "age":
-        return (call.ended or waits.at) - call.started
+        return call.lasted_s(waits.at)
     if name == "wait":
         return waits.seconds(call)
     if name == "cost":

@@ -10,6 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from voicetop.engine import frustration
+from voicetop.engine.call_events import told_events
 from voicetop.engine.calls import Call, sentiment_of, success_of
 from voicetop.engine.frustration import FRUSTRATED
 from voicetop.engine.snapshot import NAN, CallRow, CallsPanel, View
@@ -164,7 +165,7 @@ def attention_reason(call: Call, waits: Waits, stuck_after: float) -> str:
 
 def state_of(call: Call, waits: Waits) -> str:
     """The state of a call: waiting while the caller waits for a reply, unknown if that isn't known, else its own."""
-    if call.state != "active" or not call.wait_since:
+    if not call.live or not call.wait_since:
         return call.state
     return "waiting" if waits.known(call) else "unknown"
 
@@ -176,8 +177,8 @@ def row_of(call: Call, waits: Waits, stuck_after: float) -> CallRow:
     return CallRow(
         call_id=call.call_id,
         state=state_of(call, waits),
-        age_s=max(0.0, (call.ended or waits.at) - call.started),
-        turn=call.turn,
+        age_s=call.lasted_s(waits.at),
+        turn=call.turn_base + call.turn,
         step=call.step,
         waiting_s=waited_s if waits.known(call) else NAN,
         stage=call.stage,
@@ -193,9 +194,9 @@ def row_of(call: Call, waits: Waits, stuck_after: float) -> CallRow:
         ended_at=call.ended or NAN,
         reason=call.reason,
         outcome=outcome_of(call),
-        provider=call.provider,
+        provider=call.provider if call.stage else "",
         recent=tuple(
-            [event.e2e_ms for event in call.story if type(event) is Turn and event.status != "noise"][
+            [event.e2e_ms for event in told_events(call) if type(event) is Turn and event.status != "noise"][
                 -RECENT:
             ]
         ),
@@ -215,8 +216,8 @@ def outcome_of(call: Call) -> str:
 
 _SORTS: dict[str, tuple[Callable[[Call, Waits], Any], bool]] = {
     "call_id": (lambda call, waits: call.call_id, False),
-    "age": (lambda call, waits: (call.ended or waits.at) - call.started, True),
-    "turn": (lambda call, waits: call.turn, True),
+    "age": (lambda call, waits: call.lasted_s(waits.at), True),
+    "turn": (lambda call, waits: call.turn_base + call.turn, True),
     "state": (state_of, False),
     "step": (lambda call, waits: call.step, False),
     "waiting": (lambda call, waits: waits.seconds(call) if waits.known(call) else -1.0, True),

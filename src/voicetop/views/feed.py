@@ -11,7 +11,7 @@ from voicetop.engine.windows.slots import FINE, MINUTE
 from voicetop.wire.codec import WireStats
 
 
-def feed_state(engine: Engine, stats: WireStats, epoch: str, seq: int) -> FeedState:
+def feed_state(engine: Engine, stats: WireStats, epoch: str, seq: int, attention: int = 0) -> FeedState:
     """The header's figures: lag and silence (s), and counts of dropped, late, unknown and malformed events."""
     feed, ledger = engine.feed, engine.ledger
     publishers, silent = feed.reporting(feed.at)
@@ -42,6 +42,9 @@ def feed_state(engine: Engine, stats: WireStats, epoch: str, seq: int) -> FeedSt
         covered_s=_covered_s(ledger.windows, engine.at),
         behind_s=feed.behind_s,
         publishers_silent_s=feed.publishers_silent_s,
+        left=sum(source.left for source in feed.sources.values()),
+        attention=attention,
+        idle_since=feed.left_at if feed.idle else NAN,
     )
 
 
@@ -52,3 +55,23 @@ def _covered_s(windows: Histograms, at: float) -> float:
     if first_fine - first < MINUTE:  # in the same slot, or the only one
         first = first_fine
     return max(0.0, at - first)
+
+
+def sources_without_calls(engine: Engine, sources: set[str]) -> list[str]:
+    """Those of these sources that have no live calls and haven't said goodbye, in order.
+
+    One whose events don't name it may have any call without a source. One that says it has calls, and of which none was
+    ever seen, has them under other names.
+    """
+    feed = engine.feed
+    live = {call.source for call in engine.roster.live.values()}
+    ended = {call.source for call in engine.roster.ended_calls()}
+
+    def has_calls(name: str) -> bool:
+        tracker = feed.sources.get(name)
+        if tracker is None:
+            return name in live or (name not in feed.heard and "" in live)
+        return name in live or (tracker.active_calls > 0 and name not in ended)
+
+    left = {name for name, tracker in feed.sources.items() if tracker.left}
+    return sorted(name for name in sources - left if not has_calls(name))

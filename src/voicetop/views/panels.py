@@ -48,6 +48,7 @@ def capacity(engine: Engine, chart: Series) -> CapacityPanel:
         minutes_to_limit=minutes_to_limit(live, load.limit, arrivals, handling),
         severity=thresholds.capacity(live, load.limit),
         chart=chart,
+        published=load.published if load.published != load.limit else 0,
     )
 
 

@@ -22,13 +22,15 @@ from voicetop.engine.snapshot import (
     Where,
 )
 from voicetop.engine.snapshot.comparison import Comparison, WindowSample
-from voicetop.views import call_detail, call_list, hour_table, panels, segment_table, trends
+from voicetop.views import call_list, hour_table, panels, segment_table, trends
 from voicetop.views.annotations import annotations_of, merged_acts
+from voicetop.views.calls import call_detail
 from voicetop.views.charts import Charts
 from voicetop.views.compare import window_sample
 from voicetop.views.compare.compare import compare
 from voicetop.views.compare.natural_variation import NaturalVariation
 from voicetop.views.feed import feed_state
+from voicetop.views.feed_health import feed_health
 from voicetop.views.incidents import panel_of
 from voicetop.views.over_time import OverTime
 from voicetop.views.scope import Scope
@@ -37,6 +39,7 @@ from voicetop.wire.codec import WireStats
 from voicetop.wire.events import Operator
 
 COMPARISON_S = 5
+HEALTH_S = 5
 
 
 class SnapshotBuilder:
@@ -54,6 +57,7 @@ class SnapshotBuilder:
         self._sample: tuple[object, WindowSample] | None = None
         self._compared: tuple[object, Comparison | None] | None = None
         """Rebuilt every `COMPARISON_S`: a table that people read must not change four times a second."""
+        self._looked_at, self._in_trouble = -1.0, 0
 
     def snapshot(
         self,
@@ -70,7 +74,7 @@ class SnapshotBuilder:
         scope = Scope(engine, view, self._usual_for(view.where))
         hour_table.narrow(scope, self._over_time)
         charts = Charts(self._over_time, scope)
-        feed = feed_state(engine, self._stats, epoch, seq)
+        feed = feed_state(engine, self._stats, epoch, seq, self._sources_in_trouble())
         alerts = panel_of(self._alerts.incidents, self._alerts.learning_s(engine))
         verdict = self._verdict(feed, alerts)
         listing = call_list.list_calls(engine, view, scope.waits, scope.cells, scope.stuck_after)
@@ -98,9 +102,18 @@ class SnapshotBuilder:
             segments=self._segments(scope, verdict.troubles),
             trends=self._trends_panel(scope, abandonment),
             moment=self._sample_of(view) if view.moment else None,
+            health=feed_health(engine, self._stats.faults) if view.health else None,
             comparison=self._comparison(view),
             alerts=alerts,
         )
+
+    def _sources_in_trouble(self) -> int:
+        """How many sources have something wrong with them, as of the last look."""
+        mark = self._engine.at // HEALTH_S
+        if mark != self._looked_at:
+            panel = feed_health(self._engine, self._stats.faults)
+            self._looked_at, self._in_trouble = mark, panel.silent + panel.attention
+        return self._in_trouble
 
     def _verdict(self, feed: FeedState, alerts: AlertsPanel) -> Verdict:
         plain = plain_verdict(self._engine, feed, self._usual_for)

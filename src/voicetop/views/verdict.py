@@ -30,6 +30,7 @@ from voicetop.views.troubles import UsualFor
 from voicetop.views.verdict_text import Statement, of_trouble, ranked_statements, sentence
 
 DOWN_STAYS_S = 60.0
+NOBODY = "no publisher connected: the last one has left"
 
 
 def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdict:
@@ -37,9 +38,7 @@ def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdi
     at, usual = engine.at, usual_for(())
     on, recovering = judged.current(engine, usual_for)
     everything = (*on, *recovering)
-    stated = [one for one in on if one.kind != "waiting" or one.value] or on
-    statements = ranked_statements([of_trouble(trouble) for trouble in stated])
-    on = [statement.trouble for statement in statements]
+    on = [statement.trouble for statement in ranked_statements([of_trouble(trouble) for trouble in on])]
     verdict = Verdict("ok", "", troubles=tuple(on), recovering=tuple(recovering))
     if feed.silent_s >= BLIND_AFTER:
         return replace(
@@ -58,13 +57,15 @@ def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdi
     if on:
         since = onset_of(on, everything)
         severity = _severity(on, recovering, at)
-        text = sentence(statements)
+        text = sentence(ranked_statements([of_trouble(trouble) for trouble in _stated(on)]))
         if recovering and on[0].kind not in JUDGED_UPSTREAM:
             text = f"{text} · {_recovery(recovering[:1], at)}"
         return replace(verdict, severity=severity, text=text, since=since)
     if recovering:
         since = onset_of(recovering, recovering)
         return replace(verdict, severity="recovering", text=_recovery(recovering, at), since=since)
+    if known(feed.idle_since):
+        return replace(verdict, severity="idle", text=NOBODY, since=feed.idle_since)
     live = len(engine.roster.live)
     calls = counted(live, "call") if live else "no calls right now"
     if not usual.learned:
@@ -74,6 +75,11 @@ def plain_verdict(engine: Engine, feed: FeedState, usual_for: UsualFor) -> Verdi
     capacity = engine.load.limit
     share = f" · {whole_percent(live / capacity)} of tested limit" if capacity else ""
     return Verdict("ok", f"{calls} · {_all_figures(engine, usual_for)}{share}")
+
+
+def _stated(troubles: Sequence[Trouble]) -> Sequence[Trouble]:
+    """Those to say: that callers were stuck until a moment ago only where nothing else is wrong."""
+    return [one for one in troubles if one.kind != "waiting" or one.value] or troubles
 
 
 def onset_of(worst: Sequence[Trouble], known_troubles: Sequence[Trouble]) -> float:
@@ -147,11 +153,12 @@ def verdict_of(
         return _all_well(plain, at - last_resolved) if plain.severity == "ok" else plain
     ranked = ranked_statements([*(of_trouble(trouble) for trouble in plain.troubles), *statements])
     found = tuple(statement.trouble for statement in ranked)
+    stated = ranked_statements([*(of_trouble(trouble) for trouble in _stated(plain.troubles)), *statements])
     since = onset_of(found, (*found, *plain.recovering))
     if plain.troubles and abs(plain.since - since) <= ONE_OUTAGE_S:
         since = min(since, plain.since)
     return replace(
-        plain, severity=found[0].severity, text=sentence(ranked), since=min(since, at), troubles=found
+        plain, severity=found[0].severity, text=sentence(stated), since=min(since, at), troubles=found
     )
 
 
@@ -173,12 +180,13 @@ def severity_of(engine: Engine, incidents: Incidents, at: float) -> Severity:
     if engine.feed.behind_s:
         return "catching_up"
     standing = engine.judge.standing.values()
+    calm: Severity = "idle" if engine.feed.idle else "ok"
     if not standing and not incidents.opened:
-        return "ok"
+        return calm
     ranked = ranked_statements([of_trouble(active.trouble) for active in standing if active.on])
     on = tuple(statement.trouble for statement in ranked)
     recovering = [active.trouble for active in standing if not active.on]
-    plain = Verdict(_severity(on, recovering, at), "", troubles=on)
+    plain = Verdict(_severity(on, recovering, at) if standing else calm, "", troubles=on)
     return verdict_of(plain, incidents.opened, at, judge=engine.judge).severity
 
 
@@ -199,7 +207,9 @@ def _attributed(plain: Verdict, opened: Iterable[Incident]) -> Verdict:
     if troubles == plain.troubles:
         return plain
     text = (
-        plain.text if plain.severity == "blind" else sentence([of_trouble(trouble) for trouble in troubles])
+        plain.text
+        if plain.severity == "blind"
+        else sentence([of_trouble(trouble) for trouble in _stated(troubles)])
     )
     return replace(plain, text=text, troubles=troubles)
 

@@ -14,8 +14,9 @@ from typing import Any, get_type_hints
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
-from voicetop.wire.events import EVENT_TYPES, MAX_LABEL, MAX_TEXT, Agent, Event
+from voicetop.wire.events import EVENT_TYPES, Agent, Event
 from voicetop.wire.text import is_safe, safe_label, safe_text
+from voicetop.wire.values import MAX_LABEL, MAX_TEXT
 
 
 def is_plain(frame: bytes) -> bool:

@@ -1,9 +1,9 @@
 """Decodes frames into batches: the only place where bytes of the feed become objects.
 
 A frame decodes in one pass of one typed decoder. If that fails (an unknown type, a wrong field), it is decoded event by
-event: unknown types are counted and skipped, malformed events counted with the first few kept as samples. No count in
-`WireStats` depends on how the events were split into frames. Batches end at heartbeats, because only a heartbeat
-advances time: the network's framing can't change what is computed.
+event: unknown types are counted and skipped, events with a bad value repaired as a hub does it (`repair.py`), and those
+that can't be saved counted as malformed. No count in `WireStats` depends on how the events were split into frames.
+Batches end at heartbeats, because only a heartbeat advances time: the network's framing can't change what is computed.
 
 Text is cleaned here (`cleaning.py`), so that no string below can control a terminal.
 """
@@ -28,13 +28,15 @@ from voicetop.wire.events import (
     Gap,
     Heartbeat,
     Malformed,
+    Repaired,
     Turn,
 )
+from voicetop.wire.faults import MAX_SAMPLE, MAX_WHY, Faults, note_fault
 from voicetop.wire.frames import RawBatch, Welcome
+from voicetop.wire.repair import repair
 from voicetop.wire.text import safe_label, safe_text
 
 MAX_FRAME = 4 * 1024 * 1024
-KEPT_MALFORMED = 20
 KEPT_TYPES = 64
 SAMPLE_EVERY = 8192
 _DURATION_FIELDS = Durations.__struct_fields__
@@ -63,27 +65,20 @@ class Beat(Struct, frozen=True, gc=False):
 Step: TypeAlias = Batch | Beat | Welcome
 
 
-class MalformedSample(Struct, frozen=True):
-    """A malformed payload, kept for `doctor`, safe to print."""
-
-    at: float
-    why: str
-    sample: str
-
-
 class WireStats(Struct):
     """Counts of events received and dropped. Part of the checkpoint, so that all consoles agree.
 
-    `events` includes the dropped ones; `cleaned` counts texts that had to be made safe.
+    `events` includes the dropped ones; `cleaned` counts texts that had to be made safe; `faults` those that were saved
+    without a bad value, and as "refused" those that weren't.
     """
 
     events: int = 0
     duplicates: int = 0
     malformed: int = 0
-    oddities: list[MalformedSample] = []
     unknown_types: dict[str, int] = {}
     unknown_fields: dict[str, int] = {}
     cleaned: int = 0
+    faults: Faults = {}
 
 
 class _TypedBatch(Struct, frozen=True, kw_only=True, tag_field="type", tag="batch"):
@@ -122,7 +117,7 @@ class Codec:
 
     def reject(self, at: float, why: str, frame: bytes) -> None:
         """Count bytes that aren't a frame."""
-        self._malformed(at, why, frame)
+        self._malformed(at, "", why, frame)
 
     def decode(self, frame: bytes) -> list[Step]:
         """The steps of one frame, in order. Raises WireError if the bytes aren't a frame."""
@@ -179,18 +174,26 @@ class Codec:
     def _events(
         self, part: list[AnyEvent] | list[Raw], ats: list[float]
     ) -> tuple[list[AnyEvent], list[float]]:
-        raw = bool(part) and isinstance(part[0], Raw)
-        events = cast("list[AnyEvent]", part)
-        if not raw and Malformed not in map(type, events):
+        if not part or not isinstance(part[0], Raw):
+            events = cast("list[AnyEvent]", part)
+            if not _FAULTS.isdisjoint(map(type, events)):
+                for event, at in zip(events, ats, strict=True):
+                    self._note_event(event, at)
             return events, ats
         kept: list[tuple[AnyEvent, float]] = []
         for item, at in zip(part, ats, strict=True):
-            event = self._decode_event(item, at) if isinstance(item, Raw) else item
-            if event is not None:
-                if type(event) is Malformed:
-                    self._malformed(at, event.error, event.payload)
-                kept.append((event, at))
+            decoded = self._decode_event(item, at)
+            if decoded is not None:
+                self._note_event(decoded, at)
+                kept.append((decoded, at))
         return [event for event, _ in kept], [at for _, at in kept]
+
+    def _note_event(self, event: AnyEvent, at: float) -> None:
+        """Count what the hub says was wrong with events."""
+        if type(event) is Malformed:
+            self._malformed(at, event.source, event.error, event.payload)
+        elif type(event) is Repaired:
+            self._note(at, event.source, event.kind, event.why, event.sample, event.count)
 
     def _single_step(self, decoded: Welcome | Gap) -> Step:
         self.stats.cleaned += clean_struct(decoded)
@@ -199,23 +202,24 @@ class Codec:
     def _decode_event(self, raw: Raw, at: float) -> AnyEvent | None:
         try:
             return _event_decoder.decode(raw)
-        except UNDECODABLE as error:
-            why = str(error)
-        try:
-            kind = _tag_decoder.decode(raw).type
         except UNDECODABLE:
-            kind = ""
-        if kind and kind not in EVENT_TYPES:
-            self._count(self.stats.unknown_types, safe_label(kind))
+            result = repair(bytes(raw), at)
+        if result.raw and result.event is None:
+            self._count(self.stats.unknown_types, safe_label(_tag_decoder.decode(result.raw).type))
+        if not result.raw:
+            self._malformed(at, result.source, result.faults[0].why, bytes(raw))
             return None
-        self._malformed(at, why, bytes(raw))
-        return None
+        for fault in result.faults:
+            self._note(at, result.source, fault.kind, fault.why, fault.sample)
+        return result.event
 
-    def _malformed(self, at: float, why: str, payload: bytes) -> None:
+    def _malformed(self, at: float, source: str, why: str, payload: bytes) -> None:
         self.stats.malformed += 1
-        if len(self.stats.oddities) < KEPT_MALFORMED:
-            sample = safe_text(payload[:400].decode("utf-8", "replace"), 400)
-            self.stats.oddities.append(MalformedSample(at, safe_text(why, 200), sample))
+        self._note(at, source, "refused", why, payload[:MAX_SAMPLE].decode("utf-8", "replace"))
+
+    def _note(self, at: float, source: str, kind: str, why: str, sample: str, count: int = 1) -> None:
+        why, sample = safe_text(why, MAX_WHY), safe_text(sample, MAX_SAMPLE)
+        note_fault(self.stats.faults, safe_label(source), kind, at=at, why=why, sample=sample, count=count)
 
     def _count(self, counts: dict[str, int], name: str) -> None:
         if name not in counts and len(counts) >= KEPT_TYPES:
@@ -279,6 +283,7 @@ def _row_offsets() -> tuple[int, ...]:
 
 _OFFSETS = _row_offsets()
 _NO_DURATIONS = Durations()
+_FAULTS = frozenset({Malformed, Repaired})
 _encode = msgspec.msgpack.Encoder().encode
 
 

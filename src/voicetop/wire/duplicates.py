@@ -48,6 +48,10 @@ class Duplicates(Struct):
         self.young |= distinct
         return True
 
+    def has(self, event_id: str) -> bool:
+        """Whether this id was seen before."""
+        return event_id in self.young or event_id in self.old
+
     def is_new(self, event_id: str) -> bool:
         """Whether this id was not seen before; it is remembered. An empty id is always new."""
         if not event_id:

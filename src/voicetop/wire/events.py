@@ -8,48 +8,35 @@ that old and new versions interoperate.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
+
+from voicetop.wire.values import (
+    Count,
+    Decibels,
+    Dollars,
+    Hertz,
+    Index,
+    Label,
+    Milliseconds,
+    Number,
+    Percent,
+    Rate,
+    Rating,
+    ResponseTime,
+    Seconds,
+    Segments,
+    Share,
+    Text,
+    Time,
+)
 
 PROTOCOL_VERSION = 1
 NAN = float("nan")
 
-MAX_LABEL = 512
-MAX_TEXT = 20_000
-
 SPOKEN_FIELDS = frozenset({"user_text", "agent_text", "arguments", "result"})
 """Fields that hold what callers and agents say."""
-
-Label: TypeAlias = Annotated[str, Meta(max_length=MAX_LABEL)]
-"""A name, id or value; a longer one makes its event malformed."""
-
-Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT)]
-"""Speech or program output."""
-
-Time: TypeAlias = Annotated[float, Meta(ge=0, le=1e11)]
-"""Seconds since the epoch; milliseconds sent by mistake exceed the bound and are rejected as malformed."""
-
-Number: TypeAlias = Annotated[float, Meta(ge=-1e9, le=1e9)]
-"""A measured value. Bounded, so that invalid values can't overflow sums in whole microseconds."""
-
-Dollars: TypeAlias = Annotated[float, Meta(ge=-1e6, le=1e6)]
-"""Money. Bounded for sums in millionths of a dollar."""
-
-Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
-"""A count; at most what a JSON number holds exactly in every language."""
-
-Index: TypeAlias = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
-"""An index from 0; -1 is none."""
-
-Scalar: TypeAlias = (
-    Label
-    | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-    | Annotated[float, Meta(ge=-1e15, le=1e15)]
-    | bool
-    | None
-)
-Segments: TypeAlias = Annotated[dict[Label, Scalar], Meta(max_length=64)]
 
 
 class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -120,7 +107,7 @@ class Stage(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
 class Durations(Struct, frozen=True, gc=False, kw_only=True):
     """Milliseconds by stage as decoded: all fields are present, so that each packs to the same number of bytes.
 
-    Not bounded like other numbers: a bound would reject the NaN of a checkpoint; the engine clamps them to its scale.
+    Each is a `ResponseTime`, which `repair.py` sees to: a bound here would reject the NaN of a checkpoint.
     """
 
     vad: float = NAN
@@ -147,7 +134,7 @@ class Turn(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
     transcript; `additive`: the stages sum to it. `status` is ok, failed, no_reply, cancelled or noise.
     """
 
-    e2e_ms: Number = NAN
+    e2e_ms: ResponseTime = NAN
     measured_from: Label = ""
     latency: Durations | None = None
     additive: bool = False
@@ -155,8 +142,16 @@ class Turn(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
     status: Label = "ok"
     user_text: Text = ""
     agent_text: Text = ""
-    confidence: Number = NAN
+    confidence: Share = NAN
     step: Label = ""
+
+
+class Transcript(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="transcript"):
+    """Words of the user or the agent as they become known; those that aren't `final` are replaced by the next."""
+
+    role: Label
+    text: Text = ""
+    final: bool = True
 
 
 class Tool(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="tool"):
@@ -164,7 +159,7 @@ class Tool(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
 
     name: Label
     state: Label
-    duration_ms: Number = NAN
+    duration_ms: Milliseconds = NAN
     error_type: Label = ""
     arguments: Text = ""
     result: Text = ""
@@ -188,7 +183,7 @@ class Interruption(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults
     """One side spoke over the other; `by` is user (a barge-in) or agent."""
 
     by: Label
-    playout_ms: Number = NAN
+    playout_ms: Milliseconds = NAN
     false_positive: bool = False
     backchannel: bool = False
 
@@ -202,7 +197,7 @@ class Usage(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
     input_tokens: Count = 0
     output_tokens: Count = 0
     cached_tokens: Count = 0
-    audio_s: Number = 0.0
+    audio_s: Seconds = 0.0
     characters: Count = 0
     cost_usd: Dollars = NAN
     estimated: bool = False
@@ -217,8 +212,8 @@ class Service(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True
     model: Label
     fingerprint: Label = ""
     region: Label = ""
-    ttfb_ms: Number = NAN
-    total_ms: Number = NAN
+    ttfb_ms: Milliseconds = NAN
+    total_ms: Milliseconds = NAN
     request_id: Label = ""
     retry_count: Count = 0
     status: Label = ""
@@ -228,13 +223,13 @@ class Audio(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
     """Features of one utterance of the user or the agent."""
 
     role: Label
-    speech_rate_wpm: Number = NAN
-    loudness_dbfs: Number = NAN
-    pitch_hz: Number = NAN
-    snr_db: Number = NAN
-    overlap_ms: Number = NAN
-    jitter_ms: Number = NAN
-    packet_loss_pct: Number = NAN
+    speech_rate_wpm: Rate = NAN
+    loudness_dbfs: Decibels = NAN
+    pitch_hz: Hertz = NAN
+    snr_db: Decibels = NAN
+    overlap_ms: Milliseconds = NAN
+    jitter_ms: Milliseconds = NAN
+    packet_loss_pct: Percent = NAN
 
 
 class CallEnd(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="call.end"):
@@ -243,7 +238,7 @@ class CallEnd(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=True
     reason: Text
     party: Label = ""
     step: Label = ""
-    duration_s: Number = NAN
+    duration_s: Seconds = NAN
     raw_reason: Text = ""
 
 
@@ -254,7 +249,7 @@ class CallOutcome(CallEvent, frozen=True, gc=False, kw_only=True, omit_defaults=
     success: bool | UnsetType | None = UNSET
     label: Label = ""
     score: Number = NAN
-    sentiment: Number = NAN
+    sentiment: Rating = NAN
     escalated: bool | None = None
     compliance_violation: bool = False
     reason: Text = ""
@@ -311,12 +306,16 @@ NOTING = frozenset({"note", "bookmark"})
 
 
 class SourceStatus(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="source.status"):
-    """A publisher's own health, first on connecting and every 5 s."""
+    """A publisher's own health, first on connecting and every 5 s.
+
+    `leaving`: it is about to end on purpose. With no active calls it has then left, and nobody waits to hear from it.
+    """
 
     active_calls: Count = 0
     dropped: Count = 0
     queue: Count = 0
     clock_offset_ms: Number = NAN
+    leaving: bool = False
 
 
 class Heartbeat(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="heartbeat"):
@@ -341,6 +340,19 @@ class Malformed(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, 
     error: Text
 
 
+class Repaired(Event, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="repaired"):
+    """From the hub: since the last heartbeat `count` values of `source` had the same kind of fault.
+
+    Their events were saved. `kind` is one of `wire.repair.KINDS`. `why` names the field of the latest, and its fault;
+    `sample` shows it.
+    """
+
+    kind: Label
+    count: Count
+    why: Text
+    sample: Text = ""
+
+
 AnyEvent: TypeAlias = (
     CallStart
     | CallUpdate
@@ -348,6 +360,7 @@ AnyEvent: TypeAlias = (
     | TurnStart
     | Stage
     | Turn
+    | Transcript
     | Tool
     | Error
     | Interruption
@@ -365,6 +378,7 @@ AnyEvent: TypeAlias = (
     | Heartbeat
     | Gap
     | Malformed
+    | Repaired
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in AnyEvent.__args__}

@@ -20,10 +20,12 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
+from voicetop.wire.values import Label
+
 MAX_EVENT_BYTES = 192 * 1024
 """The largest event that a hub accepts."""
 
-HUB_ONLY_TYPES = frozenset({"heartbeat", "gap", "malformed", "hello", "welcome", "batch"})
+HUB_ONLY_TYPES = frozenset({"heartbeat", "gap", "malformed", "repaired", "hello", "welcome", "batch"})
 """Types that a hub accepts from no publisher, since it makes or answers them itself."""
 
 ROLES_HEADER = "Voicetop-Roles"
@@ -41,7 +43,7 @@ class Hello(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="ty
     """A client's first frame. `role` is publisher, viewer, operator or watcher."""
 
     role: str = "viewer"
-    source: str = ""
+    source: Label = ""
     protocol: int = 1
     resume: Resume | None = None
 

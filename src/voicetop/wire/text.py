@@ -11,7 +11,7 @@ import re
 from functools import cache
 from unicodedata import category
 
-from voicetop.wire.events import MAX_LABEL, MAX_TEXT
+from voicetop.wire.values import MAX_LABEL, MAX_TEXT
 
 MAX_MARKS = 3
 _MARKS_FROM = "\u0300"

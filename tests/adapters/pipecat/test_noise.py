@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from msgspec.structs import replace
+
 from engine.feeding import START, Line
 from engine.oracle import middle
 from voicetop.adapters.pipecat.call import CallFacts, PipecatCall
@@ -134,3 +137,49 @@ def test_a_caller_who_speaks_again_ends_a_turn_without_words_uncounted() -> None
     for kind, at, fields in [*_turn(10.0, "s"), *_turn(17.0, "w")]:
         told += call.handle(kind, at, **fields)
     assert [(event.turn, event.status) for event in told if type(event) is Turn] == [(0, "noise"), (1, "ok")]
+
+
+def _cut_off(then: list[tuple[str, float, dict[str, object]]]) -> list[Any]:
+    """A cough at 12.0 makes Pipecat drop the answer to words of 10.0 to 10.5; then what follows."""
+    call = PipecatCall(CallFacts("c1"))
+    told: list[Any] = []
+    words, cough = _turn(10.0, "w")[:6], _turn(12.0, "s")[:3]
+    ticks: list[tuple[str, float, dict[str, object]]] = [("tick", 13.0 + at, {}) for at in range(4)]
+    for kind, at, fields in [*words, *cough, *ticks, *then]:
+        told += call.handle(kind, at, **fields)
+    return told
+
+
+def test_noise_that_makes_pipecat_drop_an_answer_doesnt_end_the_wait_for_it() -> None:
+    told = _cut_off(
+        [
+            ("user_turn_stop", 17.5, {}),
+            ("llm_start", 17.6, {"processor": "OpenAILLMService#0"}),
+            ("bot_start", 19.0, {}),
+        ]
+    )
+    starts = [(event.turn, event.ts) for event in told if type(event) is TurnStart]
+    assert starts == [(0, 10.5), (1, 12.5), (2, 10.5)]
+    turns = [(event.turn, event.status, event.user_text) for event in told if type(event) is Turn]
+    assert turns == [(0, "cancelled", "yes please"), (1, "noise", ""), (2, "ok", "yes please")]
+    [answered] = [event for event in told if type(event) is Turn and event.status == "ok"]
+    assert answered.e2e_ms == pytest.approx(8_500.0)
+
+
+def test_a_caller_whose_answer_was_dropped_for_noise_and_never_came_waited_in_vain() -> None:
+    told = _cut_off([("user_turn_stop", 17.5, {}), ("tick", 40.0, {}), ("over", 50.0, {})])
+    assert [event.status for event in told if type(event) is Turn] == ["cancelled", "noise", "no_reply"]
+    ended = _cut_off([("over", 13.0, {})])
+    assert [event.status for event in ended if type(event) is Turn] == ["cancelled", "noise", "no_reply"]
+
+
+def test_the_wait_that_noise_prolonged_is_on_the_screen() -> None:
+    line = Line(at=10.0 + START)
+    for event in _cut_off([("user_turn_stop", 17.5, {})]):
+        line.beat(max(line.at, event.ts + START))
+        line.hear(replace(event, ts=event.ts + START))
+    line.beat(40.0 + START)
+    seen = line.see()
+    assert seen.waiting.waiting == 1
+    assert seen.waiting.longest_s == pytest.approx(29.5)
+    assert seen.feed.attention == 0

@@ -6,7 +6,8 @@ import pytest
 
 from engine.feeding import Line
 from voicetop.engine.config import EngineConfig
-from voicetop.wire.events import CallEnd, CallStart, CallUpdate, Segments, Turn
+from voicetop.wire.events import CallEnd, CallStart, CallUpdate, Turn
+from voicetop.wire.values import Segments
 
 
 def calls(line: Line, intents: list[str], **more: str) -> None:

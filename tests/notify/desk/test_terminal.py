@@ -68,7 +68,7 @@ def test_title_and_progress_are_restored() -> None:
 def test_the_status_light_is_off_only_while_nothing_is_known_to_be_wrong() -> None:
     terminal = Terminal.of(NotifyConfig(), {"TERM": "xterm-ghostty"})
     off = {severity for severity in get_args(Severity) if ";4;0;0" in terminal.progress(severity)}
-    assert off == {"ok", "learning", "catching_up"}
+    assert off == {"ok", "idle", "learning", "catching_up"}
 
 
 def test_progress_is_shown_only_where_it_is_supported() -> None:

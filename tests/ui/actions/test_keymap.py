@@ -5,7 +5,7 @@ import pytest
 from ui.fake_feed import FakeFeed
 from voicetop.config import KeyEntry
 from voicetop.errors import ConfigError
-from voicetop.ui.actions.keymap import USUAL, examine, key_name, keymap_of
+from voicetop.ui.actions.keymap import USUAL, Keymap, examine, key_name
 from voicetop.ui.actions.registry import ACTIONS, BY_ID, EVERYWHERE, Place, available, written
 from voicetop.ui.app import ConsoleApp
 from voicetop.ui.lines import text_of
@@ -14,6 +14,13 @@ from voicetop.ui.renderables.boxes import help_body
 
 def entry(action: str, keys: str, line: int = 1) -> KeyEntry:
     return KeyEntry(action, keys, f"c.toml, line {line}")
+
+
+def keymap_of(entries: list[KeyEntry]) -> Keymap:
+    keymap, mistakes = examine(entries)
+    for mistake in mistakes:
+        raise mistake
+    return keymap
 
 
 @pytest.mark.parametrize(

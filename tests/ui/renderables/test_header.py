@@ -41,3 +41,24 @@ def test_a_feed_that_catches_up_says_how_far_it_is_behind(width: int) -> None:
     text = text_of(header(Scene(snap, LinkState("live")), width)[0])
     assert "◌ CATCHING UP 26 min behind" in text
     assert "LIVE" not in text
+
+
+def test_a_console_whose_publishers_have_left_says_so_calmly() -> None:
+    snap = synthetic.busy()
+    said = Verdict("idle", "no publisher connected: the last one has left", since=snap.at - 720)
+    scene = Scene(msgspec.structs.replace(snap, verdict=said), LinkState("live"))
+    text = "\n".join(text_of(part) for part in header(scene, 100))
+    assert "○ NO PUBLISHER" in text
+    assert "LIVE" not in text.splitlines()[0]
+    assert "○ IDLE  since " in text
+    assert "(12 min) · no publisher connected: the last one has left" in text
+
+
+def test_the_numbers_of_alerts_are_whole_in_60_columns_beside_a_source_in_trouble() -> None:
+    snap = synthetic.busy()
+    feed = msgspec.structs.replace(snap.feed, attention=1)
+    alerts = msgspec.structs.replace(snap.alerts, warning=1, critical=0)
+    scene = Scene(msgspec.structs.replace(snap, feed=feed, alerts=alerts), LinkState("live"))
+    text = text_of(header(scene, 60)[0])
+    assert "▲ feed" in text
+    assert text.rstrip().endswith("▲ 1 ■ 0")

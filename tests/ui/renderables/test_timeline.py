@@ -75,7 +75,7 @@ def test_a_silent_feed_is_drawn_as_what_it_is() -> None:
 
 def test_every_severity_has_a_place_and_all_that_is_wrong_its_own_fill() -> None:
     assert sorted(GRAVITY) == sorted(get_args(Severity))
-    calm = {"ok", "learning", "catching_up"}
+    calm = {"ok", "idle", "learning", "catching_up"}
     fills = [fill for fill, _ in STRETCHES.values()]
     assert STRETCHES.keys() == set(GRAVITY) - calm
     assert len({*map(to_ascii, fills), to_ascii("─")}) == len(fills) + 1
@@ -317,7 +317,7 @@ def test_banner_and_strip_are_ascii_where_asked_for() -> None:
 def test_what_is_wrong_live_is_news_in_the_past(severity: Severity) -> None:
     now = synthetic.incident(None, 2400)
     news = live_now(Scene(replace(now, verdict=replace(now.verdict, severity=severity)), LinkState("live")))
-    if severity in ("ok", "learning", "catching_up"):
+    if severity in ("ok", "idle", "learning", "catching_up"):
         assert news is None
         return
     assert news is not None

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from voicetop.engine.snapshot import Severity
-from voicetop.ui.style.display_options import ASCII, SIGNS, DisplayOptions, to_ascii
+from voicetop.ui.lines import Line
+from voicetop.ui.style.display_options import ASCII, SIGNS, DisplayOptions, line_to_ascii, to_ascii
 from voicetop.ui.style.theme import load, names
 
 
@@ -19,6 +20,17 @@ def test_text_in_ascii_takes_as_many_cells(text: str) -> None:
     shown = to_ascii(text)
     assert shown.isascii()
     assert len(shown) == cell_len("".join(text.translate(ASCII)))
+
+
+def test_at_least_is_two_characters_in_ascii_and_the_line_keeps_its_width() -> None:
+    assert to_ascii("P95 ≥ 3,910 ms") == "P95 >=3,910 ms"
+    row: Line = (("errors  ", "text"), ("≥13,000 ms", "strong"))
+    assert line_to_ascii(row) == (("errors ", "text"), (">=13,000 ms", "strong"))
+
+
+@pytest.mark.parametrize("text", ["❤️ 0:28", "e\u0301t\u00e9 0:28", "हिन्दी 0:28", "👍🏽 0:28"])
+def test_clusters_in_ascii_keep_the_place_of_what_follows(text: str) -> None:
+    assert to_ascii(text).index("0") == cell_len(text) - 4
 
 
 @pytest.mark.parametrize("value", get_args(Severity))

@@ -16,6 +16,7 @@ from voicetop.ui.feeds import NamedFeed
 from voicetop.ui.lines import text_of
 from voicetop.ui.screens.prompt import PromptBox
 from voicetop.ui.time.entry import parse_time_entry
+from zones import machine_zone
 
 TIME = ("step_back", "step_on", "minute_back", "minute_on", "go_to", "event_next", "event_before", "live")
 PACE = ("faster", "slower", "loop", "bookmark", "note", "freeze")
@@ -274,6 +275,22 @@ async def test_the_past_is_told_apart_in_every_theme_and_without_colours(
 )
 def test_moments_are_understood_as_people_type_them(text: str, moment: float) -> None:
     assert parse_time_entry(text, first=FIRST, last=LAST, utc=True) == moment
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "utc", "moment"),
+    [
+        ("Europe/Berlin", "23:50", False, "2026-10-24T23:50+02:00"),
+        ("Europe/Berlin", "03:30", False, "2026-10-25T03:30+01:00"),
+        ("Europe/Berlin", "23:50", True, "2026-10-24T23:50+00:00"),
+        ("Asia/Kolkata", "23:50", False, "2026-10-24T23:50+05:30"),
+    ],
+)
+def test_a_typed_time_is_that_of_the_screen(zone: str, text: str, utc: bool, moment: str) -> None:
+    first, last = (datetime(2026, 10, day, 9, tzinfo=UTC).timestamp() for day in (24, 25))
+    with machine_zone(zone):
+        at = parse_time_entry(text, first=first, last=last, utc=utc)
+    assert at == datetime.fromisoformat(moment).timestamp()
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 `PipecatCall.handle(kind, at, ...)` takes one occurrence (`at` in epoch seconds) and returns its events.
 Nothing here imports Pipecat, so that recorded calls can be replayed. The kinds:
 
-    connected                        user_speech_start(start_secs)   user_speech_stop(stop_secs, loudness_dbfs)
-    transcript(text, language)       user_turn_start, user_turn_stop bot_start, bot_stop, interruption
-    llm_start, llm_text(text), llm_end, tts_start(context)           breakdown(contributions, measured_from)
+    connected, stt_ready(seconds), turns_reported, realtime          disconnected, end(how, reason), over, tick
+    user_speech_start(start_secs), user_speech_stop(stop_secs, loudness_dbfs)            user_turn_start, user_turn_stop
+    transcript(text, language), interim(text), backchannel, stt_done                key, mute, unmute
+    llm_start, llm_text(text), llm_end, announce(text, context), tts_start(context)      usage(...), ttfb(seconds)
     tool_start(call, name), tool_end(call, error), tool_cancel(call, timed_out)          error(message, ...)
-    usage(...), ttfb(seconds)        disconnected, end(how, reason)   over, tick
+    play(context), saying(text), said(text), audio                   (what leaves the output)
+    bot_start, bot_stop, interruption                                breakdown(contributions, measured_from)
 
 Turns are built from speech, because nothing else in Pipecat reports them correctly: an interruption frame comes with
 every user turn, a failed turn merges into the next one, speech frames come twice.
@@ -22,20 +24,21 @@ from msgspec import Struct
 
 from voicetop.adapters.event_buffer import EventBuffer
 from voicetop.adapters.pipecat.faults import Faults
-from voicetop.adapters.pipecat.services import Services, Tools
+from voicetop.adapters.pipecat.hearing import Hearing
+from voicetop.adapters.pipecat.services import Runs, Services, Tools
+from voicetop.adapters.pipecat.speaking import Speaking
 from voicetop.adapters.pipecat.vocabulary import (
     category_of,
     component_of,
     end_reason,
     http_status_in,
     latency_of,
-    name_missing_transcript,
+    name_wait_for_release,
     provider_of,
 )
-from voicetop.adapters.turns import Turns, UserTurn
+from voicetop.adapters.turns import Turns
 from voicetop.formatting.numbers import known
 from voicetop.wire.events import (
-    MAX_TEXT,
     NAN,
     Agent,
     CallEnd,
@@ -43,17 +46,12 @@ from voicetop.wire.events import (
     CallUpdate,
     Error,
     Event,
-    Interruption,
-    Latency,
-    Scalar,
 )
-
-NO_TRANSCRIPT_S = 5.0
-"""A turn that was released without a transcript is closed after this: nothing will come of it any more."""
-NOISE_S = 4.0
-"""An STT that works has had time for its words so long after the speech: there were none, and nobody waits."""
+from voicetop.wire.values import MAX_TEXT, Scalar
 
 KEEPALIVE_S = 60.0
+LEAVING_S = 1.0
+"""Frames of a caller who has left may still be on their way for so long."""
 
 
 class CallFacts(Struct, frozen=True):
@@ -75,23 +73,22 @@ class PipecatCall:
         self.segments: dict[str, Scalar] = dict(facts.segments)
         self.started_at = NAN
         self.is_over = False
-        self._speaking_since = NAN
-        self._bot_since = NAN
-        self._interrupted = False
-        self._has_vad = False
-        self._has_turns = False
-        self._stt_works = False
-        """It had words for the last speech: a turn without words is noise. A second one in a row may be an STT that has
-        fallen silent, whose callers wait."""
-        self._noise_since = NAN
-        self._breakdown: tuple[float, Latency] | None = None
-        self._buffer = EventBuffer(facts.call_id)
-        self._faults = Faults()
-        self._turns = Turns(self._buffer, texts=facts.texts)
-        self._services = Services(self._buffer, self._faults)
-        self._tools = Tools(self._buffer, self._faults, texts=facts.texts)
+        buffer, faults = EventBuffer(facts.call_id), Faults()
+        self._buffer, self._faults = buffer, faults
+        self._turns = Turns(buffer, texts=facts.texts)
+        self._services = Services(buffer, faults)
+        self._tools = Tools(buffer, faults, texts=facts.texts)
+        self._speaking = Speaking(buffer, self._turns, self._services)
+        self._hearing = Hearing(
+            buffer, self._turns, self._speaking, self._services, faults, texts=facts.texts
+        )
+        self._speaking.caller_spoke_since = self._hearing.caller_speaks_since
+        self._speaking.caller_wants_floor = self._hearing.wants_floor
+        self._llm_awaited = Runs()
+        self._llm_since = NAN
+        self._realtime: dict[str, str] = {}
         self._ending: tuple[str, str] | None = None
-        self._has_left = False
+        self._left_at = NAN
         self._last_event_at = NAN
 
     def handle(self, kind: str, at: float, **fields: Any) -> list[Event]:
@@ -101,6 +98,8 @@ class PipecatCall:
             return []
         if kind in _STARTS_CALL and not known(self.started_at):
             self._start(at)
+        if kind in _ARE_THERE and at - self._left_at > LEAVING_S:
+            self._left_at = NAN
         handler(self, at, **fields)
         events = self._buffer.take()
         if events:
@@ -139,20 +138,21 @@ class PipecatCall:
         if self._ending is None:
             self._ending = (how, reason)
 
-    def _disconnected(self, _at: float) -> None:
-        """The caller has left; how the pipeline then ends doesn't matter."""
-        self._has_left = True
+    def _disconnected(self, at: float) -> None:
+        """The caller has left, unless they come back; how the pipeline then ends doesn't matter."""
+        self._left_at = at
 
     def _close(self, at: float) -> None:
         """The pipeline has ended: close the last turn and running tools, emit the one call.end."""
         was_connected = known(self.started_at)
         if not was_connected:
             self._start(at)
-        self._abandon_turn(at)
+        self._speaking.stop(at)
+        self._hearing.abandon(at, over=True)
         self._tools.abandon(at)
         how, raw = self._ending or ("", "")
         reason, party = end_reason(how, raw)
-        if self._has_left and not raw:
+        if known(self._left_at) and not raw:
             reason, party, raw = "user_hangup", "user", "client disconnected"
         if not was_connected and reason in ("completed", "cancelled"):
             reason = "not_connected"
@@ -169,146 +169,109 @@ class PipecatCall:
 
     def _tick(self, at: float) -> None:
         """Only time has passed."""
-        turn = self._turns.waiting
-        if turn and turn.is_released and not turn.user_texts and not turn.replying:
-            over_at = turn.since + NOISE_S if self._stt_works else turn.released_at + NO_TRANSCRIPT_S
-            if at > over_at:
-                self._abandon_turn(at)
+        self._hearing.tick(at)
+        self._speaking.amend()
         if at - self._last_event_at > KEEPALIVE_S:
             self._add(CallUpdate, at)
 
     # The caller speaks.
 
-    def _user_speech_start(self, at: float, start_secs: float = 0.0) -> None:
-        self._has_vad = True
-        if known(self._speaking_since):
-            return  # the copy that was sent the other way
-        self._speaking_since = at - start_secs
-        if self._turns.current and self._turns.current.is_released:
-            self._abandon_turn(at, spoke_again=True)
-        self._noise_since = NAN
-        self._turns.resume_speech(at)
-        self._open_turn()
+    def _turns_reported(self, _at: float) -> None:
+        """There is a part that reports turns."""
+        self._hearing.has_turns = True
 
-    def _open_turn(self) -> UserTurn:
-        if self._turns.current is None:
-            self._faults.begin_turn()
-        return self._turns.open()
+    def _is_realtime(self, _at: float, **model: str) -> None:
+        """The model hears the caller by itself, and speaks."""
+        self._realtime, self._hearing.hears_itself = model, True
 
-    def _user_speech_stop(self, at: float, stop_secs: float = 0.0, loudness_dbfs: float = NAN) -> None:
-        if not known(self._speaking_since):
-            return
-        ended = at - stop_secs
-        turn = self._open_turn()
-        turn.spoke_s += max(0.0, ended - self._speaking_since)
-        if known(loudness_dbfs):
-            turn.loudness_dbfs = loudness_dbfs
-        self._speaking_since = NAN
-        self._wait(ended, "vad_stop", "stt")
+    def _mute(self, _at: float) -> None:
+        self._hearing.is_muted = True
 
-    def _wait(self, since: float, measured_from: str, stage: str) -> None:
-        self._open_turn()
-        self._breakdown = None
-        self._turns.wait(since, measured_from, stage)
+    def _unmute(self, _at: float) -> None:
+        self._hearing.is_muted = False
 
-    def _user_turn_start(self, at: float) -> None:
-        self._has_turns = True
-        if not self._has_vad:
-            if self._turns.waiting:
-                self._abandon_turn(at, spoke_again=True)
-            self._open_turn()
+    def _key(self, at: float) -> None:
+        """The caller pressed a key of the telephone."""
+        self._hearing.pressed_at = at
 
-    def _user_turn_stop(self, at: float) -> None:
-        """The turn is released: Pipecat decided that the user has finished."""
-        self._has_turns = True
-        if self._turns.current and not self._turns.waiting and not self._has_vad:
-            self._wait(at, "turn_end", "eou")
-        self._turns.release(at)
+    def _turn_stop(self, at: float) -> None:
+        """From now on a realtime model works, though it reports the start of its response with the first of it."""
+        self._hearing.turn_stop(at)
+        if self._realtime and self._turns.waiting:
+            self._llm_start(at, **self._realtime)
 
     def _transcript(
-        self, at: float, *, text: str = "", processor: str = "", language: str = "", model: str = ""
+        self,
+        at: float,
+        *,
+        text: str = "",
+        processor: str = "",
+        language: str = "",
+        component: str = "",
+        model: str = "",  # noqa: ARG002 - the model that was asked for
     ) -> None:
-        if not self._has_vad and not self._has_turns and text:
-            self._wait(at, "transcript", "eou")
-        if text:
-            self._stt_works = True
-            self._recall_noise()
-        turn = self._turns.current
-        if turn is not None and text:
-            turn.user_texts.append(text)
-            if turn.waiting and self._turns.stages.current == "stt":
-                self._services.record_answer(at, "stt", processor, model, at - turn.since)
-                self._turns.stages.enter("eou", at)
+        if text.strip():
+            self._hearing.words(at, text.strip(), processor, from_stt=component != "llm")
+        else:
+            self._hearing.no_words(at)
         if language and self.segments.get("language") is None:
             self._buffer.events += self.update(at, {"language": language})
 
-    def _recall_noise(self) -> None:
-        """Words came after all for what was taken for noise: the caller has been waiting since that speech."""
-        if self._turns.current is None and known(self._noise_since):
-            self._wait(self._noise_since, "vad_stop", "eou")
-        self._noise_since = NAN
+    def _interim(self, at: float, text: str) -> None:
+        if text.strip():
+            self._hearing.interim_words(at, text.strip())
 
     # The agent works.
 
     def _llm_start(self, at: float, processor: str = "", model: str = "") -> None:
         self._faults.begin_work(processor)
+        self._hearing.work_begins(at)
+        if not (self._realtime and known(self._llm_since)):
+            self._llm_since = at
         self._turns.work("llm", at, provider_of(processor), model)
 
-    def _llm_text(self, _at: float, text: str) -> None:
-        if turn := self._turns.waiting:
-            turn.agent_texts.append(text)
+    def _llm_text(self, at: float, text: str) -> None:
+        self._llm_answers(at)
+        self._speaking.wrote(text)
+
+    def _llm_answers(self, at: float) -> None:
+        """The first that comes of a request."""
+        if known(self._llm_since):
+            self._llm_awaited.add(self._llm_since, at)
+            self._llm_since = NAN
 
     def _llm_end(self, at: float) -> None:
+        self._llm_answers(at)
         if self._turns.stages.current == "llm":
             self._turns.stages.leave(at)
 
     def _tts_start(self, at: float, processor: str = "", model: str = "", context: str = "") -> None:
         self._faults.begin_work(processor, context, at)
-        self._turns.work("tts", at, provider_of(processor), model)
+        self._speaking.synthesize(at, context)
+        if not self._speaking.is_backchannel(context):
+            self._turns.work("tts", at, provider_of(processor), model)
 
     def _breakdown_of(
-        self, _at: float, contributions: Iterable[tuple[str, float]] = (), measured_from: str | None = None
+        self, at: float, contributions: Iterable[tuple[str, float]] = (), measured_from: str | None = None
     ) -> None:
         """The latency observer's breakdown; ignored if it is measured from a greeting."""
         parts = list(contributions)
         turn = self._turns.current
-        if turn and turn.is_released and not turn.user_texts:
-            parts = name_missing_transcript(parts, turn.released_at - turn.since)
-        self._breakdown = latency_of(parts) if parts and measured_from == "user_silence" else None
+        if not parts or measured_from != "user_silence" or turn is None:
+            self._speaking.breakdown = None
+            return
+        if turn.is_released and (self._hearing.needs_no_words or not turn.user_texts):
+            awaited = "turn_detection" if self._hearing.needs_no_words else "transcription"
+            parts = name_wait_for_release(parts, turn.released_at - turn.since, awaited)
+        tools_s = self._tools.ran.seconds_between(turn.since, at)
+        self._speaking.breakdown = latency_of(
+            parts, tools_s, self._llm_awaited.seconds_between(turn.since, at)
+        )
 
     def _tool_start(self, at: float, **fields: str) -> None:
+        self._llm_answers(at)
         self._turns.stages.leave(at)
         self._tools.start(at, **fields)
-
-    # The agent speaks.
-
-    def _bot_start(self, at: float) -> None:
-        self._bot_since = at
-        self._interrupted = False
-        self._turns.reply(at, self._breakdown)
-        self._services.release()
-
-    def _bot_stop(self, _at: float) -> None:
-        self._bot_since = NAN
-
-    def _abandon_turn(self, at: float, *, spoke_again: bool = False) -> None:
-        turn = self._turns.current
-        if turn is None:
-            return
-        if not turn.user_texts:
-            turn.is_noise = spoke_again or self._stt_works
-            self._noise_since = turn.since if turn.is_noise else NAN
-            self._stt_works = False
-        self._turns.abandon(at)
-        self._services.release()
-
-    def _interruption(self, at: float) -> None:
-        """Pipecat interrupts itself on every user turn; a barge-in is one while the agent speaks, once per speech."""
-        if known(self._bot_since) and not self._interrupted:
-            self._interrupted = True
-            played = max(0.0, round((at - self._bot_since) * 1000.0, 3))
-            answered = self._buffer.turn - 1 if self._turns.current else self._buffer.turn
-            self._add(Interruption, at, turn=max(-1, answered), by="user", playout_ms=played)
 
     # Errors.
 
@@ -352,7 +315,8 @@ class PipecatCall:
 
     def _void_measurements(self, at: float, component: str, processor: str, *, final: bool) -> None:
         """Discard what the failed service claims to have measured, and fail the turn it worked for."""
-        self._stt_works &= component != "stt"
+        if component == "stt":
+            self._hearing.stt_failed()
         self._services.void(component, processor)
         if final:
             self._turns.fail(component, at)
@@ -360,19 +324,33 @@ class PipecatCall:
 
 _HANDLERS: dict[str, Callable[..., None]] = {
     "connected": PipecatCall._connected,
-    "user_speech_start": PipecatCall._user_speech_start,
-    "user_speech_stop": PipecatCall._user_speech_stop,
-    "user_turn_start": PipecatCall._user_turn_start,
-    "user_turn_stop": PipecatCall._user_turn_stop,
+    "stt_ready": lambda call, _at, /, seconds: call._hearing.stt_is_there(seconds),
+    "turns_reported": PipecatCall._turns_reported,
+    "user_speech_start": lambda call, at, /, **fields: call._hearing.speech_start(at, **fields),
+    "user_speech_stop": lambda call, at, /, **fields: call._hearing.speech_stop(at, **fields),
+    "user_turn_start": lambda call, at, /: call._hearing.turn_start(at),
+    "user_turn_stop": PipecatCall._turn_stop,
+    "realtime": PipecatCall._is_realtime,
+    "key": PipecatCall._key,
+    "mute": PipecatCall._mute,
+    "unmute": PipecatCall._unmute,
     "transcript": PipecatCall._transcript,
+    "interim": PipecatCall._interim,
+    "backchannel": lambda call, at, /: call._hearing.backchannel(at),
+    "stt_done": lambda call, at, /: call._hearing.stt_finished(at),
     "llm_start": PipecatCall._llm_start,
     "llm_text": PipecatCall._llm_text,
     "llm_end": PipecatCall._llm_end,
+    "announce": lambda call, at, /, **fields: call._speaking.announced(at, **fields),
     "tts_start": PipecatCall._tts_start,
     "breakdown": PipecatCall._breakdown_of,
-    "bot_start": PipecatCall._bot_start,
-    "bot_stop": PipecatCall._bot_stop,
-    "interruption": PipecatCall._interruption,
+    "play": lambda call, at, /, context: call._speaking.play(at, context),
+    "saying": lambda call, _at, /, **fields: call._speaking.saying(**fields),
+    "said": lambda call, _at, /, **fields: call._speaking.said(**fields),
+    "audio": lambda call, at, /: call._speaking.hear(at),
+    "bot_start": lambda call, at, /: call._speaking.start(at),
+    "bot_stop": lambda call, at, /: call._speaking.stop(at),
+    "interruption": lambda call, at, /: call._speaking.interrupt(at),
     "ttfb": lambda call, at, /, **fields: call._services.ttfb(at, **fields),
     "usage": lambda call, at, /, **fields: call._services.usage(at, **fields),
     "tool_start": PipecatCall._tool_start,
@@ -385,6 +363,9 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "tick": PipecatCall._tick,
 }
 
+_ARE_THERE = frozenset({"connected", "user_speech_start", "user_turn_start"})
+"""What only a caller who hasn't left can do: it was somebody else who did, or they are back."""
+
 _STARTS_CALL = frozenset(_HANDLERS) - {
     "disconnected",
     "end",
@@ -393,4 +374,9 @@ _STARTS_CALL = frozenset(_HANDLERS) - {
     "ttfb",
     "breakdown",
     "interruption",
+    "stt_ready",
+    "turns_reported",
+    "realtime",
+    "mute",
+    "unmute",
 }

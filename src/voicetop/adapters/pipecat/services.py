@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -9,7 +10,10 @@ from msgspec import Struct
 from voicetop.adapters.event_buffer import EventBuffer
 from voicetop.adapters.pipecat.faults import Faults
 from voicetop.adapters.pipecat.vocabulary import component_of, provider_of
-from voicetop.wire.events import MAX_TEXT, Error, Service, Tool, Usage
+from voicetop.wire.events import Error, Service, Tool, Usage
+from voicetop.wire.values import MAX_TEXT
+
+MAX_RUNS = 50
 
 
 class Services:
@@ -25,15 +29,25 @@ class Services:
         self._held: list[Service] = []
 
     def ttfb(
-        self, at: float, *, seconds: float, processor: str = "", component: str = "", model: str = ""
+        self,
+        at: float,
+        *,
+        seconds: float,
+        processor: str = "",
+        component: str = "",
+        model: str = "",  # noqa: ARG002 - the model that was asked for
+        answered_by: str = "",
     ) -> None:
         """A Pipecat metric. Ignores zeros (placeholders) and STT, which Pipecat cuts off at 2 s; we measure that."""
         component = component or component_of(processor)
         if seconds > 0 and component in ("llm", "tts") and not self._faults.has_failed(processor):
-            self.record_answer(at, component, processor, model, seconds)
+            self.record_answer(at, component, processor, answered_by, seconds)
 
     def record_answer(self, at: float, component: str, processor: str, model: str, seconds: float) -> None:
-        """A service answered after `seconds`. For TTS only the first sentence counts: the caller waits for that."""
+        """A service answered after `seconds`; `model` is the one that its response named, empty if it named none.
+
+        For TTS only the first sentence counts: the caller waits for that.
+        """
         provider = provider_of(processor)
         if not provider or (component == "tts" and any(held.component == "tts" for held in self._held)):
             return
@@ -61,7 +75,14 @@ class Services:
         self._held = []
 
     def usage(
-        self, at: float, *, processor: str, model: str = "", component: str = "", **amounts: Any
+        self,
+        at: float,
+        *,
+        processor: str,
+        model: str = "",
+        answered_by: str = "",
+        component: str = "",
+        **amounts: Any,
     ) -> None:
         """Tokens, characters or seconds of audio; they add up."""
         self._buffer.add(
@@ -69,29 +90,50 @@ class Services:
             at,
             component=component or component_of(processor),
             provider=provider_of(processor),
-            model=model,
+            model=answered_by or model,
             **{name: amount for name, amount in amounts.items() if amount},
         )
+
+
+class Runs:
+    """When something ran, in one piece or several at once."""
+
+    def __init__(self) -> None:
+        self._runs: deque[tuple[float, float]] = deque(maxlen=MAX_RUNS)
+
+    def add(self, since: float, until: float) -> None:
+        """It ran."""
+        self._runs.append((since, until))
+
+    def seconds_between(self, since: float, until: float) -> float:
+        """How long it ran in that time; several at once count once."""
+        covered, total = since, 0.0
+        for start, end in sorted(self._runs):
+            total += max(0.0, min(end, until) - max(start, covered))
+            covered = max(covered, end)
+        return total
 
 
 class _Running(Struct, frozen=True):
     name: str
     since: float
+    turn: int
 
 
 class Tools:
-    """Tool calls by id: each starts once and ends once."""
+    """Tool calls by id: each starts once and ends once, in the turn that it started in."""
 
     def __init__(self, buffer: EventBuffer, faults: Faults, *, texts: bool) -> None:
         self._buffer = buffer
         self._faults = faults
         self._texts = texts
         self._running: dict[str, _Running] = {}
+        self.ran = Runs()
 
     def start(self, at: float, *, call: str, name: str, arguments: str = "") -> None:
         """The tool starts."""
         if call not in self._running:
-            self._running[call] = _Running(name, at)
+            self._running[call] = _Running(name, at, self._buffer.turn)
             shown = arguments[:MAX_TEXT] if self._texts else ""
             self._buffer.add(Tool, at, name=name, state="start", arguments=shown)
 
@@ -127,13 +169,16 @@ class Tools:
         state: Literal["ok", "error", "timeout", "cancelled"],
         kind: str = "",
     ) -> None:
+        self.ran.add(running.since, at)
         took = round((at - running.since) * 1000.0, 3)
-        self._buffer.add(Tool, at, name=running.name, state=state, duration_ms=took, error_type=kind)
+        about = {"turn": running.turn, "name": running.name, "state": state}
+        self._buffer.add(Tool, at, **about, duration_ms=took, error_type=kind)
 
     def _fail(self, at: float, running: _Running, category: str, message: str, kind: str = "") -> None:
         self._buffer.add(
             Error,
             at,
+            turn=running.turn,
             component="tool",
             category=category,
             error_type=kind,

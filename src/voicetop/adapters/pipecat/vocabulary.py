@@ -20,39 +20,66 @@ STAGE_OF_CONTRIBUTION = {
     "sentence_aggregation": "aggregation",
     "speech_synthesis": "tts_ttfb",
     "output_transport": "output",
-    "pipeline": "output",
 }
 """By the key of a `LatencyContribution`. On a turn with tools the LLM runs twice: both times are `llm_ttft`, so
-that the stages still sum to the whole. Unknown keys count as time between the services: `output`."""
+that the stages still sum to the whole. Other keys and `pipeline` are time that no stage explains."""
+
+_BEFORE_RELEASE = frozenset({"endpointing_wait", "transcription", "turn_detection"})
+
+HOPS_S = 0.06
+"""Frames take this long between the services, and no longer: it counts as `output`. Anything above is unexplained."""
 
 
-def latency_of(contributions: Iterable[tuple[str, float]]) -> tuple[float, Latency]:
-    """(e2e in ms, stages in ms) of contributions (key, seconds); the stages sum exactly to e2e.
+def latency_of(
+    contributions: Iterable[tuple[str, float]], tools_s: float = 0.0, llm_s: float = 0.0
+) -> tuple[float, Latency]:
+    """(e2e in ms, stages in ms) of contributions (key, seconds), while tools ran and the LLM was awaited for so long.
+
+    The stages sum exactly to e2e unless there is time that none of them explains. Pipecat leaves a tool that timed out
+    or was cancelled unexplained, and, without its metrics, the LLM.
 
     >>> latency_of([("transcription", 0.25), ("llm_inference", 0.5), ("llm_inference", 0.125)])[0]
     875.0
+    >>> latency_of([("llm_inference", 0.5), ("pipeline", 4.0)], tools_s=4.0)[1].tool
+    4000.0
     """
     stages: dict[str, float] = {}
+    unexplained = 0.0
     for key, seconds in contributions:
-        stage = STAGE_OF_CONTRIBUTION.get(key, "output")
-        stages[stage] = stages.get(stage, 0.0) + seconds * 1000.0
-    reported = {stage: round(ms, 3) for stage, ms in stages.items()}
-    return round(sum(reported.values()), 3), Latency(**reported)
+        stage = STAGE_OF_CONTRIBUTION.get(key)
+        if stage is None:
+            unexplained += seconds
+        else:
+            stages[stage] = stages.get(stage, 0.0) + seconds
+    for stage, measured_s in (("tool", tools_s), ("llm_ttft", llm_s)):
+        missing_s = min(unexplained, measured_s - stages.get(stage, 0.0))
+        if missing_s > HOPS_S:
+            stages[stage] = stages.get(stage, 0.0) + missing_s
+            unexplained -= missing_s
+    if 0.0 < unexplained <= HOPS_S:
+        stages["output"] = stages.get("output", 0.0) + unexplained
+        unexplained = 0.0
+    reported = {stage: round(seconds * 1000.0, 3) for stage, seconds in stages.items()}
+    return round(sum(reported.values()) + unexplained * 1000.0, 3), Latency(**reported)
 
 
-def name_missing_transcript(parts: list[tuple[str, float]], released_s: float) -> list[tuple[str, float]]:
-    """The breakdown of a turn that was released, `released_s` after the end of speech, without a transcript.
+def name_wait_for_release(
+    parts: list[tuple[str, float]], released_s: float, awaited: str
+) -> list[tuple[str, float]]:
+    """The breakdown of a turn that was released, `released_s` after the end of speech, with that wait named.
 
-    Pipecat counts waiting in vain for a transcript as pipeline time; it belongs to the STT.
+    Pipecat counts it as pipeline time if no transcript came during it. What was `awaited`: the words of an STT that
+    had none (`transcription`), or the decision that the turn is over (`turn_detection`), if they were there already.
 
-    >>> name_missing_transcript([("endpointing_wait", 0.25), ("pipeline", 5.0)], 4.25)
+    >>> name_wait_for_release([("endpointing_wait", 0.25), ("pipeline", 5.0)], 4.25, "transcription")
     [('endpointing_wait', 0.25), ('transcription', 4.0), ('pipeline', 1.0)]
     """
-    waited = max(0.0, released_s - sum(seconds for key, seconds in parts if key == "endpointing_wait"))
+    known_s = sum(seconds for key, seconds in parts if key in _BEFORE_RELEASE)
+    waited = max(0.0, released_s - known_s)
     named: list[tuple[str, float]] = []
     for key, seconds in parts:
         if key == "pipeline":
-            named.append(("transcription", min(seconds, waited)))
+            named.append((awaited, min(seconds, waited)))
             seconds -= min(seconds, waited)  # noqa: PLW2901
         named.append((key, seconds))
     return named

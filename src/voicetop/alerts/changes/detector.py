@@ -103,6 +103,8 @@ class ChangeDetector:
             return []
         if state.rebuilt < 0:
             state.rebuilt = int((at - 1) // HOUR_S)
+        if self.weights is None and state.weighed >= 0:  # restored from a checkpoint
+            self._rebuild(at)
         if int((at - 1) // HOUR_S) != state.rebuilt:
             self._close_hour(at)
         self._add_to_slot(reading, at)

@@ -79,7 +79,7 @@ class DetectorSet:
         state.urgent = urgent.recent(state.urgent, at)
         self._rows.update(engine.ledger.cells.keys)
         feed_signals = feed.signals(engine, at)
-        if any(signal.tier == "critical" for signal in feed_signals):
+        if engine.feed.idle or any(signal.tier == "critical" for signal in feed_signals):
             return [*urgent.signals(state.urgent), *feed_signals]  # without data there is no evidence
         reading = readings.read(engine.ledger.tick_counters.drain(), self._rows.of, baseline.lines)
         preset_signals = presets.signals(engine) if self._changes.learning else []

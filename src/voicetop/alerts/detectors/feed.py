@@ -24,8 +24,7 @@ def signals(engine: Engine, at: float) -> list[Signal]:
     reporting, silent_count = feed.reporting(at)
     if silent_count:
         all_silent = silent_count == reporting
-        seen = [source.seen for source in feed.sources.values() if source.status_at]
-        since = max(seen) if all_silent else at
+        since = at - feed.publishers_silent_s if all_silent else at
         text = f"{silent_count} of {reporting} publishers silent for over 15 s"
         results.append(
             _signal(

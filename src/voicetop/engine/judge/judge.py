@@ -65,7 +65,7 @@ class Judge(Struct, kw_only=True):
     over: dict[str, float] = field(default_factory=dict)
     """When the last trouble of each kind was over."""
     deaf_until: float = 0.0
-    """The last mark at which a publisher was silent: fewer calls before it mean nothing."""
+    """The last mark at which a publisher was silent, or all had left: fewer calls before it mean nothing."""
 
     def drop_unreadable(self) -> None:
         """Drop troubles of a checkpoint that this version has no words for: the next mark finds what is still wrong."""
@@ -73,11 +73,12 @@ class Judge(Struct, kw_only=True):
 
     def step(
         self, ledger: Ledger, live: Collection[Call], waits: Waits, *, load: CapacityLoad, stuck_after_s: float,
-        markers: Sequence[Marker] = (), silent: int = 0,
+        markers: Sequence[Marker] = (), unheard: bool = False,
     ) -> None:  # fmt: skip
         """Look at the figures as they are now: of what the windows hold, and of the `live` calls with their `waits`.
 
-        `load` has the tested capacity and how many calls were live; `silent` publishers say nothing of their calls.
+        `load` has the tested capacity and how many calls were live; `unheard`: a publisher that may
+        have calls says nothing of them.
         """
         troubled = frozenset(self.troubled)
         at = waits.at
@@ -86,7 +87,7 @@ class Judge(Struct, kw_only=True):
             recent_peak=load.recent_peak(at),
         )  # fmt: skip
         self.long_wait_s = mark.usual.long_wait_s
-        if silent:
+        if unheard:
             self.deaf_until = at
         found = {finding.trouble.key: finding for finding in self._findings(mark)}
         for key, finding in found.items():
@@ -189,7 +190,7 @@ class Judge(Struct, kw_only=True):
         if kind in ("waiting", "capacity"):
             still = kind == "waiting" and self._is_on("errors")
             young = kind == "waiting" and active.last - active.first < YOUNG_S
-            return NAN if still or mark.at - active.last < (3 if young else 1) * AGAIN_S else mark.at
+            return NAN if still or mark.at - active.last < (3 if young else 1) * AGAIN_S else active.last
         if kind == "errors":
             return errors.recovered(mark, active)
         if kind == "latency":
@@ -232,9 +233,7 @@ def _blame(active: ActiveTrouble, trouble: Trouble, mark: Mark, markers: Sequenc
 
 
 def _is_readable(trouble: Trouble) -> bool:
+    """Rates and times may be unknown where nobody calls; counts can't be."""
     counted = trouble.kind in ("waiting", "capacity")
-    return (
-        trouble.kind in KINDS
-        and math.isfinite(trouble.value)
-        and (not counted or math.isfinite(trouble.line))
-    )
+    is_told = math.isfinite(trouble.value) and math.isfinite(trouble.line)
+    return trouble.kind in KINDS and (is_told or not counted)

@@ -23,6 +23,7 @@ from voicetop.engine.snapshot.calls import (
     KnownSegment,
     TurnRow,
 )
+from voicetop.engine.snapshot.feed_health import FeedHealthPanel, SourceHealth, SourceState, SourceTrouble
 from voicetop.engine.snapshot.figures import Figure, Latencies, Normal, Series
 from voicetop.engine.snapshot.overview import (
     AbandonPanel,
@@ -54,6 +55,7 @@ __all__ = [
     "CostPanel",
     "ErrorKind",
     "ErrorPanel",
+    "FeedHealthPanel",
     "FeedState",
     "Figure",
     "HeatMap",
@@ -74,6 +76,9 @@ __all__ = [
     "Severity",
     "SilenceRow",
     "Snapshot",
+    "SourceHealth",
+    "SourceState",
+    "SourceTrouble",
     "Span",
     "StepShare",
     "StuckStage",

@@ -84,6 +84,7 @@ class CallEventItem(Struct, frozen=True):
 class TurnRow(Struct, frozen=True):
     """One turn: what the caller said, what the agent answered, and where the time went.
 
+    `index` is its number, or below -1 for a turn without one in a call whose turns have numbers.
     `at` is when the caller stopped speaking (epoch s). `stages` are (stage, ms) in the order in which they follow
     each other; where `additive` they sum to `e2e_ms`, else they may overlap. `items` happened between this turn's
     start and the next. A turn that is still waited for has `waiting_s`, and `stage` names where it is stuck; if that

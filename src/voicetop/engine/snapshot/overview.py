@@ -93,7 +93,8 @@ class SentimentPanel(Struct, frozen=True):
 class CapacityPanel(Struct, frozen=True):
     """Live calls against the tested limit (0: unset): `severity` is "degraded" near it, "down" at it.
 
-    `minutes_to_limit` is NaN if arrivals don't reach it.
+    `minutes_to_limit` is NaN if arrivals don't reach it. `published` is what a publisher reports instead of the limit
+    that the operator set at the hub; 0 if it reports none.
     """
 
     live: int = 0
@@ -106,3 +107,4 @@ class CapacityPanel(Struct, frozen=True):
     minutes_to_limit: float = NAN
     chart: Series | None = None
     severity: Severity = "ok"
+    published: int = 0

@@ -76,6 +76,8 @@ class FeedState(Struct, frozen=True):
     not a heartbeat of our own. `local`: the heartbeats are our own now, the hub is silent. `covered_s`: how far back
     there is data, at most 24 hours; 0 without any. `behind_s`: how far the feed is behind while a publisher sends its
     history or backlog, 0 otherwise. `publishers_silent_s`: for how long no publisher was heard, 0 while one is.
+    `publishers` don't include those that have `left`; `idle_since` is when the last one did, NaN unless all have.
+    `attention`: so many sources have something wrong with them, as feed health tells.
     """
 
     epoch: str = ""
@@ -101,6 +103,9 @@ class FeedState(Struct, frozen=True):
     covered_s: float = inf
     behind_s: float = 0.0
     publishers_silent_s: float = 0.0
+    left: int = 0
+    idle_since: float = NAN
+    attention: int = 0
 
 
 class StuckStage(Struct, frozen=True):

@@ -16,7 +16,10 @@ NoteKind: TypeAlias = Literal[
 ]
 
 
-GRAVITY: tuple[Severity, ...] = ("ok", "learning", "catching_up", "recovering", "degraded", "blind", "down")
+GRAVITY: tuple[Severity, ...] = (
+    *("ok", "idle", "learning", "catching_up", "recovering"),
+    *("degraded", "blind", "down"),
+)
 """Severities in ascending order; `Timeline.gravity` holds indices into it."""
 
 

@@ -11,9 +11,12 @@ from voicetop.engine.snapshot.comparison import WindowSample
 NAN = float("nan")
 
 Span: TypeAlias = Literal["5m", "30m", "24h"]
-Severity: TypeAlias = Literal["ok", "learning", "catching_up", "recovering", "degraded", "down", "blind"]
+Severity: TypeAlias = Literal[
+    "ok", "idle", "learning", "catching_up", "recovering", "degraded", "down", "blind"
+]
 """The verdict's states. "recovering": the last minute is normal, but the last five minutes still contain the problem.
-"learning" (no normal is known yet) and "catching_up" (the events that arrive are old) say that nothing is judged yet.
+"idle" (every publisher has left), "learning" (no normal is known yet) and "catching_up" (the events that arrive are
+old) say that nothing is judged yet.
 """
 
 Where: TypeAlias = tuple[tuple[str, str], ...]
@@ -30,7 +33,7 @@ class View(Struct, frozen=True):
     Expensive parts are made on request: `call_id` requests that call's `CallDetail`, `dimension` for the
     `SegmentsPanel` of a dimension, `trends` for the `TrendsPanel`, `moment` for a `WindowSample`, to be kept.
     `against` asks for a `Comparison` of that moment with the window, `around` (stamp time; 0: none) for one of the
-    windows before and after it.
+    windows before and after it. `health` asks for the `FeedHealthPanel`.
     """
 
     span: Span = "5m"
@@ -47,3 +50,4 @@ class View(Struct, frozen=True):
     moment: bool = False
     against: WindowSample | None = None
     around: float = 0.0
+    health: bool = False

@@ -7,6 +7,7 @@ from msgspec import Struct
 from voicetop.engine.snapshot.alerts import AlertsPanel
 from voicetop.engine.snapshot.calls import CallDetail, CallRow, CallsPanel
 from voicetop.engine.snapshot.comparison import Comparison, WindowSample
+from voicetop.engine.snapshot.feed_health import FeedHealthPanel
 from voicetop.engine.snapshot.overview import (
     AbandonPanel,
     CapacityPanel,
@@ -49,3 +50,4 @@ class Snapshot(Struct, frozen=True):
     moment: WindowSample | None = None
     comparison: Comparison | None = None
     alerts: AlertsPanel = AlertsPanel()
+    health: FeedHealthPanel | None = None

@@ -38,12 +38,14 @@ Sums = NDArray[np.int64]
 class CountSlot(Struct):
     """The sums of one slot of time by key (kind and cell): updates `since`, on top of a compressed `block`.
 
-    `changes` counts the updates, so that what is made of a slot can be kept until it changes.
+    `changes` counts the updates, so that what is made of a slot can be kept until it changes: `whole` is the block of
+    all of it after so many.
     """
 
     since: dict[int, int]
     block: bytes = b""
     changes: int = 0
+    whole: tuple[int, bytes] = (-1, b"")
 
     def add(self, key: int, amount: int) -> None:
         """Add to the sum of a key; the result doesn't depend on the order."""
@@ -67,10 +69,14 @@ class CountSlot(Struct):
 
     def compressed(self) -> bytes:
         """All of it as one block."""
-        return self.block if self.block and not self.since else encode_block(*self.sums())
+        if self.block and not self.since:
+            return self.block
+        if self.whole[0] != self.changes:
+            self.whole = self.changes, encode_block(*self.sums())
+        return self.whole[1]
 
     def compress(self) -> None:
-        self.block, self.since = self.compressed(), {}
+        self.block, self.since, self.whole = self.compressed(), {}, (-1, b"")
 
 
 class Counts:

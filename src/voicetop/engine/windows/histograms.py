@@ -119,6 +119,20 @@ class Histograms:
                     span, *(np.concatenate([index[part] for part in parts]) for index in (taken, added))
                 )
 
+    def correct(self, slot: int, taken: Index, added: Index) -> None:
+        """Replace observations of a 10-second slot, if it still is in a window: `taken` were counted in it before."""
+        start, edges, spans = slot * FINE, self.edges, []
+        if start >= edges.short:
+            self._shift(self._fine(slot), taken, added)
+            spans.append("5m")
+        if start < edges.open and not edges.too_late(start):
+            self._shift(self._coarse(edges.coarse(start)), taken, added)
+            spans += self._longer(start)
+        for span in spans:
+            self._recount(span, taken, added)
+            np.subtract.at(self.everyone[span], taken % _ROW, _MORE)
+            np.add.at(self.everyone[span], added % _ROW, _MORE)
+
     def _recount(self, span: str, taken: Index, added: Index) -> None:
         np.subtract.at(self.totals[span], taken, _ONE)
         np.add.at(self.totals[span], added, _ONE)

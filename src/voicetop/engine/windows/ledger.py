@@ -14,7 +14,7 @@ from sys import intern
 import numpy as np
 from numpy.typing import NDArray
 
-from voicetop.engine.call_events import turn_records
+from voicetop.engine.call_events import leave_out_absurd, turn_records
 from voicetop.engine.calls import Call, WindowMark
 from voicetop.engine.config import EngineConfig
 from voicetop.engine.tick import TickCounters
@@ -27,6 +27,7 @@ from voicetop.engine.windows.recent_slots import RecentSlots
 from voicetop.engine.windows.slots import FINE, HOUR, MINUTE, SlotKey, parts_of
 from voicetop.wire.codec import pack_durations
 from voicetop.wire.events import Turn
+from voicetop.wire.values import MAX_RESPONSE_MS
 
 _STAGES = len(METRICS) - 2
 RECORD = struct.Struct("<IH")
@@ -166,7 +167,7 @@ class Ledger:
         noted, turns = turn_records(call)
         slots, positions = _records(b"".join([call.observed, call.waits, noted]))
         if turns:
-            known = (values := _matrix(turns)) >= 0
+            known = _known(values := times_of(turns))
             slots += _slots(turns).tolist()
             rest = np.nonzero(known)[1] * BUCKETS + bucket_of(values[known])
             positions += np.split(rest.astype(np.uint32), np.cumsum(known.sum(axis=1))[:-1])
@@ -239,10 +240,13 @@ class Ledger:
         """Count the times of many turns at once, at their `ts`; the `unstored` ones are noted in `observed`.
 
         The batch becomes one matrix [turn, metric] of milliseconds, its known values one flat array of positions.
-        Missing (NaN) and negative times don't count.
+        Missing (NaN) times don't count, nor do absurd ones, which a recording may have: no hub passes them on.
         """
-        values = _matrix(turns)
-        known = values >= 0
+        values = times_of(turns)
+        absurd = (values < 0) | (values > MAX_RESPONSE_MS)
+        if absurd.any():
+            leave_out_absurd(turns[number] for number in np.unique(np.nonzero(absurd)[0]))
+        known = _known(values)
         turn, metric = np.nonzero(known)
         bucket = bucket_of(values[known])
         self.windows.widen(metric, bucket)
@@ -258,6 +262,26 @@ class Ledger:
             for number in unstored:
                 note(calls[number].observed, packed[number])
         self.windows.add(slots[turn] if (slots != slots[0]).any() else slots[:1], index)
+
+    def correct_turn(self, call: Call, before: Turn, after: Turn) -> None:
+        """Count the times of a turn anew, in the slot where they were counted."""
+        values = times_of([before, after])
+        known = _known(values)
+        bucket = bucket_of(values[known])
+        row, metric = np.nonzero(known)
+        self.windows.widen(metric, bucket)
+        index = (metric * BUCKETS + bucket + call.cell * ROW).astype(np.uint32)
+        self.windows.correct(int(before.ts // FINE), index[row == 0], index[row == 1])
+
+    def forget_wait(self, call: Call, ts: float) -> None:
+        """The last wait counted in the slot of `ts` had a reply after all."""
+        slots, positions = _records(call.waits)
+        place = len(slots) - 1 - slots[::-1].index(int(ts // FINE)) if int(ts // FINE) in slots else -1
+        if place >= 0:
+            size = RECORD.size + 2
+            call.waits = call.waits[: place * size] + call.waits[(place + 1) * size :]
+            index = positions[place] + np.uint32(call.cell * ROW)
+            self.windows.correct(slots[place], index, np.empty(0, np.uint32))
 
     def observe_wait(self, call: Call, ts: float, waited_ms: float) -> None:
         """Count a wait that ended without a reply: a latency of at least `waited_ms`."""
@@ -298,7 +322,7 @@ def packed_turns(turns: list[Turn]) -> list[bytes]:
     """The record of each turn."""
     if not turns:
         return []
-    known = (values := _matrix(turns)) >= 0
+    known = _known(values := times_of(turns))
     return _packed(_slots(turns), np.nonzero(known)[1] * BUCKETS + bucket_of(values[known]), known)
 
 
@@ -337,7 +361,12 @@ def _slots(turns: list[Turn]) -> NDArray[np.int64]:
     return slots
 
 
-def _matrix(turns: list[Turn]) -> NDArray[np.float64]:
+def _known(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return (values >= 0) & (values <= MAX_RESPONSE_MS)
+
+
+def times_of(turns: list[Turn]) -> NDArray[np.float64]:
+    """Milliseconds [turn, metric]: the response time and its stages; NaN if not told."""
     block, width, offsets = pack_durations(turns)
     rows = np.frombuffer(block, np.uint8).reshape(-1, width)
     values = np.empty((len(turns), _STAGES + 1))

@@ -38,7 +38,7 @@ _BY_PROGRAM: dict[str, Way] = {
     "kitty": "osc99",
 }
 _PROGRESS: dict[Severity, str] = {
-    "ok": "4;0;0", "learning": "4;0;0", "catching_up": "4;0;0",
+    "ok": "4;0;0", "idle": "4;0;0", "learning": "4;0;0", "catching_up": "4;0;0",
     "recovering": "4;4;100", "degraded": "4;4;100", "down": "4;2;100", "blind": "4;3;0",
 }  # fmt: skip
 """ConEmu's OSC 9;4, as Windows Terminal, Ghostty and WezTerm take it: none, warning, error, indeterminate."""

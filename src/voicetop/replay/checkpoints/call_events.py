@@ -35,13 +35,17 @@ from voicetop.wire.events import (
     Interruption,
     Service,
     Tool,
+    Transcript,
     Turn,
 )
 
 HELD_BLOCKS = 512
 """Blocks whose lines are held for the next story: calls that are on the line together stand in the same ones."""
 _OF_CALLS = frozenset(
-    [Audio, CallEnd, CallOutcome, CallStart, CallStep, CallUpdate, Error, Interruption, Service, Tool, Turn]
+    [
+        *(Audio, CallEnd, CallOutcome, CallStart, CallStep, CallUpdate, Error, Interruption, Service, Tool),
+        *(Transcript, Turn),
+    ]
 )
 
 

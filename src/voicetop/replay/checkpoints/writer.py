@@ -14,7 +14,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
-from voicetop.engine.call_events import StoredEvents
+from voicetop.engine.call_events import StoredEvents, merged
 from voicetop.engine.calls import Call
 from voicetop.engine.windows.ledger import packed_turns
 from voicetop.errors import CheckpointError, RecordingError, WireError
@@ -48,12 +48,12 @@ _base_decoder = msgspec.msgpack.Decoder(tuple[list[str], list[str]])
 
 class _Draft(Struct, frozen=True):
     """A checkpoint that waits for the next one. Of each call with a story: its place among all, itself, its cell, its
-    story and how long that was; and how many ids had come and how many were dropped.
+    story, how long that was and what it amended; and how many ids had come and how many were dropped.
     """
 
     saved: SavedCheckpoint
     parts: dict[bytes, PackedPart]
-    calls: list[tuple[int, Call, int, list[AnyEvent], int]]
+    calls: list[tuple[int, Call, int, list[AnyEvent], int, tuple[tuple[int, int], ...]]]
     came: int
     dropped: int
 
@@ -107,7 +107,11 @@ class CheckpointWriter:
         self._draft = _Draft(
             SavedCheckpoint(place, until, session.epoch, session.deployment, mark, ids, split.body),
             parts,
-            [(n, call, call.cell, call.story, len(call.story)) for n, call in enumerate(calls) if call.story],
+            [
+                (n, call, call.cell, call.story, len(call.story), tuple(call.amendments))
+                for n, call in enumerate(calls)
+                if call.story
+            ],
             self._ids.came,
             session.codec.stats.duplicates,
         )
@@ -136,8 +140,8 @@ class CheckpointWriter:
         if draft is None:
             return
         touched = {
-            number: _notes(story, length)
-            for number, call, cell, story, length in draft.calls
+            number: _notes(story, length, amendments)
+            for number, call, cell, story, length, amendments in draft.calls
             if call.cell != cell or call.story is not story
         }
         none_twice = draft.dropped == self._session.codec.stats.duplicates
@@ -167,11 +171,12 @@ def _size(parts: dict[bytes, PackedPart]) -> int:
     return sum(len(part.packed) for part in parts.values())
 
 
-def _notes(story: list[AnyEvent], length: int) -> bytes | None:
+def _notes(story: list[AnyEvent], length: int, amendments: tuple[tuple[int, int], ...]) -> bytes | None:
     """The turns among the first events of a story; None where these are not here."""
     if isinstance(story, StoredEvents) and story.unloaded:
         return None
-    return b"".join(packed_turns([event for event in story[:length] if type(event) is Turn]))
+    events = merged(story[:length], amendments)
+    return b"".join(packed_turns([event for event in events if type(event) is Turn]))
 
 
 class _IdsFrom:

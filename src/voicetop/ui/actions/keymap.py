@@ -45,14 +45,6 @@ class Keymap:
 USUAL = Keymap()
 
 
-def keymap_of(entries: Iterable[KeyEntry]) -> Keymap:
-    """The keymap of a config. Raises ConfigError for the first mistake."""
-    keymap, mistakes = examine(entries)
-    if mistakes:
-        raise mistakes[0]
-    return keymap
-
-
 def examine(entries: Iterable[KeyEntry]) -> tuple[Keymap, list[ConfigError]]:
     """The valid part of a keymap, and every mistake in it."""
     configured: dict[str, list[str]] = {}

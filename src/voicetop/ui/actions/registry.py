@@ -17,6 +17,7 @@ Place: TypeAlias = Literal[
     "call",
     "alert",
     "compare",
+    "feed",
     "help",
     "palette",
     "copy",
@@ -33,6 +34,7 @@ EVERYWHERE: tuple[Place, ...] = (
     "call",
     "alert",
     "compare",
+    "feed",
 )
 LISTS: tuple[Place, ...] = ("overview", "calls")
 SIDEWAYS: tuple[Place, ...] = ("overview", "calls", "segments", "alerts", "trends", "compare")
@@ -78,6 +80,15 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("alerts", "4", "Alerts", "incidents and their runbooks", "screens", ANYWHERE, 1),
     Action("trends", "5", "Trends", "24 hours, with deploys and other changes", "screens", ANYWHERE, 1),
+    Action(
+        "feed",
+        "H",
+        "Feed",
+        "feed health: each source, what is wrong and what to do",
+        "screens",
+        ANYWHERE,
+        6,
+    ),
     Action("filter", "slash", "filter", "show only matching calls, as you type", "calls", LISTS, 4),
     Action(
         "open",
@@ -132,6 +143,15 @@ ACTIONS: tuple[Action, ...] = (
         EVERYWHERE,
         4,
     ),
+    Action(
+        "source",
+        "enter,o",
+        "remedies",
+        "all that is wrong with a source, and what to do",
+        "moving",
+        ("feed",),
+        4,
+    ),
     Action("left", "left", "left", "previous column, dimension, panel, tab or moment", "moving", SIDEWAYS),
     Action(
         "right",
@@ -181,6 +201,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("theme", "T", "theme", "the next theme", "view", ANYWHERE),
     Action("next_feed", "F", "next feed", "switch to the next open feed", "view", ANYWHERE),
     Action("repaint", "ctrl+l", "repaint", "redraw the whole screen", "view", ANYWHERE),
+    Action("suspend", "ctrl+z", "suspend", "return to the shell; `fg` there returns here", "view", ANYWHERE),
     Action("copy", "y", "copy", "copy a row, a panel or a status line, for a chat", "view", footer=8),
     Action("copy_row", "r", "row", "the selected call, in a line", "copying", ("copy",), 1),
     Action("copy_panel", "p", "panel", "what the screen shows, as plain text", "copying", ("copy",), 1),

@@ -123,7 +123,7 @@ def live_now(live: Scene) -> Part | None:
     if snap is None:
         return None
     level = "blind" if live.blind else snap.verdict.severity
-    if level in ("ok", "learning", "catching_up"):
+    if level in ("ok", "idle", "learning", "catching_up"):
         return None
     news, tone = SIGNS[level].text, SIGNS[level].tone
     since = snap.verdict.since if level == snap.verdict.severity else snap.feed.last_at

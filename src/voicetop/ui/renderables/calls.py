@@ -227,13 +227,24 @@ def attention_panel(
     """The calls that need attention most, with a line for the rest."""
     rows = attention_first(snap, height - 2)
     live = snap.calls.of if snap.view.where else snap.capacity.live
-    head = rule("needs attention", width, headcount(snap), f"{live:,} live")
+    title, notes = "needs attention", [headcount(snap), f"{live:,} live"]
+    room = width - len(title) - 9
+    if cells(" ─ ".join(notes)) > room:  # why calls need it says more than how many are live
+        notes = [_as_many(notes[0], room)]
+    head = rule(title, width, *notes)
     if not rows:
         return [
             head,
             Row(MARK).add(_no_calls(snap, ended=False), "faint").line(),
         ]
     return [head, *table(rows, View(), options, width, cursor=cursor)]
+
+
+def _as_many(count: str, room: int) -> str:
+    """The first parts of a headcount that fit."""
+    while cells(count) > room and " · " in count:
+        count = count.rpartition(" · ")[0]
+    return count
 
 
 def calls_head(snap: Snapshot, view: View, width: int, note: str) -> Line:

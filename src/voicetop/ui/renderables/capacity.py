@@ -11,6 +11,7 @@ from voicetop.ui.style.display_options import DisplayOptions
 
 NONE_LISTED: dict[Severity, str] = {
     "ok": "nothing needs attention",
+    "idle": "no publisher connected",
     "learning": "nothing needs attention",
     "recovering": "none stuck, failing or frustrated",
     "degraded": "none stuck, failing or frustrated",
@@ -34,10 +35,14 @@ def capacity_line(panel: CapacityPanel, options: DisplayOptions, width: int) -> 
         return fit(row.to(width - width_of(notes) - 1).put(notes).line(), width)
     share = panel.live / panel.limit
     limit = f" {panel.limit:,} tested"
+    if panel.published and width >= 100:
+        limit += f" (set at the hub; a publisher says {panel.published:,})"
     room = max(6, width - row.width - len(limit) - width_of(notes) - 8)
     tone = "bar" if panel.severity == "ok" else panel.severity
     full = blocks.bar(share, room, ascii_only=options.ascii)
-    row.add(full, tone).add("░" * (room - len(full)), "bar_rest").add("│", "strong").add(limit, "muted")
+    row.add(full, tone).add("░" * (room - len(full)), "bar_rest").add("│", "strong").add(limit, "muted").add(
+        "  "
+    )
     return fit(row.to(width - width_of(notes) - 1).put(notes).line(), width)
 
 

@@ -188,10 +188,12 @@ def spark(
 def _least(series: Series, value: float) -> str:
     """A sign in front of a value of the series that is a lower bound."""
     marked = zip(series.values, series.at_least, strict=False)
-    return "≥" if any(of == value and at_least for of, at_least in marked) else ""
+    return "≥ " if any(of == value and at_least for of, at_least in marked) else ""
 
 
 def _range(low: str, high: str) -> str:
-    """A range with the unit only once: "3.0 %" and "5.0 %" are "3.0–5.0 %"."""
+    """A range with the unit only once: "3.0 %" and "5.0 %" are "3.0–5.0 %"; one value if both are the same."""
+    if low == high:
+        return low
     number, _, unit = low.rpartition(" ")
     return f"{number}–{high}" if number and high.endswith(f" {unit}") else f"{low}–{high}".strip("–")

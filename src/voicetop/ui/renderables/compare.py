@@ -15,7 +15,7 @@ from voicetop.engine.snapshot.comparison import (
     WindowSample,
 )
 from voicetop.formatting import labels, numbers, times
-from voicetop.ui.lines import BLANK, Line, Row, clip, fit, rule, selected
+from voicetop.ui.lines import BLANK, Line, Row, cells, clip, fit, rule, selected
 from voicetop.ui.style.display_options import SPANS, DisplayOptions
 
 SIGNS: dict[Finding, tuple[str, str, str]] = {
@@ -160,18 +160,19 @@ def summary(comparison: Comparison, width: int) -> Line:
         row.finding == "worse"
         for row in (*comparison.news, *(segment.change for segment in comparison.segments))
     )
-    looked = f"{comparison.tested} figures and {comparison.searched:,} in segments compared"
-    if width < 100:
-        looked = f"{comparison.tested} and {comparison.searched:,} compared"
-    if not news and not segments:
-        return Row(1).add("● no change beyond noise", "ok").add(f" · {looked}", "muted").line()
     parts = [
         numbers.counted(news, "figure") if news else "",
         numbers.counted(segments, "segment") if segments else "",
     ]
     glyph, tone = ("▲", "degraded") if worse else ("→", "accent")
     head = f"{glyph} {' and '.join(part for part in parts if part)} changed beyond noise"
-    return Row(1).add(head, tone).add(f" · {looked}", "muted").line()
+    if not news and not segments:
+        head, tone = "● no change beyond noise", "ok"
+    row = Row(1).add(head, tone)
+    looked = f" · {comparison.tested} figures and {comparison.searched:,} in segments compared"
+    if row.width + cells(looked) > width:
+        looked = f" · {comparison.tested} and {comparison.searched:,} compared"
+    return row.add(looked, "muted").line()
 
 
 def warnings(comparison: Comparison, width: int) -> list[Line]:

@@ -36,6 +36,8 @@ def top_line(scene: Scene, width: int) -> Line:
 def _left_and_crumb(scene: Scene, room: int) -> tuple[Line, str]:
     """The left part and the full segment; if room is short, names at the left are dropped."""
     left, crumb = _left(scene, max(12, room + 1)), narrowing(scene.view.where)
+    if not scene.view.where and width_of(left) > room:
+        return _freshness(scene), crumb
     if not scene.view.where or width_of(left) + cells(crumb) + 3 <= room:
         return left, crumb
     fresh = _freshness(scene)
@@ -72,10 +74,13 @@ def _freshness(scene: Scene) -> Line:
         return (("◌ WAITING" if phase == "live" else "◌ CONNECTING", "learning"),)
     if scene.blind:
         return ((f"? SILENT {times.span(max(snap.feed.silent_s, snap.feed.publishers_silent_s))}", "blind"),)
+    if snap.verdict.severity == "idle":
+        return (("○ NO PUBLISHER", "muted"),)
     if snap.feed.behind_s:
         return (("◌ CATCHING UP", "learning"), (f" {times.span(snap.feed.behind_s)} behind", "muted"))
     slow = f" · {scene.slowness}" if scene.slowness else ""
-    return (("● LIVE", "ok"), (f" {times.seconds(snap.feed.lag_s)}{slow}", "muted"))
+    live: Line = (("● LIVE", "ok"), (f" {times.seconds(snap.feed.lag_s)}{slow}", "muted"))
+    return (*live, ("  ▲ feed", "degraded")) if snap.feed.attention else live
 
 
 def _right(scene: Scene, width: int) -> Line:
@@ -141,7 +146,7 @@ def verdict(scene: Scene) -> tuple[Severity, str]:
         return "blind", blindness(scene, snap)
     result = snap.verdict
     text = result.text
-    if result.severity in ("recovering", "degraded", "down") and known(result.since):
+    if result.severity in ("idle", "recovering", "degraded", "down") and known(result.since):
         since = (
             f"since {scene.options.clock(result.since, seconds=False)} ({times.span(snap.at - result.since)})"
         )

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from voicetop.engine.snapshot import Figure, Series, Snapshot
 from voicetop.formatting import labels, numbers
-from voicetop.ui.lines import BLANK, Line, Row, beside, block, clip, fit, rule, width_of
+from voicetop.ui.lines import BLANK, Line, Row, beside, block, cells, clip, fit, rule, width_of
 from voicetop.ui.renderables import outcomes
-from voicetop.ui.renderables.calls import attention_panel
+from voicetop.ui.renderables.calls import attention_first, attention_panel
 from voicetop.ui.renderables.capacity import capacity_line, unknown_lines, waiting_line
 from voicetop.ui.renderables.chart import spark
 from voicetop.ui.renderables.health import (
@@ -122,31 +122,50 @@ def _compact(
 ) -> list[Line]:
     """A line for each figure, with its shape, then the calls."""
     width, height = size
-    latency = snap.latency
-    lines = [
-        *focused([capacity_line(snap.capacity, options, width)], focus == "calls"),
-        *unknown_lines(snap.waiting, options, width),
-        *focused(
-            [
-                rule(
-                    "response time",
-                    width,
-                    shown_window(snap),
-                    f"n {numbers.counted(latency.e2e.p50.n, 'turn')}",
-                )
-            ],
-            focus == "latency",
-        ),
-        *_with_shape(latency_numbers(latency, width), latency.chart, options, width),
-        split_line(latency, width),
-        rule("calls", width, _worst_error(snap)),
+    figures = [
+        *_capacity_and_latency(snap, options, width, focus),
+        Ranked(8, rule("calls", width, _worst_error(snap))),
         *(
-            line
+            Ranked(RANKS[row.kind], line)
             for row, bad in _rows(snap)
             for line in focused([_summary(row, bad, options, width)], focus == row.kind)
         ),
     ]
+    stuck = sum(row.eyes == "stuck" for row in attention_first(snap, STUCK_SHOWN))
+    lines = _most_important(figures, max(0, height - stuck - 2) if stuck else len(figures))
     return [*lines, *attention_panel(snap, options, width, max(3, height - len(lines)), cursor)]
+
+
+class Ranked(NamedTuple):
+    """A line of the compact layout. Lines of a high rank go first where the calls that are stuck need the room."""
+
+    rank: int
+    line: Line
+
+
+RANKS = {"errors": 3, "success": 6, "abandonment": 7, "cost": 11, "sentiment": 12}
+STUCK_SHOWN = 6
+"""So many stuck calls are shown before any figure."""
+
+
+def _most_important(figures: list[Ranked], room: int) -> list[Line]:
+    ranks = sorted(figure.rank for figure in figures)[:room]
+    return [figure.line for figure in figures if figure.rank in ranks]
+
+
+def _capacity_and_latency(snap: Snapshot, options: DisplayOptions, width: int, focus: str) -> list[Ranked]:
+    latency = snap.latency
+    capacity = focused([capacity_line(snap.capacity, options, width)], focus == "calls")
+    notes = (shown_window(snap), f"n {numbers.counted(latency.e2e.p50.n, 'turn')}")
+    title = focused([rule("response time", width, *notes)], focus == "latency")
+    percentiles = _with_shape(latency_numbers(latency, width), latency.chart, options, width)
+    return [
+        *(Ranked(0, line) for line in capacity),
+        *(Ranked(1, line) for line in unknown_lines(snap.waiting, options, width)),
+        *(Ranked(4, line) for line in title),
+        *(Ranked(rank, line) for rank, line in zip((10, 2, 9), percentiles, strict=True)),
+        Ranked(5, split_line(latency, width)),
+    ]
 
 
 def _with_shape(lines: list[Line], series: Series | None, options: DisplayOptions, width: int) -> list[Line]:
@@ -217,13 +236,20 @@ def _summary(summary: Summary, bad: bool, options: DisplayOptions, width: int) -
     tone = reading.tone if reading.tone in ("degraded", "muted") else "strong"
     row.right(24, reading.value, tone).add("  ")
     compared(row, reading).to(34)
-    row.add(f"normal {reading.normal}" if reading.normal else "", "muted").to(49)
-    row.add("" if summary.figure.few else f"n {summary.figure.n:,}", "faint").to(58)
-    row.add(f"{summary.part}  " if summary.part else "", "muted")
+    row.add(f"normal {reading.normal}" if reading.normal else "", "muted")
+    _add_whole(row, 49, "" if summary.figure.few else f"n {summary.figure.n:,}", "faint", width)
+    _add_whole(row, 58, summary.part, "muted", width)
+    row.add("  " if row.width > 58 else "").to(58)
     if summary.chart is not None and width - row.width >= 12:
         known = spark(summary.chart, width - row.width, options, _silent)
         row.put(known[:1])
     return fit(row.line(), width)
+
+
+def _add_whole(row: Row, start: int, text: str, tone: str, width: int) -> None:
+    """Add a text from this column on, or nothing if it doesn't fit."""
+    if text and max(start, row.width) + cells(text) <= width:
+        row.to(start).add(text, tone)
 
 
 def _silent(_: float) -> str:

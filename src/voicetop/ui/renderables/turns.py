@@ -124,7 +124,7 @@ def _rung(
 def _rung_lines(
     turn: TurnRow, options: DisplayOptions, frame: TurnFrame, scale: float, *, full: bool
 ) -> Iterator[Line]:
-    head = Row(MARK).right(MARK + 3, str(turn.index), "muted").add(" ")
+    head = Row(MARK).right(MARK + 3, str(turn.index) if turn.index >= 0 else numbers.DASH, "muted").add(" ")
     head.add(options.clock(turn.at), "text").add(" ")
     words = full or frame.rich
     yield from _caller(turn, head, frame, full=words)

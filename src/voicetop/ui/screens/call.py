@@ -164,7 +164,7 @@ class CallPage(Page):
     @property
     def _newest(self) -> int:
         """The index of the last turn; without turns, the first block."""
-        return max((i for i, part in enumerate(self.blocks) if part.turn >= 0), default=0)
+        return max((i for i, part in enumerate(self.blocks) if part.turn != -1), default=0)
 
     @property
     def _starts(self) -> list[int]:
@@ -245,7 +245,7 @@ class CallPage(Page):
     def _unfold(self) -> None:
         """Unfold the turn under the cursor, or fold it again."""
         turn = self.blocks[self.at].turn if self.blocks else -1
-        if turn < 0:
+        if turn == -1:
             self.host.say("Enter opens a turn: k moves up to them")
             return
         self.unfolded = self.unfolded ^ {turn}

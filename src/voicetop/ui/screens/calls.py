@@ -157,7 +157,9 @@ class CallsPage(RowKeys):
         return True
 
     def paste(self, text: str) -> None:
-        if self.entry is not None:
+        if self.entry is None:
+            super().paste(text)
+        else:
             self.entry.paste(text)
             self._filter_by(self.entry.text)
             self.host.changed()

@@ -47,7 +47,7 @@ class ColumnsBox(RowKeys, Box):
         row = Row().add("▸ " if index == self.place else "  ", "accent")
         row.add("[x] " if shown else "[ ] ", "key" if shown else "faint")
         row.left(12, column.title, "strong" if shown else "muted")
-        row.add("does not fit at this width" if shown and column not in fits else "", "faint")
+        row.add("no room at this width" if shown and column not in fits else "", "faint")
         line = fit(row.line(), width)
         return selected(line) if index == self.place else line
 

@@ -88,8 +88,9 @@ class Page:
         """Handle a key before the bindings; True if the page's text entry took it."""
         return False
 
-    def paste(self, text: str) -> None:
+    def paste(self, text: str) -> None:  # noqa: ARG002 - pages that take text use it
         """Text from the clipboard."""
+        self.host.say("paste ignored: there is nothing open to paste it into")
 
     def click(self, y: int) -> None:
         """A click on a line of the screen."""

@@ -18,8 +18,16 @@ from textual.driver import Driver
 from textual.message import Message
 from textual.screen import Screen
 
+from voicetop.clock import WallClock
 from voicetop.ui.style.theme import Colours
-from voicetop.ui.terminal.driver import driver_for, has_taken_all, send, takes_links
+from voicetop.ui.terminal.driver import (
+    ConsoleDriver,
+    driver_for,
+    has_job_control,
+    has_taken_all,
+    send,
+    takes_links,
+)
 from voicetop.ui.terminal.line_view import LineView
 from voicetop.ui.terminal.output import TerminalOutput
 
@@ -48,9 +56,10 @@ class TerminalApp(App[None], inherit_bindings=False):
         )
         self._retrying = False
         self._painted_for = self.size
+        self._resumed_at = 0.0
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's driver, unless stderr is redirected."""
+        """Our driver, in a Unix terminal."""
         return driver_for(super().get_driver_class())
 
     def get_default_screen(self) -> Screen[None]:
@@ -111,12 +120,13 @@ class TerminalApp(App[None], inherit_bindings=False):
 
     def repaint(self) -> None:
         """Repaint the whole screen."""
-        self.forget_screen()
+        self._output.forget()
         self.screen.refresh()
 
-    def forget_screen(self) -> None:
-        """Assume nothing about the terminal's content: another program wrote to it."""
-        self._output.forget()
+    def take_terminal_again(self) -> None:
+        """Repaint after a suspension: other programs have written to the terminal."""
+        self._output.resume()
+        self.screen.refresh()
 
     def has_taken_all(self) -> bool:
         """Whether the terminal has received everything that was sent."""
@@ -125,6 +135,20 @@ class TerminalApp(App[None], inherit_bindings=False):
     def write(self, data: str) -> None:
         """Send an escape sequence to the terminal, in order with the frames."""
         send(self._driver, data)
+
+    def suspend_process(self) -> str:
+        """Stop and give the terminal back to the shell until it continues us; returns why that is impossible, or "".
+
+        Keys typed before the shell had the terminal are dropped, as the system does for other programs.
+        """
+        if not isinstance(self._driver, ConsoleDriver) or not has_job_control():
+            return "no shell started voicetop, so none could bring it back"
+        self._driver.suspend_process()
+        self._resumed_at = WallClock().monotonic()
+        return ""
+
+    def typed_before_suspension(self, event: events.Key) -> bool:
+        return event.time < self._resumed_at
 
     def call_soon(self, call: Callable[[], object]) -> None:
         """Run `call` on the app's thread, from any thread or a signal handler. Ignored once the app has exited."""
@@ -160,7 +184,7 @@ class TerminalScreen(Screen[None], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         """Handle each key before the next one: keys typed right after `g` belong to its prompt."""
-        if self.app.key_pressed(event.key, event.character):
+        if self.app.typed_before_suspension(event) or self.app.key_pressed(event.key, event.character):
             event.stop()
             event.prevent_default()
 

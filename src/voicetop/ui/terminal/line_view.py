@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from voicetop.ui.lines import Line
-from voicetop.ui.style.display_options import to_ascii
+from voicetop.ui.style.display_options import line_to_ascii
 from voicetop.ui.style.theme import Theme
 from voicetop.wire.text import safe_text
 
@@ -25,14 +25,17 @@ class Ink:
     def strip(self, line: Line, width: int) -> Strip:
         """One line in exactly `width` cells, without control characters."""
         style = self.theme.style
-        segments = [Segment(self._safe(text), style(tone)) for text, tone in line if text]
+        line = tuple((_safe(text), tone) for text, tone in line if text)
+        if self.ascii_only:
+            line = line_to_ascii(line)
+        segments = [Segment(text, style(tone)) for text, tone in line]
         strip = Strip(segments)
         return strip.adjust_cell_length(width, style("text")) if strip.cell_length != width else strip
 
-    def _safe(self, text: str) -> str:
-        if not text.isprintable():  # the session cleans every text; this is a last safeguard
-            text = safe_text(text)
-        return to_ascii(text) if self.ascii_only and not text.isascii() else text
+
+def _safe(text: str) -> str:
+    """The session cleans every text; this is a last safeguard."""
+    return text if text.isprintable() else safe_text(text)
 
 
 class LineView(Widget):

@@ -36,6 +36,7 @@ class TerminalNotices:
     def begin(self) -> None:
         """Start polling the verdicts."""
         self._app.set_interval(POLL_S, self.poll)
+        self._app.app_suspend_signal.subscribe(self._app, lambda _: self._suspend())
 
     def ring(self, notice: Notice) -> None:
         """Show a notification of an alert."""
@@ -61,6 +62,11 @@ class TerminalNotices:
     def end(self) -> str:
         """The sequence that restores the terminal."""
         return self._terminal.end() if self._shown is not None else ""
+
+    def _suspend(self) -> None:
+        """Restore the terminal for the shell; the first poll after it sets title and progress again."""
+        self._app.write(self.end())
+        self._shown = None
 
     def _send(self) -> None:
         while self._queue and self._app.has_taken_all():

@@ -69,3 +69,8 @@ class TerminalOutput:
     def forget(self) -> None:
         """Assume nothing about the terminal's content."""
         self.painter.forget()
+
+    def resume(self) -> None:
+        """Start anew after a suspension, which says nothing about the terminal's speed."""
+        self.frame_rate = FrameRate(self.frame_rate.rates[0])
+        self.painter.forget()

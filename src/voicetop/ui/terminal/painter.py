@@ -4,29 +4,27 @@ Textual's compositor repaints a changed region from its left edge and repeats al
 that is most of the traffic, so every update is reduced to the smallest set of runs: one cursor move per run, colours
 only where they change. An update may also be dropped (on a slow terminal): repainting everything later transmits only
 what really changed.
+
+Terminals disagree about the width of some characters. What follows those in a row is placed by an absolute move, their
+cells are blanked first, and a change of them sends the whole row: neither another width nor what was there before
+shifts or covers a figure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TypeAlias
 
 from rich.color import ColorSystem
 from rich.console import Console
-from rich.segment import Segment
 from rich.style import Style
-from textual._cells import cell_len
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
-Chars: TypeAlias = str | list[str]
-"""The characters of a line by cell; a wide character is followed by an empty string."""
+from voicetop.ui.terminal.cells import Cells, Chars, any_unsure, cells_of, ending, unsure_runs
 
 JOIN = 4
 """Runs closer than this many cells are joined: a cursor move costs as much."""
-
-PLAIN = Style()
 
 
 class FrameUpdate(CompositorUpdate):
@@ -46,7 +44,7 @@ class Painter:
         self.colours = colours
         self.links = links
         self.pending = False
-        self._rows: dict[int, tuple[Chars, list[Style]]] = {}
+        self._rows: dict[int, Cells] = {}
 
     @property
     def blank(self) -> bool:
@@ -69,30 +67,29 @@ class Painter:
             if max_bytes is not None and pen.size > max_bytes:
                 self.pending = True
                 break
-            chars, styles = _cells(strips)
-            at = -1
-            for start, stop in self._missing_runs(y, x, chars, styles):
-                pen.move(y, x + start, start - at if at >= 0 else 0)
-                pen.write(chars, styles, start, stop)
-                at = stop if isinstance(chars, str) else -1
+            self._send(y, x, cells_of(strips), pen)
         if not pen.parts:
             return None
         pen.close()
         return FrameUpdate("".join([*pen.parts, "\x1b[m"]))
 
-    def _missing_runs(self, y: int, x: int, chars: Chars, styles: list[Style]) -> list[tuple[int, int]]:
-        """The runs of a painted piece that the terminal lacks; marks them as sent."""
-        end = x + len(styles)
-        old_chars, old_styles = self._rows.get(y, ("", []))
-        if end > len(old_styles) or (x == 0 and end < len(old_styles)):
+    def _send(self, y: int, x: int, piece: Cells, pen: _Pen) -> None:
+        """Write what the terminal lacks of a painted piece, and remember it."""
+        old, end = self._rows.get(y), x + len(piece.styles)
+        if old is None or end > len(old.styles) or (x == 0 and end < len(old.styles)):
             if x == 0:
-                self._rows[y] = (chars, styles)
-            return [(0, len(styles))]
-        before, worn_styles = old_chars[x:end], old_styles[x:end]
-        if before == chars and worn_styles == styles:
-            return []
-        self._rows[y] = (_spliced(old_chars, x, end, chars), old_styles[:x] + styles + old_styles[end:])
-        return _runs(before, worn_styles, chars, styles)
+                self._rows[y] = piece
+            pen.runs(y, x, piece, [(0, len(piece.styles))])
+            return
+        before = old.part(x, end)
+        if before == piece:
+            return
+        row = self._rows[y] = old.replaced(x, piece)
+        runs = _runs(before, piece)
+        if any_unsure(before, runs) or any_unsure(piece, runs):
+            pen.runs(y, 0, row, [(0, len(row.styles))])
+        else:
+            pen.runs(y, x, piece, runs)
 
 
 def _pieces(painted: CompositorUpdate) -> Iterable[tuple[int, int, list[Strip]]]:
@@ -110,43 +107,12 @@ def _pieces(painted: CompositorUpdate) -> Iterable[tuple[int, int, list[Strip]]]
                     yield y, x, [strip]
 
 
-def _cells(strips: list[Strip]) -> tuple[Chars, list[Style]]:
-    """Characters and styles by cell."""
-    segments = [segment for strip in strips for segment in strip]
-    text = "".join(segment.text for segment in segments)
-    if cell_len(text) == len(text):
-        styles: list[Style] = []
-        for segment in segments:
-            styles += [segment.style or PLAIN] * len(segment.text)
-        return text, styles
-    return _wide_cells(segments)
-
-
-def _wide_cells(segments: list[Segment]) -> tuple[list[str], list[Style]]:
-    chars: list[str] = []
-    styles: list[Style] = []
-    for text, style, _ in segments:
-        for char in text:
-            width = cell_len(char)
-            if width == 0 and chars:  # a combining mark belongs to the cell before it
-                chars[-1 if chars[-1] else -2] += char
-                continue
-            chars += [char, *[""] * (width - 1)]
-            styles += [style or PLAIN] * width
-    return chars, styles
-
-
-def _spliced(old: Chars, x: int, end: int, new: Chars) -> Chars:
-    if isinstance(old, str) and isinstance(new, str):
-        return old[:x] + new + old[end:]
-    return [*old[:x], *new, *old[end:]]
-
-
-def _runs(old: Chars, worn_styles: list[Style], new: Chars, styles: list[Style]) -> list[tuple[int, int]]:
+def _runs(before: Cells, after: Cells) -> list[tuple[int, int]]:
     """The runs of differing cells, close ones joined; wide characters are never split."""
+    old, new = before.chars, after.chars
     runs: list[tuple[int, int]] = []
     start = last = -1
-    for i, (a, b, c, d) in enumerate(zip(old, new, worn_styles, styles, strict=True)):
+    for i, (a, b, c, d) in enumerate(zip(old, new, before.styles, after.styles, strict=True)):
         if a == b and (c is d or c == d):
             continue
         if start >= 0 and i - last > JOIN:
@@ -198,15 +164,33 @@ class _Pen:
             self.parts.append(f"\x1b]8;;{url}\x1b\\")
             self._link = url
 
-    def move(self, y: int, x: int, onward: int) -> None:
-        """Move to a cell, by `onward` cells from the end of the last run, or absolutely if `onward` is 0.
+    def runs(self, y: int, left: int, cells: Cells, runs: Iterable[tuple[int, int]]) -> None:
+        """Parts of a row whose first cell is `left`."""
+        at = -1
+        for start, stop in runs:
+            self._move(y, left + start, start - at if at >= 0 else 0)
+            self._write(y, left, cells, start, stop)
+            at = stop if isinstance(cells.chars, str) else -1
 
-        Terminals disagree about the width of many characters, so lines with wide ones use absolute positions.
-        """
+    def _move(self, y: int, x: int, onward: int = 0) -> None:
+        """Move to a cell, by `onward` cells from the end of the last run, or absolutely if `onward` is 0."""
         self.parts.append(f"\x1b[{onward}C" if onward else f"\x1b[{y + 1};{x + 1}H")
 
-    def write(self, chars: Chars, styles: list[Style], start: int, stop: int) -> None:
-        """The cells start … stop."""
+    def _write(self, y: int, left: int, cells: Cells, start: int, stop: int) -> None:
+        """The cells start … stop. Unsure words are written over blanks and may take as many of these as they need."""
+        at = start
+        for first, end, limit in unsure_runs(cells, start, stop):
+            self._write_sure(cells, at, first)
+            self._write_sure(Cells(" " * len(cells.chars), cells.styles), first, limit)
+            self._move(y, left + first)
+            self._write_sure(cells, first, end)
+            self.parts.append(ending("".join(cells.chars[first:end])))
+            self._move(y, left + limit)
+            at = limit
+        self._write_sure(cells, at, stop)
+
+    def _write_sure(self, cells: Cells, start: int, stop: int) -> None:
+        chars, styles = cells
         i = start
         while i < stop:
             style = styles[i]

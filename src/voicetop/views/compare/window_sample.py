@@ -17,6 +17,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from voicetop.engine.call_events import told_events
 from voicetop.engine.snapshot.comparison import Block, WindowSample
 from voicetop.engine.waiting import Waits
 from voicetop.engine.windows.buckets import BUCKETS, QUANTILES, bucket_of, quantile
@@ -279,6 +280,6 @@ def _e2e_in_window(call: Call, window: Window) -> list[float]:
         return []
     return [
         event.e2e_ms
-        for event in call.story
+        for event in told_events(call)
         if type(event) is Turn and window.start <= event.ts < window.end and event.e2e_ms >= 0
     ]

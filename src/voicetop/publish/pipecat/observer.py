@@ -1,19 +1,16 @@
-"""The adapter for Pipecat (pipecat-ai 1.14): one observer, two lines.
+"""The observer of a Pipecat pipeline: turns frames into the records of `adapters/pipecat/call.py`.
 
-    from voicetop.publish.pipecat import VoicetopObserver
-    worker = PipelineWorker(pipeline, observers=[VoicetopObserver("ws://127.0.0.1:8377")])
+It only reads, and hands the resulting events to a publisher, which never blocks. A failure in here costs that frame, is
+logged once and doesn't affect the call.
 
-The observer only reads: it turns frames into the records of `adapters/pipecat/call.py` and hands the resulting events
-to a publisher, which never blocks. A failure in here is logged once and doesn't affect the call.
-With `PipelineParams(enable_metrics=True, enable_usage_metrics=True)` Pipecat also reports tokens and times to first
-byte.
+Most frames matter when they are first pushed. Texts and the start of a TTS context matter when the output passes them
+on, for that is when they are heard; and what a model writes, if there are several, when it reaches a TTS.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,26 +18,27 @@ from typing import Any, Protocol
 
 from pipecat.frames import frames
 from pipecat.metrics import metrics
-from pipecat.observers.base_observer import BaseObserver, FramePushed
-from pipecat.observers.user_bot_latency_observer import LatencyBreakdown, UserBotLatencyObserver
+from pipecat.observers.base_observer import BaseObserver, FramePushed, ProcessorSetUp
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from voicetop.adapters.pipecat.call import CallFacts, PipecatCall
-from voicetop.adapters.pipecat.vocabulary import component_of
 from voicetop.clock import Clock, WallClock
 from voicetop.connection.address import DEFAULT_URL
+from voicetop.publish.pipecat.measuring import Loudness, ResponseTime
+from voicetop.publish.pipecat.models import RESPONSE, Models
+from voicetop.publish.pipecat.processors import (
+    answering_model,
+    component,
+    http_status,
+    identity,
+    is_output,
+    reports_turns,
+)
 from voicetop.publish.publisher import Publisher
-from voicetop.wire.events import MAX_LABEL, NAN, Agent, CallOutcome, CallStep, Event, Scalar
+from voicetop.wire.events import Agent, CallOutcome, CallStep, Event
+from voicetop.wire.values import Scalar
 
-TICK_S = 1.0
-EVERY_NTH_SAMPLE = 8
-_COMPONENT_CLASSES = {
-    "LLMService": "llm",
-    "STTService": "stt",
-    "TTSService": "tts",
-    "BaseInputTransport": "transport",
-    "BaseOutputTransport": "transport",
-}
+TICK_S = 0.25
 _LEAVE_EVENTS = ("on_client_disconnected", "on_participant_left", "on_participant_disconnected")
 
 log = logging.getLogger("voicetop.publish")
@@ -74,17 +72,19 @@ class VoicetopObserver(BaseObserver):
         transport: Any = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(observe_every_push=False)
+        super().__init__(observe_every_push=True)
         self._publisher = shared_publisher(publisher) if isinstance(publisher, str) else publisher
         self._clock = clock or WallClock()
         self.call_id = call_id or uuid.uuid4().hex
         self._call = PipecatCall(
             CallFacts(self.call_id, dict(segments or {}), agent, direction, caller, texts)
         )
-        self._latency = _Latency(self._clock)
-        self._loudness = _Loudness()
+        self._response_time = ResponseTime(self._clock)
+        self._loudness = Loudness()
+        self._models = Models()
         self._ticked_at = 0.0
         self._has_failed = False
+        self._pipelines = 0
         if transport is not None:
             self._watch_transport(transport)
 
@@ -106,14 +106,31 @@ class VoicetopObserver(BaseObserver):
     # Called by Pipecat.
 
     async def on_pipeline_started(self) -> None:
-        await self._latency.on_pipeline_started()
+        self._pipelines += 1
+        if self._pipelines == 2:
+            log.warning(
+                "a VoicetopObserver watches one call, and this one has a second pipeline, whose events are lost or "
+                "mixed with those of call %s; make an observer for each call",
+                self.call_id,
+            )
+        await self._response_time.on_pipeline_started()
+
+    async def on_processor_setup(self, data: ProcessorSetUp) -> None:
+        with self._isolating_failures():
+            self._models.add(component(data.processor))
+            if reports_turns(data.processor):
+                self._handle("turns_reported")
 
     async def on_push_frame(self, data: FramePushed) -> None:
-        if self._has_failed:
+        if not (data.first_push or type(data.frame) in _PASSED_ON):
             return
         with self._isolating_failures():
-            await self._latency.on_push_frame(data)
-            self._handle_frame(data)
+            heard = self._models.reaching_voice(data)
+            if heard is not None:
+                await self._response_time.on_push_frame(heard)
+                self._handle_frame(heard)
+            elif not data.first_push and is_output(data.source):
+                self._leaves(data.frame)
 
     async def cleanup(self) -> None:
         """The pipeline has ended, and so has the call."""
@@ -127,7 +144,11 @@ class VoicetopObserver(BaseObserver):
             yield
         except Exception:
             if not self._has_failed:
-                log.exception("voicetop stops watching call %s; the call is not affected", self.call_id)
+                log.exception(
+                    "voicetop couldn't read a frame of call %s and leaves it out, as others from now on without a "
+                    "word; the call is not affected",
+                    self.call_id,
+                )
             self._has_failed = True
 
     # From frames to records.
@@ -176,19 +197,50 @@ class VoicetopObserver(BaseObserver):
 
     def _transcript(self, frame: frames.TranscriptionFrame, source: FrameProcessor) -> None:
         language = str(getattr(frame.language, "value", frame.language) or "")
-        self._handle("transcript", text=frame.text, language=language, **_identity(source))
+        about = {"language": language, "component": component(source), **identity(source)}
+        self._handle("transcript", text=frame.text, **about)
+
+    def _interim(self, frame: frames.InterimTranscriptionFrame, _source: FrameProcessor) -> None:
+        self._handle("interim", text=frame.text)
+
+    def _stt_ready(self, frame: frames.STTMetadataFrame, _source: FrameProcessor) -> None:
+        self._handle("stt_ready", seconds=frame.ttfs_p99_latency)
+
+    def _llm_ready(self, frame: frames.LLMServiceMetadataFrame, source: FrameProcessor) -> None:
+        if frame.is_realtime_service:
+            self._handle("realtime", **identity(source))
 
     def _llm_start(self, _frame: frames.Frame, source: FrameProcessor) -> None:
-        self._handle("llm_start", **_identity(source))
+        self._handle("llm_start", **identity(source))
 
     def _text(self, frame: frames.TextFrame | frames.TTSSpeakFrame, _source: FrameProcessor) -> None:
         self._handle("llm_text", text=frame.text)
 
+    def _announce(self, frame: frames.AggregatedTextFrame, _source: FrameProcessor) -> None:
+        if frame.will_be_spoken:
+            context, backchannel = str(frame.context_id or ""), _is_backchannel(frame)
+            self._handle("announce", text=frame.text, context=context, backchannel=backchannel)
+
+    def _leaves(self, frame: Any) -> None:
+        """The output passes it on: it is being heard, or has been."""
+        if isinstance(frame, frames.TTSStartedFrame):
+            self._handle("play", context=str(frame.context_id or ""))
+        elif isinstance(frame, frames.TTSTextFrame):
+            about = {"backchannel": _is_backchannel(frame), "spaced": frame.includes_inter_frame_spaces}
+            timed, context = frame.pts is not None, str(frame.context_id or "")
+            self._handle("said", text=frame.text, context=context, timed=timed, **about)
+        elif isinstance(frame, frames.AggregatedTextFrame) and _is_answer(frame):
+            self._handle("saying", text=frame.text, context=str(frame.context_id or ""))
+
+    def _agent_audio(self, _frame: frames.TTSAudioRawFrame, source: FrameProcessor) -> None:
+        if is_output(source):
+            self._handle("audio")
+
     def _tts_start(self, frame: frames.TTSStartedFrame, source: FrameProcessor) -> None:
-        self._handle("tts_start", context=str(frame.context_id or ""), **_identity(source))
+        self._handle("tts_start", context=str(frame.context_id or ""), **identity(source))
 
     def _bot_start(self, _frame: frames.Frame, _source: FrameProcessor) -> None:
-        breakdown = self._latency.take()
+        breakdown = self._response_time.take()
         if breakdown is not None:
             parts = [(part.key, part.duration_secs) for part in breakdown.contributions]
             self._handle("breakdown", contributions=parts, measured_from=str(breakdown.measured_from or ""))
@@ -212,17 +264,17 @@ class VoicetopObserver(BaseObserver):
             "error",
             message=str(frame.error),
             processor=processor.name,
-            component=_component(processor),
+            component=component(processor),
             category=frame.category.value if frame.category else "",
             error_type=type(frame.exception).__name__ if frame.exception else "",
-            http_status=_http_status(frame.exception),
+            http_status=http_status(frame.exception),
         )
 
     def _metrics(self, frame: frames.MetricsFrame, source: FrameProcessor) -> None:
         for data in frame.data:
             where = {"processor": data.processor, "model": data.model or ""}
             if data.processor == source.name:
-                where["component"] = _component(source)
+                where |= {"component": component(source), "answered_by": answering_model(source)}
             self._metric(data, where)
 
     def _metric(self, data: metrics.MetricsData, where: dict[str, str]) -> None:
@@ -241,48 +293,11 @@ class VoicetopObserver(BaseObserver):
             self._handle("usage", characters=data.value, **where)
         elif isinstance(data, metrics.STTUsageMetricsData):
             self._handle("usage", audio_s=data.value.audio_seconds, **where)
+        elif isinstance(data, metrics.ProcessingMetricsData) and where.get("component") == "stt":
+            self._handle("stt_done")
 
 
-class _Latency(UserBotLatencyObserver):
-    """Pipecat's own latency breakdown, read at its source: event handlers would run in tasks, too late."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(time_source=clock.time)
-        self._breakdown: LatencyBreakdown | None = None
-
-    async def _call_event_handler(self, event_name: str, *args: Any, **_kwargs: Any) -> None:
-        if event_name == "on_latency_breakdown":
-            self._breakdown = args[0]
-
-    def take(self) -> LatencyBreakdown | None:
-        breakdown, self._breakdown = self._breakdown, None
-        return breakdown
-
-
-class _Loudness:
-    """Mean power of 16-bit PCM while the caller speaks, from every eighth sample: a few µs a frame, without numpy."""
-
-    def __init__(self) -> None:
-        self._is_on = False
-        self._sum = self._count = 0
-
-    def begin(self) -> None:
-        if not self._is_on:
-            self._is_on, self._sum, self._count = True, 0, 0
-
-    def add(self, pcm: bytes) -> None:
-        if self._is_on:
-            samples = memoryview(pcm)[: len(pcm) // 2 * 2].cast("h")[::EVERY_NTH_SAMPLE]
-            self._sum += sum([sample * sample for sample in samples])
-            self._count += len(samples)
-
-    def end(self) -> float:
-        """dBFS, where 0 is a full-scale square wave; NaN without samples."""
-        self._is_on = False
-        if not self._sum:
-            return NAN
-        return round(10.0 * math.log10(self._sum / self._count / 32768.0**2), 1)
-
+_PASSED_ON = frozenset({*RESPONSE, frames.TTSStartedFrame, frames.AggregatedTextFrame, frames.TTSTextFrame})
 
 _Reader = Callable[[VoicetopObserver, Any, FrameProcessor], None]
 
@@ -296,6 +311,10 @@ def _as_end(how: str) -> _Reader:
     return lambda observer, frame, _source: observer._handle("end", how=how, reason=_reason(frame))
 
 
+def _ignore(_observer: VoicetopObserver, _frame: Any, _source: FrameProcessor) -> None:
+    """It matters only when it leaves the output, or not at all."""
+
+
 _READERS: tuple[tuple[type[frames.Frame], _Reader], ...] = (
     (frames.ClientConnectedFrame, _as("connected")),
     (frames.VADUserStartedSpeakingFrame, VoicetopObserver._vad_start),
@@ -304,9 +323,20 @@ _READERS: tuple[tuple[type[frames.Frame], _Reader], ...] = (
     (frames.UserStartedSpeakingFrame, _as("user_turn_start")),
     (frames.UserStoppedSpeakingFrame, _as("user_turn_stop")),
     (frames.TranscriptionFrame, VoicetopObserver._transcript),
+    (frames.InterimTranscriptionFrame, VoicetopObserver._interim),
+    (frames.UserBackchannelFrame, _as("backchannel")),
+    (frames.InputDTMFFrame, _as("key")),
+    (frames.UserMuteStartedFrame, _as("mute")),
+    (frames.UserMuteStoppedFrame, _as("unmute")),
+    (frames.STTMetadataFrame, VoicetopObserver._stt_ready),
+    (frames.LLMServiceMetadataFrame, VoicetopObserver._llm_ready),
     (frames.LLMFullResponseStartFrame, VoicetopObserver._llm_start),
     (frames.LLMTextFrame, VoicetopObserver._text),
+    (frames.BotBackchannelFrame, _ignore),
     (frames.TTSSpeakFrame, VoicetopObserver._text),
+    (frames.TTSTextFrame, _ignore),
+    (frames.AggregatedTextFrame, VoicetopObserver._announce),
+    (frames.TTSAudioRawFrame, VoicetopObserver._agent_audio),
     (frames.LLMFullResponseEndFrame, _as("llm_end")),
     (frames.TTSStartedFrame, VoicetopObserver._tts_start),
     (frames.BotStartedSpeakingFrame, VoicetopObserver._bot_start),
@@ -334,27 +364,12 @@ def _is_upstream_copy(data: FramePushed) -> bool:
     return data.frame.broadcast_sibling_id is not None and data.direction is not FrameDirection.DOWNSTREAM
 
 
-def _identity(source: FrameProcessor) -> dict[str, str]:
-    model = getattr(getattr(source, "_settings", None), "model", "")
-    return {"processor": source.name, "model": model[:MAX_LABEL] if isinstance(model, str) else ""}
+def _is_backchannel(frame: frames.AggregatedTextFrame) -> bool:
+    return str(frame.text_type) == "backchannel"
 
 
-def _component(processor: FrameProcessor) -> str:
-    """By class names, so that no Pipecat module is imported that the agent doesn't use."""
-    for base in type(processor).__mro__:
-        if base.__name__ in _COMPONENT_CLASSES:
-            return _COMPONENT_CLASSES[base.__name__]
-    return component_of(processor.name)
-
-
-def _http_status(error: BaseException | None) -> int:
-    response = getattr(error, "response", None)
-    for holder in (response, error):
-        for name in ("status_code", "status"):
-            value = getattr(holder, name, None)
-            if isinstance(value, int) and not isinstance(value, bool):
-                return value
-    return 0
+def _is_answer(frame: frames.AggregatedTextFrame) -> bool:
+    return frame.will_be_spoken and not _is_backchannel(frame)
 
 
 def _reason(frame: Any) -> str:

@@ -1,0 +1,1 @@
+"""How calls begin, wait, are lost and come back."""

@@ -1,0 +1,1 @@
+"""One call in full, from its events."""
