@@ -73,6 +73,7 @@ class EspeakTTS(TTSService):
         super().__init__(
             push_start_frame=True,
             push_stop_frames=True,
+            stop_frame_timeout_s=20.0,  # a busy machine may need seconds for its first sentence
             settings=TTSSettings(model="espeak-ng", voice="en-us", language="en"),
         )
         self._crash_on = crash_on
