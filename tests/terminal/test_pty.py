@@ -99,11 +99,13 @@ async def test_a_terminal_that_stands_still_for_5_s_costs_no_event_and_wakes_up_
             await meanwhile(terminal, lambda text: "LIVE CALLS" in text)
             before = feed.sent
             await asyncio.sleep(5.0)
-            after = feed.sent
+            after, sent_at = feed.sent, time.time()
             assert after > before + 500
             await meanwhile(terminal, lambda text: clock(text) >= time.time() - 1.5, 3.0)
             terminal.press("2")
             await meanwhile(terminal, lambda text: "── live calls" in text, 3.0)
+            # What was sent by then is recorded before it quits.
+            await meanwhile(terminal, lambda text: clock(text) > sent_at + 1.0)
             terminal.press("q")
             assert await ended(terminal) == 0
     records, notes = read_all(path)
